@@ -1,0 +1,1 @@
+"""Watchkeeper, a durable on-call agent on Temporal."""

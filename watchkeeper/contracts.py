@@ -1,0 +1,384 @@
+"""Every type that crosses a Temporal boundary.
+
+What is recorded in a history is read again by every later version, so two rules hold here, and a test
+freezes the JSON schema of each type:
+
+* a new field is optional, and absent means what the code did before the field existed;
+* a default is only ever the neutral "absent" (``None``, empty, ``False``), never a policy: absent fields are not
+  recorded (see ``watchkeeper.temporal``), so a default that means something would change recorded runs.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+JsonObject: TypeAlias = dict[str, Any]
+"""A JSON object as a vendor or a model sent it; its values are whatever JSON allows."""
+
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+"""BLAKE2b-128 in hexadecimal."""
+
+Effect = Literal["read", "keyed", "once"]
+"""What running a tool twice does: nothing (``read``), nothing under the same key (``keyed``), harm (``once``)."""
+
+Status = Literal["running", "concluded", "limit_reached", "failed", "stopped"]
+"""How a run stands; everything but ``running`` is final."""
+
+CallStatus = Literal["waiting", "running", "ok", "error", "rejected", "denied", "expired", "unknown"]
+"""How a tool call stands.
+
+``waiting`` for a person's decision; ``error`` the tool failed; ``rejected`` never run (unknown tool, bad arguments,
+over a limit); ``unknown`` a side effect that may or may not have taken place.
+"""
+
+
+class Recorded(BaseModel):
+    """A value as it stands in a history: never changed after it was made."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+# --- starting a run -----------------------------------------------------------------------------------------------
+
+
+class Limits(Recorded):
+    """What bounds a run, all of it; recorded by the briefing, raised only by ``extend``."""
+
+    rounds: int = Field(ge=1, description="Completions received.")
+    tool_calls: int = Field(ge=0, description="Tool calls run.")
+    tokens: int = Field(ge=1, description="Prompt and completion tokens, summed over the rounds.")
+    duration: int = Field(ge=1, description="Seconds since the run started.")
+    cost: float | None = Field(default=None, ge=0, description="US dollars; absent: not bounded.")
+
+
+class LimitChanges(Recorded):
+    """Some of the limits: what a starter asks for, or by how much a person extends them."""
+
+    rounds: int | None = Field(default=None, ge=1, le=100_000)
+    tool_calls: int | None = Field(default=None, ge=1, le=100_000)
+    tokens: int | None = Field(default=None, ge=1)
+    duration: int | None = Field(default=None, ge=1, description="Seconds.")
+    cost: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="US dollars.")
+
+
+class ToolChoice(Recorded):
+    """How freely the model reaches for tools; ``function`` names the tool when the mode is ``named``."""
+
+    mode: Literal["auto", "none", "required", "named"]
+    function: str | None = None
+
+
+class RunInput(Recorded):
+    """The argument of ``IncidentWorkflow``: what happened, in whose words, and what the starter asks for."""
+
+    text: str = Field(min_length=1, max_length=100_000, description="The alert or the question.")
+    service: str | None = Field(default=None, description="Name in the operator's service catalogue.")
+    severity: str | None = None
+    limits: LimitChanges | None = Field(default=None, description="Replaces the configured limits one by one.")
+    tool_choice: ToolChoice | None = Field(default=None, description="Absent: auto.")
+    carried: Carried | None = Field(default=None, description="Set by continue-as-new alone.")
+
+
+class ToolSpec(Recorded):
+    """One tool as the model sees it and as the workflow runs it."""
+
+    name: str
+    description: str
+    parameters: JsonObject = Field(description="JSON schema of the arguments.")
+    effect: Effect
+    timeout: float = Field(gt=0, description="Seconds one attempt may take.")
+    attempts: int = Field(ge=1, description="Attempts in all, the first one included.")
+    approval: float | None = Field(
+        default=None, description="Seconds to wait for a person's decision; absent: none needed."
+    )
+
+
+class Briefing(Recorded):
+    """What ``brief`` decides once per run: the opening words, the tools, the limits."""
+
+    opening: list[JsonObject] = Field(description="The first messages of the conversation, as sent to the model.")
+    tools: list[ToolSpec] = Field(description="Sorted by name.")
+    catalogue: Digest = Field(description="Digest of the tools as sent to the model.")
+    limits: Limits
+    model_deadline: float = Field(description="Seconds one model call may take.")
+    team: str | None = Field(default=None, description="The team that owns the service, if there is one.")
+
+
+# --- asking the model ---------------------------------------------------------------------------------------------
+
+
+class ReplyRef(Recorded):
+    """A model reply, by the digest of its message."""
+
+    model_config = ConfigDict(extra="forbid")
+    reply: Digest
+
+
+class ResultRef(Recorded):
+    """The result of the next unanswered call of the last reply, by the digest of its content."""
+
+    model_config = ConfigDict(extra="forbid")
+    result: Digest
+
+
+class Words(Recorded):
+    """Words that no activity result holds: a person's, or the workflow's own.
+
+    With the role ``tool`` they answer the next unanswered call of the last reply.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    role: Literal["user", "tool"]
+    content: str
+
+
+Entry: TypeAlias = ReplyRef | ResultRef | Words
+
+
+class ModelRequest(Recorded):
+    """One question to the model; the conversation is named, not carried."""
+
+    round: int
+    base: Digest = Field(description="The conversation that ``append`` extends.")
+    length: int = Field(description="Messages in the base.")
+    append: list[Entry]
+    catalogue: Digest
+    tools_allowed: bool
+    tool_choice: ToolChoice | None = Field(default=None, description="Absent: auto.")
+
+
+class Usage(Recorded):
+    """Tokens and money of one completion, or of many summed."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost: float | None = Field(default=None, description="US dollars; absent when no price is configured.")
+    estimated: bool = Field(default=False, description="The host reported nothing usable; counted from bytes.")
+
+    @property
+    def tokens(self) -> int:
+        """Billable tokens: prompt and completion (cached and reasoning tokens are parts of these)."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def __add__(self, other: Usage) -> Usage:
+        costs = [c for c in (self.cost, other.cost) if c is not None]
+        return Usage(
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
+            cost=sum(costs) if costs else None,
+            estimated=self.estimated or other.estimated,
+        )
+
+
+class Reply(Recorded):
+    """A completion, normalised before it is recorded, so that echoing it can never poison the conversation."""
+
+    kind: Literal["final", "tool_calls", "empty"] = Field(description="Decided by the calls present.")
+    message: JsonObject = Field(description="The assistant message as it is echoed; unknown fields kept.")
+    digest: Digest = Field(description="Of the canonical bytes of the message.")
+    usage: Usage
+    problems: dict[int, str] = Field(
+        default_factory=dict, description="Calls that cannot be run, by position: what is wrong, for the model."
+    )
+    dropped: int = Field(default=0, description="Calls over the cap, removed from the message.")
+    truncated: bool = Field(default=False, description="The host cut the reply at its token limit.")
+    finish_reason: str | None = None
+    model: str | None = Field(default=None, description="The model that answered.")
+    response_id: str | None = None
+    trace_id: str | None = Field(default=None, description="The host's request id, for its support.")
+
+    @property
+    def text(self) -> str:
+        """What the model said in words."""
+        content = self.message.get("content")
+        return content if isinstance(content, str) else ""
+
+    @property
+    def calls(self) -> list[Call]:
+        """The tool calls of the message, in order."""
+        return [
+            Call(name=c["function"]["name"], arguments=c["function"]["arguments"])
+            for c in self.message.get("tool_calls", ())
+        ]
+
+
+class Call(Recorded):
+    """What the model asked for; the arguments are raw text until the tool's own model parses them."""
+
+    name: str
+    arguments: str
+
+
+# --- running a tool -----------------------------------------------------------------------------------------------
+
+
+class ToolCall(Recorded):
+    """The argument of every tool activity; the activity's type names the tool."""
+
+    run: str = Field(description="First execution run id of the workflow: the same after continue-as-new and reset.")
+    key: str = Field(description="Ours, such as r3.0: round 3, first call. Never the model's id.")
+    arguments: str = Field(description="JSON text, as the model wrote it.")
+
+
+class ToolResult(Recorded):
+    """What the model reads of a call that was run, cleaned and capped."""
+
+    status: Literal["ok", "error", "rejected"]
+    content: str = Field(description="Compact JSON text.")
+    digest: Digest = Field(description="Of the content.")
+    cut: int = Field(default=0, description="Bytes that were cut from the content.")
+
+
+class CallRecord(Recorded):
+    """One tool call as the run remembers it for its report and for people."""
+
+    key: str
+    name: str
+    arguments: str
+    status: CallStatus
+    finding: str = Field(default="", description="The beginning of the result.")
+
+
+# --- people -------------------------------------------------------------------------------------------------------
+
+
+class Decision(Recorded):
+    """A person's answer to a call that waits for approval."""
+
+    call: str = Field(description="Key of the call, such as r3.0.")
+    approved: bool
+    by: str = ""
+    note: str = ""
+
+
+class Tell(Recorded):
+    """Words of a person to the model, read at the next round."""
+
+    text: str
+    by: str = ""
+
+
+class Stop(Recorded):
+    """A person ends the run; its hand-off report is delivered all the same."""
+
+    reason: str = ""
+    by: str = ""
+
+
+class Extension(Recorded):
+    """By how much to raise the limits of a run."""
+
+    by: LimitChanges
+
+
+class Progress(Recorded):
+    """What the query ``progress`` answers: how the run stands right now."""
+
+    status: Status
+    phase: str = Field(description="What the run is doing, in a few words.")
+    round: int
+    calls: list[CallRecord]
+    usage: Usage
+    limits: Limits | None = Field(default=None, description="Absent until the run is briefed.")
+    report: Report | None = None
+
+
+# --- ending a run -------------------------------------------------------------------------------------------------
+
+
+class Evidence(Recorded):
+    """A call whose result the report rests on."""
+
+    call: str
+    tool: str
+    arguments: str
+    finding: str
+
+
+class Report(Recorded):
+    """What people read: the model's words when it concluded, else what was recorded."""
+
+    summary: str = Field(description="One line.")
+    body: str = Field(description="Markdown.")
+    evidence: list[Evidence] = Field(default_factory=list)
+
+
+class Delivery(Recorded):
+    """The argument of ``deliver``."""
+
+    run: str = Field(description="First execution run id.")
+    workflow_id: str
+    status: Status
+    report: Report
+    reason: str | None = None
+    service: str | None = None
+    severity: str | None = None
+    team: str | None = None
+
+
+class Delivered(Recorded):
+    """Where a report went."""
+
+    destinations: list[str] = Field(default_factory=list)
+
+
+class RunResult(Recorded):
+    """The result of a run, and the detail of the error of one that a limit or a failure ended."""
+
+    status: Status
+    report: Report
+    rounds: int
+    tool_calls: int
+    usage: Usage
+    limits: Limits | None = None
+    reason: str | None = Field(default=None, description="Why it did not conclude.")
+
+
+# --- continue-as-new ----------------------------------------------------------------------------------------------
+
+
+class CarryRequest(Recorded):
+    """The argument of ``carry``: the conversation to take into the next execution of the run."""
+
+    base: Digest
+    length: int
+    append: list[Entry]
+
+
+class CarriedConversation(Recorded):
+    """A conversation whole, older rounds replaced by a summary where it was too large to carry."""
+
+    messages: list[JsonObject]
+    digest: Digest
+    compacted: int = Field(default=0, description="Messages that the summary replaces.")
+
+
+class Spent(Recorded):
+    """What a run has used of its limits."""
+
+    rounds: int = 0
+    tool_calls: int = 0
+    usage: Usage = Field(default_factory=Usage)
+
+
+class Carried(Recorded):
+    """The state of a run that continues as new, at a round boundary."""
+
+    briefing: Briefing = Field(description="Its opening is empty: the conversation begins with it.")
+    conversation: CarriedConversation
+    limits: Limits
+    spent: Spent
+    started_at: float = Field(description="Unix seconds at which the run began.")
+    calls: list[CallRecord] = Field(default_factory=list)
+    words: list[str] = Field(default_factory=list, description="People's words not yet put to the model.")
+    nudged: bool = False
+
+
+for _model in (RunInput, Reply, Progress, Delivery, RunResult):
+    _model.model_rebuild()

@@ -1,0 +1,58 @@
+"""What an HTTP status means to a caller who may try again: the one place that decides what is retryable."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from datetime import UTC, timedelta
+from email.utils import parsedate_to_datetime
+
+MAX_RETRY_DELAY = timedelta(minutes=10)
+"""A host may ask for a longer pause; a pager cannot grant it."""
+
+
+def retryable(status: int, headers: Mapping[str, str] | None = None) -> bool:
+    """Tell whether the same request may succeed later.
+
+    ``x-should-retry`` of the host has the last word, as OpenAI's clients read it.
+    """
+    match (headers or {}).get("x-should-retry"):
+        case "true":
+            return True
+        case "false":
+            return False
+        case _:
+            return status in {408, 409, 425, 429} or status >= 500
+
+
+def retry_delay(headers: Mapping[str, str]) -> timedelta | None:
+    """Read how long the host asks to wait: ``retry-after-ms``, else Retry-After in seconds or as an HTTP date.
+
+    Returns None for what is absent, not a number, negative or infinite; never more than ``MAX_RETRY_DELAY``.
+    """
+    if (seconds := _number(headers.get("retry-after-ms"))) is not None:
+        seconds /= 1000
+    elif (seconds := _number(headers.get("retry-after"))) is None:
+        seconds = _seconds_until(headers.get("retry-after"))
+    if seconds is None or seconds < 0:
+        return None
+    return timedelta(seconds=min(seconds, MAX_RETRY_DELAY.total_seconds()))
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _seconds_until(http_date: str | None) -> float | None:
+    try:
+        when = parsedate_to_datetime(http_date or "")
+    except ValueError:
+        return None
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)
+    return max(0.0, when.timestamp() - time.time())

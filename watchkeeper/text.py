@@ -1,0 +1,52 @@
+"""Text fit to be recorded and sent: encodable, and no larger than it may be."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+
+_UNSENDABLE = re.compile("[\ud800-\udfff\x00]")
+
+ERROR_BYTES = 2_000
+"""How much of an error's text is kept; a vendor's message can be half a megabyte long."""
+
+
+def clean(text: str) -> str:
+    """Replace what UTF-8 cannot encode or databases refuse (lone surrogates, NUL) by U+FFFD."""
+    return _UNSENDABLE.sub("\ufffd", text)
+
+
+def clean_json(value: object) -> object:
+    """Clean every string of a JSON value, keys too; numbers that JSON cannot write become their names."""
+    match value:
+        case str():
+            return clean(value)
+        case float() if not math.isfinite(value):
+            return str(value)
+        case Mapping():
+            return {clean(str(key)): clean_json(item) for key, item in value.items()}
+        case list() | tuple():
+            return [clean_json(item) for item in value]
+        case _:
+            return value
+
+
+def cap(text: str, max_bytes: int) -> tuple[str, int]:
+    """Cut a clean text to a size in UTF-8 bytes, between characters; also return how many bytes were cut."""
+    encoded = text.encode()
+    if len(encoded) <= max_bytes:
+        return text, 0
+    kept = encoded[:max_bytes].decode(errors="ignore")
+    return kept, len(encoded) - len(kept.encode())
+
+
+def excerpt(text: str, max_bytes: int) -> str:
+    """Return the beginning of a text, cleaned, saying how much is missing."""
+    kept, cut = cap(clean(text), max_bytes)
+    return f"{kept}… (+{cut} bytes)" if cut else kept
+
+
+def error_text(error: BaseException) -> str:
+    """Return what an error says, with its type, fit to be recorded."""
+    return excerpt(f"{type(error).__name__}: {error}".rstrip(": "), ERROR_BYTES)
