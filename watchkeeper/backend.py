@@ -16,8 +16,7 @@ BODY_BYTES = 1_500
 
 
 async def fetch(http: AsyncClient, method: str, url: str, **request: Any) -> Any:
-    """
-    Send a request and return the JSON of the answer.
+    """Send a request and return the JSON of the answer.
 
     Raises:
         ToolError: The vendor says no (4xx, a redirect, no JSON); its words are kept whole but capped.
@@ -32,9 +31,7 @@ async def fetch(http: AsyncClient, method: str, url: str, **request: Any) -> Any
     try:
         return response.json()
     except ValueError as error:
-        raise ToolError(
-            f"{method} {_place(url)} answered no JSON: {excerpt(response.text, BODY_BYTES)}"
-        ) from error
+        raise ToolError(f"{method} {_place(url)} answered no JSON: {excerpt(response.text, BODY_BYTES)}") from error
 
 
 def bearer(token: SecretStr | None, scheme: str = "Bearer") -> dict[str, str]:

@@ -184,7 +184,8 @@ class Reply(Recorded):
     digest: Digest = Field(description="Of the canonical bytes of the message.")
     usage: Usage
     problems: dict[int, str] = Field(
-        default_factory=dict, description="Calls that cannot be run, by position: what is wrong, for the model."
+        default_factory=dict,
+        description="Calls that cannot be run, by position: what is wrong, for the model.",
     )
     dropped: int = Field(default=0, description="Calls over the cap, removed from the message.")
     truncated: bool = Field(default=False, description="The host cut the reply at its token limit.")

@@ -1,5 +1,4 @@
-"""
-JSON schema of a tool's arguments, in the subset that every provider accepts.
+"""JSON schema of a tool's arguments, in the subset that every provider accepts.
 
 The subset is the intersection of what OpenAI, Moonshot (MFJS), Gemini and Groq document or were seen to accept: closed
 objects, everything inlined, leaves with a plain ``type``, string enumerations, bounds. What models need to know
@@ -52,8 +51,7 @@ class SchemaError(Exception):
 
 
 def parameters(arguments: type[BaseModel], catalogue: Mapping[str, Sequence[str]]) -> JsonObject:
-    """
-    Emit the schema of a tool's arguments, its enumerations filled from the operator's catalogue.
+    """Emit the schema of a tool's arguments, its enumerations filled from the operator's catalogue.
 
     Equal inputs give equal schemas, key order included. Raises SchemaError.
     """
@@ -110,8 +108,7 @@ class _Emitter:
         if "properties" not in schema and schema.get("additionalProperties", True):
             raise SchemaError(f"{where}: an object of unknown keys; name its fields")
         properties = {
-            name: self.emit(member, f"{where}.{name}", inside)
-            for name, member in schema.get("properties", {}).items()
+            name: self.emit(member, f"{where}.{name}", inside) for name, member in schema.get("properties", {}).items()
         }
         members: JsonObject = {"properties": properties}
         if required := sorted(schema.get("required", ())):

@@ -1,5 +1,4 @@
-"""
-The operator's settings: ``watchkeeper.toml``, each key overridable by the environment, secrets from either or files.
+"""The operator's settings: ``watchkeeper.toml``, each key overridable by the environment, secrets from either or files.
 
 Read once, at the edge (``load``); everything else is given what it needs. The connection to Temporal is not here: it
 is read from Temporal's own environment and configuration file.
@@ -47,8 +46,7 @@ class Section(BaseModel):
 
 
 class ModelProfile(Section):
-    """
-    One model at one OpenAI-compatible endpoint.
+    """One model at one OpenAI-compatible endpoint.
 
     Sampling is left to the host unless ``extra_body`` says otherwise: Kimi K2.6 refuses any temperature but its own.
     """
@@ -90,9 +88,7 @@ class Prometheus(Section):
     token: SecretStr | None = None
     requests_metric: str = "http_requests_total"
     errors_matcher: str = 'code=~"5.."'
-    latency_metric: str = Field(
-        default="http_request_duration_seconds", description="A histogram, in seconds."
-    )
+    latency_metric: str = Field(default="http_request_duration_seconds", description="A histogram, in seconds.")
     window: str = Field(default="5m", pattern=r"^\d+[smh]$")
     degraded_error_rate: float = Field(default=0.01, gt=0, le=1)
     degraded_p95_ms: float = Field(default=1_000, gt=0)
@@ -166,9 +162,7 @@ class Settings(BaseSettings):
     )
 
     model: ModelProfile = ModelProfile()
-    fallbacks: list[ModelProfile] = Field(
-        default_factory=list, description="Asked in turn from attempt 4 on."
-    )
+    fallbacks: list[ModelProfile] = Field(default_factory=list, description="Asked in turn from attempt 4 on.")
     limits: Limits = Limits(rounds=30, tool_calls=60, tokens=400_000, duration=1_800)
     services: dict[str, Service] = Field(default_factory=dict)
     teams: dict[str, Team] = Field(default_factory=dict)
@@ -180,9 +174,7 @@ class Settings(BaseSettings):
     approval: Approval = Approval()
     reports: Reports = Reports()
     worker: Worker = Worker()
-    tools: dict[str, dict[str, Any]] = Field(
-        default_factory=dict, description="Free tables for your own tools."
-    )
+    tools: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Free tables for your own tools.")
 
     @property
     def profiles(self) -> list[ModelProfile]:
@@ -219,8 +211,7 @@ class Settings(BaseSettings):
 
 
 def load(path: Path | None = None) -> Settings:
-    """
-    Read the settings of this process.
+    """Read the settings of this process.
 
     The file is ``path``, else what WATCHKEEPER_CONFIG names, else ``watchkeeper.toml`` in the working directory, else
     none. Secrets may also stand in files under WATCHKEEPER_SECRETS_DIR, one a key, named as in the environment.
@@ -232,9 +223,7 @@ def load(path: Path | None = None) -> Settings:
     try:
         content = tomllib.loads(source.read_text(encoding="utf-8")) if named or source.exists() else {}
     except OSError as error:
-        raise SettingsError(
-            f"cannot read {str(source)!r}: {error.strerror}; name another with --config"
-        ) from error
+        raise SettingsError(f"cannot read {str(source)!r}: {error.strerror}; name another with --config") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{source} is not valid TOML: {error}") from error
     try:

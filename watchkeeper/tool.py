@@ -1,5 +1,4 @@
-"""
-What a tool is: one file with an arguments model and a function marked ``@tool``.
+"""What a tool is: one file with an arguments model and a function marked ``@tool``.
 
 The decorator's facts and the function's docstring are all that the model, the workflow and the worker know of a tool.
 Everything a tool may use while it runs comes in its ``ToolContext``.
@@ -139,8 +138,7 @@ class Tool(Generic[A]):
         return spec
 
     def idempotency_key(self, call: ToolCall, args: A) -> str:
-        """
-        Name the effect of a call: within its incident if the tool says so, else its own.
+        """Name the effect of a call: within its incident if the tool says so, else its own.
 
         The digest makes another decision under the same call key, after a reset, another effect.
         """
@@ -159,8 +157,7 @@ def tool(
     approval: bool = False,
     max_bytes: int = RESULT_BYTES,
 ) -> Callable[[ToolFunction[A]], Tool[A]]:
-    """
-    Make a tool of an ``async def NAME(args: Arguments, context: ToolContext)``; its docstring is the description.
+    """Make a tool of an ``async def NAME(args: Arguments, context: ToolContext)``; its docstring is the description.
 
     Args:
         effect: What running it twice does. ``read``: nothing. ``keyed``: a write whose target honours
@@ -218,8 +215,7 @@ def _arguments_of(function: Callable[..., Any]) -> type[Any] | None:
 
 
 def discover(package: str | ModuleType = "activities.tools") -> dict[str, Tool[Any]]:
-    """
-    Find the tools of a package: every ``Tool`` at the top of each of its modules, by name, sorted.
+    """Find the tools of a package: every ``Tool`` at the top of each of its modules, by name, sorted.
 
     Raises ToolDefinitionError when a file cannot be used or two tools share a name.
     """
@@ -231,9 +227,7 @@ def discover(package: str | ModuleType = "activities.tools") -> dict[str, Tool[A
             if not isinstance(made, Tool) or made.function.__module__ != module.__name__:
                 continue
             if made.name in found:
-                raise ToolDefinitionError(
-                    f"two tools are named {made.name!r}; rename the one in {info.name}.py"
-                )
+                raise ToolDefinitionError(f"two tools are named {made.name!r}; rename the one in {info.name}.py")
             found[made.name] = made
     return dict(sorted(found.items()))
 
