@@ -1,0 +1,80 @@
+"""Timeouts, heartbeats and retry policies of every activity, as data.
+
+A change here replays: the server keeps what was scheduled, and histories do not compare these values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TypedDict
+
+from temporalio.common import RetryPolicy
+
+from watchkeeper.contracts import Briefing, ToolSpec
+
+HEARTBEAT = timedelta(seconds=10)
+"""An activity beats from entry to exit, so a silence of this length means that its worker is gone."""
+
+MODEL_BUDGET = timedelta(minutes=15)
+"""How long a model may be out of reach before the run is handed to people."""
+
+MODEL_ATTEMPTS_PER_PROFILE = 3
+"""Attempts before the next model profile is asked."""
+
+MARGIN = timedelta(seconds=15)
+"""What an attempt gets beyond its own deadline, so that the activity, not the server, says what happened."""
+
+TOOL_BUDGET_FACTOR = 4
+"""How many times its timeout a tool gets in all beyond its attempts' own time, for pauses and queueing."""
+
+_NEVER_RETRIED = ["PayloadsTooLarge"]
+"""A result over Temporal's size limit stays so; the SDK marks it retryable."""
+
+
+class ActivityOptions(TypedDict):
+    """Keyword arguments of ``workflow.execute_activity``."""
+
+    start_to_close_timeout: timedelta
+    schedule_to_close_timeout: timedelta
+    heartbeat_timeout: timedelta
+    retry_policy: RetryPolicy
+
+
+def _options(
+    attempt: timedelta, in_all: timedelta, attempts: int = 0, pause: timedelta = timedelta(seconds=1)
+) -> ActivityOptions:
+    return ActivityOptions(
+        start_to_close_timeout=attempt,
+        schedule_to_close_timeout=in_all,
+        heartbeat_timeout=HEARTBEAT,
+        retry_policy=RetryPolicy(
+            initial_interval=pause,
+            maximum_interval=timedelta(seconds=60),
+            maximum_attempts=attempts,
+            non_retryable_error_types=_NEVER_RETRIED,
+        ),
+    )
+
+
+BRIEF = _options(timedelta(seconds=30), timedelta(hours=1))
+CARRY = _options(timedelta(seconds=60), timedelta(hours=1))
+DELIVER = _options(timedelta(seconds=60), timedelta(hours=24))
+
+
+def model(briefing: Briefing, remaining: timedelta) -> ActivityOptions:
+    """Options of one model call, which never outlasts what remains of the run."""
+    deadline = timedelta(seconds=briefing.model_deadline) + MARGIN
+    return _options(deadline, min(MODEL_BUDGET, remaining))
+
+
+def tool(spec: ToolSpec) -> ActivityOptions:
+    """Options of one tool call."""
+    attempt = timedelta(seconds=spec.timeout) + MARGIN
+    in_all = attempt * (spec.attempts + TOOL_BUDGET_FACTOR)
+    return _options(attempt, in_all, attempts=spec.attempts)
+
+
+def attempt_profile(attempt: int, profiles: Sequence[object]) -> int:
+    """Position of the model profile that an attempt (from 1) begins with."""
+    return min((attempt - 1) // MODEL_ATTEMPTS_PER_PROFILE, len(profiles) - 1)

@@ -1,0 +1,106 @@
+"""The connection to Temporal: how values are encoded, where the server is, what it must know of us."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.failure.v1 import Failure
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import PydanticPayloadConverter, ToJsonOptions
+from temporalio.converter import (
+    CompositePayloadConverter,
+    DataConverter,
+    DefaultFailureConverter,
+    DefaultPayloadConverter,
+    JSONPlainPayloadConverter,
+    PayloadConverter,
+)
+from temporalio.envconfig import ClientConfig
+from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.service import RPCError, RPCStatusCode
+
+from watchkeeper import attributes
+from watchkeeper.text import ERROR_BYTES, excerpt
+
+DEFAULT_ADDRESS = "localhost:7233"
+
+
+class TemporalError(Exception):
+    """Temporal cannot be used; the text says where it was looked for and the way out."""
+
+
+class _Payloads(CompositePayloadConverter):
+    """Pydantic's JSON, without the fields that were never set: what is absent costs no byte of history."""
+
+    def __init__(self) -> None:
+        json = PydanticPayloadConverter(ToJsonOptions(exclude_unset=True))
+        super().__init__(
+            *(
+                json if isinstance(converter, JSONPlainPayloadConverter) else converter
+                for converter in DefaultPayloadConverter.default_encoding_payload_converters
+            )
+        )
+
+
+class _Failures(DefaultFailureConverter):
+    """Failures whose text can be recorded, whatever the error says.
+
+    A message that UTF-8 cannot encode, or one of megabytes, would replace the failure by another that is retryable.
+    """
+
+    def to_failure(self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure) -> None:
+        if not isinstance(exception, FailureError):
+            readable = ApplicationError(excerpt(str(exception), ERROR_BYTES), type=type(exception).__name__)
+            exception = readable.with_traceback(exception.__traceback__)
+        super().to_failure(exception, payload_converter, failure)
+
+
+DATA_CONVERTER = DataConverter(payload_converter_class=_Payloads, failure_converter_class=_Failures)
+
+
+async def connect(address: str | None = None, environment: Mapping[str, str] | None = None) -> Client:
+    """Connect as Temporal's own environment variables and configuration file say; ``address`` overrides them.
+
+    Raises TemporalError.
+    """
+    try:
+        config = ClientConfig.load_client_connect_config(override_env_vars=environment)
+    except (RuntimeError, ValueError, OSError) as error:
+        raise TemporalError(f"Temporal's own configuration (TEMPORAL_*) cannot be read: {error}") from error
+    config["target_host"] = address or config.get("target_host") or DEFAULT_ADDRESS
+    try:
+        return await Client.connect(**config, data_converter=DATA_CONVERTER)
+    except (RuntimeError, ValueError) as error:
+        raise TemporalError(
+            f"no Temporal server answers at {config['target_host']} ({excerpt(str(error), 200)}); "
+            "start one with `watchkeeper dev`, or set TEMPORAL_ADDRESS to yours"
+        ) from error
+
+
+async def ensure_search_attributes(client: Client) -> None:
+    """Register what runs are listed by; a run that set an unknown attribute would hang.
+
+    Raises TemporalError.
+    """
+    try:
+        known = await client.operator_service.list_search_attributes(
+            ListSearchAttributesRequest(namespace=client.namespace)
+        )
+        missing = [key.name for key in attributes.ALL if key.name not in known.custom_attributes]
+        if missing:
+            await client.operator_service.add_search_attributes(
+                AddSearchAttributesRequest(
+                    namespace=client.namespace,
+                    search_attributes=dict.fromkeys(missing, IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD),
+                )
+            )
+    except RPCError as error:
+        if error.status == RPCStatusCode.ALREADY_EXISTS:  # another worker was faster
+            return
+        wanted = " ".join(f"--name {key.name} --type Keyword" for key in attributes.ALL)
+        raise TemporalError(
+            f"cannot register search attributes in namespace {client.namespace!r} ({error.message}); "
+            f"have an administrator run: temporal operator search-attribute create {wanted}"
+        ) from error
