@@ -51,7 +51,7 @@ def _number(text: str | None) -> float | None:
 def _seconds_until(http_date: str | None) -> float | None:
     try:
         when = parsedate_to_datetime(http_date or "")
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)

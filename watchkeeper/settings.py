@@ -7,11 +7,13 @@ is read from Temporal's own environment and configuration file.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     NestedSecretsSettingsSource,
@@ -20,150 +22,59 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as PydanticSettingsError
 
-from watchkeeper.contracts import LimitChanges, Limits
-from watchkeeper.usage import Prices
+from watchkeeper.contracts import JsonObject, LimitChanges, Limits
+from watchkeeper.sections import (
+    Approval,
+    ArgoCD,
+    GitHub,
+    Loki,
+    ModelProfile,
+    PagerDuty,
+    Prometheus,
+    Reports,
+    RunLimits,
+    Service,
+    Team,
+    Worker,
+)
+
+__all__ = ["CONFIG_FILE", "ModelProfile", "Service", "Settings", "SettingsError", "Team", "load", "variable"]
 
 CONFIG_FILE = "watchkeeper.toml"
+
+_PREFIX = "WATCHKEEPER_"
+_NESTED = "__"
 
 
 class SettingsError(Exception):
     """The settings cannot be used; the text names the key, the value and the way out."""
 
 
-def _http_url(url: str) -> str:
-    if not url.startswith(("http://", "https://")):
-        raise ValueError(f"{url!r} is not an http:// or https:// address")
-    return url.rstrip("/")
+def variable(*path: str) -> str:
+    """Name the environment variable (or the secret file) that sets a key: ``("teams", "on-call", "routing_key")``."""
+    return _PREFIX + _NESTED.join(_spellable(part) for part in path).upper()
 
 
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
-
-
-class Section(BaseModel):
-    """A table of the file; an unknown key is an error, not a silent nothing."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ModelProfile(Section):
-    """One model at one OpenAI-compatible endpoint.
-
-    Sampling is left to the host unless ``extra_body`` says otherwise: Kimi K2.6 refuses any temperature but its own.
-    """
-
-    base_url: HttpUrl = "https://api.runware.ai/v1"
-    name: str = Field(default="moonshotai-kimi-k2-6", min_length=1)
-    api_key: SecretStr | None = None
-    max_completion_tokens: int | None = Field(default=16_000, ge=1, description="None: the host's default.")
-    deadline: float = Field(default=120, gt=0, le=3_600, description="Seconds one call may take, in all.")
-    extra_body: dict[str, Any] = Field(default_factory=dict, description="Merged into every request.")
-    forced_choice_body: dict[str, Any] = Field(
-        default_factory=dict,
-        description="Merged when a tool is forced: Moonshot accepts that only with thinking disabled.",
-    )
-    prices: Prices | None = None
-
-
-class Service(Section):
-    """A service of the catalogue: who owns it, and where its health, logs and deploys are found."""
-
-    team: str
-    metrics_selector: str | None = Field(default=None, description='PromQL matchers; default service="NAME".')
-    logs_selector: str | None = Field(default=None, description='LogQL matchers; default service="NAME".')
-    github: str | None = Field(default=None, pattern=r"^[\w.-]+/[\w.-]+$", description="owner/repository")
-    environment: str | None = Field(default=None, description="GitHub deployment environment.")
-    argocd: str | None = Field(default=None, description="Argo CD application.")
-
-
-class Team(Section):
-    """A team of people who can be paged."""
-
-    routing_key: SecretStr | None = Field(default=None, description="PagerDuty Events v2 integration key.")
-
-
-class Prometheus(Section):
-    """Where service health comes from, and the metrics that say it."""
-
-    url: HttpUrl | None = None
-    token: SecretStr | None = None
-    requests_metric: str = "http_requests_total"
-    errors_matcher: str = 'code=~"5.."'
-    latency_metric: str = Field(default="http_request_duration_seconds", description="A histogram, in seconds.")
-    window: str = Field(default="5m", pattern=r"^\d+[smh]$")
-    degraded_error_rate: float = Field(default=0.01, gt=0, le=1)
-    degraded_p95_ms: float = Field(default=1_000, gt=0)
-
-
-class Loki(Section):
-    """Where logs are searched."""
-
-    url: HttpUrl | None = None
-    token: SecretStr | None = None
-    tenant: str | None = Field(default=None, description="X-Scope-OrgID")
-
-
-class GitHub(Section):
-    """Where deployments are read."""
-
-    url: HttpUrl = "https://api.github.com"
-    token: SecretStr | None = None
-
-
-class ArgoCD(Section):
-    """Where application histories are read."""
-
-    url: HttpUrl | None = None
-    token: SecretStr | None = None
-
-
-class PagerDuty(Section):
-    """Where people are paged."""
-
-    events_url: HttpUrl = "https://events.pagerduty.com"
-    api_url: HttpUrl = "https://api.pagerduty.com"
-    routing_key: SecretStr | None = Field(default=None, description="For teams without one of their own.")
-    api_token: SecretStr | None = Field(default=None, description="REST token, to look up incident numbers.")
-
-
-class Approval(Section):
-    """Which tools wait for a person, besides those that always do."""
-
-    tools: list[str] = Field(default_factory=list)
-    timeout: float = Field(default=900, gt=0, description="Seconds to wait for a decision.")
-
-
-class Reports(Section):
-    """Where reports go."""
-
-    directory: Path | None = Field(default=None, description="One Markdown file a run.")
-    webhook_url: HttpUrl | None = None
-    page_on_hand_off: bool = Field(
-        default=True, description="Page the owning team when a run ends without a conclusion."
-    )
-
-
-class Worker(Section):
-    """The worker process."""
-
-    task_queue: str = Field(default="watchkeeper", min_length=1)
-    conversation_bytes: int = Field(default=256 * 2**20, ge=2**20)
-    shutdown_seconds: float = Field(default=30, ge=0)
+def _spellable(name: str) -> str:
+    return re.sub(r"\W", "_", name.lower())
 
 
 class Settings(BaseSettings):
     """All settings of a process."""
 
     model_config = SettingsConfigDict(
-        env_prefix="WATCHKEEPER_",
-        env_nested_delimiter="__",
+        env_prefix=_PREFIX,
+        env_nested_delimiter=_NESTED,
+        env_ignore_empty=True,
         extra="forbid",
         frozen=True,
+        hide_input_in_errors=True,
         nested_model_default_partial_update=True,
     )
 
     model: ModelProfile = ModelProfile()
     fallbacks: list[ModelProfile] = Field(default_factory=list, description="Asked in turn from attempt 4 on.")
-    limits: Limits = Limits(rounds=30, tool_calls=60, tokens=400_000, duration=1_800)
+    limits: RunLimits = Limits(rounds=30, tool_calls=60, tokens=400_000, duration=1_800)
     services: dict[str, Service] = Field(default_factory=dict)
     teams: dict[str, Team] = Field(default_factory=dict)
     prometheus: Prometheus = Prometheus()
@@ -187,14 +98,29 @@ class Settings(BaseSettings):
         owners = {service.team for service in self.services.values()}
         return {"service": sorted(self.services), "team": sorted(owners | set(self.teams))}
 
+    @property
+    def secrets(self) -> list[str]:
+        """Every secret that is set, longest first."""
+        return sorted({secret for secret in _secrets_in(self) if secret}, key=len, reverse=True)
+
     def limits_for(self, asked: LimitChanges | None) -> Limits:
         """The limits of a run: the configured ones, each replaced by what its starter asks for."""
-        return self.limits.model_copy(update=asked.model_dump(exclude_none=True) if asked else None)
+        wanted = asked.model_dump(exclude_none=True) if asked else {}
+        return Limits.model_validate({**self.limits.model_dump(exclude_none=True), **wanted})
 
     def routing_key(self, team: str) -> SecretStr | None:
         """The PagerDuty integration key that wakes a team."""
         own = self.teams.get(team, Team()).routing_key
         return own or self.pagerduty.routing_key
+
+    @model_validator(mode="before")
+    @classmethod
+    def _respell(cls, tables: JsonObject) -> JsonObject:
+        """Let a variable mean the name it cannot spell: TEAMS__ON_CALL is the team On-Call, where there is one."""
+        services = _respelled(tables.get("services"), ())
+        owners = [s["team"] for s in services.values() if isinstance(s, dict) and isinstance(s.get("team"), str)]
+        teams = _respelled(tables.get("teams"), owners)
+        return {**tables, "services": services, "teams": teams}
 
     @classmethod
     def settings_customise_sources(
@@ -206,8 +132,38 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Environment over secret files over arguments: the arguments are the content of ``watchkeeper.toml``."""
-        secrets = NestedSecretsSettingsSource(file_secret_settings, secrets_nested_delimiter="__")
+        secrets = NestedSecretsSettingsSource(
+            file_secret_settings, secrets_dir_missing="error", secrets_nested_delimiter=_NESTED
+        )
         return (env_settings, secrets, init_settings)
+
+
+def _respelled(tables: Any, names: Iterable[str]) -> Any:
+    if not isinstance(tables, dict):
+        return tables or {}
+    known = [*tables, *names]
+    spelled = {_spellable(name): name for name in known if name != _spellable(name)}
+    merged = {name: table for name, table in tables.items() if name not in spelled}
+    for name in tables.keys() & spelled.keys():
+        table, own = tables[name], merged.get(spelled[name], {})
+        both = isinstance(table, dict) and isinstance(own, dict)
+        merged[spelled[name]] = {**own, **table} if both else table
+    return merged
+
+
+def _secrets_in(value: object) -> Iterator[str]:
+    match value:
+        case SecretStr():
+            yield value.get_secret_value()
+        case BaseModel():
+            for _, member in value:
+                yield from _secrets_in(member)
+        case dict():
+            for member in value.values():
+                yield from _secrets_in(member)
+        case list():
+            for member in value:
+                yield from _secrets_in(member)
 
 
 def load(path: Path | None = None) -> Settings:
@@ -220,18 +176,39 @@ def load(path: Path | None = None) -> Settings:
     """
     named = path or (Path(os.environ["WATCHKEEPER_CONFIG"]) if os.environ.get("WATCHKEEPER_CONFIG") else None)
     source = named or Path(CONFIG_FILE)
+    secrets = os.environ.get("WATCHKEEPER_SECRETS_DIR") or None
     try:
         content = tomllib.loads(source.read_text(encoding="utf-8")) if named or source.exists() else {}
     except OSError as error:
         raise SettingsError(f"cannot read {str(source)!r}: {error.strerror}; name another with --config") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{source} is not valid TOML: {error}") from error
+    _refuse_unknown(content, f"in {source}")
     try:
-        return Settings(_secrets_dir=os.environ.get("WATCHKEEPER_SECRETS_DIR"), **content)
+        _refuse_unknown(_tables_of_variables(secrets), "in the environment or WATCHKEEPER_SECRETS_DIR")
+        return Settings(**{**content, "_secrets_dir": secrets})
     except ValidationError as error:
         raise SettingsError(f"in {source} or the environment: {_complaints(error)}") from error
     except PydanticSettingsError as error:
-        raise SettingsError(f"in the environment: {error}: {error.__cause__}") from error
+        because = f": {error.__cause__}" if error.__cause__ else ""
+        raise SettingsError(f"in the environment: {error}{because}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"cannot read a secret under WATCHKEEPER_SECRETS_DIR={secrets}: {error}") from error
+
+
+def _tables_of_variables(secrets: str | None) -> Iterator[str]:
+    """Name the tables that nested variables mean; the others may be Kubernetes' own, such as WATCHKEEPER_PORT."""
+    directory = Path(secrets) if secrets else None
+    files = [entry.name for entry in directory.iterdir()] if directory and directory.is_dir() else []
+    for name in [*os.environ, *files]:
+        if name.upper().startswith(_PREFIX) and _NESTED in name:
+            yield name[len(_PREFIX) :].split(_NESTED)[0].lower()
+
+
+def _refuse_unknown(tables: Iterable[str], where: str) -> None:
+    if unknown := sorted(set(tables) - set(Settings.model_fields)):
+        known = ", ".join(Settings.model_fields)
+        raise SettingsError(f"{where}: no such setting: {', '.join(unknown)}; there are: {known}")
 
 
 def _complaints(error: ValidationError) -> str:
@@ -244,6 +221,6 @@ def _complaints(error: ValidationError) -> str:
 def _complaint(kind: str, message: str, value: object) -> str:
     if kind == "extra_forbidden":
         return "no such setting"
-    # A long or a nested value may hold a secret; a number or a word that failed its check is what to show.
-    shown = f" (got {value!r})" if isinstance(value, bool | int | float) else ""
-    return f"{message}{shown}"
+    # What should have been text may be a secret, and so may any text; a number that failed its check is what to show.
+    shown = f" (got {value!r})" if isinstance(value, bool | int | float) and kind != "string_type" else ""
+    return f"{message.removeprefix('Value error, ')}{shown}"
