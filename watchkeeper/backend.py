@@ -15,11 +15,11 @@ BODY_BYTES = 1_500
 """How much of a vendor's error body the model is shown."""
 
 
-async def fetch(http: AsyncClient, method: str, url: str, **request: Any) -> Any:
-    """Send a request and return the JSON of the answer.
+async def send(http: AsyncClient, method: str, url: str, **request: Any) -> Response:
+    """Send a request that the vendor accepts.
 
     Raises:
-        ToolError: The vendor says no (4xx, a redirect, no JSON); its words are kept whole but capped.
+        ToolError: The vendor says no (4xx, a redirect); its words are kept whole but capped.
         ToolUnavailable: It cannot answer just now (unreachable, 429, 5xx).
     """
     try:
@@ -28,6 +28,12 @@ async def fetch(http: AsyncClient, method: str, url: str, **request: Any) -> Any
         raise ToolUnavailable(f"{method} {_place(url)}: {error_text(error)}") from error
     if not response.is_success:
         raise _refusal(method, url, response)
+    return response
+
+
+async def fetch(http: AsyncClient, method: str, url: str, **request: Any) -> Any:
+    """Send a request and return the JSON of the answer. Raises as ``send``, and ToolError when it is no JSON."""
+    response = await send(http, method, url, **request)
     try:
         return response.json()
     except ValueError as error:

@@ -103,7 +103,8 @@ class Briefing(Recorded):
     catalogue: Digest = Field(description="Digest of the tools as sent to the model.")
     limits: Limits
     model_deadline: float = Field(description="Seconds one model call may take.")
-    team: str | None = Field(default=None, description="The team that owns the service, if there is one.")
+    nudge: str = Field(description="What the model is told after an empty reply.")
+    conclude: str = Field(description="What the model is told when it has no tools left.")
 
 
 # --- asking the model ---------------------------------------------------------------------------------------------
@@ -320,7 +321,6 @@ class Delivery(Recorded):
     reason: str | None = None
     service: str | None = None
     severity: str | None = None
-    team: str | None = None
 
 
 class Delivered(Recorded):

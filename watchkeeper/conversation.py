@@ -73,13 +73,23 @@ def chain(base: str, keys: Iterable[str]) -> str:
     return base
 
 
+def conversation_digest(messages: Iterable[JsonObject]) -> str:
+    """Name a whole conversation."""
+    return chain(EMPTY, map(message_key, messages))
+
+
 class Conversation:
     """The workflow's side: what has been put to the model, by digest, and what is new since."""
 
-    def __init__(self, messages: Sequence[JsonObject]) -> None:
-        self.digest = chain(EMPTY, map(message_key, messages))
-        self.length = len(messages)
+    def __init__(self, digest: str, length: int) -> None:
+        self.digest = digest
+        self.length = length
         self._new: list[Entry] = []
+
+    @classmethod
+    def of(cls, messages: Sequence[JsonObject]) -> Conversation:
+        """Begin with messages."""
+        return cls(conversation_digest(messages), len(messages))
 
     def append(self, entry: Entry) -> None:
         """Add a message."""
@@ -152,6 +162,11 @@ def extend(joined: bytes, append: Sequence[Entry], part: Callable[[str], bytes])
             case Words():
                 messages.append(canonical({"role": entry.role, "content": entry.content}))
     return b",".join(messages)
+
+
+def join(messages: Iterable[JsonObject]) -> bytes:
+    """Write messages as a request carries them."""
+    return b",".join(map(canonical, messages))
 
 
 def _answer(call_id: str, content: str) -> bytes:

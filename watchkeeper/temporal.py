@@ -35,12 +35,10 @@ class _Payloads(CompositePayloadConverter):
     """Pydantic's JSON, without the fields that were never set: what is absent costs no byte of history."""
 
     def __init__(self) -> None:
-        json = PydanticPayloadConverter(ToJsonOptions(exclude_unset=True))
+        others = DefaultPayloadConverter.default_encoding_payload_converters
         super().__init__(
-            *(
-                json if isinstance(converter, JSONPlainPayloadConverter) else converter
-                for converter in DefaultPayloadConverter.default_encoding_payload_converters
-            )
+            *(converter for converter in others if not isinstance(converter, JSONPlainPayloadConverter)),
+            PydanticPayloadConverter(ToJsonOptions(exclude_unset=True)),
         )
 
 

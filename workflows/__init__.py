@@ -1,0 +1,1 @@
+"""Workflow code: pure functions of their histories."""

@@ -1,0 +1,61 @@
+"""The briefing: what a run is told once, at its beginning, and keeps until its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from watchkeeper.contracts import Briefing, JsonObject, RunInput, ToolSpec
+from watchkeeper.conversation import Store, conversation_digest, join
+from watchkeeper.prompts import prompt
+from watchkeeper.settings import Settings
+from watchkeeper.text import clean
+from watchkeeper.tool import catalogue_digest, wire
+
+
+class BriefingActivities:
+    """Briefs runs by the operator's settings and the tools of this worker."""
+
+    def __init__(self, settings: Settings, catalogue: Sequence[ToolSpec], store: Store) -> None:
+        self._settings = settings
+        self._catalogue = list(catalogue)
+        self._store = store
+
+    @activity.defn
+    async def brief(self, given: RunInput) -> Briefing:
+        """Decide the opening words, the tools and the limits of a run.
+
+        Fails, not to be retried, with ``UnknownService`` or ``UnknownTool`` when the run names one that is not there.
+        """
+        settings, names = self._settings, [spec.name for spec in self._catalogue]
+        if given.service is not None and given.service not in settings.services:
+            known = ", ".join(sorted(settings.services)) or "none"
+            raise _refused("UnknownService", f"no service {given.service!r} in the catalogue; known: {known}")
+        forced = given.tool_choice.function if given.tool_choice else None
+        if forced is not None and forced not in names:
+            raise _refused("UnknownTool", f"no tool {forced!r} to force; available: {', '.join(names)}")
+        opening = _opening(given)
+        briefing = Briefing(
+            opening=opening,
+            tools=self._catalogue,
+            catalogue=catalogue_digest(self._catalogue),
+            limits=settings.limits_for(given.limits),
+            model_deadline=max(profile.deadline for profile in settings.profiles),
+            nudge=prompt("nudge"),
+            conclude=prompt("conclude"),
+        )
+        self._store.put(conversation_digest(opening), join(opening))
+        self._store.put(briefing.catalogue, wire(self._catalogue))
+        return briefing
+
+
+def _opening(given: RunInput) -> list[JsonObject]:
+    facts = [f"{name}: {value}" for name, value in (("Service", given.service), ("Severity", given.severity)) if value]
+    asked = clean("\n".join([*facts, given.text]))
+    return [{"role": "system", "content": prompt("system")}, {"role": "user", "content": asked}]
+
+
+def _refused(kind: str, why: str) -> ApplicationError:
+    return ApplicationError(why, type=kind, non_retryable=True)

@@ -1,0 +1,41 @@
+"""Every tool as an activity type of its own, named after the tool."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from httpx2 import AsyncClient
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+from watchkeeper.running import run
+
+from watchkeeper.contracts import ToolCall, ToolResult
+from watchkeeper.conversation import Store
+from watchkeeper.settings import Settings
+from watchkeeper.text import ERROR_BYTES, excerpt
+from watchkeeper.tool import Tool, ToolUnavailable
+
+
+def activity_of(
+    tool: Tool[Any], settings: Settings, http: AsyncClient, store: Store
+) -> Callable[[ToolCall], Awaitable[ToolResult]]:
+    """Make the activity that runs a tool.
+
+    It gives a result whenever the tool has an answer, a "no" included, and fails, to be retried on the tool's policy,
+    when the back end cannot answer now (``ToolUnavailable``) or the tool breaks.
+    """
+
+    @activity.defn(name=tool.name)
+    async def call_tool(call: ToolCall) -> ToolResult:
+        info = activity.info()
+        try:
+            result = await run(tool, call, settings=settings, http=http, at=info.scheduled_time, attempt=info.attempt)
+        except ToolUnavailable as error:
+            raise ApplicationError(
+                excerpt(str(error), ERROR_BYTES), type="ToolUnavailable", next_retry_delay=error.delay
+            ) from error
+        store.put(result.digest, result.content.encode())
+        return result
+
+    return call_tool

@@ -1,0 +1,38 @@
+"""Taking a conversation into the next execution of its run, smaller where it is too large to carry."""
+
+from __future__ import annotations
+
+import json
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.conversations import Conversations
+from watchkeeper.compaction import compact
+from watchkeeper.contracts import CarriedConversation, CarryRequest
+from watchkeeper.conversation import ConversationLost, conversation_digest, join, target
+
+CARRIED_BYTES = 1_000_000
+"""Half of Temporal's limit of one payload, which the input of the next execution is."""
+
+
+class CarryingActivities:
+    """Reads conversations whole."""
+
+    def __init__(self, conversations: Conversations) -> None:
+        self._conversations = conversations
+
+    @activity.defn
+    async def carry(self, request: CarryRequest) -> CarriedConversation:
+        """Return the conversation that a run takes along. Fails with ``ConversationLost``."""
+        try:
+            joined = await self._conversations.joined(request)
+        except ConversationLost as error:
+            raise ApplicationError(str(error), type="ConversationLost", non_retryable=True) from error
+        messages = json.loads(b"[" + joined + b"]")
+        if len(joined) <= CARRIED_BYTES:
+            return CarriedConversation(messages=messages, digest=target(request))
+        kept, replaced = compact(messages, CARRIED_BYTES)
+        digest = conversation_digest(kept)
+        self._conversations.store.put(digest, join(kept))
+        return CarriedConversation(messages=kept, digest=digest, compacted=replaced)

@@ -1,0 +1,171 @@
+"""One model call: the request from its digests, the reply normalised before it is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.conversations import Conversations
+from watchkeeper.completions import read_completion
+from watchkeeper.contracts import JsonObject, ModelRequest, Reply, ToolChoice
+from watchkeeper.conversation import ConversationLost, canonical
+from watchkeeper.options import attempt_profile
+from watchkeeper.refusals import ModelError, Reason
+from watchkeeper.settings import ModelProfile
+from watchkeeper.usage import price
+
+RESAMPLES = 2
+"""How often an empty reply is asked for again before it is recorded and costs a round."""
+
+LARGER = 4
+"""By how much the token cap is raised when reasoning used all of it up."""
+
+ERRORS: dict[Reason, str] = {
+    "unavailable": "ModelUnavailable",
+    "malformed": "ModelUnavailable",
+    "tool_use_failed": "ModelUnavailable",
+    "tool_choice": "ModelRefused",
+    "context_overflow": "ContextOverflow",
+    "content_filter": "ContentFiltered",
+    "quota": "ModelQuota",
+    "auth": "ModelAuthentication",
+    "refused": "ModelRefused",
+}
+"""The type of the error with which ``ask`` fails, by reason; whether it is retried, the reason says."""
+
+
+class Completion(Protocol):
+    """A response of success, unread."""
+
+    @property
+    def body(self) -> bytes: ...  # noqa: D102
+
+    @property
+    def trace_id(self) -> str | None: ...  # noqa: D102
+
+
+class Endpoint(Protocol):
+    """One model at one host (``watchkeeper.endpoint`` speaks to real ones)."""
+
+    @property
+    def profile(self) -> ModelProfile: ...  # noqa: D102
+
+    async def complete(self, body: bytes) -> Completion: ...  # noqa: D102
+
+
+class _Prompt(NamedTuple):
+    messages: bytes
+    tools: bytes
+    names: frozenset[str]
+    choice: ToolChoice | None
+
+
+class ModelActivities:
+    """Asks the models of a worker, the first one first."""
+
+    def __init__(self, endpoints: Sequence[Endpoint], conversations: Conversations) -> None:
+        self._endpoints = endpoints
+        self._conversations = conversations
+
+    @activity.defn
+    async def ask(self, request: ModelRequest) -> Reply:
+        """Put a conversation to the model.
+
+        Attempts 1 to 3 ask the first profile, later ones the next; a profile that refuses for good (key, quota) is
+        passed over at once. Fails with one of ``ERRORS``, ``EmptyCompletion`` or ``ConversationLost``.
+        """
+        try:
+            prompt = await self._prompt(request)
+        except ConversationLost as error:
+            raise ApplicationError(str(error), type="ConversationLost", non_retryable=True) from error
+        attempt = activity.info().attempt
+        reply = await self._first_answer(prompt, attempt_profile(attempt, self._endpoints))
+        if reply.kind != "empty":
+            self._conversations.store.put(reply.digest, canonical(reply.message))
+        elif attempt <= RESAMPLES:
+            raise ApplicationError("the model's reply holds neither text nor calls", type="EmptyCompletion")
+        return reply
+
+    async def _prompt(self, request: ModelRequest) -> _Prompt:
+        messages = await self._conversations.joined(request)
+        if not request.tools_allowed:
+            return _Prompt(messages, b"", frozenset(), None)
+        tools, names = await self._conversations.tools(request.catalogue)
+        return _Prompt(messages, tools, names, request.tool_choice)
+
+    async def _first_answer(self, prompt: _Prompt, first: int) -> Reply:
+        refusal: ModelError | None = None
+        for endpoint in self._endpoints[first:]:
+            try:
+                return await _complete(endpoint, prompt)
+            except ModelError as error:
+                refusal = error
+                if error.retryable:
+                    break
+                activity.logger.warning("%s refused: %s", endpoint.profile.name, error)
+        if refusal is None:
+            raise ApplicationError("no model profile is configured", type="ModelRefused", non_retryable=True)
+        raise ApplicationError(
+            str(refusal),
+            type=ERRORS[refusal.reason],
+            non_retryable=not refusal.retryable,
+            next_retry_delay=refusal.delay,
+        ) from refusal
+
+
+async def _complete(endpoint: Endpoint, prompt: _Prompt) -> Reply:
+    """Ask one host, once more where only a changed request can help."""
+    cap = endpoint.profile.max_completion_tokens
+    try:
+        reply = await _ask(endpoint, prompt, cap)
+    except ModelError as error:
+        if error.reason != "tool_choice" or prompt.choice is None:
+            raise
+        activity.logger.warning("%s does not let tools be forced; asking freely", endpoint.profile.name)
+        prompt = prompt._replace(choice=None)
+        reply = await _ask(endpoint, prompt, cap)
+    if reply.kind == "empty" and reply.truncated and cap is not None:
+        reply = await _ask(endpoint, prompt, cap * LARGER)
+    return reply
+
+
+async def _ask(endpoint: Endpoint, prompt: _Prompt, cap: int | None) -> Reply:
+    body = _body(endpoint.profile, prompt, cap)
+    completion = await endpoint.complete(body)
+    reply = read_completion(
+        completion.body,
+        tools=prompt.names,
+        tools_allowed=bool(prompt.tools),
+        prompt_bytes=len(body),
+        trace_id=completion.trace_id,
+    )
+    if endpoint.profile.prices is None:
+        return reply
+    cost = price(reply.usage, endpoint.profile.prices)
+    return reply.model_copy(update={"usage": reply.usage.model_copy(update={"cost": cost})})
+
+
+def _body(profile: ModelProfile, prompt: _Prompt, cap: int | None) -> bytes:
+    """Write a request, messages first: it differs from the one before it only behind the messages they share."""
+    options: JsonObject = {"model": profile.name, **profile.extra_body}
+    if cap is not None:
+        options["max_completion_tokens"] = cap
+    if prompt.tools:
+        options |= _choice(profile, prompt.choice)
+    tools = b'"tools":' + prompt.tools + b"," if prompt.tools else b""
+    return b'{"messages":[' + prompt.messages + b"]," + tools + canonical(options)[1:]
+
+
+def _choice(profile: ModelProfile, choice: ToolChoice | None) -> JsonObject:
+    """Say how freely tools may be chosen: nothing where ``auto`` is the default anyway."""
+    match choice:
+        case ToolChoice(mode="required"):
+            return {"tool_choice": "required", **profile.forced_choice_body}
+        case ToolChoice(mode="named", function=str(name)):
+            named = {"type": "function", "function": {"name": name}}
+            return {"tool_choice": named, **profile.forced_choice_body}
+        case _:
+            return {"tool_choice": "auto"}

@@ -1,0 +1,41 @@
+"""Heartbeats for every activity, from entry to exit, so that a dead worker is noticed in seconds."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+from temporalio import activity
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+BEATS_PER_TIMEOUT = 3
+
+
+class Heartbeats(Interceptor):
+    """Beats while an activity runs, a few times per heartbeat timeout."""
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        """Wrap every activity of the worker."""
+        return _Beating(next)
+
+
+class _Beating(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        timeout = activity.info().heartbeat_timeout
+        if timeout is None:
+            return await self.next.execute_activity(input)
+        beating = asyncio.create_task(_beat(timeout / BEATS_PER_TIMEOUT))
+        try:
+            return await self.next.execute_activity(input)
+        finally:
+            beating.cancel()
+            with suppress(asyncio.CancelledError):
+                await beating
+
+
+async def _beat(interval: timedelta) -> None:
+    while True:
+        activity.heartbeat()
+        await asyncio.sleep(interval.total_seconds())

@@ -1,0 +1,106 @@
+"""Reading a run's own history: the one store of what its activities made."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from temporalio.api.common.v1 import Payload
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import Client
+from temporalio.converter import DataConverter
+
+from watchkeeper.contracts import (
+    Briefing,
+    CarryRequest,
+    JsonObject,
+    ModelRequest,
+    Reply,
+    RunInput,
+    ToolResult,
+    ToolSpec,
+)
+from watchkeeper.conversation import ConversationLost, canonical, extend, join
+
+T = TypeVar("T")
+
+
+async def decode(converter: DataConverter, payloads: Iterable[Payload], kind: type[T]) -> T:
+    """Return the first of some payloads as a contract."""
+    (value,) = await converter.decode(list(payloads)[:1], [kind])
+    return value  # type: ignore[no-any-return]
+
+
+@dataclass
+class Recorded:
+    """What a history holds of a conversation."""
+
+    beginning: list[JsonObject] = field(default_factory=list)
+    tools: list[ToolSpec] = field(default_factory=list)
+    requests: list[ModelRequest] = field(default_factory=list)
+    parts: dict[str, bytes] = field(default_factory=dict)
+
+    def joined(self, request: ModelRequest | CarryRequest) -> bytes:
+        """Return the messages that a request of this run asks about, joined.
+
+        The requests of the run, in order, name every message; its start, its activities' results and the requests'
+        own words hold them. Raises ConversationLost when one is missing.
+        """
+        joined = join(self.beginning)
+        for earlier in self.requests:
+            if isinstance(request, ModelRequest) and earlier.round >= request.round:
+                break
+            joined = extend(joined, earlier.append, self._part)
+        return extend(joined, request.append, self._part)
+
+    def _part(self, digest: str) -> bytes:
+        if digest not in self.parts:
+            raise ConversationLost(f"no reply or result {digest} in the history of this run")
+        return self.parts[digest]
+
+
+async def read(client: Client, workflow_id: str, run_id: str) -> Recorded:
+    """Read the history of one execution. Raises RPCError."""
+    handle = client.get_workflow_handle(workflow_id, run_id=run_id)
+    return await _read(client.data_converter, handle.fetch_history_events())
+
+
+async def _read(converter: DataConverter, events: AsyncIterator[HistoryEvent]) -> Recorded:
+    recorded = Recorded()
+    types: dict[int, str] = {}
+    async for event in events:
+        match event.WhichOneof("attributes"):
+            case "workflow_execution_started_event_attributes":
+                started = event.workflow_execution_started_event_attributes
+                given = await decode(converter, started.input.payloads, RunInput)
+                if given.carried is not None:
+                    recorded.beginning = given.carried.conversation.messages
+                    recorded.tools = given.carried.briefing.tools
+            case "activity_task_scheduled_event_attributes":
+                scheduled = event.activity_task_scheduled_event_attributes
+                types[event.event_id] = scheduled.activity_type.name
+                if scheduled.activity_type.name == "ask":
+                    recorded.requests.append(await decode(converter, scheduled.input.payloads, ModelRequest))
+            case "activity_task_completed_event_attributes":
+                completed = event.activity_task_completed_event_attributes
+                made_by = types[completed.scheduled_event_id]
+                await _keep(recorded, converter, made_by, completed.result.payloads)
+            case _:
+                pass
+    return recorded
+
+
+async def _keep(recorded: Recorded, converter: DataConverter, made_by: str, result: Iterable[Payload]) -> None:
+    match made_by:
+        case "brief":
+            briefing = await decode(converter, result, Briefing)
+            recorded.beginning, recorded.tools = briefing.opening, briefing.tools
+        case "ask":
+            reply = await decode(converter, result, Reply)
+            recorded.parts[reply.digest] = canonical(reply.message)
+        case "deliver" | "carry":
+            pass
+        case _:
+            content = await decode(converter, result, ToolResult)
+            recorded.parts[content.digest] = content.content.encode()

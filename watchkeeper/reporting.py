@@ -1,0 +1,63 @@
+"""The report of a run: the model's own words when it concluded, else what was recorded (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from watchkeeper.contracts import CallRecord, Evidence, Report, RunInput
+from watchkeeper.text import excerpt
+
+EVIDENCE = 40
+"""How many calls, the latest ones, a report rests on at most."""
+
+_OUTCOMES = {
+    "ok": "",
+    "waiting": " (was waiting for approval)",
+    "running": " (in flight when the run ended: may or may not have taken effect; check before doing it again)",
+    "unknown": " (may or may not have taken effect; check before doing it again)",
+}
+
+
+def concluded(text: str, calls: Sequence[CallRecord]) -> Report:
+    """Report what the model concluded."""
+    return Report(summary=_first_line(text), body=text.strip(), evidence=_evidence(calls))
+
+
+def hand_off(given: RunInput, calls: Sequence[CallRecord], reason: str) -> Report:
+    """Report what is known when the model gave no conclusion, so that a person can take over."""
+    subject = given.service or "incident"
+    lines = [f"**No conclusion:** {reason}.", "", "**Asked:**", "", *_quoted(excerpt(given.text, 2_000)), ""]
+    if calls:
+        lines += ["**Done so far:**", ""]
+        lines += [_line(call) for call in calls[-EVIDENCE:]]
+    else:
+        lines.append("**Done so far:** no tool was called.")
+    lines += ["", "**Next step:** a person takes over from here; nothing else will act on this run."]
+    return Report(
+        summary=excerpt(f"{subject}: no conclusion, {reason}", 300), body="\n".join(lines), evidence=_evidence(calls)
+    )
+
+
+def _line(call: CallRecord) -> str:
+    outcome = _OUTCOMES.get(call.status, f" ({call.status})")
+    finding = f": {call.finding}" if call.finding else ""
+    return f"- `{call.key}` {call.name} `{call.arguments}`{outcome}{finding}"
+
+
+def _quoted(text: str) -> list[str]:
+    return [f"> {line}" for line in text.splitlines()]
+
+
+def _evidence(calls: Sequence[CallRecord]) -> list[Evidence]:
+    return [
+        Evidence(call=call.key, tool=call.name, arguments=call.arguments, finding=call.finding)
+        for call in calls[-EVIDENCE:]
+        if call.status == "ok"
+    ]
+
+
+def _first_line(text: str) -> str:
+    for line in text.splitlines():
+        if plain := line.strip().strip("#*_ ").replace("**", ""):
+            return excerpt(plain, 300)
+    return "concluded"

@@ -1,0 +1,100 @@
+"""The worker process: builds the clients, finds the tools, runs Temporal's worker, drains when told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import httpx2
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.briefing import BriefingActivities
+from activities.calling import activity_of
+from activities.carrying import CarryingActivities
+from activities.conversations import Conversations
+from activities.model import ModelActivities
+from activities.report import ReportActivities
+from watchkeeper.calls import MAX_CALLS
+from watchkeeper.conversation import Store
+from watchkeeper.endpoint import Endpoint
+from watchkeeper.heartbeat import Heartbeats
+from watchkeeper.settings import Settings, SettingsError
+from watchkeeper.temporal import ensure_search_attributes
+from watchkeeper.tool import Tool, catalogue, discover
+from workflows.incident import IncidentWorkflow
+
+HTTP_SECONDS = 20.0
+"""For one request of a tool; its attempt has its own timeout beside it."""
+
+
+@dataclass(frozen=True)
+class Working:
+    """A running worker, and what it knows."""
+
+    worker: Worker
+    conversations: Conversations
+
+
+@asynccontextmanager
+async def working(
+    client: Client,
+    settings: Settings,
+    *,
+    tools: Mapping[str, Tool[Any]] | None = None,
+) -> AsyncIterator[Working]:
+    """Run a worker for as long as the context lasts; on leaving, activities get time to finish.
+
+    ``tools`` are those found in ``activities/tools/`` unless given.
+
+    Raises SettingsError, ToolDefinitionError or TemporalError when it cannot start.
+    """
+    for profile in settings.profiles:
+        if profile.api_key is None:
+            raise SettingsError(
+                f"no API key for the model {profile.name!r} at {profile.base_url}; set WATCHKEEPER_MODEL__API_KEY "
+                "(any word will do for a host that wants none)"
+            )
+    tools = discover() if tools is None else tools
+    specs = catalogue(tools, settings)
+    await ensure_search_attributes(client)
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(httpx2.AsyncClient(timeout=HTTP_SECONDS, follow_redirects=False))
+        endpoints = [Endpoint(profile) for profile in settings.profiles]
+        for endpoint in endpoints:
+            stack.push_async_callback(endpoint.close)
+        store = Store(settings.worker.conversation_bytes)
+        conversations = Conversations(client, store)
+        worker = Worker(
+            client,
+            task_queue=settings.worker.task_queue,
+            workflows=[IncidentWorkflow],
+            activities=[
+                BriefingActivities(settings, specs, store).brief,
+                ModelActivities(endpoints, conversations).ask,
+                CarryingActivities(conversations).carry,
+                ReportActivities(settings, tools, http).deliver,
+                *(activity_of(tool, settings, http, store) for tool in tools.values()),
+            ],
+            interceptors=[Heartbeats()],
+            graceful_shutdown_timeout=timedelta(seconds=settings.worker.shutdown_seconds),
+            # A round's calls start on the worker that holds the conversation, without a trip through the queue.
+            max_eager_activity_reservations_per_workflow_task=MAX_CALLS,
+        )
+        await stack.enter_async_context(worker)
+        yield Working(worker, conversations)
+
+
+async def work(client: Client, settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT, then drain."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, ended.set)
+    async with working(client, settings):
+        await ended.wait()

@@ -1,0 +1,119 @@
+"""What people can do to a run, and what they can see of it."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+
+from workflows.ending import Ending
+from workflows.settling import Calls
+
+with workflow.unsafe.imports_passed_through():
+    from watchkeeper.budget import Budget
+    from watchkeeper.contracts import (
+        CallRecord,
+        Decision,
+        Extension,
+        Limits,
+        Progress,
+        Report,
+        RunInput,
+        Stop,
+        Tell,
+        Usage,
+    )
+
+TELL_CHARACTERS = 8_000
+TELLS_WAITING = 50
+
+
+class Attended:
+    """The updates and the query of a run. A wrong act is rejected to the person who made it."""
+
+    def __init__(self, given: RunInput) -> None:
+        carried = given.carried
+        self._given = given
+        self._words = list(carried.words) if carried else []
+        self._calls = Calls(carried.calls if carried else [])
+        self._budget: Budget | None = None
+        self._stop: Stop | None = None
+        self._ending: Ending | None = None
+        self._report: Report | None = None
+        self._phase = "starting"
+
+    @workflow.update
+    def tell(self, tell: Tell) -> str:
+        """Put words to the model at its next round."""
+        self._words.append(f"{tell.by}: {tell.text}" if tell.by else tell.text)
+        return "the model reads it in its next round"
+
+    @tell.validator
+    def _check_tell(self, tell: Tell) -> None:
+        self._check_open()
+        if not tell.text.strip():
+            raise ValueError("nothing to tell: the text is empty")
+        if len(tell.text) > TELL_CHARACTERS:
+            raise ValueError(f"{len(tell.text):,} characters are too many to tell at once; at most {TELL_CHARACTERS:,}")
+        if len(self._words) >= TELLS_WAITING:
+            raise ValueError(f"{len(self._words)} messages already wait for the next round; try again after it")
+
+    @workflow.update
+    def stop(self, stop: Stop) -> str:
+        """End the run; its hand-off report is delivered."""
+        self._stop = stop
+        self._calls.close()
+        return "the run ends with a hand-off report"
+
+    @stop.validator
+    def _check_stop(self, stop: Stop) -> None:
+        self._check_open()
+
+    @workflow.update
+    def extend(self, extension: Extension) -> Limits:
+        """Raise limits; returns the new ones."""
+        if self._budget is None:
+            raise ValueError("the run is still being briefed")
+        return self._budget.extend(extension.by)
+
+    @extend.validator
+    def _check_extend(self, extension: Extension) -> None:
+        self._check_open()
+        if self._budget is None:
+            raise ValueError("the run is still being briefed; try again in a moment")
+        if not extension.by.model_dump(exclude_none=True):
+            raise ValueError("nothing to extend: name a limit, such as rounds=10")
+
+    @workflow.update
+    def decide(self, decision: Decision) -> str:
+        """Approve or deny a call that waits; the first answer counts."""
+        self._calls.decide(decision)
+        return f"{decision.call} {'approved' if decision.approved else 'denied'}"
+
+    @decide.validator
+    def _check_decide(self, decision: Decision) -> None:
+        self._check_open()
+        self._calls.check(decision)
+
+    @workflow.query
+    def progress(self) -> Progress:
+        """Say how the run stands right now."""
+        budget = self._budget
+        return Progress(
+            status=self._ending.status if self._ending else "running",
+            phase=self._phase,
+            round=budget.spent.rounds if budget else 0,
+            calls=self._calls.records,
+            usage=budget.spent.usage if budget else Usage(),
+            limits=budget.limits if budget else None,
+            report=self._report,
+        )
+
+    @workflow.query
+    def waiting(self) -> list[CallRecord]:
+        """Return the calls that wait for a decision."""
+        return [record for record in self._calls.records if record.status == "waiting"]
+
+    def _check_open(self) -> None:
+        if self._ending is not None:
+            raise ValueError(f"the run is over: {self._ending.status}")
+        if self._stop is not None:
+            raise ValueError("the run is already being stopped")

@@ -1,0 +1,73 @@
+"""How a run ends, and the error that says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NoReturn
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
+
+with workflow.unsafe.imports_passed_through():
+    from watchkeeper.budget import ERRORS, Budget, Limit
+    from watchkeeper.contracts import Reply, RunResult, Status, Stop
+    from watchkeeper.text import error_text, excerpt
+
+BUGS = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError)
+"""What a bug in workflow code raises. Not ``Exception``: that would let nondeterminism after a bad deploy fail every
+open run, where waiting for the fixed worker loses none."""
+
+REASON_BYTES = 1_000
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Why the investigation is over; ``error`` is the type with which the run fails, if it does."""
+
+    status: Status
+    reason: str | None = None
+    error: str | None = None
+    text: str = ""
+
+    @classmethod
+    def concluded(cls, reply: Reply) -> Ending:
+        """The model concluded."""
+        return cls("concluded", text=reply.text)
+
+    @classmethod
+    def limit(cls, limit: Limit, budget: Budget) -> Ending:
+        """A limit cut the run."""
+        return cls("limit_reached", budget.sentence(limit), ERRORS[limit])
+
+    @classmethod
+    def empty(cls) -> Ending:
+        """The model went on answering nothing."""
+        return cls("failed", "the model answered nothing usable, even when asked again", "EmptyCompletion")
+
+    @classmethod
+    def stopped(cls, stop: Stop) -> Ending:
+        """A person ended the run."""
+        by = f" by {stop.by}" if stop.by else ""
+        because = f": {excerpt(stop.reason, REASON_BYTES)}" if stop.reason else ""
+        return cls("stopped", f"stopped{by}{because}")
+
+    @classmethod
+    def failed(cls, error: ActivityError) -> Ending:
+        """An activity that the run cannot do without gave up."""
+        match error.cause:
+            case ApplicationError() as cause:
+                kind, why = cause.type or "ApplicationError", cause.message
+            case TimeoutError():
+                kind, why = "Timeout", "no answer in time, over all attempts"
+            case cause:
+                kind, why = type(cause).__name__, str(cause)
+        return cls("failed", excerpt(f"{error.activity_type} failed: {why}", REASON_BYTES), kind)
+
+    @classmethod
+    def bug(cls, bug: Exception) -> Ending:
+        """Workflow code raised what it never should."""
+        return cls("failed", excerpt(f"a bug in Watchkeeper: {error_text(bug)}", REASON_BYTES), "Bug")
+
+    def fail(self, result: RunResult) -> NoReturn:
+        """Fail the run with its typed error, the hand-off in the details."""
+        raise ApplicationError(self.reason or self.status, result, type=self.error, non_retryable=True)

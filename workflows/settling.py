@@ -1,0 +1,178 @@
+"""Settling the calls of one round: each ends as a result that the model reads, whatever happens to it."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+from collections.abc import Awaitable, Coroutine
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
+
+with workflow.unsafe.imports_passed_through():
+    from watchkeeper import options
+    from watchkeeper.contracts import (
+        Briefing,
+        Call,
+        CallRecord,
+        CallStatus,
+        Decision,
+        Entry,
+        Reply,
+        ResultRef,
+        ToolCall,
+        ToolResult,
+        ToolSpec,
+        Words,
+    )
+    from watchkeeper.conversation import canonical
+    from watchkeeper.text import excerpt
+
+UNCERTAIN = "It may or may not have taken effect; check before doing it again."
+
+Outcome = tuple[CallStatus, Entry, str]
+"""How a call ended, what the model reads, and the beginning of it for people."""
+
+
+class Calls:
+    """The calls of a run: those that were settled, and those that wait for a person."""
+
+    def __init__(self, records: list[CallRecord]) -> None:
+        self._records = {record.key: record for record in records}
+        self._decisions: dict[str, Decision] = {}
+        self._closed = False
+
+    @property
+    def records(self) -> list[CallRecord]:
+        """All calls, in the order in which the model asked for them."""
+        return list(self._records.values())
+
+    def waiting(self) -> list[str]:
+        """Keys of the calls that wait for a decision."""
+        return [key for key, record in self._records.items() if record.status == "waiting"]
+
+    def check(self, decision: Decision) -> None:
+        """Raise ValueError, for its author, if a decision is wrong or comes second."""
+        if (earlier := self._decisions.get(decision.call)) is not None:
+            verb = "approved" if earlier.approved else "denied"
+            raise ValueError(f"{decision.call} was already {verb} by {earlier.by or 'somebody'}")
+        if decision.call not in self.waiting():
+            waiting = ", ".join(self.waiting()) or "none"
+            raise ValueError(f"no call {decision.call!r} waits for a decision; waiting: {waiting}")
+
+    def decide(self, decision: Decision) -> None:
+        """Take a person's answer."""
+        self.check(decision)
+        self._decisions[decision.call] = decision
+
+    def close(self) -> None:
+        """Release the calls that wait: nobody decides any more."""
+        self._closed = True
+
+    async def settle(
+        self, briefing: Briefing, reply: Reply, round_number: int, allowed: int, seconds_left: float
+    ) -> tuple[list[Entry], int]:
+        """Run the calls of a reply in parallel; return their results in call order, and how many were run.
+
+        Identical side effects asked for in one message are one effect: it is run once and answers both.
+        """
+        specs = {spec.name: spec for spec in briefing.tools}
+        effects: dict[Call, asyncio.Task[Outcome]] = {}
+        answers: list[Coroutine[Any, Any, Entry]] = []
+        run = 0
+        for position, call in enumerate(reply.calls):
+            key = f"r{round_number}.{position}"
+            spec = specs.get(call.name)
+            self._note(CallRecord(key=key, name=call.name, arguments=excerpt(call.arguments, 400), status="running"))
+            outcome: Awaitable[Outcome]
+            if (problem := reply.problems.get(position)) is not None or spec is None:
+                outcome = _given(_refused(problem or f"no tool {call.name!r}; available: {', '.join(specs)}"))
+            elif call in effects:
+                outcome = effects[call]
+            elif run >= allowed:
+                outcome = _given(_refused("not run: the run's limit of tool calls is reached"))
+            else:
+                run += 1
+                outcome = task = asyncio.create_task(self._run(spec, call, key, seconds_left))
+                if spec.effect != "read":
+                    effects[call] = task
+            answers.append(self._answer(key, outcome))
+        return list(await asyncio.gather(*answers)), run
+
+    async def _answer(self, key: str, outcome: Awaitable[Outcome]) -> Entry:
+        status, entry, finding = await outcome
+        self._note(self._records[key].model_copy(update={"status": status, "finding": finding}))
+        return entry
+
+    async def _run(self, spec: ToolSpec, call: Call, key: str, seconds_left: float) -> Outcome:
+        if spec.approval is not None:
+            refusal = await self._approval(spec.approval, call, key, seconds_left)
+            if refusal is not None:
+                return refusal
+        try:
+            result = await workflow.execute_activity(
+                spec.name,
+                ToolCall(run=workflow.info().first_execution_run_id, key=key, arguments=call.arguments),
+                result_type=ToolResult,
+                activity_id=key,
+                summary=excerpt(call.arguments, 200),
+                **options.tool(spec),
+            )
+        except ActivityError as error:
+            return _failed(spec, error)
+        return result.status, ResultRef(result=result.digest), excerpt(result.content, 300)
+
+    async def _approval(self, timeout: float, call: Call, key: str, seconds_left: float) -> Outcome | None:
+        self._note(self._records[key].model_copy(update={"status": "waiting"}))
+        bound = timedelta(seconds=max(1.0, min(timeout, seconds_left)))
+        try:
+            await workflow.wait_condition(
+                lambda: key in self._decisions or self._closed,
+                timeout=bound,
+                timeout_summary=f"{key} {call.name}: waits for approval",
+            )
+        except builtins.TimeoutError:
+            minutes = bound.total_seconds() / 60
+            return _refused(f"not run: nobody decided within {minutes:g} minutes", "expired")
+        decision = self._decisions.get(key)
+        if decision is None:
+            return _refused("not run: the run was stopped", "denied")
+        if not decision.approved:
+            note = f": {decision.note}" if decision.note else ""
+            return _refused(f"not run: denied by {decision.by or 'a person'}{note}", "denied")
+        self._note(self._records[key].model_copy(update={"status": "running"}))
+        return None
+
+    def _note(self, record: CallRecord) -> None:
+        self._records[record.key] = record
+
+
+async def _given(outcome: Outcome) -> Outcome:
+    return outcome
+
+
+def _refused(why: str, status: CallStatus = "rejected") -> Outcome:
+    return status, _error(why), why
+
+
+def _failed(spec: ToolSpec, error: ActivityError) -> Outcome:
+    """Say what is known of a call whose activity gave no result."""
+    match error.cause:
+        case TimeoutError():
+            why = f"{spec.name} did not answer in time"
+        case ApplicationError() as cause:
+            why = cause.message
+        case cause:
+            why = f"{spec.name} failed: {cause}"
+    if spec.attempts > 1:
+        why = f"{why} (after retries)"
+    if spec.effect == "read":
+        return "error", _error(why), why
+    why = f"{why}. {UNCERTAIN}"
+    return "unknown", _error(why), why
+
+
+def _error(text: str) -> Words:
+    return Words(role="tool", content=canonical({"error": text}).decode())
