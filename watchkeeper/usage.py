@@ -1,0 +1,94 @@
+"""Tokens and money of one completion, whatever the host reports of them."""
+
+from __future__ import annotations
+
+import math
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from watchkeeper.contracts import JsonObject, Usage
+
+BYTES_PER_TOKEN = 4
+"""The rule of thumb for English and code; used only when the host reports nothing usable."""
+
+_MOST_TOKENS = 100_000_000
+"""More than any context holds: a larger number is not a count."""
+
+
+class Prices(BaseModel):
+    """What a host charges, in US dollars per million tokens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: float = Field(ge=0, allow_inf_nan=False, description="Prompt tokens that were not cached.")
+    cached_input: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, description="Cached prompt tokens; absent: as input."
+    )
+    output: float = Field(ge=0, allow_inf_nan=False, description="Completion tokens, reasoning tokens among them.")
+
+
+def price(usage: Usage, prices: Prices) -> float:
+    """Return what a completion cost, in US dollars."""
+    cached_price = prices.input if prices.cached_input is None else prices.cached_input
+    dollars = (
+        (usage.prompt_tokens - usage.cached_tokens) * prices.input
+        + usage.cached_tokens * cached_price
+        + usage.completion_tokens * prices.output
+    )
+    return dollars / 1_000_000
+
+
+def read_usage(reports: list[object], *, prompt_bytes: int, completion_bytes: int) -> Usage:
+    """Count the tokens of one completion.
+
+    ``reports`` are the places a host may report its counts in, the preferred one first: ``usage`` of the response,
+    and, at Moonshot, ``usage`` of the choice. A count that is missing, no number, negative, beyond any context, or
+    zero although there was something to count, is estimated from the bytes: for a budget, unknown is not zero.
+    """
+    report = next((r for r in reports if isinstance(r, dict) and _counts_something(r)), {})
+    prompt = _count(report, "prompt_tokens") or 0
+    completion = _count(report, "completion_tokens") or 0
+    estimated = False
+    if not prompt and prompt_bytes:
+        prompt, estimated = math.ceil(prompt_bytes / BYTES_PER_TOKEN), True
+    if not completion and completion_bytes:
+        completion, estimated = math.ceil(completion_bytes / BYTES_PER_TOKEN), True
+    counted = {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "cached_tokens": min(_cached(report), prompt),
+        "reasoning_tokens": min(
+            _count(_within(report, "completion_tokens_details"), "reasoning_tokens") or 0, completion
+        ),
+        "estimated": estimated,
+    }
+    return Usage.model_validate({name: value for name, value in counted.items() if value})
+
+
+def _counts_something(report: JsonObject) -> bool:
+    return bool(_count(report, "prompt_tokens") or _count(report, "completion_tokens"))
+
+
+def _cached(report: JsonObject) -> int:
+    """Read the cached tokens, which each host names its own way: Moonshot, then OpenAI, then DeepSeek."""
+    for count in (
+        _count(report, "cached_tokens"),
+        _count(_within(report, "prompt_tokens_details"), "cached_tokens"),
+        _count(report, "prompt_cache_hit_tokens"),
+    ):
+        if count is not None:
+            return count
+    return 0
+
+
+def _within(report: JsonObject, name: str) -> JsonObject:
+    value = report.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _count(report: JsonObject, name: str) -> int | None:
+    """Read a count, or None if it cannot be one."""
+    value = report.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if 0 <= value <= _MOST_TOKENS else None
