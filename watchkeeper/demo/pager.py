@@ -1,0 +1,130 @@
+"""What the simulated PagerDuty knows: the events that arrived, the incidents they opened, what an event must be."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+from uuid import uuid4
+
+from watchkeeper.contracts import JsonObject
+
+FIRST_NUMBER = 4827
+SEVERITIES = ("critical", "error", "warning", "info")
+MAX_SUMMARY = 1024
+MAX_DEDUP_KEY = 255
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One event that was accepted, a duplicate too."""
+
+    team: str
+    action: Literal["trigger", "acknowledge", "resolve"]
+    dedup_key: str
+    summary: str | None
+    severity: str | None
+    event: JsonObject = field(repr=False)
+
+
+@dataclass
+class Incident:
+    """What a person was woken by."""
+
+    number: int
+    team: str
+    key: str
+    """The dedup_key of the event that opened it."""
+    title: str
+    status: Literal["triggered", "acknowledged", "resolved"]
+    opened_at: float
+    alerts: int = 1
+    """Trigger events that it took, the first one included."""
+
+
+class Pager:
+    """What arrived at PagerDuty: every delivery, and the incidents they opened."""
+
+    def __init__(self, routing_keys: Mapping[str, str]) -> None:
+        self._teams = {key: team for team, key in routing_keys.items()}
+        self.deliveries: list[Delivery] = []
+        self.incidents: list[Incident] = []
+        self.lag = 0.0
+        """Seconds until the REST API knows of an incident that the Events API has accepted."""
+
+    def accept(self, event: JsonObject) -> Delivery:
+        """Take a valid event.
+
+        A trigger joins the open incident of the same routing key and dedup_key, else it opens one; acknowledge and
+        resolve are dropped when none is open.
+        """
+        delivery = _delivery(self._teams[event["routing_key"]], event)
+        self.deliveries.append(delivery)
+        same = (i for i in self.incidents if (i.team, i.key) == (delivery.team, delivery.dedup_key))
+        incident = next((incident for incident in same if incident.status != "resolved"), None)
+        match delivery.action, incident:
+            case "trigger", None:
+                self._open(delivery)
+            case "trigger", Incident():
+                incident.alerts += 1
+            case "acknowledge", Incident():
+                incident.status = "acknowledged"
+            case "resolve", Incident():
+                incident.status = "resolved"
+        return delivery
+
+    def _open(self, delivery: Delivery) -> None:
+        number = FIRST_NUMBER + len(self.incidents)
+        title = delivery.summary or ""
+        self.incidents.append(Incident(number, delivery.team, delivery.dedup_key, title, "triggered", time.time()))
+
+    def faults_of(self, event: object) -> list[str]:
+        """Say what PagerDuty would hold against an event."""
+        if not isinstance(event, dict):
+            return ["event must be a JSON object"]
+        faults = _key_faults(event, self._teams)
+        action, dedup_key = event.get("event_action"), event.get("dedup_key")
+        if action not in ("trigger", "acknowledge", "resolve"):
+            faults.append("'event_action' is invalid (must be one of: trigger, acknowledge, resolve)")
+        if dedup_key is not None and not (isinstance(dedup_key, str) and len(dedup_key) <= MAX_DEDUP_KEY):
+            faults.append(f"'dedup_key' is invalid (must be a string of at most {MAX_DEDUP_KEY} characters)")
+        if action in ("acknowledge", "resolve") and not dedup_key:
+            faults.append("'dedup_key' is missing or blank")
+        return faults + (_payload_faults(event.get("payload")) if action == "trigger" else [])
+
+
+def _delivery(team: str, event: JsonObject) -> Delivery:
+    payload = event.get("payload") or {}
+    return Delivery(
+        team=team,
+        action=event["event_action"],
+        dedup_key=event.get("dedup_key") or uuid4().hex,
+        summary=payload.get("summary"),
+        severity=payload.get("severity"),
+        event=event,
+    )
+
+
+def _key_faults(event: JsonObject, known: Mapping[str, str]) -> list[str]:
+    key = event.get("routing_key")
+    if not isinstance(key, str) or not key:
+        return ["'routing_key' is missing or blank"]
+    if len(key) != 32:
+        return ["Length of 'routing_key' is incorrect (should be 32 characters)"]
+    return [] if key in known else ["Invalid routing key"]
+
+
+def _payload_faults(payload: object) -> list[str]:
+    if not isinstance(payload, dict):
+        return ["'payload' is missing or blank"]
+    faults = [
+        f"'payload.{name}' is missing or blank"
+        for name in ("summary", "source", "severity")
+        if not isinstance(payload.get(name), str) or not payload[name].strip()
+    ]
+    if not faults and payload["severity"] not in SEVERITIES:
+        faults.append(f"'payload.severity' is invalid (must be one of: {', '.join(SEVERITIES)})")
+    if not faults and len(payload["summary"]) > MAX_SUMMARY:
+        faults.append(f"'payload.summary' is too long (maximum is {MAX_SUMMARY} characters)")
+    return faults

@@ -1,0 +1,79 @@
+"""The simulated PagerDuty: the Events API v2 that opens incidents, and the REST API that tells about them."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from watchkeeper.contracts import JsonObject
+from watchkeeper.demo.pager import Incident, Pager
+
+MAX_EVENT_BYTES = 512 * 1024
+
+
+def events_app(pager: Pager) -> Starlette:
+    """Build the server of ``POST /v2/enqueue``."""
+
+    async def enqueue(request: Request) -> Response:
+        body = await request.body()
+        if len(body) > MAX_EVENT_BYTES:
+            return _invalid([f"event is larger than {MAX_EVENT_BYTES} bytes"], 413)
+        try:
+            event = json.loads(body)
+        except ValueError:
+            return _invalid(["body is not valid JSON"])
+        if faults := pager.faults_of(event):
+            return _invalid(faults)
+        dedup_key = pager.accept(event).dedup_key
+        return JSONResponse({"status": "success", "message": "Event processed", "dedup_key": dedup_key}, 202)
+
+    return Starlette(routes=[Route("/v2/enqueue", enqueue, methods=["POST"])])
+
+
+def _invalid(faults: list[str], status: int = 400) -> Response:
+    body = {"status": "invalid event", "message": "Event object is invalid", "errors": faults}
+    return JSONResponse(body, status)
+
+
+def rest_app(pager: Pager, token: str) -> Starlette:
+    """Build the server of ``GET /incidents``, filtered by ``incident_key`` and ``statuses[]``."""
+
+    async def incidents(request: Request) -> Response:
+        if request.headers.get("authorization") != f"Token token={token}":
+            # Not JSON: PagerDuty answers a wrong token with an empty page.
+            return Response(status_code=401, media_type="text/html")
+        asked = request.query_params
+        found = [i for i in pager.incidents if i.opened_at + pager.lag <= time.time()]
+        if (key := asked.get("incident_key")) is not None:
+            found = [incident for incident in found if incident.key == key]
+        if statuses := asked.getlist("statuses[]"):
+            found = [incident for incident in found if incident.status in statuses]
+        page = [_shown(incident) for incident in found]
+        return JSONResponse({"incidents": page, "limit": 100, "offset": 0, "total": None, "more": False})
+
+    return Starlette(routes=[Route("/incidents", incidents)])
+
+
+def _shown(incident: Incident) -> JsonObject:
+    name = f"Q{incident.number:07d}"
+    return {
+        "id": name,
+        "type": "incident",
+        "summary": f"[#{incident.number}] {incident.title}",
+        "self": f"https://api.pagerduty.com/incidents/{name}",
+        "html_url": f"https://acme.pagerduty.com/incidents/{name}",
+        "incident_number": incident.number,
+        "title": incident.title,
+        "status": incident.status,
+        "incident_key": incident.key,
+        "urgency": "high",
+        "created_at": datetime.fromtimestamp(incident.opened_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "service": {"id": f"P{incident.team.upper()}", "type": "service_reference", "summary": incident.team},
+        "alert_counts": {"all": 1, "triggered": int(incident.status != "resolved"), "resolved": 0},
+    }

@@ -1,0 +1,81 @@
+"""Run an ASGI app on loopback inside the caller's event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any, cast
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+HOST = "127.0.0.1"
+_TRANSPORT = "watchkeeper.transport"
+
+
+@asynccontextmanager
+async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
+    """Serve an app on 127.0.0.1 and give its base URL, such as ``http://127.0.0.1:40123``.
+
+    Port 0 takes a free one. It listens when the body starts, and when the body ends every connection is closed and
+    every request still being answered is cancelled. It installs no signal handlers and writes no access log.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    # uvicorn.Server would capture signals, log each start and stop, and poll its connections to their end:
+    # its connection alone is what is wanted of it.
+    config = uvicorn.Config(app, ws="none", lifespan="off", log_config=None, proxy_headers=False)
+    config.timeout_keep_alive = 75
+    config.load()
+    state = ServerState()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: _Connection(config, state, {}), HOST, port, backlog=1024
+    )
+    try:
+        yield f"http://{HOST}:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        await _close(state)
+        await server.wait_closed()
+
+
+def transport_of(scope: Scope) -> asyncio.Transport:
+    """Return the connection that a request came on, for an app that must break it."""
+    transport: asyncio.Transport = scope["extensions"][_TRANSPORT]
+    return transport
+
+
+async def _close(state: ServerState) -> None:
+    connections = [cast(_Connection, connection) for connection in state.connections]
+    for connection in connections:
+        connection.transport.abort()
+    await asyncio.gather(*(connection.lost.wait() for connection in connections))
+    answering = list(state.tasks)
+    for task in answering:
+        task.cancel()
+    await asyncio.gather(*answering, return_exceptions=True)
+
+
+class _Connection(H11Protocol):
+    """A connection whose app can reach its transport, and whose requests end quietly with the server."""
+
+    def __init__(self, config: uvicorn.Config, state: ServerState, app_state: dict[str, Any]) -> None:
+        super().__init__(config, state, app_state)
+        self.access_log = False
+        self.lost = asyncio.Event()
+        app = cast(ASGIApp, self.app)
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["extensions"] = {_TRANSPORT: self.transport}
+            with suppress(asyncio.CancelledError):
+                await app(scope, receive, send)
+
+        self.app = cast(Any, answer)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self.lost.set()

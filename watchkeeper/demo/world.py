@@ -1,0 +1,71 @@
+"""The simulated world: every back end of the agent, each a server of its own, with one living incident in them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from watchkeeper.demo.deploys import argocd_app, github_app
+from watchkeeper.demo.endpoint import Endpoint
+from watchkeeper.demo.loki import loki_app
+from watchkeeper.demo.pager import Pager
+from watchkeeper.demo.pagerduty import events_app, rest_app
+from watchkeeper.demo.prometheus import prometheus_app
+from watchkeeper.demo.scenario import SERVICES, Scenario
+from watchkeeper.demo.server import serving
+
+GITHUB_TOKEN = "demo-github-token"
+ARGOCD_TOKEN = "demo-argocd-token"
+PAGERDUTY_TOKEN = "demo-pagerduty-token"
+ROUTING_KEYS = {team: f"demo-{team}".ljust(32, "0") for team in SERVICES}
+"""PagerDuty routing key of each team; a team is named after its service."""
+
+
+@dataclass(frozen=True)
+class Urls:
+    """Base URLs, to which a client adds the vendor's own paths."""
+
+    prometheus_url: str
+    loki_url: str
+    github_url: str
+    argocd_url: str
+    pagerduty_events_url: str
+    pagerduty_api_url: str
+
+
+class World:
+    """The back ends, what they were asked, and what they can be made to do."""
+
+    github_token = GITHUB_TOKEN
+    argocd_token = ARGOCD_TOKEN
+    pagerduty_token = PAGERDUTY_TOKEN
+    routing_keys = ROUTING_KEYS
+    urls: Urls
+
+    def __init__(self, started_at: float | None = None) -> None:
+        self.scenario = Scenario(time.time() if started_at is None else started_at)
+        self.pages = Pager(ROUTING_KEYS)
+        self.prometheus = Endpoint(prometheus_app(self.scenario))
+        self.loki = Endpoint(loki_app(self.scenario))
+        self.github = Endpoint(github_app(self.scenario, GITHUB_TOKEN))
+        self.argocd = Endpoint(argocd_app(self.scenario, ARGOCD_TOKEN))
+        self.pagerduty_events = Endpoint(events_app(self.pages))
+        self.pagerduty_api = Endpoint(rest_app(self.pages, PAGERDUTY_TOKEN))
+
+    @classmethod
+    @asynccontextmanager
+    async def running(cls, started_at: float | None = None) -> AsyncIterator[World]:
+        """Serve a new world on free ports of loopback."""
+        world = cls(started_at)
+        async with AsyncExitStack() as servers:
+            world.urls = Urls(
+                prometheus_url=await servers.enter_async_context(serving(world.prometheus)),
+                loki_url=await servers.enter_async_context(serving(world.loki)),
+                github_url=await servers.enter_async_context(serving(world.github)),
+                argocd_url=await servers.enter_async_context(serving(world.argocd)),
+                pagerduty_events_url=await servers.enter_async_context(serving(world.pagerduty_events)),
+                pagerduty_api_url=await servers.enter_async_context(serving(world.pagerduty_api)),
+            )
+            yield world
