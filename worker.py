@@ -12,7 +12,8 @@ from typing import Any
 
 import httpx2
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.common import WorkerDeploymentVersion
+from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.briefing import BriefingActivities
 from activities.calling import activity_of
@@ -20,6 +21,7 @@ from activities.carrying import CarryingActivities
 from activities.conversations import Conversations
 from activities.model import ModelActivities
 from activities.report import ReportActivities
+from watchkeeper import __version__
 from watchkeeper.calls import MAX_CALLS
 from watchkeeper.conversation import Store
 from watchkeeper.endpoint import Endpoint
@@ -82,6 +84,10 @@ async def working(
                 *(activity_of(tool, settings, http, store) for tool in tools.values()),
             ],
             interceptors=[Heartbeats()],
+            # Histories then say which version made each step; the default is a hash of 32 characters in every event.
+            deployment_config=WorkerDeploymentConfig(
+                version=WorkerDeploymentVersion("watchkeeper", __version__), use_worker_versioning=False
+            ),
             graceful_shutdown_timeout=timedelta(seconds=settings.worker.shutdown_seconds),
             # A round's calls start on the worker that holds the conversation, without a trip through the queue.
             max_eager_activity_reservations_per_workflow_task=MAX_CALLS,

@@ -8,10 +8,10 @@ from typing import Any
 from httpx2 import AsyncClient
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
-from watchkeeper.running import run
 
-from watchkeeper.contracts import ToolCall, ToolResult
+from watchkeeper.contracts import ToolCall, ToolRequest, ToolResult
 from watchkeeper.conversation import Store
+from watchkeeper.running import run
 from watchkeeper.settings import Settings
 from watchkeeper.text import ERROR_BYTES, excerpt
 from watchkeeper.tool import Tool, ToolUnavailable
@@ -19,7 +19,7 @@ from watchkeeper.tool import Tool, ToolUnavailable
 
 def activity_of(
     tool: Tool[Any], settings: Settings, http: AsyncClient, store: Store
-) -> Callable[[ToolCall], Awaitable[ToolResult]]:
+) -> Callable[[ToolRequest], Awaitable[ToolResult]]:
     """Make the activity that runs a tool.
 
     It gives a result whenever the tool has an answer, a "no" included, and fails, to be retried on the tool's policy,
@@ -27,8 +27,9 @@ def activity_of(
     """
 
     @activity.defn(name=tool.name)
-    async def call_tool(call: ToolCall) -> ToolResult:
+    async def call_tool(request: ToolRequest) -> ToolResult:
         info = activity.info()
+        call = ToolCall(run=request.run, key=info.activity_id, arguments=request.arguments)
         try:
             result = await run(tool, call, settings=settings, http=http, at=info.scheduled_time, attempt=info.attempt)
         except ToolUnavailable as error:

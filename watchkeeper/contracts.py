@@ -10,6 +10,7 @@ freezes the JSON schema of each type:
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,6 +20,12 @@ JsonObject: TypeAlias = dict[str, Any]
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 """BLAKE2b-128 in hexadecimal."""
+
+
+def digest_of(content: bytes) -> Digest:
+    """Name a content."""
+    return blake2b(content, digest_size=16).hexdigest()
+
 
 Effect = Literal["read", "keyed", "once"]
 """What running a tool twice does: nothing (``read``), nothing under the same key (``keyed``), harm (``once``)."""
@@ -220,12 +227,17 @@ class Call(Recorded):
 # --- running a tool -----------------------------------------------------------------------------------------------
 
 
-class ToolCall(Recorded):
-    """The argument of every tool activity; the activity's type names the tool."""
+class ToolRequest(Recorded):
+    """The argument of every tool activity; the activity's type names the tool, its id the call (r3.0)."""
 
     run: str = Field(description="First execution run id of the workflow: the same after continue-as-new and reset.")
-    key: str = Field(description="Ours, such as r3.0: round 3, first call. Never the model's id.")
     arguments: str = Field(description="JSON text, as the model wrote it.")
+
+
+class ToolCall(ToolRequest):
+    """A call whole, as the tool is given it."""
+
+    key: str = Field(description="Ours, such as r3.0: round 3, first call. Never the model's id.")
 
 
 class ToolResult(Recorded):
@@ -233,8 +245,12 @@ class ToolResult(Recorded):
 
     status: Literal["ok", "error", "rejected"]
     content: str = Field(description="Compact JSON text.")
-    digest: Digest = Field(description="Of the content.")
     cut: int = Field(default=0, description="Bytes that were cut from the content.")
+
+    @property
+    def digest(self) -> Digest:
+        """Name of the content; computed, because the content stands beside it in the history."""
+        return digest_of(self.content.encode())
 
 
 class CallRecord(Recorded):

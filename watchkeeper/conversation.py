@@ -14,9 +14,8 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from hashlib import blake2b
 
-from watchkeeper.contracts import CarryRequest, Entry, JsonObject, ModelRequest, ReplyRef, ResultRef, Words
+from watchkeeper.contracts import CarryRequest, Entry, JsonObject, ModelRequest, ReplyRef, ResultRef, Words, digest_of
 
 EMPTY = "0" * 32
 """The digest of a conversation without messages."""
@@ -29,11 +28,6 @@ class ConversationLost(Exception):
 def canonical(value: object) -> bytes:
     """Encode JSON one way only, so that equal values are equal bytes."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-
-
-def digest_of(content: bytes) -> str:
-    """Name a content: BLAKE2b-128, hexadecimal."""
-    return blake2b(content, digest_size=16).hexdigest()
 
 
 def step(base: str, key: str) -> str:

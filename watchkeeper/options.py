@@ -28,8 +28,9 @@ MARGIN = timedelta(seconds=15)
 TOOL_BUDGET_FACTOR = 4
 """How many times its timeout a tool gets in all beyond its attempts' own time, for pauses and queueing."""
 
-_NEVER_RETRIED = ["PayloadsTooLarge"]
-"""A result over Temporal's size limit stays so; the SDK marks it retryable."""
+_TOO_LARGE = ["PayloadsTooLarge"]
+"""A result over Temporal's size limit stays so, but the SDK marks it retryable. Tools cap theirs: the list would stand in
+the event of every call for nothing."""
 
 
 class ActivityOptions(TypedDict):
@@ -42,17 +43,17 @@ class ActivityOptions(TypedDict):
 
 
 def _options(
-    attempt: timedelta, in_all: timedelta, attempts: int = 0, pause: timedelta = timedelta(seconds=1)
+    attempt: timedelta, in_all: timedelta, *, attempts: int = 0, never_retried: Sequence[str] | None = _TOO_LARGE
 ) -> ActivityOptions:
     return ActivityOptions(
         start_to_close_timeout=attempt,
         schedule_to_close_timeout=in_all,
         heartbeat_timeout=HEARTBEAT,
         retry_policy=RetryPolicy(
-            initial_interval=pause,
+            initial_interval=timedelta(seconds=1),
             maximum_interval=timedelta(seconds=60),
             maximum_attempts=attempts,
-            non_retryable_error_types=_NEVER_RETRIED,
+            non_retryable_error_types=never_retried,
         ),
     )
 
@@ -72,7 +73,7 @@ def tool(spec: ToolSpec) -> ActivityOptions:
     """Options of one tool call."""
     attempt = timedelta(seconds=spec.timeout) + MARGIN
     in_all = attempt * (spec.attempts + TOOL_BUDGET_FACTOR)
-    return _options(attempt, in_all, attempts=spec.attempts)
+    return _options(attempt, in_all, attempts=spec.attempts, never_retried=None)
 
 
 def attempt_profile(attempt: int, profiles: Sequence[object]) -> int:

@@ -10,11 +10,8 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSe
 from temporalio.client import Client
 from temporalio.contrib.pydantic import PydanticPayloadConverter, ToJsonOptions
 from temporalio.converter import (
-    CompositePayloadConverter,
     DataConverter,
     DefaultFailureConverter,
-    DefaultPayloadConverter,
-    JSONPlainPayloadConverter,
     PayloadConverter,
 )
 from temporalio.envconfig import ClientConfig
@@ -31,15 +28,11 @@ class TemporalError(Exception):
     """Temporal cannot be used; the text says where it was looked for and the way out."""
 
 
-class _Payloads(CompositePayloadConverter):
+class _Payloads(PydanticPayloadConverter):
     """Pydantic's JSON, without the fields that were never set: what is absent costs no byte of history."""
 
     def __init__(self) -> None:
-        others = DefaultPayloadConverter.default_encoding_payload_converters
-        super().__init__(
-            *(converter for converter in others if not isinstance(converter, JSONPlainPayloadConverter)),
-            PydanticPayloadConverter(ToJsonOptions(exclude_unset=True)),
-        )
+        super().__init__(ToJsonOptions(exclude_unset=True))
 
 
 class _Failures(DefaultFailureConverter):

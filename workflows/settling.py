@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
         Entry,
         Reply,
         ResultRef,
-        ToolCall,
+        ToolRequest,
         ToolResult,
         ToolSpec,
         Words,
@@ -114,7 +114,7 @@ class Calls:
         try:
             result = await workflow.execute_activity(
                 spec.name,
-                ToolCall(run=workflow.info().first_execution_run_id, key=key, arguments=call.arguments),
+                ToolRequest(run=workflow.info().first_execution_run_id, arguments=call.arguments),
                 result_type=ToolResult,
                 activity_id=key,
                 summary=excerpt(call.arguments, 200),
