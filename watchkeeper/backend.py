@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, Literal, TypeVar
 
-from httpx2 import AsyncClient, HTTPError, Response
-from pydantic import SecretStr
+from httpx2 import URL, AsyncClient, HTTPError, InvalidURL, LocalProtocolError, Response, UnsupportedProtocol
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from watchkeeper.http import retry_delay, retryable
 from watchkeeper.text import error_text, excerpt
@@ -24,6 +25,9 @@ async def send(http: AsyncClient, method: str, url: str, **request: Any) -> Resp
     """
     try:
         response = await http.request(method, url, **request)
+    except (InvalidURL, UnsupportedProtocol, LocalProtocolError, ValueError) as error:
+        # Its words may quote a header, and so a token.
+        raise ToolError(f"{method} {_place(url)} cannot be sent: its address or a header is malformed") from error
     except HTTPError as error:
         raise ToolUnavailable(f"{method} {_place(url)}: {error_text(error)}") from error
     if not response.is_success:
@@ -31,13 +35,60 @@ async def send(http: AsyncClient, method: str, url: str, **request: Any) -> Resp
     return response
 
 
+M = TypeVar("M", bound=BaseModel)
+
+
 async def fetch(http: AsyncClient, method: str, url: str, **request: Any) -> Any:
     """Send a request and return the JSON of the answer. Raises as ``send``, and ToolError when it is no JSON."""
     response = await send(http, method, url, **request)
     try:
         return response.json()
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ToolError(f"{method} {_place(url)} answered no JSON: {excerpt(response.text, BODY_BYTES)}") from error
+
+
+async def fetch_as(model: type[M], http: AsyncClient, method: str, url: str, **request: Any) -> M:
+    """Send a request and return the answer in the form that its vendor documents.
+
+    Raises as ``fetch`` does, and ToolError for JSON of another form.
+    """
+    answer = await fetch(http, method, url, **request)
+    try:
+        return model.model_validate(answer)
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_context=False)[0]
+        at = ".".join(map(str, fault["loc"])) or "the whole"
+        raise ToolError(
+            f"{method} {_place(url)} answered JSON of another form: at {at}: {fault['msg']}; is the address right?"
+        ) from error
+
+
+class _Sample(BaseModel):
+    value: tuple[float, float]
+
+
+class _Vector(BaseModel):
+    resultType: Literal["vector"]
+    result: list[_Sample]
+
+
+class Aggregate(BaseModel):
+    """The answer to an instant query that sums up to one number, which Prometheus and Loki give in one form."""
+
+    status: Literal["success"]
+    data: _Vector
+    warnings: list[str] | None = None
+
+    @property
+    def absent(self) -> bool:
+        """No series went into it."""
+        return not self.data.result
+
+    @property
+    def number(self) -> float | None:
+        """The number; None when there is none: no series, 0/0, or beyond every bucket of a histogram."""
+        number = math.nan if self.absent else self.data.result[0].value[1]
+        return number if math.isfinite(number) else None
 
 
 def bearer(token: SecretStr | None, scheme: str = "Bearer") -> dict[str, str]:
@@ -53,5 +104,8 @@ def _refusal(method: str, url: str, response: Response) -> ToolError | ToolUnava
 
 
 def _place(url: str) -> str:
-    """Return the address without its query, which may hold more than the model should read again."""
-    return url.split("?", 1)[0]
+    """Return the address without its query and its user, which may be secret."""
+    try:
+        return str(URL(url).copy_with(query=None, fragment=None, username=None, password=None))
+    except (InvalidURL, ValueError):
+        return "(an address that is none)"

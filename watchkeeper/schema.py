@@ -13,18 +13,26 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.errors import PydanticInvalidForJsonSchema
 
 from watchkeeper.contracts import JsonObject
+from watchkeeper.conversation import canonical
 
 CATALOGUE_KEY = "x-catalogue"
 """Marks a string whose enumeration is the operator's own."""
+
+MOST_NAMES = 500
+"""Longest enumeration that Moonshot takes; a larger catalogue is checked all the same, but not enumerated."""
+
+DEEPEST = 5
+"""Objects and lists within each other, as Moonshot documents it."""
 
 TOOL_NAME = re.compile(r"^[a-z][a-z0-9_]{0,63}$")
 
 _LEAVES = {"string", "integer", "number", "boolean"}
 _IN_WORDS = {
-    "minLength": "at least {} characters",
-    "maxLength": "at most {} characters",
+    "minLength": "length at least {}",
+    "maxLength": "length at most {}",
     "minItems": "at least {} items",
     "maxItems": "at most {} items",
     "default": "default {}",
@@ -55,7 +63,10 @@ def parameters(arguments: type[BaseModel], catalogue: Mapping[str, Sequence[str]
 
     Equal inputs give equal schemas, key order included. Raises SchemaError.
     """
-    schema = arguments.model_json_schema()
+    try:
+        schema = arguments.model_json_schema()
+    except PydanticInvalidForJsonSchema as error:
+        raise SchemaError(f"{arguments.__name__}: {error.message}; use plain fields") from error
     emitted = _Emitter(schema.get("$defs", {}), catalogue).emit(schema, arguments.__name__)
     emitted.pop("description", None)  # the docstring of the arguments class speaks to engineers
     return emitted
@@ -67,6 +78,8 @@ class _Emitter:
         self._catalogue = catalogue
 
     def emit(self, schema: JsonObject, where: str, inside: tuple[str, ...] = ()) -> JsonObject:
+        if where.count(".") + where.count("[]") > DEEPEST:
+            raise SchemaError(f"{where}: nested more than {DEEPEST} deep; flatten the arguments")
         if "$ref" in schema:
             name = schema["$ref"].rsplit("/", 1)[-1]
             if name in inside:
@@ -118,12 +131,15 @@ class _Emitter:
     def _values(self, schema: JsonObject, where: str) -> JsonObject:
         values: JsonObject = {key: schema[key] for key in ("minimum", "maximum") if key in schema}
         if (kind := schema.get(CATALOGUE_KEY)) is not None:
-            if names := list(self._catalogue.get(kind, ())):
+            names = list(self._catalogue.get(kind, ()))
+            if 0 < len(names) <= MOST_NAMES:
                 values["enum"] = names
         elif "const" in schema or "enum" in schema:
             values["enum"] = schema.get("enum") or [schema["const"]]
         if not all(isinstance(value, str) for value in values.get("enum", ())):
             raise SchemaError(f"{where}: an enumeration of {values['enum']}; only strings can be enumerated")
+        if len(values.get("enum", ())) > MOST_NAMES:
+            raise SchemaError(f"{where}: an enumeration of more than {MOST_NAMES} names; use a plain string")
         return values
 
     def _description(self, schema: JsonObject) -> JsonObject:
@@ -134,9 +150,9 @@ class _Emitter:
         ]
         text = str(schema.get("description", ""))
         if remarks:
-            text = f"{text} ({', '.join(remarks)})".strip()
+            text = f"{text.removesuffix('.')} ({', '.join(remarks)}).".lstrip()
         return {"description": text} if text else {}
 
 
 def _in_words(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return value if isinstance(value, str) else canonical(value).decode()

@@ -11,7 +11,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
@@ -93,7 +93,7 @@ class Settings(BaseSettings):
         return [self.model, *self.fallbacks]
 
     @property
-    def catalogue(self) -> dict[Literal["service", "team"], list[str]]:
+    def catalogue(self) -> dict[str, list[str]]:
         """The operator's own names, as the tools' enumerations, sorted."""
         owners = {service.team for service in self.services.values()}
         return {"service": sorted(self.services), "team": sorted(owners | set(self.teams))}

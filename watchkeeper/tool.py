@@ -12,19 +12,28 @@ import pkgutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from types import ModuleType
 from typing import Annotated, Any, Generic, TypeVar, get_type_hints
+from urllib.parse import quote
 
 from httpx2 import AsyncClient
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo, WithJsonSchema
 
 from watchkeeper import schema
-from watchkeeper.contracts import Digest, Effect, JsonObject, ToolCall, ToolSpec
-from watchkeeper.conversation import canonical, digest_of
+from watchkeeper.contracts import Digest, Effect, JsonObject, ToolCall, ToolSpec, digest_of
+from watchkeeper.conversation import canonical
 from watchkeeper.settings import Settings
+from watchkeeper.text import ERROR_BYTES, excerpt
 
 RESULT_BYTES = 65_536
 """Most bytes of one result that the model is given, unless the tool says otherwise."""
+
+SMALLEST_RESULT_BYTES = 1_024
+"""What is needed to say that a result was cut, and how to ask for less."""
+
+KEY_LENGTH = 200
+"""Longest idempotency key; PagerDuty takes 255 characters."""
 
 RESERVED = frozenset({"ask", "brief", "carry", "deliver", "unknown_tool"})
 """Names that are not free for a tool: the activities beside the tools."""
@@ -33,12 +42,15 @@ RESERVED = frozenset({"ask", "brief", "carry", "deliver", "unknown_tool"})
 class ToolError(Exception):
     """An expected "no" that the model reads and that trying again would not change."""
 
+    def __init__(self, text: str) -> None:
+        super().__init__(excerpt(text, ERROR_BYTES))
+
 
 class ToolUnavailable(Exception):
     """The back end cannot answer just now; the attempt is retried on the tool's policy."""
 
     def __init__(self, text: str, delay: timedelta | None = None) -> None:
-        super().__init__(text)
+        super().__init__(excerpt(text, ERROR_BYTES))
         self.delay = delay
         """How long the back end asked to wait."""
 
@@ -48,7 +60,7 @@ class ToolDefinitionError(Exception):
 
 
 class Arguments(BaseModel):
-    """Base of a tool's arguments: closed, finite, and parsed strictly from the model's own JSON."""
+    """Base of a tool's arguments: closed, finite, and parsed from the model's own JSON text."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
 
@@ -56,10 +68,12 @@ class Arguments(BaseModel):
 def _in_catalogue(kind: str) -> Callable[[str, ValidationInfo], str]:
     def check(name: str, info: ValidationInfo) -> str:
         names = (info.context or {}).get(kind, ())
-        if name not in names:
-            known = ", ".join(names) or f"none: the operator's catalogue names no {kind}"
-            raise ValueError(f"no {kind} {name!r}; known: {known}")
-        return name
+        if name in names:
+            return name
+        if not names:
+            raise ValueError(f"the operator's catalogue names no {kind}")
+        nearest = get_close_matches(name[:200], names, n=5, cutoff=0) or names[:5]
+        raise ValueError(f"the catalogue has no such {kind}; the nearest of its {len(names)}: {', '.join(nearest)}")
 
     return check
 
@@ -143,7 +157,9 @@ class Tool(Generic[A]):
         The digest makes another decision under the same call key, after a reset, another effect.
         """
         if self.key:
-            return f"{call.run}/{self.name}/" + "/".join(str(getattr(args, name)) for name in self.key)
+            named = "/".join(quote(str(getattr(args, name)), safe="") for name in self.key)
+            key = f"{call.run}/{self.name}/{named}"
+            return key if len(key) <= KEY_LENGTH else f"{call.run}/{self.name}/{digest_of(named.encode())}"
         decided = digest_of(canonical([self.name, call.arguments]))
         return f"{call.run}/{call.key}/{decided}"
 
@@ -191,6 +207,12 @@ def tool(
             raise refuse(f"key names {unknown}, which are not fields of {arguments.__name__}")
         if effect == "once" and attempts not in (None, 1):
             raise refuse("an effect that may happen once has one attempt")
+        if attempts is not None and attempts < 1:
+            raise refuse(f"attempts={attempts} would never run it; give 1 or more")
+        if timeout <= timedelta():
+            raise refuse(f"timeout={timeout} leaves no time to run; give more than nothing")
+        if max_bytes < SMALLEST_RESULT_BYTES:
+            raise refuse(f"max_bytes={max_bytes} leaves no room for a result; give {SMALLEST_RESULT_BYTES} or more")
         return Tool(
             name=name,
             description=" ".join(description.split()),
@@ -208,28 +230,42 @@ def tool(
 
 
 def _arguments_of(function: Callable[..., Any]) -> type[Any] | None:
-    hints = get_type_hints(function)
     first = next(iter(inspect.signature(function).parameters), "")
-    arguments = hints.get(first)
+    try:
+        arguments = get_type_hints(function).get(first)
+    except NameError as error:
+        raise ToolDefinitionError(
+            f"tool {function.__name__!r}: an annotation cannot be read ({error}); import the type where it runs"
+        ) from error
     return arguments if inspect.isclass(arguments) and issubclass(arguments, Arguments) else None
 
 
 def discover(package: str | ModuleType = "activities.tools") -> dict[str, Tool[Any]]:
     """Find the tools of a package: every ``Tool`` at the top of each of its modules, by name, sorted.
 
-    Raises ToolDefinitionError when a file cannot be used or two tools share a name.
+    Modules whose names begin with an underscore are left alone. Raises ToolDefinitionError when a file cannot be used,
+    holds no tool, or two tools share a name.
     """
     home = importlib.import_module(package) if isinstance(package, str) else package
     found: dict[str, Tool[Any]] = {}
-    for info in sorted(pkgutil.iter_modules(home.__path__), key=lambda info: info.name):
-        module = importlib.import_module(f"{home.__name__}.{info.name}")
-        for made in vars(module).values():
-            if not isinstance(made, Tool) or made.function.__module__ != module.__name__:
-                continue
+    for file in sorted(info.name for info in pkgutil.iter_modules(home.__path__) if not info.name.startswith("_")):
+        own = _tools_of(f"{home.__name__}.{file}")
+        if not own:
+            raise ToolDefinitionError(f"{file}.py has no tool; mark its function @tool, or name the file _{file}.py")
+        for made in own:
             if made.name in found:
-                raise ToolDefinitionError(f"two tools are named {made.name!r}; rename the one in {info.name}.py")
+                raise ToolDefinitionError(f"two tools are named {made.name!r}; rename the one in {file}.py")
             found[made.name] = made
     return dict(sorted(found.items()))
+
+
+def _tools_of(module_name: str) -> list[Tool[Any]]:
+    try:
+        module = importlib.import_module(module_name)
+    except (ImportError, SyntaxError) as error:
+        raise ToolDefinitionError(f"{module_name} cannot be imported: {error}") from error
+    made = [value for value in vars(module).values() if isinstance(value, Tool)]
+    return [tool for tool in made if tool.function.__module__ == module_name]
 
 
 def wire(tools: Sequence[ToolSpec]) -> bytes:
@@ -247,4 +283,9 @@ def catalogue_digest(tools: Sequence[ToolSpec]) -> Digest:
 
 def catalogue(tools: Mapping[str, Tool[Any]], settings: Settings) -> list[ToolSpec]:
     """Describe all tools for one operator, sorted by name. Raises ToolDefinitionError."""
+    if strangers := sorted(set(settings.approval.tools) - tools.keys()):
+        # Left alone, a misspelled name would let a tool run that a person was to decide on.
+        raise ToolDefinitionError(
+            f"approval.tools names {', '.join(strangers)}, which no tool is called; there are: {', '.join(tools)}"
+        )
     return [tools[name].spec(settings) for name in sorted(tools)]

@@ -1,0 +1,126 @@
+"""Waking the people on call, through PagerDuty."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Literal
+
+from pydantic import BaseModel, Field, SecretStr
+
+from watchkeeper.backend import fetch_as
+from watchkeeper.settings import variable
+from watchkeeper.tool import Arguments, Team, ToolContext, ToolError, ToolUnavailable, tool
+
+LOOK_UP = timedelta(seconds=6)
+"""How long to wait for the incident's number, which PagerDuty makes up after it has accepted the page."""
+
+_PAUSES = (0.0, 0.5, 1.0, 2.0)
+
+
+class PageEngineer(Arguments):
+    """Arguments of ``page_engineer``."""
+
+    team: Team = Field(description="Team that owns the service in trouble.")
+    summary: str = Field(
+        min_length=1, max_length=1024, description="What is broken, since when, how badly, and the likely cause."
+    )
+    severity: Literal["critical", "error", "warning", "info"] = Field(
+        default="critical", description="critical: people are affected now."
+    )
+
+
+class Page(BaseModel):
+    """The page as it was accepted."""
+
+    team: str
+    status: Literal["triggered"] = "triggered"
+    incident: str | None = None
+    """Number of the incident, such as INC-4827."""
+    dedup_key: str
+    url: str | None = None
+    note: str | None = None
+
+
+class _Accepted(BaseModel):
+    status: Literal["success"]
+
+
+class _Incident(BaseModel):
+    incident_number: int
+    html_url: str | None = None
+
+
+class _Incidents(BaseModel):
+    incidents: list[_Incident]
+
+
+@tool(effect="keyed", key=("team",))
+async def page_engineer(args: PageEngineer, context: ToolContext) -> Page:
+    """Page the engineer on call of a team: it wakes a person.
+
+    Use it when people are affected or soon will be and a person must act, once you have looked at health, logs and
+    deploys, so that the summary names the numbers, the start and the suspected cause. Page the team that owns the
+    cause. One page a team is enough: paging the same team again in this incident only adds to the open page.
+    """
+    routing_key = context.settings.routing_key(args.team)
+    if not routing_key:
+        raise ToolError(
+            f"nobody was paged: team {args.team!r} has no PagerDuty routing key; the operator can set "
+            f"teams.{args.team}.routing_key ({variable('teams', args.team, 'routing_key')}), or pagerduty.routing_key "
+            f"for all teams ({variable('pagerduty', 'routing_key')}). Say in your report that nobody was paged"
+        )
+    await fetch_as(
+        _Accepted,
+        context.http,
+        "POST",
+        f"{context.settings.pagerduty.events_url}/v2/enqueue",
+        json={
+            "routing_key": routing_key.get_secret_value(),
+            "event_action": "trigger",
+            "dedup_key": context.idempotency_key,
+            "payload": {
+                "summary": args.summary,
+                "source": "watchkeeper",
+                "severity": args.severity,
+                "custom_details": {"run": context.call.run, "call": context.call.key},
+            },
+        },
+    )
+    page = Page(team=args.team, dedup_key=context.idempotency_key)
+    token = context.settings.pagerduty.api_token
+    if not token:
+        page.note = "The page is sent; its incident number is not known here."
+        return page
+    # From here on a person is being woken: whatever fails now must not make it look otherwise.
+    try:
+        async with asyncio.timeout(LOOK_UP.total_seconds()):
+            incident = await _incident(token, context)
+    except (ToolError, ToolUnavailable) as error:
+        page.note = f"The page is sent, but its incident could not be looked up: {error}"
+    except TimeoutError:
+        page.note = "The page is sent, but PagerDuty has not told its incident number yet."
+    else:
+        page.incident, page.url = f"INC-{incident.incident_number}", incident.html_url
+    return page
+
+
+async def _incident(token: SecretStr, context: ToolContext) -> _Incident:
+    """Ask for the incident of the page until it is there. Raises as ``fetch`` does, and TimeoutError."""
+    headers = {
+        "Authorization": f"Token token={token.get_secret_value()}",
+        "Accept": "application/vnd.pagerduty+json;version=2",
+    }
+    place = f"{context.settings.pagerduty.api_url}/incidents"
+    asked = {"incident_key": context.idempotency_key}
+    trouble: Exception = TimeoutError()
+    for pause in _PAUSES:
+        await asyncio.sleep(pause)
+        try:
+            found = await fetch_as(_Incidents, context.http, "GET", place, params=asked, headers=headers)
+        except ToolUnavailable as unavailable:
+            trouble = unavailable
+            continue
+        if found.incidents:
+            return max(found.incidents, key=lambda incident: incident.incident_number)
+    raise trouble
