@@ -86,7 +86,7 @@ def _streams(found: list[tuple[_Labels, Line]], limit: int, backward: bool) -> l
 def _count(scenario: Scenario, query: logql.MetricQuery, points: list[float]) -> dict[_Labels, list[list[object]]]:
     """Count the lines in the window before each point; a point without lines has no sample."""
     at: dict[_Labels, list[float]] = defaultdict(list)
-    for labels, line in _find(scenario, query.logs, points[0] - query.window, points[-1]):
+    for labels, line in _find(scenario, query.logs, points[0] - query.window, points[-1] + 0.001):
         at[query.group(dict(labels))].append(line.at / 1e9)
     samples: dict[_Labels, list[list[object]]] = defaultdict(list)
     for labels, times in at.items():
