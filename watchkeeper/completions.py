@@ -10,11 +10,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from watchkeeper.bodies import parse_json
 from watchkeeper.calls import read_calls
-from watchkeeper.contracts import JsonObject, Reply
-from watchkeeper.conversation import canonical, digest_of
+from watchkeeper.contracts import JsonObject, Reply, digest_of
+from watchkeeper.conversation import canonical
 from watchkeeper.leaked import Leak, find_leak
-from watchkeeper.refusals import ModelError, describe, parse_json, read_error
+from watchkeeper.refusals import ModelError, no_completion, read_error
 from watchkeeper.text import cap, clean
 from watchkeeper.unknown import unknown_fields
 from watchkeeper.usage import read_usage
@@ -105,7 +106,7 @@ def _first_choice(body: bytes) -> tuple[JsonObject, JsonObject]:
     try:
         parsed = parse_json(body)
     except ValueError:
-        raise ModelError("malformed", f"Success without a chat completion: {describe(body)}.") from None
+        raise no_completion(body) from None
     completion: JsonObject = parsed if isinstance(parsed, dict) else {}
     match completion.get("choices"):
         case [{"error": error}, *_] if error:
@@ -118,7 +119,7 @@ def _first_choice(body: bytes) -> tuple[JsonObject, JsonObject]:
         case {"error": _} | {"errors": _} | {"detail": _} | {"code": _} | {"object": "error"} | [{"error": _}, *_]:
             raise read_error(parsed)
         case _:
-            raise ModelError("malformed", f"Success without a chat completion: {describe(body)}.")
+            raise no_completion(body)
 
 
 def _take_text(received: JsonObject) -> str:
