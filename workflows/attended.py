@@ -112,6 +112,13 @@ class Attended:
         """Return the calls that wait for a decision."""
         return [record for record in self._calls.records if record.status == "waiting"]
 
+    def _now(self, phase: str) -> None:
+        """Say what the run is doing; the Temporal UI shows it as the run's current details."""
+        self._phase = phase
+        limits = f" of {self._budget.limits.rounds}" if self._budget else ""
+        rounds = self._budget.spent.rounds if self._budget else 0
+        workflow.set_current_details(f"**{phase}**\n\n{rounds}{limits} rounds, {len(self._calls.records)} calls")
+
     def _check_open(self) -> None:
         if self._ending is not None:
             raise ValueError(f"the run is over: {self._ending.status}")

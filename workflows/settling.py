@@ -72,7 +72,7 @@ class Calls:
         self._closed = True
 
     async def settle(
-        self, briefing: Briefing, reply: Reply, round_number: int, allowed: int, seconds_left: float
+        self, briefing: Briefing, reply: Reply, round_number: int, *, allowed: int, time_left: timedelta
     ) -> tuple[list[Entry], int]:
         """Run the calls of a reply in parallel; return their results in call order, and how many were run.
 
@@ -95,7 +95,7 @@ class Calls:
                 outcome = _given(_refused("not run: the run's limit of tool calls is reached"))
             else:
                 run += 1
-                outcome = task = asyncio.create_task(self._run(spec, call, key, seconds_left))
+                outcome = task = asyncio.create_task(self._run(spec, call, key, time_left))
                 if spec.effect != "read":
                     effects[call] = task
             answers.append(self._answer(key, outcome))
@@ -106,9 +106,9 @@ class Calls:
         self._note(self._records[key].model_copy(update={"status": status, "finding": finding}))
         return entry
 
-    async def _run(self, spec: ToolSpec, call: Call, key: str, seconds_left: float) -> Outcome:
+    async def _run(self, spec: ToolSpec, call: Call, key: str, time_left: timedelta) -> Outcome:
         if spec.approval is not None:
-            refusal = await self._approval(spec.approval, call, key, seconds_left)
+            refusal = await self._approval(spec.approval, call, key, time_left)
             if refusal is not None:
                 return refusal
         try:
@@ -124,9 +124,9 @@ class Calls:
             return _failed(spec, error)
         return result.status, ResultRef(result=result.digest), excerpt(result.content, 300)
 
-    async def _approval(self, timeout: float, call: Call, key: str, seconds_left: float) -> Outcome | None:
+    async def _approval(self, timeout: float, call: Call, key: str, time_left: timedelta) -> Outcome | None:
         self._note(self._records[key].model_copy(update={"status": "waiting"}))
-        bound = timedelta(seconds=max(1.0, min(timeout, seconds_left)))
+        bound = min(timedelta(seconds=timeout), time_left)
         try:
             await workflow.wait_condition(
                 lambda: key in self._decisions or self._closed,

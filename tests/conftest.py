@@ -1,0 +1,53 @@
+"""A real Temporal server for the session; everything else a test starts itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.client import Client, WorkflowHandle
+from temporalio.testing import WorkflowEnvironment
+
+from tests.stage import SQLITE, temporal_binary
+from watchkeeper.temporal import DATA_CONVERTER
+
+HISTORIES = Path(__file__).parent / "histories"
+
+Record = Callable[[WorkflowHandle[Any, Any], str], Coroutine[Any, Any, None]]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record-histories", action="store_true", help="record the histories that replay tests read")
+
+
+@pytest.fixture(scope="session")
+async def environment() -> AsyncIterator[WorkflowEnvironment]:
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=temporal_binary(),
+        dev_server_extra_args=SQLITE,
+        dev_server_log_level="error",
+        data_converter=DATA_CONVERTER,
+    ) as environment:
+        yield environment
+
+
+@pytest.fixture(scope="session")
+def client(environment: WorkflowEnvironment) -> Client:
+    return environment.client
+
+
+@pytest.fixture
+def record(request: pytest.FixtureRequest) -> Record:
+    """Write the history of each execution of a run to ``histories/NAME.json``, when asked to by the option."""
+
+    async def write(handle: WorkflowHandle[Any, Any], name: str) -> None:
+        if not request.config.getoption("--record-histories"):
+            return
+        HISTORIES.mkdir(exist_ok=True)
+        history = await handle.fetch_history()
+        await asyncio.to_thread((HISTORIES / f"{name}.json").write_text, history.to_json() + "\n")
+
+    return write

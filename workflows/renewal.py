@@ -1,0 +1,66 @@
+"""When a run goes on in a new execution, and what it takes along."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.carrying import CarryingActivities
+    from watchkeeper import options
+    from watchkeeper.budget import Budget
+    from watchkeeper.contracts import Briefing, CallRecord, Carried, CarryRequest, RunInput
+    from watchkeeper.conversation import Conversation
+
+CALLS_CARRIED = 100
+"""How many calls, the latest ones, a run remembers for its report."""
+
+EVENT_BYTES = 170
+"""About what an event takes beside the message it may hold (measured: 3,100 bytes a round of 18 events)."""
+
+CARRIED_BYTES = 1_000_000
+"""A conversation up to this size is carried whole."""
+
+HISTORY_BYTES = 16 * 2**20
+HISTORY_EVENTS = 16_000
+"""Where a history must end even if its conversation loses its older rounds to a summary; a third of what Temporal
+allows (50 MiB, 51,200 events)."""
+
+
+def due() -> bool:
+    """Tell whether to continue as new: when the server suggests it and nothing is lost by it, or when it must be."""
+    info = workflow.info()
+    if not info.is_continue_as_new_suggested():
+        return False
+    size, events = info.get_current_history_size(), info.get_current_history_length()
+    carried_whole = size - events * EVENT_BYTES <= CARRIED_BYTES
+    return carried_whole or size >= HISTORY_BYTES or events >= HISTORY_EVENTS
+
+
+async def carry(
+    briefing: Briefing, talk: Conversation, budget: Budget, calls: list[CallRecord], *, nudged: bool
+) -> Carried:
+    """Gather what the next execution needs; the words that people have not yet put to the model come on top."""
+    base, length, new = talk.take()
+    conversation = await workflow.execute_activity_method(
+        CarryingActivities.carry,
+        CarryRequest(base=base, length=length, append=new),
+        activity_id="carry",
+        **options.CARRY,
+    )
+    await workflow.wait_condition(workflow.all_handlers_finished)
+    return Carried(
+        briefing=briefing.model_copy(update={"opening": []}),
+        conversation=conversation,
+        limits=budget.limits,
+        spent=budget.spent,
+        started_at=budget.started_at,
+        calls=calls[-CALLS_CARRIED:],
+        nudged=nudged,
+    )
+
+
+def renew(given: RunInput, carried: Carried, words: list[str]) -> NoReturn:
+    """Continue as new."""
+    workflow.continue_as_new(given.model_copy(update={"carried": carried.model_copy(update={"words": words})}))
