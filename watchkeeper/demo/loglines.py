@@ -10,6 +10,7 @@ from zlib import crc32
 
 from watchkeeper.demo.scenario import Scenario
 
+LEVELS = ("info", "warn", "error")
 RETENTION = 86_400.0
 """Seconds of logs that there are from before the start of the world."""
 
@@ -62,7 +63,14 @@ _ROUTINE: dict[str, list[tuple[str, float, _Write]]] = {
 
 def lines(scenario: Scenario, service: str, start: float, end: float) -> list[Line]:
     """Return a service's lines with start <= time < end (Unix seconds), oldest first."""
-    found = [line for source in _sources(scenario, service) for line in _emit(scenario, service, source, start, end)]
+    releases = scenario.releases(service)
+    found: list[Line] = []
+    for source in _sources(scenario, service):
+        for at, chance in _moments(service, source, start, min(end, source.until)):
+            version = next((release.version for release in releases if release.at <= at), releases[-1].version)
+            stamp = scenario.local(at).isoformat(timespec="milliseconds")
+            text = f"{stamp} {source.level.upper():5} {service} {version} {source.write(chance)}"
+            found.append(Line(round(at * 1000) * 1_000_000, source.level, text))
     return sorted(found, key=lambda line: line.at)
 
 
@@ -86,15 +94,12 @@ def _failed_order(scenario: Scenario) -> _Write:
     return write
 
 
-def _emit(scenario: Scenario, service: str, source: _Source, start: float, end: float) -> Iterator[Line]:
+def _moments(service: str, source: _Source, start: float, end: float) -> Iterator[tuple[float, int]]:
+    """Yield when a source writes in a window, in order, each time with a number that stands for chance."""
     first = max(0, math.floor((start - source.since) / source.period) - 1)
-    last = math.ceil((min(end, source.until) - source.since) / source.period)
+    last = math.ceil((end - source.since) / source.period)
     for tick in range(first, last + 1):
         chance = crc32(f"{service}/{source.level}/{source.period}/{tick}".encode())
-        jitter = (chance % 1000) / 1000 * source.period / 2
-        at = round(source.since + tick * source.period + jitter, 3)
-        if start <= at < min(end, source.until):
-            said = source.write(chance)
-            text = f"{source.level.upper():5} {service} {scenario.version(service, at)} {said}"
-            stamp = scenario.local(at).isoformat(timespec="milliseconds")
-            yield Line(round(at * 1000) * 1_000_000, source.level, f"{stamp} {text}")
+        at = round(source.since + (tick + chance % 1000 / 2000) * source.period, 3)
+        if start <= at < end:
+            yield at, chance

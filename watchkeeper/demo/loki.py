@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from watchkeeper.contracts import JsonObject
 from watchkeeper.demo import logql
-from watchkeeper.demo.loglines import Line, lines
+from watchkeeper.demo.loglines import LEVELS, Line, lines
 from watchkeeper.demo.query_text import QueryError, seconds
 from watchkeeper.demo.scenario import Scenario
 
@@ -69,10 +69,11 @@ def _find(scenario: Scenario, query: logql.LogQuery, start: float, end: float) -
     """Return the lines that a query means, with their streams, oldest first."""
     found: list[tuple[_Labels, Line]] = []
     for service in scenario.steady:
-        for line in lines(scenario, service, start, end):
-            labels = {"service": service, "level": line.level, "env": "production"}
-            if query.selects(labels) and query.passes(line.text):
-                found.append((frozenset(labels.items()), line))
+        streams = {level: {"service": service, "level": level, "env": "production"} for level in LEVELS}
+        meant = {level: frozenset(labels.items()) for level, labels in streams.items() if query.selects(labels)}
+        if meant:
+            written = lines(scenario, service, start, end)
+            found += [(meant[line.level], line) for line in written if line.level in meant and query.passes(line.text)]
     return sorted(found, key=lambda pair: pair[1].at)
 
 
