@@ -90,7 +90,7 @@ class _Emitter:
             schema = self._without_null(schema, where)
             if "$ref" in schema:
                 return self.emit(schema, where, inside)
-        for keyword in schema.keys() - _KNOWN:
+        for keyword in sorted(schema.keys() - _KNOWN, key=lambda keyword: (keyword not in _WAYS_OUT, keyword)):
             way_out = _WAYS_OUT.get(keyword, "use a plain field and check it in a validator")
             raise SchemaError(f"{where}: no provider-neutral way to say {keyword!r}; {way_out}")
         described = self._description(schema)

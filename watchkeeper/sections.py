@@ -25,7 +25,10 @@ def _sendable(secret: SecretStr) -> SecretStr:
 
 
 def _matchers(selector: str) -> str:
-    return selector.strip().removeprefix("{").removesuffix("}").strip()
+    matchers = selector.strip().removeprefix("{").removesuffix("}").strip()
+    if not matchers:
+        raise ValueError("holds no matcher")
+    return matchers
 
 
 def _closed(limits: object) -> object:
@@ -37,7 +40,7 @@ def _closed(limits: object) -> object:
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Secret = Annotated[SecretStr, AfterValidator(_sendable)]
 RunLimits = Annotated[Limits, BeforeValidator(_closed)]
-Matchers = Annotated[str, AfterValidator(_matchers), Field(min_length=1)]
+Matchers = Annotated[str, AfterValidator(_matchers)]
 
 
 class Section(BaseModel):
@@ -138,6 +141,7 @@ class Reports(Section):
 
     directory: Path | None = Field(default=None, description="One Markdown file a run.")
     webhook_url: HttpUrl | None = None
+    team: str | None = Field(default=None, description="Paged for a hand-off of a run that names no service.")
     page_on_hand_off: bool = Field(
         default=True, description="Page the owning team when a run ends without a conclusion."
     )

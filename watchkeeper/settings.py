@@ -117,10 +117,15 @@ class Settings(BaseSettings):
     @classmethod
     def _respell(cls, tables: JsonObject) -> JsonObject:
         """Let a variable mean the name it cannot spell: TEAMS__ON_CALL is the team On-Call, where there is one."""
-        services = _respelled(tables.get("services"), ())
-        owners = [s["team"] for s in services.values() if isinstance(s, dict) and isinstance(s.get("team"), str)]
-        teams = _respelled(tables.get("teams"), owners)
-        return {**tables, "services": services, "teams": teams}
+        services, teams = tables.get("services", {}), tables.get("teams", {})
+        if not isinstance(services, dict) or not isinstance(teams, dict):
+            return tables
+        owners = [service.get("team") for service in services.values() if isinstance(service, dict)]
+        return {
+            **tables,
+            "services": _respelled(services, ()),
+            "teams": _respelled(teams, [owner for owner in owners if isinstance(owner, str)]),
+        }
 
     @classmethod
     def settings_customise_sources(
@@ -138,9 +143,7 @@ class Settings(BaseSettings):
         return (env_settings, secrets, init_settings)
 
 
-def _respelled(tables: Any, names: Iterable[str]) -> Any:
-    if not isinstance(tables, dict):
-        return tables or {}
+def _respelled(tables: JsonObject, names: Iterable[str]) -> JsonObject:
     known = [*tables, *names]
     spelled = {_spellable(name): name for name in known if name != _spellable(name)}
     merged = {name: table for name, table in tables.items() if name not in spelled}

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from watchkeeper.text import ERROR_BYTES, cap, clean, clean_json, error_text, excerpt
+
+ANY_TEXT = st.text(st.characters(exclude_categories=()))
+"""Lone surrogates among it."""
+
+
+@given(ANY_TEXT)
+def test_a_clean_text_can_be_sent_and_stored(text: str) -> None:
+    cleaned = clean(text)
+    assert len(cleaned) == len(text)
+    assert "\0" not in cleaned
+    cleaned.encode()
+    assert clean(cleaned) == cleaned
+
+
+def test_what_can_be_sent_is_left_alone() -> None:
+    assert clean("é 漢 😀 \n\t\x07 \ufffe") == "é 漢 😀 \n\t\x07 \ufffe"
+
+
+@given(st.recursive(ANY_TEXT | st.floats() | st.none(), lambda v: st.lists(v) | st.dictionaries(ANY_TEXT, v)))
+def test_a_clean_json_value_can_be_encoded(value: object) -> None:
+    json.dumps(clean_json(value), ensure_ascii=False, allow_nan=False).encode()
+
+
+def test_clean_json_keeps_what_is_clean() -> None:
+    value = {"a": [1, 2.5, True, None, "x"], "1": {"b": []}}
+    assert clean_json(value) == value
+    assert clean_json([math.nan, math.inf, {"\0": (1,)}]) == ["nan", "inf", {"\ufffd": [1]}]
+
+
+@given(st.text(), st.integers(0, 50))
+def test_a_capped_text_is_the_beginning_and_small_enough(text: str, size: int) -> None:
+    kept, cut = cap(text, size)
+    assert text.startswith(kept)
+    assert len(kept.encode()) <= size
+    assert len(kept.encode()) + cut == len(text.encode())
+
+
+@pytest.mark.parametrize(("size", "kept"), [(3, "a"), (4, "a"), (5, "a😀"), (6, "a😀b")])
+def test_a_character_is_kept_whole_or_cut(size: int, kept: str) -> None:
+    assert cap("a😀b", size) == (kept, 6 - len(kept.encode()))
+
+
+def test_an_excerpt_says_what_is_missing() -> None:
+    assert excerpt("abc", 3) == "abc"
+    assert excerpt("a\ud800c", 10) == "a\ufffdc"
+    assert excerpt("x" * 1003, 3) == "xxx… (+1000 bytes)"
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ValueError("no"), "ValueError: no"),
+        (TimeoutError(), "TimeoutError"),
+        (KeyError("\ud800"), r"KeyError: '\ud800'"),
+    ],
+)
+def test_an_error_is_named_with_its_words(error: Exception, text: str) -> None:
+    assert error_text(error) == text
+
+
+def test_an_error_of_half_a_megabyte_is_cut() -> None:
+    assert len(error_text(ValueError("x" * 500_000)).encode()) < ERROR_BYTES + 50
