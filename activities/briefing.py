@@ -42,6 +42,7 @@ class BriefingActivities:
             tools=self._catalogue,
             catalogue=catalogue_digest(self._catalogue),
             limits=settings.limits_for(given.limits),
+            model=settings.model.name,
             model_deadline=max(profile.deadline for profile in settings.profiles),
             nudge=prompt("nudge"),
             conclude=prompt("conclude"),

@@ -8,8 +8,8 @@ from temporalio import activity
 from temporalio.client import Client
 
 from watchkeeper import history
-from watchkeeper.contracts import CarryRequest, ModelRequest
-from watchkeeper.conversation import ConversationLost, Store, digest_of, extend, target
+from watchkeeper.contracts import CarryRequest, ModelRequest, digest_of
+from watchkeeper.conversation import ConversationLost, Store, extend, target
 from watchkeeper.tool import wire
 
 

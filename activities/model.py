@@ -58,8 +58,10 @@ class Endpoint(Protocol):
 
 class _Prompt(NamedTuple):
     messages: bytes
-    tools: bytes
+    tools: bytes | None
+    """None: the model is offered none."""
     names: frozenset[str]
+    """All of the catalogue, so that a call written as text is known for what it is."""
     choice: ToolChoice | None
 
 
@@ -91,21 +93,22 @@ class ModelActivities:
 
     async def _prompt(self, request: ModelRequest) -> _Prompt:
         messages = await self._conversations.joined(request)
-        if not request.tools_allowed:
-            return _Prompt(messages, b"", frozenset(), None)
         tools, names = await self._conversations.tools(request.catalogue)
-        return _Prompt(messages, tools, names, request.tool_choice)
+        return _Prompt(messages, tools if request.tools_allowed else None, names, request.tool_choice)
 
     async def _first_answer(self, prompt: _Prompt, first: int) -> Reply:
         refusal: ModelError | None = None
         for endpoint in self._endpoints[first:]:
             try:
-                return await _complete(endpoint, prompt)
+                reply = await _complete(endpoint, prompt)
             except ModelError as error:
                 refusal = error
                 if error.retryable:
                     break
                 activity.logger.warning("%s refused: %s", endpoint.profile.name, error)
+                continue
+            answered_as_briefed = endpoint is self._endpoints[0] and reply.model == endpoint.profile.name
+            return _without(reply, "model") if answered_as_briefed else reply
         if refusal is None:
             raise ApplicationError("no model profile is configured", type="ModelRefused", non_retryable=True)
         raise ApplicationError(
@@ -114,6 +117,11 @@ class ModelActivities:
             non_retryable=not refusal.retryable,
             next_retry_delay=refusal.delay,
         ) from refusal
+
+
+def _without(reply: Reply, name: str) -> Reply:
+    """Unset a field, so that it is not recorded."""
+    return Reply.model_validate(reply.model_dump(exclude_unset=True, exclude={name}))
 
 
 async def _complete(endpoint: Endpoint, prompt: _Prompt) -> Reply:
@@ -138,7 +146,7 @@ async def _ask(endpoint: Endpoint, prompt: _Prompt, cap: int | None) -> Reply:
     reply = read_completion(
         completion.body,
         tools=prompt.names,
-        tools_allowed=bool(prompt.tools),
+        tools_allowed=prompt.tools is not None,
         prompt_bytes=len(body),
         trace_id=completion.trace_id,
     )

@@ -9,11 +9,11 @@ from urllib.parse import quote
 from httpx2 import AsyncClient
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
-from watchkeeper.running import run
 
 from watchkeeper.backend import send
 from watchkeeper.contracts import Delivered, Delivery, ToolCall
 from watchkeeper.conversation import canonical
+from watchkeeper.running import run
 from watchkeeper.settings import Settings
 from watchkeeper.text import excerpt
 from watchkeeper.tool import Tool, ToolError, ToolUnavailable

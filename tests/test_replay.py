@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
+from temporalio.workflow import NondeterminismError
 
+from tests.broken import SequentialWorkflow
 from tests.conftest import HISTORIES
 from watchkeeper.temporal import DATA_CONVERTER
 from workflows.incident import IncidentWorkflow
@@ -34,3 +36,10 @@ def test_every_behaviour_has_its_history() -> None:
 async def test_recorded_histories_replay(path: Path) -> None:
     result = await replayer().replay_workflow(history_of(path), raise_on_replay_failure=False)
     assert result.replay_failure is None
+
+
+async def test_a_broken_loop_is_caught() -> None:
+    broken = Replayer(workflows=[SequentialWorkflow], data_converter=DATA_CONVERTER)
+    history = history_of(HISTORIES / "parallel-calls.json")
+    result = await broken.replay_workflow(history, raise_on_replay_failure=False)
+    assert isinstance(result.replay_failure, NondeterminismError)

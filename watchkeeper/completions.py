@@ -46,6 +46,10 @@ _WITHHELD = {"content_filter", "sensitive", "safety", "refusal"}
 _THOUGHT = re.compile(r"\s*<think>.*?(?:</think>|\Z)", re.DOTALL)
 
 
+_IMPLIED = {"tool_calls": "tool_calls", "final": "stop", "empty": None}
+"""The finish_reason that says no more than what was found, and is not recorded."""
+
+
 def read_completion(
     body: bytes,
     *,
@@ -93,7 +97,7 @@ def read_completion(
         "problems": calls.problems,
         "dropped": calls.dropped,
         "truncated": cut or bool(shortened),
-        "finish_reason": _label(choice.get("finish_reason")),
+        "finish_reason": _label(choice.get("finish_reason")) if choice.get("finish_reason") != _IMPLIED[kind] else None,
         "model": _label(completion.get("model")),
         "response_id": _label(completion.get("id")),
         "trace_id": _label(trace_id),

@@ -10,6 +10,7 @@ freezes the JSON schema of each type:
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from hashlib import blake2b
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -18,13 +19,13 @@ from pydantic import BaseModel, ConfigDict, Field
 JsonObject: TypeAlias = dict[str, Any]
 """A JSON object as a vendor or a model sent it; its values are whatever JSON allows."""
 
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-"""BLAKE2b-128 in hexadecimal."""
+Digest = Annotated[str, Field(pattern=r"^[\w-]{22}$")]
+"""BLAKE2b-128 in URL-safe base64, which is a third shorter than hexadecimal: each round records seven of them."""
 
 
 def digest_of(content: bytes) -> Digest:
     """Name a content."""
-    return blake2b(content, digest_size=16).hexdigest()
+    return urlsafe_b64encode(blake2b(content, digest_size=16).digest()).decode().rstrip("=")
 
 
 Effect = Literal["read", "keyed", "once"]
@@ -109,6 +110,7 @@ class Briefing(Recorded):
     tools: list[ToolSpec] = Field(description="Sorted by name.")
     catalogue: Digest = Field(description="Digest of the tools as sent to the model.")
     limits: Limits
+    model: str = Field(description="Name of the model that is asked first.")
     model_deadline: float = Field(description="Seconds one model call may take.")
     nudge: str = Field(description="What the model is told after an empty reply.")
     conclude: str = Field(description="What the model is told when it has no tools left.")
@@ -150,7 +152,6 @@ class ModelRequest(Recorded):
 
     round: int
     base: Digest = Field(description="The conversation that ``append`` extends.")
-    length: int = Field(description="Messages in the base.")
     append: list[Entry]
     catalogue: Digest
     tools_allowed: bool
@@ -197,8 +198,8 @@ class Reply(Recorded):
     )
     dropped: int = Field(default=0, description="Calls over the cap, removed from the message.")
     truncated: bool = Field(default=False, description="The host cut the reply at its token limit.")
-    finish_reason: str | None = None
-    model: str | None = Field(default=None, description="The model that answered.")
+    finish_reason: str | None = Field(default=None, description="Absent when it is what the kind implies.")
+    model: str | None = Field(default=None, description="The model that answered, if not the briefing's.")
     response_id: str | None = None
     trace_id: str | None = Field(default=None, description="The host's request id, for its support.")
 
@@ -243,7 +244,7 @@ class ToolCall(ToolRequest):
 class ToolResult(Recorded):
     """What the model reads of a call that was run, cleaned and capped."""
 
-    status: Literal["ok", "error", "rejected"]
+    status: Literal["ok", "error", "rejected"] = "ok"
     content: str = Field(description="Compact JSON text.")
     cut: int = Field(default=0, description="Bytes that were cut from the content.")
 
@@ -364,7 +365,6 @@ class CarryRequest(Recorded):
     """The argument of ``carry``: the conversation to take into the next execution of the run."""
 
     base: Digest
-    length: int
     append: list[Entry]
 
 

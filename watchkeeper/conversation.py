@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from watchkeeper.contracts import CarryRequest, Entry, JsonObject, ModelRequest, ReplyRef, ResultRef, Words, digest_of
 
-EMPTY = "0" * 32
+EMPTY = ""
 """The digest of a conversation without messages."""
 
 
@@ -75,25 +75,23 @@ def conversation_digest(messages: Iterable[JsonObject]) -> str:
 class Conversation:
     """The workflow's side: what has been put to the model, by digest, and what is new since."""
 
-    def __init__(self, digest: str, length: int) -> None:
+    def __init__(self, digest: str) -> None:
         self.digest = digest
-        self.length = length
         self._new: list[Entry] = []
 
     @classmethod
     def of(cls, messages: Sequence[JsonObject]) -> Conversation:
         """Begin with messages."""
-        return cls(conversation_digest(messages), len(messages))
+        return cls(conversation_digest(messages))
 
     def append(self, entry: Entry) -> None:
         """Add a message."""
         self._new.append(entry)
 
-    def take(self) -> tuple[str, int, list[Entry]]:
-        """Return base, length and what is new, and make the whole the next base."""
-        taken = (self.digest, self.length, self._new)
+    def take(self) -> tuple[str, list[Entry]]:
+        """Return the base and what is new, and make the whole the next base."""
+        taken = (self.digest, self._new)
         self.digest = chain(self.digest, map(entry_key, self._new))
-        self.length += len(self._new)
         self._new = []
         return taken
 

@@ -29,8 +29,8 @@ TOOL_BUDGET_FACTOR = 4
 """How many times its timeout a tool gets in all beyond its attempts' own time, for pauses and queueing."""
 
 _TOO_LARGE = ["PayloadsTooLarge"]
-"""A result over Temporal's size limit stays so, but the SDK marks it retryable. Tools cap theirs: the list would stand in
-the event of every call for nothing."""
+"""A result over Temporal's size limit stays so, but the SDK marks it retryable. Tools cap theirs: there the list would
+stand in the event of every call for nothing."""
 
 
 class ActivityOptions(TypedDict):

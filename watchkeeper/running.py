@@ -75,7 +75,7 @@ def _result(
 ) -> ToolResult:
     whole = canonical(_redacted(jsonable(output), settings.secrets)).decode()
     content, cut = _capped(whole, tool)
-    result = ToolResult(status=status, content=content)
+    result = ToolResult(content=content) if status == "ok" else ToolResult(status=status, content=content)
     return result.model_copy(update={"cut": cut}) if cut else result
 
 

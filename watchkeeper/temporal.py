@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Mapping
 
 from temporalio.api.enums.v1 import IndexedValueType
@@ -62,12 +64,17 @@ async def connect(address: str | None = None, environment: Mapping[str, str] | N
         raise TemporalError(f"Temporal's own configuration (TEMPORAL_*) cannot be read: {error}") from error
     config["target_host"] = address or config.get("target_host") or DEFAULT_ADDRESS
     try:
-        return await Client.connect(**config, data_converter=DATA_CONVERTER)
+        return await Client.connect(**config, data_converter=DATA_CONVERTER, identity=_identity())
     except (RuntimeError, ValueError) as error:
         raise TemporalError(
             f"no Temporal server answers at {config['target_host']} ({excerpt(str(error), 200)}); "
             "start one with `watchkeeper dev`, or set TEMPORAL_ADDRESS to yours"
         ) from error
+
+
+def _identity() -> str:
+    """Name this process briefly, for every event repeats it; the end of a pod's name is what is its own."""
+    return f"{os.getpid()}@{socket.gethostname()[-16:]}"
 
 
 async def ensure_search_attributes(client: Client) -> None:

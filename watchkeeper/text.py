@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -50,3 +51,13 @@ def excerpt(text: str, max_bytes: int) -> str:
 def error_text(error: BaseException) -> str:
     """Return what an error says, with its type, fit to be recorded."""
     return excerpt(f"{type(error).__name__}: {error}".rstrip(": "), ERROR_BYTES)
+
+
+def arguments_in_words(arguments: str, max_bytes: int = 200) -> str:
+    """Write the JSON object of a call's arguments for people: ``service=checkout minutes=30``."""
+    members = json.loads(arguments).items()
+    return excerpt(" ".join(f"{name}={_value_in_words(value)}" for name, value in members), max_bytes)
+
+
+def _value_in_words(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

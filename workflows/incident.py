@@ -52,7 +52,7 @@ class IncidentWorkflow(Attended):
 
     async def _begin(self, given: RunInput) -> tuple[Briefing, Conversation, Budget]:
         if (carried := given.carried) is not None:
-            talk = Conversation(carried.conversation.digest, len(carried.conversation.messages))
+            talk = Conversation(carried.conversation.digest)
             self._budget = Budget(carried.limits, carried.spent, carried.started_at)
             return carried.briefing, talk, self._budget
         self._now("reading its briefing")
@@ -94,12 +94,11 @@ class IncidentWorkflow(Attended):
         for text in [*self._words, briefing.conclude] if cornered else self._words:
             talk.append(Words(role="user", content=text))
         self._words = []
-        base, length, new = talk.take()
+        base, new = talk.take()
         choice = self._given.tool_choice
         request = ModelRequest(
             round=number,
             base=base,
-            length=length,
             append=new,
             catalogue=briefing.catalogue,
             tools_allowed=not cornered and (choice is None or choice.mode != "none"),

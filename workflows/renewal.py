@@ -42,10 +42,10 @@ async def carry(
     briefing: Briefing, talk: Conversation, budget: Budget, calls: list[CallRecord], *, nudged: bool
 ) -> Carried:
     """Gather what the next execution needs; the words that people have not yet put to the model come on top."""
-    base, length, new = talk.take()
+    base, new = talk.take()
     conversation = await workflow.execute_activity_method(
         CarryingActivities.carry,
-        CarryRequest(base=base, length=length, append=new),
+        CarryRequest(base=base, append=new),
         activity_id="carry",
         **options.CARRY,
     )

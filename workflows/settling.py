@@ -28,7 +28,7 @@ with workflow.unsafe.imports_passed_through():
         Words,
     )
     from watchkeeper.conversation import canonical
-    from watchkeeper.text import excerpt
+    from watchkeeper.text import arguments_in_words, excerpt
 
 UNCERTAIN = "It may or may not have taken effect; check before doing it again."
 
@@ -117,7 +117,7 @@ class Calls:
                 ToolRequest(run=workflow.info().first_execution_run_id, arguments=call.arguments),
                 result_type=ToolResult,
                 activity_id=key,
-                summary=excerpt(call.arguments, 200),
+                summary=arguments_in_words(call.arguments),
                 **options.tool(spec),
             )
         except ActivityError as error:
