@@ -56,12 +56,7 @@ async def working(
 
     Raises SettingsError, ToolDefinitionError or TemporalError when it cannot start.
     """
-    for profile in settings.profiles:
-        if profile.api_key is None:
-            raise SettingsError(
-                f"no API key for the model {profile.name!r} at {profile.base_url}; set WATCHKEEPER_MODEL__API_KEY "
-                "(any word will do for a host that wants none)"
-            )
+    require_keys(settings)
     tools = discover() if tools is None else tools
     specs = catalogue(tools, settings)
     await ensure_search_attributes(client)
@@ -94,6 +89,16 @@ async def working(
         )
         await stack.enter_async_context(worker)
         yield Working(worker, conversations)
+
+
+def require_keys(settings: Settings) -> None:
+    """Raise SettingsError unless every model has a key."""
+    for profile in settings.profiles:
+        if profile.api_key is None:
+            raise SettingsError(
+                f"no API key for the model {profile.name!r} at {profile.base_url}; set WATCHKEEPER_MODEL__API_KEY "
+                "(any word will do for a host that wants none)"
+            )
 
 
 async def work(client: Client, settings: Settings) -> None:

@@ -1,0 +1,64 @@
+"""What people do to a run, as updates: the run answers whether it took them, and why not."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TypeVar
+
+from pydantic import BaseModel
+from temporalio.client import Client, WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from watchkeeper.contracts import Decision, Extension, Limits, Stop, Tell
+from watchkeeper.runs import find
+
+T = TypeVar("T")
+
+PATIENCE = 30.0
+"""Seconds until the run's worker must have answered."""
+
+
+class ActRejected(Exception):
+    """A run did not take what a person wanted; the text says why."""
+
+
+async def tell(client: Client, run: str, words: Tell) -> str:
+    """Put words to the model. Raises ActRejected, NoSuchRun and RPCError, as all acts do."""
+    return await _act(client, run, "tell", words, str)
+
+
+async def stop(client: Client, run: str, why: Stop) -> str:
+    """End a run with its hand-off report."""
+    return await _act(client, run, "stop", why, str)
+
+
+async def decide(client: Client, run: str, decision: Decision) -> str:
+    """Approve or deny a call that waits."""
+    return await _act(client, run, "decide", decision, str)
+
+
+async def extend(client: Client, run: str, extension: Extension) -> Limits:
+    """Raise limits; returns the new ones."""
+    return await _act(client, run, "extend", extension, Limits)
+
+
+async def _act(client: Client, run: str, name: str, what: BaseModel, answer: type[T]) -> T:
+    handle = client.get_workflow_handle(run)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            taken: T = await handle.execute_update(name, what, result_type=answer)
+            return taken
+    except TimeoutError as error:
+        raise ActRejected(
+            f"no worker took it within {PATIENCE:g} s; start one with `watchkeeper worker` and try again "
+            f"(`watchkeeper show {run}` tells whether it was taken after all)"
+        ) from error
+    except WorkflowUpdateFailedError as error:
+        cause = error.cause
+        raise ActRejected(cause.message if isinstance(cause, ApplicationError) else str(cause)) from error
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            found = await find(client, run)
+            raise ActRejected(f"{run} is over: {found.status}; `watchkeeper show {run}` tells it") from error
+        raise

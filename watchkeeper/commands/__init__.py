@@ -1,0 +1,1 @@
+"""The commands of the ``watchkeeper`` program, a file for each kind."""

@@ -1,0 +1,218 @@
+"""``run``, ``watch``, ``show`` and ``list``: starting runs and looking at them."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.text import Text
+from temporalio.client import Client
+
+from watchkeeper import runs
+from watchkeeper.commands.performing import EXIT, Misuse, connected, limits, perform, settings_of
+from watchkeeper.contracts import JsonObject, RunInput, ToolChoice
+from watchkeeper.following import follow, retell
+from watchkeeper.narrator import Narrator
+from watchkeeper.runs import Found
+from watchkeeper.settings import Settings
+from watchkeeper.story import Story
+from watchkeeper.surface import iso, run_object
+from watchkeeper.telling import Telling
+from watchkeeper.terminal import clock, duration, err, one_line, out, table, write_json
+
+RUN = Annotated[str, typer.Argument(metavar="RUN", help="Name of a run, as `watchkeeper list` shows it.")]
+JSON = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+_STYLES = {"running": "cyan", "paused": "yellow", "concluded": "green", "stopped": "yellow"}
+
+
+def run(
+    context: typer.Context,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The alert or the question.")],
+    service: Annotated[str | None, typer.Option(help="Name in the service catalogue.")] = None,
+    severity: Annotated[str | None, typer.Option(help="How bad it is, in your own words.")] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="rounds=5, tool_calls=9, tokens=90000, duration=30m or cost=0.5."),
+    ] = None,
+    tool_choice: Annotated[
+        str | None, typer.Option(metavar="CHOICE", help="auto, none, required, or the name of a tool to begin with.")
+    ] = None,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Only start it and print its name.")] = False,
+    as_json: JSON = False,
+) -> None:
+    """Start a run and follow it to its report.
+
+    Exit code: 0 it concluded, 3 a limit ended it, 4 it failed, 5 it was stopped.
+    """
+
+    async def start() -> int:
+        given = _given(text, service, severity, limit or [], tool_choice)
+        return await _run(settings_of(context), given, wait=not no_wait, as_json=as_json)
+
+    perform(start())
+
+
+def watch(run: RUN) -> None:
+    """Follow a run, or tell a finished one again. Exit code as of `run`."""
+    perform(_watch(run))
+
+
+def show(run: RUN, as_json: JSON = False) -> None:
+    """Tell one run up to now. Needs no worker."""
+    perform(_show(run, as_json=as_json))
+
+
+def list_runs(
+    open_only: Annotated[bool, typer.Option("--open", help="Only those that are not over.")] = False,
+    service: Annotated[str | None, typer.Option(help="Only those of a service.")] = None,
+    most: Annotated[int, typer.Option("--most", min=1, help="How many, the newest first.")] = 50,
+    as_json: JSON = False,
+) -> None:
+    """List the runs, the newest first."""
+    perform(_list(open_only=open_only, service=service, most=most, as_json=as_json))
+
+
+def _given(text: str, service: str | None, severity: str | None, limit: list[str], tool_choice: str | None) -> RunInput:
+    facts: dict[str, object] = {"text": text, "service": service, "severity": severity}
+    facts |= {"limits": limits(limit), "tool_choice": _choice(tool_choice)}
+    if not text.strip():
+        raise Misuse("say what happened: the text is empty")
+    try:
+        return RunInput.model_validate({name: fact for name, fact in facts.items() if fact is not None})
+    except ValidationError as error:
+        raise Misuse(f"the text has {len(text):,} characters; at most 100,000 can be sent") from error
+
+
+def _choice(text: str | None) -> ToolChoice | None:
+    match text:
+        case None | "auto":
+            return None
+        case "none":
+            return ToolChoice(mode="none")
+        case "required":
+            return ToolChoice(mode="required")
+        case _:
+            return ToolChoice(mode="named", function=text)
+
+
+async def _run(settings: Settings, given: RunInput, *, wait: bool, as_json: bool) -> int:
+    _check_service(settings, given.service)
+    client = await connected()
+    found = await runs.start(client, given, settings.worker.task_queue)
+    if not wait:
+        if as_json:
+            write_json(run_object(await retell(client, found.workflow_id)))
+        else:
+            typer.echo(found.workflow_id)
+        return 0
+    if as_json:
+        story = await follow_quietly(client, found.workflow_id)
+        write_json(run_object(story))
+    else:
+        story = await follow_aloud(client, found.workflow_id)
+    return EXIT[story.status]
+
+
+def _check_service(settings: Settings, service: str | None) -> None:
+    """Refuse a service that the catalogue of this machine, if it has one, does not name.
+
+    The worker would refuse it too, but as a failed run, for which a person may be paged.
+    """
+    if service is not None and settings.services and service not in settings.services:
+        raise Misuse(f"no service {service!r} in the catalogue; known: {', '.join(sorted(settings.services))}")
+
+
+async def _watch(run: str) -> int:
+    story = await follow_aloud(await connected(), run)
+    return EXIT[story.status]
+
+
+async def follow_aloud(client: Client, run: str) -> Story:
+    """Tell a run as it happens; say how to come back when interrupted."""
+    telling = Telling(client.data_converter)
+    narrator = Narrator(telling.story, out, live=True)
+    try:
+        async with narrator:
+            return await follow(client, run, telling, narrator.tell, narrator.notice)
+    except asyncio.CancelledError:
+        say_how_to_return(run)
+        raise
+
+
+async def follow_quietly(client: Client, run: str) -> Story:
+    """Wait for a run to be over; only what holds it up is said, on stderr."""
+
+    def say(text: str) -> None:
+        err.print(Text(text, "yellow"), soft_wrap=True)
+
+    try:
+        return await follow(client, run, Telling(client.data_converter), lambda told: None, say)
+    except asyncio.CancelledError:
+        say_how_to_return(run)
+        raise
+
+
+def say_how_to_return(run: str) -> None:
+    """Say that a run goes on without us."""
+    err.print(Text(f"\nThe run goes on. Come back with: watchkeeper watch {run}"), soft_wrap=True)
+
+
+async def _show(run: str, *, as_json: bool) -> None:
+    client = await connected()
+    if as_json:
+        write_json(run_object(await retell(client, run)))
+        return
+    telling = Telling(client.data_converter)
+    narrator = Narrator(telling.story, out)
+    story = await retell(client, run, narrator.tell, telling)
+    if story.status == "running":
+        narrator.notice(f"it goes on: {story.doing}; follow it with `watchkeeper watch {run}`")
+
+
+async def _list(*, open_only: bool, service: str | None, most: int, as_json: bool) -> None:
+    client = await connected()
+    found: list[Found] = []
+    async for one in runs.runs(client, open_only=open_only, service=service):
+        if len(found) == most:
+            if not as_json:
+                err.print(Text(f"There are more than {most}; see them with --most", "dim"))
+            break
+        found.append(one)
+    if as_json:
+        write_json([_object(one) for one in found])
+    elif not found:
+        err.print(Text("No runs. Start one: watchkeeper run TEXT", "dim"))
+    else:
+        out.print(table(("run", "status", "service", "started", "took", "what"), map(_row, found)), soft_wrap=True)
+
+
+def _row(one: Found) -> tuple[Text | str, ...]:
+    took = duration(((one.closed_at or datetime.now(UTC)) - one.started_at).total_seconds())
+    status = Text(one.status, _STYLES.get(one.status, "red"))
+    return (
+        one.workflow_id,
+        status,
+        one.service or "",
+        clock(one.started_at),
+        took,
+        one_line(one.report or one.text or "", 120),
+    )
+
+
+def _object(one: Found) -> JsonObject:
+    return {
+        "run": one.workflow_id,
+        "workflow_id": one.workflow_id,
+        "run_id": one.run_id,
+        "status": one.status,
+        "service": one.service,
+        "severity": one.severity,
+        "text": one.text,
+        "summary": one.report,
+        "started_at": iso(one.started_at),
+        "closed_at": iso(one.closed_at),
+    }

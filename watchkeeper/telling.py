@@ -1,0 +1,264 @@
+"""Reading a story out of a run's history, event by event."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TypeAlias, TypeVar
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from temporalio.api.common.v1 import Payload
+from temporalio.api.failure.v1 import Failure
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.update.v1 import Request
+from temporalio.converter import DataConverter
+
+from watchkeeper.contracts import (
+    Briefing,
+    CarryRequest,
+    Decision,
+    Delivery,
+    Extension,
+    Limits,
+    ModelRequest,
+    Reply,
+    RunInput,
+    RunResult,
+    Stop,
+    Tell,
+    ToolResult,
+)
+from watchkeeper.history import decode
+from watchkeeper.story import UNSETTLED, Act, Approval, Call, Round, Story
+
+T = TypeVar("T")
+Told: TypeAlias = Story | Round | Call | Act
+"""What an event changed: the story itself when it begins, is briefed or ends."""
+
+_APPROVAL_TIMER = re.compile(r"^(r\d+\.\d+) ")
+_NO_TOOLS = frozenset({"brief", "ask", "carry", "deliver"})
+
+
+class Telling:
+    """A story in the telling. Feed it the events of all executions of a run, in order."""
+
+    def __init__(self, converter: DataConverter) -> None:
+        self.story = Story()
+        self.events = 0
+        """Told so far."""
+        self._converter = converter
+        self._delivery: Delivery | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        """Event ids and timer ids mean something within one execution only."""
+        self._activities: dict[int, tuple[str, str]] = {}
+        self._timers: dict[str, str] = {}
+        self._requests: dict[str, Request] = {}
+        self._updates: dict[int, Request] = {}
+
+    async def add(self, event: HistoryEvent, run_id: str = "") -> Sequence[Told]:
+        """Take the next event of the execution ``run_id``; return what it changed, in order."""
+        at = _time(event.event_time)
+        self.events += 1
+        match event.WhichOneof("attributes"):
+            case "workflow_execution_started_event_attributes":
+                return await self._started(event, at, run_id)
+            case "activity_task_scheduled_event_attributes":
+                return await self._scheduled(event, at)
+            case "activity_task_started_event_attributes":
+                started = event.activity_task_started_event_attributes
+                self._attempted(*self._activities[started.scheduled_event_id], started.attempt)
+            case "activity_task_completed_event_attributes":
+                completed = event.activity_task_completed_event_attributes
+                made_by = self._activities[completed.scheduled_event_id]
+                return await self._completed(*made_by, completed.result.payloads, at)
+            case "activity_task_failed_event_attributes":
+                failed = event.activity_task_failed_event_attributes
+                return self._gave_up(*self._activities[failed.scheduled_event_id], _why(failed.failure), at)
+            case "activity_task_timed_out_event_attributes":
+                late = event.activity_task_timed_out_event_attributes
+                why = f"no answer in time ({_why(late.failure)})"
+                return self._gave_up(*self._activities[late.scheduled_event_id], why, at)
+            case "activity_task_canceled_event_attributes":
+                cancelled = event.activity_task_canceled_event_attributes
+                return self._gave_up(*self._activities[cancelled.scheduled_event_id], "cancelled", at)
+            case "timer_started_event_attributes":
+                return await self._timer(event, at)
+            case "timer_fired_event_attributes":
+                return self._expired(event.timer_fired_event_attributes.timer_id, at)
+            case "workflow_execution_update_admitted_event_attributes":
+                request = event.workflow_execution_update_admitted_event_attributes.request
+                self._requests[request.meta.update_id] = request
+            case "workflow_execution_update_accepted_event_attributes":
+                accepted = event.workflow_execution_update_accepted_event_attributes
+                # After a reset the request stands in the event that admitted it, and is left out here.
+                known = self._requests.get(accepted.protocol_instance_id)
+                self._updates[event.event_id] = known or accepted.accepted_request
+            case "workflow_execution_update_completed_event_attributes":
+                return await self._updated(event, at)
+            case _:
+                return await self._closed(event, at)
+        return ()
+
+    async def _started(self, event: HistoryEvent, at: datetime, run_id: str) -> Sequence[Told]:
+        started = event.workflow_execution_started_event_attributes
+        given = await self._decode(started.input.payloads, RunInput)
+        story, first = self.story, not self.story.run_id
+        self._forget()
+        story.run_id = run_id or started.original_execution_run_id
+        if not first:
+            return ()
+        story.workflow_id, story.first_run_id = started.workflow_id, started.first_execution_run_id
+        story.given, story.started_at = given, at
+        if (carried := given.carried) is not None:
+            story.started_at = datetime.fromtimestamp(carried.started_at, UTC)
+            story.earlier, story.limits = carried.spent, carried.limits
+            story.tools = {spec.name: spec for spec in carried.briefing.tools}
+            for record in carried.calls:
+                number = int(record.key[1:].partition(".")[0])
+                story.calls[record.key] = Call(record.key, number, record.name, record.arguments, record.status)
+                story.calls[record.key].result = record.finding
+        return (story,)
+
+    async def _scheduled(self, event: HistoryEvent, at: datetime) -> Sequence[Told]:
+        scheduled = event.activity_task_scheduled_event_attributes
+        kind, key = scheduled.activity_type.name, scheduled.activity_id
+        self._activities[event.event_id] = (kind, key)
+        payloads = scheduled.input.payloads
+        match kind:
+            case "ask":
+                request = await self._decode(payloads, ModelRequest)
+                settled = self.story.append(request.append)
+                self.story.rounds.append(Round(request.round, asked_at=at))
+                return settled
+            case "carry":
+                return self.story.append((await self._decode(payloads, CarryRequest)).append)
+            case "deliver":
+                self._delivery = await self._decode(payloads, Delivery)
+                self.story.report, self.story.reporting = self._delivery.report, True
+            case "brief":
+                pass
+            case _:
+                self.story.calls[key].started_at, self.story.calls[key].status = at, "running"
+        return ()
+
+    def _attempted(self, kind: str, key: str, attempt: int) -> None:
+        if kind == "ask":
+            self.story.rounds[-1].attempts = attempt
+        elif kind not in _NO_TOOLS:
+            self.story.calls[key].attempts = attempt
+
+    async def _completed(self, kind: str, key: str, result: Iterable[Payload], at: datetime) -> Sequence[Told]:
+        story = self.story
+        match kind:
+            case "brief":
+                briefing = await self._decode(result, Briefing)
+                story.limits, story.tools = briefing.limits, {spec.name: spec for spec in briefing.tools}
+                return (story,)
+            case "ask":
+                calls = story.answer(story.rounds[-1], await self._decode(result, Reply), at)
+                return (story.rounds[-1], *(call for call in calls if call.status not in UNSETTLED))
+            case "carry" | "deliver":
+                return ()
+            case _:
+                story.settle(story.calls[key], await self._decode(result, ToolResult), at)
+                return (story.calls[key],)
+
+    def _gave_up(self, kind: str, key: str, why: str, at: datetime) -> Sequence[Told]:
+        if kind == "ask":
+            self.story.rounds[-1].failure = why
+            return (self.story.rounds[-1],)
+        if kind in _NO_TOOLS:
+            return ()
+        self.story.give_up(self.story.calls[key], why, at)
+        return (self.story.calls[key],)
+
+    async def _timer(self, event: HistoryEvent, at: datetime) -> Sequence[Told]:
+        started = event.timer_started_event_attributes
+        if not event.user_metadata.HasField("summary"):
+            return ()
+        summary = await self._decode([event.user_metadata.summary], str)
+        found = _APPROVAL_TIMER.match(summary)
+        call = self.story.calls.get(found[1]) if found else None
+        if call is None:
+            return ()
+        self._timers[started.timer_id] = call.key
+        call.status = "waiting"
+        call.approval = Approval("waiting", expires_at=at + started.start_to_fire_timeout.ToTimedelta())
+        return (call,)
+
+    def _expired(self, timer_id: str, at: datetime) -> Sequence[Told]:
+        call = self.story.calls.get(self._timers.get(timer_id, ""))
+        if call is None or call.approval is None or call.approval.status != "waiting":
+            return ()
+        call.status, call.approval.status, call.ended_at = "expired", "expired", at
+        return (call,)
+
+    async def _updated(self, event: HistoryEvent, at: datetime) -> Sequence[Told]:
+        completed = event.workflow_execution_update_completed_event_attributes
+        request = self._updates.pop(completed.accepted_event_id, None)
+        if request is None or completed.outcome.HasField("failure"):
+            return ()
+        story, given = self.story, request.input.args.payloads
+        match request.input.name:
+            case "tell":
+                tell = await self._decode(given, Tell)
+                act = Act("tell", at, tell.by, tell.text)
+            case "stop":
+                stop = await self._decode(given, Stop)
+                act = Act("stop", at, stop.by, stop.reason)
+            case "extend":
+                act = Act("extend", at, extended=(await self._decode(given, Extension)).by)
+                story.limits = await self._decode(completed.outcome.success.payloads, Limits)
+            case "decide":
+                decision = await self._decode(given, Decision)
+                act = Act("decide", at, decision.by, decision.note, decision.call, decision.approved)
+                call = story.decide(decision)
+                if call is not None and call.status == "denied":
+                    story.acts.append(act)
+                    return (act, call)
+            case _:
+                return ()
+        story.acts.append(act)
+        return (act,)
+
+    async def _closed(self, event: HistoryEvent, at: datetime) -> Sequence[Told]:
+        story, delivery = self.story, self._delivery
+        match event.WhichOneof("attributes"):
+            case "workflow_execution_completed_event_attributes":
+                result = event.workflow_execution_completed_event_attributes.result.payloads
+                return self._ended(await self._decode(result, RunResult), at)
+            case "workflow_execution_failed_event_attributes":
+                failure = event.workflow_execution_failed_event_attributes.failure
+                details = failure.application_failure_info.details.payloads
+                if details:
+                    return self._ended(await self._decode(details, RunResult), at)
+                return (*story.end("failed", _why(failure), at), story)
+            case "workflow_execution_canceled_event_attributes":
+                reason = delivery.reason if delivery else "cancelled in Temporal"
+                return (*story.end("stopped", reason, at), story)
+            case "workflow_execution_terminated_event_attributes":
+                because = event.workflow_execution_terminated_event_attributes.reason
+                reason = f"terminated in Temporal: {because}" if because else "terminated in Temporal"
+                return (*story.end("stopped", reason, at), story)
+            case "workflow_execution_timed_out_event_attributes":
+                return (*story.end("failed", "timed out in Temporal", at), story)
+            case _:
+                return ()
+
+    def _ended(self, result: RunResult, at: datetime) -> Sequence[Told]:
+        self.story.report, self.story.limits = result.report, result.limits or self.story.limits
+        return (*self.story.end(result.status, result.reason, at), self.story)
+
+    async def _decode(self, payloads: Iterable[Payload], kind: type[T]) -> T:
+        return await decode(self._converter, payloads, kind)
+
+
+def _time(timestamp: Timestamp) -> datetime:
+    return timestamp.ToDatetime(tzinfo=UTC)
+
+
+def _why(failure: Failure) -> str:
+    return failure.message or failure.cause.message or "no reason recorded"

@@ -1,0 +1,111 @@
+"""What people see in a terminal: two consoles, and values in few characters (pure but for the consoles)."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import typer
+from rich.console import Console
+from rich.text import Text
+from rich.theme import Theme
+
+from watchkeeper.contracts import JsonObject
+
+out = Console(highlight=False, theme=Theme({"markdown.code": "bold cyan"}))
+"""What was asked for."""
+
+err = Console(stderr=True, highlight=False)
+"""What went wrong, and what else a person at the terminal should know."""
+
+# Anybody writes logs; a terminal obeys escape sequences, and bidirectional marks reorder what is read.
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+_MINUTE, _HOUR = 60, 3_600
+
+
+def visible(text: str) -> str:
+    """Return a text without what a terminal would obey instead of show."""
+    return _UNSEEN.sub("\ufffd", text)
+
+
+def one_line(text: str, width: int) -> str:
+    """Return a text as one visible line of at most ``width`` characters."""
+    line = visible(" ".join(text.split()))
+    return line if len(line) <= width else f"{line[: max(0, width - 1)]}…"
+
+
+def duration(seconds: float) -> str:
+    """Write seconds as people say them: ``45 ms``, ``1.2 s``, ``4 min 05 s``, ``2 h 03 min``."""
+    if seconds < 1:
+        return f"{seconds * 1_000:.0f} ms"
+    if seconds < _MINUTE:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), _MINUTE)
+    if seconds < _HOUR:
+        return f"{minutes} min {rest:02} s"
+    return f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def size(count: int) -> str:
+    """Write bytes as people say them: ``212 B``, ``1.9 kB``, ``3.1 MB``."""
+    if count < 1_000:
+        return f"{count} B"
+    return f"{count / 1_000:.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
+
+
+def clock(at: datetime) -> str:
+    """Write a time as this machine's people read it."""
+    return f"{at.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def count(number: int, what: str) -> str:
+    """Write how many there are: ``1 round``, ``4 rounds``."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def arguments(text: str) -> str:
+    """Write a call's arguments, JSON text of an object, as ``service=checkout minutes=30``; anything else as it is."""
+    try:
+        given = json.loads(text)
+    except ValueError:
+        return text
+    if not isinstance(given, dict):
+        return text
+    return " ".join(f"{name}={_argument(value)}" for name, value in given.items())
+
+
+def _argument(value: object) -> str:
+    if isinstance(value, str) and value and not re.search(r'[\s"=]', value):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def write_json(value: JsonObject | list[JsonObject]) -> None:
+    """Print JSON, one object for scripts that a person can read too."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    typer.echo(re.sub("[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", text))
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[Text | str]]) -> Text:
+    """Lay out rows, each one line; in a terminal, under headings, the last column gives way to the width."""
+    cells = [[cell if isinstance(cell, Text) else Text(visible(cell)) for cell in row] for row in rows]
+    if out.is_terminal:
+        cells.insert(0, [Text(heading, "dim") for heading in headings])
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    room = max(12, out.width - sum(widths[:-1]) - 2 * len(widths[:-1])) if out.is_terminal else widths[-1]
+    lines: list[Text] = []
+    for *columns, last in cells:
+        for column, width in zip(columns, widths, strict=False):
+            column.pad_right(width - len(column) + 2)
+        last.truncate(room, overflow="ellipsis")
+        lines.append(Text.assemble(*columns, last))
+    return Text("\n").join(lines)
+
+
+def interactive() -> bool:
+    """Tell whether a person sits at both ends."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
