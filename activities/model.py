@@ -94,7 +94,7 @@ class ModelActivities:
     async def _prompt(self, request: ModelRequest) -> _Prompt:
         messages = await self._conversations.joined(request)
         tools, names = await self._conversations.tools(request.catalogue)
-        return _Prompt(messages, tools if request.tools_allowed else None, names, request.tool_choice)
+        return _Prompt(messages, None if request.toolless else tools, names, request.tool_choice)
 
     async def _first_answer(self, prompt: _Prompt, first: int) -> Reply:
         refusal: ModelError | None = None

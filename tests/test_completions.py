@@ -48,7 +48,6 @@ def test_an_ordinary_answer() -> None:
         message=message,
         digest=digest_of(canonical(message)),
         usage=Usage(prompt_tokens=10, completion_tokens=5),
-        finish_reason="stop",
         model="kimi",
         response_id="chat-1",
         trace_id="t-1",

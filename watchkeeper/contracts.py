@@ -154,7 +154,7 @@ class ModelRequest(Recorded):
     base: Digest = Field(description="The conversation that ``append`` extends.")
     append: list[Entry]
     catalogue: Digest
-    tools_allowed: bool
+    toolless: bool = Field(default=False, description="The model is offered no tools.")
     tool_choice: ToolChoice | None = Field(default=None, description="Absent: auto.")
 
 

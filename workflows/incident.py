@@ -96,14 +96,10 @@ class IncidentWorkflow(Attended):
         self._words = []
         base, new = talk.take()
         choice = self._given.tool_choice
-        request = ModelRequest(
-            round=number,
-            base=base,
-            append=new,
-            catalogue=briefing.catalogue,
-            tools_allowed=not cornered and (choice is None or choice.mode != "none"),
-        )
-        if choice is not None and number == 1 and request.tools_allowed:
+        request = ModelRequest(round=number, base=base, append=new, catalogue=briefing.catalogue)
+        if cornered or (choice is not None and choice.mode == "none"):
+            request = request.model_copy(update={"toolless": True})
+        elif choice is not None and number == 1:
             request = request.model_copy(update={"tool_choice": choice})
         asking = workflow.start_activity_method(
             ModelActivities.ask,
