@@ -116,7 +116,7 @@ class ModelActivities:
             type=ERRORS[refusal.reason],
             non_retryable=not refusal.retryable,
             next_retry_delay=refusal.delay,
-        ) from refusal
+        ) from None
 
 
 def _without(reply: Reply, name: str) -> Reply:
