@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 from pydantic import BaseModel, Discriminator, Field, create_model
 
+from watchkeeper.demo.schemas import check_tools
 from watchkeeper.schema import DEEPEST, MOST_NAMES, SchemaError, parameters
 from watchkeeper.settings import Settings
 from watchkeeper.tool import Arguments, Service, Team, catalogue, discover, wire
@@ -52,11 +53,15 @@ class Dog(BaseModel):
     kind: Literal["dog"]
 
 
+WIDE = create_model("Wide", __base__=Arguments, **{f"x{i}": (int, ...) for i in range(101)})  # type: ignore[call-overload]
+
+
 def emitted(annotation: Any, **field: Any) -> dict[str, Any]:
     model = create_model("Made", __base__=Arguments, x=(annotation, Field(**field)))
     schema = parameters(model, CATALOGUE)
     assert schema.keys() <= {"type", "properties", "required", "additionalProperties"}
     assert (schema["type"], schema["additionalProperties"]) == ("object", False)
+    check_tools([{"type": "function", "function": {"name": "made", "parameters": schema}}])
     property_: dict[str, Any] = schema["properties"]["x"]
     return property_
 
@@ -138,7 +143,8 @@ def test_the_docstring_of_the_arguments_is_not_sent() -> None:
         (Callable[[], None], {}, "use plain fields"),
         (str, {"json_schema_extra": {"examples": ["a"]}}, "use a plain field"),
         (Literal[tuple(f"n{i}" for i in range(MOST_NAMES + 1))], {}, "use a plain string"),
-        (list[list[list[list[list[list[int]]]]]], {}, "flatten the arguments"),
+        (list[list[list[list[int]]]], {}, "flatten the arguments"),
+        (WIDE, {}, "make several tools of it"),
     ],
 )
 def test_what_some_provider_refuses(annotation: Any, field: dict[str, Any], way_out: str) -> None:
@@ -149,7 +155,7 @@ def test_what_some_provider_refuses(annotation: Any, field: dict[str, Any], way_
 
 def test_the_deepest_that_is_documented() -> None:
     annotation: Any = int
-    for _ in range(DEEPEST - 1):
+    for _ in range(DEEPEST - 2):
         annotation = list[annotation]
     assert emitted(annotation)["type"] == "array"
 

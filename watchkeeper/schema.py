@@ -25,7 +25,10 @@ MOST_NAMES = 500
 """Longest enumeration that Moonshot takes; a larger catalogue is checked all the same, but not enumerated."""
 
 DEEPEST = 5
-"""Objects and lists within each other, as Moonshot documents it."""
+"""Levels of a schema, from the arguments themselves to a leaf, as Moonshot documents it."""
+
+MOST_PROPERTIES = 100
+"""Fields of one object, as Moonshot documents it."""
 
 TOOL_NAME = re.compile(r"^[a-z][a-z0-9_]{0,63}$")
 
@@ -78,7 +81,7 @@ class _Emitter:
         self._catalogue = catalogue
 
     def emit(self, schema: JsonObject, where: str, inside: tuple[str, ...] = ()) -> JsonObject:
-        if where.count(".") + where.count("[]") > DEEPEST:
+        if 1 + where.count(".") + where.count("[]") > DEEPEST:
             raise SchemaError(f"{where}: nested more than {DEEPEST} deep; flatten the arguments")
         if "$ref" in schema:
             name = schema["$ref"].rsplit("/", 1)[-1]
@@ -120,6 +123,8 @@ class _Emitter:
     def _members(self, schema: JsonObject, where: str, inside: tuple[str, ...]) -> JsonObject:
         if "properties" not in schema and schema.get("additionalProperties", True):
             raise SchemaError(f"{where}: an object of unknown keys; name its fields")
+        if len(schema.get("properties", {})) > MOST_PROPERTIES:
+            raise SchemaError(f"{where}: more than {MOST_PROPERTIES} fields; make several tools of it")
         properties = {
             name: self.emit(member, f"{where}.{name}", inside) for name, member in schema.get("properties", {}).items()
         }
