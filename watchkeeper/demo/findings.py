@@ -96,9 +96,9 @@ class Talk:
             (f for f in reversed(self.findings) if f.tool == tool and f.about == about and f.after >= since), None
         )
 
-    def page_of(self, service: str) -> Finding | None:
+    def page_of(self, service: str, since: int = 0) -> Finding | None:
         """Return the last page that went to the owners of a service, or to a team that is named after no service."""
-        pages = [f for f in reversed(self.findings) if f.tool == "page_engineer"]
+        pages = [f for f in reversed(self.findings) if f.tool == "page_engineer" and f.after >= since]
         own = [page for page in pages if service in page.about]
         return next(iter(own or [page for page in pages if page.about not in self.known_services]), None)
 

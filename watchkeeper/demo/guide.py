@@ -68,11 +68,11 @@ class _Plan:
             return self._missing("get_service_health", services=self.services)
         if not self.named and (missing := self._missing("get_service_health", services=self.services)):
             return missing
-        looked_at = self.suspects
-        if any(self._paged(service) for service in looked_at):
+        suspects = self.suspects
+        if any(self.talk.page_of(service, self.since) for service in suspects):
             return []
-        missing = self._missing("get_service_health", "get_deploys", "search_logs", services=looked_at)
-        return missing or [self.call("page_engineer", s) for s in looked_at if self._must_page(s)]
+        missing = self._missing("get_service_health", "get_deploys", "search_logs", services=suspects)
+        return missing or [self.call("page_engineer", service) for service in suspects if self._must_page(service)]
 
     @property
     def suspects(self) -> list[str]:
@@ -84,7 +84,7 @@ class _Plan:
 
     def forced(self, tool: str) -> Turn:
         service = self.services[0]
-        if tool != "page_engineer" or self._paged(service):
+        if tool != "page_engineer" or self.talk.page_of(service):
             return _act(self, [self.call(tool, service)])
         context = self._missing("get_service_health", "get_deploys", services=[service])
         return _act(self, [self.call(tool, service), *context])
@@ -106,12 +106,10 @@ class _Plan:
         teams = self.talk.values("page_engineer", "team") or (service,)
         return next((team for team in teams if service in team), teams[0])
 
-    def _paged(self, service: str) -> bool:
-        return self.talk.page_of(service) is not None
-
     def _must_page(self, service: str) -> bool:
-        health = self.talk.latest("get_service_health", service)
-        return "page_engineer" in self.talk.tools and status_of(health) != "healthy"
+        if "page_engineer" not in self.talk.tools or self.talk.page_of(service) is not None:
+            return False
+        return status_of(self.talk.latest("get_service_health", service)) != "healthy"
 
     def _missing(self, *tools: str, services: Sequence[str]) -> list[Asked]:
         return [

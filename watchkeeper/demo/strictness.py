@@ -28,6 +28,7 @@ def check_messages(messages: object) -> None:
     if not isinstance(messages, list) or not messages:
         raise Refused("Invalid 'messages': empty array. Expected an array with minimum length 1", "messages")
     unanswered: list[str] = []
+    asked: JsonObject = {}
     opened = False
     for n, message in enumerate(messages):
         role = _role(message, n)
@@ -41,7 +42,9 @@ def check_messages(messages: object) -> None:
         else:
             _check_plain(message, role, n)
         if role == "tool":
-            _take_answer(message, unanswered, messages[:n], n)
+            _take_answer(message, unanswered, asked, n)
+        else:
+            asked = message
     if unanswered:
         _refuse_unanswered(unanswered, len(messages))
     if messages[-1]["role"] not in ("user", "tool"):
@@ -51,8 +54,8 @@ def check_messages(messages: object) -> None:
 def _role(message: Any, n: int) -> str:
     role = message.get("role") if isinstance(message, dict) else None
     if role not in (*_FIELDS, "assistant"):
-        raise Refused(f"Invalid value: {role!r}. Supported values are: {', '.join(_FIELDS)}, assistant",
-                      f"messages[{n}].role")  # fmt: skip
+        said = f"Invalid value: {role!r}. Supported values are: {', '.join(_FIELDS)}, assistant"
+        raise Refused(said, f"messages[{n}].role")
     return str(role)
 
 
@@ -104,7 +107,7 @@ def _check_call(call: Any, where: str) -> str:
     return str(call["id"])
 
 
-def _take_answer(message: JsonObject, unanswered: list[str], before: list[JsonObject], n: int) -> None:
+def _take_answer(message: JsonObject, unanswered: list[str], asked: JsonObject, n: int) -> None:
     call_id = message.get("tool_call_id")
     if call_id in unanswered:
         unanswered.remove(call_id)
@@ -112,7 +115,6 @@ def _take_answer(message: JsonObject, unanswered: list[str], before: list[JsonOb
     where = f"messages[{n}].tool_call_id"
     if not _has_words(call_id):
         raise Refused(f"Missing required parameter: '{where}'", where)
-    asked = next((m for m in reversed(before) if m["role"] != "tool"), {})
     if any(call["id"] == call_id for call in asked.get("tool_calls") or ()):
         raise Refused(f"Duplicate value for 'tool_call_id' of {call_id!r} in message with role 'tool'", where)
     raise Refused(
