@@ -21,6 +21,7 @@ Record = Callable[[WorkflowHandle[Any, Any], str], Coroutine[Any, Any, None]]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--record-histories", action="store_true", help="record the histories that replay tests read")
+    parser.addoption("--record-contracts", action="store_true", help="record the schema of the contracts as it is now")
 
 
 @pytest.fixture(scope="session")
