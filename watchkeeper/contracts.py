@@ -294,6 +294,7 @@ class Extension(Recorded):
     """By how much to raise the limits of a run."""
 
     by: LimitChanges
+    who: str = Field(default="", description="The person who extends it.")
 
 
 class Progress(Recorded):

@@ -8,7 +8,7 @@ import shutil
 import socket
 import sys
 import tempfile
-from asyncio.subprocess import DEVNULL, STDOUT, Process
+from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -80,8 +80,8 @@ async def dev_server(
             *(sys.executable, "-I", str(Path(__file__).with_name("bound.py")), str(os.getpid())),
             *(str(binary), *_options(port, ui_port, database)),
             stdin=DEVNULL,
-            stdout=output,
-            stderr=STDOUT,
+            stdout=DEVNULL,
+            stderr=output,
             start_new_session=True,
         )
         try:

@@ -27,6 +27,9 @@ WIDTH = 118
 PLAIN = 160
 """Characters of arguments in a line that no terminal shows."""
 
+_TICK = 0.25
+"""Seconds between two looks at what the run is doing."""
+
 _LOOKS: dict[CallStatus, tuple[str, str]] = {
     "ok": ("✓", "green"),
     "error": ("✗", "red"),
@@ -49,11 +52,12 @@ class Narrator:
         self._changed_at = time.monotonic()
         self._status = Status("", console=console, spinner="dots") if live and console.is_terminal else None
         self._ticking: asyncio.Task[None] | None = None
+        self._questions: list[Call] = []
 
     async def __aenter__(self) -> Narrator:
         if self._status is not None:
             self._status.start()
-            self._ticking = asyncio.create_task(self._tick(self._status))
+        self._ticking = asyncio.create_task(self._tick())
         return self
 
     async def __aexit__(
@@ -66,11 +70,15 @@ class Narrator:
         if self._status is not None:
             self._status.stop()
 
-    async def _tick(self, status: Status) -> None:
+    async def _tick(self) -> None:
         while True:
+            await asyncio.sleep(_TICK)
             waited = time.monotonic() - self._changed_at
-            status.update(Text(f"{self._story.doing} · {waited:.0f} s" if waited >= 1 else self._story.doing, "dim"))
-            await asyncio.sleep(0.25)
+            if waited >= _TICK:
+                self.ask()
+            if self._status is not None:
+                doing = self._story.doing
+                self._status.update(Text(f"{doing} · {waited:.0f} s" if waited >= 1 else doing, "dim"))
 
     def tell(self, told: Told) -> None:
         """Write what has changed."""
@@ -82,10 +90,19 @@ class Narrator:
                 self._beginning()
             case Round():
                 self._round(told)
+            case Call() if told.status == "waiting":
+                self._questions.append(told)
             case Call():
                 self._call(told)
             case Act():
                 self._act(told)
+
+    def ask(self) -> None:
+        """Write which calls wait for a person, and how to answer: those that still do, once all that was is told."""
+        for call in self._questions:
+            if call.status == "waiting":
+                self._question(call)
+        self._questions.clear()
 
     def notice(self, text: str) -> None:
         """Write what is no part of the story."""
@@ -131,13 +148,15 @@ class Narrator:
             right.append(call.status)
         left.append(visible(arguments(call.arguments)), "dim")
         self._columns(left, right, call.attempts)
-        if call.status == "waiting":
-            self._question(call)
-        elif call.status != "ok":
+        if call.status != "ok":
             self._complaint(call, style)
 
     def _question(self, call: Call) -> None:
         run, approval = self._story.workflow_id, call.approval
+        mark, style = _LOOKS["waiting"]
+        given = visible(arguments(call.arguments))
+        left = Text.assemble("  ", (mark, style), f" {call.key}  ", (call.name, "bold"), "  ", (given, "dim"))
+        self._columns(left, [call.status], 0)
         until = f" until {clock(approval.expires_at)}" if approval and approval.expires_at else ""
         self._line(Text(f"    waits for a person{until}:", "yellow"))
         self._line(Text(f"    watchkeeper approve {run} {call.key}", "bold"))
@@ -146,6 +165,8 @@ class Narrator:
     def _complaint(self, call: Call, style: str) -> None:
         if call.same_as is not None:
             self._line(Text(f"    one effect with {call.same_as}", "dim"))
+        elif call.status == "expired":
+            self._line(Text("    nobody decided in time", style))
         elif call.result is not None:
             self._line(Text(f"    {one_line(_error_of(call.result), self._width - 4)}", style))
 
@@ -158,11 +179,12 @@ class Narrator:
             case "stop":
                 what = f"stops the run{said}"
             case "decide":
-                what = f"{'approves' if act.approved else 'denies'} {act.call}{said}"
+                decided = self._story.calls.get(act.call or "")
+                name = f" ({decided.name})" if decided else ""
+                what = f"{'approves' if act.approved else 'denies'} {act.call}{name}{said}"
             case "extend":
                 more = act.extended.model_dump(exclude_none=True) if act.extended else {}
                 what = f"extends the limits by {' '.join(f'{name}={value}' for name, value in more.items())}"
-                who = act.by or "a person"
         self._line(Text.assemble("  ", ("→", "magenta"), f" {one_line(f'{who} {what}', self._width - 4)}"))
 
     def _ending(self) -> None:
@@ -180,8 +202,10 @@ class Narrator:
         )
         facts.append(f"{'about ' if usage.estimated else ''}{count(usage.tokens, 'token')}{cached}")
         facts += [f"${usage.cost:.4f}"] if usage.cost is not None else []
-        because = f": {one_line(story.reason, 1_000)}" if story.reason else ""
-        self._line(Text.assemble((story.status.replace("_", " "), style), because), wrap=True)
+        status, reason = story.status.replace("_", " "), one_line(story.reason or "", 1_000)
+        said = reason.removeprefix(status)
+        because = said if said != reason else f": {reason}" if reason else ""
+        self._line(Text.assemble((status, style), because), wrap=True)
         self._line(Text(" · ".join(facts), "dim"), wrap=True)
 
     def _report(self, body: str) -> None:
@@ -199,8 +223,9 @@ class Narrator:
 
     def _columns(self, left: Text, right: list[str], attempts: int) -> None:
         """Write a line whose facts stand at its right end, where a terminal has one."""
-        facts = [*([f"attempt {attempts}"] if attempts > 1 else []), *right]
+        facts = [*([f"{attempts} attempts"] if attempts > 1 else []), *right]
         if not self._console.is_terminal:
+            left.rstrip()
             left.truncate(PLAIN, overflow="ellipsis")
             self._line(Text.assemble(left, "  " if facts else "", ", ".join(facts)))
             return

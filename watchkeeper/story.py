@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Literal
 
 from watchkeeper.contracts import (
+    Briefing,
     CallStatus,
     Decision,
     Entry,
@@ -120,6 +121,8 @@ class Story:
     """Spent in executions whose histories are gone."""
     reporting: bool = False
     """Whether the report is being delivered."""
+    model: str = ""
+    """The one that is asked first."""
     tools: dict[str, ToolSpec] = field(default_factory=dict)
     results: dict[str, ToolResult] = field(default_factory=dict)
     """By digest."""
@@ -137,7 +140,8 @@ class Story:
     @property
     def models(self) -> list[str]:
         """The models that answered, the first one first."""
-        return list(dict.fromkeys(r.reply.model for r in self.rounds if r.reply and r.reply.model))
+        answered = (r.reply.model or self.model for r in self.rounds if r.reply)
+        return list(dict.fromkeys(model for model in answered if model))
 
     @property
     def doing(self) -> str:
@@ -154,6 +158,11 @@ class Story:
         if self.rounds and self.rounds[-1].reply is None:
             return f"round {self.rounds[-1].number}: asking the model"
         return "working" if self.limits else "waiting for a worker"
+
+    def brief(self, briefing: Briefing, limits: Limits) -> None:
+        """Take what the run was told at its beginning."""
+        self.limits, self.model = limits, briefing.model
+        self.tools = {spec.name: spec for spec in briefing.tools}
 
     def answer(self, asked: Round, reply: Reply, at: datetime) -> list[Call]:
         """Take the model's answer; return its calls."""
@@ -224,7 +233,9 @@ class Story:
                 self.give_up(call, "the run ended before there was a result", None)
             else:
                 self._close(call)
-                call.result = call.result or _error("not run: the run ended")
+                call.result = call.result or _error(
+                    f"not run: the run {'was stopped' if status == 'stopped' else 'ended'}"
+                )
         return unsettled
 
     def _close(self, call: Call) -> None:

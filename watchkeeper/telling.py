@@ -114,8 +114,8 @@ class Telling:
         story.given, story.started_at = given, at
         if (carried := given.carried) is not None:
             story.started_at = datetime.fromtimestamp(carried.started_at, UTC)
-            story.earlier, story.limits = carried.spent, carried.limits
-            story.tools = {spec.name: spec for spec in carried.briefing.tools}
+            story.earlier = carried.spent
+            story.brief(carried.briefing, carried.limits)
             for record in carried.calls:
                 number = int(record.key[1:].partition(".")[0])
                 story.calls[record.key] = Call(record.key, number, record.name, record.arguments, record.status)
@@ -155,7 +155,7 @@ class Telling:
         match kind:
             case "brief":
                 briefing = await self._decode(result, Briefing)
-                story.limits, story.tools = briefing.limits, {spec.name: spec for spec in briefing.tools}
+                story.brief(briefing, briefing.limits)
                 return (story,)
             case "ask":
                 calls = story.answer(story.rounds[-1], await self._decode(result, Reply), at)
@@ -210,7 +210,8 @@ class Telling:
                 stop = await self._decode(given, Stop)
                 act = Act("stop", at, stop.by, stop.reason)
             case "extend":
-                act = Act("extend", at, extended=(await self._decode(given, Extension)).by)
+                extension = await self._decode(given, Extension)
+                act = Act("extend", at, extension.who, extended=extension.by)
                 story.limits = await self._decode(completed.outcome.success.payloads, Limits)
             case "decide":
                 decision = await self._decode(given, Decision)

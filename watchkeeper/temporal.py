@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Mapping
 
@@ -67,7 +68,7 @@ async def connect(address: str | None = None, environment: Mapping[str, str] | N
         return await Client.connect(**config, data_converter=DATA_CONVERTER, identity=_identity())
     except (RuntimeError, ValueError) as error:
         raise TemporalError(
-            f"no Temporal server answers at {config['target_host']} ({excerpt(str(error), 200)}); "
+            f"no Temporal server answers at {config['target_host']} ({_why(error)}); "
             "start one with `watchkeeper dev`, or set TEMPORAL_ADDRESS to yours"
         ) from error
 
@@ -75,6 +76,12 @@ async def connect(address: str | None = None, environment: Mapping[str, str] | N
 def _identity() -> str:
     """Name this process briefly, for every event repeats it; the end of a pod's name is what is its own."""
     return f"{os.getpid()}@{socket.gethostname()[-16:]}"
+
+
+def _why(error: Exception) -> str:
+    """Return the innermost words of an error of the SDK's core, which nests debugging output in debugging output."""
+    quoted = re.findall(r'(?:message|error): "([^"]+)"', str(error))
+    return excerpt(quoted[-1] if quoted else str(error), 200)
 
 
 async def ensure_search_attributes(client: Client) -> None:

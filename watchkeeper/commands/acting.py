@@ -55,7 +55,7 @@ async def _extend(run: str, given: list[str]) -> None:
     more: LimitChanges | None = limits(given, "rounds=10")
     if more is None:
         raise Misuse("nothing to extend: name a limit, such as rounds=10")
-    new = await acts.extend(await connected(), run, Extension(by=more))
+    new = await acts.extend(await connected(), run, Extension(by=more, who=user()))
     typer.echo(" ".join(f"{name}={value}" for name, value in new.model_dump(exclude_none=True).items()))
 
 

@@ -8,7 +8,7 @@ import typer
 from rich.text import Text
 
 from watchkeeper.commands.performing import ERROR, Globals, perform, settings_of
-from watchkeeper.terminal import duration, out, table
+from watchkeeper.terminal import out, table
 from watchkeeper.tool import ToolDefinitionError, catalogue, discover, wire
 
 
@@ -34,8 +34,8 @@ async def _tools(context: typer.Context, *, as_json: bool) -> None:
         (
             spec.name,
             spec.effect,
-            "no" if spec.approval is None else f"waits {duration(spec.approval)}",
-            duration(spec.timeout),
+            "no" if spec.approval is None else f"waits {spec.approval:g} s",
+            f"{spec.timeout:g} s",
             spec.description.partition(". ")[0],
         )
         for spec in specs

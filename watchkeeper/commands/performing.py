@@ -14,6 +14,7 @@ from typing import Any
 import typer
 from rich.text import Text
 from temporalio.client import Client
+from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RPCError, RPCStatusCode
 
 from watchkeeper.acts import ActRejected
@@ -92,7 +93,14 @@ def sentence(error: Exception) -> str:
 
 async def connected() -> Client:
     """Connect as Temporal's own environment says. Raises TemporalError."""
+    quiet()
     return await connect()
+
+
+def quiet() -> None:
+    """Keep the SDK's core from writing to the terminal what we say ourselves, in its own words and colours."""
+    logged = LoggingConfig(filter=TelemetryFilter(core_level="ERROR", other_level="ERROR"))
+    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=logged)))
 
 
 def user() -> str:

@@ -169,6 +169,7 @@ async def _show(run: str, *, as_json: bool) -> None:
     telling = Telling(client.data_converter)
     narrator = Narrator(telling.story, out)
     story = await retell(client, run, narrator.tell, telling)
+    narrator.ask()
     if story.status == "running":
         narrator.notice(f"it goes on: {story.doing}; follow it with `watchkeeper watch {run}`")
 

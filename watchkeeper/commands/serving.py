@@ -17,12 +17,12 @@ import typer
 from rich.text import Text
 
 from watchkeeper import runs
-from watchkeeper.commands.performing import EXIT, INTERRUPTED, connected, perform, settings_of
+from watchkeeper.commands.performing import EXIT, INTERRUPTED, perform, quiet, settings_of
 from watchkeeper.commands.running import follow_aloud
 from watchkeeper.contracts import RunInput
 from watchkeeper.devserver import TEMPORAL_PORT, UI_PORT, DevServer, dev_server, free_port, is_free
 from watchkeeper.settings import ModelProfile, Settings
-from watchkeeper.temporal import DEFAULT_ADDRESS
+from watchkeeper.temporal import DEFAULT_ADDRESS, connect
 from watchkeeper.terminal import count, err, interactive, out
 from watchkeeper.tool import ToolDefinitionError
 
@@ -69,7 +69,7 @@ async def _worker(context: typer.Context) -> None:
     settings = settings_of(context)
     require_keys(settings)
     log_to_stderr(logging.INFO)
-    client = await connected()
+    client = await connect()
     log = logging.getLogger("watchkeeper")
     address = client.service_client.config.target_host
     log.info("working on the task queue %r of %s, namespace %r", settings.worker.task_queue, address, client.namespace)
@@ -87,6 +87,7 @@ async def _dev(context: typer.Context, port: int, ui_port: int, database: Path) 
     grace = min(settings.worker.shutdown_seconds, GRACE)
     settings = settings.model_copy(update={"worker": settings.worker.model_copy(update={"shutdown_seconds": grace})})
     log_to_stderr(logging.WARNING)
+    quiet()
     async with dev_server(port=port, ui_port=ui_port, database=database) as server, working(server.client, settings):
         _facts(("Temporal", server.address), ("Temporal UI", server.ui), ("Runs are kept in", str(database)))
         _facts(("Model", f"{settings.model.name} at {settings.model.base_url}"))
@@ -108,6 +109,7 @@ async def _demo(context: typer.Context, *, live: bool, ports: tuple[int | None, 
         require_keys(configured)
         profiles = configured.profiles
     log_to_stderr(logging.ERROR)
+    quiet()
     async with AsyncExitStack() as stack:
         world = await stack.enter_async_context(World.running())
         if not live:
