@@ -21,7 +21,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from watchkeeper import attributes
-from watchkeeper.temporal import DATA_CONVERTER
+from watchkeeper.temporal import DATA_CONVERTER, identity
 from watchkeeper.text import excerpt
 
 HOST = "127.0.0.1"
@@ -51,6 +51,11 @@ class DevServer:
     """Base address of its web pages."""
     _process: Process
     _output: IO[bytes]
+
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        return self._process.pid
 
     def page(self, workflow_id: str, run_id: str) -> str:
         """Return the address of a run in the web pages."""
@@ -171,7 +176,7 @@ async def _try(address: str) -> Client | None:
     writer.close()
     with suppress(RuntimeError, RPCError):
         # Not as TEMPORAL_* say: those mean the servers of others.
-        client = await Client.connect(address, data_converter=DATA_CONVERTER)
+        client = await Client.connect(address, data_converter=DATA_CONVERTER, identity=identity())
         await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
         return client
     return None

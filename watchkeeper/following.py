@@ -24,6 +24,8 @@ OUTAGE = 300.0
 QUIET = 3.0
 """Seconds without an event until it is looked into."""
 
+_LOOK = 0.5
+
 _POLL = timedelta(seconds=70)
 """A worker polls again within a minute, so one that has not is gone."""
 
@@ -130,11 +132,14 @@ async def _told(
 async def _explain_quiet(client: Client, workflow_id: str, telling: Telling, notice: Notice) -> None:
     """Say once each what holds a run up: no worker, or an activity that is being tried again."""
     said: set[str] = set()
+    events, quiet = 0, 0.0
     while True:
-        before = telling.events
-        await asyncio.sleep(QUIET)
-        if telling.events != before or telling.story.status != "running":
+        await asyncio.sleep(_LOOK)
+        quiet = quiet + _LOOK if telling.events == events else 0.0
+        events = telling.events
+        if quiet < QUIET:
             continue
+        quiet = 0.0
         try:
             reasons = await _reasons(client, workflow_id)
         except (RPCError, NoSuchRun):

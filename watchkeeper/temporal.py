@@ -65,7 +65,7 @@ async def connect(address: str | None = None, environment: Mapping[str, str] | N
         raise TemporalError(f"Temporal's own configuration (TEMPORAL_*) cannot be read: {error}") from error
     config["target_host"] = address or config.get("target_host") or DEFAULT_ADDRESS
     try:
-        return await Client.connect(**config, data_converter=DATA_CONVERTER, identity=_identity())
+        return await Client.connect(**config, data_converter=DATA_CONVERTER, identity=identity())
     except (RuntimeError, ValueError) as error:
         raise TemporalError(
             f"no Temporal server answers at {config['target_host']} ({_why(error)}); "
@@ -73,7 +73,7 @@ async def connect(address: str | None = None, environment: Mapping[str, str] | N
         ) from error
 
 
-def _identity() -> str:
+def identity() -> str:
     """Name this process briefly, for every event repeats it; the end of a pod's name is what is its own."""
     return f"{os.getpid()}@{socket.gethostname()[-16:]}"
 

@@ -9,7 +9,6 @@ from rich.text import Text
 
 from watchkeeper.commands.performing import ERROR, Globals, perform, settings_of
 from watchkeeper.terminal import out, table
-from watchkeeper.tool import ToolDefinitionError, catalogue, discover, wire
 
 
 def tools(
@@ -17,6 +16,8 @@ def tools(
     as_json: Annotated[bool, typer.Option("--json", help="Print what the model is sent, byte for byte.")] = False,
 ) -> None:
     """List the tools that the model can call."""
+    from watchkeeper.tool import ToolDefinitionError
+
     perform(_tools(context, as_json=as_json), ToolDefinitionError)
 
 
@@ -26,6 +27,8 @@ def check(context: typer.Context) -> None:
 
 
 async def _tools(context: typer.Context, *, as_json: bool) -> None:
+    from watchkeeper.tool import catalogue, discover, wire
+
     specs = catalogue(discover(), settings_of(context))
     if as_json:
         typer.echo(wire(specs))

@@ -24,7 +24,6 @@ from watchkeeper.devserver import TEMPORAL_PORT, UI_PORT, DevServer, dev_server,
 from watchkeeper.settings import ModelProfile, Settings
 from watchkeeper.temporal import DEFAULT_ADDRESS, connect
 from watchkeeper.terminal import count, err, interactive, out
-from watchkeeper.tool import ToolDefinitionError
 
 DATABASE = Path("watchkeeper.db")
 
@@ -40,6 +39,8 @@ UI = Annotated[int, typer.Option("--ui-port", min=1, max=65535, help="Port of th
 
 def worker(context: typer.Context) -> None:
     """Work on runs: the production process. SIGTERM drains it."""
+    from watchkeeper.tool import ToolDefinitionError
+
     perform(_worker(context), ToolDefinitionError)
 
 
@@ -50,6 +51,8 @@ def dev(
     db: Annotated[Path, typer.Option(metavar="FILE", help="Where runs are kept.")] = DATABASE,
 ) -> None:
     """Run everything on this machine: a Temporal server, its web pages and a worker. Ctrl-C ends it."""
+    from watchkeeper.tool import ToolDefinitionError
+
     perform(_until_told(_dev(context, temporal_port, ui_port, db)), ToolDefinitionError)
 
 
@@ -60,6 +63,8 @@ def demo(
     ui_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Default: 8233, or a free one.")] = None,
 ) -> None:
     """Watch an incident being solved: simulated services over real HTTP, a scripted model, a real Temporal server."""
+    from watchkeeper.tool import ToolDefinitionError
+
     perform(_until_told(_demo(context, live=live, ports=(temporal_port, ui_port))), ToolDefinitionError)
 
 
