@@ -47,6 +47,9 @@ class BriefingActivities:
             nudge=prompt("nudge"),
             conclude=prompt("conclude"),
         )
+        if given.tool_choice is not None and given.tool_choice.mode in ("required", "named"):
+            insist = prompt("insist").format(tool=forced or "a tool")
+            briefing = briefing.model_copy(update={"insist": insist})
         self._store.put(conversation_digest(opening), join(opening))
         self._store.put(briefing.catalogue, wire(self._catalogue))
         return briefing

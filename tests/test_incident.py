@@ -325,3 +325,20 @@ async def test_a_model_that_refuses_the_key_is_not_hammered(client: Client) -> N
     assert "Incorrect API key" in message
     assert len(stage.model.requests) == 1
     assert hand_off.status == "failed"
+
+
+async def test_a_host_that_ignores_a_forced_tool_is_told_once(client: Client) -> None:
+    async with staged(client, [says("I would look."), calls(LOOK), says(REPORT)]) as stage:
+        result = await (await stage.start(tool_choice=ToolChoice(mode="named", function="look"))).result()
+    assert (result.status, result.rounds) == ("concluded", 3)
+    assert "You were to call look" in stage.messages(1)[-1]["content"]
+
+
+async def test_an_input_that_is_no_incident_fails_at_once(client: Client) -> None:
+    async with staged(client, [says(REPORT)]) as stage:
+        run = await client.start_workflow(
+            "IncidentWorkflow", {"text": ""}, id="incident-without-text", task_queue=stage.settings.worker.task_queue
+        )
+        with pytest.raises(WorkflowFailureError) as failed:
+            await asyncio.wait_for(run.result(), 20)
+    assert "text" in str(failed.value.cause)

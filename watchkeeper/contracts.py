@@ -113,6 +113,9 @@ class Briefing(Recorded):
     model: str = Field(description="Name of the model that is asked first.")
     model_deadline: float = Field(description="Seconds one model call may take.")
     nudge: str = Field(description="What the model is told after an empty reply.")
+    insist: str | None = Field(
+        default=None, description="What the model is told when it answers without the tool it was to call."
+    )
     conclude: str = Field(description="What the model is told when it has no tools left.")
 
 

@@ -74,8 +74,11 @@ class IncidentWorkflow(Attended):
                 break
             if reply.kind != "empty":
                 talk.append(ReplyRef(reply=reply.digest))
+                self._nudged = False
             if reply.kind == "tool_calls":
                 await self._settle(briefing, talk, budget, reply)
+            elif reply.kind == "final" and briefing.insist and budget.spent.rounds == 1 and cornered is None:
+                self._words.append(briefing.insist)
             elif reply.kind == "final" and not self._words:
                 return Ending.concluded(reply)
             elif cornered is not None and budget.last_words() == cornered:
