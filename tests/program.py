@@ -35,6 +35,18 @@ class Program:
     directory: Path
     environment: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def surroundings(self) -> dict[str, str]:
+        """Its environment."""
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.directory),
+            "USER": "ada",
+            "LOGNAME": "ada",
+            "PYTHONPATH": str(Path(__file__).parent.parent),
+            **self.environment,
+        }
+
     async def begin(self, *arguments: str, **environment: str) -> Running:
         """Start it; environment variables may be added."""
         return await self._begin(("-m", "watchkeeper.cli", *arguments), environment)
@@ -47,15 +59,7 @@ class Program:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, *arguments),
             cwd=self.directory,
-            env={
-                "PATH": os.environ["PATH"],
-                "HOME": str(self.directory),
-                "USER": "ada",
-                "LOGNAME": "ada",
-                "PYTHONPATH": str(Path(__file__).parent.parent),
-                **self.environment,
-                **environment,
-            },
+            env={**self.surroundings, **environment},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
