@@ -122,23 +122,27 @@ class Stage:
 
 def settings_for(base_url: str, **changes: Any) -> Settings:
     """Settings of a worker on a queue of its own; changes are made table by table."""
-    settings: dict[str, dict[str, Any]] = {
+    settings: dict[str, Any] = {
         "model": {"base_url": base_url, "name": "scripted", "api_key": KEY},
         "services": {"checkout": {"team": "checkout"}, "payments": {"team": "payments"}},
         "worker": {"task_queue": f"test-{uuid4()}", "shutdown_seconds": 2},
     }
     for table, values in changes.items():
-        settings[table] = {**settings.get(table, {}), **values}
-    return Settings(**settings)
+        settings[table] = {**settings.get(table, {}), **values} if isinstance(values, dict) else values
+    return Settings.model_validate(settings)
 
 
 @asynccontextmanager
 async def staged(
-    client: Client, script: Script | Sequence[Turn], *, tools: Mapping[str, Tool[Any]] | None = None, **settings: Any
+    client: Client,
+    script: Script | Sequence[Turn] | ScriptedModel,
+    *,
+    tools: Mapping[str, Tool[Any]] | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Stage]:
     """Set a stage whose model plays a script; further arguments are settings."""
     effects = Effects()
-    model = ScriptedModel(script, key=KEY)
+    model = script if isinstance(script, ScriptedModel) else ScriptedModel(script, key=KEY)
     async with model.serving() as base_url:
         chosen = settings_for(base_url, **settings)
         async with working(client, chosen, tools=effects.tools if tools is None else tools) as worker:

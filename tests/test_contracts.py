@@ -42,7 +42,7 @@ def test_the_schema_of_every_contract_is_frozen(request: pytest.FixtureRequest) 
 
 @pytest.mark.parametrize("contract", TYPES, ids=lambda contract: contract.__name__)
 def test_a_default_means_absent_and_nothing_else(contract: type[BaseModel]) -> None:
-    neutral = (None, "", 0, False, [], {}, "ok")
+    neutral: tuple[object, ...] = (None, "", 0, False, [], {}, "ok")
     for name, field in contract.model_fields.items():
         if field.is_required():
             continue

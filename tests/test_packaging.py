@@ -45,7 +45,15 @@ def test_the_installed_script_runs_from_anywhere_and_owns_its_names(wheel: Path,
     target = next((environment / "lib").glob("python3*")) / "site-packages"
     outside = next(path for path in map(Path, sys.path) if path.name == "site-packages")
     (target / "dependencies.pth").write_text(f"{outside}\n")
-    pip = [sys.executable, "-m", "pip", "--python", environment / "bin" / "python", "install", "--quiet"]
+    pip: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        environment / "bin" / "python",
+        "install",
+        "--quiet",
+    ]
     run(*pip, "--no-deps", "--no-index", "--ignore-installed", wheel, cwd=tmp_path)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
