@@ -7,7 +7,9 @@ import json
 from pathlib import Path
 
 import pytest
+from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowFailureError, WorkflowHistory
 
 from tests.stage import Run, staged
@@ -15,14 +17,17 @@ from watchkeeper.contracts import Decision, Extension, JsonObject, LimitChanges,
 from watchkeeper.demo.faults import hang
 from watchkeeper.demo.turns import always, calls, says
 from watchkeeper.following import retell
-from watchkeeper.story import Call, Round, Story
+from watchkeeper.story import Story
 from watchkeeper.surface import run_object
 from watchkeeper.telling import Telling, Told
 from watchkeeper.temporal import DATA_CONVERTER
+from watchkeeper.told import Call, Round
 from workflows.incident import IncidentWorkflow
 
 HISTORIES = Path(__file__).parent / "histories"
 LOOK = ("look", {"service": "checkout"})
+RESTART = ("restart", {"service": "checkout"})
+RESET_BEFORE = "workflow_task_completed_event_attributes"
 REPORT = "**Status:** checkout is degraded.\n\nRoll back."
 
 
@@ -180,7 +185,7 @@ async def test_no_worker_is_needed(client: Client) -> None:
 
 
 async def test_a_run_in_flight_is_told_up_to_now(client: Client) -> None:
-    async with staged(client, [calls(("restart", {"service": "checkout"}), LOOK), says(REPORT)]) as stage:
+    async with staged(client, [calls(RESTART, LOOK), says(REPORT)]) as stage:
         run = await stage.start()
         while await waiting_keys(run) != ["r1.0"]:
             await asyncio.sleep(0.02)
@@ -209,7 +214,7 @@ async def test_identical_effects_are_one(client: Client) -> None:
 
 
 async def test_extensions_change_the_limits(client: Client) -> None:
-    async with staged(client, [calls(("restart", {"service": "checkout"})), says(REPORT)]) as stage:
+    async with staged(client, [calls(RESTART), says(REPORT)]) as stage:
         run = await stage.start()
         while not await waiting_keys(run):
             await asyncio.sleep(0.02)
@@ -228,7 +233,7 @@ async def test_extensions_change_the_limits(client: Client) -> None:
 
 
 async def test_rejected_acts_are_no_part_of_the_story(client: Client) -> None:
-    async with staged(client, [calls(("restart", {"service": "checkout"})), says(REPORT)]) as stage:
+    async with staged(client, [calls(RESTART), says(REPORT)]) as stage:
         run = await stage.start()
         while not await waiting_keys(run):
             await asyncio.sleep(0.02)
@@ -287,3 +292,32 @@ async def test_the_object_that_scripts_read(client: Client) -> None:
     assert shown["tool_calls"][0]["result"]["error_rate"] == 0.182
     assert shown["started_at"].endswith("Z")
     assert (shown["status"], shown["rounds"]) == ("concluded", 2)
+
+
+async def test_a_reset_run_is_told_as_it_went_on(client: Client) -> None:
+    async with staged(client, [calls(LOOK), calls(RESTART), says(REPORT)]) as stage:
+        run = await stage.start()
+        while await waiting_keys(run) != ["r2.0"]:
+            await asyncio.sleep(0.02)
+        await run.execute_update(IncidentWorkflow.tell, Tell(text="hurry", by="ada"))
+        undone = (await run.describe()).run_id
+        asked = [e.event_id async for e in run.fetch_history_events() if e.WhichOneof("attributes") == RESET_BEFORE]
+        await client.workflow_service.reset_workflow_execution(
+            ResetWorkflowExecutionRequest(
+                namespace=client.namespace,
+                workflow_execution=WorkflowExecution(workflow_id=run.id, run_id=undone),
+                workflow_task_finish_event_id=asked[2],
+                request_id="again",
+                reason="try again",
+            )
+        )
+        again: Run = client.get_workflow_handle(run.id)
+        while await waiting_keys(again) != ["r2.0"]:
+            await asyncio.sleep(0.02)
+        await again.execute_update(IncidentWorkflow.decide, Decision(call="r2.0", approved=True, by="grace"))
+        await again.result()
+    story = await retell(client, run.id)
+    assert (story.status, statuses(story)) == ("concluded", {"r1.0": "ok", "r2.0": "ok"})
+    assert story.run_id != undone
+    assert story.first_run_id == undone
+    assert [(act.kind, act.by) for act in story.acts] == [("tell", "ada"), ("decide", "grace")]

@@ -9,23 +9,16 @@ from contextlib import suppress
 from types import TracebackType
 
 from rich.console import Console
-from rich.markdown import Markdown
-from rich.padding import Padding
-from rich.rule import Rule
 from rich.status import Status
 from rich.text import Text
 
 from watchkeeper.contracts import CallStatus
-from watchkeeper.story import Act, Call, Round, Story
+from watchkeeper.page import Page
+from watchkeeper.story import Story
 from watchkeeper.surface import seconds
 from watchkeeper.telling import Told
 from watchkeeper.terminal import arguments, clock, count, duration, one_line, size, visible
-
-WIDTH = 118
-"""Lines are no longer than this, however wide the terminal."""
-
-PLAIN = 160
-"""Characters of arguments in a line that no terminal shows."""
+from watchkeeper.told import Act, Call, Round
 
 _TICK = 0.25
 """Seconds between two looks at what the run is doing."""
@@ -47,7 +40,7 @@ class Narrator:
 
     def __init__(self, story: Story, console: Console, *, live: bool = False) -> None:
         self._story = story
-        self._console = console
+        self._page = Page(console)
         self._begun = False
         self._changed_at = time.monotonic()
         self._status = Status("", console=console, spinner="dots") if live and console.is_terminal else None
@@ -106,7 +99,7 @@ class Narrator:
 
     def notice(self, text: str) -> None:
         """Write what is no part of the story."""
-        self._line(Text(f"  {visible(text)}", "yellow"))
+        self._page.line(Text(f"  {visible(text)}", "yellow"))
 
     def _beginning(self) -> None:
         story, given = self._story, self._story.given
@@ -115,9 +108,9 @@ class Narrator:
         self._begun = True
         facts = [fact for fact in (given.service, given.severity) if fact]
         since = f"started {clock(story.started_at)}" if story.started_at else ""
-        self._line(Text.assemble((story.workflow_id, "bold"), "  ", (" · ".join([*facts, since]), "dim")))
-        self._line(Text(one_line(given.text, self._width * 2), "italic"), wrap=True)
-        self._line(Text())
+        self._page.line(Text.assemble((story.workflow_id, "bold"), "  ", (" · ".join([*facts, since]), "dim")))
+        self._page.line(Text(one_line(given.text, self._page.width * 2), "italic"), wrap=True)
+        self._page.line(Text())
 
     def _round(self, told: Round) -> None:
         took = seconds(told.asked_at, told.answered_at)
@@ -132,9 +125,9 @@ class Narrator:
             )
             left.append(f"  {does}", "not bold")
             right.append(count(reply.usage.tokens, "token"))
-        self._columns(left, right, told.attempts)
+        self._page.columns(left, _attempts(told.attempts) + right)
         if told.reply is not None and told.reply.kind == "tool_calls" and told.reply.text.strip():
-            self._line(Text(f"  {one_line(told.reply.text, self._width - 2)}", "dim italic"))
+            self._page.line(Text(f"  {one_line(told.reply.text, self._page.width - 2)}", "dim italic"))
 
     def _call(self, call: Call) -> None:
         mark, style = _LOOKS[call.status]
@@ -147,7 +140,7 @@ class Narrator:
         elif call.status != "ok":
             right.append(call.status)
         left.append(visible(arguments(call.arguments)), "dim")
-        self._columns(left, right, call.attempts)
+        self._page.columns(left, _attempts(call.attempts) + right)
         if call.status != "ok":
             self._complaint(call, style)
 
@@ -156,19 +149,19 @@ class Narrator:
         mark, style = _LOOKS["waiting"]
         given = visible(arguments(call.arguments))
         left = Text.assemble("  ", (mark, style), f" {call.key}  ", (call.name, "bold"), "  ", (given, "dim"))
-        self._columns(left, [call.status], 0)
+        self._page.columns(left, [call.status])
         until = f" until {clock(approval.expires_at)}" if approval and approval.expires_at else ""
-        self._line(Text(f"    waits for a person{until}:", "yellow"))
-        self._line(Text(f"    watchkeeper approve {run} {call.key}", "bold"))
-        self._line(Text(f"    watchkeeper deny {run} {call.key}", "bold"))
+        self._page.line(Text(f"    waits for a person{until}:", "yellow"))
+        self._page.line(Text(f"    watchkeeper approve {run} {call.key}", "bold"))
+        self._page.line(Text(f"    watchkeeper deny {run} {call.key}", "bold"))
 
     def _complaint(self, call: Call, style: str) -> None:
         if call.same_as is not None:
-            self._line(Text(f"    one effect with {call.same_as}", "dim"))
+            self._page.line(Text(f"    one effect with {call.same_as}", "dim"))
         elif call.status == "expired":
-            self._line(Text("    nobody decided in time", style))
+            self._page.line(Text("    nobody decided in time", style))
         elif call.result is not None:
-            self._line(Text(f"    {one_line(_error_of(call.result), self._width - 4)}", style))
+            self._page.line(Text(f"    {one_line(_error_of(call.result), self._page.width - 4)}", style))
 
     def _act(self, act: Act) -> None:
         who = act.by or "somebody"
@@ -185,13 +178,13 @@ class Narrator:
             case "extend":
                 more = act.extended.model_dump(exclude_none=True) if act.extended else {}
                 what = f"extends the limits by {' '.join(f'{name}={value}' for name, value in more.items())}"
-        self._line(Text.assemble("  ", ("→", "magenta"), f" {one_line(f'{who} {what}', self._width - 4)}"))
+        self._page.line(Text.assemble("  ", ("→", "magenta"), f" {one_line(f'{who} {what}', self._page.width - 4)}"))
 
     def _ending(self) -> None:
         story = self._story
         if story.report is not None:
-            self._line(Text())
-            self._report(story.report.body)
+            self._page.line(Text())
+            self._page.markdown("report", story.report.body)
         style = {"concluded": "bold green", "stopped": "bold yellow"}.get(story.status, "bold red")
         took = seconds(story.started_at, story.closed_at)
         usage = story.usage
@@ -205,39 +198,12 @@ class Narrator:
         status, reason = story.status.replace("_", " "), one_line(story.reason or "", 1_000)
         said = reason.removeprefix(status)
         because = said if said != reason else f": {reason}" if reason else ""
-        self._line(Text.assemble((status, style), because), wrap=True)
-        self._line(Text(" · ".join(facts), "dim"), wrap=True)
+        self._page.line(Text.assemble((status, style), because), wrap=True)
+        self._page.line(Text(" · ".join(facts), "dim"), wrap=True)
 
-    def _report(self, body: str) -> None:
-        if not self._console.is_terminal:
-            self._line(Text(visible(body)), wrap=True)
-            self._line(Text())
-            return
-        self._console.print(Rule("report", style="dim"), width=self._width)
-        self._console.print(Padding(Markdown(visible(body)), (1, 2)), width=self._width)
-        self._console.print(Rule(style="dim"), width=self._width)
 
-    @property
-    def _width(self) -> int:
-        return min(WIDTH, self._console.width) if self._console.is_terminal else PLAIN
-
-    def _columns(self, left: Text, right: list[str], attempts: int) -> None:
-        """Write a line whose facts stand at its right end, where a terminal has one."""
-        facts = [*([f"{attempts} attempts"] if attempts > 1 else []), *right]
-        if not self._console.is_terminal:
-            left.rstrip()
-            left.truncate(PLAIN, overflow="ellipsis")
-            self._line(Text.assemble(left, "  " if facts else "", ", ".join(facts)))
-            return
-        end = "".join(fact.rjust(14) for fact in facts)
-        left.truncate(self._width - len(end) - 1, overflow="ellipsis", pad=True)
-        self._line(Text.assemble(left, (end, "dim")))
-
-    def _line(self, text: Text, *, wrap: bool = False) -> None:
-        if wrap and self._console.is_terminal:
-            self._console.print(text, width=self._width)
-        else:
-            self._console.print(text, soft_wrap=True)
+def _attempts(count: int) -> list[str]:
+    return [f"{count} attempts"] if count > 1 else []
 
 
 def _error_of(result: str) -> str:

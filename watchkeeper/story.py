@@ -9,14 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
 
 from watchkeeper.contracts import (
     Briefing,
-    CallStatus,
-    Decision,
     Entry,
-    LimitChanges,
     Limits,
     Reply,
     Report,
@@ -30,72 +26,7 @@ from watchkeeper.contracts import (
     Words,
 )
 from watchkeeper.conversation import canonical
-
-ApprovalStatus = Literal["waiting", "approved", "denied", "expired"]
-ActKind = Literal["tell", "stop", "extend", "decide"]
-
-UNSETTLED = ("waiting", "running")
-
-
-@dataclass
-class Approval:
-    """A person's decision that a call waits for, or waited for."""
-
-    status: ApprovalStatus
-    expires_at: datetime | None = None
-    by: str = ""
-    note: str = ""
-
-
-@dataclass
-class Call:
-    """One tool call of the model."""
-
-    key: str
-    round: int
-    name: str
-    arguments: str
-    """JSON text, as the model wrote it."""
-    status: CallStatus = "running"
-    approval: Approval | None = None
-    """None when no person had to decide."""
-    result: str | None = None
-    """What the model reads, JSON text; None until that is known."""
-    cut: int = 0
-    """Bytes that were cut from the result."""
-    same_as: str | None = None
-    """Key of the identical side effect of the same round that answers this call too."""
-    started_at: datetime | None = None
-    """None for a call that was never run."""
-    ended_at: datetime | None = None
-    attempts: int = 0
-
-
-@dataclass
-class Round:
-    """One question to the model and its answer."""
-
-    number: int
-    asked_at: datetime
-    answered_at: datetime | None = None
-    attempts: int = 0
-    reply: Reply | None = None
-    failure: str | None = None
-    """Why the question was given up; None unless it was."""
-
-
-@dataclass
-class Act:
-    """What a person did to the run."""
-
-    kind: ActKind
-    at: datetime
-    by: str = ""
-    text: str = ""
-    """What was told, the reason to stop, or the note to a decision."""
-    call: str | None = None
-    approved: bool | None = None
-    extended: LimitChanges | None = None
+from watchkeeper.told import UNSETTLED, Act, Call, Round
 
 
 @dataclass
@@ -213,14 +144,14 @@ class Story:
                 settled.append(call)
         return settled
 
-    def decide(self, decision: Decision) -> Call | None:
+    def decide(self, act: Act) -> Call | None:
         """Take a person's answer; return the call, settled if it was denied."""
-        call = self.calls.get(decision.call)
+        call = self.calls.get(act.call or "")
         if call is None or call.approval is None or call.approval.status in ("approved", "denied"):
             return None
-        call.approval.status = "approved" if decision.approved else "denied"
-        call.approval.by, call.approval.note = decision.by, decision.note
-        call.status = "running" if decision.approved else "denied"
+        call.approval.status = "approved" if act.approved else "denied"
+        call.approval.by, call.approval.note = act.by, act.text
+        call.status = "running" if act.approved else "denied"
         return call
 
     def end(self, status: Status, reason: str | None, at: datetime) -> list[Call]:

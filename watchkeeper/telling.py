@@ -17,20 +17,18 @@ from temporalio.converter import DataConverter
 from watchkeeper.contracts import (
     Briefing,
     CarryRequest,
-    Decision,
     Delivery,
-    Extension,
     Limits,
     ModelRequest,
     Reply,
     RunInput,
     RunResult,
-    Stop,
-    Tell,
     ToolResult,
 )
 from watchkeeper.history import decode
-from watchkeeper.story import UNSETTLED, Act, Approval, Call, Round, Story
+from watchkeeper.people import act_of
+from watchkeeper.story import Story
+from watchkeeper.told import UNSETTLED, Act, Approval, Call, Round
 
 T = TypeVar("T")
 Told: TypeAlias = Story | Round | Call | Act
@@ -201,29 +199,14 @@ class Telling:
         request = self._updates.pop(completed.accepted_event_id, None)
         if request is None or completed.outcome.HasField("failure"):
             return ()
-        story, given = self.story, request.input.args.payloads
-        match request.input.name:
-            case "tell":
-                tell = await self._decode(given, Tell)
-                act = Act("tell", at, tell.by, tell.text)
-            case "stop":
-                stop = await self._decode(given, Stop)
-                act = Act("stop", at, stop.by, stop.reason)
-            case "extend":
-                extension = await self._decode(given, Extension)
-                act = Act("extend", at, extension.who, extended=extension.by)
-                story.limits = await self._decode(completed.outcome.success.payloads, Limits)
-            case "decide":
-                decision = await self._decode(given, Decision)
-                act = Act("decide", at, decision.by, decision.note, decision.call, decision.approved)
-                call = story.decide(decision)
-                if call is not None and call.status == "denied":
-                    story.acts.append(act)
-                    return (act, call)
-            case _:
-                return ()
-        story.acts.append(act)
-        return (act,)
+        act = await act_of(request, at, self._converter)
+        if act is None:
+            return ()
+        self.story.acts.append(act)
+        if act.kind == "extend":
+            self.story.limits = await self._decode(completed.outcome.success.payloads, Limits)
+        call = self.story.decide(act) if act.kind == "decide" else None
+        return (act,) if call is None or call.status != "denied" else (act, call)
 
     async def _closed(self, event: HistoryEvent, at: datetime) -> Sequence[Told]:
         story, delivery = self.story, self._delivery

@@ -143,7 +143,7 @@ async def _play(server: DevServer, world: Any, settings: Settings, *, live: bool
     pages = len(world.pages.deliveries)
     arrived = f"{count(pages, 'page')} arrived at the simulated PagerDuty{f': {opened}' if opened else ''}"
     out.print(Text(arrived, "bold"), soft_wrap=True)
-    _facts(("The run in the Temporal UI", server.page(story.workflow_id, story.run_id)))
+    _facts(("The run in the Temporal UI", ""), ("", server.page(story.workflow_id, story.run_id)))
     if not interactive():
         return EXIT[story.status]
     _say_how_to_ask(server, [_command(question) for question in play.MORE])
@@ -174,7 +174,7 @@ def _is_default(server: DevServer) -> bool:
 
 def _facts(*facts: tuple[str, str]) -> None:
     for name, value in facts:
-        out.print(Text.assemble((f"{name}: ", "dim"), value), soft_wrap=True)
+        out.print(Text.assemble((f"{name}: " if name else "  ", "dim"), value), soft_wrap=True)
 
 
 def _port(usual: int) -> int:

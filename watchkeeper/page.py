@@ -1,0 +1,60 @@
+"""A page of lines: as wide as the terminal with facts at the right, or plain where there is none."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.text import Text
+
+from watchkeeper.terminal import visible
+
+WIDTH = 118
+"""Lines are no longer than this, however wide the terminal."""
+
+PLAIN = 160
+"""Characters of a line that no terminal shows, the facts not counted."""
+
+_FACT = 14
+"""Characters of a fact's column."""
+
+
+class Page:
+    """Writes to one console."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    @property
+    def width(self) -> int:
+        """Characters of a line."""
+        return min(WIDTH, self._console.width) if self._console.is_terminal else PLAIN
+
+    def line(self, text: Text, *, wrap: bool = False) -> None:
+        """Write a line; ``wrap`` breaks it between words where a terminal ends."""
+        if wrap and self._console.is_terminal:
+            self._console.print(text, width=self.width)
+        else:
+            self._console.print(text, soft_wrap=True)
+
+    def columns(self, left: Text, facts: list[str]) -> None:
+        """Write one line whose facts stand at its right end; what is left of them gives way."""
+        if not self._console.is_terminal:
+            left.rstrip()
+            left.truncate(PLAIN, overflow="ellipsis")
+            self.line(Text.assemble(left, "  " if facts else "", ", ".join(facts)))
+            return
+        end = "".join(fact.rjust(_FACT) for fact in facts)
+        left.truncate(max(0, self.width - len(end) - 1), overflow="ellipsis", pad=True)
+        self.line(Text.assemble(left, (end, "dim")))
+
+    def markdown(self, title: str, body: str) -> None:
+        """Write a text in Markdown, laid out where a terminal can show it."""
+        if not self._console.is_terminal:
+            self.line(Text(visible(body)))
+            self.line(Text())
+            return
+        self._console.print(Rule(title, style="dim"), width=self.width)
+        self._console.print(Padding(Markdown(visible(body)), (1, 2)), width=self.width)
+        self._console.print(Rule(style="dim"), width=self.width)
