@@ -1,0 +1,130 @@
+"""How long the model activity takes from its recorded argument to a request on the wire, at a given round."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from temporalio.api.common.v1 import Payload
+from temporalio.client import Client
+from temporalio.converter import DataConverter
+from temporalio.testing import ActivityEnvironment
+
+from activities.conversations import Conversations
+from activities.model import ModelActivities
+from bench.naive import Messages, NaiveActivities, opening
+from bench.ours import read_page, settings_for
+from bench.task import CALLS, page_text, script
+from watchkeeper.contracts import Entry, ModelRequest, ReplyRef, ResultRef, digest_of
+from watchkeeper.conversation import Store, canonical, conversation_digest, join, message_key
+from watchkeeper.demo.server import serving
+from watchkeeper.endpoint import Endpoint
+from watchkeeper.temporal import DATA_CONVERTER
+from watchkeeper.tool import catalogue, catalogue_digest, wire
+
+T = TypeVar("T")
+
+STORE_BYTES = 2**30
+_ANSWER = {
+    "id": "1",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "scripted",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Read."}, "finish_reason": "stop"}],
+}
+
+
+class _Host:
+    """Answers at once, and notes when a request reached it."""
+
+    def __init__(self) -> None:
+        self.reached = 0.0
+        self.app = Starlette(routes=[Route("/v1/chat/completions", self._complete, methods=["POST"])])
+
+    async def _complete(self, request: Request) -> Response:
+        self.reached = time.perf_counter()
+        await request.body()
+        return Response(json.dumps(_ANSWER), media_type="application/json")
+
+
+@dataclass(frozen=True)
+class Build(Generic[T]):
+    """One way to ask for one round."""
+
+    argument: Sequence[Payload]
+    kind: type[T]
+    converter: DataConverter
+    activity: Callable[[T], Awaitable[Any]]
+    prepare: Callable[[], None]
+    """Puts the worker's memory into the state of this round."""
+    host: _Host
+
+    async def seconds(self) -> float:
+        """Ask once."""
+        self.prepare()
+        began = time.perf_counter()
+        (value,) = await self.converter.decode(self.argument, [self.kind])
+        await ActivityEnvironment().run(self.activity, value)
+        return self.host.reached - began
+
+
+def conversation(rounds: int, kib: int) -> Messages:
+    """Write the conversation as it stands after so many rounds."""
+    messages = opening("bench", rounds + 1, kib)
+    for done in range(rounds):
+        asked: list[Any] = script({"messages": messages}).message["tool_calls"]
+        numbered = [{"id": f"functions.read_page:{done * CALLS + n}", **call} for n, call in enumerate(asked)]
+        messages.append({"role": "assistant", "content": None, "tool_calls": numbered})
+        for n, call in enumerate(numbered):
+            messages.append({"role": "tool", "tool_call_id": call["id"], "content": page_text(f"{done}-{n}", kib)})
+    return messages
+
+
+@asynccontextmanager
+async def builds(client: Client, rounds: int, kib: int) -> AsyncIterator[dict[str, Build[Any]]]:
+    """Make ready to ask for the reply after so many rounds, in both ways."""
+    host, messages = _Host(), conversation(rounds, kib)
+    async with serving(host.app) as url:
+        base_url = f"{url}/v1"
+        naive = NaiveActivities(base_url)
+        argument = await DataConverter.default.encode([messages])
+        endpoint = Endpoint(settings_for("bench", base_url).model)
+        try:
+            async with naive.openai:
+                yield {
+                    "naive": Build(argument, Messages, DataConverter.default, naive.ask, lambda: None, host),
+                    "ours": await _ours(client, endpoint, messages, host),
+                }
+        finally:
+            await endpoint.close()
+
+
+async def _ours(client: Client, endpoint: Endpoint, messages: Messages, host: _Host) -> Build[Any]:
+    settings, store = settings_for("bench", endpoint.profile.base_url), Store(STORE_BYTES)
+    old, new = messages[: -CALLS - 1], messages[-CALLS - 1 :]
+    specs = catalogue({"read_page": read_page}, settings)
+    append: list[Entry] = [ReplyRef(reply=message_key(new[0]))]
+    append += [ResultRef(result=message_key(message)) for message in new[1:]]
+    base, joined = conversation_digest(old), join(old)
+    request = ModelRequest(
+        round=len(messages) // (CALLS + 1) + 1, base=base, append=append, catalogue=catalogue_digest(specs)
+    )
+
+    def prepare() -> None:
+        store.drop(conversation_digest(messages))
+        store.put(base, joined)
+
+    store.put(request.catalogue, wire(specs))
+    store.put(digest_of(canonical(new[0])), canonical(new[0]))
+    for message in new[1:]:
+        store.put(digest_of(message["content"].encode()), message["content"].encode())
+    activities = ModelActivities([endpoint], Conversations(client, store))
+    return Build(await DATA_CONVERTER.encode([request]), ModelRequest, DATA_CONVERTER, activities.ask, prepare, host)

@@ -1,0 +1,106 @@
+"""The loop that people write today: a workflow that keeps the messages and passes them all to the model activity."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any, cast
+
+from temporalio import activity, workflow
+
+with workflow.unsafe.imports_passed_through():
+    from openai import AsyncOpenAI
+    from temporalio.client import Client, WorkflowHandle
+    from temporalio.converter import DataConverter
+
+    from bench.contender import Answers, Contender, plain_worker
+    from bench.task import page_text, task
+    from watchkeeper.prompts import prompt
+
+TIMEOUT = timedelta(seconds=300)
+
+Messages = list[dict[str, Any]]
+
+TOOL: Any = {
+    "type": "function",
+    "function": {
+        "name": "read_page",
+        "description": "Read a page of so many KiB.",
+        "parameters": {
+            "type": "object",
+            "properties": {
+                "page": {"type": "string", "description": "Which page."},
+                "kib": {"type": "integer", "description": "How long it is."},
+            },
+            "required": ["page", "kib"],
+            "additionalProperties": False,
+        },
+    },
+}
+
+
+def opening(name: str, rounds: int, kib: int) -> Messages:
+    """Begin as our own run does."""
+    return [{"role": "system", "content": prompt("system")}, {"role": "user", "content": task(name, rounds, kib)}]
+
+
+class NaiveActivities:
+    """The two activities of the loop."""
+
+    def __init__(self, base_url: str) -> None:
+        self.openai = AsyncOpenAI(base_url=base_url, api_key="bench", max_retries=0)
+
+    @activity.defn
+    async def ask(self, messages: Messages) -> dict[str, Any]:
+        """Put all messages to the model."""
+        completion = await self.openai.chat.completions.create(
+            model="scripted", messages=cast(Any, messages), tools=[TOOL]
+        )
+        # A field that was sent as null must come back as null, and unset ones are unknown to strict hosts.
+        return completion.choices[0].message.model_dump(exclude_unset=True)
+
+    @activity.defn
+    async def read_page(self, arguments: str) -> str:
+        """Run the tool."""
+        given = json.loads(arguments)
+        return page_text(given["page"], given["kib"])
+
+
+@workflow.defn
+class NaiveWorkflow:
+    """Ask, call, append, until the model calls no more."""
+
+    @workflow.run
+    async def run(self, messages: Messages) -> str:
+        while True:
+            reply = await workflow.execute_activity_method(
+                NaiveActivities.ask, messages, start_to_close_timeout=TIMEOUT
+            )
+            messages.append(reply)
+            if not reply.get("tool_calls"):
+                return str(reply["content"])
+            results = await asyncio.gather(*(self._call(call) for call in reply["tool_calls"]))
+            for call, result in zip(reply["tool_calls"], results, strict=True):
+                messages.append({"role": "tool", "tool_call_id": call["id"], "content": result})
+
+    async def _call(self, call: dict[str, Any]) -> str:
+        return await workflow.execute_activity_method(
+            NaiveActivities.read_page, call["function"]["arguments"], start_to_close_timeout=TIMEOUT
+        )
+
+
+@asynccontextmanager
+async def _working(client: Client, queue: str, model_url: str) -> AsyncIterator[Answers]:
+    activities = NaiveActivities(f"{model_url}/naive/v1")
+    async with activities.openai, plain_worker(client, queue, NaiveWorkflow, [activities.ask, activities.read_page]):
+        yield {}
+
+
+async def _start(client: Client, queue: str, name: str, rounds: int, kib: int) -> WorkflowHandle[NaiveWorkflow, str]:
+    return await client.start_workflow(NaiveWorkflow.run, opening(name, rounds, kib), id=name, task_queue=queue)
+
+
+NAIVE = Contender("naive", NaiveWorkflow, DataConverter.default, _working, _start)

@@ -1,0 +1,59 @@
+"""Our run: ``IncidentWorkflow`` on the real worker, with one tool that answers at once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from pydantic import Field
+from temporalio.client import Client, WorkflowHandle
+
+from bench.contender import Answers, Contender
+from bench.task import page, task
+from watchkeeper.contracts import LimitChanges, RunInput, RunResult
+from watchkeeper.settings import Settings
+from watchkeeper.temporal import DATA_CONVERTER
+from watchkeeper.tool import Arguments, ToolContext, tool
+from worker import working
+from workflows.incident import IncidentWorkflow
+
+AMPLE = LimitChanges(rounds=10_000, tool_calls=100_000, tokens=10**12, duration=3_600)
+
+
+class ReadPage(Arguments):
+    page: str = Field(description="Which page.")
+    kib: int = Field(description="How long it is.")
+
+
+@tool(effect="read", max_bytes=2**20)
+async def read_page(args: ReadPage, context: ToolContext) -> dict[str, Any]:
+    """Read a page of so many KiB."""
+    return page(args.page, args.kib)
+
+
+def settings_for(queue: str, base_url: str) -> Settings:
+    """Configure a worker against the scripted model."""
+    return Settings.model_validate(
+        {
+            "model": {"base_url": base_url, "name": "scripted", "api_key": "bench-key"},
+            "worker": {"task_queue": queue, "shutdown_seconds": 2},
+        }
+    )
+
+
+@asynccontextmanager
+async def _working(client: Client, queue: str, model_url: str) -> AsyncIterator[Answers]:
+    async with working(client, settings_for(queue, f"{model_url}/ours/v1"), tools={"read_page": read_page}) as running:
+        conversations = running.conversations
+        yield {"hits": lambda: conversations.hits, "misses": lambda: conversations.misses}
+
+
+async def _start(
+    client: Client, queue: str, name: str, rounds: int, kib: int
+) -> WorkflowHandle[IncidentWorkflow, RunResult]:
+    given = RunInput(text=task(name, rounds, kib), limits=AMPLE)
+    return await client.start_workflow(IncidentWorkflow.run, given, id=name, task_queue=queue)
+
+
+OURS = Contender("ours", IncidentWorkflow, DATA_CONVERTER, _working, _start)

@@ -1,0 +1,83 @@
+"""The table: one line a measurement, the baselines beside it, ratios taken pair by pair."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from statistics import median
+
+NAMES = ("floor", "naive", "ours")
+RATIOS = (("ours", "floor"), ("naive", "floor"), ("ours", "naive"))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement; samples of the same position were taken side by side."""
+
+    name: str
+    samples: Mapping[str, Sequence[float]]
+
+    def value(self, contender: str) -> float | None:
+        """Median, if this contender was measured."""
+        samples = self.samples.get(contender)
+        return median(samples) if samples else None
+
+    def ratio(self, of: str, to: str) -> float | None:
+        """Median of the ratios of neighbouring samples."""
+        pairs = list(zip(self.samples.get(of, ()), self.samples.get(to, ()), strict=False))
+        return median(one / other for one, other in pairs) if pairs else None
+
+
+@dataclass(frozen=True)
+class Table:
+    """All rows for one size of results, and what words must say."""
+
+    title: str
+    rows: list[Row]
+    notes: list[str]
+
+    def markdown(self) -> Iterator[str]:
+        """Write it line by line."""
+        yield f"## {self.title}"
+        yield ""
+        heads = ["", *NAMES, *(f"{of}/{to}" for of, to in RATIOS)]
+        cells = [[row.name, *_cells(row)] for row in self.rows]
+        widths = [max(len(line[column]) for line in [heads, *cells]) for column in range(len(heads))]
+        yield _line(heads, widths)
+        yield _line(["-" * widths[0], *(f"{'-' * (width - 1)}:" for width in widths[1:])], widths)
+        yield from (_line(line, widths) for line in cells)
+        yield ""
+        yield from (f"- {note}" for note in self.notes)
+
+
+def machine() -> str:
+    """Say on what it was measured."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return (
+        f"{cores} cores, {platform.system()} {platform.machine()}, "
+        f"Python {platform.python_version()}, temporalio {version('temporalio')}"
+    )
+
+
+def _cells(row: Row) -> Iterator[str]:
+    yield from (_number(row.value(name)) for name in NAMES)
+    yield from (_number(row.ratio(of, to), digits=2) for of, to in RATIOS)
+
+
+def _number(value: float | None, digits: int | None = None) -> str:
+    if value is None:
+        return "–"
+    if digits is None:
+        digits = 0 if value >= 1_000 else 1 if value >= 10 else 2
+    return f"{value:,.{digits}f}"
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    first, *others = (
+        cell.ljust(width) if column == 0 else cell.rjust(width)
+        for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    )
+    return f"| {' | '.join([first, *others])} |"

@@ -1,0 +1,56 @@
+"""What a history tells of a run: when each round began, and how much was recorded by then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from temporalio.api.history.v1 import HistoryEvent
+
+
+@dataclass
+class Timeline:
+    """One entry for each time that the model was asked; the server's clock, so the same one for all."""
+
+    asked: list[float] = field(default_factory=list)
+    """Unix seconds."""
+    size: list[int] = field(default_factory=list)
+    """Bytes recorded before."""
+    events: list[int] = field(default_factory=list)
+    """Events recorded before."""
+    started: float = 0.0
+    """Unix seconds at which the run began."""
+
+    @property
+    def to_first_question(self) -> float:
+        """Seconds from the start of the run until the model was asked."""
+        return self.asked[0] - self.started
+
+    @property
+    def rounds(self) -> list[float]:
+        """Seconds from each question to the next."""
+        return [after - before for before, after in zip(self.asked, self.asked[1:], strict=False)]
+
+
+def read(history: Iterable[HistoryEvent]) -> Timeline:
+    """Read the history of one execution."""
+    timeline = Timeline()
+    size = 0
+    for number, event in enumerate(history):
+        at = event.event_time.ToNanoseconds() / 1e9
+        if number == 0:
+            timeline.started = at
+        if event.activity_task_scheduled_event_attributes.activity_type.name == "ask":
+            timeline.asked.append(at)
+            timeline.size.append(size)
+            timeline.events.append(number)
+        size += event.ByteSize()
+    return timeline
+
+
+def windows(rounds: int) -> dict[str, range]:
+    """Name an early, a middle and a late tenth of the rounds (1-10, 45-55 and 90-100 of a hundred); from 0."""
+    tenth = max(1, rounds // 10)
+    middle = max(0, rounds // 2 - tenth // 2 - 1)
+    spans = (range(tenth), range(middle, min(rounds, middle + tenth + 1)), range(max(0, rounds - tenth - 1), rounds))
+    return {f"{span.start + 1}-{span.stop}": span for span in spans}
