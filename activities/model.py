@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import NamedTuple, Protocol
 
 from temporalio import activity
@@ -19,6 +20,9 @@ from watchkeeper.usage import price
 
 RESAMPLES = 2
 """How often an empty reply is asked for again before it is recorded and costs a round."""
+
+PATIENCE = timedelta(minutes=1)
+"""How long a model may ask us to wait before the next one is asked instead."""
 
 LARGER = 4
 """By how much the token cap is raised when reasoning used all of it up."""
@@ -76,8 +80,9 @@ class ModelActivities:
     async def ask(self, request: ModelRequest) -> Reply:
         """Put a conversation to the model.
 
-        Attempts 1 to 3 ask the first profile, later ones the next; a profile that refuses for good (key, quota) is
-        passed over at once. Fails with one of ``ERRORS``, ``EmptyCompletion`` or ``ConversationLost``.
+        Attempts 1 to 3 ask the first profile, the next three the next, and so on in turn; a profile that refuses for
+        good (key, quota) or asks for a long pause is passed over at once. Fails with one of ``ERRORS``,
+        ``EmptyCompletion`` or ``ConversationLost``, to be retried as long as one profile may yet answer.
         """
         try:
             prompt = await self._prompt(request)
@@ -94,23 +99,24 @@ class ModelActivities:
     async def _prompt(self, request: ModelRequest) -> _Prompt:
         messages = await self._conversations.joined(request)
         tools, names = await self._conversations.tools(request.catalogue)
-        return _Prompt(messages, None if request.toolless else tools, names, request.tool_choice)
+        return _Prompt(messages, tools if names and not request.toolless else None, names, request.tool_choice)
 
     async def _first_answer(self, prompt: _Prompt, first: int) -> Reply:
-        refusal: ModelError | None = None
-        for endpoint in self._endpoints[first:]:
+        """Ask one model after the other, up to the first that answers or can answer soon."""
+        refusals: list[ModelError] = []
+        for endpoint in [*self._endpoints[first:], *self._endpoints[:first]]:
             try:
                 reply = await _complete(endpoint, prompt)
             except ModelError as error:
-                refusal = error
-                if error.retryable:
+                refusals.append(error)
+                if error.retryable and (error.delay or timedelta()) <= PATIENCE:
                     break
                 activity.logger.warning("%s refused: %s", endpoint.profile.name, error)
                 continue
             answered_as_briefed = endpoint is self._endpoints[0] and reply.model == endpoint.profile.name
             return _without(reply, "model") if answered_as_briefed else reply
-        if refusal is None:
-            raise ApplicationError("no model profile is configured", type="ModelRefused", non_retryable=True)
+        passing = [error for error in refusals if error.retryable]
+        refusal = min(passing, key=lambda error: error.delay or timedelta(), default=refusals[0])
         raise ApplicationError(
             str(refusal),
             type=ERRORS[refusal.reason],

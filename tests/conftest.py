@@ -16,6 +16,9 @@ from watchkeeper.temporal import DATA_CONVERTER
 
 HISTORIES = Path(__file__).parent / "histories"
 
+# The default lets every timer, and so every retry, be up to a second late.
+TIMERS = ["--dynamic-config-value", 'history.timerProcessorMaxTimeShift="10ms"']
+
 Record = Callable[[WorkflowHandle[Any, Any], str], Coroutine[Any, Any, None]]
 
 
@@ -28,7 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 async def environment() -> AsyncIterator[WorkflowEnvironment]:
     async with await WorkflowEnvironment.start_local(
         dev_server_existing_path=temporal_binary(),
-        dev_server_extra_args=SQLITE,
+        dev_server_extra_args=[*SQLITE, *TIMERS],
         dev_server_log_level="error",
         data_converter=DATA_CONVERTER,
     ) as environment:

@@ -22,6 +22,9 @@ MODEL_BUDGET = timedelta(minutes=15)
 MODEL_ATTEMPTS_PER_PROFILE = 3
 """Attempts before the next model profile is asked."""
 
+MODEL_ASKS = 2
+"""How often one attempt may ask a model that takes its time: once more where only a changed request can help."""
+
 MARGIN = timedelta(seconds=15)
 """What an attempt gets beyond its own deadline, so that the activity, not the server, says what happened."""
 
@@ -65,8 +68,8 @@ DELIVER = _options(timedelta(seconds=60), timedelta(hours=24))
 
 def model(briefing: Briefing, remaining: timedelta) -> ActivityOptions:
     """Options of one model call, which never outlasts what remains of the run."""
-    deadline = timedelta(seconds=briefing.model_deadline) + MARGIN
-    return _options(deadline, min(MODEL_BUDGET, remaining))
+    attempt = timedelta(seconds=briefing.model_deadline) * MODEL_ASKS + MARGIN
+    return _options(attempt, min(MODEL_BUDGET, remaining))
 
 
 def tool(spec: ToolSpec) -> ActivityOptions:
@@ -77,5 +80,5 @@ def tool(spec: ToolSpec) -> ActivityOptions:
 
 
 def attempt_profile(attempt: int, profiles: Sequence[object]) -> int:
-    """Position of the model profile that an attempt (from 1) begins with."""
-    return min((attempt - 1) // MODEL_ATTEMPTS_PER_PROFILE, len(profiles) - 1)
+    """Position of the model profile that an attempt (from 1) begins with; after the last one it is the first's turn."""
+    return (attempt - 1) // MODEL_ATTEMPTS_PER_PROFILE % len(profiles)
