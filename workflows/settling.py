@@ -162,8 +162,10 @@ def _failed(spec: ToolSpec, error: ActivityError) -> Outcome:
     match error.cause:
         case TimeoutError():
             why = f"{spec.name} did not answer in time"
-        case ApplicationError() as cause:
+        case ApplicationError(type="ToolUnavailable") as cause:
             why = cause.message
+        case ApplicationError() as cause:
+            why = f"{cause.type}: {cause.message}"
         case cause:
             why = f"{spec.name} failed: {cause}"
     if spec.attempts > 1:
