@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -76,14 +77,17 @@ async def spawned(module: str, *arguments: str) -> AsyncIterator[Answering]:
 
 async def answer(ready: object, answers: Mapping[str, Callable[..., Any]]) -> None:
     """Be such a process: say that we are ready, then answer until the input ends."""
-    _say(ready)
-    lines = asyncio.StreamReader()
-    loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
-    while line := await lines.readline():
-        what, *arguments = line.decode().split()
-        _say(answers[what](*arguments))
+    with os.fdopen(os.dup(sys.stdout.fileno()), "w") as said:
+        # What else writes to the output, such as the SDK's core its errors, is not an answer.
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        _say(said, ready)
+        lines = asyncio.StreamReader()
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+        while line := await lines.readline():
+            what, *arguments = line.decode().split()
+            _say(said, answers[what](*arguments))
 
 
-def _say(value: object) -> None:
-    print(json.dumps(value), flush=True)
+def _say(to: IO[str], value: object) -> None:
+    print(json.dumps(value), file=to, flush=True)
