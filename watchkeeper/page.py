@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.markdown import Markdown
+from typing import ClassVar
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.markdown import Heading, Markdown
 from rich.padding import Padding
 from rich.rule import Rule
 from rich.text import Text
@@ -18,6 +20,18 @@ PLAIN = 160
 
 _FACT = 14
 """Characters of a fact's column."""
+
+
+class _Heading(Heading):
+    """A heading that stands at the left, in no box."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        self.text.justify = "left"
+        yield self.text
+
+
+class _Report(Markdown):
+    elements: ClassVar = {**Markdown.elements, "heading_open": _Heading}
 
 
 class Page:
@@ -56,5 +70,5 @@ class Page:
             self.line(Text())
             return
         self._console.print(Rule(title, style="dim"), width=self.width)
-        self._console.print(Padding(Markdown(visible(body)), (1, 2)), width=self.width)
+        self._console.print(Padding(_Report(visible(body)), (1, 2)), width=self.width)
         self._console.print(Rule(style="dim"), width=self.width)
