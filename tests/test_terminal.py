@@ -9,7 +9,14 @@ from watchkeeper.terminal import arguments, count, duration, one_line, size, tab
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(0.0449, "45 ms"), (1.25, "1.2 s"), (59.9, "59.9 s"), (65, "1 min 05 s"), (3_599, "59 min 59 s"), (7_400, "2 h 03 min")],
+    [
+        (0.0449, "45 ms"),
+        (1.25, "1.2 s"),
+        (59.9, "59.9 s"),
+        (65, "1 min 05 s"),
+        (3_599, "59 min 59 s"),
+        (7_400, "2 h 03 min"),
+    ],
 )
 def test_durations(seconds: float, said: str) -> None:
     assert duration(seconds) == said
