@@ -22,7 +22,10 @@ def tools(
 
 
 def check(context: typer.Context) -> None:
-    """Validate the configuration and reach every back end that it names. Exit code 1 if anything fails."""
+    """Reach everything that is configured.
+
+    Validates the settings and the tools, then tries Temporal, the models and the back ends. Exit code 1 if any fails.
+    """
     perform(_check(context))
 
 

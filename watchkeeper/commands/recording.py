@@ -37,7 +37,10 @@ def export(run: RUN, file: Annotated[Path, typer.Argument(metavar="FILE", help="
 def replay(
     path: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Recorded histories, or folders of them.")],
 ) -> None:
-    """Test that today's workflow code does what recorded histories say. Exit code 1 if it does not."""
+    """Test today's workflow code against histories.
+
+    Exit code 1 if it does not do what they say.
+    """
     perform(_replay(path), OSError)
 
 

@@ -50,7 +50,10 @@ def dev(
     ui_port: UI = UI_PORT,
     db: Annotated[Path, typer.Option(metavar="FILE", help="Where runs are kept.")] = DATABASE,
 ) -> None:
-    """Run everything on this machine: a Temporal server, its web pages and a worker. Ctrl-C ends it."""
+    """Run a Temporal server and a worker here.
+
+    Runs are kept in a file, so that open ones go on at the next start. Ctrl-C ends it.
+    """
     from watchkeeper.tool import ToolDefinitionError
 
     perform(_until_told(_dev(context, temporal_port, ui_port, db)), ToolDefinitionError)
@@ -62,7 +65,10 @@ def demo(
     temporal_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Default: 7233, or a free one.")] = None,
     ui_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Default: 8233, or a free one.")] = None,
 ) -> None:
-    """Watch an incident being solved: simulated services over real HTTP, a scripted model, a real Temporal server."""
+    """Watch an incident being solved.
+
+    The services and the model are simulated, over real HTTP; the Temporal server, the worker and the tools are real.
+    """
     from watchkeeper.tool import ToolDefinitionError
 
     perform(_until_told(_demo(context, live=live, ports=(temporal_port, ui_port))), ToolDefinitionError)
