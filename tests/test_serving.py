@@ -37,17 +37,16 @@ def ports() -> tuple[str, ...]:
     return "--temporal-port", str(free_port()), "--ui-port", str(free_port())
 
 
-def children() -> set[int]:
-    """The servers that run on this machine."""
-    found = set()
-    for entry in Path("/proc").iterdir():
+def serves(chosen: tuple[str, ...]) -> bool:
+    """Whether a process that was given these ports is there."""
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            command = (entry / "cmdline").read_bytes().split(b"\0")
-        except (OSError, ValueError):
+            command = entry.read_bytes().decode(errors="replace").split("\0")
+        except OSError:
             continue
-        if b"start-dev" in command:
-            found.add(int(entry.name))
-    return found
+        if "start-dev" in command and chosen[1] in command:
+            return True
+    return False
 
 
 def port_of(said: str, name: str) -> int:
@@ -134,20 +133,21 @@ async def test_at_a_terminal_the_demo_stays_up_for_more_questions(program: Progr
 
 
 async def test_an_interrupted_demo_leaves_nothing_behind(program: Program) -> None:
-    before = children()
     for wait_for in ("Temporal UI", "round 1"):
-        demo = await program.begin("demo", *ports())
+        chosen = ports()
+        demo = await program.begin("demo", *chosen)
         await demo.says(wait_for)
         demo.send(signal.SIGTERM)
         ended = await demo.end()
         assert (ended.code, "Traceback" in ended.err) == (0, False), ended.err
-    assert children() <= before
+        assert not serves(chosen)
 
 
 @pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
 async def test_dev_serves_runs_and_ends_cleanly(program: Program, told: signal.Signals) -> None:
-    before = children()
-    async with developing(program, *ports()) as (dev, said):
+    chosen = ports()
+    async with developing(program, *chosen) as (dev, said):
+        assert serves(chosen)
         there = {"TEMPORAL_ADDRESS": f"127.0.0.1:{port_of(said, 'Temporal')}"}
         assert "Runs are kept in: watchkeeper.db" in said
         assert f"export TEMPORAL_ADDRESS={there['TEMPORAL_ADDRESS']}" in said
@@ -159,21 +159,21 @@ async def test_dev_serves_runs_and_ends_cleanly(program: Program, told: signal.S
     assert over.code == 0
     assert "Traceback" not in over.err
     assert "WARN" not in over.err
-    assert children() <= before
+    assert not serves(chosen)
     async with developing(program, *ports()) as (_, said):
         listed = await program("list", "--json", TEMPORAL_ADDRESS=f"127.0.0.1:{port_of(said, 'Temporal')}")
     assert [item["status"] for item in json.loads(listed.out)] == ["concluded"]
 
 
 async def test_dev_is_told_to_end_while_it_starts(program: Program) -> None:
-    before = children()
-    dev = await program.begin("dev", *ports(), WATCHKEEPER_MODEL__API_KEY="key")
-    while not children() - before:
+    chosen = ports()
+    dev = await program.begin("dev", *chosen, WATCHKEEPER_MODEL__API_KEY="key")
+    while not serves(chosen):
         await asyncio.sleep(0.02)
     dev.send(signal.SIGTERM)
     ended = await dev.end()
     assert (ended.code, "Traceback" in ended.err) == (0, False), ended.err
-    assert children() <= before
+    assert not serves(chosen)
 
 
 async def test_dev_names_a_port_in_use_and_the_option(program: Program) -> None:
