@@ -75,6 +75,10 @@ class ReportActivities:
         unfinished = delivery.status in ("limit_reached", "failed")
         if not (unfinished and reports.page_on_hand_off and pager and team):
             return False
+        if self._settings.routing_key(team) is None:
+            # That would stay so over all attempts, and with it the run would stay open.
+            activity.logger.warning("nobody is paged for %s: team %s has no routing key", delivery.workflow_id, team)
+            return False
         arguments = {"team": team, "summary": excerpt(delivery.report.summary, 900)}
         call = ToolCall(run=delivery.run, key="report", arguments=canonical(arguments).decode())
         info = activity.info()

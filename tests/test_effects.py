@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowFailureError
 
 from tests.stage import Run, look, staged
 from watchkeeper.backend import send
@@ -248,3 +249,20 @@ async def test_a_worker_does_not_start_with_an_approval_that_means_no_tool(clien
     ):
         async with staged(client, [], tools={"look": look}, approval={"tools": ["lok"]}):
             pass
+
+
+async def test_an_effect_in_flight_when_its_run_is_cancelled_is_told_to_people(client: Client, tmp_path: Path) -> None:
+    tools, attempts = acting(hang, "once")
+    script = [calls(("act_on_it", {}))]
+    async with staged(client, script, tools=tools, reports={"directory": tmp_path}) as stage:
+        run = await stage.start()
+        while not attempts:
+            await asyncio.sleep(0.02)
+        await run.cancel()
+        with pytest.raises(WorkflowFailureError):
+            await run.result()
+        progress = await run.query(IncidentWorkflow.progress)
+    assert (progress.status, len(attempts)) == ("stopped", 1)
+    told = (tmp_path / f"{run.id}.md").read_text()
+    assert "`r1.0` act_on_it" in told
+    assert "may or may not have taken effect; check before doing it again" in told

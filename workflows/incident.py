@@ -6,7 +6,7 @@ import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from workflows import closing, renewal
 from workflows.attended import Attended
@@ -33,13 +33,14 @@ class IncidentWorkflow(Attended):
     @workflow.run
     async def run(self, given: RunInput) -> RunResult:
         """Investigate and report. Fails with an error whose type names what ended the run, if it did not conclude."""
-        cancelled = None
+        cancelled: BaseException | None = None
         try:
             ending = await self._investigate(*await self._begin(given))
-        except asyncio.CancelledError as error:
-            ending, cancelled = Ending.stopped(Stop(reason="cancelled in Temporal")), error
-        except ActivityError as error:
-            ending = self._over_time() or Ending.failed(error)
+        except (asyncio.CancelledError, ActivityError) as error:
+            if isinstance(error, ActivityError) and not is_cancelled_exception(error):
+                ending = self._over_time() or Ending.failed(error)
+            else:
+                ending, cancelled = Ending.stopped(Stop(reason="cancelled in Temporal")), error
         except BUGS as bug:
             workflow.logger.exception("a bug ended the run")
             ending = Ending.bug(bug)

@@ -1,0 +1,275 @@
+"""Delivering the report: to a directory, to a webhook, to the people on call; to each of them once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from httpx2 import AsyncClient
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities.report import ReportActivities
+from tests.stage import Run, Stage, look, settings_for, staged
+from watchkeeper.contracts import Delivered, Delivery, LimitChanges, Report, Status, Stop
+from watchkeeper.demo.endpoint import Endpoint
+from watchkeeper.demo.faults import drop_connection, fault, hang, lose_reply, redirect
+from watchkeeper.demo.server import serving
+from watchkeeper.demo.turns import calls, says
+from watchkeeper.demo.world import World
+from watchkeeper.history import decode
+from watchkeeper.tool import discover
+from workflows.incident import IncidentWorkflow
+
+REPORT = "**Checkout** is fine again."
+TOOLS = {"look": look, "page_engineer": discover()["page_engineer"]}
+LOOK = ("look", {"service": "checkout"})
+DELIVERY = Delivery(
+    run="run-1",
+    workflow_id="incident-1",
+    status="concluded",
+    report=Report(summary="Checkout is fine.", body="All of **checkout** is fine: 0 % errors, é…"),
+    service="checkout",
+)
+
+
+class Inbox(Endpoint):
+    """A webhook that takes everything."""
+
+    url: str
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls) -> AsyncIterator[Inbox]:
+        inbox = cls(Starlette(routes=[Route("/hook", _take, methods=["POST"])]))
+        async with serving(inbox) as url:
+            inbox.url = f"{url}/hook"
+            yield inbox
+
+
+async def _take(request: Request) -> Response:
+    return Response(status_code=204)
+
+
+@pytest.fixture
+async def inbox() -> AsyncIterator[Inbox]:
+    async with Inbox.open() as inbox:
+        yield inbox
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with World.running() as world:
+        yield world
+
+
+def names(directory: Path) -> list[str]:
+    return [path.name for path in directory.iterdir()]
+
+
+async def deliver(delivery: Delivery, **reports: Any) -> Delivered:
+    """Deliver as the worker would, in one attempt."""
+    async with AsyncClient(timeout=5) as http:
+        activities = ReportActivities(settings_for("http://unused", reports=reports), {}, http)
+        return await ActivityEnvironment().run(activities.deliver, delivery)
+
+
+# --- one attempt --------------------------------------------------------------------------------------------------
+
+
+async def test_a_report_that_has_nowhere_to_go_is_delivered() -> None:
+    assert (await deliver(DELIVERY)).model_dump(exclude_unset=True) == {}
+
+
+async def test_a_report_becomes_a_file(tmp_path: Path) -> None:
+    directory = tmp_path / "deep" / "down"
+    first = await deliver(DELIVERY, directory=directory)
+    again = await deliver(DELIVERY, directory=directory)
+    assert first.destinations == again.destinations == ["directory"]
+    assert names(directory) == ["incident-1.md"]
+    assert (directory / "incident-1.md").read_text() == (
+        "# Checkout is fine.\n\n- Run: incident-1\n- Status: concluded\n- Service: checkout\n\n"
+        "All of **checkout** is fine: 0 % errors, é…\n"
+    )
+
+
+@pytest.mark.parametrize("workflow_id", ["../../etc/passwd", "a/b", "alert é…", ".."])
+async def test_no_name_of_a_run_leads_out_of_the_directory(tmp_path: Path, workflow_id: str) -> None:
+    directory = tmp_path / "reports"
+    await deliver(DELIVERY.model_copy(update={"workflow_id": workflow_id}), directory=directory)
+    assert names(tmp_path) == ["reports"]
+    (written,) = names(directory)
+    assert workflow_id in (directory / written).read_text()
+
+
+async def test_a_report_is_posted_whole(inbox: Inbox) -> None:
+    assert (await deliver(DELIVERY, webhook_url=inbox.url)).destinations == ["webhook"]
+    (request,) = inbox.requests
+    assert Delivery.model_validate(request.json()) == DELIVERY
+    assert request.headers["content-type"] == "application/json"
+    assert request.headers["webhook-id"] == "run-1/report"
+
+
+async def test_what_cannot_be_reached_keeps_nothing_else_from_its_report(tmp_path: Path, inbox: Inbox) -> None:
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("")
+    with pytest.raises(ApplicationError) as failed:
+        await deliver(DELIVERY, directory=in_the_way, webhook_url=inbox.url)
+    assert (failed.value.type, failed.value.non_retryable) == ("ReportUndelivered", False)
+    assert failed.value.message.startswith("directory: ")
+    assert str(in_the_way) in failed.value.message
+    assert len(inbox.requests) == 1
+
+
+@pytest.mark.parametrize("trouble", [fault(404), redirect("http://elsewhere.example/"), drop_connection(), fault(500)])
+async def test_a_webhook_that_does_not_take_a_report_is_named(tmp_path: Path, inbox: Inbox, trouble: Any) -> None:
+    inbox.faults.append(trouble)
+    with pytest.raises(ApplicationError) as failed:
+        await deliver(DELIVERY, directory=tmp_path, webhook_url=inbox.url)
+    assert failed.value.message.startswith(f"webhook: POST {inbox.url}")
+    assert (failed.value.type, failed.value.non_retryable) == ("ReportUndelivered", False)
+    assert names(tmp_path) == ["incident-1.md"]
+
+
+# --- the report of a run ------------------------------------------------------------------------------------------
+
+
+def on_call(world: World, **reports: Any) -> dict[str, Any]:
+    """Settings by which people can be paged in the simulated world."""
+    return {
+        "teams": {team: {"routing_key": key} for team, key in world.routing_keys.items()},
+        "pagerduty": {"events_url": world.urls.pagerduty_events_url, "api_url": world.urls.pagerduty_api_url},
+        "reports": reports,
+    }
+
+
+ONE_ROUND = LimitChanges(tokens=1)
+"""Cuts a run after its first round."""
+
+
+async def ended(run: Run) -> Status:
+    """Wait for the end of a run and say how it ended."""
+    with suppress(WorkflowFailureError):
+        await run.result()
+    return (await run.query(IncidentWorkflow.progress)).status
+
+
+async def test_a_run_that_a_limit_cut_pages_the_owners_once(client: Client, world: World) -> None:
+    async with staged(client, [calls(LOOK)], tools=TOOLS, **on_call(world)) as stage:
+        run = await stage.start(service="payments", limits=ONE_ROUND)
+        assert await ended(run) == "limit_reached"
+        first = run.first_execution_run_id
+    (page,) = world.pages.incidents
+    assert (page.team, page.alerts, page.key) == ("payments", 1, f"{first}/page_engineer/payments")
+    assert page.title.startswith("payments: no conclusion, stopped after ")
+    assert world.pages.deliveries[0].severity == "critical"
+
+
+async def test_a_run_that_failed_pages_the_owners_once(client: Client, world: World) -> None:
+    async with staged(client, [calls(LOOK)], tools=TOOLS, **on_call(world)) as stage:
+        stage.model.faults.append(fault(401, {"error": {"message": "Incorrect API key", "code": "invalid_api_key"}}))
+        assert await ended(await stage.start(service="checkout")) == "failed"
+    (page,) = world.pages.incidents
+    assert (page.team, page.alerts) == ("checkout", 1)
+    assert "Incorrect API key" in page.title
+
+
+async def test_nobody_is_woken_by_a_run_that_concluded_or_was_stopped(client: Client, world: World) -> None:
+    async with staged(client, [says(REPORT)], tools=TOOLS, **on_call(world, team="payments")) as stage:
+        concluded = await stage.start(service="checkout")
+        assert await ended(concluded) == "concluded"
+        stage.model.faults.extend([hang(30), hang(30)])
+        stopped = await stage.start(service="checkout")
+        await stopped.execute_update(IncidentWorkflow.stop, Stop(reason="false alarm"))
+        assert await ended(stopped) == "stopped"
+        cancelled = await stage.start(service="checkout")
+        await cancelled.cancel()  # while it is briefed
+        assert await ended(cancelled) == "stopped"
+        assert (await cancelled.describe()).status == WorkflowExecutionStatus.CANCELED
+    assert world.pages.deliveries == []
+
+
+async def test_who_was_paged_by_the_model_is_not_woken_again(client: Client, world: World) -> None:
+    paged = calls(("page_engineer", {"team": "checkout", "summary": "Orders fail."}))
+    async with staged(client, [paged], tools=TOOLS, **on_call(world)) as stage:
+        assert await ended(await stage.start(service="checkout", limits=ONE_ROUND)) == "limit_reached"
+    (page,) = world.pages.incidents
+    assert (page.team, page.title, page.alerts) == ("checkout", "Orders fail.", 2)
+
+
+async def test_the_owners_are_paged_though_the_model_paged_others(client: Client, world: World) -> None:
+    paged = calls(("page_engineer", {"team": "search", "summary": "Is it you?"}))
+    async with staged(client, [paged], tools=TOOLS, **on_call(world)) as stage:
+        assert await ended(await stage.start(service="checkout", limits=ONE_ROUND)) == "limit_reached"
+    assert [page.team for page in world.pages.incidents] == ["search", "checkout"]
+
+
+async def test_a_run_without_a_service_pages_the_team_that_is_set_for_it(client: Client, world: World) -> None:
+    async with staged(client, [calls(LOOK)], tools=TOOLS, **on_call(world, team="search")) as stage:
+        assert await ended(await stage.start(limits=ONE_ROUND)) == "limit_reached"
+    assert [page.team for page in world.pages.incidents] == ["search"]
+
+
+@pytest.mark.parametrize(
+    ("service", "changes"),
+    [
+        (None, {}),
+        ("checkout", {"reports": {"page_on_hand_off": False}}),
+        ("checkout", {"teams": {}}),
+    ],
+    ids=["no service, no team", "not wanted", "nobody can be paged"],
+)
+async def test_a_hand_off_that_pages_nobody(
+    client: Client, world: World, tmp_path: Path, service: str | None, changes: dict[str, Any]
+) -> None:
+    settings = {**on_call(world, directory=tmp_path), **changes}
+    async with staged(client, [calls(LOOK)], tools=TOOLS, **settings) as stage:
+        assert await ended(await stage.start(service=service, limits=ONE_ROUND)) == "limit_reached"
+    assert world.pages.deliveries == []
+
+
+async def test_what_was_delivered_is_recognised_when_the_rest_is_tried_again(
+    client: Client, world: World, inbox: Inbox, tmp_path: Path
+) -> None:
+    inbox.faults.extend([fault(503), fault(503)])
+    reports = on_call(world, directory=tmp_path, webhook_url=inbox.url)
+    async with staged(client, [calls(LOOK)], tools=TOOLS, **reports) as stage:
+        run = await stage.start(service="checkout", limits=ONE_ROUND)
+        assert await ended(run) == "limit_reached"
+        delivered = await destinations(stage, run)
+    assert delivered == ["directory", "webhook", "page"]
+    assert len(inbox.requests) == 3
+    assert {request.headers["webhook-id"] for request in inbox.requests} == {f"{run.first_execution_run_id}/report"}
+    assert len({request.body for request in inbox.requests}) == 1
+    assert inbox.requests[0].json()["status"] == "limit_reached"
+    assert names(tmp_path) == [f"{run.id}.md"]
+    assert len(world.pages.incidents) == 1
+
+
+async def test_a_page_is_tried_until_it_gets_through(client: Client, world: World) -> None:
+    world.pagerduty_events.faults.extend([fault(503), lose_reply()])
+    async with staged(client, [calls(LOOK)], tools=TOOLS, **on_call(world)) as stage:
+        assert await ended(await stage.start(service="checkout", limits=ONE_ROUND)) == "limit_reached"
+    assert len(world.pagerduty_events.requests) == 3
+    (page,) = world.pages.incidents
+    assert page.alerts == 2  # the one whose answer was lost had arrived
+
+
+async def destinations(stage: Stage, run: Run) -> list[str]:
+    """Where the report of a run went, as its history has it."""
+    scheduled: dict[int, str] = {}
+    async for event in run.fetch_history_events():
+        if event.HasField("activity_task_scheduled_event_attributes"):
+            scheduled[event.event_id] = event.activity_task_scheduled_event_attributes.activity_type.name
+        done = event.activity_task_completed_event_attributes
+        if scheduled.get(done.scheduled_event_id) == "deliver":
+            return (await decode(stage.client.data_converter, done.result.payloads, Delivered)).destinations
+    raise AssertionError("the report was not delivered")
