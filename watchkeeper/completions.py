@@ -6,7 +6,6 @@ would end the run for ever. Hence all that is wrong with a reply is put right he
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +15,7 @@ from watchkeeper.contracts import JsonObject, Reply, digest_of
 from watchkeeper.conversation import canonical
 from watchkeeper.leaked import Leak, find_leak
 from watchkeeper.refusals import ModelError, no_completion, read_error
-from watchkeeper.text import cap, clean
+from watchkeeper.text import cap, clean, without_thought
 from watchkeeper.unknown import unknown_fields
 from watchkeeper.usage import read_usage
 
@@ -43,7 +42,6 @@ _NOT_ECHOED = {
 _BLANK: JsonObject = {"role": "assistant", "content": None}
 _CUT = {"length", "max_tokens", "model_length"}
 _WITHHELD = {"content_filter", "sensitive", "safety", "refusal"}
-_THOUGHT = re.compile(r"\s*<think>.*?(?:</think>|\Z)", re.DOTALL)
 
 
 _IMPLIED = {"tool_calls": "tool_calls", "final": "stop", "empty": None}
@@ -192,8 +190,7 @@ def _structured_calls(received: Mapping[str, Any]) -> list[object]:
 
 def _says_something(content: str) -> bool:
     """Tell whether there is a word besides a thought that its host did not take out."""
-    thought = _THOUGHT.match(content)
-    return any(map(str.isalnum, content[thought.end() if thought else 0 :]))
+    return any(map(str.isalnum, without_thought(content)))
 
 
 def _finished(choice: Mapping[str, Any], reasons: set[str]) -> bool:

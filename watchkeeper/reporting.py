@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from watchkeeper.contracts import CallRecord, Evidence, Report, RunInput
-from watchkeeper.text import excerpt
+from watchkeeper.text import excerpt, without_thought
 
 EVIDENCE = 40
 """How many calls, the latest ones, a report rests on at most."""
@@ -20,15 +20,25 @@ _OUTCOMES = {
 
 def concluded(text: str, calls: Sequence[CallRecord]) -> Report:
     """Report what the model concluded."""
+    text = without_thought(text)
     return Report(summary=_first_line(text), body=text.strip(), evidence=_evidence(calls))
 
 
 def hand_off(given: RunInput, calls: Sequence[CallRecord], reason: str) -> Report:
     """Report what is known when the model gave no conclusion, so that a person can take over."""
     subject = given.service or "incident"
-    lines = [f"**No conclusion:** {reason}.", "", "**Asked:**", "", *_quoted(excerpt(given.text, 2_000)), ""]
+    lines = [
+        f"**No conclusion:** {reason.rstrip('.')}.",
+        "",
+        "**Asked:**",
+        "",
+        *_quoted(excerpt(given.text, 2_000)),
+        "",
+    ]
     if calls:
         lines += ["**Done so far:**", ""]
+        if len(calls) > EVIDENCE:
+            lines.append("- (earlier calls are left out)")
         lines += [_line(call) for call in calls[-EVIDENCE:]]
     else:
         lines.append("**Done so far:** no tool was called.")
@@ -58,6 +68,6 @@ def _evidence(calls: Sequence[CallRecord]) -> list[Evidence]:
 
 def _first_line(text: str) -> str:
     for line in text.splitlines():
-        if plain := line.strip().strip("#*_ ").replace("**", ""):
-            return excerpt(plain, 300)
+        if any(map(str.isalnum, line)):
+            return excerpt(line.strip("#*_ \t").replace("**", ""), 300)
     return "concluded"

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 
 _UNSENDABLE = re.compile("[\ud800-\udfff\x00]")
+_THOUGHT = re.compile(r"\A\s*<think>.*?(?:</think>|\Z)", re.DOTALL)
 
 ERROR_BYTES = 2_000
 """How much of an error's text is kept; a vendor's message can be half a megabyte long."""
@@ -31,6 +32,11 @@ def clean_json(value: object) -> object:
             return [clean_json(item) for item in value]
         case _:
             return value
+
+
+def without_thought(text: str) -> str:
+    """Return a reply without the thought at its beginning that its host did not take out."""
+    return _THOUGHT.sub("", text)
 
 
 def cap(text: str, max_bytes: int) -> tuple[str, int]:
