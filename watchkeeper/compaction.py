@@ -13,6 +13,7 @@ from watchkeeper.conversation import canonical
 from watchkeeper.text import excerpt
 
 _HEAD = "Earlier rounds of this investigation, in short (the full results are no longer shown; ask again if needed):"
+_LEFT_OUT = "- (earlier entries are left out)"
 
 OPENING = 2
 """The system prompt and what was asked: never replaced."""
@@ -37,7 +38,7 @@ def compact(messages: Sequence[JsonObject], max_bytes: int) -> tuple[list[JsonOb
     replaced = rounds[: len(rounds) - len(kept)]
     if not replaced:
         return list(messages), 0
-    summary: JsonObject = {"role": "user", "content": _summary(replaced, max_bytes // SUMMARY_SHARE)}
+    summary = _summary(replaced, max_bytes // SUMMARY_SHARE)
     remaining = [message for turn in kept for message in turn]
     return [*opening, summary, *remaining], sum(map(len, replaced))
 
@@ -55,18 +56,22 @@ def _size(messages: Sequence[JsonObject]) -> int:
     return sum(len(canonical(message)) + 1 for message in messages)
 
 
-def _summary(rounds: Sequence[Sequence[JsonObject]], max_bytes: int) -> str:
+def _summary(rounds: Sequence[Sequence[JsonObject]], max_bytes: int) -> JsonObject:
     """Tell what was done, the latest last; where it is too much, the oldest lines give way."""
     lines = [line for turn in rounds for line in _lines(turn)]
-    left = max_bytes - len(_HEAD.encode()) - 100
+    left = max_bytes - _size([_words([_HEAD, _LEFT_OUT])])
     shown: list[str] = []
     for line in reversed(lines):
-        if (left := left - len(line.encode()) - 3) < 0:
+        # Encoded, a line has two quotes, and a line break takes as much.
+        if (left := left - len(canonical(line))) < 0:
+            shown.insert(0, _LEFT_OUT)
             break
         shown.insert(0, line)
-    if omitted := len(lines) - len(shown):
-        shown.insert(0, f"- ({omitted} earlier entries are left out)")
-    return "\n".join([_HEAD, *shown])
+    return _words([_HEAD, *shown])
+
+
+def _words(lines: Sequence[str]) -> JsonObject:
+    return {"role": "user", "content": "\n".join(lines)}
 
 
 def _lines(turn: Sequence[JsonObject]) -> list[str]:
