@@ -25,6 +25,10 @@ MODEL_ATTEMPTS_PER_PROFILE = 3
 MODEL_ASKS = 2
 """How often one attempt may ask a model that takes its time: once more where only a changed request can help."""
 
+FIRST_PAUSE = timedelta(seconds=1)
+LONGEST_PAUSE = timedelta(seconds=60)
+"""Between attempts, doubling from the one to the other, unless the host asks for another pause."""
+
 MARGIN = timedelta(seconds=15)
 """What an attempt gets beyond its own deadline, so that the activity, not the server, says what happened."""
 
@@ -53,8 +57,8 @@ def _options(
         schedule_to_close_timeout=in_all,
         heartbeat_timeout=HEARTBEAT,
         retry_policy=RetryPolicy(
-            initial_interval=timedelta(seconds=1),
-            maximum_interval=timedelta(seconds=60),
+            initial_interval=FIRST_PAUSE,
+            maximum_interval=LONGEST_PAUSE,
             maximum_attempts=attempts,
             non_retryable_error_types=never_retried,
         ),
@@ -82,3 +86,14 @@ def tool(spec: ToolSpec) -> ActivityOptions:
 def attempt_profile(attempt: int, profiles: Sequence[object]) -> int:
     """Position of the model profile that an attempt (from 1) begins with; after the last one it is the first's turn."""
     return (attempt - 1) // MODEL_ATTEMPTS_PER_PROFILE % len(profiles)
+
+
+def model_pause(attempt: int, profiles: Sequence[object], asked: timedelta | None) -> timedelta | None:
+    """Pause after a failed attempt (from 1) to ask a model; None: as the retry policy has it.
+
+    A host may shorten it, but not for ever: where a whole turn of the profiles got no answer, "come back in a second"
+    is no news of the outage.
+    """
+    if asked is None or attempt <= MODEL_ATTEMPTS_PER_PROFILE * len(profiles):
+        return asked
+    return max(asked, min(LONGEST_PAUSE, FIRST_PAUSE * (1 << min(attempt - 1, 10))))

@@ -59,7 +59,7 @@ def error_text(error: BaseException) -> str:
     return excerpt(f"{type(error).__name__}: {error}".rstrip(": "), ERROR_BYTES)
 
 
-def arguments_in_words(arguments: str, max_bytes: int = 200) -> str:
+def arguments_in_words(arguments: str, max_bytes: int = 100) -> str:
     """Write the JSON object of a call's arguments for people: ``service=checkout minutes=30``."""
     members = json.loads(arguments).items()
     return excerpt(" ".join(f"{name}={_value_in_words(value)}" for name, value in members), max_bytes)

@@ -16,15 +16,15 @@ from tests.stage import Run, staged
 from watchkeeper.contracts import Decision, Extension, JsonObject, LimitChanges, Tell
 from watchkeeper.demo.faults import hang
 from watchkeeper.demo.turns import always, calls, says
-from watchkeeper.following import retell
-from watchkeeper.story import Story
-from watchkeeper.surface import run_object
-from watchkeeper.telling import Telling, Told
+from watchkeeper.stories.following import retell
+from watchkeeper.stories.story import Story
+from watchkeeper.stories.surface import run_object
+from watchkeeper.stories.telling import Telling, Told
+from watchkeeper.stories.told import Call, Round
 from watchkeeper.temporal import DATA_CONVERTER
-from watchkeeper.told import Call, Round
 from workflows.incident import IncidentWorkflow
 
-HISTORIES = Path(__file__).parent / "histories"
+HISTORIES = Path(__file__).parent.parent / "histories"
 LOOK = ("look", {"service": "checkout"})
 RESTART = ("restart", {"service": "checkout"})
 RESET_BEFORE = "workflow_task_completed_event_attributes"

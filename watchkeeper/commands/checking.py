@@ -15,10 +15,10 @@ from watchkeeper.backend import bearer, fetch, send
 from watchkeeper.commands.performing import Globals, connected, sentence
 from watchkeeper.contracts import JsonObject, ToolCall
 from watchkeeper.conversation import canonical
-from watchkeeper.following import has_worker
 from watchkeeper.refusals import ModelError
 from watchkeeper.running import run
 from watchkeeper.settings import ModelProfile, Service, Settings, SettingsError
+from watchkeeper.stories.following import has_worker
 from watchkeeper.temporal import TemporalError
 from watchkeeper.terminal import count
 from watchkeeper.text import excerpt

@@ -13,7 +13,7 @@ from temporalio.client import WorkflowHistory
 
 from watchkeeper.commands.performing import ERROR, Misuse, connected, perform
 from watchkeeper.commands.running import RUN
-from watchkeeper.following import executions
+from watchkeeper.stories.following import executions
 from watchkeeper.terminal import count, one_line, out
 from watchkeeper.text import excerpt
 

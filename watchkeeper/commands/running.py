@@ -14,13 +14,13 @@ from temporalio.client import Client
 from watchkeeper import runs
 from watchkeeper.commands.performing import EXIT, Misuse, connected, limits, perform, settings_of
 from watchkeeper.contracts import JsonObject, RunInput, ToolChoice
-from watchkeeper.following import follow, retell
-from watchkeeper.narrator import Narrator
 from watchkeeper.runs import Found
 from watchkeeper.settings import Settings
-from watchkeeper.story import Story
-from watchkeeper.surface import iso, run_object
-from watchkeeper.telling import Telling
+from watchkeeper.stories.following import follow, retell
+from watchkeeper.stories.narrator import Narrator
+from watchkeeper.stories.story import Story
+from watchkeeper.stories.surface import iso, run_object
+from watchkeeper.stories.telling import Telling
 from watchkeeper.terminal import clock, duration, err, one_line, out, table, write_json
 
 RUN = Annotated[str, typer.Argument(metavar="RUN", help="Name of a run, as `watchkeeper list` shows it.")]

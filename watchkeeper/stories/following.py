@@ -14,8 +14,8 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from watchkeeper.runs import NoSuchRun, describe
-from watchkeeper.story import Story
-from watchkeeper.telling import Telling, Told
+from watchkeeper.stories.story import Story
+from watchkeeper.stories.telling import Telling, Told
 from watchkeeper.text import excerpt
 
 OUTAGE = 300.0

@@ -13,12 +13,12 @@ from rich.status import Status
 from rich.text import Text
 
 from watchkeeper.contracts import CallStatus
-from watchkeeper.page import Page
-from watchkeeper.story import Story
-from watchkeeper.surface import seconds
-from watchkeeper.telling import Told
+from watchkeeper.stories.page import Page
+from watchkeeper.stories.story import Story
+from watchkeeper.stories.surface import seconds
+from watchkeeper.stories.telling import Told
+from watchkeeper.stories.told import Act, Call, Round
 from watchkeeper.terminal import arguments, clock, count, duration, one_line, size, visible
-from watchkeeper.told import Act, Call, Round
 
 _TICK = 0.25
 """Seconds between two looks at what the run is doing."""

@@ -9,7 +9,7 @@ from temporalio.converter import DataConverter
 
 from watchkeeper.contracts import Decision, Extension, Stop, Tell
 from watchkeeper.history import decode
-from watchkeeper.told import Act
+from watchkeeper.stories.told import Act
 
 
 async def act_of(request: Request, at: datetime, converter: DataConverter) -> Act | None:

@@ -1,7 +1,7 @@
 """The story of a run: what was asked, called, decided and reported, as its history tells it (pure).
 
-A story only grows: ``watchkeeper.telling`` reads history events into it one by one, so the story of a living run is
-true up to its last event, and that of a finished run is whole, whether or not a worker is alive.
+A story only grows: ``watchkeeper.stories.telling`` reads history events into it one by one, so the story of a living
+run is true up to its last event, and that of a finished run is whole, whether or not a worker is alive.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from watchkeeper.contracts import (
     Words,
 )
 from watchkeeper.conversation import canonical
-from watchkeeper.told import UNSETTLED, Act, Call, Round
+from watchkeeper.stories.told import UNSETTLED, Act, Call, Round
 
 
 @dataclass

@@ -6,8 +6,8 @@ import json
 from datetime import datetime
 
 from watchkeeper.contracts import JsonObject
-from watchkeeper.story import Story
-from watchkeeper.told import Act, Call
+from watchkeeper.stories.story import Story
+from watchkeeper.stories.told import Act, Call
 
 
 def run_object(story: Story) -> JsonObject:

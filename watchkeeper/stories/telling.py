@@ -26,9 +26,9 @@ from watchkeeper.contracts import (
     ToolResult,
 )
 from watchkeeper.history import decode
-from watchkeeper.people import act_of
-from watchkeeper.story import Story
-from watchkeeper.told import UNSETTLED, Act, Approval, Call, Round
+from watchkeeper.stories.people import act_of
+from watchkeeper.stories.story import Story
+from watchkeeper.stories.told import UNSETTLED, Act, Approval, Call, Round
 
 T = TypeVar("T")
 Told: TypeAlias = Story | Round | Call | Act
