@@ -13,7 +13,7 @@ from activities.conversations import Conversations
 from watchkeeper.completions import read_completion
 from watchkeeper.contracts import JsonObject, ModelRequest, Reply, ToolChoice
 from watchkeeper.conversation import ConversationLost, canonical
-from watchkeeper.options import attempt_profile
+from watchkeeper.options import attempt_profile, model_pause
 from watchkeeper.refusals import ModelError, Reason
 from watchkeeper.settings import ModelProfile
 from watchkeeper.usage import price
@@ -89,7 +89,7 @@ class ModelActivities:
         except ConversationLost as error:
             raise ApplicationError(str(error), type="ConversationLost", non_retryable=True) from error
         attempt = activity.info().attempt
-        reply = await self._first_answer(prompt, attempt_profile(attempt, self._endpoints))
+        reply = await self._first_answer(prompt, attempt)
         if reply.kind != "empty":
             self._conversations.store.put(reply.digest, canonical(reply.message))
         elif attempt <= RESAMPLES:
@@ -101,9 +101,10 @@ class ModelActivities:
         tools, names = await self._conversations.tools(request.catalogue)
         return _Prompt(messages, tools if names and not request.toolless else None, names, request.tool_choice)
 
-    async def _first_answer(self, prompt: _Prompt, first: int) -> Reply:
+    async def _first_answer(self, prompt: _Prompt, attempt: int) -> Reply:
         """Ask one model after the other, up to the first that answers or can answer soon."""
         refusals: list[ModelError] = []
+        first = attempt_profile(attempt, self._endpoints)
         for endpoint in [*self._endpoints[first:], *self._endpoints[:first]]:
             try:
                 reply = await _complete(endpoint, prompt)
@@ -121,7 +122,7 @@ class ModelActivities:
             str(refusal),
             type=ERRORS[refusal.reason],
             non_retryable=not refusal.retryable,
-            next_retry_delay=refusal.delay,
+            next_retry_delay=model_pause(attempt, self._endpoints, refusal.delay),
         ) from None
 
 
