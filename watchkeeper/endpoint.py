@@ -60,7 +60,7 @@ class _Bounded(httpx2.AsyncByteStream):
 
 async def _bound(response: httpx2.Response) -> None:
     """Read a body as we asked for it, whatever its host says that it is."""
-    encoding = response.headers.pop("content-encoding", "identity")
+    encoding = response.headers.pop("content-encoding", "identity").lower()
     if encoding not in ("identity", "gzip"):
         raise httpx2.DecodingError(f"the response has the encoding {encoding!r}, which was not asked for")
     if isinstance(response.stream, httpx2.AsyncByteStream):
