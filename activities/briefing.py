@@ -27,7 +27,8 @@ class BriefingActivities:
     async def brief(self, given: RunInput) -> Briefing:
         """Decide the opening words, the tools and the limits of a run.
 
-        Fails, not to be retried, with ``UnknownService`` or ``UnknownTool`` when the run names one that is not there.
+        Fails, not to be retried, with ``UnknownService`` or ``UnknownTool`` when the run names one that is not there,
+        and with ``PricesUnknown`` when it limits a cost that cannot be counted.
         """
         settings, names = self._settings, [spec.name for spec in self._catalogue]
         if given.service is not None and given.service not in settings.services:
@@ -36,12 +37,17 @@ class BriefingActivities:
         forced = given.tool_choice.function if given.tool_choice else None
         if forced is not None and forced not in names:
             raise _refused("UnknownTool", f"no tool {forced!r} to force; available: {', '.join(names)}")
+        if given.tool_choice is not None and given.tool_choice.mode == "named" and forced is None:
+            raise _refused("UnknownTool", f"name the tool to force; available: {', '.join(names)}")
+        limits = settings.limits_for(given.limits)
+        if limits.cost is not None and any(profile.prices is None for profile in settings.profiles):
+            raise _refused("PricesUnknown", "a limit on cost needs the prices of every model: set [model.prices]")
         opening = _opening(given)
         briefing = Briefing(
             opening=opening,
             tools=self._catalogue,
             catalogue=catalogue_digest(self._catalogue),
-            limits=settings.limits_for(given.limits),
+            limits=limits,
             model=settings.model.name,
             model_deadline=max(profile.deadline for profile in settings.profiles),
             nudge=prompt("nudge"),

@@ -11,7 +11,7 @@ from temporalio.exceptions import ApplicationError
 
 from watchkeeper.contracts import ToolCall, ToolRequest, ToolResult
 from watchkeeper.conversation import Store
-from watchkeeper.running import run
+from watchkeeper.running import redacted, run
 from watchkeeper.settings import Settings
 from watchkeeper.text import ERROR_BYTES, excerpt
 from watchkeeper.tool import Tool, ToolUnavailable
@@ -36,6 +36,10 @@ def activity_of(
             raise ApplicationError(
                 excerpt(str(error), ERROR_BYTES), type="ToolUnavailable", next_retry_delay=error.delay
             ) from error
+        except Exception as error:  # noqa: BLE001
+            # Whatever a tool breaks with is recorded, and may repeat what it was given: a password in a URL, a token.
+            said = excerpt(str(redacted(str(error), settings.secrets)), ERROR_BYTES)
+            raise ApplicationError(said, type=type(error).__name__).with_traceback(error.__traceback__) from None
         store.put(result.digest, result.content.encode())
         return result
 

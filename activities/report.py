@@ -64,7 +64,11 @@ class ReportActivities:
             return False
         body = canonical(delivery.model_dump(mode="json"))
         headers = {"content-type": "application/json", "webhook-id": f"{delivery.run}/report"}
-        await send(self._http, "POST", url, content=body, headers=headers)
+        try:
+            await send(self._http, "POST", url, content=body, headers=headers)
+        except (ToolError, ToolUnavailable) as error:
+            # The address itself can be the secret that lets one post; errors are recorded.
+            raise ToolUnavailable(str(error).replace(url, "(webhook)")) from None
         return True
 
     async def _page(self, delivery: Delivery) -> bool:

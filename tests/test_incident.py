@@ -342,3 +342,10 @@ async def test_an_input_that_is_no_incident_fails_at_once(client: Client) -> Non
         with pytest.raises(WorkflowFailureError) as failed:
             await asyncio.wait_for(run.result(), 20)
     assert "text" in str(failed.value.cause)
+
+
+async def test_a_limit_on_a_cost_that_nobody_can_count_is_refused(client: Client) -> None:
+    async with staged(client, [says(REPORT)]) as stage:
+        kind, message, _ = await failure(await stage.start(limits=LimitChanges(cost=1)))
+    assert kind == "PricesUnknown"
+    assert "[model.prices]" in message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -18,7 +19,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.report import ReportActivities
-from tests.stage import Run, Stage, look, settings_for, staged
+from tests.stage import Nothing, Run, Stage, look, settings_for, staged
 from watchkeeper.contracts import Delivered, Delivery, LimitChanges, Report, Status, Stop
 from watchkeeper.demo.endpoint import Endpoint
 from watchkeeper.demo.faults import drop_connection, fault, hang, lose_reply, redirect
@@ -26,7 +27,7 @@ from watchkeeper.demo.server import serving
 from watchkeeper.demo.turns import calls, says
 from watchkeeper.demo.world import World
 from watchkeeper.history import decode
-from watchkeeper.tool import discover
+from watchkeeper.tool import ToolContext, discover, tool
 from workflows.incident import IncidentWorkflow
 
 REPORT = "**Checkout** is fine again."
@@ -134,7 +135,7 @@ async def test_a_webhook_that_does_not_take_a_report_is_named(tmp_path: Path, in
     inbox.faults.append(trouble)
     with pytest.raises(ApplicationError) as failed:
         await deliver(DELIVERY, directory=tmp_path, webhook_url=inbox.url)
-    assert failed.value.message.startswith(f"webhook: POST {inbox.url}")
+    assert failed.value.message.startswith("webhook: POST (webhook)")
     assert (failed.value.type, failed.value.non_retryable) == ("ReportUndelivered", False)
     assert names(tmp_path) == ["incident-1.md"]
 
@@ -273,3 +274,31 @@ async def destinations(stage: Stage, run: Run) -> list[str]:
         if scheduled.get(done.scheduled_event_id) == "deliver":
             return (await decode(stage.client.data_converter, done.result.payloads, Delivered)).destinations
     raise AssertionError("the report was not delivered")
+
+
+async def test_a_run_cancelled_while_it_reports_still_reports(client: Client, inbox: Inbox) -> None:
+    inbox.outage = fault(503)
+    async with staged(client, [says(REPORT)], reports={"webhook_url": inbox.url}) as stage:
+        run = await stage.start()
+        while not inbox.requests:
+            await asyncio.sleep(0.05)
+        await run.cancel()
+        inbox.outage = None
+        result = await run.result()
+    assert result.status == "concluded"
+    assert inbox.requests[-1].json()["report"]["body"] == REPORT
+
+
+async def test_what_a_tool_breaks_with_holds_no_secret(client: Client) -> None:
+    @tool(effect="read", attempts=1)
+    async def leaky(args: Nothing, context: ToolContext) -> None:
+        """Break, telling a secret."""
+        raise KeyError(f"token {context.settings.pagerduty.api_token.get_secret_value()}")  # type: ignore[union-attr]
+
+    script = [calls(("leaky", {})), says(REPORT)]
+    async with staged(client, script, tools={"leaky": leaky}, pagerduty={"api_token": "very-secret-token"}) as stage:
+        run = await stage.start()
+        await run.result()
+        history = (await run.fetch_history()).to_json()
+    assert "very-secret-token" not in history
+    assert "KeyError" in stage.results()[0]

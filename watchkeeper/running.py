@@ -62,7 +62,7 @@ async def run(
         return _result(tool, settings, "error", {"error": str(error)})
     except ToolUnavailable as error:
         # Not from the error, whose causes would be recorded as they are.
-        raise ToolUnavailable(str(_redacted(str(error), settings.secrets)), error.delay) from None
+        raise ToolUnavailable(str(redacted(str(error), settings.secrets)), error.delay) from None
     except TimeoutError:
         if not deadline.expired():
             raise
@@ -73,13 +73,14 @@ async def run(
 def _result(
     tool: Tool[Any], settings: Settings, status: Literal["ok", "error", "rejected"], output: object
 ) -> ToolResult:
-    whole = canonical(_redacted(jsonable(output), settings.secrets)).decode()
+    whole = canonical(redacted(jsonable(output), settings.secrets)).decode()
     content, cut = _capped(whole, tool)
     result = ToolResult(content=content) if status == "ok" else ToolResult(status=status, content=content)
     return result.model_copy(update={"cut": cut}) if cut else result
 
 
-def _redacted(value: object, secrets: list[str]) -> object:
+def redacted(value: object, secrets: list[str]) -> object:
+    """Take the operator's secrets out of every text of a JSON value; what is recorded stays for ever."""
     match value:
         case str():
             for secret in secrets:
@@ -87,9 +88,9 @@ def _redacted(value: object, secrets: list[str]) -> object:
                     value = value.replace(secret, "(secret)")
             return value
         case dict():
-            return {_redacted(key, secrets): _redacted(item, secrets) for key, item in value.items()}
+            return {redacted(key, secrets): redacted(item, secrets) for key, item in value.items()}
         case list():
-            return [_redacted(item, secrets) for item in value]
+            return [redacted(item, secrets) for item in value]
         case _:
             return value
 

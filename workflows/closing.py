@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+
 from temporalio import workflow
 
 from workflows.ending import Ending
@@ -20,7 +23,18 @@ def write(given: RunInput, ending: Ending, calls: list[CallRecord]) -> Report:
 
 
 async def deliver(given: RunInput, ending: Ending, report: Report) -> None:
-    """Deliver the report, and leave status and summary where they can be read without a worker."""
+    """Deliver the report, and leave status and summary where they can be read without a worker.
+
+    A run that is cancelled meanwhile is over all the same, and its report still goes out.
+    """
+    delivering = asyncio.create_task(_deliver(given, ending, report))
+    while not delivering.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.shield(delivering)
+    delivering.result()
+
+
+async def _deliver(given: RunInput, ending: Ending, report: Report) -> None:
     workflow.upsert_search_attributes([attributes.STATUS.value_set(ending.status)])
     workflow.upsert_memo({"report": report.summary})
     info = workflow.info()
