@@ -22,10 +22,10 @@ from activities.conversations import Conversations
 from activities.model import ModelActivities
 from activities.report import ReportActivities
 from watchkeeper import __version__
-from watchkeeper.calls import MAX_CALLS
 from watchkeeper.conversation import Store
-from watchkeeper.endpoint import Endpoint
 from watchkeeper.heartbeat import Heartbeats
+from watchkeeper.hosts.calls import MAX_CALLS
+from watchkeeper.hosts.endpoint import Endpoint
 from watchkeeper.settings import Settings, SettingsError
 from watchkeeper.temporal import ensure_search_attributes
 from watchkeeper.tool import Tool, catalogue, discover

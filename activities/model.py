@@ -13,10 +13,10 @@ from activities.conversations import Conversations
 from watchkeeper.completions import read_completion
 from watchkeeper.contracts import JsonObject, ModelRequest, Reply, ToolChoice
 from watchkeeper.conversation import ConversationLost, canonical
+from watchkeeper.hosts.refusals import ModelError, Reason
+from watchkeeper.hosts.usage import price
 from watchkeeper.options import attempt_profile, model_pause
-from watchkeeper.refusals import ModelError, Reason
 from watchkeeper.settings import ModelProfile
-from watchkeeper.usage import price
 
 RESAMPLES = 2
 """How often an empty reply is asked for again before it is recorded and costs a round."""
@@ -52,7 +52,7 @@ class Completion(Protocol):
 
 
 class Endpoint(Protocol):
-    """One model at one host (``watchkeeper.endpoint`` speaks to real ones)."""
+    """One model at one host (``watchkeeper.hosts.endpoint`` speaks to real ones)."""
 
     @property
     def profile(self) -> ModelProfile: ...  # noqa: D102

@@ -26,7 +26,7 @@ from bench.task import CALLS, page_text, script
 from watchkeeper.contracts import Entry, ModelRequest, ReplyRef, ResultRef, digest_of
 from watchkeeper.conversation import Store, canonical, conversation_digest, join, message_key
 from watchkeeper.demo.server import serving
-from watchkeeper.endpoint import Endpoint
+from watchkeeper.hosts.endpoint import Endpoint
 from watchkeeper.temporal import DATA_CONVERTER
 from watchkeeper.tool import catalogue, catalogue_digest, wire
 

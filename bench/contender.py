@@ -13,7 +13,7 @@ from temporalio.common import WorkerDeploymentVersion
 from temporalio.converter import DataConverter
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
-from watchkeeper.calls import MAX_CALLS
+from watchkeeper.hosts.calls import MAX_CALLS
 
 Answers = Mapping[str, Callable[[], Any]]
 """What a worker process can be asked."""

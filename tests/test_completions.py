@@ -8,7 +8,7 @@ import pytest
 from watchkeeper.completions import MAX_TEXT_BYTES, read_completion
 from watchkeeper.contracts import Call, Reply, Usage, digest_of
 from watchkeeper.conversation import canonical
-from watchkeeper.refusals import ModelError
+from watchkeeper.hosts.refusals import ModelError
 
 TOOLS = frozenset({"search_logs", "page_engineer"})
 CALL: dict[str, Any] = {

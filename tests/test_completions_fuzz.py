@@ -9,11 +9,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic_core import from_json
 
-from watchkeeper.calls import MAX_ARGUMENT_BYTES, MAX_CALLS
 from watchkeeper.completions import MAX_MESSAGE_BYTES, MAX_TEXT_BYTES, read_completion
 from watchkeeper.contracts import Reply, digest_of
 from watchkeeper.conversation import canonical
-from watchkeeper.refusals import ModelError, read_error, read_refusal
+from watchkeeper.hosts.calls import MAX_ARGUMENT_BYTES, MAX_CALLS
+from watchkeeper.hosts.refusals import ModelError, read_error, read_refusal
 from watchkeeper.temporal import DATA_CONVERTER
 
 TOOLS = frozenset({"search_logs", "page_engineer"})

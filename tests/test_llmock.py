@@ -18,8 +18,8 @@ from temporalio.exceptions import ApplicationError
 
 from tests.stage import Stage, look, settings_for, staged
 from watchkeeper.contracts import LimitChanges, RunResult
-from watchkeeper.endpoint import Endpoint
-from watchkeeper.refusals import ModelError
+from watchkeeper.hosts.endpoint import Endpoint
+from watchkeeper.hosts.refusals import ModelError
 
 CALM = LimitChanges(rounds=10)
 

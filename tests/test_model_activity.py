@@ -35,10 +35,10 @@ from watchkeeper.conversation import Store, conversation_digest, join
 from watchkeeper.demo.faults import Fault, fault
 from watchkeeper.demo.model import ScriptedModel
 from watchkeeper.demo.turns import Turn, calls, raw, says
-from watchkeeper.endpoint import Endpoint
 from watchkeeper.history import decode
+from watchkeeper.hosts.endpoint import Endpoint
+from watchkeeper.hosts.refusals import Reason
 from watchkeeper.http import MAX_RETRY_DELAY
-from watchkeeper.refusals import Reason
 from watchkeeper.settings import Settings
 from watchkeeper.tool import catalogue_digest, wire
 

@@ -47,6 +47,6 @@ def test_the_tool_is_found_when_its_file_is_dropped_in(tmp_path: Path, monkeypat
 
 def test_the_files_it_names_exist() -> None:
     root = Path(__file__).parent.parent
-    named = set(re.findall(r"`(tests/\w+\.py)`", README)) | set(re.findall(r"\]\(([\w/.]+)\)", README))
+    named = set(re.findall(r"`(tests/[\w/]+\.py)`", README)) | set(re.findall(r"\]\(([\w/.]+)\)", README))
     assert named
     assert [name for name in sorted(named) if not (root / name).exists()] == []

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from watchkeeper.bodies import parse_json
-from watchkeeper.calls import read_calls
 from watchkeeper.contracts import JsonObject, Reply, digest_of
 from watchkeeper.conversation import canonical
-from watchkeeper.leaked import Leak, find_leak
-from watchkeeper.refusals import ModelError, no_completion, read_error
+from watchkeeper.hosts.bodies import parse_json
+from watchkeeper.hosts.calls import read_calls
+from watchkeeper.hosts.leaked import Leak, find_leak
+from watchkeeper.hosts.refusals import ModelError, no_completion, read_error
+from watchkeeper.hosts.unknown import unknown_fields
+from watchkeeper.hosts.usage import read_usage
 from watchkeeper.text import cap, clean, without_thought
-from watchkeeper.unknown import unknown_fields
-from watchkeeper.usage import read_usage
 
 MAX_TEXT_BYTES = 262_144
 """What the content, and what the reasoning, of a reply may take."""

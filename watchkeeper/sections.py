@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from watchkeeper.contracts import Limits
-from watchkeeper.usage import Prices
+from watchkeeper.hosts.usage import Prices
 
 
 def _http_url(url: str) -> str:

@@ -15,7 +15,7 @@ from watchkeeper.backend import bearer, fetch, send
 from watchkeeper.commands.performing import Globals, connected, sentence
 from watchkeeper.contracts import JsonObject, ToolCall
 from watchkeeper.conversation import canonical
-from watchkeeper.refusals import ModelError
+from watchkeeper.hosts.refusals import ModelError
 from watchkeeper.running import run
 from watchkeeper.settings import ModelProfile, Service, Settings, SettingsError
 from watchkeeper.stories.following import has_worker
@@ -106,7 +106,7 @@ def _names(listed: object) -> list[object]:
 
 
 async def _ask(profile: ModelProfile) -> None:
-    from watchkeeper.endpoint import Endpoint
+    from watchkeeper.hosts.endpoint import Endpoint
 
     question = {"model": profile.name, "messages": [{"role": "user", "content": "Say ok."}], **profile.extra_body}
     endpoint = Endpoint(profile)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Literal, TypeAlias
 
-from watchkeeper.bodies import Said, describe, said_by, said_in
+from watchkeeper.hosts.bodies import Said, describe, said_by, said_in
 from watchkeeper.http import retry_delay, retryable
 from watchkeeper.text import ERROR_BYTES, excerpt
 

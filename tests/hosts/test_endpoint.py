@@ -32,9 +32,9 @@ from watchkeeper.demo.faults import (
     truncated,
 )
 from watchkeeper.demo.server import serving
-from watchkeeper.endpoint import RESPONSE_BYTES, Completion, Endpoint
+from watchkeeper.hosts.endpoint import RESPONSE_BYTES, Completion, Endpoint
+from watchkeeper.hosts.refusals import ModelError, Reason
 from watchkeeper.http import MAX_RETRY_DELAY
-from watchkeeper.refusals import ModelError, Reason
 from watchkeeper.settings import ModelProfile
 
 KEY = "sk-slash/and+plus/0123456789"

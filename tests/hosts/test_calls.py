@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from watchkeeper.calls import MAX_ARGUMENT_BYTES, MAX_CALLS, BadArguments, read_arguments, read_calls, read_name
+from watchkeeper.hosts.calls import MAX_ARGUMENT_BYTES, MAX_CALLS, BadArguments, read_arguments, read_calls, read_name
 
 TOOLS = frozenset({"search_logs", "page_engineer"})
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from watchkeeper.bodies import parse_json
-from watchkeeper.refusals import ModelError, Reason, read_error, read_refusal
+from watchkeeper.hosts.bodies import parse_json
+from watchkeeper.hosts.refusals import ModelError, Reason, read_error, read_refusal
 from watchkeeper.text import ERROR_BYTES
 
 MOONSHOT_OVERFLOW = "Invalid request: Your request exceeded model token limit: 262144 (requested: 269030)"

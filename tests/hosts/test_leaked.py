@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from watchkeeper.leaked import Leak, find_leak
+from watchkeeper.hosts.leaked import Leak, find_leak
 
 TOOLS = frozenset({"search_logs", "page_engineer"})
 SECTION, END_SECTION = "<|tool_calls_section_begin|>", "<|tool_calls_section_end|>"

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, TypeGuard
 from pydantic_core import from_json
 
 from watchkeeper.contracts import JsonObject
+from watchkeeper.hosts.unknown import is_shallow, unknown_fields
 from watchkeeper.text import clean, excerpt
-from watchkeeper.unknown import is_shallow, unknown_fields
 
 MAX_CALLS = 32
 """Calls of one reply that are kept; a reply with 14,408 of them has been seen."""

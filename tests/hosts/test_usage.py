@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from watchkeeper.contracts import Usage
-from watchkeeper.usage import Prices, price, read_usage
+from watchkeeper.hosts.usage import Prices, price, read_usage
 
 GOOD = {"prompt_tokens": 100, "completion_tokens": 20}
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import httpx2
 from openai import APIConnectionError, APIStatusError, AsyncOpenAI, DefaultAsyncHttpxClient
 
-from watchkeeper.refusals import ModelError, read_refusal
+from watchkeeper.hosts.refusals import ModelError, read_refusal
 from watchkeeper.settings import ModelProfile
 
 CONNECT_SECONDS = 5.0

@@ -1,0 +1,1 @@
+"""Model hosts: how they are asked, and what to make of anything they answer."""
