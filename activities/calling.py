@@ -9,12 +9,12 @@ from httpx2 import AsyncClient
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from watchkeeper.contracts import ToolCall, ToolRequest, ToolResult
+from watchkeeper.contracts import ToolRequest, ToolResult
 from watchkeeper.conversation import Store
 from watchkeeper.running import redacted, run
 from watchkeeper.settings import Settings
 from watchkeeper.text import ERROR_BYTES, excerpt
-from watchkeeper.tool import Tool, ToolUnavailable
+from watchkeeper.tool import Tool, ToolCall, ToolUnavailable
 
 
 def activity_of(

@@ -11,12 +11,12 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from watchkeeper.backend import send
-from watchkeeper.contracts import Delivered, Delivery, ToolCall
+from watchkeeper.contracts import Delivered, Delivery
 from watchkeeper.conversation import canonical
 from watchkeeper.running import run
 from watchkeeper.settings import Settings
 from watchkeeper.text import excerpt
-from watchkeeper.tool import Tool, ToolError, ToolUnavailable
+from watchkeeper.tool import Tool, ToolCall, ToolError, ToolUnavailable
 
 PAGER = "page_engineer"
 """The tool by which people are paged. Its key is the incident and the team, so who was paged is not paged again."""

@@ -12,10 +12,10 @@ from httpx2 import AsyncClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchkeeper.contracts import ToolCall, ToolResult, digest_of
+from watchkeeper.contracts import ToolResult, digest_of
 from watchkeeper.running import run
 from watchkeeper.settings import Settings
-from watchkeeper.tool import Arguments, Service, Tool, ToolContext, ToolError, ToolUnavailable, tool
+from watchkeeper.tool import Arguments, Service, Tool, ToolCall, ToolContext, ToolError, ToolUnavailable, tool
 
 SETTINGS = Settings.model_validate(
     {"services": {"checkout": {"team": "shop"}}, "model": {"api_key": "k3y-of-the-model"}}

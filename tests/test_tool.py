@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, ValidationError, create_model
 
-from watchkeeper.contracts import ToolCall
 from watchkeeper.settings import Settings
 from watchkeeper.tool import (
     KEY_LENGTH,
@@ -19,6 +18,7 @@ from watchkeeper.tool import (
     Service,
     Team,
     Tool,
+    ToolCall,
     ToolContext,
     ToolDefinitionError,
     ToolError,

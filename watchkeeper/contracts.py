@@ -238,12 +238,6 @@ class ToolRequest(Recorded):
     arguments: str = Field(description="JSON text, as the model wrote it.")
 
 
-class ToolCall(ToolRequest):
-    """A call whole, as the tool is given it."""
-
-    key: str = Field(description="Ours, such as r3.0: round 3, first call. Never the model's id.")
-
-
 class ToolResult(Recorded):
     """What the model reads of a call that was run, cleaned and capped."""
 

@@ -11,13 +11,13 @@ from httpx2 import AsyncClient
 from pydantic import ValidationError
 
 from watchkeeper.arguments import parse, rejection
-from watchkeeper.contracts import ToolCall, ToolResult
+from watchkeeper.contracts import ToolResult
 from watchkeeper.conversation import canonical
 from watchkeeper.jsonable import jsonable
 from watchkeeper.schema import parameters
 from watchkeeper.settings import Settings
 from watchkeeper.text import cap, excerpt
-from watchkeeper.tool import Tool, ToolContext, ToolError, ToolUnavailable
+from watchkeeper.tool import Tool, ToolCall, ToolContext, ToolError, ToolUnavailable
 
 _SHORTEST_SECRET = 6
 """Anything shorter is a word that also means something else."""

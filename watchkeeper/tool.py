@@ -18,10 +18,10 @@ from typing import Annotated, Any, Generic, TypeVar, get_type_hints
 from urllib.parse import quote
 
 from httpx2 import AsyncClient
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, WithJsonSchema
 
 from watchkeeper import schema
-from watchkeeper.contracts import Digest, Effect, JsonObject, ToolCall, ToolSpec, digest_of
+from watchkeeper.contracts import Digest, Effect, JsonObject, ToolRequest, ToolSpec, digest_of
 from watchkeeper.conversation import canonical
 from watchkeeper.settings import Settings
 from watchkeeper.text import ERROR_BYTES, excerpt
@@ -91,6 +91,12 @@ Team = Annotated[
     WithJsonSchema({"type": "string", schema.CATALOGUE_KEY: "team"}),
 ]
 """A team that the operator's catalogue names."""
+
+
+class ToolCall(ToolRequest):
+    """A call whole, as the tool is given it."""
+
+    key: str = Field(description="Ours, such as r3.0: round 3, first call. Never the model's id.")
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from httpx2 import AsyncClient
 
-from watchkeeper.contracts import ToolCall, ToolResult
+from watchkeeper.contracts import ToolResult
 from watchkeeper.demo.world import World
 from watchkeeper.running import run
 from watchkeeper.settings import Settings
-from watchkeeper.tool import discover
+from watchkeeper.tool import ToolCall, discover
 
 TOOLS = discover()
 

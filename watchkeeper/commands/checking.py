@@ -13,7 +13,7 @@ from temporalio.service import RPCError
 
 from watchkeeper.backend import bearer, fetch, send
 from watchkeeper.commands.performing import Globals, connected, sentence
-from watchkeeper.contracts import JsonObject, ToolCall
+from watchkeeper.contracts import JsonObject
 from watchkeeper.conversation import canonical
 from watchkeeper.hosts.refusals import ModelError
 from watchkeeper.running import run
@@ -22,7 +22,7 @@ from watchkeeper.stories.following import has_worker
 from watchkeeper.temporal import TemporalError
 from watchkeeper.terminal import count
 from watchkeeper.text import excerpt
-from watchkeeper.tool import Tool, ToolDefinitionError, ToolError, ToolUnavailable, catalogue, discover
+from watchkeeper.tool import Tool, ToolCall, ToolDefinitionError, ToolError, ToolUnavailable, catalogue, discover
 
 SECONDS = 15.0
 AT_ONCE = 8
