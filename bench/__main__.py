@@ -7,7 +7,6 @@ import asyncio
 import json
 import os
 import sys
-import tempfile
 import time
 from contextlib import AsyncExitStack
 from dataclasses import asdict
@@ -15,8 +14,8 @@ from pathlib import Path
 
 from bench.measuring import Bench
 from bench.process import spawned
+from bench.server import serving
 from bench.table import Table, machine
-from watchkeeper.devserver import dev_server, free_port
 
 SMALL, LARGE = 4, 64
 OPERATORS = ("WATCHKEEPER_", "TEMPORAL_", "OPENAI_")
@@ -41,12 +40,9 @@ def _arguments() -> argparse.Namespace:
 async def _measure(given: argparse.Namespace) -> list[Table]:
     sizes = [(SMALL, given.rounds), *([(LARGE, min(LARGE_ROUNDS, given.rounds))] if given.large else [])]
     async with AsyncExitStack() as stack:
-        directory = stack.enter_context(tempfile.TemporaryDirectory())
-        server = await stack.enter_async_context(
-            dev_server(port=free_port(), ui_port=free_port(), database=Path(directory) / "bench.db")
-        )
+        address = await stack.enter_async_context(serving())
         model = await stack.enter_async_context(spawned("model"))
-        bench = Bench(server.address, model, await model.heard())
+        bench = Bench(address, model, await model.heard())
         return [await bench.table(rounds, kib, given.repeats) for kib, rounds in sizes]
 
 
