@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from watchkeeper.contracts import Briefing, JsonObject, RunInput, ToolSpec
+from watchkeeper.contracts import Briefing, Destination, JsonObject, RunInput, ToolSpec
 from watchkeeper.conversation import Store, conversation_digest, join
+from watchkeeper.options import HISTORY
 from watchkeeper.prompts import prompt
 from watchkeeper.settings import Settings
 from watchkeeper.text import clean
@@ -50,6 +51,8 @@ class BriefingActivities:
             limits=limits,
             model=settings.model.name,
             model_deadline=max(profile.deadline for profile in settings.profiles),
+            history=HISTORY,
+            destinations=_destinations(settings),
             nudge=prompt("nudge"),
             conclude=prompt("conclude"),
         )
@@ -59,6 +62,17 @@ class BriefingActivities:
         self._store.put(conversation_digest(opening), join(opening))
         self._store.put(briefing.catalogue, wire(self._catalogue))
         return briefing
+
+
+def _destinations(settings: Settings) -> list[Destination]:
+    reports = settings.reports
+    chosen: list[tuple[Destination, object]] = [
+        ("log", True),
+        ("directory", reports.directory),
+        ("webhook", reports.webhook_url),
+        ("page", reports.page_on_hand_off),
+    ]
+    return [destination for destination, wanted in chosen if wanted]
 
 
 def _opening(given: RunInput) -> list[JsonObject]:

@@ -11,9 +11,7 @@ from activities.conversations import Conversations
 from watchkeeper.compaction import compact
 from watchkeeper.contracts import CarriedConversation, CarryRequest
 from watchkeeper.conversation import ConversationLost, conversation_digest, join, target
-
-CARRIED_BYTES = 1_000_000
-"""Half of Temporal's limit of one payload, which the input of the next execution is."""
+from watchkeeper.options import HISTORY
 
 
 class CarryingActivities:
@@ -30,9 +28,9 @@ class CarryingActivities:
         except ConversationLost as error:
             raise ApplicationError(str(error), type="ConversationLost", non_retryable=True) from error
         messages = json.loads(b"[" + joined + b"]")
-        if len(joined) <= CARRIED_BYTES:
+        if len(joined) <= HISTORY.carried_bytes:
             return CarriedConversation(messages=messages, digest=target(request))
-        kept, replaced = compact(messages, CARRIED_BYTES)
+        kept, replaced = compact(messages, HISTORY.carried_bytes)
         digest = conversation_digest(kept)
         self._conversations.store.put(digest, join(kept))
         return CarriedConversation(messages=kept, digest=digest, compacted=replaced)

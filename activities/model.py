@@ -142,7 +142,7 @@ async def _complete(endpoint: Endpoint, prompt: _Prompt) -> Reply:
         activity.logger.warning("%s does not let tools be forced; asking freely", endpoint.profile.name)
         prompt = prompt._replace(choice=None)
         reply = await _ask(endpoint, prompt, cap)
-    if reply.kind == "empty" and reply.truncated and cap is not None:
+    if reply.kind != "tool_calls" and reply.truncated and cap is not None:
         reply = await _ask(endpoint, prompt, cap * LARGER)
     return reply
 
@@ -170,8 +170,8 @@ def _body(profile: ModelProfile, prompt: _Prompt, cap: int | None) -> bytes:
         options["max_completion_tokens"] = cap
     if prompt.tools:
         options |= _choice(profile, prompt.choice)
-    tools = b'"tools":' + prompt.tools + b"," if prompt.tools else b""
-    return b'{"messages":[' + prompt.messages + b"]," + tools + canonical(options)[1:]
+    tools = (b'"tools":', prompt.tools, b",") if prompt.tools else ()
+    return b"".join((b'{"messages":[', prompt.messages, b"],", *tools, canonical(options)[1:]))
 
 
 def _choice(profile: ModelProfile, choice: ToolChoice | None) -> JsonObject:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from httpx2 import AsyncClient
+from httpx2 import AsyncClient, HTTPError, InvalidURL
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from watchkeeper.backend import send
-from watchkeeper.contracts import Delivered, Delivery
+from watchkeeper.contracts import Delivery
 from watchkeeper.conversation import canonical
+from watchkeeper.http import retryable
 from watchkeeper.running import run
 from watchkeeper.settings import Settings
-from watchkeeper.text import excerpt
+from watchkeeper.text import error_text, excerpt
 from watchkeeper.tool import Tool, ToolCall, ToolError, ToolUnavailable
+
+WEBHOOK_SECONDS = 30.0
 
 PAGER = "page_engineer"
 """The tool by which people are paged. Its key is the incident and the team, so who was paged is not paged again."""
@@ -31,58 +34,67 @@ class ReportActivities:
         self._http = http
 
     @activity.defn
-    async def deliver(self, delivery: Delivery) -> Delivered:
-        """Deliver a report to every destination; each recognises what it already has, so trying again harms nothing.
+    async def deliver(self, delivery: Delivery) -> None:
+        """Deliver a report to one destination, which recognises what it already has: trying again harms nothing.
 
-        Fails with ``ReportUndelivered``, to be retried, naming the destinations that could not be reached.
+        A destination that this worker's settings do not name has nothing to do. Fails with ``ReportRefused``, not to
+        be retried, when the destination will never take it, and with ``ReportUndelivered`` when it cannot take it now.
         """
-        activity.logger.info("report of %s (%s): %s", delivery.workflow_id, delivery.status, delivery.report.summary)
-        reached, failed = [], []
-        for name, put in (("directory", self._write), ("webhook", self._post), ("page", self._page)):
-            try:
-                if await put(delivery):
-                    reached.append(name)
-            except (OSError, ToolError, ToolUnavailable) as error:
-                failed.append(f"{name}: {error}")
-        if failed:
-            raise ApplicationError("; ".join(failed), type="ReportUndelivered")
-        return Delivered(destinations=reached) if reached else Delivered()
+        try:
+            match delivery.destination:
+                case "log":
+                    _log(delivery)
+                case "directory":
+                    await asyncio.to_thread(self._write, delivery)
+                case "webhook":
+                    await self._post(delivery)
+                case "page":
+                    await self._page(delivery)
+        except ToolError as error:
+            raise ApplicationError(str(error), type="ReportRefused", non_retryable=True) from None
+        except (OSError, ToolUnavailable) as error:
+            raise ApplicationError(error_text(error), type="ReportUndelivered") from None
 
-    async def _write(self, delivery: Delivery) -> bool:
+    def _write(self, delivery: Delivery) -> None:
         if (directory := self._settings.reports.directory) is None:
-            return False
+            return
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / f"{quote(delivery.workflow_id, safe='')}.md"
         partial = path.with_suffix(".partial")
         partial.write_text(_markdown(delivery), encoding="utf-8")
         partial.replace(path)
-        return True
 
-    async def _post(self, delivery: Delivery) -> bool:
-        """Post the delivery as JSON; ``webhook-id`` is the same for every attempt, as Standard Webhooks ask."""
+    async def _post(self, delivery: Delivery) -> None:
+        """Post the delivery as JSON; ``webhook-id`` is the same for every attempt, as Standard Webhooks ask.
+
+        What goes wrong is told without the address, which can itself be the secret that lets one post.
+        """
         if (url := self._settings.reports.webhook_url) is None:
-            return False
-        body = canonical(delivery.model_dump(mode="json"))
+            return
+        body = canonical(delivery.model_dump(mode="json", exclude={"destination"}))
         headers = {"content-type": "application/json", "webhook-id": f"{delivery.run}/report"}
         try:
-            await send(self._http, "POST", url, content=body, headers=headers)
-        except (ToolError, ToolUnavailable) as error:
-            # The address itself can be the secret that lets one post; errors are recorded.
-            raise ToolUnavailable(str(error).replace(url, "(webhook)")) from None
-        return True
+            async with asyncio.timeout(WEBHOOK_SECONDS):
+                response = await self._http.post(url, content=body, headers=headers)
+        except (HTTPError, InvalidURL, TimeoutError) as error:
+            raise ToolUnavailable(f"the webhook cannot be reached: {type(error).__name__}") from None
+        if response.is_success:
+            return
+        answered = f"the webhook answered {response.status_code}"
+        if retryable(response.status_code, response.headers):
+            raise ToolUnavailable(answered)
+        raise ToolError(answered)
 
-    async def _page(self, delivery: Delivery) -> bool:
-        """Wake the owning team when a run hands its incident over without a conclusion."""
+    async def _page(self, delivery: Delivery) -> None:
+        """Wake the owning team: a run hands its incident over."""
         reports, pager = self._settings.reports, self._tools.get(PAGER)
         service = self._settings.services.get(delivery.service or "")
         team = service.team if service else reports.team
-        unfinished = delivery.status in ("limit_reached", "failed")
-        if not (unfinished and reports.page_on_hand_off and pager and team):
-            return False
+        if not (reports.page_on_hand_off and pager and team):
+            return
         if self._settings.routing_key(team) is None:
-            # That would stay so over all attempts, and with it the run would stay open.
             activity.logger.warning("nobody is paged for %s: team %s has no routing key", delivery.workflow_id, team)
-            return False
+            return
         arguments = {"team": team, "summary": excerpt(delivery.report.summary, 900)}
         call = ToolCall(run=delivery.run, key="report", arguments=canonical(arguments).decode())
         info = activity.info()
@@ -91,7 +103,10 @@ class ReportActivities:
         )
         if result.status != "ok":
             raise ToolError(result.content)
-        return True
+
+
+def _log(delivery: Delivery) -> None:
+    activity.logger.info("report of %s (%s): %s", delivery.workflow_id, delivery.status, delivery.report.summary)
 
 
 def _markdown(delivery: Delivery) -> str:

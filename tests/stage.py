@@ -125,7 +125,7 @@ def settings_for(base_url: str, **changes: Any) -> Settings:
     settings: dict[str, Any] = {
         "model": {"base_url": base_url, "name": "scripted", "api_key": KEY},
         "services": {"checkout": {"team": "checkout"}, "payments": {"team": "payments"}},
-        "worker": {"task_queue": f"test-{uuid4()}", "shutdown_seconds": 2},
+        "worker": {"task_queue": f"test-{uuid4().hex[:8]}", "shutdown_seconds": 2},
     }
     for table, values in changes.items():
         settings[table] = {**settings.get(table, {}), **values} if isinstance(values, dict) else values

@@ -21,7 +21,7 @@ def budget(limits: Limits = LIMITS, **spent: Any) -> Budget:
 
 def test_nothing_is_spent_at_the_start() -> None:
     fresh = budget()
-    assert (fresh.exhausted(START), fresh.last_words(), fresh.calls_left) == (None, None, 3)
+    assert (fresh.exhausted(), fresh.last_words(START), fresh.calls_left) == (None, None, 3)
     assert fresh.deadline == START + 60
 
 
@@ -48,18 +48,17 @@ def test_rounds_and_calls_are_counted_and_usage_is_summed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spent", "now", "limit", "sentence"),
+    ("spent", "limit", "sentence"),
     [
-        ({"rounds": 5}, START, "rounds", "5 rounds"),
-        ({"rounds": 9}, START, "rounds", "5 rounds"),
-        ({"usage": {"prompt_tokens": 900, "completion_tokens": 100}}, START, "tokens", "1,000 tokens (limit 1,000)"),
-        ({"usage": {"cost": 0.01234}}, START, "cost", "$0.0123 (limit $0.0100)"),
-        ({}, START + 60, "duration", "60 seconds"),
+        ({"rounds": 5}, "rounds", "5 rounds"),
+        ({"rounds": 9}, "rounds", "5 rounds"),
+        ({"usage": {"prompt_tokens": 900, "completion_tokens": 100}}, "tokens", "1,000 tokens (limit 1,000)"),
+        ({"usage": {"cost": 0.01234}}, "cost", "$0.0123 (limit $0.0100)"),
     ],
 )
-def test_each_limit_leaves_no_round_and_says_so(spent: dict[str, Any], now: float, limit: Limit, sentence: str) -> None:
+def test_each_limit_leaves_no_round_and_says_so(spent: dict[str, Any], limit: Limit, sentence: str) -> None:
     over = budget(**spent)
-    assert over.exhausted(now) == limit
+    assert over.exhausted() == limit
     assert over.sentence(limit) == f"stopped after {sentence} without a conclusion"
 
 
@@ -74,7 +73,7 @@ def test_each_limit_leaves_no_round_and_says_so(spent: dict[str, Any], now: floa
     ],
 )
 def test_what_is_not_used_up_leaves_a_round(spent: dict[str, Any]) -> None:
-    assert budget(**spent).exhausted(START + 59.9) is None
+    assert budget(**spent).exhausted() is None
 
 
 @pytest.mark.parametrize(
@@ -82,7 +81,15 @@ def test_what_is_not_used_up_leaves_a_round(spent: dict[str, Any]) -> None:
     [({"rounds": 3}, None), ({"rounds": 4}, "rounds"), ({"tool_calls": 2}, None), ({"tool_calls": 3}, "tool_calls")],
 )
 def test_the_last_round_is_known_before_it_is_asked(spent: dict[str, Any], limit: Limit | None) -> None:
-    assert budget(**spent).last_words() == limit
+    assert budget(**spent).last_words(START) == limit
+
+
+def test_when_the_time_is_over_one_round_is_left_to_report_in() -> None:
+    late = budget()
+    assert late.last_words(START + 59.9) is None
+    assert late.last_words(START + 60) == "duration"
+    assert late.exhausted() is None
+    assert late.sentence("duration") == "stopped after 60 seconds without a conclusion"
 
 
 def test_calls_over_the_limit_leave_none() -> None:
@@ -90,16 +97,16 @@ def test_calls_over_the_limit_leave_none() -> None:
 
 
 def test_a_run_of_one_round_has_only_last_words() -> None:
-    assert budget(LIMITS.model_copy(update={"rounds": 1})).last_words() == "rounds"
+    assert budget(LIMITS.model_copy(update={"rounds": 1})).last_words(START) == "rounds"
 
 
 def test_what_is_not_bounded_never_ends_a_run() -> None:
     free = budget(LIMITS.model_copy(update={"cost": None}), usage={"cost": 1_000_000.0})
-    assert free.exhausted(START) is None
+    assert free.exhausted() is None
 
 
 def test_a_limit_of_cost_does_not_bind_where_no_price_is_known() -> None:
-    assert budget(usage={"prompt_tokens": 10}).exhausted(START) is None
+    assert budget(usage={"prompt_tokens": 10}).exhausted() is None
 
 
 @pytest.mark.parametrize(
@@ -114,7 +121,7 @@ def test_a_limit_of_cost_does_not_bind_where_no_price_is_known() -> None:
 def test_people_raise_single_limits(by: LimitChanges, expected: dict[str, Any]) -> None:
     extended = budget(rounds=5)
     assert extended.extend(by) == extended.limits == LIMITS.model_copy(update=expected)
-    assert extended.exhausted(START) == (None if "rounds" in expected else "rounds")
+    assert extended.exhausted() == (None if "rounds" in expected else "rounds")
 
 
 def test_what_does_not_bound_the_run_cannot_be_raised() -> None:
@@ -126,13 +133,13 @@ def test_what_does_not_bound_the_run_cannot_be_raised() -> None:
 def test_a_run_ends_at_its_first_limit_and_never_before(rounds: list[tuple[int, int]]) -> None:
     spending = budget(LIMITS.model_copy(update={"cost": None}))
     for number, (prompt, completion) in enumerate(rounds, 1):
-        if spending.exhausted(START) is not None:
+        if spending.exhausted() is not None:
             break
         spending.charge_round(Usage(prompt_tokens=prompt, completion_tokens=completion))
         assert spending.spent.rounds == number
     total = sum(map(sum, rounds[: spending.spent.rounds]))
     assert spending.spent.usage.tokens == total
-    assert (spending.exhausted(START) is None) == (spending.spent.rounds < 5 and total < 1_000)
+    assert (spending.exhausted() is None) == (spending.spent.rounds < 5 and total < 1_000)
 
 
 def test_every_limit_has_its_error_and_its_words() -> None:

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
-from activities.carrying import CARRIED_BYTES, CarryingActivities
+from activities.carrying import CarryingActivities
 from activities.conversations import Conversations
 from watchkeeper.compaction import FINDING_BYTES, OPENING, compact
 from watchkeeper.contracts import CarryRequest, JsonObject
 from watchkeeper.conversation import Store, conversation_digest, join
 from watchkeeper.demo.strictness import check_messages
+from watchkeeper.options import HISTORY
 
 BEGINNING: list[JsonObject] = [
     {"role": "system", "content": "You are on call."},
@@ -189,6 +190,6 @@ async def test_a_run_takes_along_no_more_than_it_can(client: Client, kib: int, f
         carrying.carry, CarryRequest(base=conversation_digest(messages), append=[])
     )
     assert (carried.messages == messages, carried.compacted == 0) == (fits, fits)
-    assert size(carried.messages) <= CARRIED_BYTES
+    assert size(carried.messages) <= HISTORY.carried_bytes
     assert carried.digest == conversation_digest(carried.messages)
     assert store.get(carried.digest) == join(carried.messages)

@@ -49,7 +49,6 @@ def test_an_ordinary_answer() -> None:
         digest=digest_of(canonical(message)),
         usage=Usage(prompt_tokens=10, completion_tokens=5),
         model="kimi",
-        response_id="chat-1",
         trace_id="t-1",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,7 +11,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from tests.conftest import Record
 from tests.stage import SQLITE, Stage, staged, temporal_binary
-from watchkeeper.contracts import Tell
+from watchkeeper.contracts import CarryRequest, ModelRequest, Stop, Tell
 from watchkeeper.demo.turns import calls, says
 from watchkeeper.temporal import DATA_CONVERTER
 from workflows.incident import IncidentWorkflow
@@ -71,12 +72,42 @@ async def test_a_worker_that_knows_nothing_reads_the_carried_conversation(impati
 
 
 async def test_words_told_on_the_way_are_carried(impatient: Client) -> None:
-    async with staged(impatient, [*SCRIPT, says("**Fine** again.")]) as stage:
+    async with staged(impatient, [*SCRIPT, *[says("**Fine** again.")] * 3]) as stage:
         run = await stage.start()
-        while len(stage.model.requests) < 4:
-            await run.execute_update(IncidentWorkflow.tell, Tell(text=f"word {len(stage.model.requests)}"))
+        accepted: list[str] = []
+        while len(stage.model.requests) < ROUNDS - 1:
+            words = f"word {len(accepted)}"
+            await run.execute_update(IncidentWorkflow.tell, Tell(text=words))
+            accepted.append(words)
         result = await run.result()
         told = [message["content"] for message in stage.messages() if message["role"] == "user"][1:]
+        chain = await executions(stage, run.id)
     assert result.status == "concluded"
-    assert told
-    assert len(set(told)) <= len(told)
+    assert len(chain) >= 2
+    assert len(accepted) > 5
+    assert told == accepted
+
+
+async def test_a_stop_on_the_way_is_not_lost(impatient: Client) -> None:
+    async with staged(impatient, SCRIPT) as stage:
+        joined = stage.working.conversations.joined
+        reached, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slow(request: ModelRequest | CarryRequest) -> bytes:
+            if isinstance(request, CarryRequest):
+                reached.set()
+                await go_on.wait()
+            return await joined(request)
+
+        stage.working.conversations.joined = slow  # type: ignore[method-assign]  # holds the run where it continues
+        run = await stage.start()
+        await asyncio.wait_for(reached.wait(), 30)
+        stopping = asyncio.create_task(run.execute_update(IncidentWorkflow.stop, Stop(by="ada")))
+        while (await run.query(IncidentWorkflow.progress)).phase != "continuing as new":
+            await asyncio.sleep(0.05)
+        await stopping
+        go_on.set()
+        result = await run.result()
+        asked = len(stage.model.requests)
+    assert (result.status, result.reason) == ("stopped", "stopped by ada")
+    assert asked < ROUNDS

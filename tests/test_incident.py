@@ -349,3 +349,111 @@ async def test_a_limit_on_a_cost_that_nobody_can_count_is_refused(client: Client
         kind, message, _ = await failure(await stage.start(limits=LimitChanges(cost=1)))
     assert kind == "PricesUnknown"
     assert "[model.prices]" in message
+
+
+async def test_words_told_in_the_last_round_do_not_cost_the_report(client: Client) -> None:
+    async with staged(client, [says(REPORT)]) as stage:
+        stage.model.faults.append(fault(503, headers={"retry-after": "1"}))
+        run = await stage.start(limits=LimitChanges(rounds=1))
+        await until_asked(stage, 1)
+        await run.execute_update(IncidentWorkflow.tell, Tell(text="And payments?", by="ada"))
+        result = await run.result()
+    assert result.status == "concluded"
+    assert result.report.body.startswith(REPORT)
+    assert "> ada: And payments?" in result.report.body
+
+
+async def test_an_answer_that_was_questioned_is_in_the_hand_off(client: Client) -> None:
+    script = [says(REPORT), raw({"role": "assistant", "content": ""})]
+    async with staged(client, lambda request: script[min(1, len(request["messages"]) - 2)]) as stage:
+        stage.model.faults.append(fault(503, headers={"retry-after": "1"}))
+        run = await stage.start()
+        await until_asked(stage, 1)
+        await run.execute_update(IncidentWorkflow.tell, Tell(text="And payments?"))
+        kind, _, hand_off = await failure(run)
+    assert kind == "EmptyCompletion"
+    assert "> **Status:** checkout is degraded" in hand_off.report.body
+
+
+async def test_more_time_reaches_what_is_running(client: Client) -> None:
+    async with staged(client, [says(REPORT)]) as stage:
+        stage.model.faults.append(hang(30))
+        run = await stage.start(limits=LimitChanges(duration=3))
+        await until_asked(stage, 1)
+        await run.execute_update(IncidentWorkflow.extend, Extension(by=LimitChanges(duration=600)))
+        result = await run.result()
+    assert (result.status, result.rounds) == ("concluded", 1)
+
+
+async def test_when_its_time_is_over_a_run_reports_what_it_knows(client: Client) -> None:
+    script = [calls(("restart", {"service": "checkout"})), says(REPORT)]
+    async with staged(client, script) as stage:
+        result = await (await stage.start(limits=LimitChanges(duration=2))).result()
+    assert (result.status, result.rounds, result.tool_calls) == ("concluded", 2, 0)
+    assert "tools" not in stage.model.requests[-1].json()
+    assert "nobody decided" in stage.results()[0]
+
+
+async def test_a_stop_outruns_an_approval(client: Client) -> None:
+    async with staged(client, [calls(("restart", {"service": "checkout"}))]) as stage:
+        run = await stage.start()
+        await until_waiting(run, "r1.0")
+        approve = run.execute_update(IncidentWorkflow.decide, Decision(call="r1.0", approved=True))
+        stop = run.execute_update(IncidentWorkflow.stop, Stop())
+        await asyncio.gather(stop, approve, return_exceptions=True)
+        result = await run.result()
+    assert result.status == "stopped"
+    assert stage.effects.restarts in ([], ["checkout"])
+    assert ("not run" in result.report.body) == (stage.effects.restarts == [])
+
+
+async def test_an_effect_is_the_same_however_its_arguments_are_spaced(client: Client) -> None:
+    page = {"team": "checkout", "summary": "18.2 % errors"}
+    spaced = '{ "summary": "18.2 % errors",  "team": "checkout" }'
+    async with staged(client, [calls(("page", page), ("page", spaced)), says(REPORT)]) as stage:
+        await (await stage.start()).result()
+    assert len(stage.effects.pages) == 1
+    assert len(stage.results()) == 2
+
+
+async def test_a_call_that_nobody_let_run_costs_nothing(client: Client) -> None:
+    script = [calls(("restart", {"service": "checkout"})), calls(LOOK), says(REPORT)]
+    async with staged(client, script, approval={"timeout": 0.2}) as stage:
+        result = await (await stage.start(limits=LimitChanges(tool_calls=1))).result()
+    assert (result.status, result.tool_calls) == ("concluded", 1)
+    assert "0.182" in stage.results()[1]
+
+
+@pytest.mark.parametrize(
+    ("act", "argument", "complaint"),
+    [
+        (IncidentWorkflow.tell, Tell(text="x", by="y" * 300), "by: 300 characters are too many"),
+        (IncidentWorkflow.tell, Tell(text="x" * 9_000), "9,000 characters are too many to tell at once"),
+        (IncidentWorkflow.tell, Tell(text=" "), "the text is empty"),
+        (IncidentWorkflow.stop, Stop(reason="x" * 3_000), "reason: 3,000 characters are too many"),
+        (IncidentWorkflow.extend, Extension(by=LimitChanges()), "nothing to extend"),
+    ],
+)
+async def test_an_act_that_cannot_be_taken_is_rejected_to_its_author(
+    client: Client, act: Any, argument: Any, complaint: str
+) -> None:
+    async with staged(client, [calls(("restart", {"service": "checkout"})), says(REPORT)]) as stage:
+        run = await stage.start()
+        await until_waiting(run, "r1.0")
+        with pytest.raises(WorkflowUpdateFailedError) as rejected:
+            await run.execute_update(act, argument)
+        await run.execute_update(IncidentWorkflow.stop, Stop())
+    assert complaint in str(rejected.value.cause)
+
+
+async def test_words_beyond_what_a_request_can_carry_are_rejected(client: Client) -> None:
+    async with staged(client, [calls(("restart", {"service": "checkout"})), says(REPORT)]) as stage:
+        run = await stage.start()
+        await until_waiting(run, "r1.0")
+        with pytest.raises(WorkflowUpdateFailedError) as rejected:
+            for _ in range(50):
+                await run.execute_update(IncidentWorkflow.tell, Tell(text="\x1b" * 8_000))
+        await run.execute_update(IncidentWorkflow.stop, Stop())
+        result = await run.result()
+    assert "already wait for the next round" in str(rejected.value.cause)
+    assert result.status == "stopped"

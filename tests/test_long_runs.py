@@ -24,7 +24,7 @@ class Read(Arguments):
     kib: int = Field(description="How long it is.", ge=1, le=1_000)
 
 
-@tool(effect="read", max_bytes=2**20)
+@tool(effect="read", max_bytes=200_000)
 async def read_page(args: Read, context: ToolContext) -> dict[str, Any]:
     """Read a page of so many KiB."""
     return {"page": args.page, "text": "x" * (args.kib * 1024 - 40)}

@@ -54,7 +54,7 @@ class Budget:
         self.limits = self.limits.model_copy(update=raised)
         return self.limits
 
-    def exhausted(self, now: float) -> Limit | None:
+    def exhausted(self) -> Limit | None:
         """Return the limit that leaves no further round, if there is one."""
         spent, limits = self.spent, self.limits
         if spent.rounds >= limits.rounds:
@@ -63,12 +63,15 @@ class Budget:
             return "tokens"
         if limits.cost is not None and (spent.usage.cost or 0) >= limits.cost:
             return "cost"
-        if now >= self.deadline:
-            return "duration"
         return None
 
-    def last_words(self) -> Limit | None:
-        """Return the limit because of which the next round is the model's last and has no tools, if there is one."""
+    def last_words(self, now: float) -> Limit | None:
+        """Return the limit because of which the next round is the model's last and has no tools, if there is one.
+
+        Time is among them, because it passes while nobody works too: after an outage a run still reports what it knows.
+        """
+        if now >= self.deadline:
+            return "duration"
         if self.spent.rounds + 1 >= self.limits.rounds:
             return "rounds"
         if not self.calls_left:

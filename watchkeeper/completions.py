@@ -97,7 +97,8 @@ def read_completion(
         "truncated": cut or bool(shortened),
         "finish_reason": _label(choice.get("finish_reason")) if choice.get("finish_reason") != _IMPLIED[kind] else None,
         "model": _label(completion.get("model")),
-        "response_id": _label(completion.get("id")),
+        # Hosts' support finds a request by either; the one in the headers is also that of their proxies.
+        "response_id": None if _label(trace_id) else _label(completion.get("id")),
         "trace_id": _label(trace_id),
     }
     return Reply.model_validate({name: value for name, value in reply.items() if value})

@@ -28,6 +28,9 @@ def digest_of(content: bytes) -> Digest:
     return urlsafe_b64encode(blake2b(content, digest_size=16).digest()).decode().rstrip("=")
 
 
+Destination = Literal["log", "directory", "webhook", "page"]
+"""Where a report is delivered."""
+
 Effect = Literal["read", "keyed", "once"]
 """What running a tool twice does: nothing (``read``), nothing under the same key (``keyed``), harm (``once``)."""
 
@@ -57,7 +60,7 @@ class Limits(Recorded):
     rounds: int = Field(ge=1, description="Completions received.")
     tool_calls: int = Field(ge=0, description="Tool calls run.")
     tokens: int = Field(ge=1, description="Prompt and completion tokens, summed over the rounds.")
-    duration: int = Field(ge=1, description="Seconds since the run started.")
+    duration: int = Field(ge=1, description="Seconds since the run started; when they are over it has one round left.")
     cost: float | None = Field(default=None, ge=0, description="US dollars; absent: not bounded.")
 
 
@@ -66,8 +69,8 @@ class LimitChanges(Recorded):
 
     rounds: int | None = Field(default=None, ge=1, le=100_000)
     tool_calls: int | None = Field(default=None, ge=1, le=100_000)
-    tokens: int | None = Field(default=None, ge=1)
-    duration: int | None = Field(default=None, ge=1, description="Seconds.")
+    tokens: int | None = Field(default=None, ge=1, le=10**12)
+    duration: int | None = Field(default=None, ge=1, le=366 * 86_400, description="Seconds.")
     cost: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="US dollars.")
 
 
@@ -103,6 +106,15 @@ class ToolSpec(Recorded):
     )
 
 
+class HistoryBounds(Recorded):
+    """When a run that the server suggests to continue as new does so."""
+
+    event_bytes: int = Field(description="About what an event takes beside the message it may hold.")
+    carried_bytes: int = Field(description="A conversation up to this size is carried whole.")
+    bytes: int = Field(description="Where a history ends even if its conversation must be compacted.")
+    events: int = Field(description="Likewise.")
+
+
 class Briefing(Recorded):
     """What ``brief`` decides once per run: the opening words, the tools, the limits."""
 
@@ -112,6 +124,8 @@ class Briefing(Recorded):
     limits: Limits
     model: str = Field(description="Name of the model that is asked first.")
     model_deadline: float = Field(description="Seconds one model call may take.")
+    history: HistoryBounds
+    destinations: list[Destination] = Field(description="Where the report goes; the pager only without a conclusion.")
     nudge: str = Field(description="What the model is told after an empty reply.")
     insist: str | None = Field(
         default=None, description="What the model is told when it answers without the tool it was to call."
@@ -327,8 +341,9 @@ class Report(Recorded):
 
 
 class Delivery(Recorded):
-    """The argument of ``deliver``."""
+    """The argument of ``deliver``: one report to one destination."""
 
+    destination: Destination
     run: str = Field(description="First execution run id.")
     workflow_id: str
     status: Status
@@ -336,12 +351,6 @@ class Delivery(Recorded):
     reason: str | None = None
     service: str | None = None
     severity: str | None = None
-
-
-class Delivered(Recorded):
-    """Where a report went."""
-
-    destinations: list[str] = Field(default_factory=list)
 
 
 class RunResult(Recorded):
@@ -354,6 +363,7 @@ class RunResult(Recorded):
     usage: Usage
     limits: Limits | None = None
     reason: str | None = Field(default=None, description="Why it did not conclude.")
+    undelivered: list[str] = Field(default_factory=list, description="Destinations without the report, and why.")
 
 
 # --- continue-as-new ----------------------------------------------------------------------------------------------

@@ -37,5 +37,6 @@ class _Beating(ActivityInboundInterceptor):
 
 async def _beat(interval: timedelta) -> None:
     while True:
-        activity.heartbeat()
+        # The timeout counts from the start, so that most activities end before their first beat is due.
         await asyncio.sleep(interval.total_seconds())
+        activity.heartbeat()

@@ -38,7 +38,8 @@ class Recorded:
 
     beginning: list[JsonObject] = field(default_factory=list)
     tools: list[ToolSpec] = field(default_factory=list)
-    requests: list[ModelRequest] = field(default_factory=list)
+    requests: dict[int, ModelRequest] = field(default_factory=dict)
+    """By round: a round whose time was over and was then extended is asked again."""
     parts: dict[str, bytes] = field(default_factory=dict)
 
     def joined(self, request: ModelRequest | CarryRequest) -> bytes:
@@ -48,7 +49,7 @@ class Recorded:
         own words hold them. Raises ConversationLost when one is missing.
         """
         joined = join(self.beginning)
-        for earlier in self.requests:
+        for earlier in self.requests.values():
             if isinstance(request, ModelRequest) and earlier.round >= request.round:
                 break
             joined = extend(joined, earlier.append, self._part)
@@ -81,7 +82,8 @@ async def _read(converter: DataConverter, events: AsyncIterator[HistoryEvent]) -
                 scheduled = event.activity_task_scheduled_event_attributes
                 types[event.event_id] = scheduled.activity_type.name
                 if scheduled.activity_type.name == "ask":
-                    recorded.requests.append(await decode(converter, scheduled.input.payloads, ModelRequest))
+                    request = await decode(converter, scheduled.input.payloads, ModelRequest)
+                    recorded.requests[request.round] = request
             case "activity_task_completed_event_attributes":
                 completed = event.activity_task_completed_event_attributes
                 made_by = types[completed.scheduled_event_id]

@@ -18,14 +18,20 @@ _OUTCOMES = {
 }
 
 
-def concluded(text: str, calls: Sequence[CallRecord]) -> Report:
-    """Report what the model concluded."""
-    text = without_thought(text)
-    return Report(summary=_first_line(text), body=text.strip(), evidence=_evidence(calls))
+def concluded(text: str, calls: Sequence[CallRecord], unread: Sequence[str] = ()) -> Report:
+    """Report what the model concluded, and what people said too late for it."""
+    text = without_thought(text).strip()
+    body = "\n".join([text, *_unread(unread)])
+    return Report(summary=_first_line(text), body=body, evidence=_evidence(calls))
 
 
-def hand_off(given: RunInput, calls: Sequence[CallRecord], reason: str) -> Report:
-    """Report what is known when the model gave no conclusion, so that a person can take over."""
+def hand_off(
+    given: RunInput, calls: Sequence[CallRecord], reason: str, said: str = "", unread: Sequence[str] = ()
+) -> Report:
+    """Report what is known when the model gave no conclusion, so that a person can take over.
+
+    ``said`` is what it answered before it was told more.
+    """
     subject = given.service or "incident"
     lines = [
         f"**No conclusion:** {reason.rstrip('.')}.",
@@ -42,10 +48,20 @@ def hand_off(given: RunInput, calls: Sequence[CallRecord], reason: str) -> Repor
         lines += [_line(call) for call in calls[-EVIDENCE:]]
     else:
         lines.append("**Done so far:** no tool was called.")
+    if said := without_thought(said).strip():
+        lines += ["", "**What the model had answered before:**", "", *_quoted(excerpt(said, 20_000))]
+    lines += _unread(unread)
     lines += ["", "**Next step:** a person takes over from here; nothing else will act on this run."]
     return Report(
         summary=excerpt(f"{subject}: no conclusion, {reason}", 300), body="\n".join(lines), evidence=_evidence(calls)
     )
+
+
+def _unread(words: Sequence[str]) -> list[str]:
+    """Tell what people said that the model did not read any more."""
+    if not words:
+        return []
+    return ["", "**Told too late for the model:**", "", *(line for text in words for line in _quoted(text))]
 
 
 def _line(call: CallRecord) -> str:

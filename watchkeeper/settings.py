@@ -101,7 +101,8 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> list[str]:
         """Every secret that is set, longest first."""
-        return sorted({secret for secret in _secrets_in(self) if secret}, key=len, reverse=True)
+        own = _secret_words(self.tools)
+        return sorted({secret for secret in _secrets_in(self) if secret} | own, key=len, reverse=True)
 
     def limits_for(self, asked: LimitChanges | None) -> Limits:
         """The limits of a run: the configured ones, each replaced by what its starter asks for."""
@@ -167,6 +168,20 @@ def _secrets_in(value: object) -> Iterator[str]:
         case list():
             for member in value:
                 yield from _secrets_in(member)
+
+
+_SECRET_NAME = re.compile("token|key|secret|password|credential", re.IGNORECASE)
+
+
+def _secret_words(table: JsonObject) -> set[str]:
+    """Return what the free tables of people's own tools hold under a name that says it is a secret."""
+    found: set[str] = set()
+    for name, value in table.items():
+        if isinstance(value, dict):
+            found |= _secret_words(value)
+        elif isinstance(value, str) and _SECRET_NAME.search(name):
+            found.add(value)
+    return found - {""}
 
 
 def load(path: Path | None = None) -> Settings:

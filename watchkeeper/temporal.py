@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
@@ -22,6 +24,7 @@ from temporalio.exceptions import ApplicationError, FailureError
 from temporalio.service import RPCError, RPCStatusCode
 
 from watchkeeper import attributes
+from watchkeeper.contracts import Briefing, CarriedConversation, Reply, ToolResult
 from watchkeeper.text import ERROR_BYTES, excerpt
 
 DEFAULT_ADDRESS = "localhost:7233"
@@ -31,11 +34,30 @@ class TemporalError(Exception):
     """Temporal cannot be used; the text says where it was looked for and the way out."""
 
 
+class UnreadableError(Exception):
+    """A recorded result is of a later version than this worker.
+
+    No ``ValueError``: that would fail the run for what is the worker's fault, where a workflow task is tried again.
+    """
+
+
+MADE_BY_ACTIVITIES: frozenset[type] = frozenset({Briefing, Reply, ToolResult, CarriedConversation})
+
+
 class _Payloads(PydanticPayloadConverter):
     """Pydantic's JSON, without the fields that were never set: what is absent costs no byte of history."""
 
     def __init__(self) -> None:
         super().__init__(ToJsonOptions(exclude_unset=True))
+
+    def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
+        """Decode payloads; what an activity made that this version cannot read waits for a worker that can."""
+        try:
+            return super().from_payloads(payloads, type_hints)
+        except ValueError as error:
+            if type_hints and set(type_hints) <= MADE_BY_ACTIVITIES:
+                raise UnreadableError(excerpt(str(error), ERROR_BYTES)) from error
+            raise
 
 
 class _Failures(DefaultFailureConverter):

@@ -16,7 +16,11 @@ ERROR_BYTES = 2_000
 
 def clean(text: str) -> str:
     """Replace what UTF-8 cannot encode or databases refuse (lone surrogates, NUL) by U+FFFD."""
-    return _UNSENDABLE.sub("\ufffd", text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _UNSENDABLE.sub("\ufffd", text)
+    return text.replace("\x00", "\ufffd")
 
 
 def clean_json(value: object) -> object:
@@ -67,3 +71,8 @@ def arguments_in_words(arguments: str, max_bytes: int = 100) -> str:
 
 def _value_in_words(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def same_arguments(arguments: str) -> str:
+    """Write the JSON of a call's arguments so that what means the same is the same, whatever its spaces and order."""
+    return json.dumps(json.loads(arguments), sort_keys=True, separators=(",", ":"))

@@ -24,7 +24,7 @@ from watchkeeper import schema
 from watchkeeper.contracts import Digest, Effect, JsonObject, ToolRequest, ToolSpec, digest_of
 from watchkeeper.conversation import canonical
 from watchkeeper.settings import Settings
-from watchkeeper.text import ERROR_BYTES, excerpt
+from watchkeeper.text import ERROR_BYTES, excerpt, same_arguments
 
 RESULT_BYTES = 65_536
 """Most bytes of one result that the model is given, unless the tool says otherwise."""
@@ -34,6 +34,9 @@ SMALLEST_RESULT_BYTES = 1_024
 
 KEY_LENGTH = 200
 """Longest idempotency key; PagerDuty takes 255 characters."""
+
+LARGEST_RESULT_BYTES = 900_000
+"""A result is recorded as a JSON string, which may double it, and Temporal takes payloads of 2 MiB."""
 
 RESERVED = frozenset({"ask", "brief", "carry", "deliver", "unknown_tool"})
 """Names that are not free for a tool: the activities beside the tools."""
@@ -166,7 +169,7 @@ class Tool(Generic[A]):
             named = "/".join(quote(str(getattr(args, name)), safe="") for name in self.key)
             key = f"{call.run}/{self.name}/{named}"
             return key if len(key) <= KEY_LENGTH else f"{call.run}/{self.name}/{digest_of(named.encode())}"
-        decided = digest_of(canonical([self.name, call.arguments]))
+        decided = digest_of(canonical([self.name, same_arguments(call.arguments)]))
         return f"{call.run}/{call.key}/{decided}"
 
 
@@ -217,8 +220,8 @@ def tool(
             raise refuse(f"attempts={attempts} would never run it; give 1 or more")
         if timeout <= timedelta():
             raise refuse(f"timeout={timeout} leaves no time to run; give more than nothing")
-        if max_bytes < SMALLEST_RESULT_BYTES:
-            raise refuse(f"max_bytes={max_bytes} leaves no room for a result; give {SMALLEST_RESULT_BYTES} or more")
+        if not SMALLEST_RESULT_BYTES <= max_bytes <= LARGEST_RESULT_BYTES:
+            raise refuse(f"max_bytes={max_bytes}: give {SMALLEST_RESULT_BYTES:,} to {LARGEST_RESULT_BYTES:,}")
         return Tool(
             name=name,
             description=" ".join(description.split()),

@@ -21,9 +21,14 @@ with workflow.unsafe.imports_passed_through():
         Tell,
         Usage,
     )
+    from watchkeeper.conversation import canonical
 
 TELL_CHARACTERS = 8_000
-TELLS_WAITING = 50
+WAITING_BYTES = 256 * 1024
+"""All words that wait together, as they are recorded: they travel in one request, which Temporal bounds."""
+
+REMARK_CHARACTERS = 2_000
+NAME_CHARACTERS = 200
 
 
 class Attended:
@@ -34,7 +39,7 @@ class Attended:
         self._given = given
         self._words = list(carried.words) if carried else []
         self._calls = Calls(carried.calls if carried else [])
-        self._budget: Budget | None = None
+        self._budget = Budget(carried.limits, carried.spent, carried.started_at) if carried else None
         self._stop: Stop | None = None
         self._ending: Ending | None = None
         self._report: Report | None = None
@@ -53,7 +58,8 @@ class Attended:
             raise ValueError("nothing to tell: the text is empty")
         if len(tell.text) > TELL_CHARACTERS:
             raise ValueError(f"{len(tell.text):,} characters are too many to tell at once; at most {TELL_CHARACTERS:,}")
-        if len(self._words) >= TELLS_WAITING:
+        _check_short("by", tell.by, NAME_CHARACTERS)
+        if len(canonical([*self._words, tell.by, tell.text])) > WAITING_BYTES:
             raise ValueError(f"{len(self._words)} messages already wait for the next round; try again after it")
 
     @workflow.update
@@ -66,6 +72,8 @@ class Attended:
     @stop.validator
     def _check_stop(self, stop: Stop) -> None:
         self._check_open()
+        _check_short("by", stop.by, NAME_CHARACTERS)
+        _check_short("reason", stop.reason, REMARK_CHARACTERS)
 
     @workflow.update
     def extend(self, extension: Extension) -> Limits:
@@ -91,6 +99,8 @@ class Attended:
     @decide.validator
     def _check_decide(self, decision: Decision) -> None:
         self._check_open()
+        _check_short("by", decision.by, NAME_CHARACTERS)
+        _check_short("note", decision.note, REMARK_CHARACTERS)
         self._calls.check(decision)
 
     @workflow.query
@@ -124,3 +134,8 @@ class Attended:
             raise ValueError(f"the run is over: {self._ending.status}")
         if self._stop is not None:
             raise ValueError("the run is already being stopped")
+
+
+def _check_short(name: str, text: str, characters: int) -> None:
+    if len(text) > characters:
+        raise ValueError(f"{name}: {len(text):,} characters are too many; at most {characters:,}")

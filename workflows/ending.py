@@ -32,7 +32,8 @@ class Ending:
     @classmethod
     def concluded(cls, reply: Reply) -> Ending:
         """The model concluded."""
-        return cls("concluded", text=reply.text)
+        cut = "\n\n*(cut at the model's token limit)*" if reply.truncated else ""
+        return cls("concluded", text=reply.text + cut)
 
     @classmethod
     def limit(cls, limit: Limit, budget: Budget) -> Ending:
@@ -50,6 +51,11 @@ class Ending:
         by = f" by {stop.by}" if stop.by else ""
         because = f": {excerpt(stop.reason, REASON_BYTES)}" if stop.reason else ""
         return cls("stopped", f"stopped{by}{because}")
+
+    @classmethod
+    def cancelled(cls) -> Ending:
+        """Somebody cancelled the workflow itself."""
+        return cls.stopped(Stop(reason="cancelled in Temporal"))
 
     @classmethod
     def failed(cls, error: ActivityError) -> Ending:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 from temporalio import workflow
@@ -16,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.briefing import BriefingActivities
     from activities.model import ModelActivities
     from watchkeeper import options
-    from watchkeeper.budget import Budget
+    from watchkeeper.budget import Budget, Limit
     from watchkeeper.contracts import Briefing, ModelRequest, Reply, ReplyRef, RunInput, RunResult, Spent, Stop, Words
     from watchkeeper.conversation import Conversation
 
@@ -28,19 +29,23 @@ class IncidentWorkflow(Attended):
     @workflow.init
     def __init__(self, given: RunInput) -> None:
         super().__init__(given)
+        self._briefing = given.carried.briefing if given.carried else None
         self._nudged = given.carried is not None and given.carried.nudged
+        self._answer = ""
 
     @workflow.run
     async def run(self, given: RunInput) -> RunResult:
         """Investigate and report. Fails with an error whose type names what ended the run, if it did not conclude."""
-        cancelled: BaseException | None = None
+        cancelled = None
         try:
             ending = await self._investigate(*await self._begin(given))
-        except (asyncio.CancelledError, ActivityError) as error:
-            if isinstance(error, ActivityError) and not is_cancelled_exception(error):
-                ending = self._over_time() or Ending.failed(error)
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                ending, cancelled = Ending.cancelled(), asyncio.CancelledError()
             else:
-                ending, cancelled = Ending.stopped(Stop(reason="cancelled in Temporal")), error
+                ending = self._over_time() or Ending.failed(error)
+        except asyncio.CancelledError as error:
+            ending, cancelled = Ending.cancelled(), error
         except BUGS as bug:
             workflow.logger.exception("a bug ended the run")
             ending = Ending.bug(bug)
@@ -52,12 +57,10 @@ class IncidentWorkflow(Attended):
         return result
 
     async def _begin(self, given: RunInput) -> tuple[Briefing, Conversation, Budget]:
-        if (carried := given.carried) is not None:
-            talk = Conversation(carried.conversation.digest)
-            self._budget = Budget(carried.limits, carried.spent, carried.started_at)
-            return carried.briefing, talk, self._budget
+        if given.carried is not None and self._budget is not None:
+            return given.carried.briefing, Conversation(given.carried.conversation.digest), self._budget
         self._now("reading its briefing")
-        briefing = await workflow.execute_activity_method(
+        self._briefing = briefing = await workflow.execute_activity_method(
             BriefingActivities.brief, given, activity_id="brief", **options.BRIEF
         )
         self._budget = Budget(briefing.limits, Spent(), workflow.info().start_time.timestamp())
@@ -65,12 +68,13 @@ class IncidentWorkflow(Attended):
 
     async def _investigate(self, briefing: Briefing, talk: Conversation, budget: Budget) -> Ending:
         while self._stop is None:
-            if (limit := budget.exhausted(workflow.time())) is not None:
+            if (limit := budget.exhausted()) is not None:
                 return Ending.limit(limit, budget)
-            if renewal.due():
+            if renewal.due(briefing.history):
                 await self._renew(briefing, talk, budget)
-            cornered = budget.last_words()
-            reply = await self._ask(briefing, talk, budget, cornered=cornered is not None)
+                continue
+            cornered = budget.last_words(workflow.time())
+            reply = await self._ask(briefing, talk, budget, cornered)
             if reply is None:
                 break
             if reply.kind != "empty":
@@ -80,18 +84,22 @@ class IncidentWorkflow(Attended):
                 await self._settle(briefing, talk, budget, reply)
             elif reply.kind == "final" and briefing.insist and budget.spent.rounds == 1 and cornered is None:
                 self._words.append(briefing.insist)
-            elif reply.kind == "final" and not self._words:
-                return Ending.concluded(reply)
-            elif cornered is not None and budget.last_words() == cornered:
+            elif reply.kind == "final":
+                if not self._words or budget.exhausted() is not None or cornered == "duration":
+                    return Ending.concluded(reply)
+                self._answer = reply.text
+            elif cornered is not None and budget.last_words(workflow.time()) == cornered:
                 return Ending.limit(cornered, budget)
-            elif reply.kind == "empty":
-                if self._nudged:
-                    return Ending.empty()
+            elif self._nudged:
+                return Ending.empty()
+            else:
                 self._nudged = True
                 self._words.append(briefing.nudge)
         return Ending.stopped(self._stop or Stop())
 
-    async def _ask(self, briefing: Briefing, talk: Conversation, budget: Budget, *, cornered: bool) -> Reply | None:
+    async def _ask(
+        self, briefing: Briefing, talk: Conversation, budget: Budget, cornered: Limit | None
+    ) -> Reply | None:
         """Put what is new to the model; None if the run was stopped before it answered."""
         number = budget.spent.rounds + 1
         self._now(f"round {number}: asking the model")
@@ -105,45 +113,56 @@ class IncidentWorkflow(Attended):
             request = request.model_copy(update={"toolless": True})
         elif choice is not None and number == 1:
             request = request.model_copy(update={"tool_choice": choice})
-        asking = workflow.start_activity_method(
-            ModelActivities.ask,
-            request,
-            activity_id=f"r{number}",
-            summary=f"round {number}",
-            **options.model(briefing, self._time_left(budget)),
-        )
+        while True:
+            deadline = budget.deadline
+            seconds = briefing.model_deadline if cornered == "duration" else deadline - workflow.time()
+            asking = workflow.start_activity_method(
+                ModelActivities.ask,
+                request,
+                activity_id=f"r{number}",
+                summary=f"round {number}",
+                **options.model(briefing, timedelta(seconds=max(1.0, seconds))),
+            )
+            if not await self._unless_stopped(asking):
+                asking.cancel()
+                return None
+            try:
+                reply = await asking
+            except ActivityError:
+                if not deadline <= workflow.time() < budget.deadline:  # else its time was over, and was extended
+                    raise
+                continue
+            budget.charge_round(reply.usage)
+            return reply
+
+    async def _unless_stopped(self, asking: workflow.ActivityHandle[Reply]) -> bool:
         await workflow.wait_condition(lambda: asking.done() or self._stop is not None)
-        if not asking.done():
-            asking.cancel()
-            return None
-        reply = await asking
-        budget.charge_round(reply.usage)
-        return reply
+        return asking.done()
 
     async def _settle(self, briefing: Briefing, talk: Conversation, budget: Budget, reply: Reply) -> None:
         number = budget.spent.rounds
         self._now(f"round {number}: {', '.join(call.name for call in reply.calls)}")
-        results, run = await self._calls.settle(
-            briefing, reply, number, allowed=budget.calls_left, time_left=self._time_left(budget)
-        )
-        budget.charge_calls(run)
-        for result in results:
+        for result in await self._calls.settle(briefing, reply, number, budget):
             talk.append(result)
 
     async def _renew(self, briefing: Briefing, talk: Conversation, budget: Budget) -> None:
+        """Continue as new, unless the run is stopped meanwhile."""
         self._now("continuing as new")
         carried = await renewal.carry(briefing, talk, budget, self._calls.records, nudged=self._nudged)
-        renewal.renew(self._given, carried, self._words)
+        if self._stop is None:
+            renewal.renew(self._given, carried, self._words)
 
     async def _close(self, given: RunInput, ending: Ending) -> RunResult:
         self._ending = ending
-        self._report = report = closing.write(given, ending, self._calls.records)
+        if self._answer and not ending.text:
+            ending = replace(ending, text=self._answer)
+        self._report = report = closing.write(given, ending, self._calls.records, self._words)
         self._now("delivering the report")
-        await closing.deliver(given, ending, report)
+        undelivered = await closing.deliver(given, self._briefing, ending, report)
         await workflow.wait_condition(workflow.all_handlers_finished)
         self._now("over")
         spent = self._budget.spent if self._budget else Spent()
-        return RunResult(
+        result = RunResult(
             status=ending.status,
             report=report,
             rounds=spent.rounds,
@@ -152,12 +171,11 @@ class IncidentWorkflow(Attended):
             limits=self._budget.limits if self._budget else None,
             reason=ending.reason,
         )
+        return result.model_copy(update={"undelivered": undelivered}) if undelivered else result
 
     def _over_time(self) -> Ending | None:
         """Return the ending by the time limit, if an activity gave up because the run's time was over."""
-        if self._budget is None or self._budget.exhausted(workflow.time()) != "duration":
+        budget = self._budget
+        if budget is None or workflow.time() < budget.deadline:
             return None
-        return Ending.limit("duration", self._budget)
-
-    def _time_left(self, budget: Budget) -> timedelta:
-        return timedelta(seconds=max(1.0, budget.deadline - workflow.time()))
+        return Ending.limit("duration", budget)

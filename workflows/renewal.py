@@ -7,32 +7,24 @@ from typing import NoReturn
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.carrying import CARRIED_BYTES, CarryingActivities
+    from activities.carrying import CarryingActivities
     from watchkeeper import options
     from watchkeeper.budget import Budget
-    from watchkeeper.contracts import Briefing, CallRecord, Carried, CarryRequest, RunInput
+    from watchkeeper.contracts import Briefing, CallRecord, Carried, CarryRequest, HistoryBounds, RunInput
     from watchkeeper.conversation import Conversation
 
 CALLS_CARRIED = 100
 """How many calls, the latest ones, a run remembers for its report."""
 
-EVENT_BYTES = 170
-"""About what an event takes beside the message it may hold (measured: 3,100 bytes a round of 18 events)."""
 
-HISTORY_BYTES = 16 * 2**20
-HISTORY_EVENTS = 8_000
-"""Where a history must end even if its conversation loses its older rounds to a summary: a third of what Temporal
-allows in bytes (50 MiB), and half of what can be replayed within a workflow task (0.6 ms an event, measured)."""
-
-
-def due() -> bool:
+def due(bounds: HistoryBounds) -> bool:
     """Tell whether to continue as new: when the server suggests it and nothing is lost by it, or when it must be."""
     info = workflow.info()
     if not info.is_continue_as_new_suggested():
         return False
     size, events = info.get_current_history_size(), info.get_current_history_length()
-    carried_whole = size - events * EVENT_BYTES <= CARRIED_BYTES
-    return carried_whole or size >= HISTORY_BYTES or events >= HISTORY_EVENTS
+    carried_whole = size - events * bounds.event_bytes <= bounds.carried_bytes
+    return carried_whole or size >= bounds.bytes or events >= bounds.events
 
 
 async def carry(

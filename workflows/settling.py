@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import contextlib
 from collections.abc import Awaitable, Coroutine
 from datetime import timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
 
 with workflow.unsafe.imports_passed_through():
     from watchkeeper import options
+    from watchkeeper.budget import Budget
     from watchkeeper.contracts import (
         Briefing,
         Call,
@@ -28,7 +30,7 @@ with workflow.unsafe.imports_passed_through():
         Words,
     )
     from watchkeeper.conversation import canonical
-    from watchkeeper.text import arguments_in_words, excerpt
+    from watchkeeper.text import arguments_in_words, excerpt, same_arguments
 
 UNCERTAIN = "It may or may not have taken effect; check before doing it again."
 
@@ -71,73 +73,87 @@ class Calls:
         """Release the calls that wait: nobody decides any more."""
         self._closed = True
 
-    async def settle(
-        self, briefing: Briefing, reply: Reply, round_number: int, *, allowed: int, time_left: timedelta
-    ) -> tuple[list[Entry], int]:
-        """Run the calls of a reply in parallel; return their results in call order, and how many were run.
+    async def settle(self, briefing: Briefing, reply: Reply, round_number: int, budget: Budget) -> list[Entry]:
+        """Run the calls of a reply in parallel, at the budget's cost; return their results in call order.
 
         Identical side effects asked for in one message are one effect: it is run once and answers both.
         """
         specs = {spec.name: spec for spec in briefing.tools}
-        effects: dict[Call, asyncio.Task[Outcome]] = {}
+        effects: dict[tuple[str, str], asyncio.Task[Outcome]] = {}
         answers: list[Coroutine[Any, Any, Entry]] = []
-        run = 0
+        keys: list[str] = []
         for position, call in enumerate(reply.calls):
             key = f"r{round_number}.{position}"
             spec = specs.get(call.name)
             self._note(CallRecord(key=key, name=call.name, arguments=excerpt(call.arguments, 400), status="running"))
+            effect = (call.name, same_arguments(call.arguments))
             outcome: Awaitable[Outcome]
             if (problem := reply.problems.get(position)) is not None or spec is None:
                 outcome = _given(_refused(problem or f"no tool {call.name!r}; available: {', '.join(specs)}"))
-            elif call in effects:
-                outcome = effects[call]
-            elif run >= allowed:
+            elif effect in effects:
+                outcome = effects[effect]
+            elif len(keys) >= budget.calls_left:
                 outcome = _given(_refused("not run: the run's limit of tool calls is reached"))
             else:
-                run += 1
-                outcome = task = asyncio.create_task(self._run(spec, call, key, time_left))
+                keys.append(key)
+                outcome = task = asyncio.create_task(self._run(spec, call, key, budget))
                 if spec.effect != "read":
-                    effects[call] = task
+                    effects[effect] = task
             answers.append(self._answer(key, outcome))
-        return list(await asyncio.gather(*answers)), run
+        entries = list(await asyncio.gather(*answers))
+        budget.charge_calls(sum(self._records[key].status not in ("denied", "expired") for key in keys))
+        return entries
 
     async def _answer(self, key: str, outcome: Awaitable[Outcome]) -> Entry:
         status, entry, finding = await outcome
         self._note(self._records[key].model_copy(update={"status": status, "finding": finding}))
         return entry
 
-    async def _run(self, spec: ToolSpec, call: Call, key: str, time_left: timedelta) -> Outcome:
+    async def _run(self, spec: ToolSpec, call: Call, key: str, budget: Budget) -> Outcome:
         if spec.approval is not None:
-            refusal = await self._approval(spec.approval, call, key, time_left)
+            refusal = await self._approval(spec.approval, call, key, budget)
             if refusal is not None:
                 return refusal
+        running = workflow.start_activity(
+            spec.name,
+            ToolRequest(run=workflow.info().first_execution_run_id, arguments=call.arguments),
+            result_type=ToolResult,
+            activity_id=key,
+            summary=arguments_in_words(call.arguments),
+            **options.tool(spec, timedelta(seconds=budget.deadline - workflow.time())),
+        )
+        await workflow.wait_condition(lambda: running.done() or self._closed)
+        if not running.done():
+            await self._finish(spec, running)
         try:
-            result = await workflow.execute_activity(
-                spec.name,
-                ToolRequest(run=workflow.info().first_execution_run_id, arguments=call.arguments),
-                result_type=ToolResult,
-                activity_id=key,
-                summary=arguments_in_words(call.arguments),
-                **options.tool(spec),
-            )
+            result = await running
         except ActivityError as error:
             return _failed(spec, error)
         return result.status, ResultRef(result=result.digest), excerpt(result.content, 300)
 
-    async def _approval(self, timeout: float, call: Call, key: str, time_left: timedelta) -> Outcome | None:
+    async def _finish(self, spec: ToolSpec, running: workflow.ActivityHandle[ToolResult]) -> None:
+        """End a call because the run was stopped: a question at once, an effect when it had the time of an attempt."""
+        if spec.effect != "read":
+            with contextlib.suppress(builtins.TimeoutError):
+                await workflow.wait_condition(running.done, timeout=options.tool_attempt(spec))
+        running.cancel()
+
+    async def _approval(self, timeout: float, call: Call, key: str, budget: Budget) -> Outcome | None:
         self._note(self._records[key].model_copy(update={"status": "waiting"}))
-        bound = min(timedelta(seconds=timeout), time_left)
-        try:
-            await workflow.wait_condition(
-                lambda: key in self._decisions or self._closed,
-                timeout=bound,
-                timeout_summary=f"{key} {call.name}: waits for approval",
-            )
-        except builtins.TimeoutError:
-            minutes = bound.total_seconds() / 60
-            return _refused(f"not run: nobody decided within {minutes:g} minutes", "expired")
+        expires = workflow.time() + timeout
+        while key not in self._decisions and not self._closed:
+            # The run's own deadline may be extended meanwhile.
+            left = min(expires, budget.deadline) - workflow.time()
+            if left <= 0:
+                return _refused(f"not run: nobody decided within {timeout / 60:g} minutes", "expired")
+            with contextlib.suppress(builtins.TimeoutError):
+                await workflow.wait_condition(
+                    lambda: key in self._decisions or self._closed,
+                    timeout=timedelta(seconds=left),
+                    timeout_summary=f"{key} {call.name}: waits for approval",
+                )
         decision = self._decisions.get(key)
-        if decision is None:
+        if self._closed or decision is None:
             return _refused("not run: the run was stopped", "denied")
         if not decision.approved:
             note = f": {decision.note}" if decision.note else ""
