@@ -26,7 +26,7 @@ class ReadPage(Arguments):
     kib: int = Field(description="How long it is.")
 
 
-@tool(effect="read", max_bytes=2**20)
+@tool(effect="read", max_bytes=200_000)
 async def read_page(args: ReadPage, context: ToolContext) -> dict[str, Any]:
     """Read a page of so many KiB."""
     return page(args.page, args.kib)

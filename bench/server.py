@@ -10,15 +10,7 @@ from pathlib import Path
 
 from temporalio.testing import WorkflowEnvironment
 
-from watchkeeper.devserver import find_binary
-
-OPTIONS = [
-    *("--sqlite-pragma", "journal_mode=wal"),
-    *("--sqlite-pragma", "synchronous=normal"),
-    # A server looks for what to dispatch at most 20 times a second and shard, and a development server has one shard.
-    # After its first 18 rounds an empty loop would measure that: 88 ms a round, where it takes 28.
-    *("--dynamic-config-value", "history.transferProcessorMaxPollRPS=10000"),
-]
+from watchkeeper.devserver import TUNING, find_binary
 
 
 @asynccontextmanager
@@ -29,7 +21,7 @@ async def serving() -> AsyncIterator[str]:
             environment = await WorkflowEnvironment.start_local(
                 dev_server_existing_path=str(find_binary()),
                 dev_server_database_filename=str(Path(directory) / "bench.db"),
-                dev_server_extra_args=OPTIONS,
+                dev_server_extra_args=TUNING,
                 dev_server_log_level="error",
             )
         async with environment:

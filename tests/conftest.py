@@ -11,7 +11,7 @@ import pytest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
-from tests.stage import SQLITE, temporal_binary
+from watchkeeper.devserver import TUNING, find_binary
 from watchkeeper.temporal import DATA_CONVERTER
 
 HISTORIES = Path(__file__).parent / "histories"
@@ -30,8 +30,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 async def environment() -> AsyncIterator[WorkflowEnvironment]:
     async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=temporal_binary(),
-        dev_server_extra_args=[*SQLITE, *TIMERS],
+        dev_server_existing_path=str(find_binary()),
+        dev_server_extra_args=[*TUNING, *TIMERS],
         dev_server_log_level="error",
         data_converter=DATA_CONVERTER,
     ) as environment:

