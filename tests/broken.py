@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from temporalio import workflow
 
-from workflows.ending import BUGS
+from workflows.ending import FAILING
 from workflows.incident import IncidentWorkflow
 
 with workflow.unsafe.imports_passed_through():
@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from watchkeeper.conversation import Conversation
 
 
-@workflow.defn(name="IncidentWorkflow", failure_exception_types=BUGS)
+@workflow.defn(name="IncidentWorkflow", failure_exception_types=FAILING)
 class SequentialWorkflow(IncidentWorkflow):
     @workflow.init
     def __init__(self, given: RunInput) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64decode, b64encode
 from pathlib import Path
 
 import pytest
@@ -43,3 +45,18 @@ async def test_a_broken_loop_is_caught() -> None:
     history = history_of(HISTORIES / "parallel-calls.json")
     result = await broken.replay_workflow(history, raise_on_replay_failure=False)
     assert isinstance(result.replay_failure, NondeterminismError)
+
+
+async def test_a_result_of_a_later_version_waits_for_a_worker_that_can_read_it() -> None:
+    recorded = (HISTORIES / "concluded.json").read_text()
+    (result,) = {
+        payload["data"]
+        for event in json.loads(recorded)["events"]
+        for payload in event.get("activityTaskCompletedEventAttributes", {}).get("result", {}).get("payloads", ())
+        if b"error_rate" in b64decode(payload.get("data", ""))
+    }
+    later = b64encode(b64decode(result).replace(b"{", b'{"status":"of a later version",', 1)).decode()
+    history = WorkflowHistory.from_json("replayed", recorded.replace(result, later))
+    replayed = await replayer().replay_workflow(history, raise_on_replay_failure=False)
+    assert "Failed decoding arguments" in str(replayed.replay_failure)
+    assert not isinstance(replayed.replay_failure, NondeterminismError), "the run was failed instead"

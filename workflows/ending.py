@@ -17,6 +17,10 @@ BUGS = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError,
 """What a bug in workflow code raises. Not ``Exception``: that would let nondeterminism after a bad deploy fail every
 open run, where waiting for the fixed worker loses none."""
 
+FAILING = tuple(bug for bug in BUGS if bug is not RuntimeError)
+"""The bugs that may fail a run without its report, as the last resort. Not ``RuntimeError``: as that the SDK raises a
+recorded result that this version cannot read, which a worker of a later version can."""
+
 REASON_BYTES = 1_000
 
 

@@ -11,7 +11,7 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from workflows import closing, renewal
 from workflows.attended import Attended
-from workflows.ending import BUGS, Ending
+from workflows.ending import BUGS, FAILING, Ending
 
 with workflow.unsafe.imports_passed_through():
     from activities.briefing import BriefingActivities
@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from watchkeeper.conversation import Conversation
 
 
-@workflow.defn(failure_exception_types=BUGS)
+@workflow.defn(failure_exception_types=FAILING)
 class IncidentWorkflow(Attended):
     """One incident run. It ends in a delivered report, also when a limit, a person, a bug or the model ends it."""
 
