@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,7 @@ def record(request: pytest.FixtureRequest) -> Record:
             return
         HISTORIES.mkdir(exist_ok=True)
         history = await handle.fetch_history()
-        await asyncio.to_thread((HISTORIES / f"{name}.json").write_text, history.to_json() + "\n")
+        recorded = re.sub(r'"stackTrace": "(?:[^"\\]|\\.)*"', '"stackTrace": ""', history.to_json())
+        await asyncio.to_thread((HISTORIES / f"{name}.json").write_text, recorded + "\n")
 
     return write

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,8 +10,10 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from pydantic import Field
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.exceptions import ApplicationError
 
 from watchkeeper.contracts import JsonObject, RunInput, RunResult
 from watchkeeper.demo.model import ScriptedModel
@@ -99,6 +102,17 @@ class Stage:
             task_queue=self.settings.worker.task_queue,
         )
 
+    def forget_everything(self) -> None:
+        """Leave the worker's store without room, so that every request is a miss."""
+        store = self.working.conversations.store
+        put = store.put
+
+        def forgetful(key: str, content: bytes) -> None:
+            put(key, content)
+            store.drop(key)
+
+        store.put = forgetful  # type: ignore[method-assign]
+
     def messages(self, request: int = -1) -> list[JsonObject]:
         """The conversation that a request to the model carried."""
         found: list[JsonObject] = self.model.requests[request].json()["messages"]
@@ -136,3 +150,25 @@ async def staged(
         chosen = settings_for(base_url, **settings)
         async with working(client, chosen, tools=effects.tools if tools is None else tools) as worker:
             yield Stage(client, chosen, worker, model, effects)
+
+
+async def failure(run: Run) -> tuple[str, str, RunResult]:
+    """The type, the message and the hand-off of a run that must fail."""
+    with pytest.raises(WorkflowFailureError) as failed:
+        await run.result()
+    error = failed.value.cause
+    assert isinstance(error, ApplicationError)
+    assert error.type is not None
+    return error.type, error.message, RunResult.model_validate(error.details[0])
+
+
+async def until_waiting(run: Run, key: str) -> None:
+    """Return when a call waits for a decision."""
+    while key not in [record.key for record in await run.query(IncidentWorkflow.waiting)]:
+        await asyncio.sleep(0.05)
+
+
+async def until_asked(stage: Stage, times: int) -> None:
+    """Return when the model was asked so often."""
+    while len(stage.model.requests) < times:
+        await asyncio.sleep(0.02)

@@ -59,14 +59,7 @@ async def test_a_chain_of_executions_is_one_investigation(impatient: Client, rec
 
 async def test_a_worker_that_knows_nothing_reads_the_carried_conversation(impatient: Client) -> None:
     async with staged(impatient, SCRIPT, worker={"conversation_bytes": 2**20}) as stage:
-        store = stage.working.conversations.store
-        put = store.put
-
-        def forgetful(key: str, content: bytes) -> None:
-            put(key, content)
-            store.drop(key)
-
-        store.put = forgetful  # type: ignore[method-assign]  # a store without room: every request is a miss
+        stage.forget_everything()
         result = await (await stage.start()).result()
     assert result.status == "concluded"
     assert stage.working.conversations.hits == 0

@@ -106,14 +106,7 @@ async def test_two_workers_share_a_queue_and_rarely_miss(client: Client) -> None
 
 async def test_a_lost_conversation_is_read_from_the_history(client: Client) -> None:
     async with staged(client, reading(6, 4), tools={"read_page": read_page}, limits=AMPLE) as stage:
-        store = stage.working.conversations.store
-        put = store.put
-
-        def forgetful(key: str, content: bytes) -> None:
-            put(key, content)
-            store.drop(key)
-
-        store.put = forgetful  # type: ignore[method-assign]  # a store without room: every request is a miss
+        stage.forget_everything()
         result = await (await stage.start()).result()
     assert result.status == "concluded"
     assert (stage.working.conversations.hits, stage.working.conversations.misses) == (0, 6)
