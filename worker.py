@@ -26,6 +26,7 @@ from watchkeeper.conversation import Store
 from watchkeeper.heartbeat import Heartbeats
 from watchkeeper.hosts.calls import MAX_CALLS
 from watchkeeper.hosts.endpoint import Endpoint
+from watchkeeper.sandbox import Sandbox
 from watchkeeper.settings import Settings, SettingsError
 from watchkeeper.temporal import ensure_search_attributes
 from watchkeeper.tool import Tool, catalogue, discover
@@ -71,6 +72,7 @@ async def working(
             client,
             task_queue=settings.worker.task_queue,
             workflows=[IncidentWorkflow],
+            workflow_runner=Sandbox(),
             activities=[
                 BriefingActivities(settings, specs, store).brief,
                 ModelActivities(endpoints, conversations).ask,

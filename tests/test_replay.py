@@ -13,6 +13,7 @@ from temporalio.workflow import NondeterminismError
 
 from tests.broken import SequentialWorkflow
 from tests.conftest import HISTORIES
+from watchkeeper.sandbox import Sandbox
 from watchkeeper.temporal import DATA_CONVERTER
 from workflows.incident import IncidentWorkflow
 
@@ -27,7 +28,7 @@ def history_of(path: Path) -> WorkflowHistory:
 
 
 def replayer() -> Replayer:
-    return Replayer(workflows=[IncidentWorkflow], data_converter=DATA_CONVERTER)
+    return Replayer(workflows=[IncidentWorkflow], workflow_runner=Sandbox(), data_converter=DATA_CONVERTER)
 
 
 def test_every_behaviour_has_its_history() -> None:
@@ -41,7 +42,7 @@ async def test_recorded_histories_replay(path: Path) -> None:
 
 
 async def test_a_broken_loop_is_caught() -> None:
-    broken = Replayer(workflows=[SequentialWorkflow], data_converter=DATA_CONVERTER)
+    broken = Replayer(workflows=[SequentialWorkflow], workflow_runner=Sandbox(), data_converter=DATA_CONVERTER)
     history = history_of(HISTORIES / "parallel-calls.json")
     result = await broken.replay_workflow(history, raise_on_replay_failure=False)
     assert isinstance(result.replay_failure, NondeterminismError)

@@ -57,11 +57,12 @@ async def _export(run: str, file: Path) -> None:
 async def _replay(paths: list[Path]) -> int:
     from temporalio.worker import Replayer
 
+    from watchkeeper.sandbox import Sandbox
     from watchkeeper.temporal import DATA_CONVERTER
     from workflows.incident import IncidentWorkflow
 
     files = list(_files(paths))
-    replayer = Replayer(workflows=[IncidentWorkflow], data_converter=DATA_CONVERTER)
+    replayer = Replayer(workflows=[IncidentWorkflow], workflow_runner=Sandbox(), data_converter=DATA_CONVERTER)
     failed = 0
     for file in files:
         outcome = await replayer.replay_workflow(_read(file), raise_on_replay_failure=False)
