@@ -15,6 +15,7 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSe
 from temporalio.client import Client
 from temporalio.contrib.pydantic import PydanticPayloadConverter, ToJsonOptions
 from temporalio.converter import (
+    CompositePayloadConverter,
     DataConverter,
     DefaultFailureConverter,
     PayloadConverter,
@@ -44,11 +45,18 @@ class UnreadableError(Exception):
 MADE_BY_ACTIVITIES: frozenset[type] = frozenset({Briefing, Reply, ToolResult, CarriedConversation})
 
 
-class _Payloads(PydanticPayloadConverter):
-    """Pydantic's JSON, without the fields that were never set: what is absent costs no byte of history."""
+_JSON = PydanticPayloadConverter(ToJsonOptions(exclude_unset=True))
+
+
+class _Payloads(CompositePayloadConverter):
+    """Pydantic's JSON, without the fields that were never set: what is absent costs no byte of history.
+
+    All share what is costly: the SDK makes one for each run and two more for each workflow task, and a contract is
+    compiled anew by each that has not read one before.
+    """
 
     def __init__(self) -> None:
-        super().__init__(ToJsonOptions(exclude_unset=True))
+        self.converters = _JSON.converters
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
         """Decode payloads; what an activity made that this version cannot read waits for a worker that can."""
