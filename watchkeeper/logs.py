@@ -33,7 +33,7 @@ def log_to_stderr(level: int) -> None:
     handler.setFormatter(_OneLine())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # Each request of a client says nothing that the history does not say better.
-    for name in ("httpx2", "httpcore2", "openai"):
+    for name in ("httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
     # The formatter names the run; Temporal would append all it knows of it to every message.
     activity.logger.activity_info_on_message = False

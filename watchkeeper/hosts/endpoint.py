@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 import httpx2
-from openai import APIConnectionError, APIStatusError, AsyncOpenAI, DefaultAsyncHttpxClient
 
+from watchkeeper import __version__
 from watchkeeper.hosts.refusals import ModelError, read_refusal
 from watchkeeper.settings import ModelProfile
 
 CONNECT_SECONDS = 5.0
+KEPT_CONNECTIONS = 100
 RESPONSE_BYTES = 32 * 2**20
 SHORTEST_KEY = 8
 """A shorter word is no secret, and would be found everywhere."""
@@ -65,8 +66,6 @@ async def _bound(response: httpx2.Response) -> None:
         raise httpx2.DecodingError(f"the response has the encoding {encoding!r}, which was not asked for")
     if isinstance(response.stream, httpx2.AsyncByteStream):
         response.stream = _Bounded(response.stream, zipped=encoding == "gzip")
-    # The SDK decodes refusals, and Python has charsets (hex, rot13) that no text can be decoded with.
-    response.encoding = "utf-8"
 
 
 class Endpoint:
@@ -79,36 +78,41 @@ class Endpoint:
     def __init__(self, profile: ModelProfile) -> None:
         self.profile = profile
         self._key = profile.api_key.get_secret_value() if profile.api_key else ""
-        self._client = AsyncOpenAI(
-            api_key=self._key,
-            base_url=profile.base_url,
-            max_retries=0,
-            timeout=httpx2.Timeout(profile.deadline, connect=CONNECT_SECONDS),
-            http_client=DefaultAsyncHttpxClient(
-                follow_redirects=False, headers={"Accept-Encoding": "gzip"}, event_hooks={"response": [_bound]}
-            ),
+        self._url = httpx2.URL(f"{profile.base_url}/chat/completions")
+        self._headers = httpx2.Headers(
+            {
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip",
+                "Content-Type": "application/json",
+                "User-Agent": f"watchkeeper/{__version__}",
+            }
+        )
+        if self._key:
+            self._headers["Authorization"] = f"Bearer {self._key}"
+        # The deadline of a call bounds all the rest.
+        self._client = httpx2.AsyncClient(
+            timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS),
+            follow_redirects=False,
+            event_hooks={"response": [_bound]},
         )
 
     async def complete(self, body: bytes) -> Completion:
         """Send one request. Raises ModelError; a host that drips is cut off at the profile's deadline."""
         try:
             async with asyncio.timeout(self.profile.deadline):
-                response = await self._client.post(
-                    "/chat/completions",
-                    cast_to=httpx2.Response,
-                    content=body,
-                    options={"headers": {"Content-Type": "application/json"}},
+                response = await self._client.send(
+                    httpx2.Request("POST", self._url, headers=self._headers, content=body)
                 )
-        except APIStatusError as error:
-            headers = {name: self._redacted(value) for name, value in error.response.headers.items()}
-            raise read_refusal(error.status_code, headers, self._redacted_body(error.response)) from None
-        except (APIConnectionError, httpx2.HTTPError) as error:
-            cause = error.__cause__ or error
-            said = self._redacted(f"{type(cause).__name__}: {cause}".rstrip(": "))
-            raise ModelError("unavailable", f"no answer from {self.profile.base_url}: {said}") from None
         except TimeoutError:
             seconds = f"{self.profile.deadline:g} seconds"
             raise ModelError("unavailable", f"no whole answer from {self.profile.base_url} in {seconds}") from None
+        except (httpx2.HTTPError, OSError, ValueError) as error:
+            said = self._redacted(f"{type(error).__name__}: {error}".rstrip(": "))
+            raise ModelError("unavailable", f"no answer from {self.profile.base_url}: {said}") from None
+        if not response.is_success:
+            headers = {name: self._redacted(value) for name, value in response.headers.items()}
+            raise read_refusal(response.status_code, headers, self._redacted_body(response))
         trace_id = next((response.headers[name] for name in TRACE_HEADERS if name in response.headers), None)
         return Completion(self._redacted_body(response), trace_id and self._redacted(trace_id))
 
@@ -123,4 +127,4 @@ class Endpoint:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.close()
+        await self._client.aclose()
