@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from temporalio.client import Client, WorkflowUpdateFailedError
@@ -12,11 +13,13 @@ from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
 from tests.conftest import Record
-from tests.stage import Stage, staged
+from tests.stage import Nothing, Stage, failure, staged
+from tests.test_sizes import carried_state
 from watchkeeper.contracts import CarryRequest, ModelRequest, Stop, Tell
 from watchkeeper.demo.turns import calls, says
 from watchkeeper.devserver import TUNING, find_binary
 from watchkeeper.temporal import DATA_CONVERTER
+from watchkeeper.tool import ToolContext, catalogue, tool
 from workflows.incident import IncidentWorkflow
 
 ROUNDS = 9
@@ -108,3 +111,23 @@ async def test_a_stop_on_the_way_is_not_lost(impatient: Client) -> None:
         asked = len(stage.model.requests)
     assert (result.status, result.reason) == ("stopped", "stopped by ada")
     assert asked < ROUNDS
+
+
+async def test_a_state_too_large_to_take_along_ends_the_run_with_its_report(impatient: Client, tmp_path: Path) -> None:
+    @tool(effect="read")
+    async def read_much(args: Nothing, context: ToolContext) -> str:
+        """Read a lot."""
+        return "x" * 60_000
+
+    script = [calls(*[("read_much", {})] * 3) for _ in range(ROUNDS)]
+    tools = {"read_much": read_much}
+    async with staged(impatient, script, tools=tools, reports={"directory": tmp_path}) as stage:
+        specs = catalogue(tools, stage.settings)
+        state = carried_state([], tools=specs, conclude="x" * 1_700_000)
+        soon = state.briefing.history.model_copy(update={"events": 50})
+        briefing = state.briefing.model_copy(update={"history": soon})
+        run = await stage.start(carried=state.model_copy(update={"briefing": briefing}))
+        kind, message, result = await failure(run)
+    assert (kind, result.status) == ("Bug", "failed")
+    assert "PayloadsTooLarge: RunInput: 2," in message
+    assert "PayloadsTooLarge" in (tmp_path / f"{run.id}.md").read_text()

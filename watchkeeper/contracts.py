@@ -85,8 +85,8 @@ class RunInput(Recorded):
     """The argument of ``IncidentWorkflow``: what happened, in whose words, and what the starter asks for."""
 
     text: str = Field(min_length=1, max_length=100_000, description="The alert or the question.")
-    service: str | None = Field(default=None, description="Name in the operator's service catalogue.")
-    severity: str | None = None
+    service: str | None = Field(default=None, max_length=150, description="Name in the operator's service catalogue.")
+    severity: str | None = Field(default=None, max_length=150)
     limits: LimitChanges | None = Field(default=None, description="Replaces the configured limits one by one.")
     tool_choice: ToolChoice | None = Field(default=None, description="Absent: auto.")
     carried: Carried | None = Field(default=None, description="Set by continue-as-new alone.")

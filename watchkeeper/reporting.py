@@ -10,6 +10,14 @@ from watchkeeper.text import excerpt, without_thought
 EVIDENCE = 40
 """How many calls, the latest ones, a report rests on at most."""
 
+ANSWER_BYTES = 64_000
+WORDS_BYTES = 32_000
+"""Most of the model's answer, and of what people said too late for it, that a report repeats.
+
+A report goes to all four destinations in one step of its run, and Temporal terminates a run whose step takes 4 MiB.
+A control character takes six bytes in JSON.
+"""
+
 _OUTCOMES = {
     "ok": "",
     "waiting": " (was waiting for approval)",
@@ -20,7 +28,7 @@ _OUTCOMES = {
 
 def concluded(text: str, calls: Sequence[CallRecord], unread: Sequence[str] = ()) -> Report:
     """Report what the model concluded, and what people said too late for it."""
-    text = without_thought(text).strip()
+    text = excerpt(without_thought(text).strip(), ANSWER_BYTES)
     body = "\n".join([text, *_unread(unread)])
     return Report(summary=_first_line(text), body=body, evidence=_evidence(calls))
 
@@ -61,7 +69,8 @@ def _unread(words: Sequence[str]) -> list[str]:
     """Tell what people said that the model did not read any more."""
     if not words:
         return []
-    return ["", "**Told too late for the model:**", "", *(line for text in words for line in _quoted(text))]
+    quoted = "\n".join(line for text in words for line in _quoted(text))
+    return ["", "**Told too late for the model:**", "", excerpt(quoted, WORDS_BYTES)]
 
 
 def _line(call: CallRecord) -> str:

@@ -42,6 +42,18 @@ class UnreadableError(Exception):
     """
 
 
+class PayloadsTooLarge(ValueError):
+    """What was to be recorded is larger than Temporal takes; the text says what, and how large.
+
+    A ``ValueError``: to workflow code it is a bug, which ends a run with its report. Left to the server, the step would
+    be refused and tried again for ever. Its name is also that of the SDK's own error, which is never retried.
+    """
+
+
+PAYLOAD_BYTES = 2_000_000
+"""Most bytes that one step may record. Temporal refuses 2 MiB, with what it adds to them. Runs replay what this bound
+made of them, so it stays."""
+
 MADE_BY_ACTIVITIES: frozenset[type] = frozenset({Briefing, Reply, ToolResult, CarriedConversation})
 
 
@@ -57,6 +69,14 @@ class _Payloads(CompositePayloadConverter):
 
     def __init__(self) -> None:
         self.converters = _JSON.converters
+
+    def to_payloads(self, values: Sequence[Any]) -> list[Payload]:
+        """Encode values. Raises PayloadsTooLarge."""
+        payloads = super().to_payloads(values)
+        if (size := sum(len(payload.data) for payload in payloads)) > PAYLOAD_BYTES:
+            what = ", ".join(type(value).__name__ for value in values)
+            raise PayloadsTooLarge(f"{what}: {size:,} bytes are too many to record; at most {PAYLOAD_BYTES:,}")
+        return payloads
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
         """Decode payloads; what an activity made that this version cannot read waits for a worker that can."""

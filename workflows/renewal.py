@@ -51,5 +51,7 @@ async def carry(
 
 
 def renew(given: RunInput, carried: Carried, words: list[str]) -> NoReturn:
-    """Continue as new."""
-    workflow.continue_as_new(given.model_copy(update={"carried": carried.model_copy(update={"words": words})}))
+    """Continue as new. Raises PayloadsTooLarge, which the SDK would raise where no code of ours can answer it."""
+    going_on = given.model_copy(update={"carried": carried.model_copy(update={"words": words})})
+    workflow.payload_converter().to_payloads([going_on])
+    workflow.continue_as_new(going_on)

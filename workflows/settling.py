@@ -34,8 +34,12 @@ with workflow.unsafe.imports_passed_through():
 
 UNCERTAIN = "It may or may not have taken effect; check before doing it again."
 
+ARGUMENT_BYTES = 400
+FINDING_BYTES = 300
+"""How much of a call, and of what came of it, a run remembers for its report."""
+
 Outcome = tuple[CallStatus, Entry, str]
-"""How a call ended, what the model reads, and the beginning of it for people."""
+"""How a call ended, what the model reads, and the same for people, who are shown the beginning."""
 
 
 class Calls:
@@ -85,7 +89,9 @@ class Calls:
         for position, call in enumerate(reply.calls):
             key = f"r{round_number}.{position}"
             spec = specs.get(call.name)
-            self._note(CallRecord(key=key, name=call.name, arguments=excerpt(call.arguments, 400), status="running"))
+            self._note(
+                CallRecord(key=key, name=call.name, arguments=excerpt(call.arguments, ARGUMENT_BYTES), status="running")
+            )
             effect = (call.name, same_arguments(call.arguments))
             outcome: Awaitable[Outcome]
             if (problem := reply.problems.get(position)) is not None or spec is None:
@@ -106,7 +112,8 @@ class Calls:
 
     async def _answer(self, key: str, outcome: Awaitable[Outcome]) -> Entry:
         status, entry, finding = await outcome
-        self._note(self._records[key].model_copy(update={"status": status, "finding": finding}))
+        known = {"status": status, "finding": excerpt(finding, FINDING_BYTES)}
+        self._note(self._records[key].model_copy(update=known))
         return entry
 
     async def _run(self, spec: ToolSpec, call: Call, key: str, budget: Budget) -> Outcome:
@@ -129,7 +136,7 @@ class Calls:
             result = await running
         except ActivityError as error:
             return _failed(spec, error)
-        return result.status, ResultRef(result=result.digest), excerpt(result.content, 300)
+        return result.status, ResultRef(result=result.digest), result.content
 
     async def _finish(self, spec: ToolSpec, running: workflow.ActivityHandle[ToolResult]) -> None:
         """End a call because the run was stopped: a question at once, an effect when it had the time of an attempt."""

@@ -134,7 +134,7 @@ def _number(name: str, value: str) -> int | float:
     pattern = {"cost": r"(\d+(?:\.\d+)?|\.\d+)()", "duration": r"(\d+)([smhd]?)"}.get(name, r"(\d[\d_]*)()")
     found = re.fullmatch(pattern, value)
     if found is None:
-        shapes = {"cost": "US dollars, such as 0.5", "duration": "a time such as 90s, 30m or 2h"}
-        raise Misuse(f"{name}={value}: the value must be {shapes.get(name, 'a whole number')}")
+        shapes = {"cost": "US dollars above 0, such as 0.5", "duration": "a time above 0, such as 90s, 30m or 2h"}
+        raise Misuse(f"{name}={value}: the value must be {shapes.get(name, 'a whole number above 0')}")
     number, unit = found.groups()
     return float(number) if name == "cost" else int(number) * _UNITS[unit]

@@ -84,7 +84,11 @@ def _given(text: str, service: str | None, severity: str | None, limit: list[str
     try:
         return RunInput.model_validate({name: fact for name, fact in facts.items() if fact is not None})
     except ValidationError as error:
-        raise Misuse(f"the text has {len(text):,} characters; at most 100,000 can be sent") from error
+        (wrong, *_) = error.errors()
+        what, most = ".".join(map(str, wrong["loc"])), wrong.get("ctx", {})["max_length"]
+        raise Misuse(
+            f"{what}: {len(wrong['input']):,} characters are too many; at most {most:,} can be sent"
+        ) from error
 
 
 def _choice(text: str | None) -> ToolChoice | None:
