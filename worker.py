@@ -18,6 +18,7 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 from activities.briefing import BriefingActivities
 from activities.calling import activity_of
 from activities.carrying import CarryingActivities
+from activities.compacting import CompactingActivities
 from activities.conversations import Conversations
 from activities.model import ModelActivities
 from activities.report import ReportActivities
@@ -76,6 +77,7 @@ async def working(
             activities=[
                 BriefingActivities(settings, specs, store).brief,
                 ModelActivities(endpoints, conversations).ask,
+                CompactingActivities(conversations).compact,
                 CarryingActivities(conversations).carry,
                 ReportActivities(settings, tools, http).deliver,
                 *(activity_of(tool, settings, http, store) for tool in tools.values()),

@@ -11,7 +11,7 @@ from watchkeeper.contracts import Briefing, Destination, JsonObject, RunInput, T
 from watchkeeper.conversation import Store, conversation_digest, join
 from watchkeeper.options import HISTORY
 from watchkeeper.prompts import prompt
-from watchkeeper.settings import Settings
+from watchkeeper.settings import ModelProfile, Settings
 from watchkeeper.text import clean
 from watchkeeper.tool import catalogue_digest, wire
 
@@ -52,6 +52,7 @@ class BriefingActivities:
             model=settings.model.name,
             model_deadline=max(profile.deadline for profile in settings.profiles),
             history=HISTORY,
+            window=_window(settings.model),
             destinations=_destinations(settings),
             nudge=prompt("nudge"),
             conclude=prompt("conclude"),
@@ -62,6 +63,12 @@ class BriefingActivities:
         self._store.put(conversation_digest(opening), join(opening))
         self._store.put(briefing.catalogue, wire(self._catalogue))
         return briefing
+
+
+def _window(model: ModelProfile) -> int:
+    """How far a conversation may grow: a tenth of the window is left for the results of a round, and for the reply."""
+    free = model.context_tokens - (model.max_completion_tokens or 0)
+    return int(max(free, model.context_tokens / 2) * 0.9)
 
 
 def _destinations(settings: Settings) -> list[Destination]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
 from activities.conversations import Conversations
 from watchkeeper.compaction import compact
 from watchkeeper.contracts import CarriedConversation, CarryRequest
-from watchkeeper.conversation import ConversationLost, conversation_digest, join, target
+from watchkeeper.conversation import conversation_digest, join, target
 from watchkeeper.options import HISTORY
 
 
@@ -23,10 +22,7 @@ class CarryingActivities:
     @activity.defn
     async def carry(self, request: CarryRequest) -> CarriedConversation:
         """Return the conversation that a run takes along. Fails with ``ConversationLost``."""
-        try:
-            joined = await self._conversations.joined(request)
-        except ConversationLost as error:
-            raise ApplicationError(str(error), type="ConversationLost", non_retryable=True) from error
+        joined = await self._conversations.joined(request)
         messages = json.loads(b"[" + joined + b"]")
         if len(joined) <= HISTORY.carried_bytes:
             return CarriedConversation(messages=messages, digest=target(request))

@@ -6,10 +6,10 @@ import json
 
 from temporalio import activity
 from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
 
 from watchkeeper import history
-from watchkeeper.contracts import CarryRequest, ModelRequest
-from watchkeeper.conversation import ConversationLost, Store, extend, target
+from watchkeeper.conversation import ConversationLost, Request, Store, extend, target
 from watchkeeper.tool import wire
 
 
@@ -22,13 +22,13 @@ class Conversations:
         self.hits = 0
         self.misses = 0
 
-    async def joined(self, request: ModelRequest | CarryRequest) -> bytes:
+    async def joined(self, request: Request) -> bytes:
         """Return the messages that a request asks about, ready to send.
 
         The base is forgotten when it is extended: only a retry of this same request could ask again, and it finds
         the extended one.
 
-        Raises ConversationLost when neither the store nor the history has it, and RPCError.
+        Fails with ``ConversationLost``, for good, when neither the store nor the history has it; raises RPCError.
         """
         wanted = target(request)
         if (known := self.store.get(wanted)) is not None:
@@ -42,7 +42,10 @@ class Conversations:
             info = activity.info()
             activity.logger.info("rebuilding the conversation from the history")
             recorded = await history.read(self._client, info.workflow_id or "", info.workflow_run_id or "")
-            joined = recorded.joined(request)
+            try:
+                joined = recorded.joined(request)
+            except ConversationLost as error:
+                raise ApplicationError(str(error), type="ConversationLost", non_retryable=True) from error
         self.store.drop(request.base)
         self.store.put(wanted, joined)
         return joined
@@ -59,7 +62,7 @@ class Conversations:
             self.store.put(catalogue, known)
         return known, frozenset(tool["function"]["name"] for tool in json.loads(known))
 
-    def _extended(self, request: ModelRequest | CarryRequest) -> bytes:
+    def _extended(self, request: Request) -> bytes:
         if (base := self.store.get(request.base)) is None:
             raise ConversationLost(f"no conversation {request.base} in the store")
         return extend(base, request.append, self._part)

@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError
 from activities.conversations import Conversations
 from watchkeeper.completions import read_completion
 from watchkeeper.contracts import JsonObject, ModelRequest, Reply, ToolChoice
-from watchkeeper.conversation import ConversationLost, canonical
+from watchkeeper.conversation import canonical
 from watchkeeper.hosts.refusals import ModelError, Reason
 from watchkeeper.hosts.usage import price
 from watchkeeper.options import attempt_profile, model_pause
@@ -84,10 +84,7 @@ class ModelActivities:
         good (key, quota) or asks for a long pause is passed over at once. Fails with one of ``ERRORS``,
         ``EmptyCompletion`` or ``ConversationLost``, to be retried as long as one profile may yet answer.
         """
-        try:
-            prompt = await self._prompt(request)
-        except ConversationLost as error:
-            raise ApplicationError(str(error), type="ConversationLost", non_retryable=True) from error
+        prompt = await self._prompt(request)
         attempt = activity.info().attempt
         reply = await self._first_answer(prompt, attempt)
         if reply.kind != "empty":
@@ -116,14 +113,22 @@ class ModelActivities:
                 continue
             answered_as_briefed = endpoint is self._endpoints[0] and reply.model == endpoint.profile.name
             return _without(reply, "model") if answered_as_briefed else reply
-        passing = [error for error in refusals if error.retryable]
-        refusal = min(passing, key=lambda error: error.delay or timedelta(), default=refusals[0])
+        refusal = _telling(refusals)
         raise ApplicationError(
             str(refusal),
             type=ERRORS[refusal.reason],
             non_retryable=not refusal.retryable,
             next_retry_delay=model_pause(attempt, self._endpoints, refusal.delay),
         ) from None
+
+
+def _telling(refusals: Sequence[ModelError]) -> ModelError:
+    """Return the refusal that says what to do: make the conversation smaller, else wait, else give up."""
+    for refusal in refusals:
+        if refusal.reason == "context_overflow":
+            return refusal
+    passing = [refusal for refusal in refusals if refusal.retryable]
+    return min(passing, key=lambda refusal: refusal.delay or timedelta(), default=refusals[0])
 
 
 def _without(reply: Reply, name: str) -> Reply:

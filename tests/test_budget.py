@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchkeeper.budget import ERRORS, Budget, Limit
+from watchkeeper.budget import ERRORS, REMEMBERED, Budget, Limit
 from watchkeeper.contracts import LimitChanges, Limits, Spent, Usage
 
-LIMITS = Limits(rounds=5, tool_calls=3, tokens=1_000, duration=60, cost=0.01)
+LIMITS = Limits(rounds=5, tool_calls=3, tokens=1_000, duration=60, cost=0.01, failures=2)
 START = 1_000.0
 
 
@@ -142,6 +142,26 @@ def test_a_run_ends_at_its_first_limit_and_never_before(rounds: list[tuple[int, 
     assert (spending.exhausted() is None) == (spending.spent.rounds < 5 and total < 1_000)
 
 
+def test_a_call_that_keeps_failing_leaves_one_round() -> None:
+    spending = budget()
+    for look, search in [(False, False), (True, True), (True, False), (False, True)]:
+        spending.charge_failures({"look": look, "search": search})
+        assert spending.last_words(START) is None
+    spending.charge_failures({"look": False})
+    assert (spending.last_words(START), spending.exhausted()) == ("failures", None)
+    spending.extend(LimitChanges(failures=1))
+    assert spending.last_words(START) is None
+    assert budget(LIMITS.model_copy(update={"failures": None}), failing={"x" * 22: 9}).last_words(START) is None
+
+
+def test_only_so_many_failing_calls_are_remembered() -> None:
+    spending = budget()
+    for number in range(3 * REMEMBERED):
+        spending.charge_failures({f"call {number}": False, "again": False})
+    assert len(spending.spent.failing) == REMEMBERED
+    assert spending.spent.failing["again"] == 3 * REMEMBERED
+
+
 def test_every_limit_has_its_error_and_its_words() -> None:
     assert len(set(ERRORS.values())) == len(ERRORS) == len(Limits.model_fields)
     assert {budget().sentence(limit) for limit in ERRORS} == {
@@ -150,4 +170,5 @@ def test_every_limit_has_its_error_and_its_words() -> None:
         "stopped after 0 tokens (limit 1,000) without a conclusion",
         "stopped after $0.0000 (limit $0.0100) without a conclusion",
         "stopped after 60 seconds without a conclusion",
+        "stopped after one and the same call failed 2 times in a row without a conclusion",
     }

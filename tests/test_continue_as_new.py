@@ -15,7 +15,8 @@ from temporalio.testing import WorkflowEnvironment
 from tests.conftest import Record
 from tests.stage import Nothing, Stage, failure, staged
 from tests.test_sizes import carried_state
-from watchkeeper.contracts import CarryRequest, ModelRequest, Stop, Tell
+from watchkeeper.contracts import CarryRequest, Stop, Tell
+from watchkeeper.conversation import Request
 from watchkeeper.demo.turns import calls, says
 from watchkeeper.devserver import TUNING, find_binary
 from watchkeeper.temporal import DATA_CONVERTER
@@ -93,7 +94,7 @@ async def test_a_stop_on_the_way_is_not_lost(impatient: Client) -> None:
         joined = stage.working.conversations.joined
         reached, go_on = asyncio.Event(), asyncio.Event()
 
-        async def slow(request: ModelRequest | CarryRequest) -> bytes:
+        async def slow(request: Request) -> bytes:
             if isinstance(request, CarryRequest):
                 reached.set()
                 await go_on.wait()

@@ -10,9 +10,9 @@ from temporalio.client import Client, WorkflowFailureError
 
 from tests.conftest import Record
 from tests.stage import failure, staged
-from watchkeeper.contracts import LimitChanges, ToolChoice
-from watchkeeper.demo.faults import fault, hang
-from watchkeeper.demo.turns import always, calls, raw, says
+from watchkeeper.contracts import ToolChoice
+from watchkeeper.demo.faults import fault
+from watchkeeper.demo.turns import calls, says
 from workflows.incident import IncidentWorkflow
 
 LOOK = ("look", {"service": "checkout"})
@@ -40,56 +40,6 @@ async def test_parallel_calls_are_answered_in_call_order(client: Client, record:
         await record(run, "parallel-calls")
     found = [result.split('"')[3] for result in stage.results()]
     assert found == ["payments", "checkout", "payments"]
-
-
-async def test_the_last_round_has_no_tools_and_the_cap_is_exact(client: Client, record: Record) -> None:
-    stubborn = always(calls(LOOK), without_tools=says('{"name": "look", "arguments": {"service": "checkout"}}'))
-    async with staged(client, stubborn) as stage:
-        run = await stage.start(limits=LimitChanges(rounds=3))
-        kind, message, hand_off = await failure(run)
-        await record(run, "round-limit")
-    asked = [request.json() for request in stage.model.requests]
-    assert kind == "RoundLimitReached"
-    assert message == "stopped after 3 rounds without a conclusion"
-    assert (hand_off.status, hand_off.rounds, hand_off.tool_calls) == ("limit_reached", 3, 2)
-    assert "look" in hand_off.report.body
-    assert [len(request.get("tools", [])) for request in asked] == [5, 5] + [0] * (len(asked) - 2)
-    assert "no tool calls left" in stage.messages()[-1]["content"]
-
-
-async def test_a_model_that_concludes_in_its_last_round_has_concluded(client: Client) -> None:
-    obedient = always(calls(LOOK), without_tools=says(REPORT))
-    async with staged(client, obedient) as stage:
-        result = await (await stage.start(limits=LimitChanges(rounds=2))).result()
-    assert (result.status, result.rounds) == ("concluded", 2)
-
-
-async def test_tool_calls_over_the_limit_are_not_run(client: Client) -> None:
-    asked = [("look", {"service": name}) for name in ("payments", "checkout", "payments")]
-    async with staged(client, always(calls(*asked), without_tools=says(" "))) as stage:
-        run = await stage.start(limits=LimitChanges(tool_calls=2))
-        kind, _, hand_off = await failure(run)
-    assert kind == "ToolCallLimitReached"
-    assert hand_off.tool_calls == 2
-    assert "limit of tool calls" in stage.results()[2]
-
-
-@pytest.mark.parametrize(
-    ("limits", "kind"),
-    [
-        (LimitChanges(tokens=1_000), "TokenLimitReached"),
-        (LimitChanges(cost=0.001), "CostLimitReached"),
-        (LimitChanges(duration=1), "DurationLimitReached"),
-    ],
-)
-async def test_each_limit_ends_a_run_with_its_own_error(client: Client, limits: LimitChanges, kind: str) -> None:
-    priced = {"prices": {"input": 1.0, "output": 1.0}}
-    async with staged(client, always(calls(LOOK), without_tools=says(REPORT)), model=priced) as stage:
-        if limits.duration is not None:
-            stage.model.faults.append(hang(20))
-        got, _, hand_off = await failure(await stage.start(limits=limits))
-    assert got == kind
-    assert hand_off.report.body
 
 
 async def test_failures_of_tools_are_results(client: Client, record: Record) -> None:
@@ -127,17 +77,6 @@ async def test_unknown_tools_are_told_to_the_model(client: Client, record: Recor
         await record(run, "unknown-tool")
     assert (result.status, result.tool_calls) == ("concluded", 0)
     assert "look, page, refusing, restart, unreachable" in stage.results()[0]
-
-
-async def test_an_empty_reply_is_resampled_then_nudged_then_ends_the_run(client: Client) -> None:
-    empty = raw({"role": "assistant", "content": " "})
-    async with staged(client, lambda request: empty) as stage:
-        kind, _, hand_off = await failure(await stage.start())
-    assert kind == "EmptyCompletion"
-    assert hand_off.rounds == 2
-    assert len(stage.model.requests) == 6
-    assert "neither" not in hand_off.report.summary
-    assert "neither text nor a usable tool call" in stage.messages()[-1]["content"]
 
 
 async def test_identical_effects_in_one_message_happen_once(client: Client) -> None:
@@ -207,22 +146,6 @@ async def test_an_input_that_is_no_incident_fails_at_once(client: Client) -> Non
         with pytest.raises(WorkflowFailureError) as failed:
             await asyncio.wait_for(run.result(), 20)
     assert "text" in str(failed.value.cause)
-
-
-async def test_a_limit_on_a_cost_that_nobody_can_count_is_refused(client: Client) -> None:
-    async with staged(client, [says(REPORT)]) as stage:
-        kind, message, _ = await failure(await stage.start(limits=LimitChanges(cost=1)))
-    assert kind == "PricesUnknown"
-    assert "[model.prices]" in message
-
-
-async def test_when_its_time_is_over_a_run_reports_what_it_knows(client: Client) -> None:
-    script = [calls(("restart", {"service": "checkout"})), says(REPORT)]
-    async with staged(client, script) as stage:
-        result = await (await stage.start(limits=LimitChanges(duration=2))).result()
-    assert (result.status, result.rounds, result.tool_calls) == ("concluded", 2, 0)
-    assert "tools" not in stage.model.requests[-1].json()
-    assert "nobody decided" in stage.results()[0]
 
 
 async def test_an_effect_is_the_same_however_its_arguments_are_spaced(client: Client) -> None:

@@ -12,7 +12,7 @@ from temporalio.client import Client
 
 from tests.stage import Run, Stage, staged
 from watchkeeper.contracts import JsonObject
-from watchkeeper.demo.turns import Turn, calls, replies, says
+from watchkeeper.demo.turns import Turn, calls, says
 from watchkeeper.tool import Arguments, ToolContext, tool
 from worker import working
 
@@ -31,10 +31,11 @@ async def read_page(args: Read, context: ToolContext) -> dict[str, Any]:
 
 
 def reading(rounds: int, kib: int) -> Any:
-    """Three pages a round, then a conclusion."""
+    """Three pages a round, then a conclusion; what is due, the last page asked for tells."""
 
     def script(request: JsonObject) -> Turn:
-        done = replies(request)
+        asked = [call for message in request["messages"] for call in message.get("tool_calls", ())]
+        done = int(json.loads(asked[-1]["function"]["arguments"])["page"].split("-")[0]) + 1 if asked else 0
         if done == rounds - 1:
             return says("**All read.**")
         return calls(*(("read_page", {"page": f"{done}-{n}", "kib": kib}) for n in range(3)))
@@ -85,6 +86,18 @@ async def test_large_results_do_not_end_a_run(client: Client) -> None:
     assert (result.status, result.rounds, result.tool_calls) == ("concluded", 60, 177)
     assert size <= 1.05 * said
     assert stage.model.prefix_violations() == []
+
+
+@pytest.mark.slow
+async def test_a_thousand_rounds_are_one_investigation(client: Client) -> None:
+    async with staged(client, reading(1_000, 1), tools={"read_page": read_page}, limits=AMPLE) as stage:
+        run = await stage.start()
+        result = await run.result()
+        chain = [found async for found in client.list_workflows(f"WorkflowId = '{run.id}'")]
+    assert (result.status, result.rounds, result.tool_calls) == ("concluded", 1_000, 2_997)
+    assert len(chain) > 2
+    assert "earlier rounds" in str(stage.messages()[:3]).lower()
+    assert all(found.history_length < 9_000 for found in chain)
 
 
 async def test_two_workers_share_a_queue_and_rarely_miss(client: Client) -> None:

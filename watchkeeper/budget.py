@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from watchkeeper.contracts import LimitChanges, Limits, Spent, Usage
 
-Limit = Literal["rounds", "tool_calls", "tokens", "cost", "duration"]
+Limit = Literal["rounds", "tool_calls", "tokens", "cost", "duration", "failures"]
 
 ERRORS: dict[Limit, str] = {
     "rounds": "RoundLimitReached",
@@ -14,8 +15,12 @@ ERRORS: dict[Limit, str] = {
     "tokens": "TokenLimitReached",
     "cost": "CostLimitReached",
     "duration": "DurationLimitReached",
+    "failures": "FailureLimitReached",
 }
 """The type of the error with which a run fails, by the limit that ended it."""
+
+REMEMBERED = 100
+"""How many failing calls, the latest ones, are counted: a model that goes round in circles repeats fewer."""
 
 
 class Budget:
@@ -43,6 +48,16 @@ class Budget:
     def charge_calls(self, count: int) -> None:
         """Count tool calls run."""
         self.spent = self.spent.model_copy(update={"tool_calls": self.spent.tool_calls + count})
+
+    def charge_failures(self, succeeded: Mapping[str, bool]) -> None:
+        """Count how often in a row each call has failed; given is whether it succeeded, by what was asked."""
+        failing = dict(self.spent.failing)
+        for call, success in succeeded.items():
+            times = failing.pop(call, 0)
+            if not success:
+                failing[call] = times + 1
+        latest = dict([*failing.items()][-REMEMBERED:])
+        self.spent = self.spent.model_copy(update={"failing": latest})
 
     def extend(self, by: LimitChanges) -> Limits:
         """Raise the limits; a limit that does not bound the run stays so."""
@@ -76,6 +91,8 @@ class Budget:
             return "rounds"
         if not self.calls_left:
             return "tool_calls"
+        if self.limits.failures is not None and max(self.spent.failing.values(), default=0) >= self.limits.failures:
+            return "failures"
         return None
 
     def sentence(self, limit: Limit) -> str:
@@ -86,5 +103,6 @@ class Budget:
             "tokens": f"{self.spent.usage.tokens:,} tokens (limit {self.limits.tokens:,})",
             "cost": f"${self.spent.usage.cost or 0:.4f} (limit ${self.limits.cost or 0:.4f})",
             "duration": f"{self.limits.duration} seconds",
+            "failures": f"one and the same call failed {self.limits.failures} times in a row",
         }[limit]
         return f"stopped after {reached} without a conclusion"

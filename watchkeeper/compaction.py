@@ -18,7 +18,10 @@ _LEFT_OUT = "- (earlier entries are left out)"
 OPENING = 2
 """The system prompt and what was asked: never replaced."""
 
+_TOLD = "- user: "
+
 FINDING_BYTES = 300
+WORDS_BYTES = 2_000
 SUMMARY_SHARE = 4
 """The summary takes at most one part in so many of what may be kept."""
 
@@ -35,12 +38,16 @@ def compact(messages: Sequence[JsonObject], max_bytes: int) -> tuple[list[JsonOb
         if (budget := budget - _size(turn)) < 0:
             break
         kept.insert(0, turn)
-    replaced = rounds[: len(rounds) - len(kept)]
-    if not replaced:
+    old = rounds[: len(rounds) - len(kept)]
+    if not old:
         return list(messages), 0
-    summary = _summary(replaced, max_bytes // SUMMARY_SHARE)
-    remaining = [message for turn in kept for message in turn]
-    return [*opening, summary, *remaining], sum(map(len, replaced))
+    summary, count = _summary(old, max_bytes // SUMMARY_SHARE), sum(map(len, old))
+    return replaced(messages, summary, count), count
+
+
+def replaced(messages: Sequence[JsonObject], summary: str, count: int) -> list[JsonObject]:
+    """Put a summary in the place of so many messages behind the opening."""
+    return [*messages[:OPENING], {"role": "user", "content": summary}, *messages[OPENING + count :]]
 
 
 def _split(messages: Sequence[JsonObject]) -> tuple[list[JsonObject], list[list[JsonObject]]]:
@@ -56,22 +63,22 @@ def _size(messages: Sequence[JsonObject]) -> int:
     return sum(len(canonical(message)) + 1 for message in messages)
 
 
-def _summary(rounds: Sequence[Sequence[JsonObject]], max_bytes: int) -> JsonObject:
-    """Tell what was done, the latest last; where it is too much, the oldest lines give way."""
+def _summary(rounds: Sequence[Sequence[JsonObject]], max_bytes: int) -> str:
+    """Tell what was done, the latest last; where it is too much, the oldest lines give way, people's words last."""
     lines = [line for turn in rounds for line in _lines(turn)]
-    left = max_bytes - _size([_words([_HEAD, _LEFT_OUT])])
-    shown: list[str] = []
-    for line in reversed(lines):
-        # Encoded, a line has two quotes, and a line break takes as much.
-        if (left := left - len(canonical(line))) < 0:
-            shown.insert(0, _LEFT_OUT)
-            break
-        shown.insert(0, line)
-    return _words([_HEAD, *shown])
-
-
-def _words(lines: Sequence[str]) -> JsonObject:
-    return {"role": "user", "content": "\n".join(lines)}
+    told = [number for number, line in enumerate(lines) if line.startswith(_TOLD)]
+    others = [number for number, line in enumerate(lines) if line != _LEFT_OUT and not line.startswith(_TOLD)]
+    left = max_bytes - _size([{"role": "user", "content": f"{_HEAD}\n{_LEFT_OUT}\n"}])
+    shown: list[int] = []
+    for numbers in (told, others):
+        for number in reversed(numbers):
+            # Encoded, a line has two quotes, and a line break takes as much.
+            if (room := left - len(canonical(lines[number]))) < 0:
+                break
+            left = room
+            shown.append(number)
+    complete = len(shown) == len(lines)
+    return "\n".join([_HEAD, *([] if complete else [_LEFT_OUT]), *(lines[number] for number in sorted(shown))])
 
 
 def _lines(turn: Sequence[JsonObject]) -> list[str]:
@@ -82,12 +89,19 @@ def _lines(turn: Sequence[JsonObject]) -> list[str]:
         if content.startswith(_HEAD):
             lines += content.split("\n")[1:]
             continue
-        found = " ".join(excerpt(content, FINDING_BYTES).split())
-        if message["role"] == "tool" and calls:
+        if message["role"] == "user":
+            lines.append(f"{_TOLD}{_on_one_line(content, WORDS_BYTES)}")
+            continue
+        found = _on_one_line(content, FINDING_BYTES)
+        if message["role"] == "tool":
             function = calls.pop(0)["function"]
             lines.append(f"- {function['name']} {excerpt(function['arguments'], FINDING_BYTES)} -> {found}")
             continue
         calls = list(message.get("tool_calls", ()))
         if found:
-            lines.append(f"- {'you' if message['role'] == 'assistant' else message['role']}: {found}")
+            lines.append(f"- you: {found}")
     return lines
+
+
+def _on_one_line(text: str, max_bytes: int) -> str:
+    return " ".join(excerpt(text, max_bytes).split())

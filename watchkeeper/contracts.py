@@ -62,6 +62,9 @@ class Limits(Recorded):
     tokens: int = Field(ge=1, description="Prompt and completion tokens, summed over the rounds.")
     duration: int = Field(ge=1, description="Seconds since the run started; when they are over it has one round left.")
     cost: float | None = Field(default=None, ge=0, description="US dollars; absent: not bounded.")
+    failures: int | None = Field(
+        default=None, ge=1, description="Rounds in a row in which one and the same call failed; absent: not bounded."
+    )
 
 
 class LimitChanges(Recorded):
@@ -72,6 +75,7 @@ class LimitChanges(Recorded):
     tokens: int | None = Field(default=None, ge=1, le=10**12)
     duration: int | None = Field(default=None, ge=1, le=366 * 86_400, description="Seconds.")
     cost: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="US dollars.")
+    failures: int | None = Field(default=None, ge=1, le=100_000)
 
 
 class ToolChoice(Recorded):
@@ -125,6 +129,9 @@ class Briefing(Recorded):
     model: str = Field(description="Name of the model that is asked first.")
     model_deadline: float = Field(description="Seconds one model call may take.")
     history: HistoryBounds
+    window: int | None = Field(
+        default=None, description="Tokens at which older rounds give way to a summary; absent: when the model refuses."
+    )
     destinations: list[Destination] = Field(description="Where the report goes; the pager only without a conclusion.")
     nudge: str = Field(description="What the model is told after an empty reply.")
     insist: str | None = Field(
@@ -240,6 +247,22 @@ class Call(Recorded):
 
     name: str
     arguments: str
+
+
+class CompactRequest(Recorded):
+    """The argument of ``compact``: the conversation whose older rounds give way to a summary."""
+
+    base: Digest
+    append: list[Entry]
+    keep: float = Field(gt=0, lt=1, description="The part of its bytes that may remain.")
+
+
+class Compaction(Recorded):
+    """What stands in the place of a conversation's older rounds; the rest of it is recorded already."""
+
+    digest: Digest = Field(description="The conversation with the summary in it.")
+    summary: str = Field(default="", description="In the user's role, behind the opening.")
+    replaced: int = Field(default=0, description="Messages behind the opening that the summary replaces; absent: none.")
 
 
 # --- running a tool -----------------------------------------------------------------------------------------------
@@ -390,6 +413,9 @@ class Spent(Recorded):
     rounds: int = 0
     tool_calls: int = 0
     usage: Usage = Field(default_factory=Usage)
+    failing: dict[Digest, int] = Field(
+        default_factory=dict, description="How often in a row a call has failed, by what was asked; the latest last."
+    )
 
 
 class Carried(Recorded):

@@ -14,8 +14,22 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias
 
-from watchkeeper.contracts import CarryRequest, Entry, JsonObject, ModelRequest, ReplyRef, ResultRef, Words, digest_of
+from watchkeeper.contracts import (
+    CarryRequest,
+    CompactRequest,
+    Entry,
+    JsonObject,
+    ModelRequest,
+    ReplyRef,
+    ResultRef,
+    Words,
+    digest_of,
+)
+
+Request: TypeAlias = ModelRequest | CarryRequest | CompactRequest
+"""What names a conversation: the one its base names, and what is new."""
 
 EMPTY = ""
 """The digest of a conversation without messages."""
@@ -95,6 +109,10 @@ class Conversation:
         self._new = []
         return taken
 
+    def replace(self, digest: str) -> None:
+        """Go on from another conversation, with nothing new yet."""
+        self.digest, self._new = digest, []
+
 
 class Store:
     """A worker process's memory of conversations and their parts, bounded in bytes, least recently used out first.
@@ -165,6 +183,6 @@ def _answer(call_id: str, content: str) -> bytes:
     return canonical({"role": "tool", "tool_call_id": call_id, "content": content})
 
 
-def target(request: ModelRequest | CarryRequest) -> str:
+def target(request: Request) -> str:
     """Digest of the conversation that a request asks about."""
     return chain(request.base, map(entry_key, request.append))

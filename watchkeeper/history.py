@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -11,9 +12,11 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 from temporalio.converter import DataConverter
 
+from watchkeeper.compaction import replaced
 from watchkeeper.contracts import (
     Briefing,
-    CarryRequest,
+    Compaction,
+    CompactRequest,
     JsonObject,
     ModelRequest,
     Reply,
@@ -21,7 +24,7 @@ from watchkeeper.contracts import (
     ToolResult,
     ToolSpec,
 )
-from watchkeeper.conversation import ConversationLost, canonical, extend, join
+from watchkeeper.conversation import ConversationLost, Request, canonical, conversation_digest, extend, join, target
 
 T = TypeVar("T")
 
@@ -38,22 +41,33 @@ class Recorded:
 
     beginning: list[JsonObject] = field(default_factory=list)
     tools: list[ToolSpec] = field(default_factory=list)
-    requests: dict[int, ModelRequest] = field(default_factory=dict)
-    """By round: a round whose time was over and was then extended is asked again."""
+    steps: dict[str, tuple[Request, Compaction | None]] = field(default_factory=dict)
+    """What was requested, by the digest of the conversation that it led to."""
     parts: dict[str, bytes] = field(default_factory=dict)
 
-    def joined(self, request: ModelRequest | CarryRequest) -> bytes:
+    def led(self, request: Request, digest: str, compaction: Compaction | None = None) -> None:
+        """Note which conversation a request led to, unless it had nothing new."""
+        if digest != request.base:
+            self.steps[digest] = (request, compaction)
+
+    def joined(self, request: Request) -> bytes:
         """Return the messages that a request of this run asks about, joined.
 
-        The requests of the run, in order, name every message; its start, its activities' results and the requests'
-        own words hold them. Raises ConversationLost when one is missing.
+        Going back from one base to the one before it, the requests of the run name every message; its start, its
+        activities' results and the requests' own words hold them. Raises ConversationLost when one is missing.
         """
+        beginning = conversation_digest(self.beginning)
+        steps: list[tuple[Request, Compaction | None]] = [(request, None)]
+        while (base := steps[-1][0].base) != beginning:
+            if base not in self.steps:
+                raise ConversationLost(f"no conversation {base} in the history of this run")
+            steps.append(self.steps[base])
         joined = join(self.beginning)
-        for earlier in self.requests.values():
-            if isinstance(request, ModelRequest) and earlier.round >= request.round:
-                break
-            joined = extend(joined, earlier.append, self._part)
-        return extend(joined, request.append, self._part)
+        for step, compaction in reversed(steps):
+            joined = extend(joined, step.append, self._part)
+            if compaction is not None:
+                joined = join(replaced(json.loads(b"[" + joined + b"]"), compaction.summary, compaction.replaced))
+        return joined
 
     def _part(self, digest: str) -> bytes:
         if digest not in self.parts:
@@ -70,6 +84,7 @@ async def read(client: Client, workflow_id: str, run_id: str) -> Recorded:
 async def _read(converter: DataConverter, events: AsyncIterator[HistoryEvent]) -> Recorded:
     recorded = Recorded()
     types: dict[int, str] = {}
+    compacted: dict[int, CompactRequest] = {}
     async for event in events:
         match event.WhichOneof("attributes"):
             case "workflow_execution_started_event_attributes":
@@ -83,11 +98,17 @@ async def _read(converter: DataConverter, events: AsyncIterator[HistoryEvent]) -
                 types[event.event_id] = scheduled.activity_type.name
                 if scheduled.activity_type.name == "ask":
                     request = await decode(converter, scheduled.input.payloads, ModelRequest)
-                    recorded.requests[request.round] = request
+                    recorded.led(request, target(request))
+                elif scheduled.activity_type.name == "compact":
+                    compacted[event.event_id] = await decode(converter, scheduled.input.payloads, CompactRequest)
             case "activity_task_completed_event_attributes":
                 completed = event.activity_task_completed_event_attributes
                 made_by = types[completed.scheduled_event_id]
-                await _keep(recorded, converter, made_by, completed.result.payloads)
+                if made_by == "compact":
+                    made = await decode(converter, completed.result.payloads, Compaction)
+                    recorded.led(compacted[completed.scheduled_event_id], made.digest, made if made.replaced else None)
+                else:
+                    await _keep(recorded, converter, made_by, completed.result.payloads)
             case _:
                 pass
     return recorded

@@ -59,6 +59,7 @@ class ModelProfile(Section):
     name: str = Field(default="moonshotai-kimi-k2-6", min_length=1)
     api_key: Secret | None = None
     max_completion_tokens: int | None = Field(default=16_000, ge=1, description="None: the host's default.")
+    context_tokens: int = Field(default=262_144, ge=1_024, description="The model's window: prompt and completion.")
     deadline: float = Field(default=120, gt=0, le=3_600, description="Seconds one call may take, in all.")
     extra_body: dict[str, Any] = Field(default_factory=dict, description="Merged into every request.")
     forced_choice_body: dict[str, Any] = Field(

@@ -75,7 +75,7 @@ class Settings(BaseSettings):
 
     model: ModelProfile = ModelProfile()
     fallbacks: list[ModelProfile] = Field(default_factory=list, description="Asked in turn from attempt 4 on.")
-    limits: RunLimits = Limits(rounds=30, tool_calls=60, tokens=400_000, duration=1_800)
+    limits: RunLimits = Limits(rounds=30, tool_calls=60, tokens=400_000, duration=1_800, failures=5)
     services: dict[str, Service] = Field(default_factory=dict)
     teams: dict[str, Team] = Field(default_factory=dict)
     prometheus: Prometheus = Prometheus()

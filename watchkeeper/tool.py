@@ -38,7 +38,7 @@ KEY_LENGTH = 200
 LARGEST_RESULT_BYTES = 900_000
 """A result is recorded as a JSON string, which may double it, and Temporal takes payloads of 2 MiB."""
 
-RESERVED = frozenset({"ask", "brief", "carry", "deliver", "unknown_tool"})
+RESERVED = frozenset({"ask", "brief", "carry", "compact", "deliver", "unknown_tool"})
 """Names that are not free for a tool: the activities beside the tools."""
 
 

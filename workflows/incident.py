@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
-from workflows import closing, renewal
+from workflows import asking, closing, compacting, renewal
 from workflows.attended import Attended
 from workflows.ending import BUGS, FAILING, Ending
 
 with workflow.unsafe.imports_passed_through():
     from activities.briefing import BriefingActivities
-    from activities.model import ModelActivities
     from watchkeeper import options
     from watchkeeper.budget import Budget, Limit
     from watchkeeper.contracts import Briefing, ModelRequest, Reply, ReplyRef, RunInput, RunResult, Spent, Stop, Words
@@ -32,6 +30,7 @@ class IncidentWorkflow(Attended):
         self._briefing = given.carried.briefing if given.carried else None
         self._nudged = given.carried is not None and given.carried.nudged
         self._answer = ""
+        self._filled = 0
 
     @workflow.run
     async def run(self, given: RunInput) -> RunResult:
@@ -103,6 +102,8 @@ class IncidentWorkflow(Attended):
         """Put what is new to the model; None if the run was stopped before it answered."""
         number = budget.spent.rounds + 1
         self._now(f"round {number}: asking the model")
+        if briefing.window is not None and self._filled >= briefing.window:
+            await compacting.compact(talk, number)
         for text in [*self._words, briefing.conclude] if cornered else self._words:
             talk.append(Words(role="user", content=text))
         self._words = []
@@ -113,31 +114,11 @@ class IncidentWorkflow(Attended):
             request = request.model_copy(update={"toolless": True})
         elif choice is not None and number == 1:
             request = request.model_copy(update={"tool_choice": choice})
-        while True:
-            deadline = budget.deadline
-            seconds = briefing.model_deadline if cornered == "duration" else deadline - workflow.time()
-            asking = workflow.start_activity_method(
-                ModelActivities.ask,
-                request,
-                activity_id=f"r{number}",
-                summary=f"round {number}",
-                **options.model(briefing, timedelta(seconds=max(1.0, seconds))),
-            )
-            if not await self._unless_stopped(asking):
-                asking.cancel()
-                return None
-            try:
-                reply = await asking
-            except ActivityError:
-                if not deadline <= workflow.time() < budget.deadline:  # else its time was over, and was extended
-                    raise
-                continue
+        reply = await asking.ask(briefing, talk, budget, request, cornered, lambda: self._stop is not None)
+        if reply is not None:
             budget.charge_round(reply.usage)
-            return reply
-
-    async def _unless_stopped(self, asking: workflow.ActivityHandle[Reply]) -> bool:
-        await workflow.wait_condition(lambda: asking.done() or self._stop is not None)
-        return asking.done()
+            self._filled = reply.usage.tokens
+        return reply
 
     async def _settle(self, briefing: Briefing, talk: Conversation, budget: Budget, reply: Reply) -> None:
         number = budget.spent.rounds

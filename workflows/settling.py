@@ -21,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
         CallRecord,
         CallStatus,
         Decision,
+        Digest,
         Entry,
         Reply,
         ResultRef,
@@ -28,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
         ToolResult,
         ToolSpec,
         Words,
+        digest_of,
     )
     from watchkeeper.conversation import canonical
     from watchkeeper.text import arguments_in_words, excerpt, same_arguments
@@ -107,7 +109,9 @@ class Calls:
                     effects[effect] = task
             answers.append(self._answer(key, outcome))
         entries = list(await asyncio.gather(*answers))
+        settled = [self._records[f"r{round_number}.{position}"].status for position in range(len(entries))]
         budget.charge_calls(sum(self._records[key].status not in ("denied", "expired") for key in keys))
+        budget.charge_failures(dict(zip(map(_asked, reply.calls), (status == "ok" for status in settled), strict=True)))
         return entries
 
     async def _answer(self, key: str, outcome: Awaitable[Outcome]) -> Entry:
@@ -170,6 +174,10 @@ class Calls:
 
     def _note(self, record: CallRecord) -> None:
         self._records[record.key] = record
+
+
+def _asked(call: Call) -> Digest:
+    return digest_of(canonical([call.name, same_arguments(call.arguments)]))
 
 
 async def _given(outcome: Outcome) -> Outcome:

@@ -17,6 +17,7 @@ from temporalio.converter import DataConverter
 from watchkeeper.contracts import (
     Briefing,
     CarryRequest,
+    CompactRequest,
     Delivery,
     Limits,
     ModelRequest,
@@ -35,7 +36,7 @@ Told: TypeAlias = Story | Round | Call | Act
 """What an event changed: the story itself when it begins, is briefed or ends."""
 
 _APPROVAL_TIMER = re.compile(r"^(r\d+\.\d+) ")
-_NO_TOOLS = frozenset({"brief", "ask", "carry", "deliver"})
+_NO_TOOLS = frozenset({"brief", "ask", "compact", "carry", "deliver"})
 
 
 class Telling:
@@ -131,6 +132,8 @@ class Telling:
                 settled = self.story.append(request.append)
                 self.story.rounds.append(Round(request.round, asked_at=at))
                 return settled
+            case "compact":
+                return self.story.append((await self._decode(payloads, CompactRequest)).append)
             case "carry":
                 return self.story.append((await self._decode(payloads, CarryRequest)).append)
             case "deliver":
@@ -158,7 +161,7 @@ class Telling:
             case "ask":
                 calls = story.answer(story.rounds[-1], await self._decode(result, Reply), at)
                 return (story.rounds[-1], *(call for call in calls if call.status not in UNSETTLED))
-            case "carry" | "deliver":
+            case "compact" | "carry" | "deliver":
                 return ()
             case _:
                 story.settle(story.calls[key], await self._decode(result, ToolResult), at)

@@ -1,0 +1,62 @@
+"""Asking the model: one round's request, put again where a changed run or a smaller conversation can help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from workflows import compacting
+
+with workflow.unsafe.imports_passed_through():
+    from activities.model import ModelActivities
+    from watchkeeper import options
+    from watchkeeper.budget import Budget, Limit
+    from watchkeeper.contracts import Briefing, ModelRequest, Reply
+    from watchkeeper.conversation import Conversation
+
+
+async def ask(
+    briefing: Briefing,
+    talk: Conversation,
+    budget: Budget,
+    request: ModelRequest,
+    cornered: Limit | None,
+    stopped: Callable[[], bool],
+) -> Reply | None:
+    """Put a request to the model; None if the run was stopped before it answered.
+
+    It is asked again if it failed because the run's time was over, and that was extended meanwhile, or because the
+    conversation is too long, and can be made smaller. Raises ActivityError when it failed for good.
+    """
+    overflows = 0
+    while True:
+        deadline = budget.deadline
+        seconds = briefing.model_deadline if cornered == "duration" else deadline - workflow.time()
+        asking = workflow.start_activity_method(
+            ModelActivities.ask,
+            request,
+            activity_id=f"r{request.round}",
+            summary=f"round {request.round}",
+            **options.model(briefing, timedelta(seconds=max(1.0, seconds))),
+        )
+        if not await _answered(asking, stopped):
+            asking.cancel()
+            return None
+        try:
+            return await asking
+        except ActivityError as error:
+            if compacting.overflowed(error) and overflows < compacting.OVERFLOWS:
+                overflows += 1
+                if not await compacting.compact(talk, request.round):
+                    raise
+                request = request.model_copy(update={"base": talk.digest, "append": []})
+            elif not deadline <= workflow.time() < budget.deadline:
+                raise
+
+
+async def _answered(asking: workflow.ActivityHandle[Reply], stopped: Callable[[], bool]) -> bool:
+    await workflow.wait_condition(lambda: asking.done() or stopped())
+    return asking.done()
