@@ -20,6 +20,8 @@ from workflows.incident import IncidentWorkflow
 BEHAVIOURS = {
     *("concluded", "round-limit", "tool-failure", "bad-arguments", "unknown-tool", "parallel-calls"),
     *("approved", "denied", "approval-expired", "steered", "stopped", "continue-as-new-1", "continue-as-new-2"),
+    *("tool-call-limit", "token-limit", "cost-limit", "duration-limit", "failure-limit", "empty"),
+    *("context-overflow", "compacted"),
 }
 
 
