@@ -12,7 +12,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.carrying import CarryingActivities
 from activities.conversations import Conversations
-from watchkeeper.compaction import FINDING_BYTES, OPENING, compact
+from watchkeeper.compaction import FINDING_BYTES, OPENING, SUMMARY_BYTES, compact
 from watchkeeper.contracts import CarryRequest, JsonObject
 from watchkeeper.conversation import Store, conversation_digest, join
 from watchkeeper.demo.strictness import check_messages
@@ -169,6 +169,13 @@ def test_whatever_was_said_what_is_left_fits_and_can_be_sent(
     again, _ = compact(kept, next_bytes)
     check_messages(again)
     assert size(again) <= max(next_bytes, size(kept) if again == kept else 0)
+
+
+def test_a_summary_stays_far_below_what_can_be_recorded_however_much_is_kept() -> None:
+    rounds = [round_of((f"service-{number}", "q" * 3_000), number=number) for number in range(5_000)]
+    kept, replaced = compact([*BEGINNING, *(message for turn in rounds for message in turn)], 8_000_000)
+    assert replaced > 2 * 1_000
+    assert SUMMARY_BYTES - 1_000 < size(kept[OPENING : OPENING + 1]) <= SUMMARY_BYTES
 
 
 @pytest.mark.parametrize("character", ['"', "\\", "\x01", "é", "🙂"])

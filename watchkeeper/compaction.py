@@ -23,7 +23,8 @@ _TOLD = "- user: "
 FINDING_BYTES = 300
 WORDS_BYTES = 2_000
 SUMMARY_SHARE = 4
-"""The summary takes at most one part in so many of what may be kept."""
+SUMMARY_BYTES = 256 * 1024
+"""The summary takes at most one part in so many of what may be kept, and at most so many bytes."""
 
 
 def compact(messages: Sequence[JsonObject], max_bytes: int) -> tuple[list[JsonObject], int]:
@@ -41,7 +42,7 @@ def compact(messages: Sequence[JsonObject], max_bytes: int) -> tuple[list[JsonOb
     old = rounds[: len(rounds) - len(kept)]
     if not old:
         return list(messages), 0
-    summary, count = _summary(old, max_bytes // SUMMARY_SHARE), sum(map(len, old))
+    summary, count = _summary(old, min(max_bytes // SUMMARY_SHARE, SUMMARY_BYTES)), sum(map(len, old))
     return replaced(messages, summary, count), count
 
 
