@@ -148,7 +148,10 @@ async def _complete(endpoint: Endpoint, prompt: _Prompt) -> Reply:
         prompt = prompt._replace(choice=None)
         reply = await _ask(endpoint, prompt, cap)
     if reply.kind != "tool_calls" and reply.truncated and cap is not None:
-        reply = await _ask(endpoint, prompt, cap * LARGER)
+        try:
+            return await _ask(endpoint, prompt, cap * LARGER)
+        except ModelError as error:  # what was said before the cut is more than nothing
+            activity.logger.warning("%s gives no more tokens: %s", endpoint.profile.name, error)
     return reply
 
 

@@ -15,9 +15,10 @@ from pydantic import Field
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 
-from watchkeeper.contracts import JsonObject, RunInput, RunResult
+from watchkeeper.contracts import JsonObject, Reply, RunInput, RunResult
 from watchkeeper.demo.model import ScriptedModel
 from watchkeeper.demo.turns import Script, Turn
+from watchkeeper.history import decode
 from watchkeeper.settings import Settings
 from watchkeeper.tool import Arguments, Service, Team, Tool, ToolContext, ToolError, ToolUnavailable, tool
 from worker import Working, working
@@ -160,6 +161,21 @@ async def failure(run: Run) -> tuple[str, str, RunResult]:
     assert isinstance(error, ApplicationError)
     assert error.type is not None
     return error.type, error.message, RunResult.model_validate(error.details[0])
+
+
+async def replies(client: Client, run: Run) -> list[Reply]:
+    """The replies that stand in the history of a run."""
+    asked, found = set[int](), []
+    async for event in run.fetch_history_events():
+        match event.WhichOneof("attributes"):
+            case "activity_task_scheduled_event_attributes":
+                if event.activity_task_scheduled_event_attributes.activity_type.name == "ask":
+                    asked.add(event.event_id)
+            case "activity_task_completed_event_attributes":
+                done = event.activity_task_completed_event_attributes
+                if done.scheduled_event_id in asked:
+                    found.append(await decode(client.data_converter, done.result.payloads, Reply))
+    return found
 
 
 async def until_waiting(run: Run, key: str) -> None:

@@ -12,13 +12,13 @@ from itertools import pairwise
 from typing import Any, get_args
 
 import pytest
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.conversations import Conversations
 from activities.model import ERRORS, ModelActivities
-from tests.stage import KEY, Run, look, settings_for, staged
+from tests.stage import KEY, failure, look, replies, settings_for, staged
 from watchkeeper import options
 from watchkeeper.contracts import (
     Briefing,
@@ -26,16 +26,13 @@ from watchkeeper.contracts import (
     LimitChanges,
     Limits,
     ModelRequest,
-    Reply,
     ReplyRef,
-    RunResult,
     ToolChoice,
 )
 from watchkeeper.conversation import Store, conversation_digest, join
 from watchkeeper.demo.faults import Fault, fault
 from watchkeeper.demo.model import ScriptedModel
 from watchkeeper.demo.turns import Turn, calls, raw, says
-from watchkeeper.history import decode
 from watchkeeper.hosts.endpoint import Endpoint
 from watchkeeper.hosts.refusals import Reason
 from watchkeeper.http import MAX_RETRY_DELAY
@@ -48,30 +45,6 @@ SOON = {"retry-after-ms": "10"}
 OUT = fault(503, headers=SOON)
 BAD_KEY = fault(401, {"error": {"message": "Incorrect API key", "code": "invalid_api_key"}})
 NO_QUOTA = fault(429, {"error": {"message": "top up", "type": "exceeded_current_quota_error"}}, {"retry-after": "1"})
-
-
-async def failure(run: Run) -> tuple[str, str, RunResult]:
-    """The type, the message and the hand-off of a run that must fail."""
-    with pytest.raises(WorkflowFailureError) as failed:
-        await run.result()
-    error = failed.value.cause
-    assert isinstance(error, ApplicationError)
-    return str(error.type), error.message, RunResult.model_validate(error.details[0])
-
-
-async def replies(client: Client, run: Run) -> list[Reply]:
-    """The replies that stand in the history of a run."""
-    asked, found = set[int](), []
-    async for event in run.fetch_history_events():
-        match event.WhichOneof("attributes"):
-            case "activity_task_scheduled_event_attributes":
-                if event.activity_task_scheduled_event_attributes.activity_type.name == "ask":
-                    asked.add(event.event_id)
-            case "activity_task_completed_event_attributes":
-                done = event.activity_task_completed_event_attributes
-                if done.scheduled_event_id in asked:
-                    found.append(await decode(client.data_converter, done.result.payloads, Reply))
-    return found
 
 
 @asynccontextmanager

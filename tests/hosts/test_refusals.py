@@ -82,6 +82,30 @@ def test_what_a_refusal_means(status: int, body: object, reason: Reason) -> None
     assert error.retryable == (reason in {"unavailable", "malformed", "tool_use_failed"})
 
 
+OVERFLOWS: list[object] = [
+    {"error": {"message": "too long", "code": "context_length_exceeded"}},
+    {"error": {"message": "too long", "type": "exceed_context_size_error"}},
+    {"object": "error", "message": "This model's Maximum Context Length is 8 tokens", "code": 400},
+    {"error": "request exceeds the available context size"},
+    {"error": {"message": MOONSHOT_OVERFLOW}},
+    {"error": {"message": TOGETHER_OVERFLOW}},
+    {"error": {"message": GROQ_OVERFLOW}},
+    {"error": {"message": "prompt is too long: 210000 tokens > 200000"}},
+    [{"error": {"message": "The input token count exceeds the maximum"}}],
+]
+
+
+@pytest.mark.parametrize("said", OVERFLOWS, ids=lambda said: str(said)[:60])
+@pytest.mark.parametrize(
+    ("status", "overflow"),
+    [(400, True), (403, True), (413, True), (422, True), (401, False), (404, False), (429, False), (500, False)],
+)
+def test_an_overflow_is_known_by_its_wording_where_a_status_allows_it(
+    status: int, said: object, overflow: bool
+) -> None:
+    assert (refuse(status, said).reason == "context_overflow") is overflow
+
+
 @pytest.mark.parametrize(
     ("status", "headers", "retryable"),
     [
@@ -134,6 +158,12 @@ def test_a_redirect_names_where_it_leads() -> None:
 )
 def test_what_a_host_says_is_passed_on(body: object, said: str) -> None:
     assert str(refuse(400, body)) == said
+
+
+@pytest.mark.parametrize("said", ["Incorrect API key provided", "Incorrect API key provided."])
+def test_the_way_out_is_a_sentence_of_its_own(said: str) -> None:
+    way_out = "Check the API key and what it may use."
+    assert str(refuse(401, {"error": {"message": said}})) == f"HTTP 401: Incorrect API key provided. {way_out}"
 
 
 def test_the_text_is_clean_and_short() -> None:

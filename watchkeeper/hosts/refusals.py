@@ -73,12 +73,17 @@ class ModelError(Exception):
         self.delay = delay
         said = excerpt(message, ERROR_BYTES)
         way_out = _WAYS_OUT.get(reason) or (_WAYS_OUT.get(status or 0) if reason == "refused" else None)
-        super().__init__(f"{said} {way_out}" if way_out else said)
+        super().__init__(f"{_sentence(said)} {way_out}" if way_out else said)
 
     @property
     def retryable(self) -> bool:
         """Tell whether the same request may succeed later."""
         return self.reason in RETRYABLE
+
+
+def _sentence(said: str) -> str:
+    said = said.rstrip()
+    return said if said.endswith((".", "!", "?")) else f"{said}."
 
 
 def read_refusal(status: int, headers: Mapping[str, str], body: bytes) -> ModelError:
