@@ -28,6 +28,8 @@ from watchkeeper import attributes
 from watchkeeper.contracts import Briefing, CarriedConversation, Reply, ToolResult
 from watchkeeper.text import ERROR_BYTES, excerpt
 
+KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
+
 DEFAULT_ADDRESS = "localhost:7233"
 
 
@@ -135,27 +137,51 @@ def _why(error: Exception) -> str:
 
 
 async def ensure_search_attributes(client: Client) -> None:
-    """Register what runs are listed by; a run that set an unknown attribute would hang.
+    """Register what runs are listed by, where it is not.
+
+    A run that sets an attribute which is not registered, or is of another type, stands still; it goes on by itself once
+    that is put right.
 
     Raises TemporalError.
     """
+    request = ListSearchAttributesRequest(namespace=client.namespace)
     try:
-        known = await client.operator_service.list_search_attributes(
-            ListSearchAttributesRequest(namespace=client.namespace)
-        )
-        missing = [key.name for key in attributes.ALL if key.name not in known.custom_attributes]
-        if missing:
+        known = (await client.operator_service.list_search_attributes(request)).custom_attributes
+        if wrong := [key.name for key in attributes.ALL if known.get(key.name, KEYWORD) != KEYWORD]:
+            raise TemporalError(_of_another_type(client.namespace, wrong))
+        if missing := [key.name for key in attributes.ALL if key.name not in known]:
             await client.operator_service.add_search_attributes(
                 AddSearchAttributesRequest(
-                    namespace=client.namespace,
-                    search_attributes=dict.fromkeys(missing, IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD),
+                    namespace=client.namespace, search_attributes=dict.fromkeys(missing, KEYWORD)
                 )
             )
     except RPCError as error:
-        if error.status == RPCStatusCode.ALREADY_EXISTS:  # another worker was faster
-            return
-        wanted = " ".join(f"--name {key.name} --type Keyword" for key in attributes.ALL)
-        raise TemporalError(
-            f"cannot register search attributes in namespace {client.namespace!r} ({error.message}); "
-            f"have an administrator run: temporal operator search-attribute create {wanted}"
-        ) from error
+        if error.status == RPCStatusCode.ALREADY_EXISTS or await _can_list(client):
+            return  # another worker was faster, or an administrator did it and lets us do no more than we must
+        raise TemporalError(_not_registered(client.namespace, error)) from error
+
+
+async def _can_list(client: Client) -> bool:
+    try:
+        await client.count_workflows(" AND ".join(f"{key.name} = ''" for key in attributes.ALL))
+    except RPCError:
+        return False
+    return True
+
+
+def _not_registered(namespace: str, error: RPCError) -> str:
+    if error.status == RPCStatusCode.NOT_FOUND:
+        return f"{error.message} Set TEMPORAL_NAMESPACE to one that there is"
+    wanted = " ".join(f"--name {key.name} --type Keyword" for key in attributes.ALL)
+    return (
+        f"cannot register search attributes in namespace {namespace!r} ({error.message}); have an administrator run: "
+        f"temporal operator search-attribute create --namespace {namespace} {wanted}"
+    )
+
+
+def _of_another_type(namespace: str, wrong: Sequence[str]) -> str:
+    names = " ".join(f"--name {name}" for name in wrong)
+    return (
+        f"of the search attributes in namespace {namespace!r}, {', '.join(wrong)} must be of type Keyword and is not; "
+        f"have an administrator run: temporal operator search-attribute remove --namespace {namespace} {names}"
+    )

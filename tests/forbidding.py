@@ -1,0 +1,71 @@
+"""A gRPC server that knows us but forbids everything: what a development server never does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from itertools import chain, repeat
+
+Answer = Callable[[bytes], bytes]
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+DATA, HEADERS, SETTINGS, PING = 0, 1, 4, 6
+ACKNOWLEDGED, END_OF_STREAM, END_OF_HEADERS = 1, 1, 4
+STATUS_200 = b"\x88"
+AN_EMPTY_MESSAGE = bytes(5)
+WHY = "Request unauthorized."
+
+
+@asynccontextmanager
+async def forbidding(*, requests: int = 1_000) -> AsyncIterator[str]:
+    """Serve on loopback; gives the address. So many ``requests`` of a connection are forbidden, then none."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # What a server can do, every client asks first, and may.
+        await _serve(reader, writer, chain([_allowed], repeat(_forbidden, requests), repeat(_allowed)))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        host, port = server.sockets[0].getsockname()
+        yield f"{host}:{port}"
+
+
+async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answers: Iterator[Answer]) -> None:
+    assert await reader.readexactly(len(PREFACE)) == PREFACE
+    writer.write(_frame(SETTINGS, 0, bytes(4)))
+    try:
+        while True:
+            head = await reader.readexactly(9)
+            kind, flags, stream = head[3], head[4], head[5:]
+            body = await reader.readexactly(int.from_bytes(head[:3], "big"))
+            if kind == HEADERS:
+                writer.write(next(answers)(stream))
+            elif kind in (SETTINGS, PING) and not flags & ACKNOWLEDGED:
+                writer.write(_frame(kind, ACKNOWLEDGED, bytes(4), body if kind == PING else b""))
+    except asyncio.IncompleteReadError:
+        writer.close()
+
+
+def _allowed(stream: bytes) -> bytes:
+    begin = _frame(HEADERS, END_OF_HEADERS, stream, STATUS_200 + _fields({"content-type": "application/grpc"}))
+    end = _frame(HEADERS, END_OF_HEADERS | END_OF_STREAM, stream, _fields({"grpc-status": "0"}))
+    return begin + _frame(DATA, 0, stream, AN_EMPTY_MESSAGE) + end
+
+
+def _forbidden(stream: bytes) -> bytes:
+    said = {"content-type": "application/grpc", "grpc-status": "7", "grpc-message": WHY}
+    return _frame(HEADERS, END_OF_HEADERS | END_OF_STREAM, stream, STATUS_200 + _fields(said))
+
+
+def _frame(kind: int, flags: int, stream: bytes, body: bytes = b"") -> bytes:
+    return len(body).to_bytes(3, "big") + bytes([kind, flags]) + stream + body
+
+
+def _fields(said: dict[str, str]) -> bytes:
+    """Write header fields as HPACK's literals, which need no table."""
+    return b"".join(b"\x00" + _text(name) + _text(value) for name, value in said.items())
+
+
+def _text(text: str) -> bytes:
+    return bytes([len(text)]) + text.encode()
