@@ -45,8 +45,7 @@ from watchkeeper.tool import LARGEST_RESULT_BYTES, catalogue_digest
 from workflows.attended import NAME_CHARACTERS, REMARK_CHARACTERS, WAITING_BYTES
 from workflows.ending import REASON_BYTES
 from workflows.incident import IncidentWorkflow
-from workflows.renewal import CALLS_CARRIED
-from workflows.settling import ARGUMENT_BYTES, FINDING_BYTES
+from workflows.settling import ARGUMENT_BYTES, FINDING_BYTES, REMEMBERED
 
 STEP_BYTES = 4 * 2**20
 """Temporal terminates a run whose step takes more: the run is over, with no report."""
@@ -137,7 +136,7 @@ CALLS = [
         status="ok",
         finding=excerpt(WORST * 9_000, FINDING_BYTES),
     )
-    for number in range(CALLS_CARRIED)
+    for number in range(REMEMBERED)
 ]
 GIVEN = RunInput(text=WORST * 100_000, service="s" * 150, severity=WORST * 150)
 CONCLUDED = WORST * 170_000

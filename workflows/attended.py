@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
         Progress,
         Report,
         RunInput,
+        Spent,
         Stop,
         Tell,
         Usage,
@@ -44,6 +45,8 @@ class Attended:
         self._ending: Ending | None = None
         self._report: Report | None = None
         self._phase = "starting"
+        if carried:
+            carried.conversation.messages.clear()  # the activities read them in the history; here they only take memory
 
     @workflow.update
     def tell(self, tell: Tell) -> str:
@@ -126,8 +129,8 @@ class Attended:
         """Say what the run is doing; the Temporal UI shows it as the run's current details."""
         self._phase = phase
         limits = f" of {self._budget.limits.rounds}" if self._budget else ""
-        rounds = self._budget.spent.rounds if self._budget else 0
-        workflow.set_current_details(f"**{phase}**\n\n{rounds}{limits} rounds, {len(self._calls.records)} calls")
+        spent = self._budget.spent if self._budget else Spent()
+        workflow.set_current_details(f"**{phase}**\n\n{spent.rounds}{limits} rounds, {spent.tool_calls} calls")
 
     def _check_open(self) -> None:
         if self._ending is not None:

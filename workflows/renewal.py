@@ -13,9 +13,6 @@ with workflow.unsafe.imports_passed_through():
     from watchkeeper.contracts import Briefing, CallRecord, Carried, CarryRequest, HistoryBounds, RunInput
     from watchkeeper.conversation import Conversation
 
-CALLS_CARRIED = 100
-"""How many calls, the latest ones, a run remembers for its report."""
-
 
 def due(bounds: HistoryBounds) -> bool:
     """Tell whether to continue as new: when the server suggests it and nothing is lost by it, or when it must be."""
@@ -45,7 +42,7 @@ async def carry(
         limits=budget.limits,
         spent=budget.spent,
         started_at=budget.started_at,
-        calls=calls[-CALLS_CARRIED:],
+        calls=calls,
         nudged=nudged,
     )
 

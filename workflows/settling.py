@@ -40,6 +40,9 @@ ARGUMENT_BYTES = 400
 FINDING_BYTES = 300
 """How much of a call, and of what came of it, a run remembers for its report."""
 
+REMEMBERED = 100
+"""How many calls, the latest ones, a run remembers for its report."""
+
 Outcome = tuple[CallStatus, Entry, str]
 """How a call ended, what the model reads, and the same for people, who are shown the beginning."""
 
@@ -54,7 +57,7 @@ class Calls:
 
     @property
     def records(self) -> list[CallRecord]:
-        """All calls, in the order in which the model asked for them."""
+        """The latest calls, in the order in which the model asked for them."""
         return list(self._records.values())
 
     def waiting(self) -> list[str]:
@@ -112,6 +115,7 @@ class Calls:
         settled = [self._records[f"r{round_number}.{position}"].status for position in range(len(entries))]
         budget.charge_calls(sum(self._records[key].status not in ("denied", "expired") for key in keys))
         budget.charge_failures(dict(zip(map(_asked, reply.calls), (status == "ok" for status in settled), strict=True)))
+        self._records = dict([*self._records.items()][-REMEMBERED:])
         return entries
 
     async def _answer(self, key: str, outcome: Awaitable[Outcome]) -> Entry:
