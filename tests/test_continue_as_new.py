@@ -13,9 +13,9 @@ from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
 from tests.conftest import Record
-from tests.stage import Nothing, Stage, failure, staged
+from tests.stage import Nothing, Stage, failure, staged, until_asked
 from tests.test_sizes import carried_state
-from watchkeeper.contracts import CarryRequest, Stop, Tell
+from watchkeeper.contracts import CarryRequest, Extension, LimitChanges, Stop, Tell
 from watchkeeper.conversation import Request
 from watchkeeper.demo.turns import calls, says
 from watchkeeper.devserver import TUNING, find_binary
@@ -87,6 +87,26 @@ async def test_words_told_on_the_way_are_carried(impatient: Client) -> None:
     assert len(chain) >= 2
     assert len(accepted) > 5
     assert told == accepted
+
+
+async def test_an_act_that_is_sent_again_after_continuing_is_taken_once(impatient: Client) -> None:
+    async with staged(impatient, [*SCRIPT, *[says("**Fine** again.")] * 3]) as stage:
+        run = await stage.start()
+        tell, more = Tell(text="Mind the queue.", by="ada"), Extension(by=LimitChanges(rounds=5))
+        limits = None
+        await until_asked(stage, 1)
+        with suppress(RPCError, WorkflowUpdateFailedError):  # the run may be over before the last of them
+            while len(stage.model.requests) < ROUNDS - 1:
+                await run.execute_update(IncidentWorkflow.tell, tell, id="tell-1")
+                limits = await run.execute_update(IncidentWorkflow.extend, more, id="extend-1")
+        result = await run.result()
+        said = [message["content"] for message in stage.messages() if message["role"] == "user"][1:]
+        chain = await executions(stage, run.id)
+    assert len(chain) >= 2
+    assert said == ["ada: Mind the queue."]
+    assert limits == result.limits
+    assert result.limits is not None
+    assert result.limits.rounds == stage.settings.limits.rounds + 5
 
 
 async def test_a_stop_on_the_way_is_not_lost(impatient: Client) -> None:

@@ -429,6 +429,7 @@ class Carried(Recorded):
     calls: list[CallRecord] = Field(default_factory=list)
     words: list[str] = Field(default_factory=list, description="People's words not yet put to the model.")
     nudged: bool = False
+    acts: list[str] = Field(default_factory=list, description="Ids of people's latest acts: each is taken once.")
 
 
 for _model in (RunInput, Reply, Progress, Delivery, RunResult):

@@ -28,6 +28,9 @@ TELL_CHARACTERS = 8_000
 WAITING_BYTES = 256 * 1024
 """All words that wait together, as they are recorded: they travel in one request, which Temporal bounds."""
 
+ACTS_REMEMBERED = 100
+"""How many acts of people, the latest ones, a run knows again."""
+
 REMARK_CHARACTERS = 2_000
 NAME_CHARACTERS = 200
 
@@ -41,6 +44,7 @@ class Attended:
         self._words = list(carried.words) if carried else []
         self._calls = Calls(carried.calls if carried else [])
         self._budget = Budget(carried.limits, carried.spent, carried.started_at) if carried else None
+        self._acts = list(carried.acts) if carried else []
         self._stop: Stop | None = None
         self._ending: Ending | None = None
         self._report: Report | None = None
@@ -51,11 +55,14 @@ class Attended:
     @workflow.update
     def tell(self, tell: Tell) -> str:
         """Put words to the model at its next round."""
-        self._words.append(f"{tell.by}: {tell.text}" if tell.by else tell.text)
+        if self._is_new():
+            self._words.append(f"{tell.by}: {tell.text}" if tell.by else tell.text)
         return "the model reads it in its next round"
 
     @tell.validator
     def _check_tell(self, tell: Tell) -> None:
+        if self._was_taken():
+            return
         self._check_open()
         if not tell.text.strip():
             raise ValueError("nothing to tell: the text is empty")
@@ -83,10 +90,12 @@ class Attended:
         """Raise limits; returns the new ones."""
         if self._budget is None:
             raise ValueError("the run is still being briefed")
-        return self._budget.extend(extension.by)
+        return self._budget.extend(extension.by) if self._is_new() else self._budget.limits
 
     @extend.validator
     def _check_extend(self, extension: Extension) -> None:
+        if self._was_taken():
+            return
         self._check_open()
         if self._budget is None:
             raise ValueError("the run is still being briefed; try again in a moment")
@@ -96,11 +105,14 @@ class Attended:
     @workflow.update
     def decide(self, decision: Decision) -> str:
         """Approve or deny a call that waits; the first answer counts."""
-        self._calls.decide(decision)
+        if self._is_new():
+            self._calls.decide(decision)
         return f"{decision.call} {'approved' if decision.approved else 'denied'}"
 
     @decide.validator
     def _check_decide(self, decision: Decision) -> None:
+        if self._was_taken():
+            return
         self._check_open()
         _check_short("by", decision.by, NAME_CHARACTERS)
         _check_short("note", decision.note, REMARK_CHARACTERS)
@@ -132,11 +144,32 @@ class Attended:
         spent = self._budget.spent if self._budget else Spent()
         workflow.set_current_details(f"**{phase}**\n\n{spent.rounds}{limits} rounds, {spent.tool_calls} calls")
 
+    def _was_taken(self) -> bool:
+        """Tell whether the present act was taken before.
+
+        A client that did not hear the answer sends its act again under the same id, and Temporal knows that id in the
+        present execution only.
+        """
+        return _act() in self._acts
+
+    def _is_new(self) -> bool:
+        """Remember the present act; False if it was taken before."""
+        if self._was_taken():
+            return False
+        self._acts = [*self._acts[1 - ACTS_REMEMBERED :], _act()]
+        return True
+
     def _check_open(self) -> None:
         if self._ending is not None:
             raise ValueError(f"the run is over: {self._ending.status}")
         if self._stop is not None:
             raise ValueError("the run is already being stopped")
+
+
+def _act() -> str:
+    update = workflow.current_update_info()
+    assert update is not None, "people act by updates"
+    return update.id
 
 
 def _check_short(name: str, text: str, characters: int) -> None:

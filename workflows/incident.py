@@ -131,7 +131,8 @@ class IncidentWorkflow(Attended):
         self._now("continuing as new")
         carried = await renewal.carry(briefing, talk, budget, self._calls.records, nudged=self._nudged)
         if self._stop is None:
-            renewal.renew(self._given, carried, self._words)
+            acts = {"words": self._words, "acts": self._acts}
+            renewal.renew(self._given, carried.model_copy(update=acts))
 
     async def _close(self, given: RunInput, ending: Ending) -> RunResult:
         self._ending = ending

@@ -27,7 +27,7 @@ def due(bounds: HistoryBounds) -> bool:
 async def carry(
     briefing: Briefing, talk: Conversation, budget: Budget, calls: list[CallRecord], *, nudged: bool
 ) -> Carried:
-    """Gather what the next execution needs; the words that people have not yet put to the model come on top."""
+    """Gather what the next execution needs; what people do to the last moment comes on top."""
     base, new = talk.take()
     conversation = await workflow.execute_activity_method(
         CarryingActivities.carry,
@@ -47,8 +47,8 @@ async def carry(
     )
 
 
-def renew(given: RunInput, carried: Carried, words: list[str]) -> NoReturn:
+def renew(given: RunInput, carried: Carried) -> NoReturn:
     """Continue as new. Raises PayloadsTooLarge, which the SDK would raise where no code of ours can answer it."""
-    going_on = given.model_copy(update={"carried": carried.model_copy(update={"words": words})})
+    going_on = given.model_copy(update={"carried": carried})
     workflow.payload_converter().to_payloads([going_on])
     workflow.continue_as_new(going_on)
