@@ -25,7 +25,7 @@ from temporalio.exceptions import ApplicationError, FailureError
 from temporalio.service import RPCError, RPCStatusCode
 
 from watchkeeper import attributes
-from watchkeeper.contracts import Briefing, CarriedConversation, Reply, ToolResult
+from watchkeeper.contracts import Briefing, CarriedConversation, Compaction, Reply, ToolResult
 from watchkeeper.text import ERROR_BYTES, excerpt
 
 KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
@@ -56,7 +56,7 @@ PAYLOAD_BYTES = 2_000_000
 """Most bytes that one step may record. Temporal refuses 2 MiB, with what it adds to them. Runs replay what this bound
 made of them, so it stays."""
 
-MADE_BY_ACTIVITIES: frozenset[type] = frozenset({Briefing, Reply, ToolResult, CarriedConversation})
+MADE_BY_ACTIVITIES: frozenset[type] = frozenset({Briefing, Reply, Compaction, ToolResult, CarriedConversation})
 
 
 _JSON = PydanticPayloadConverter(ToJsonOptions(exclude_unset=True))

@@ -20,7 +20,7 @@ from watchkeeper.stories.following import retell
 from watchkeeper.stories.story import Story
 from watchkeeper.stories.surface import run_object
 from watchkeeper.stories.telling import Telling, Told
-from watchkeeper.stories.told import Call, Round
+from watchkeeper.stories.told import Call, Round, Summary
 from watchkeeper.temporal import DATA_CONVERTER
 from workflows.incident import IncidentWorkflow
 
@@ -202,9 +202,26 @@ async def test_a_run_in_flight_is_told_up_to_now(client: Client) -> None:
     assert (approval.status, approval.by, approval.note) == ("approved", "ada", "do it")
 
 
+async def test_a_summary_is_told_where_it_takes_the_place_of_older_rounds() -> None:
+    story, things = await told("context-overflow")
+    at = [position for position, thing in enumerate(things) if isinstance(thing, Summary)]
+    assert at
+    for position in at:
+        refused, again = things[position - 1], things[position + 1]
+        assert isinstance(refused, Round)
+        assert "token limit" in (refused.failure or "")
+        assert isinstance(again, Round)
+        assert again.number == refused.number
+    assert story.status == "concluded"
+    assert story.rounds_spent == 12
+
+
 async def test_identical_effects_are_one(client: Client) -> None:
-    page = ("page", {"team": "checkout", "summary": "down"})
-    async with staged(client, [calls(page, LOOK, page), says(REPORT)]) as stage:
+    page, spaced = (
+        ("page", {"team": "checkout", "summary": "down"}),
+        ("page", '{"summary": "down", "team": "checkout"}'),
+    )
+    async with staged(client, [calls(page, LOOK, spaced), says(REPORT)]) as stage:
         run = await stage.start()
         await run.result()
     story = await retell(client, run.id)

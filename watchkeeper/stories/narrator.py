@@ -17,7 +17,7 @@ from watchkeeper.stories.page import Page
 from watchkeeper.stories.story import Story
 from watchkeeper.stories.surface import seconds
 from watchkeeper.stories.telling import Told
-from watchkeeper.stories.told import Act, Call, Round
+from watchkeeper.stories.told import Act, Call, Round, Summary
 from watchkeeper.terminal import arguments, clock, count, duration, one_line, size, visible
 
 _TICK = 0.25
@@ -87,6 +87,8 @@ class Narrator:
                 self._questions.append(told)
             case Call():
                 self._call(told)
+            case Summary():
+                self.notice(f"{count(told.replaced, 'older message')} gave way to a summary, for the model's window")
             case Act():
                 self._act(told)
 

@@ -27,6 +27,7 @@ from watchkeeper.contracts import (
 )
 from watchkeeper.conversation import canonical
 from watchkeeper.stories.told import UNSETTLED, Act, Call, Round
+from watchkeeper.text import same_arguments
 
 
 @dataclass
@@ -183,7 +184,8 @@ class Story:
 
 
 def _twin(call: Call, earlier: Iterable[Call]) -> str | None:
-    same = (c for c in earlier if (c.name, c.arguments) == (call.name, call.arguments) and c.status != "rejected")
+    asked = call.name, same_arguments(call.arguments)
+    same = (c for c in earlier if (c.name, same_arguments(c.arguments)) == asked and c.status != "rejected")
     return next((c.same_as or c.key for c in same), None)
 
 

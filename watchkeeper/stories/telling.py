@@ -17,6 +17,7 @@ from temporalio.converter import DataConverter
 from watchkeeper.contracts import (
     Briefing,
     CarryRequest,
+    Compaction,
     CompactRequest,
     Delivery,
     Limits,
@@ -29,10 +30,10 @@ from watchkeeper.contracts import (
 from watchkeeper.history import decode
 from watchkeeper.stories.people import act_of
 from watchkeeper.stories.story import Story
-from watchkeeper.stories.told import UNSETTLED, Act, Approval, Call, Round
+from watchkeeper.stories.told import UNSETTLED, Act, Approval, Call, Round, Summary
 
 T = TypeVar("T")
-Told: TypeAlias = Story | Round | Call | Act
+Told: TypeAlias = Story | Round | Call | Summary | Act
 """What an event changed: the story itself when it begins, is briefed or ends."""
 
 _APPROVAL_TIMER = re.compile(r"^(r\d+\.\d+) ")
@@ -161,7 +162,10 @@ class Telling:
             case "ask":
                 calls = story.answer(story.rounds[-1], await self._decode(result, Reply), at)
                 return (story.rounds[-1], *(call for call in calls if call.status not in UNSETTLED))
-            case "compact" | "carry" | "deliver":
+            case "compact":
+                made = await self._decode(result, Compaction)
+                return (Summary(made.replaced),) if made.replaced else ()
+            case "carry" | "deliver":
                 return ()
             case _:
                 story.settle(story.calls[key], await self._decode(result, ToolResult), at)

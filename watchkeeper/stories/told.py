@@ -62,6 +62,14 @@ class Round:
 
 
 @dataclass
+class Summary:
+    """What stands in the place of older rounds from now on."""
+
+    replaced: int
+    """Messages."""
+
+
+@dataclass
 class Act:
     """What a person did to the run."""
 
