@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from pydantic import Field
@@ -20,13 +22,13 @@ from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowFailureError
 
 from tests.stage import Run, look, staged
-from watchkeeper.backend import send
-from watchkeeper.contracts import CallRecord, Decision, Effect, RunResult
+from watchkeeper.backend import fetch, send
+from watchkeeper.contracts import CallRecord, Decision, Effect, JsonObject, RunResult
 from watchkeeper.demo.endpoint import Endpoint
-from watchkeeper.demo.faults import lose_reply
+from watchkeeper.demo.faults import Fault, delay, drop_connection, fault, lose_reply
 from watchkeeper.demo.server import serving
-from watchkeeper.demo.turns import calls, says
-from watchkeeper.tool import Arguments, Tool, ToolContext, ToolDefinitionError, ToolUnavailable, tool
+from watchkeeper.demo.turns import Turn, calls, says
+from watchkeeper.tool import Arguments, Tool, ToolContext, ToolDefinitionError, ToolError, ToolUnavailable, tool
 from workflows.incident import IncidentWorkflow
 
 REPORT = "Done."
@@ -114,6 +116,87 @@ async def _accept(request: Request) -> JSONResponse:
     return JSONResponse({"restarted": True})
 
 
+class Target:
+    """A host that honours idempotency keys as strictly as any: one effect a key, and a key for one effect only."""
+
+    def __init__(self) -> None:
+        self.effects: dict[str, str] = {}
+        self.host = Endpoint(Starlette(routes=[Route("/act", self._take, methods=["POST"])]))
+
+    async def _take(self, request: Request) -> JSONResponse:
+        key, wanted = request.headers["idempotency-key"], (await request.body()).decode()
+        if self.effects.setdefault(key, wanted) != wanted:
+            return JSONResponse({"error": "this key has been used for something else"}, 422)
+        return JSONResponse({"done": wanted})
+
+    @asynccontextmanager
+    async def acting(self, **options: Any) -> AsyncIterator[tuple[Mapping[str, Tool[Any]], list[ToolContext]]]:
+        """A tool that acts on it, and the contexts of its attempts."""
+        async with serving(self.host) as url:
+
+            async def act(context: ToolContext) -> Any:
+                headers = {"Idempotency-Key": context.idempotency_key}
+                sent = {"headers": headers, "content": context.call.arguments}
+                return await fetch(context.http, "POST", f"{url}/act", **sent)
+
+            yield acting(act, "keyed", **options)
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [lose_reply(), drop_connection(), delay(0.5), fault(503)],
+    ids=["reply lost", "request lost", "late", "refused"],
+)
+async def test_a_keyed_effect_in_doubt_is_repeated_and_happens_once(client: Client, trouble: Fault) -> None:
+    target = Target()
+    target.host.faults.append(trouble)
+    async with target.acting(timeout=timedelta(seconds=0.3)) as (tools, attempts):
+        _, (call,), read = await played(client, tools)
+        while len(target.effects) < 1 or len(target.host.requests) < 2:
+            await asyncio.sleep(0.02)  # for what was delayed beyond the patience of its attempt
+    assert [context.attempt for context in attempts] == [1, 2]
+    assert list(target.effects) == [attempts[0].idempotency_key] == [attempts[1].idempotency_key]
+    assert (call.status, len(read)) == ("ok", 1)
+    assert read[0].startswith('{"done":')
+
+
+async def test_an_effect_of_unknown_outcome_can_be_asked_for_again(client: Client) -> None:
+    async def act(context: ToolContext) -> str:
+        if context.call.key == "r1.0":
+            await hang(context)
+        return "done"
+
+    tools, attempts = acting(act, "once", timeout=timedelta(seconds=0.2))
+    _, found, read = await played(client, tools, ["it"], ["it"])
+    assert [(call.key, call.status) for call in found] == [("r1.0", "unknown"), ("r2.0", "ok")]
+    assert read == [error(f"act_on_it gave no result in 0.2 s. {UNKNOWN}"), '"done"']
+    assert len({context.idempotency_key for context in attempts}) == len(attempts) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("effect", "attempted"), [("once", 1), ("keyed", 2)])
+async def test_an_attempt_that_will_not_end_is_left_behind(client: Client, effect: Effect, attempted: int) -> None:
+    released = asyncio.Event()
+
+    async def cling(context: ToolContext) -> str:
+        while context.attempt == 1 and not released.is_set():
+            with suppress(asyncio.CancelledError):
+                await released.wait()
+        return "done"
+
+    tools, attempts = acting(cling, effect, timeout=timedelta(seconds=0.2))
+    async with staged(client, [calls(("act_on_it", {})), says(REPORT)], tools=tools) as stage:
+        run = await stage.start()
+        await run.result()
+        (call,) = (await run.query(IncidentWorkflow.progress)).calls
+        read = stage.results()
+        released.set()
+    assert len(attempts) == attempted
+    assert len({context.idempotency_key for context in attempts}) == 1
+    unknown = error(f"act_on_it did not answer in time. {UNKNOWN}")
+    assert (call.status, read) == (("unknown", [unknown]) if effect == "once" else ("ok", ['"done"']))
+
+
 async def test_an_effect_under_a_key_is_repeated_under_the_same_key(client: Client) -> None:
     async def act(context: ToolContext) -> str:
         if context.attempt < 3:
@@ -148,29 +231,61 @@ class Untellable:
         raise RuntimeError("not today")
 
 
+def nested(depth: int) -> list[Any]:
+    return [nested(depth - 1)] if depth else []
+
+
 _loop: list[Any] = []
 _loop.append(_loop)
 
+RESULTS = {
+    "half a surrogate": {"half": "\ud83d", "nul": "\x00", "nan": float("nan"), "inf": -float("inf"), "bytes": b"\xff"},
+    "untellable": Untellable(),
+    "loop": _loop,
+    "5 MB": "x" * 5_000_000,
+    "5 MB of control characters": "\x01" * 5_000_000,
+    "many": list(range(500_000)),
+    "deep": nested(900),
+    "odd keys": {"\udc00": {1, 2}, (1, 2): object(), None: 10**5_000},
+}
 
-@pytest.mark.parametrize(
-    "result",
-    [
-        {"half": "\ud83d", "nul": "\x00", "nan": float("nan"), "inf": -float("inf"), "bytes": b"\xff"},
-        Untellable(),
-        _loop,
-        "x" * 3_000_000,
-        {"\udc00": {1, 2}, (1, 2): object()},
-    ],
-    ids=["half a surrogate", "untellable", "loop", "3 MB", "odd keys"],
-)
-async def test_an_effect_whose_result_cannot_be_told_has_happened(client: Client, result: Any) -> None:
+
+@pytest.mark.parametrize("effect", ["once", "keyed"])
+@pytest.mark.parametrize("result", RESULTS.values(), ids=RESULTS)
+async def test_an_effect_whose_result_cannot_be_told_has_happened(client: Client, effect: Effect, result: Any) -> None:
     async def act(context: ToolContext) -> Any:
         return result
 
-    tools, attempts = acting(act, "once")
+    tools, attempts = acting(act, effect)
     done, (call,), (read,) = await played(client, tools)
     assert (len(attempts), call.status, done.status) == (1, "ok", "concluded")
-    assert len(read.encode()) <= 65_536
+    assert 0 < len(read.encode()) <= 65_536
+
+
+@pytest.mark.parametrize("effect", ["once", "keyed"])
+async def test_an_effect_that_ends_in_a_long_no_has_happened(client: Client, effect: Effect) -> None:
+    async def act(context: ToolContext) -> Any:
+        raise ToolError("done, but \ud83d" + "x" * 5_000_000)
+
+    tools, attempts = acting(act, effect)
+    _, (call,), (read,) = await played(client, tools)
+    assert (len(attempts), call.status) == (1, "error")
+    assert read.startswith('{"error":"done, but \N{REPLACEMENT CHARACTER}xxx')
+    assert len(read) < 3_000
+
+
+@pytest.mark.parametrize(("effect", "attempted"), [("once", 1), ("keyed", 2)])
+async def test_an_effect_that_breaks_at_length_is_told_in_short(client: Client, effect: Effect, attempted: int) -> None:
+    async def act(context: ToolContext) -> Any:
+        raise RuntimeError("\ud83d" + "x" * 5_000_000)
+
+    tools, attempts = acting(act, effect, attempts=attempted)
+    _, (call,), (read,) = await played(client, tools)
+    assert (len(attempts), call.status) == (attempted, "unknown")
+    assert len({context.idempotency_key for context in attempts}) == 1
+    assert read.startswith('{"error":"RuntimeError: \N{REPLACEMENT CHARACTER}xxx')
+    assert UNKNOWN in read
+    assert len(read) < 3_000
 
 
 async def test_a_key_names_the_decision(client: Client) -> None:
@@ -195,39 +310,59 @@ async def test_a_wide_key_names_the_effect_in_its_incident(client: Client) -> No
     assert second.idempotency_key == f"{first.call.run}/act_on_it/that"
 
 
-async def test_a_reset_run_repeats_its_decision_under_the_same_key(client: Client) -> None:
-    async def act(context: ToolContext) -> str:
-        return "done"
-
-    tools, attempts = acting(act, "keyed")
-    async with staged(client, [calls(("act_on_it", {})), says(REPORT)], tools=tools) as stage:
-        run = await stage.start()
-        await run.result()
-        reset = await client.workflow_service.reset_workflow_execution(
-            ResetWorkflowExecutionRequest(
-                namespace=client.namespace,
-                workflow_execution=WorkflowExecution(workflow_id=run.id, run_id=run.first_execution_run_id or ""),
-                reason="decide again",
-                workflow_task_finish_event_id=await _decided(run),
-                request_id=run.id,
-            )
-        )
-        await client.get_workflow_handle(run.id, run_id=reset.run_id).result()
-    first, again = attempts
-    assert reset.run_id != run.first_execution_run_id
-    assert first.idempotency_key == again.idempotency_key
-
-
-async def _decided(run: Run) -> int:
-    """The event of the workflow task that decided on the first call of a tool."""
+async def reset(client: Client, run: Run, before: str) -> Run:
+    """Reset a run to before an activity; gives its new execution."""
     decided = 0
     async for event in run.fetch_history_events():
         if event.HasField("workflow_task_completed_event_attributes"):
             decided = event.event_id
-        scheduled = event.activity_task_scheduled_event_attributes
-        if event.HasField("activity_task_scheduled_event_attributes") and scheduled.activity_id == "r1.0":
-            return decided
-    raise AssertionError("no tool was called")
+        if event.activity_task_scheduled_event_attributes.activity_id == before:
+            break
+    answer = await client.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace=client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=run.id, run_id=run.first_execution_run_id or ""),
+            reason="decide again",
+            workflow_task_finish_event_id=decided,
+            request_id=str(uuid4()),
+        )
+    )
+    return client.get_workflow_handle_for(IncidentWorkflow.run, run.id, run_id=answer.run_id)
+
+
+async def test_a_reset_run_that_decides_the_same_repeats_its_effect_under_the_same_key(client: Client) -> None:
+    target = Target()
+    script = [calls(("act_on_it", {})), says(REPORT)]
+    async with target.acting() as (tools, attempts), staged(client, script, tools=tools) as stage:
+        run = await stage.start()
+        await run.result()
+        again = await reset(client, run, before="r1.0")
+        result = await again.result()
+        asked = len(stage.model.requests)
+    assert again.run_id != run.first_execution_run_id
+    assert (result.status, asked) == ("concluded", 3)
+    assert [context.idempotency_key for context in attempts] == [*target.effects] * 2
+
+
+@pytest.mark.parametrize(("first", "then", "effects"), [("this", "that", 2), ("this", "this", 1)])
+async def test_a_reset_run_that_decides_anew_is_known_by_what_it_decides(
+    client: Client, first: str, then: str, effects: int
+) -> None:
+    decisions = iter([first, then])
+
+    def script(request: JsonObject) -> Turn:
+        done = request["messages"][-1]["role"] == "tool"
+        return says(REPORT) if done else calls(("act_on_it", {"what": next(decisions)}))
+
+    target = Target()
+    async with target.acting() as (tools, attempts), staged(client, script, tools=tools) as stage:
+        run = await stage.start()
+        await run.result()
+        result = await (await reset(client, run, before="r1")).result()
+    assert result.status == "concluded"
+    assert [context.call.key for context in attempts] == ["r1.0", "r1.0"]
+    assert {context.idempotency_key for context in attempts} == set(target.effects)
+    assert len(target.effects) == effects
 
 
 async def test_the_operator_says_what_else_waits_for_a_person(client: Client) -> None:
