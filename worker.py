@@ -22,7 +22,7 @@ from activities.compacting import CompactingActivities
 from activities.conversations import Conversations
 from activities.model import ModelActivities
 from activities.report import ReportActivities
-from watchkeeper import __version__
+from watchkeeper import __version__, options
 from watchkeeper.conversation import Store
 from watchkeeper.heartbeat import Heartbeats
 from watchkeeper.hosts.calls import MAX_CALLS
@@ -87,6 +87,9 @@ async def working(
             deployment_config=WorkerDeploymentConfig(
                 version=WorkerDeploymentVersion("watchkeeper", __version__), use_worker_versioning=False
             ),
+            sticky_queue_schedule_to_start_timeout=options.STICKY_QUEUE,
+            # The SDK would hold beats back until little is left of the timeout.
+            max_heartbeat_throttle_interval=options.HEARTBEAT / options.BEATS_PER_HEARTBEAT / 2,
             graceful_shutdown_timeout=timedelta(seconds=settings.worker.shutdown_seconds),
             # A round's calls start on the worker that holds the conversation, without a trip through the queue.
             max_eager_activity_reservations_per_workflow_task=MAX_CALLS,

@@ -11,6 +11,7 @@ from temporalio.exceptions import ApplicationError
 
 from watchkeeper.contracts import ToolRequest, ToolResult
 from watchkeeper.conversation import Store
+from watchkeeper.options import pause
 from watchkeeper.running import redacted, run
 from watchkeeper.settings import Settings
 from watchkeeper.text import ERROR_BYTES, excerpt
@@ -33,13 +34,15 @@ def activity_of(
         try:
             result = await run(tool, call, settings=settings, http=http, at=info.scheduled_time, attempt=info.attempt)
         except ToolUnavailable as error:
+            delay = pause(info.attempt) if error.delay is None else error.delay
             raise ApplicationError(
-                excerpt(str(error), ERROR_BYTES), type="ToolUnavailable", next_retry_delay=error.delay
+                excerpt(str(error), ERROR_BYTES), type="ToolUnavailable", next_retry_delay=delay
             ) from error
         except Exception as error:  # noqa: BLE001
             # Whatever a tool breaks with is recorded, and may repeat what it was given: a password in a URL, a token.
             said = excerpt(str(redacted(str(error), settings.secrets)), ERROR_BYTES)
-            raise ApplicationError(said, type=type(error).__name__).with_traceback(error.__traceback__) from None
+            broken = ApplicationError(said, type=type(error).__name__, next_retry_delay=pause(info.attempt))
+            raise broken.with_traceback(error.__traceback__) from None
         store.put(result.digest, result.content.encode())
         return result
 

@@ -15,7 +15,7 @@ from watchkeeper.contracts import JsonObject, ModelRequest, Reply, ToolChoice
 from watchkeeper.conversation import canonical
 from watchkeeper.hosts.refusals import ModelError, Reason
 from watchkeeper.hosts.usage import price
-from watchkeeper.options import attempt_profile, model_pause
+from watchkeeper.options import attempt_profile, model_pause, pause
 from watchkeeper.settings import ModelProfile
 
 RESAMPLES = 2
@@ -90,7 +90,11 @@ class ModelActivities:
         if reply.kind != "empty":
             self._conversations.store.put(reply.digest, canonical(reply.message))
         elif attempt <= RESAMPLES:
-            raise ApplicationError("the model's reply holds neither text nor calls", type="EmptyCompletion")
+            raise ApplicationError(
+                "the model's reply holds neither text nor calls",
+                type="EmptyCompletion",
+                next_retry_delay=pause(attempt),
+            )
         return reply
 
     async def _prompt(self, request: ModelRequest) -> _Prompt:
@@ -118,7 +122,7 @@ class ModelActivities:
             str(refusal),
             type=ERRORS[refusal.reason],
             non_retryable=not refusal.retryable,
-            next_retry_delay=model_pause(attempt, self._endpoints, refusal.delay),
+            next_retry_delay=model_pause(attempt, self._endpoints, refusal.delay) if refusal.retryable else None,
         ) from None
 
 

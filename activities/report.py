@@ -14,6 +14,7 @@ from temporalio.exceptions import ApplicationError
 from watchkeeper.contracts import Delivery
 from watchkeeper.conversation import canonical
 from watchkeeper.http import retryable
+from watchkeeper.options import pause
 from watchkeeper.running import run
 from watchkeeper.settings import Settings
 from watchkeeper.text import error_text, excerpt
@@ -53,7 +54,9 @@ class ReportActivities:
         except ToolError as error:
             raise ApplicationError(str(error), type="ReportRefused", non_retryable=True) from None
         except (OSError, ToolUnavailable) as error:
-            raise ApplicationError(error_text(error), type="ReportUndelivered") from None
+            raise ApplicationError(
+                error_text(error), type="ReportUndelivered", next_retry_delay=pause(activity.info().attempt)
+            ) from None
 
     def _write(self, delivery: Delivery) -> None:
         if (directory := self._settings.reports.directory) is None:

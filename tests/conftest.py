@@ -18,9 +18,6 @@ from watchkeeper.temporal import DATA_CONVERTER
 
 HISTORIES = Path(__file__).parent / "histories"
 
-# The default lets every timer, and so every retry, be up to a second late.
-TIMERS = ["--dynamic-config-value", 'history.timerProcessorMaxTimeShift="10ms"']
-
 Record = Callable[[WorkflowHandle[Any, Any], str], Coroutine[Any, Any, None]]
 
 
@@ -38,7 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
 async def environment() -> AsyncIterator[WorkflowEnvironment]:
     async with await WorkflowEnvironment.start_local(
         dev_server_existing_path=str(find_binary()),
-        dev_server_extra_args=[*TUNING, *TIMERS],
+        dev_server_extra_args=TUNING,
         dev_server_log_level="error",
         data_converter=DATA_CONVERTER,
     ) as environment:

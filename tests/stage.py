@@ -15,6 +15,7 @@ from pydantic import Field
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 
+from watchkeeper import options
 from watchkeeper.contracts import JsonObject, Reply, RunInput, RunResult
 from watchkeeper.demo.model import ScriptedModel
 from watchkeeper.demo.turns import Script, Turn
@@ -101,6 +102,7 @@ class Stage:
             RunInput(text=text, **given),
             id=f"incident-{uuid4()}",
             task_queue=self.settings.worker.task_queue,
+            task_timeout=options.TASK_TIMEOUT,
         )
 
     def forget_everything(self) -> None:

@@ -396,12 +396,17 @@ def test_every_reason_has_its_error() -> None:
 @pytest.mark.parametrize(
     ("trouble", "kind", "retried", "delay"),
     [
-        (fault(503), "ModelUnavailable", True, None),
+        (fault(503), "ModelUnavailable", True, options.FIRST_PAUSE),
         (fault(503, headers={"retry-after": "7"}), "ModelUnavailable", True, timedelta(seconds=7)),
         (fault(429, headers={"retry-after": "86400"}), "ModelUnavailable", True, MAX_RETRY_DELAY),
-        (fault(429, headers={"retry-after": "nan"}), "ModelUnavailable", True, None),
-        (fault(200, "<html>Welcome</html>"), "ModelUnavailable", True, None),
-        (fault(400, {"error": {"code": "tool_use_failed", "message": "x"}}), "ModelUnavailable", True, None),
+        (fault(429, headers={"retry-after": "nan"}), "ModelUnavailable", True, options.FIRST_PAUSE),
+        (fault(200, "<html>Welcome</html>"), "ModelUnavailable", True, options.FIRST_PAUSE),
+        (
+            fault(400, {"error": {"code": "tool_use_failed", "message": "x"}}),
+            "ModelUnavailable",
+            True,
+            options.FIRST_PAUSE,
+        ),
         (fault(400, {"error": {"message": "tool_choice is bad"}}), "ModelRefused", False, None),
         (
             fault(400, {"error": {"message": "This model's maximum context length is 9"}}),
@@ -445,7 +450,7 @@ async def test_a_host_that_is_out_for_long_cannot_call_us_back_every_moment(
 
 def test_a_long_pause_is_kept_in_a_long_outage() -> None:
     assert options.model_pause(9, ["one"], timedelta(minutes=5)) == timedelta(minutes=5)
-    assert options.model_pause(9, ["one"], None) is None
+    assert options.model_pause(9, ["one"], None) == timedelta(minutes=1)
     assert options.model_pause(6, ["one", "two"], timedelta(seconds=1)) == timedelta(seconds=1)
 
 

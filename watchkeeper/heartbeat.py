@@ -10,7 +10,7 @@ from typing import Any
 from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-BEATS_PER_TIMEOUT = 3
+from watchkeeper.options import BEATS_PER_HEARTBEAT
 
 
 class Heartbeats(Interceptor):
@@ -26,7 +26,7 @@ class _Beating(ActivityInboundInterceptor):
         timeout = activity.info().heartbeat_timeout
         if timeout is None:
             return await self.next.execute_activity(input)
-        beating = asyncio.create_task(_beat(timeout / BEATS_PER_TIMEOUT))
+        beating = asyncio.create_task(_beat(timeout / BEATS_PER_HEARTBEAT))
         try:
             return await self.next.execute_activity(input)
         finally:

@@ -13,8 +13,22 @@ from temporalio.common import RetryPolicy
 
 from watchkeeper.contracts import Briefing, HistoryBounds, ToolSpec
 
-HEARTBEAT = timedelta(seconds=10)
-"""An activity beats from entry to exit, so a silence of this length means that its worker is gone."""
+HEARTBEAT = timedelta(seconds=2)
+"""An activity beats from entry to exit, so a silence of this length means that its worker is gone. Where it is not, a
+question is asked twice."""
+
+PATIENT_HEARTBEAT = timedelta(seconds=5)
+"""Likewise for a tool that is never tried again: there, a mistake makes an effect one that nobody can vouch for."""
+
+BEATS_PER_HEARTBEAT = 3
+"""So that the loss of one beat, or half a second in which a worker cannot send, is no silence."""
+
+STICKY_QUEUE = timedelta(seconds=2)
+"""How long a run waits for the worker that holds it before any other may replay it."""
+
+TASK_TIMEOUT = timedelta(seconds=4)
+"""A silence of this length in a step of workflow code means that its worker is gone. The step of a worker that does not
+hold the run replays its history, so ``HISTORY`` bounds what this must leave time for."""
 
 MODEL_BUDGET = timedelta(minutes=15)
 """How long a model may be out of reach before the run is handed to people."""
@@ -27,7 +41,10 @@ MODEL_ASKS = 2
 
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(seconds=60)
-"""Between attempts, doubling from the one to the other, unless the host asks for another pause."""
+"""After an attempt that failed, doubling from the one to the other, unless the host asks for another pause."""
+
+LOST_PAUSE = timedelta(seconds=0.1)
+"""After the first attempt that was lost with its worker: no host is in trouble, so there is nothing to wait for."""
 
 MARGIN = timedelta(seconds=15)
 """What an attempt gets beyond its own deadline, so that the activity, not the server, says what happened."""
@@ -40,9 +57,9 @@ _TOO_LARGE = ["PayloadsTooLarge"]
 stand in the event of every call for nothing."""
 
 
-HISTORY = HistoryBounds(event_bytes=170, carried_bytes=1_000_000, bytes=16 * 2**20, events=8_000)
-"""Measured: 3,100 bytes a round of 18 events beside its messages; 0.6 ms to replay an event. Temporal ends a history at
-50 MiB or 51,200 events, a payload at 2 MiB, and a workflow task, which replays it, after 10 s."""
+HISTORY = HistoryBounds(event_bytes=170, carried_bytes=1_000_000, bytes=16 * 2**20, events=6_000)
+"""Measured: 3,100 bytes a round of 18 events beside its messages; 0.25 to 0.38 ms to replay an event, for which a
+workflow task has ``TASK_TIMEOUT``. Temporal ends a history at 50 MiB or 51,200 events, a payload at 2 MiB."""
 
 
 class ActivityOptions(TypedDict):
@@ -55,14 +72,19 @@ class ActivityOptions(TypedDict):
 
 
 def _options(
-    attempt: timedelta, in_all: timedelta, *, attempts: int = 0, never_retried: Sequence[str] | None = _TOO_LARGE
+    attempt: timedelta,
+    in_all: timedelta,
+    *,
+    attempts: int = 0,
+    heartbeat: timedelta = HEARTBEAT,
+    never_retried: Sequence[str] | None = _TOO_LARGE,
 ) -> ActivityOptions:
     return ActivityOptions(
         start_to_close_timeout=attempt,
         schedule_to_close_timeout=in_all,
-        heartbeat_timeout=HEARTBEAT,
+        heartbeat_timeout=heartbeat,
         retry_policy=RetryPolicy(
-            initial_interval=FIRST_PAUSE,
+            initial_interval=LOST_PAUSE,
             maximum_interval=LONGEST_PAUSE,
             maximum_attempts=attempts,
             non_retryable_error_types=never_retried,
@@ -90,7 +112,8 @@ def tool(spec: ToolSpec, remaining: timedelta) -> ActivityOptions:
     """Options of one tool call: at least one attempt, and no further one when the run's time is over."""
     in_all = tool_attempt(spec) * (spec.attempts + TOOL_BUDGET_FACTOR)
     in_all = max(tool_attempt(spec), min(in_all, remaining))
-    return _options(tool_attempt(spec), in_all, attempts=spec.attempts, never_retried=None)
+    heartbeat = PATIENT_HEARTBEAT if spec.effect == "once" else HEARTBEAT
+    return _options(tool_attempt(spec), in_all, attempts=spec.attempts, heartbeat=heartbeat, never_retried=None)
 
 
 def attempt_profile(attempt: int, profiles: Sequence[object]) -> int:
@@ -98,12 +121,19 @@ def attempt_profile(attempt: int, profiles: Sequence[object]) -> int:
     return (attempt - 1) // MODEL_ATTEMPTS_PER_PROFILE % len(profiles)
 
 
-def model_pause(attempt: int, profiles: Sequence[object], asked: timedelta | None) -> timedelta | None:
-    """Pause after a failed attempt (from 1) to ask a model; None: as the retry policy has it.
+def pause(attempt: int) -> timedelta:
+    """Pause after an attempt (from 1) that failed."""
+    return min(LONGEST_PAUSE, FIRST_PAUSE * (1 << min(attempt - 1, 10)))
+
+
+def model_pause(attempt: int, profiles: Sequence[object], asked: timedelta | None) -> timedelta:
+    """Pause after a failed attempt (from 1) to ask a model; ``asked``: what the host asks for.
 
     A host may shorten it, but not for ever: where a whole turn of the profiles got no answer, "come back in a second"
     is no news of the outage.
     """
-    if asked is None or attempt <= MODEL_ATTEMPTS_PER_PROFILE * len(profiles):
+    if asked is None:
+        return pause(attempt)
+    if attempt <= MODEL_ATTEMPTS_PER_PROFILE * len(profiles):
         return asked
-    return max(asked, min(LONGEST_PAUSE, FIRST_PAUSE * (1 << min(attempt - 1, 10))))
+    return max(asked, pause(attempt))

@@ -24,7 +24,7 @@ from temporalio.client import Client
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCError, RPCStatusCode
 
-from watchkeeper import attributes
+from watchkeeper import attributes, options
 from watchkeeper.contracts import RunInput
 from watchkeeper.temporal import ensure_search_attributes
 from watchkeeper.text import clean, excerpt
@@ -98,6 +98,7 @@ async def _start(client: Client, given: RunInput, task_queue: str) -> Found:
         given,
         id=new_id(given.service, now),
         task_queue=task_queue,
+        task_timeout=options.TASK_TIMEOUT,
         memo={"text": summary},
         search_attributes=TypedSearchAttributes([SearchAttributePair(key, value) for key, value in facts if value]),
         static_summary=summary,
