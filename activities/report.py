@@ -16,7 +16,7 @@ from watchkeeper.conversation import canonical
 from watchkeeper.http import retryable
 from watchkeeper.options import pause
 from watchkeeper.running import run
-from watchkeeper.settings import Settings
+from watchkeeper.settings import Settings, Team
 from watchkeeper.text import error_text, excerpt
 from watchkeeper.tool import Tool, ToolCall, ToolError, ToolUnavailable
 
@@ -89,20 +89,20 @@ class ReportActivities:
         raise ToolError(answered)
 
     async def _page(self, delivery: Delivery) -> None:
-        """Wake the owning team: a run hands its incident over."""
-        reports, pager = self._settings.reports, self._tools.get(PAGER)
-        service = self._settings.services.get(delivery.service or "")
-        team = service.team if service else reports.team
-        if not (reports.page_on_hand_off and pager and team):
+        """Wake the owning team, or who stands in for it: a run hands its incident over."""
+        settings, pager = self._settings, self._tools.get(PAGER)
+        if not (settings.reports.page_on_hand_off and pager and settings.pages_anybody):
             return
-        if self._settings.routing_key(team) is None:
-            activity.logger.warning("nobody is paged for %s: team %s has no routing key", delivery.workflow_id, team)
-            return
+        if (team := settings.on_call(delivery.service)) is None:
+            why = f"no team of {delivery.service!r} has a routing key" if delivery.service else "no service is named"
+            raise ToolError(f"nobody was paged: {why}, and nobody stands in; set reports.team or pagerduty.routing_key")
         arguments = {"team": team, "summary": excerpt(delivery.report.summary, 900)}
         call = ToolCall(run=delivery.run, key="report", arguments=canonical(arguments).decode())
         info = activity.info()
+        # Who stands in need not be among the teams that the model may page.
+        settings = settings.model_copy(update={"teams": {team: Team(), **settings.teams}})
         result = await run(
-            pager, call, settings=self._settings, http=self._http, at=info.scheduled_time, attempt=info.attempt
+            pager, call, settings=settings, http=self._http, at=info.scheduled_time, attempt=info.attempt
         )
         if result.status != "ok":
             raise ToolError(result.content)

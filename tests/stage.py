@@ -19,6 +19,7 @@ from watchkeeper import options
 from watchkeeper.contracts import JsonObject, Reply, RunInput, RunResult
 from watchkeeper.demo.model import ScriptedModel
 from watchkeeper.demo.turns import Script, Turn
+from watchkeeper.demo.world import World
 from watchkeeper.history import decode
 from watchkeeper.settings import Settings
 from watchkeeper.tool import Arguments, Service, Team, Tool, ToolContext, ToolError, ToolUnavailable, tool
@@ -136,6 +137,15 @@ def settings_for(base_url: str, **changes: Any) -> Settings:
     for table, values in changes.items():
         settings[table] = {**settings.get(table, {}), **values} if isinstance(values, dict) else values
     return Settings.model_validate(settings)
+
+
+def on_call(world: World, **reports: Any) -> dict[str, Any]:
+    """Settings by which people can be paged in the simulated world."""
+    return {
+        "teams": {team: {"routing_key": key} for team, key in world.routing_keys.items()},
+        "pagerduty": {"events_url": world.urls.pagerduty_events_url, "api_url": world.urls.pagerduty_api_url},
+        "reports": reports,
+    }
 
 
 @asynccontextmanager

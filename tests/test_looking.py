@@ -120,6 +120,16 @@ async def test_what_fails_is_named_with_the_way_out(
     assert said in found[what][1]
 
 
+async def test_a_hand_off_that_would_page_nobody_is_foretold(program: Program, world: World) -> None:
+    keys = {f"teams__{team}__routing_key": "x" * 32 for team in ("checkout", "search")}
+    async with ScriptedModel(guide, key=KEY).serving() as url:
+        configure(program, world, url, pagerduty__routing_key=None, **keys)
+        ended = await program("check")
+    ok, said = verdicts(ended)["PagerDuty"]
+    assert ok
+    assert "without reports.team, the hand-off of a run that names no service pages nobody" in said
+
+
 async def test_only_what_is_configured_is_checked(program: Program) -> None:
     async with ScriptedModel(guide, key=KEY).serving() as url:
         (program.directory / "watchkeeper.toml").write_text(

@@ -19,7 +19,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.report import ReportActivities
-from tests.stage import Nothing, Run, look, settings_for, staged
+from tests.stage import Nothing, Run, failure, look, on_call, settings_for, staged
 from watchkeeper.contracts import Delivery, Destination, LimitChanges, Report, Status, Stop
 from watchkeeper.demo.endpoint import Endpoint
 from watchkeeper.demo.faults import drop_connection, fault, hang, lose_reply, redirect
@@ -154,15 +154,6 @@ async def test_a_webhook_that_does_not_take_a_report_tells_no_address(
 # --- the report of a run ------------------------------------------------------------------------------------------
 
 
-def on_call(world: World, **reports: Any) -> dict[str, Any]:
-    """Settings by which people can be paged in the simulated world."""
-    return {
-        "teams": {team: {"routing_key": key} for team, key in world.routing_keys.items()},
-        "pagerduty": {"events_url": world.urls.pagerduty_events_url, "api_url": world.urls.pagerduty_api_url},
-        "reports": reports,
-    }
-
-
 ONE_ROUND = LimitChanges(tokens=1)
 """Cuts a run after its first round."""
 
@@ -228,6 +219,42 @@ async def test_a_run_without_a_service_pages_the_team_that_is_set_for_it(client:
     async with staged(client, [calls(LOOK)], tools=TOOLS, **on_call(world, team="search")) as stage:
         assert await ended(await stage.start(limits=ONE_ROUND)) == "limit_reached"
     assert [page.team for page in world.pages.incidents] == ["search"]
+
+
+@pytest.mark.parametrize("service", [None, "checkout"])
+async def test_whoever_is_on_call_is_paged_where_no_team_can_be(
+    client: Client, world: World, service: str | None
+) -> None:
+    settings = {**on_call(world), "teams": {}}
+    settings["pagerduty"] |= {"routing_key": world.routing_keys["payments"]}
+    async with staged(client, [calls(LOOK)], tools=TOOLS, **settings) as stage:
+        assert await ended(await stage.start(service=service, limits=ONE_ROUND)) == "limit_reached"
+    assert [page.team for page in world.pages.incidents] == ["payments"]
+
+
+async def test_who_stands_in_is_paged_where_the_owners_cannot_be(client: Client, world: World) -> None:
+    settings = on_call(world, team="night-watch")
+    settings["teams"] = {"night-watch": {"routing_key": world.routing_keys["search"]}}
+    async with staged(client, [calls(LOOK)], tools=TOOLS, **settings) as stage:
+        assert await ended(await stage.start(service="checkout", limits=ONE_ROUND)) == "limit_reached"
+    assert [page.team for page in world.pages.incidents] == ["search"]
+
+
+@pytest.mark.parametrize(
+    ("service", "why"),
+    [(None, "no service is named"), ("checkout", "no team of 'checkout' has a routing key")],
+)
+async def test_a_hand_off_that_could_page_nobody_says_so(
+    client: Client, world: World, service: str | None, why: str
+) -> None:
+    settings = on_call(world)
+    del settings["teams"]["checkout"]
+    async with staged(client, [calls(LOOK)], tools=TOOLS, **settings) as stage:
+        _, _, hand_off = await failure(await stage.start(service=service, limits=ONE_ROUND))
+    assert hand_off.undelivered == [
+        f"page: nobody was paged: {why}, and nobody stands in; set reports.team or pagerduty.routing_key"
+    ]
+    assert world.pages.deliveries == []
 
 
 @pytest.mark.parametrize(

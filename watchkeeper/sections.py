@@ -142,7 +142,9 @@ class Reports(Section):
 
     directory: Path | None = Field(default=None, description="One Markdown file a run.")
     webhook_url: HttpUrl | None = None
-    team: str | None = Field(default=None, description="Paged for a hand-off of a run that names no service.")
+    team: str | None = Field(
+        default=None, description="Paged for a hand-off where no service is named, or its owners cannot be paged."
+    )
     page_on_hand_off: bool = Field(
         default=True, description="Page the owning team when a run ends without a conclusion."
     )

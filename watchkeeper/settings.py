@@ -43,6 +43,9 @@ __all__ = ["CONFIG_FILE", "ModelProfile", "Service", "Settings", "SettingsError"
 
 CONFIG_FILE = "watchkeeper.toml"
 
+ON_CALL = "on-call"
+"""Stands for the people whom ``pagerduty.routing_key`` wakes, where no team is named."""
+
 _PREFIX = "WATCHKEEPER_"
 _NESTED = "__"
 
@@ -114,6 +117,20 @@ class Settings(BaseSettings):
         """The PagerDuty integration key that wakes a team."""
         own = self.teams.get(team, Team()).routing_key
         return own or self.pagerduty.routing_key
+
+    def on_call(self, service: str | None) -> str | None:
+        """The team that a hand-off wakes: the owner of the service, else ``reports.team``, else who is on call for all.
+
+        None: nobody of these can be paged.
+        """
+        owner = self.services.get(service or "")
+        named = [team for team in (owner and owner.team, self.reports.team) if team and self.routing_key(team)]
+        return named[0] if named else ON_CALL if self.pagerduty.routing_key else None
+
+    @property
+    def pages_anybody(self) -> bool:
+        """Whether there is a key to page with at all."""
+        return self.pagerduty.routing_key is not None or any(team.routing_key for team in self.teams.values())
 
     @model_validator(mode="before")
     @classmethod

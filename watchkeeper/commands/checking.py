@@ -167,5 +167,9 @@ async def _pagerduty(http: httpx2.AsyncClient, settings: Settings) -> Verdict:
         return Verdict("PagerDuty", False, excerpt(str(error), _DETAIL))
     except httpx2.HTTPError as error:
         return Verdict("PagerDuty", False, f"{pagerduty.events_url} is out of reach: {excerpt(str(error), _DETAIL)}")
-    token = "" if pagerduty.api_token else "; without pagerduty.api_token, reports name no incident numbers"
-    return Verdict("PagerDuty", True, f"{count(len(teams), 'team')} can be paged{token}")
+    notes = [f"{count(len(teams), 'team')} can be paged"]
+    if settings.on_call(None) is None:
+        notes.append("without reports.team, the hand-off of a run that names no service pages nobody")
+    if not pagerduty.api_token:
+        notes.append("without pagerduty.api_token, reports name no incident numbers")
+    return Verdict("PagerDuty", True, "; ".join(notes))
