@@ -18,6 +18,9 @@ from watchkeeper.demo.turns import Turn, words
 Sent: TypeAlias = Turn | Fault
 """What a host does with one request."""
 
+EVER = 1_000
+"""More requests than a run makes."""
+
 
 class ManyFates(ScriptedModel):
     """A host whose runs do not know of each other.

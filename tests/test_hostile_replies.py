@@ -347,7 +347,7 @@ ROWS: dict[str, Row] = {
         rounds=1,
         asked=2,
         kind="final",
-        says="bytes were cut here",
+        says="ééé",
     ),
     "a giant thought": runs(asks(call(), reasoning_content="hm " * 200_000)),
     "a giant of calls": retried(
@@ -382,7 +382,8 @@ class Ended:
 async def played(client: Client) -> AsyncIterator[Mapping[str, asyncio.Task[Ended]]]:
     """The runs of all rows, under way."""
     host = ManyFates({name: row.sends for name, row in ROWS.items()}, then=says(REPORT))
-    async with staged(client, host, limits={"tokens": 10_000_000}) as stage:
+    ample = 10_000_000
+    async with staged(client, host, limits={"tokens": ample}, model={"context_tokens": ample}) as stage:
 
         async def play(name: str) -> Ended:
             return await ended(stage, host, name, await stage.start(name))

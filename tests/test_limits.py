@@ -85,6 +85,14 @@ async def test_time_ends_a_run_whose_model_never_answers(client: Client, record:
     assert hand_off.report.body
 
 
+async def test_time_that_ends_in_an_outage_says_so(client: Client) -> None:
+    async with staged(client, [says(REPORT)]) as stage:
+        stage.model.faults += [fault(503, "Loading model"), hang(20)]
+        kind, message, _ = await failure(await stage.start(limits=LimitChanges(duration=3)))
+    assert kind == "DurationLimitReached"
+    assert message == "stopped after 3 seconds without a conclusion; ask failed: HTTP 503: 'Loading model'"
+
+
 async def test_one_and_the_same_failing_call_ends_a_run(client: Client, record: Record) -> None:
     spellings = ['{"service":"chekout"}', '{ "service": "chekout" }']
 

@@ -195,6 +195,21 @@ async def test_a_fallback_that_refuses_does_not_end_a_run_whose_model_is_only_ou
     assert (len(stage.model.requests), len(other.requests)) == (5, 2)
 
 
+async def test_a_conversation_too_long_for_the_first_model_is_made_smaller_though_the_others_are_out(
+    client: Client,
+) -> None:
+    other = ScriptedModel([], key=KEY)
+    other.outage = fault(503, headers={"retry-after": "600"})
+    too_long = fault(400, {"error": {"message": "too long", "code": "context_length_exceeded"}})
+    script = [*[calls(LOOK)] * 4, says(REPORT)]
+    async with profile(other, "other") as fallback, staged(client, script, fallbacks=[fallback]) as stage:
+        stage.model.faults.extend([*[lambda app: app] * 4, too_long])
+        result = await (await stage.start()).result()
+    assert result.status == "concluded"
+    assert (len(stage.model.requests), len(other.requests)) == (result.rounds + 1, 1)
+    assert "Earlier rounds" in stage.messages()[2]["content"]
+
+
 async def test_a_fallback_that_is_out_too_gives_the_turn_back(client: Client) -> None:
     other = ScriptedModel([], key=KEY)
     other.outage = OUT
@@ -477,6 +492,8 @@ async def test_a_conversation_that_is_nowhere_is_lost(client: Client) -> None:
     environment.info = replace(environment.info, workflow_id=run.id, workflow_run_id=run.first_execution_run_id)
     async with asking(client, ScriptedModel([], key=KEY)) as (activities, request):
         lost = request.model_copy(update={"append": [ReplyRef(reply="x" * 22)], "round": 2})
-        with pytest.raises(ApplicationError, match=re.escape("no reply or result " + "x" * 22)) as failed:
+        with pytest.raises(
+            ApplicationError, match=re.escape(f"no conversation {request.base} in the history")
+        ) as failed:
             await environment.run(activities.ask, lost)
     assert (failed.value.type, failed.value.non_retryable) == ("ConversationLost", True)

@@ -40,9 +40,12 @@ class Ending:
         return cls("concluded", text=reply.text + cut)
 
     @classmethod
-    def limit(cls, limit: Limit, budget: Budget) -> Ending:
-        """A limit cut the run."""
-        return cls("limit_reached", budget.sentence(limit), ERRORS[limit])
+    def limit(cls, limit: Limit, budget: Budget, error: ActivityError | None = None) -> Ending:
+        """A limit cut the run, perhaps while an activity went on failing."""
+        why = budget.sentence(limit)
+        if error is not None and isinstance(_last(error), ApplicationError):
+            why = excerpt(f"{why}; {cls.failed(error).reason}", REASON_BYTES)
+        return cls("limit_reached", why, ERRORS[limit])
 
     @classmethod
     def empty(cls) -> Ending:
@@ -64,7 +67,7 @@ class Ending:
     @classmethod
     def failed(cls, error: ActivityError) -> Ending:
         """An activity that the run cannot do without gave up."""
-        match error.cause:
+        match _last(error):
             case ApplicationError() as cause:
                 kind, why = cause.type or "ApplicationError", cause.message
             case TimeoutError():
@@ -81,3 +84,9 @@ class Ending:
     def fail(self, result: RunResult) -> NoReturn:
         """Fail the run with its typed error, the hand-off in the details."""
         raise ApplicationError(self.reason or self.status, result, type=self.error, non_retryable=True)
+
+
+def _last(error: ActivityError) -> BaseException | None:
+    """What an activity failed with: where its time was over, its last attempt that ended by itself."""
+    cause = error.cause
+    return cause.cause or cause if isinstance(cause, TimeoutError) else cause

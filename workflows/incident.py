@@ -42,7 +42,7 @@ class IncidentWorkflow(Attended):
             if is_cancelled_exception(error):
                 ending, cancelled = Ending.cancelled(), asyncio.CancelledError()
             else:
-                ending = self._over_time() or Ending.failed(error)
+                ending = self._over_time(error) or Ending.failed(error)
         except asyncio.CancelledError as error:
             ending, cancelled = Ending.cancelled(), error
         except BUGS as bug:
@@ -155,9 +155,9 @@ class IncidentWorkflow(Attended):
         )
         return result.model_copy(update={"undelivered": undelivered}) if undelivered else result
 
-    def _over_time(self) -> Ending | None:
+    def _over_time(self, error: ActivityError) -> Ending | None:
         """Return the ending by the time limit, if an activity gave up because the run's time was over."""
         budget = self._budget
         if budget is None or workflow.time() < budget.deadline:
             return None
-        return Ending.limit("duration", budget)
+        return Ending.limit("duration", budget, error)

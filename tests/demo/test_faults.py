@@ -84,10 +84,11 @@ async def test_an_outage_lasts_until_it_is_ended(http: AsyncClient, endpoint: En
         (faults.drop_connection(), ReadError),
         (faults.hang(0.01), ReadError),
         (faults.truncated(b'{"half":'), RemoteProtocolError),
+        (faults.reset_midway(b'{"half":'), ReadError),
         (faults.raw_response(b"nonsense\r\n\r\n"), RemoteProtocolError),
         (faults.raw_body(b"no gzip", "application/json", headers={"content-encoding": "gzip"}), DecodingError),
     ],
-    ids=["drop", "hang", "truncated", "no-http", "bad-gzip"],
+    ids=["drop", "hang", "truncated", "reset-midway", "no-http", "bad-gzip"],
 )
 async def test_broken_answers(
     http: AsyncClient, endpoint: Endpoint, app: Counter, url: str, fault: faults.Fault, error: type[HTTPError]

@@ -106,6 +106,18 @@ def drop_connection() -> Fault:
     return lambda app: answer
 
 
+def reset_midway(body: bytes, content_type: str = "application/json") -> Fault:
+    """Begin to send a body, then reset the connection."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(b"content-type", content_type.encode()), (b"content-length", str(2 * len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+        await _break(scope, receive)
+
+    return lambda app: answer
+
+
 def lose_reply() -> Fault:
     """Act on the request, then reset the connection: the caller cannot know whether it took effect."""
 
