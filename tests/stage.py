@@ -12,6 +12,8 @@ from uuid import uuid4
 
 import pytest
 from pydantic import Field
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 
@@ -200,3 +202,23 @@ async def until_asked(stage: Stage, times: int) -> None:
     """Return when the model was asked so often."""
     while len(stage.model.requests) < times:
         await asyncio.sleep(0.02)
+
+
+async def reset(client: Client, run: Run, before: str) -> Run:
+    """Reset a run to before an activity of its latest execution; gives its new one."""
+    latest, decided = (await run.describe()).run_id, 0
+    async for event in client.get_workflow_handle(run.id, run_id=latest).fetch_history_events():
+        if event.HasField("workflow_task_completed_event_attributes"):
+            decided = event.event_id
+        if event.activity_task_scheduled_event_attributes.activity_id == before:
+            break
+    answer = await client.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace=client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=run.id, run_id=latest),
+            reason="decide again",
+            workflow_task_finish_event_id=decided,
+            request_id=str(uuid4()),
+        )
+    )
+    return client.get_workflow_handle_for(IncidentWorkflow.run, run.id, run_id=answer.run_id)

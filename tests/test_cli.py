@@ -16,11 +16,12 @@ import pytest
 from temporalio.client import Client
 
 from tests.program import Program
-from tests.stage import Stage, staged
+from tests.stage import Stage, reset, staged
 from watchkeeper.demo.faults import hang
 from watchkeeper.demo.turns import Script, Turn, always, calls, says
 from watchkeeper.runs import new_id
 from watchkeeper.tool import Tool
+from workflows.incident import IncidentWorkflow
 
 LOOK = ("look", {"service": "checkout"})
 RESTART = ("restart", {"service": "checkout"})
@@ -142,6 +143,21 @@ async def test_a_finished_run_is_told_again_without_a_worker(client: Client, pro
     again, shown = await program("watch", run), await program("show", run)
     assert again.out == shown.out == first.out
     assert (again.code, shown.code) == (0, 0)
+
+
+async def test_a_watcher_goes_on_with_a_run_that_is_reset(client: Client, program: Program) -> None:
+    async with at_desk(client, program, [calls(RESTART), says(REPORT)]) as desk:
+        run = await desk.started()
+        watching = await desk.program.begin("watch", run)
+        await watching.says(f"watchkeeper approve {run} r1.0")
+        await reset(client, client.get_workflow_handle_for(IncidentWorkflow.run, run), before="r1")
+        await watching.says("it was reset in Temporal (decide again), and goes on from here")
+        await desk.until(run, "waiting")
+        assert (await desk.program("approve", run, "r1.0")).code == 0
+        ended = await watching.end()
+    assert ended.code == 0
+    assert "terminated" not in ended.out
+    assert ended.out.count("checkout is degraded") == 1
 
 
 async def test_an_interrupted_watcher_says_how_to_come_back(client: Client, program: Program) -> None:

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from pydantic import Field
@@ -17,11 +16,9 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
-from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowFailureError
 
-from tests.stage import Run, look, staged
+from tests.stage import look, reset, staged
 from watchkeeper.backend import fetch, send
 from watchkeeper.contracts import CallRecord, Decision, Effect, JsonObject, RunResult
 from watchkeeper.demo.endpoint import Endpoint
@@ -308,26 +305,6 @@ async def test_a_wide_key_names_the_effect_in_its_incident(client: Client) -> No
     first, second, again = sorted(attempts, key=lambda context: context.call.key)
     assert first.idempotency_key == again.idempotency_key == f"{first.call.run}/act_on_it/this"
     assert second.idempotency_key == f"{first.call.run}/act_on_it/that"
-
-
-async def reset(client: Client, run: Run, before: str) -> Run:
-    """Reset a run to before an activity; gives its new execution."""
-    decided = 0
-    async for event in run.fetch_history_events():
-        if event.HasField("workflow_task_completed_event_attributes"):
-            decided = event.event_id
-        if event.activity_task_scheduled_event_attributes.activity_id == before:
-            break
-    answer = await client.workflow_service.reset_workflow_execution(
-        ResetWorkflowExecutionRequest(
-            namespace=client.namespace,
-            workflow_execution=WorkflowExecution(workflow_id=run.id, run_id=run.first_execution_run_id or ""),
-            reason="decide again",
-            workflow_task_finish_event_id=decided,
-            request_id=str(uuid4()),
-        )
-    )
-    return client.get_workflow_handle_for(IncidentWorkflow.run, run.id, run_id=answer.run_id)
 
 
 async def test_a_reset_run_that_decides_the_same_repeats_its_effect_under_the_same_key(client: Client) -> None:

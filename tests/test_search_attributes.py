@@ -21,8 +21,10 @@ from tests.forbidding import forbidding
 from tests.stage import Run, staged, until_asked
 from watchkeeper import attributes, runs
 from watchkeeper.contracts import RunInput
-from watchkeeper.demo.faults import hang
+from watchkeeper.demo.faults import delay
 from watchkeeper.demo.turns import says
+from watchkeeper.stories.following import follow
+from watchkeeper.stories.telling import Telling
 from watchkeeper.temporal import DATA_CONVERTER, KEYWORD, TemporalError, connect, ensure_search_attributes
 
 NAMES = {key.name for key in attributes.ALL}
@@ -125,14 +127,23 @@ async def why_a_task_failed(run: Run) -> Cause.ValueType:
 
 async def test_a_run_whose_attribute_vanished_goes_on_when_a_worker_has_registered_it_again(bare: Client) -> None:
     async with staged(bare, [says("Fine.")]) as stage:
-        stage.model.faults.append(hang(3))
+        stage.model.faults.append(delay(2))
         run = await stage.start()
         await until_asked(stage, 1)
         await bare.operator_service.remove_search_attributes(
             RemoveSearchAttributesRequest(namespace=bare.namespace, search_attributes=[attributes.STATUS.name])
         )
+        notices: list[str] = []
+        following = asyncio.create_task(
+            follow(bare, run.id, Telling(DATA_CONVERTER), lambda told: None, notices.append)
+        )
         assert await why_a_task_failed(run) == Cause.WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES
+        while not notices:
+            await asyncio.sleep(0.1)
         await ensure_search_attributes(bare)
-        result = await run.result()
-    assert result.status == "concluded"
+        story = await following
+    assert story.status == "concluded"
+    (notice,) = notices
+    assert notice.startswith("no worker can carry it on; it is tried again, and goes on when this is mended: BadSearch")
+    assert attributes.STATUS.name in notice
     assert (await runs.find(bare, run.id)).status == "concluded"

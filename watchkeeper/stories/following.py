@@ -57,11 +57,19 @@ async def executions(client: Client, workflow_id: str) -> list[str]:
 async def events(
     client: Client, workflow_id: str, *, wait: bool, notice: Notice
 ) -> AsyncIterator[tuple[str, HistoryEvent]]:
-    """Give every event of a run with the run id of its execution; with ``wait``, until the run is over."""
+    """Give every event of a run with the run id of its execution; with ``wait``, until the run is over.
+
+    A run that is reset meanwhile begins again from its first event.
+    """
     chain = await executions(client, workflow_id)
     while chain:
         run_id = chain.pop(0)
         async for event in _execution(client, workflow_id, run_id, wait=wait and not chain, notice=notice):
+            if wait and not chain and event.HasField("workflow_execution_terminated_event_attributes"):
+                chain = await executions(client, workflow_id)
+                if chain[-1] != run_id:  # not terminated by a person, but reset
+                    break
+                chain.clear()
             yield run_id, event
             following = event.workflow_execution_continued_as_new_event_attributes.new_execution_run_id
             if following and not chain:
@@ -141,7 +149,7 @@ async def _explain_quiet(client: Client, workflow_id: str, telling: Telling, not
             continue
         quiet = 0.0
         try:
-            reasons = await _reasons(client, workflow_id)
+            reasons = await _reasons(client, workflow_id, telling.failing)
         except (RPCError, NoSuchRun):
             continue
         for reason in reasons:
@@ -150,7 +158,7 @@ async def _explain_quiet(client: Client, workflow_id: str, telling: Telling, not
                 notice(reason)
 
 
-async def _reasons(client: Client, workflow_id: str) -> list[str]:
+async def _reasons(client: Client, workflow_id: str, failing: str) -> list[str]:
     description = await describe(client, workflow_id)
     queue = description.execution_config.task_queue.name
     reasons = [
@@ -159,6 +167,10 @@ async def _reasons(client: Client, workflow_id: str) -> list[str]:
         for pending in description.pending_activities
         if pending.attempt > 1 and pending.last_failure.message
     ]
+    if failing:
+        reasons.append(
+            f"no worker can carry it on; it is tried again, and goes on when this is mended: {excerpt(failing, 300)}"
+        )
     if not await has_worker(client, queue):
         reasons.append(
             f"no worker polls the task queue {queue!r}; the run waits for one: start it with `watchkeeper worker`"

@@ -17,7 +17,7 @@ from watchkeeper.stories.page import Page
 from watchkeeper.stories.story import Story
 from watchkeeper.stories.surface import seconds
 from watchkeeper.stories.telling import Told
-from watchkeeper.stories.told import Act, Call, Round, Summary
+from watchkeeper.stories.told import Act, Call, Reset, Round, Summary
 from watchkeeper.terminal import arguments, clock, count, duration, one_line, size, visible
 
 _TICK = 0.25
@@ -89,8 +89,15 @@ class Narrator:
                 self._call(told)
             case Summary():
                 self.notice(f"{count(told.replaced, 'older message')} gave way to a summary, for the model's window")
+            case Reset():
+                self._reset(told)
             case Act():
                 self._act(told)
+
+    def _reset(self, told: Reset) -> None:
+        because = f" ({one_line(told.reason, self._page.width)})" if told.reason else ""
+        self.notice(f"it was reset in Temporal{because}, and goes on from here")
+        self._questions = [call for call in self._story.calls.values() if call.status == "waiting"]
 
     def ask(self) -> None:
         """Write which calls wait for a person, and how to answer: those that still do, once all that was is told."""

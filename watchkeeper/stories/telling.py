@@ -9,8 +9,10 @@ from typing import TypeAlias, TypeVar
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio.api.common.v1 import Payload
+from temporalio.api.enums.v1 import WorkflowTaskFailedCause as Cause
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.history.v1 import WorkflowTaskFailedEventAttributes as TaskFailed
 from temporalio.api.update.v1 import Request
 from temporalio.converter import DataConverter
 
@@ -30,10 +32,10 @@ from watchkeeper.contracts import (
 from watchkeeper.history import decode
 from watchkeeper.stories.people import act_of
 from watchkeeper.stories.story import Story
-from watchkeeper.stories.told import UNSETTLED, Act, Approval, Call, Round, Summary
+from watchkeeper.stories.told import UNSETTLED, Act, Approval, Call, Reset, Round, Summary
 
 T = TypeVar("T")
-Told: TypeAlias = Story | Round | Call | Summary | Act
+Told: TypeAlias = Story | Round | Call | Summary | Act | Reset
 """What an event changed: the story itself when it begins, is briefed or ends."""
 
 _APPROVAL_TIMER = re.compile(r"^(r\d+\.\d+) ")
@@ -41,12 +43,18 @@ _NO_TOOLS = frozenset({"brief", "ask", "compact", "carry", "deliver"})
 
 
 class Telling:
-    """A story in the telling. Feed it the events of all executions of a run, in order."""
+    """A story in the telling. Feed it the events of all executions of a run, in order.
+
+    A run that is reset meanwhile is told anew: what it repeats of itself changes the story, and nothing is told of it.
+    """
 
     def __init__(self, converter: DataConverter) -> None:
         self.story = Story()
         self.events = 0
         """Told so far."""
+        self.failing = ""
+        """Why no worker can carry the run on, as the last one to try found; empty when one has."""
+        self._repeating = False
         self._converter = converter
         self._delivery: Delivery | None = None
         self._forget()
@@ -60,11 +68,18 @@ class Telling:
 
     async def add(self, event: HistoryEvent, run_id: str = "") -> Sequence[Told]:
         """Take the next event of the execution ``run_id``; return what it changed, in order."""
-        at = _time(event.event_time)
         self.events += 1
+        told = await self._add(event, _time(event.event_time), run_id)
+        return () if self._repeating else told
+
+    async def _add(self, event: HistoryEvent, at: datetime, run_id: str) -> Sequence[Told]:
         match event.WhichOneof("attributes"):
             case "workflow_execution_started_event_attributes":
                 return await self._started(event, at, run_id)
+            case "workflow_task_completed_event_attributes":
+                self.failing = ""
+            case "workflow_task_failed_event_attributes":
+                return self._task_failed(event.workflow_task_failed_event_attributes, run_id)
             case "activity_task_scheduled_event_attributes":
                 return await self._scheduled(event, at)
             case "activity_task_started_event_attributes":
@@ -105,8 +120,11 @@ class Telling:
     async def _started(self, event: HistoryEvent, at: datetime, run_id: str) -> Sequence[Told]:
         started = event.workflow_execution_started_event_attributes
         given = await self._decode(started.input.payloads, RunInput)
-        story, first = self.story, not self.story.run_id
         self._forget()
+        if self.story.run_id and self.story.run_id != started.continued_execution_run_id:
+            self._repeating, self._delivery = True, None
+            vars(self.story).update(vars(Story()))
+        story, first = self.story, not self.story.run_id
         story.run_id = run_id or started.original_execution_run_id
         if not first:
             return ()
@@ -121,6 +139,14 @@ class Telling:
                 story.calls[record.key] = Call(record.key, number, record.name, record.arguments, record.status)
                 story.calls[record.key].result = record.finding
         return (story,)
+
+    def _task_failed(self, failed: TaskFailed, run_id: str) -> Sequence[Told]:
+        if failed.cause != Cause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW:
+            self.failing = _why(failed.failure)
+            return ()
+        if failed.new_run_id == run_id:
+            self._repeating = False
+        return (Reset(failed.failure.message),)
 
     async def _scheduled(self, event: HistoryEvent, at: datetime) -> Sequence[Told]:
         scheduled = event.activity_task_scheduled_event_attributes

@@ -69,6 +69,13 @@ class Summary:
     """Messages."""
 
 
+@dataclass(frozen=True)
+class Reset:
+    """The run was reset in Temporal: what had followed here is undone."""
+
+    reason: str
+
+
 @dataclass
 class Act:
     """What a person did to the run."""
