@@ -14,7 +14,8 @@ import pytest
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 
 from watchkeeper import attributes
-from watchkeeper.devserver import DevServerError, dev_server, find_binary, free_port, is_free
+from watchkeeper.devserver import DevServerError, dev_server, find_binary
+from watchkeeper.ports import free_port, is_free
 
 PARENT = """
 import asyncio, sys

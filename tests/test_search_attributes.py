@@ -125,6 +125,7 @@ async def why_a_task_failed(run: Run) -> Cause.ValueType:
     raise AssertionError("the run ended without that")
 
 
+@pytest.mark.slow
 async def test_a_run_whose_attribute_vanished_goes_on_when_a_worker_has_registered_it_again(bare: Client) -> None:
     async with staged(bare, [says("Fine.")]) as stage:
         stage.model.faults.append(delay(2))

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import socket
 import sys
 import tempfile
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -21,10 +20,10 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from watchkeeper import attributes
+from watchkeeper.ports import HOST, claimed, free_port
 from watchkeeper.temporal import DATA_CONVERTER, identity
 from watchkeeper.text import excerpt
 
-HOST = "127.0.0.1"
 TEMPORAL_PORT = 7233
 UI_PORT = 8233
 
@@ -81,18 +80,20 @@ class DevServer:
 
 @asynccontextmanager
 async def dev_server(
-    *, port: int = TEMPORAL_PORT, ui_port: int = UI_PORT, database: Path | None = None
+    *, port: int | None = None, ui_port: int | None = None, database: Path | None = None
 ) -> AsyncIterator[DevServer]:
     """Run a server with its web pages for as long as the context lasts, in memory unless ``database`` names a file.
 
-    It gets a session of its own, so that Ctrl-C reaches us alone and we end it when our worker is done.
+    It gets a session of its own, so that Ctrl-C reaches us alone and we end it when our worker is done. Ports that are
+    not given are the usual ones or, where they are taken, others.
 
     Raises DevServerError.
     """
     binary = find_binary()
-    _check_free(port, "Temporal", "--temporal-port")
-    _check_free(ui_port, "the Temporal UI", "--ui-port")
-    with tempfile.TemporaryFile() as output:
+    with ExitStack() as stack:
+        port = _claim(stack, port, TEMPORAL_PORT, "Temporal", "--temporal-port")
+        ui_port = _claim(stack, ui_port, UI_PORT, "the Temporal UI", "--ui-port")
+        output = stack.enter_context(tempfile.TemporaryFile())
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", str(Path(__file__).with_name("bound.py")), str(os.getpid())),
             *(str(binary), *_options(port, ui_port, database)),
@@ -128,28 +129,13 @@ def find_binary() -> Path:
     )
 
 
-def free_port() -> int:
-    """Return a port of loopback that is free right now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def is_free(port: int) -> bool:
-    """Tell whether a port of loopback can be listened on."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-        return True
-
-
-def _check_free(port: int, what: str, option: str) -> None:
-    if not is_free(port):
-        raise DevServerError(f"port {port} for {what} is in use; choose another one with {option}")
+def _claim(stack: ExitStack, wanted: int | None, usual: int, what: str, option: str) -> int:
+    """Claim a port until the stack is left: the one wanted, else the usual one or, where that is taken, another."""
+    ports = [usual, free_port()] if wanted is None else [wanted]
+    for port in ports:
+        if stack.enter_context(claimed(port)):
+            return port
+    raise DevServerError(f"port {ports[-1]} for {what} is in use; choose another one with {option}")
 
 
 def _options(port: int, ui_port: int, database: Path | None) -> list[str]:

@@ -20,7 +20,7 @@ from watchkeeper import runs
 from watchkeeper.commands.performing import EXIT, INTERRUPTED, perform, quiet, settings_of
 from watchkeeper.commands.running import follow_aloud
 from watchkeeper.contracts import RunInput
-from watchkeeper.devserver import TEMPORAL_PORT, UI_PORT, DevServer, dev_server, free_port, is_free
+from watchkeeper.devserver import TEMPORAL_PORT, UI_PORT, DevServer, dev_server
 from watchkeeper.settings import ModelProfile, Settings
 from watchkeeper.temporal import DEFAULT_ADDRESS, connect
 from watchkeeper.terminal import count, err, interactive, out
@@ -128,9 +128,7 @@ async def _demo(context: typer.Context, *, live: bool, ports: tuple[int | None, 
             url = await stack.enter_async_context(ScriptedModel(guide, key=key, pace=PACE).serving())
             profiles = [play.scripted(url, key)]
         settings = play.settings_for(world, profiles)
-        port = ports[0] or _port(TEMPORAL_PORT)
-        ui_port = ports[1] or _port(UI_PORT)
-        server = await stack.enter_async_context(dev_server(port=port, ui_port=ui_port))
+        server = await stack.enter_async_context(dev_server(port=ports[0], ui_port=ports[1]))
         await stack.enter_async_context(working(server.client, settings))
         return await _play(server, world, settings, live=live)
 
@@ -181,10 +179,6 @@ def _is_default(server: DevServer) -> bool:
 def _facts(*facts: tuple[str, str]) -> None:
     for name, value in facts:
         out.print(Text.assemble((f"{name}: " if name else "  ", "dim"), value), soft_wrap=True)
-
-
-def _port(usual: int) -> int:
-    return usual if is_free(usual) else free_port()
 
 
 async def _until_told(work: Coroutine[Any, Any, int]) -> int:
