@@ -7,16 +7,16 @@ one attempt a minute.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from llmock.pytest_plugin import LLMock
-from temporalio.client import Client, WorkflowFailureError
-from temporalio.exceptions import ApplicationError
+from temporalio.client import Client
 
-from tests.stage import Stage, look, settings_for, staged
+from tests.stage import Stage, failure, look, settings_for, staged
 from watchkeeper.contracts import LimitChanges, RunResult
 from watchkeeper.hosts.endpoint import Endpoint
 from watchkeeper.hosts.refusals import ModelError
@@ -40,14 +40,11 @@ async def concluded(client: Client, llmock: LLMock, **model: Any) -> RunResult:
     return result
 
 
-async def refused(client: Client, llmock: LLMock, **limits: int) -> str | None:
+async def refused(client: Client, llmock: LLMock, **limits: int) -> str:
     """Run into a failure and return its type."""
     async with on_llmock(client, llmock) as stage:
-        run = await stage.start("Look at checkout.", limits=LimitChanges.model_validate(limits))
-        with pytest.raises(WorkflowFailureError) as failed:
-            await run.result()
-    assert isinstance(failed.value.cause, ApplicationError)
-    return failed.value.cause.type
+        kind, _, _ = await failure(await stage.start("Look at checkout.", limits=LimitChanges.model_validate(limits)))
+    return kind
 
 
 async def test_a_run_without_faults(client: Client, llmock: LLMock) -> None:
@@ -132,6 +129,66 @@ async def test_a_real_quota_is_waited_for(client: Client, llmock: LLMock) -> Non
     assert result.status == "concluded"
     assert any(request.status == 429 for request in llmock.requests)
     llmock.assert_resilient(strict=True)
+
+
+PROVIDERS = ("mistral", "groq", "together", "perplexity", "ai21", "xai")
+"""Those whose API is OpenAI's, but whose refusals are in their own words."""
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+async def test_a_run_gets_through_at_every_provider(client: Client, llmock: LLMock, provider: str) -> None:
+    llmock.rate_limit(retry_after=0.3, provider=provider).fail(529, retry_after=0.05, provider=provider)
+    llmock.break_tool_call("malformed_arguments")
+    await concluded(client, llmock, base_url=llmock.base_url(provider))
+    verdict = llmock.verdict()
+    verdict.assert_ok(strict=True)
+    assert (len(verdict.calls), verdict.attempts, verdict.faults) == (2, 4, 2)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize(
+    ("trouble", "kind"),
+    [
+        (lambda llmock: llmock.fail(401, times=None), "ModelAuthentication"),
+        (lambda llmock: llmock.fail(404, times=None), "ModelRefused"),
+        (lambda llmock: llmock.context_overflow(times=None), "ContextOverflow"),
+        (lambda llmock: llmock.limits(context_window=10), "ContextOverflow"),
+    ],
+    ids=["key", "model", "overflow", "window"],
+)
+async def test_what_no_provider_will_ever_accept_is_sent_once(
+    client: Client, llmock: LLMock, provider: str, trouble: Trouble, kind: str
+) -> None:
+    trouble(llmock)
+    async with on_llmock(client, llmock, base_url=llmock.base_url(provider)) as stage:
+        got, _, _ = await failure(await stage.start("Look at checkout."))
+    assert got == kind
+    assert len(llmock.requests) == 1
+    llmock.assert_resilient(strict=True)
+
+
+async def test_the_next_provider_answers_in_the_outage_of_the_first(client: Client, llmock: LLMock) -> None:
+    llmock.outage(provider="openai")
+    next_one = {"base_url": llmock.base_url("groq"), "name": "kimi", "api_key": "any"}
+    async with staged(
+        client, [], tools={"look": look}, model={"base_url": llmock.base_url()}, fallbacks=[next_one]
+    ) as stage:
+        result = await (await stage.start("Look at checkout.", limits=CALM)).result()
+    assert (result.status, result.rounds) == ("concluded", 2)
+    assert [request.provider for request in llmock.requests] == ["openai"] * 3 + ["groq"] + ["openai"] * 3 + ["groq"]
+    llmock.assert_resilient(strict=True)
+
+
+async def test_many_runs_at_once_keep_to_one_quota(client: Client, llmock: LLMock) -> None:
+    llmock.limits(rpm=60)
+    async with on_llmock(client, llmock) as stage:
+        runs = [await stage.start(f"Look at checkout, {number}.", limits=CALM) for number in range(33)]
+        results = await asyncio.gather(*(run.result() for run in runs))
+    assert {(result.status, result.rounds) for result in results} == {("concluded", 2)}
+    verdict = llmock.verdict()
+    assert len(verdict.calls) == 66
+    assert verdict.attempts > 66, "the quota was never reached"
+    verdict.assert_ok(strict=True)
 
 
 async def test_the_verdict_would_notice(llmock: LLMock) -> None:

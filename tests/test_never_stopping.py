@@ -98,7 +98,7 @@ async def test_it_ends_at_the_cap_with_one_page_and_a_report(
     assert not any(offered[ROUNDS - 1 :])
 
     key = f"{run.first_execution_run_id}/page_engineer/checkout"
-    (woken,) = [incident for incident in world.pages.incidents if incident.key.startswith(run.first_execution_run_id)]
+    (woken,) = [incident for incident in world.pages.incidents if incident.key.startswith(key)]
     assert (woken.team, woken.key) == ("checkout", key)
     assert_usable(hand_off, name)
 
