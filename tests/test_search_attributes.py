@@ -62,6 +62,16 @@ async def test_so_does_who_starts_a_run_before_there_was_a_worker(bare: Client) 
     assert (await runs.find(bare, found.workflow_id)).service == "checkout"
 
 
+async def test_the_longest_that_can_be_given_is_found_again(bare: Client) -> None:
+    longest = "\N{FIRE}" * 150  # each is written as twelve bytes, of at most 2,048
+    given = RunInput(text="Why?", service=longest, severity=longest)
+    found = await runs.start(bare, given, "nobody-yet")
+    async with asyncio.timeout(30):
+        while not (listed := [run async for run in runs.runs(bare, service=longest)]):
+            await asyncio.sleep(0.1)
+    assert [(run.workflow_id, run.severity) for run in listed] == [(found.workflow_id, longest)]
+
+
 async def test_what_is_missing_is_added_to_what_is_there(bare: Client) -> None:
     await register(bare, KEYWORD, attributes.STATUS.name, "TheirOwn")
     await ensure_search_attributes(bare)

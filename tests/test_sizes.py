@@ -11,7 +11,7 @@ import pytest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from tests.stage import failure, staged
+from tests.stage import Nothing, failure, staged
 from watchkeeper.completions import MAX_MESSAGE_BYTES, read_completion
 from watchkeeper.contracts import (
     Briefing,
@@ -41,7 +41,7 @@ from watchkeeper.prompts import prompt
 from watchkeeper.reporting import concluded, hand_off
 from watchkeeper.temporal import DATA_CONVERTER, PAYLOAD_BYTES, PayloadsTooLarge
 from watchkeeper.text import ERROR_BYTES, excerpt
-from watchkeeper.tool import LARGEST_RESULT_BYTES, catalogue_digest
+from watchkeeper.tool import LARGEST_RESULT_BYTES, ToolContext, catalogue_digest, tool
 from workflows.attended import NAME_CHARACTERS, REMARK_CHARACTERS, WAITING_BYTES
 from workflows.ending import REASON_BYTES
 from workflows.incident import IncidentWorkflow
@@ -113,6 +113,25 @@ async def test_a_run_whose_next_step_is_too_large_ends_with_its_report(client: C
     assert "PayloadsTooLarge: ModelRequest: 2," in message
     assert "bytes are too many to record; at most 2,000,000" in message
     assert "PayloadsTooLarge" in (tmp_path / f"{run.id}.md").read_text()
+
+
+async def test_a_catalogue_that_is_too_large_to_record_ends_a_run_at_once(client: Client, tmp_path: Path) -> None:
+    async def explained(args: Nothing, context: ToolContext) -> None: ...
+
+    explained.__doc__ = "Use it " + "well " * 500_000
+    tools = {"explained": tool(effect="read")(explained)}
+    async with staged(client, [], tools=tools, reports={"directory": tmp_path}) as stage:
+        run = await stage.start()
+        kind, message, result = await failure(run)
+        attempts = [
+            event.activity_task_started_event_attributes.attempt
+            async for event in run.fetch_history_events()
+            if event.HasField("activity_task_started_event_attributes")
+        ]
+    assert (kind, result.status) == ("PayloadsTooLarge", "failed")
+    assert message.startswith("brief failed: Briefing: 2,50")
+    assert set(attempts) == {1}
+    assert "brief failed" in (tmp_path / f"{run.id}.md").read_text()
 
 
 # --- the largest of everything that a run records ------------------------------------------------------------------
