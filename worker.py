@@ -87,6 +87,7 @@ async def working(
             deployment_config=WorkerDeploymentConfig(
                 version=WorkerDeploymentVersion("watchkeeper", __version__), use_worker_versioning=False
             ),
+            max_concurrent_workflow_tasks=options.WORKFLOW_TASKS,
             sticky_queue_schedule_to_start_timeout=options.STICKY_QUEUE,
             # The SDK would hold beats back until little is left of the timeout.
             max_heartbeat_throttle_interval=options.HEARTBEAT / options.BEATS_PER_HEARTBEAT / 2,

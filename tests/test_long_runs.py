@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -10,13 +11,15 @@ from pydantic import Field
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
-from tests.stage import Run, Stage, staged
-from watchkeeper.contracts import JsonObject
+from tests.stage import Nothing, Run, Stage, staged, until_waiting
+from watchkeeper.contracts import Decision, JsonObject
 from watchkeeper.demo.turns import Turn, calls, says
-from watchkeeper.tool import Arguments, ToolContext, tool
+from watchkeeper.tool import Arguments, Tool, ToolContext, tool
 from worker import working
+from workflows.incident import IncidentWorkflow
 
 AMPLE = {"rounds": 1_000, "tool_calls": 10_000, "tokens": 10**9, "duration": 3_600}
+APPROVED = Decision(call="r30.0", approved=True)
 
 
 class Read(Arguments):
@@ -28,6 +31,17 @@ class Read(Arguments):
 async def read_page(args: Read, context: ToolContext) -> dict[str, Any]:
     """Read a page of so many KiB."""
     return {"page": args.page, "text": "x" * (args.kib * 1024 - 40)}
+
+
+@tool(effect="once", approval=True)
+async def publish(args: Nothing, context: ToolContext) -> str:
+    """Publish what was read."""
+    return "published"
+
+
+async def another(client: Client) -> Client:
+    """A client of its own for a second worker on a queue."""
+    return await Client.connect(client.service_client.config.target_host, data_converter=client.data_converter)
 
 
 def reading(rounds: int, kib: int) -> Any:
@@ -78,6 +92,7 @@ async def test_a_round_costs_the_same_however_late_it_is(client: Client) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 async def test_large_results_do_not_end_a_run(client: Client) -> None:
     async with staged(client, reading(60, 64), tools={"read_page": read_page}, limits=AMPLE) as stage:
         run = await stage.start()
@@ -89,6 +104,7 @@ async def test_large_results_do_not_end_a_run(client: Client) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 async def test_a_thousand_rounds_are_one_investigation(client: Client) -> None:
     async with staged(client, reading(1_000, 1), tools={"read_page": read_page}, limits=AMPLE) as stage:
         run = await stage.start()
@@ -100,12 +116,32 @@ async def test_a_thousand_rounds_are_one_investigation(client: Client) -> None:
     assert all(found.history_length < 9_000 for found in chain)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+async def test_a_new_worker_takes_up_many_runs_at_once(client: Client) -> None:
+    """Together their histories replay far longer than one workflow task may take."""
+    tools: dict[str, Tool[Any]] = {"read_page": read_page, "publish": publish}
+
+    def script(request: JsonObject) -> Turn:
+        if any(message.get("content") == '"published"' for message in request["messages"]):
+            return says("**All read.**")
+        turn = reading(30, 1)(request)
+        return turn if "tool_calls" in turn.message else calls(("publish", {}))
+
+    async with staged(client, script, tools=tools, limits=AMPLE) as stage:
+        runs = [await stage.start(f"Question {number}") for number in range(40)]
+        for run in runs:
+            await until_waiting(run, "r30.0")
+        await stage.working.worker.shutdown()
+        async with working(await another(client), stage.settings, tools=tools):
+            await asyncio.gather(*(run.execute_update(IncidentWorkflow.decide, APPROVED) for run in runs))
+            results = await asyncio.gather(*(run.result() for run in runs))
+    assert [result.status for result in results] == ["concluded"] * 40
+
+
 async def test_two_workers_share_a_queue_and_rarely_miss(client: Client) -> None:
     async with staged(client, reading(20, 4), tools={"read_page": read_page}, limits=AMPLE) as stage:
-        other_client = await Client.connect(
-            client.service_client.config.target_host, data_converter=client.data_converter
-        )
-        async with working(other_client, stage.settings, tools={"read_page": read_page}) as other:
+        async with working(await another(client), stage.settings, tools={"read_page": read_page}) as other:
             runs = [await stage.start(f"Question {number}") for number in range(6)]
             for run in runs:
                 assert (await run.result()).status == "concluded"

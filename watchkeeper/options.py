@@ -30,6 +30,10 @@ TASK_TIMEOUT = timedelta(seconds=4)
 """A silence of this length in a step of workflow code means that its worker is gone. The step of a worker that does not
 hold the run replays its history, so ``HISTORY`` bounds what this must leave time for."""
 
+WORKFLOW_TASKS = 2
+"""Steps of workflow code that a worker takes at once. More would share the one interpreter, and a worker that takes up
+many runs would replay all of them too slowly to finish any one in ``TASK_TIMEOUT``; the others wait in their queue."""
+
 MODEL_BUDGET = timedelta(minutes=15)
 """How long a model may be out of reach before the run is handed to people."""
 
@@ -57,7 +61,7 @@ _TOO_LARGE = ["PayloadsTooLarge"]
 stand in the event of every call for nothing."""
 
 
-HISTORY = HistoryBounds(event_bytes=170, carried_bytes=1_000_000, bytes=16 * 2**20, events=6_000)
+HISTORY = HistoryBounds(event_bytes=170, carried_bytes=1_000_000, bytes=16 * 2**20, events=4_500)
 """Measured: 3,100 bytes a round of 18 events beside its messages; 0.25 to 0.38 ms to replay an event, for which a
 workflow task has ``TASK_TIMEOUT``. Temporal ends a history at 50 MiB or 51,200 events, a payload at 2 MiB."""
 
