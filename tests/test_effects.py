@@ -307,10 +307,15 @@ async def test_a_wide_key_names_the_effect_in_its_incident(client: Client) -> No
     assert second.idempotency_key == f"{first.call.run}/act_on_it/that"
 
 
-async def test_a_reset_run_that_decides_the_same_repeats_its_effect_under_the_same_key(client: Client) -> None:
+@pytest.mark.parametrize("forgetful", [False, True], ids=["", "by a worker that knows nothing"])
+async def test_a_reset_run_that_decides_the_same_repeats_its_effect_under_the_same_key(
+    client: Client, forgetful: bool
+) -> None:
     target = Target()
     script = [calls(("act_on_it", {})), says(REPORT)]
     async with target.acting() as (tools, attempts), staged(client, script, tools=tools) as stage:
+        if forgetful:
+            stage.forget_everything()
         run = await stage.start()
         await run.result()
         again = await reset(client, run, before="r1.0")

@@ -8,9 +8,12 @@ from typing import get_args
 from uuid import uuid4
 
 import pytest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
+from temporalio.worker import Worker
 
+from tests.oversized import Oversized
 from tests.stage import Nothing, failure, staged
 from watchkeeper.completions import MAX_MESSAGE_BYTES, read_completion
 from watchkeeper.contracts import (
@@ -113,6 +116,24 @@ async def test_a_run_whose_next_step_is_too_large_ends_with_its_report(client: C
     assert "PayloadsTooLarge: ModelRequest: 2," in message
     assert "bytes are too many to record; at most 2,000,000" in message
     assert "PayloadsTooLarge" in (tmp_path / f"{run.id}.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "message"),
+    [
+        ("argument", "PayloadsTooLarge", "str: 3,000,002 bytes are too many to record; at most 2,000,000"),
+        ("memo", "PayloadsTooLarge", "str: 3,000,002 bytes are too many to record; at most 2,000,000"),
+        ("result", "PayloadsTooLarge", "str: 3,000,002 bytes are too many to record; at most 2,000,000"),
+        ("detail", "Wrong", "it went wrong"),
+    ],
+)
+async def test_nothing_too_large_keeps_a_workflow_open(client: Client, place: str, kind: str, message: str) -> None:
+    async with Worker(client, task_queue=f"test-{uuid4()}", workflows=[Oversized]) as worker:
+        with pytest.raises(WorkflowFailureError) as failed:
+            await client.execute_workflow(Oversized.run, place, id=f"{uuid4()}", task_queue=worker.task_queue)
+    error = failed.value.cause
+    assert isinstance(error, ApplicationError)
+    assert (error.type, error.message, error.details) == (kind, message, ())
 
 
 async def test_a_catalogue_that_is_too_large_to_record_ends_a_run_at_once(client: Client, tmp_path: Path) -> None:
