@@ -51,7 +51,8 @@ from workflows.incident import IncidentWorkflow
 from workflows.settling import ARGUMENT_BYTES, FINDING_BYTES, REMEMBERED
 
 STEP_BYTES = 4 * 2**20
-"""Temporal terminates a run whose step takes more: the run is over, with no report."""
+HISTORY_BYTES = 50 * 2**20
+"""Temporal terminates a run whose step, or whose history, takes more: the run is over, with no report."""
 
 
 def size(value: object) -> int:
@@ -245,6 +246,12 @@ def test_the_largest_state_that_a_run_takes_along(told: list[str]) -> None:
 )
 def test_what_else_is_recorded_is_bounded_too(largest: Recorded) -> None:
     assert size(largest) < PAYLOAD_BYTES
+
+
+def test_the_largest_round_fits_into_a_history_that_is_about_to_end() -> None:
+    results = MAX_CALLS * size(ToolResult(content="\\" * LARGEST_RESULT_BYTES))
+    reply_and_calls, closing = 2 * PAYLOAD_BYTES, STEP_BYTES + PAYLOAD_BYTES
+    assert HISTORY.bytes + results + reply_and_calls + closing < HISTORY_BYTES
 
 
 def test_the_largest_reply_is_recorded() -> None:

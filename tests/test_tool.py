@@ -99,7 +99,7 @@ def _named(name: str) -> Callable[..., Any]:
         (not_async, {}, "async def"),
         (_named("no_docstring_name"), {"attempts": 0}, "would never run it"),
         (_named("ok"), {"timeout": timedelta()}, "no time to run"),
-        (_named("ok"), {"max_bytes": 100}, "max_bytes=100: give 1,024 to 900,000"),
+        (_named("ok"), {"max_bytes": 100}, "max_bytes=100: give 1,024 to 350,000"),
         (_named("ok"), {"key": ("lost",)}, "not fields of Note"),
         (_named("ok"), {"effect": "once", "attempts": 2}, "one attempt"),
         (_named("Ok"), {}, "snake_case"),

@@ -35,8 +35,9 @@ SMALLEST_RESULT_BYTES = 1_024
 KEY_LENGTH = 200
 """Longest idempotency key; PagerDuty takes 255 characters."""
 
-LARGEST_RESULT_BYTES = 900_000
-"""A result is recorded as a JSON string, which may double it, and Temporal takes payloads of 2 MiB."""
+LARGEST_RESULT_BYTES = 350_000
+"""A round may have 32 results, each recorded as a JSON string, which may double it, and Temporal terminates a run whose
+history takes 50 MiB."""
 
 RESERVED = frozenset({"ask", "brief", "carry", "compact", "deliver", "unknown_tool"})
 """Names that are not free for a tool: the activities beside the tools."""
