@@ -194,6 +194,11 @@ async def test_a_call_that_nobody_let_run_costs_nothing(client: Client) -> None:
         (IncidentWorkflow.tell, Tell(text=" "), "the text is empty"),
         (IncidentWorkflow.stop, Stop(reason="x" * 3_000), "reason: 3,000 characters are too many"),
         (IncidentWorkflow.extend, Extension(by=LimitChanges()), "nothing to extend"),
+        (
+            IncidentWorkflow.extend,
+            Extension(by=LimitChanges(rounds=1), who="x" * 300),
+            "who: 300 characters are too many",
+        ),
     ],
 )
 async def test_an_act_that_cannot_be_taken_is_rejected_to_its_author(

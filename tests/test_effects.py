@@ -151,8 +151,9 @@ async def test_a_keyed_effect_in_doubt_is_repeated_and_happens_once(client: Clie
         _, (call,), read = await played(client, tools)
         while len(target.effects) < 1 or len(target.host.requests) < 2:
             await asyncio.sleep(0.02)  # for what was delayed beyond the patience of its attempt
-    assert [context.attempt for context in attempts] == [1, 2]
-    assert list(target.effects) == [attempts[0].idempotency_key] == [attempts[1].idempotency_key]
+    assert len(attempts) >= 2
+    assert {context.idempotency_key for context in attempts} == set(target.effects)
+    assert len(target.effects) == 1
     assert (call.status, len(read)) == ("ok", 1)
     assert read[0].startswith('{"done":')
 

@@ -101,6 +101,7 @@ class Attended:
             raise ValueError("the run is still being briefed; try again in a moment")
         if not extension.by.model_dump(exclude_none=True):
             raise ValueError("nothing to extend: name a limit, such as rounds=10")
+        _check_short("who", extension.who, NAME_CHARACTERS)
 
     @workflow.update
     def decide(self, decision: Decision) -> str:
