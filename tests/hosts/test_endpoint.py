@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
@@ -37,6 +38,8 @@ from watchkeeper.hosts.refusals import ModelError, Reason
 from watchkeeper.http import MAX_RETRY_DELAY
 from watchkeeper.settings import ModelProfile
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 KEY = "sk-slash/and+plus/0123456789"
 BODY = b'{"messages":[]}'
 SAID: dict[str, Any] = {"choices": [{"message": {"role": "assistant", "content": "Fine."}}]}
@@ -53,7 +56,7 @@ class Served(Host):
         super().__init__(Starlette(routes=[Route("/{path:path}", lambda _: JSONResponse(SAID), methods=["POST"])]))
 
 
-@pytest.fixture(scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def hosts() -> AsyncIterator[tuple[Served, Endpoint]]:
     """A host and its client, for the tests of one module."""
     host = Served()

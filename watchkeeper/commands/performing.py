@@ -6,7 +6,7 @@ import asyncio
 import getpass
 import os
 import re
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,14 +58,19 @@ def settings_of(context: typer.Context) -> Settings:
 _EXPECTED = (SettingsError, TemporalError, DevServerError, NoSuchRun, ActRejected, RPCError, Misuse)
 
 
-def perform(work: Coroutine[Any, Any, int | None], *expected: type[Exception]) -> None:
+def perform(
+    work: Coroutine[Any, Any, int | None],
+    *expected: type[Exception],
+    loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> None:
     """Run a command to its exit code; an error that people can do something about becomes one sentence.
 
-    ``expected`` adds to those that any command may meet.
+    ``expected`` adds to those that any command may meet; ``loop`` makes another event loop than Python's own.
     """
     known: tuple[type[Exception], ...] = (*_EXPECTED, *expected)
     try:
-        code = asyncio.run(work)
+        with asyncio.Runner(loop_factory=loop) as runner:
+            code = runner.run(work)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     except known as error:

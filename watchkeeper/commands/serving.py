@@ -39,9 +39,10 @@ UI = Annotated[int, typer.Option("--ui-port", min=1, max=65535, help="Port of th
 
 def worker(context: typer.Context) -> None:
     """Work on runs: the production process. SIGTERM drains it."""
+    from watchkeeper.loop import new_loop
     from watchkeeper.tool import ToolDefinitionError
 
-    perform(_worker(context), ToolDefinitionError)
+    perform(_worker(context), ToolDefinitionError, loop=new_loop)
 
 
 def dev(
@@ -54,9 +55,10 @@ def dev(
 
     Runs are kept in a file, so that open ones go on at the next start. Ctrl-C ends it.
     """
+    from watchkeeper.loop import new_loop
     from watchkeeper.tool import ToolDefinitionError
 
-    perform(_until_told(_dev(context, temporal_port, ui_port, db)), ToolDefinitionError)
+    perform(_until_told(_dev(context, temporal_port, ui_port, db)), ToolDefinitionError, loop=new_loop)
 
 
 def demo(
@@ -69,9 +71,11 @@ def demo(
 
     The services and the model are simulated, over real HTTP; the Temporal server, the worker and the tools are real.
     """
+    from watchkeeper.loop import new_loop
     from watchkeeper.tool import ToolDefinitionError
 
-    perform(_until_told(_demo(context, live=live, ports=(temporal_port, ui_port))), ToolDefinitionError)
+    performed = _until_told(_demo(context, live=live, ports=(temporal_port, ui_port)))
+    perform(performed, ToolDefinitionError, loop=new_loop)
 
 
 async def _worker(context: typer.Context) -> None:
