@@ -26,8 +26,8 @@ lint: $(VENV)/.installed-lint
 
 check: lint test
 
-bench: $(VENV)/.installed-test
-	$(BIN)/python -m bench
+bench: $(VENV)/.installed-bench
+	$(BIN)/python -m bench --docs docs
 
 # Record the histories that replay tests read; a change that needs this needs a decision record too.
 histories: $(VENV)/.installed-test
@@ -49,6 +49,10 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	$(INSTALL) '.[test]'
 	@touch $@
 
-$(VENV)/.installed-lint: $(VENV)/.installed-test
+$(VENV)/.installed-bench: $(VENV)/.installed-test
+	$(INSTALL) '.[bench]'
+	@touch $@
+
+$(VENV)/.installed-lint: $(VENV)/.installed-bench
 	$(INSTALL) '.[lint]'
 	@touch $@

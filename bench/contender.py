@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -11,12 +12,15 @@ from typing import Any
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import WorkerDeploymentVersion
 from temporalio.converter import DataConverter
-from temporalio.worker import Worker, WorkerDeploymentConfig
+from temporalio.worker import Worker, WorkerDeploymentConfig, WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from watchkeeper.hosts.calls import MAX_CALLS
 
 Answers = Mapping[str, Callable[[], Any]]
 """What a worker process can be asked."""
+
+SDK_SANDBOX = SandboxedWorkflowRunner()
 
 IDENTITY = "worker@bench"
 """The same for all, because every event repeats it."""
@@ -33,6 +37,10 @@ class Contender:
     """Runs a worker, given a client, a task queue and the URL of the model's process."""
     start: Callable[[Client, str, str, int, int], Awaitable[WorkflowHandle[Any, Any]]]
     """Starts a run, given a client, a task queue, a workflow id, the rounds and the KiB of a result."""
+    runner: WorkflowRunner = SDK_SANDBOX
+    """Runs its workflow code."""
+    loop: Callable[[], asyncio.AbstractEventLoop] | None = None
+    """Makes the event loop of its worker process; Python's own unless given."""
 
     async def connect(self, address: str) -> Client:
         """Connect with this contender's encoding."""

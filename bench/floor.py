@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from temporalio.converter import DataConverter
 
     from bench.contender import Answers, Contender, plain_worker
+    from bench.model import Served
     from bench.task import CALLS
 
 TIMEOUT = timedelta(seconds=300)
@@ -27,23 +28,23 @@ class FloorActivities:
 
     def __init__(self, turn_url: str) -> None:
         self._url = urlsplit(turn_url)
-        self._served: list[tuple[float, int]] = []
+        self._served: list[Served] = []
 
     @activity.defn
     async def ask(self) -> None:
         """Stand where the model is asked."""
-        began = time.perf_counter()
+        began, at = time.perf_counter(), time.time()
         reader, writer = await asyncio.open_connection(self._url.hostname, self._url.port)
         writer.write(f"GET {self._url.path} HTTP/1.0\r\n\r\n".encode())
-        await reader.read()
+        await reader.readuntil(b"\r\n\r\n")
         writer.close()
-        self._served.append((time.perf_counter() - began, 0))
+        self._served.append((time.perf_counter() - began, 0, at))
 
     @activity.defn
     async def read_page(self) -> None:
         """Stand where a tool is called."""
 
-    def take(self) -> list[tuple[float, int]]:
+    def take(self) -> list[Served]:
         """Return the seconds of each wait since the last time; no bytes were sent."""
         taken, self._served = self._served, []
         return taken

@@ -2,73 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from uuid import uuid4
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
+from bench import crowd, memory, recovery, replaying
 from bench.building import builds
+from bench.durable import Durable, durable
+from bench.guide import plain
 from bench.lineup import CONTENDERS
 from bench.process import Answering, spawned
 from bench.race import Lap, Racer, race
-from bench.replaying import replay
+from bench.server import serving
 from bench.sharing import held
-from bench.table import Row, Table
+from bench.table import Curves, Row, Table
 from bench.timeline import windows
 
 WARM_UP_ROUNDS = 2
-REPLAYS = 3
 BUILDS = 20
 SHARED_RUNS = 6
 SHARED_ROUNDS = 20
-MARKS = (10, 50, 100)
+MARKS = (10, 50, 100, 200)
 """Rounds after which histories are compared."""
 
 Laps = dict[str, list[Lap]]
 
 
+@dataclass(frozen=True)
+class Size:
+    """How much is measured."""
+
+    rounds: int
+    kib: int
+    repeats: int
+    crowd: int
+    """Most runs at once."""
+    kills: int
+
+
+@dataclass(frozen=True)
 class Bench:
-    """A server and a model to measure with."""
+    """A server, a model and all contenders, ready."""
 
-    def __init__(self, address: str, model: Answering, model_url: str) -> None:
-        self._address = address
-        self._model = model
-        self._model_url = model_url
+    server: int
+    """Its process."""
+    address: str
+    model: Answering
+    durables: Mapping[str, Durable]
+    racers: Mapping[str, Racer]
 
-    async def table(self, rounds: int, kib: int, repeats: int) -> Table:
-        """Measure runs of so many rounds of three results of so many KiB."""
-        async with AsyncExitStack() as stack:
-            racers = await self._racers(stack)
-            await race(racers.values(), self._model, WARM_UP_ROUNDS, kib)
-            races = [await race(racers.values(), self._model, rounds, kib) for _ in range(repeats)]
-            shared = await self._shared(racers["ours"], min(SHARED_ROUNDS, rounds), kib)
-        laps = {name: [each[name] for each in races] for name in CONTENDERS}
+    async def table(self, size: Size) -> Table:
+        """Measure everything."""
+        await race(self.racers.values(), self.model, WARM_UP_ROUNDS, size.kib)
+        races = [await race(self.racers.values(), self.model, size.rounds, size.kib) for _ in range(size.repeats)]
+        laps = {name: [each[name] for each in races] for name in self.racers}
+        recorded = {name: all_[-1].history for name, all_ in laps.items()}
         rows = [
-            *_orchestration(laps, rounds),
-            _row("worker CPU per round, ms", laps, lambda lap: [1_000 * lap.cpu / len(lap.timeline.asked)]),
-            _row("start to first question, ms", laps, lambda lap: [1_000 * lap.timeline.to_first_question]),
-            *_histories(laps, rounds),
-            await _replays(laps),
-            *await self._builds(rounds, kib),
-            *shared,
+            *_orchestration(laps, size.rounds),
+            _row("start to first model request, ms", laps, lambda lap: [1_000 * lap.timeline.to_first_question]),
+            *crowd.rows(await crowd.crowds(self.durables, self.server, size.crowd, size.repeats, size.kib)),
+            *_histories(laps, size.rounds),
+            await replaying.row({name: history for name, history in recorded.items() if history is not None}),
+            await memory.row(self.durables, self.model, size.kib),
+            *await self._builds(size.rounds, size.kib),
+            *await self._shared(min(SHARED_ROUNDS, size.rounds), size.kib),
+            *(await recovery.rows(self.durables["ours"], self.model, size.kills, size.kib) if size.kills else ()),
         ]
-        notes = [_fate(name, laps[name], rounds) for name in laps]
-        return Table(f"{rounds} rounds of three calls, results of {kib} KiB", rows, notes)
-
-    async def _racers(self, stack: AsyncExitStack) -> dict[str, Racer]:
-        racers = {}
-        for name, contender in CONTENDERS.items():
-            queue = f"bench-{name}-{uuid4()}"
-            worker = await stack.enter_async_context(self._worker(name, queue))
-            racers[name] = Racer(contender, await contender.connect(self._address), worker, queue)
-        for racer in racers.values():
-            await racer.worker.heard()
-        return racers
-
-    def _worker(self, name: str, queue: str) -> AbstractAsyncContextManager[Answering]:
-        return spawned("work", name, self._address, queue, self._model_url)
+        notes = [_fate(name, laps[name], size.rounds) for name in laps]
+        title = f"{size.rounds} rounds of three calls, results of {size.kib} KiB"
+        return Table(title, rows, notes, {name: _curves(all_) for name, all_ in laps.items()})
 
     async def _builds(self, rounds: int, kib: int) -> list[Row]:
-        client = await CONTENDERS["ours"].connect(self._address)
+        client = await CONTENDERS["ours"].connect(self.address)
         rows = []
         for number in dict.fromkeys((min(MARKS[0], rounds), rounds)):
             async with builds(client, number, kib) as ways:
@@ -80,10 +85,10 @@ class Bench:
             rows.append(Row(f"argument to request, round {number}, ms", samples))
         return rows
 
-    async def _shared(self, ours: Racer, rounds: int, kib: int) -> list[Row]:
+    async def _shared(self, rounds: int, kib: int) -> list[Row]:
+        ours = self.durables["ours"]
         alone = await held(ours, [ours.worker], runs=SHARED_RUNS, rounds=rounds, kib=kib)
-        async with self._worker("ours", ours.queue) as second:
-            await second.heard()
+        async with ours.another_worker() as second:
             beside = await held(ours, [ours.worker, second], runs=SHARED_RUNS, rounds=rounds, kib=kib)
         on = f"{SHARED_RUNS} runs on"
         return [
@@ -91,6 +96,21 @@ class Bench:
             Row(f"conversations in memory, {on} two workers, %", {"ours": [100 * beside.rate]}),
             Row("questions put by the less busy of the two, %", {"ours": [100 * beside.least]}),
         ]
+
+
+@asynccontextmanager
+async def ready() -> AsyncIterator[Bench]:
+    """Start everything that takes part. Raises DevServerError without a server's program."""
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(serving())
+        model = await stack.enter_async_context(spawned("model"))
+        url = await model.heard()
+        durables = {
+            name: await stack.enter_async_context(durable(contender, server.address, url))
+            for name, contender in CONTENDERS.items()
+        }
+        guide = await stack.enter_async_context(plain(url))
+        yield Bench(server.pid, server.address, model, durables, {**durables, guide.name: guide})
 
 
 def _row(name: str, laps: Laps, measure: Callable[[Lap], Iterable[float]]) -> Row:
@@ -108,6 +128,7 @@ def _orchestration(laps: Laps, rounds: int) -> Iterator[Row]:
             return taken if len(taken) == len(span) else []
 
         yield _row(f"orchestration per round, rounds {name}, ms", laps, measure)
+    yield _row("worker CPU per round, ms", laps, lambda lap: [1_000 * lap.cpu / len(lap.timeline.asked)])
 
 
 def _histories(laps: Laps, rounds: int) -> Iterator[Row]:
@@ -121,20 +142,16 @@ def _histories(laps: Laps, rounds: int) -> Iterator[Row]:
 
         def relative(lap: Lap, mark: int = mark) -> list[float]:
             both = zip(lap.timeline.size[mark : mark + 1], lap.served[mark : mark + 1], strict=False)
-            return [recorded / sent for recorded, (_, sent) in both if sent]
+            return [recorded / sent for recorded, (_, sent, _) in both if sent]
 
         yield _row(f"history after {mark} rounds, KiB", laps, size)
         yield _row(f"history after {mark} rounds, events", laps, events)
         yield _row(f"history after {mark} rounds, times the next request", laps, relative)
 
 
-async def _replays(laps: Laps) -> Row:
-    seconds: dict[str, list[float]] = {name: [] for name in laps}
-    for _ in range(REPLAYS):
-        for name, all_ in laps.items():
-            lap = all_[-1]
-            seconds[name].append(1_000 * await replay(CONTENDERS[name], lap.history) / len(lap.timeline.asked))
-    return Row("replay, per round, ms", seconds)
+def _curves(laps: list[Lap]) -> Curves:
+    """Keep what the plot shows, of every lap."""
+    return Curves([[1_000 * took for took in lap.orchestration] for lap in laps], laps[-1].timeline.size)
 
 
 def _fate(name: str, laps: list[Lap], rounds: int) -> str:

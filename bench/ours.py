@@ -12,6 +12,8 @@ from temporalio.client import Client, WorkflowHandle
 from bench.contender import Answers, Contender
 from bench.task import page, task
 from watchkeeper.contracts import LimitChanges, RunInput, RunResult
+from watchkeeper.loop import new_loop
+from watchkeeper.sandbox import Sandbox
 from watchkeeper.settings import Settings
 from watchkeeper.temporal import DATA_CONVERTER
 from watchkeeper.tool import Arguments, ToolContext, tool
@@ -56,4 +58,4 @@ async def _start(
     return await client.start_workflow(IncidentWorkflow.run, given, id=name, task_queue=queue)
 
 
-OURS = Contender("ours", IncidentWorkflow, DATA_CONVERTER, _working, _start)
+OURS = Contender("ours", IncidentWorkflow, DATA_CONVERTER, _working, _start, Sandbox(), new_loop)

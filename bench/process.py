@@ -9,12 +9,15 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from inspect import isawaitable
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 60.0
+LONGEST = 600.0
+"""For a question that is answered when a run is over."""
 _LINE = 2**24
 
 
@@ -34,7 +37,7 @@ class Answering:
     async def heard(self) -> Any:
         """Return the next value that the process says. Raises ProcessEnded."""
         assert self._process.stdout is not None
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(LONGEST):
             line = await self._process.stdout.readline()
         if not line:
             self._output.seek(0)
@@ -48,6 +51,11 @@ class Answering:
             self._process.stdin.write(f"{' '.join(question)}\n".encode())
             await self._process.stdin.drain()
             return await self.heard()
+
+    async def kill(self) -> None:
+        """End it as a lost machine would."""
+        self._process.kill()
+        await self._process.wait()
 
 
 @asynccontextmanager
@@ -66,7 +74,7 @@ async def spawned(module: str, *arguments: str) -> AsyncIterator[Answering]:
             yield Answering(process, output, " ".join((module, *arguments)))
         finally:
             assert process.stdin is not None
-            process.stdin.close()
+            process.stdin.close()  # which is an end, unless it was killed
             try:
                 async with asyncio.timeout(PATIENCE):
                     await process.wait()
@@ -86,7 +94,8 @@ async def answer(ready: object, answers: Mapping[str, Callable[..., Any]]) -> No
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
         while line := await lines.readline():
             what, *arguments = line.decode().split()
-            _say(said, answers[what](*arguments))
+            answered = answers[what](*arguments)
+            _say(said, await answered if isawaitable(answered) else answered)
 
 
 def _say(to: IO[str], value: object) -> None:

@@ -5,37 +5,52 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
-from uuid import uuid4
+from typing import Protocol
 
-from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowHistory
+from temporalio.client import WorkflowHistory
 
-from bench import timeline
-from bench.contender import Contender
+from bench.model import Served
 from bench.process import Answering
 from bench.timeline import Timeline
-
-LOOK_SECONDS = 1.0
-"""How often to look whether a run is stuck."""
 
 START_SECONDS = 0.005
 """How often to look whether a run asks its first question."""
 
 
-@dataclass(frozen=True)
-class Racer:
-    """A contender, ready: its client, its worker process, its queue."""
+class Run(Protocol):
+    """A run that is over."""
 
-    contender: Contender
-    client: Client
-    worker: Answering
-    queue: str
+    @property
+    def death(self) -> str | None:
+        """Why it did not come to its end."""
+        ...
+
+    @property
+    def history(self) -> WorkflowHistory | None:
+        """What was recorded of it."""
+        ...
+
+    def timeline(self, served: list[Served]) -> Timeline:
+        """When each round began."""
+        ...
+
+
+class Racer(Protocol):
+    """A contender, ready."""
 
     @property
     def name(self) -> str:
         """Name of the contender."""
-        return self.contender.name
+        ...
+
+    @property
+    def worker(self) -> Answering:
+        """Its process."""
+        ...
+
+    async def run(self, rounds: int, kib: int, model: Answering) -> Run:
+        """Go through so many rounds, and tell the model when it is over."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -45,16 +60,16 @@ class Lap:
     timeline: Timeline
     cpu: float
     """Seconds of the worker process."""
-    served: list[tuple[float, int]]
-    """Seconds that each question waited for its answer, and bytes of the request, where there was one."""
+    served: list[Served]
+    """What each question was to the model."""
     death: str | None
     """Why it did not come to its end."""
-    history: WorkflowHistory
+    history: WorkflowHistory | None
 
     @property
     def orchestration(self) -> list[float]:
         """Seconds of each round that were not spent in the model server."""
-        return [took - model for took, (model, _) in zip(self.timeline.rounds, self.served, strict=False)]
+        return [took - model for took, (model, _, _) in zip(self.timeline.rounds, self.served, strict=False)]
 
 
 async def race(racers: Collection[Racer], model: Answering, rounds: int, kib: int) -> dict[str, Lap]:
@@ -63,50 +78,16 @@ async def race(racers: Collection[Racer], model: Answering, rounds: int, kib: in
     async with asyncio.TaskGroup() as group:
         laps = {}
         for racer in racers:
-            laps[racer.name] = group.create_task(_run(racer, model, rounds, kib))
+            laps[racer.name] = group.create_task(_lap(racer, model, rounds, kib))
             while not (laps[racer.name].done() or await model.ask("waits", racer.name)):  # noqa: ASYNC110 # elsewhere
                 await asyncio.sleep(START_SECONDS)
     return {name: lap.result() for name, lap in laps.items()}
 
 
-async def _run(racer: Racer, model: Answering, rounds: int, kib: int) -> Lap:
+async def _lap(racer: Racer, model: Answering, rounds: int, kib: int) -> Lap:
     cpu = await racer.worker.ask("cpu")
-    handle = await racer.contender.start(racer.client, racer.queue, f"{racer.queue}-{uuid4()}", rounds, kib)
-    death = await _end(handle)
-    await model.ask("leave", racer.name)
+    run = await racer.run(rounds, kib, model)
     cpu = await racer.worker.ask("cpu") - cpu
-    served = await model.ask("served", racer.name) or await racer.worker.ask("served")
-    history = await handle.fetch_history()
-    return Lap(timeline.read(history.events), cpu, [tuple(each) for each in served], death, history)
-
-
-async def _end(handle: WorkflowHandle[Any, Any]) -> str | None:
-    """Wait for the end of a run; return what killed it, if anything did."""
-    result = asyncio.create_task(handle.result())
-    while not (await asyncio.wait([result], timeout=LOOK_SECONDS))[0]:
-        if (stuck := await _stuck(handle)) is not None:
-            await handle.terminate("it will never go on")
-            await asyncio.wait([result])
-            result.exception()
-            return stuck
-    try:
-        await result
-    except WorkflowFailureError as error:
-        return str(error.cause)
-    return None
-
-
-async def _stuck(handle: WorkflowHandle[Any, Any]) -> str | None:
-    """Say why the run's next step fails, again and again, if it does."""
-    described = await handle.describe()
-    if described.raw_description.pending_workflow_task.attempt <= 2:
-        return None
-    failed = [
-        event.workflow_task_failed_event_attributes
-        async for event in handle.fetch_history_events()
-        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
-    ]
-    if not failed:
-        return None
-    cause = WorkflowTaskFailedCause.Name(failed[-1].cause).removeprefix("WORKFLOW_TASK_FAILED_CAUSE_")
-    return f"stuck for ever on {cause}: {failed[-1].failure.message}"
+    asked = await model.ask("served", racer.name)
+    served: list[Served] = [(took, size, at) for took, size, at in (await racer.worker.ask("served") or asked)]
+    return Lap(run.timeline(served), cpu, served, run.death, run.history)

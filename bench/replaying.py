@@ -1,18 +1,34 @@
-"""How long a history takes to replay: what a worker pays for a run that it does not hold."""
+"""How fast a history replays: what a worker pays for a run that it does not hold."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
 from bench.contender import Contender
+from bench.lineup import CONTENDERS
+from bench.table import Row
+
+REPLAYS = 3
 
 
-async def replay(contender: Contender, history: WorkflowHistory) -> float:
+async def row(histories: Mapping[str, WorkflowHistory]) -> Row:
+    """Replay one history of each contender, in turns."""
+    rates: dict[str, list[float]] = {name: [] for name in histories}
+    for _ in range(REPLAYS):
+        for name, history in histories.items():
+            rates[name].append(len(history.events) / await _replay(CONTENDERS[name], history))
+    return Row("replay, events/s", rates)
+
+
+async def _replay(contender: Contender, history: WorkflowHistory) -> float:
     """Return the seconds of one replay. Raises what the replay failed with."""
-    replayer = Replayer(workflows=[contender.workflow], data_converter=contender.converter)
+    replayer = Replayer(
+        workflows=[contender.workflow], workflow_runner=contender.runner, data_converter=contender.converter
+    )
     began = time.perf_counter()
     await replayer.replay_workflow(history)
     return time.perf_counter() - began

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
-from uuid import uuid4
 
+from bench.durable import Durable
 from bench.process import Answering
-from bench.race import Racer
 
 
 class Held(NamedTuple):
@@ -20,11 +19,10 @@ class Held(NamedTuple):
     """Share of the questions that fell to the worker with the fewest."""
 
 
-async def held(racer: Racer, workers: Sequence[Answering], *, runs: int, rounds: int, kib: int) -> Held:
+async def held(racer: Durable, workers: Sequence[Answering], *, runs: int, rounds: int, kib: int) -> Held:
     """Let some runs go on at once on the queue that the workers share."""
     before = [await _counts(worker) for worker in workers]
-    names = [f"{racer.queue}-{uuid4()}" for _ in range(runs)]
-    started = [await racer.contender.start(racer.client, racer.queue, name, rounds, kib) for name in names]
+    started = [await racer.start(rounds, kib) for _ in range(runs)]
     await asyncio.gather(*(handle.result() for handle in started))
     after = [await _counts(worker) for worker in workers]
     hits = [now[0] - then[0] for now, then in zip(after, before, strict=True)]

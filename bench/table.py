@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from statistics import median
 
-NAMES = ("floor", "naive", "ours")
-RATIOS = (("ours", "floor"), ("naive", "floor"), ("ours", "naive"))
+NAMES = ("floor", "guide", "naive", "ours")
+RATIOS = (("ours", "floor"), ("ours", "naive"))
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,23 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Curves:
+    """What the plot shows of one contender."""
+
+    orchestration: list[list[float]]
+    """Milliseconds of each round, of each run."""
+    size: list[int]
+    """Bytes of history at each question, of one run."""
+
+
+@dataclass(frozen=True)
 class Table:
     """All rows for one size of results, and what words must say."""
 
     title: str
     rows: list[Row]
     notes: list[str]
+    curves: Mapping[str, Curves]
 
     def markdown(self) -> Iterator[str]:
         """Write it line by line."""

@@ -8,22 +8,28 @@ import math
 import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench.baton import Baton
-from bench.table import Row, Table
+from bench.table import Curves, Row, Table
 from bench.timeline import windows
 
 ROOT = Path(__file__).parent.parent
 COMPARED = [
+    "throughput of 1 run, rounds/s",
+    "server CPU per round of 1 run, ms",
+    "history after 3 rounds, KiB",
+    "history after 3 rounds, events",
+    "replay, events/s",
+    "memory per open run after 4 rounds, KiB",
+]
+PLAIN_TOO = [
     "orchestration per round, rounds 1-1, ms",
     "orchestration per round, rounds 2-3, ms",
     "worker CPU per round, ms",
-    "start to first question, ms",
-    "history after 3 rounds, KiB",
-    "history after 3 rounds, events",
-    "replay, per round, ms",
+    "start to first model request, ms",
 ]
 OURS = [
     "history after 3 rounds, times the next request",
@@ -33,10 +39,10 @@ OURS = [
 ]
 
 
-async def test_a_few_rounds_fill_the_table(tmp_path: Path) -> None:
-    file = tmp_path / "bench.json"
+async def measured(file: Path, *options: str) -> tuple[dict[str, Any], str]:
+    """Run the benchmark; return its table and what it printed."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench", "--rounds", "3", "--repeats", "1", "--json", str(file)),
+        *(sys.executable, "-m", "bench", "--rounds", "3", "--repeats", "1", "--json", str(file), *options),
         cwd=ROOT,
         stdout=PIPE,
         stderr=PIPE,
@@ -44,15 +50,41 @@ async def test_a_few_rounds_fill_the_table(tmp_path: Path) -> None:
     printed, complaints = await process.communicate()
     assert process.returncode == 0, complaints.decode()
     (table,) = json.loads(await asyncio.to_thread(file.read_text))["tables"]
+    return table, printed.decode()
+
+
+async def test_a_few_rounds_fill_the_table(tmp_path: Path) -> None:
+    table, printed = await measured(tmp_path / "bench.json", "--crowd", "1", "--kills", "0")
     samples = {row["name"]: row["samples"] for row in table["rows"]}
-    assert samples.keys() >= {*COMPARED, *OURS}
-    assert all(samples[name].keys() == {"floor", "naive", "ours"} for name in COMPARED)
-    assert all(samples[name]["ours"] for name in (*COMPARED, *OURS))
+    assert samples.keys() >= {*COMPARED, *PLAIN_TOO, *OURS}
+    told = {name: {contender for contender, taken in row.items() if taken} for name, row in samples.items()}
+    assert all(told[name] == {"floor", "naive", "ours"} for name in COMPARED)
+    assert all(told[name] == {"floor", "guide", "naive", "ours"} for name in PLAIN_TOO)
+    assert all("ours" in told[name] for name in OURS)
     for name, row in samples.items():
-        least = -1 if name.startswith("questions put") else 0
+        least = -1 if name.startswith(("questions put", "memory")) else 0
         assert all(math.isfinite(sample) and sample > least for taken in row.values() for sample in taken), name
-        assert f"| {name} " in printed.decode()
-    assert table["notes"] == [f"{name}: all 3 rounds, every time" for name in ("floor", "naive", "ours")]
+        assert f"| {name} " in printed
+    assert table["notes"] == [f"{name}: all 3 rounds, every time" for name in ("floor", "naive", "ours", "guide")]
+
+
+@pytest.mark.slow
+async def test_a_killed_worker_s_runs_are_taken_up(tmp_path: Path) -> None:
+    table, _ = await measured(tmp_path / "bench.json", "--crowd", "16", "--kills", "1")
+    samples = {row["name"]: row["samples"] for row in table["rows"]}
+    name = "recovery after SIGKILL, 1 kills of a worker with 8 runs, median, s"
+    assert len(samples[name]["ours"]) == 8
+    assert "throughput of 16 runs at once, rounds/s" in samples
+
+
+def test_the_plot_names_all_that_are_shown(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="the plot takes the extra `bench`")
+    from bench.plot import SHOWN, draw
+
+    curves = {name: Curves([[2.0, 3.0, 4.0], [2.0]], [1_000, 2_000, 3_000]) for name in SHOWN}
+    draw(Table("Title", [], [], curves), tmp_path / "bench.svg")
+    drawn = (tmp_path / "bench.svg").read_text()
+    assert all(f">{label}</text>" in drawn for label, _, _ in SHOWN.values())
 
 
 def test_a_tenth_of_the_rounds_is_early_middle_and_late() -> None:
@@ -63,9 +95,9 @@ def test_a_tenth_of_the_rounds_is_early_middle_and_late() -> None:
 
 def test_ratios_are_taken_pair_by_pair() -> None:
     row = Row("time, ms", {"floor": [1.0, 10.0, 2.0], "ours": [2.0, 20.0, 4.0]})
-    assert (row.value("ours"), row.ratio("ours", "floor"), row.ratio("naive", "floor")) == (4.0, 2.0, None)
-    lines = list(Table("Title", [row], ["a note"]).markdown())
-    assert [cell.strip() for cell in lines[4].split("|")[1:-1]] == ["time, ms", "2.00", "–", "4.00", "2.00", "–", "–"]
+    assert (row.value("ours"), row.ratio("ours", "floor"), row.ratio("ours", "naive")) == (4.0, 2.0, None)
+    lines = list(Table("Title", [row], ["a note"], {}).markdown())
+    assert [cell.strip() for cell in lines[4].split("|")[1:-1]] == ["time, ms", "2.00", "–", "–", "4.00", "2.00", "–"]
     assert lines[-1] == "- a note"
 
 

@@ -1,0 +1,104 @@
+"""The plot: what a round costs and what a history holds, over the rounds of one run."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bench.table import Curves, Table
+
+MEGABYTE = 2**20
+MOST = 50
+"""Megabytes of history at which Temporal ends a run."""
+
+SMOOTHED = 9
+"""Rounds of which each point is the median."""
+
+SHOWN = {
+    "ours": ("Watchkeeper", "#0b6e4f", 2.4),
+    "floor": ("empty Temporal loop", "#8a8f98", 1.6),
+    "naive": ("naive loop on Temporal", "#c8553d", 1.8),
+    "guide": ("loop in process, not durable", "#4f6d9a", 1.4),
+}
+"""Each contender's name in the plot, its colour and the width of its line."""
+
+STYLE: Any = {
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e4e6ea",
+    "svg.fonttype": "none",
+    "svg.hashsalt": "watchkeeper",
+}
+
+
+def draw(table: Table, file: Path) -> None:
+    """Write the plot of one table, as SVG or whatever the file's name says."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(10.4, 4.3), layout="constrained", facecolor="white")
+        time, size = figure.subplots(1, 2)
+        for name, (label, colour, width) in SHOWN.items():
+            if name in table.curves:
+                _time(time, table.curves[name], label, colour, width)
+                _size(size, table.curves[name], label, colour, width)
+        _finish_time(time)
+        _finish_size(size)
+        figure.suptitle(f"One run of {table.title}", x=0.01, ha="left", fontsize=12, fontweight="bold")
+        figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None, dpi=120)
+
+
+def smooth(runs: list[list[float]]) -> list[float]:
+    """Take the median over all runs and some neighbouring rounds."""
+    by_round = [[took for took in each if took is not None] for each in zip_longest(*runs)]
+    around = range(-(SMOOTHED // 2), SMOOTHED // 2 + 1)
+    return [
+        median(took for n in around if 0 <= at + n < len(by_round) for took in by_round[at + n])
+        for at in range(len(by_round))
+    ]
+
+
+def _time(axes: Axes, curves: Curves, label: str, colour: str, width: float) -> None:
+    points = smooth(curves.orchestration)
+    axes.plot(range(1, len(points) + 1), points, color=colour, linewidth=width, label=label)
+
+
+def _size(axes: Axes, curves: Curves, label: str, colour: str, width: float) -> None:
+    if not curves.size:
+        return
+    points = [recorded / MEGABYTE for recorded in curves.size]
+    axes.plot(range(len(points)), points, color=colour, linewidth=width, label=label)
+
+
+def _finish_time(axes: Axes) -> None:
+    axes.set_title("Time of a round outside the model", loc="left", fontsize=10)
+    axes.set_xlabel("round")
+    axes.set_ylabel("milliseconds (logarithmic)")
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.legend(frameon=False, fontsize=9)
+
+
+def _finish_size(axes: Axes) -> None:
+    axes.set_title("History recorded so far", loc="left", fontsize=10)
+    axes.set_xlabel("round")
+    axes.set_ylabel("MiB (logarithmic)")
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.axhline(MOST, color="#c8553d", linewidth=1, linestyle="--")
+    axes.annotate(
+        f"{MOST} MiB: Temporal ends the run",
+        (0.99, MOST),
+        xycoords=("axes fraction", "data"),
+        ha="right",
+        va="bottom",
+        fontsize=9,
+        color="#c8553d",
+    )

@@ -1,0 +1,28 @@
+"""What processes use: CPU time and memory, as Linux tells it of any process; elsewhere, of the own one at most."""
+
+from __future__ import annotations
+
+import os
+import resource
+from pathlib import Path
+
+
+def own_cpu_seconds() -> float:
+    """Return the CPU time of this process, all threads."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def cpu_seconds(pid: int) -> float | None:
+    """Return the CPU time of another process, all threads; its unit is coarse, a hundredth of a second."""
+    stat = Path(f"/proc/{pid}/stat")
+    if not stat.exists():
+        return None
+    fields = stat.read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def own_memory() -> int | None:
+    """Return the bytes of memory that this process holds."""
+    statm = Path("/proc/self/statm")
+    return int(statm.read_text().split()[1]) * resource.getpagesize() if statm.exists() else None
