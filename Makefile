@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: demo install test test-slow lint check bench histories clean
+.PHONY: demo install test test-slow chaos lint check bench histories clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/watchkeeper demo
@@ -16,6 +16,10 @@ test: $(VENV)/.installed-test
 
 test-slow: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m slow
+
+# Kill everything around a run at every point of its history: takes a quarter of an hour.
+chaos: $(VENV)/.installed-test
+	$(BIN)/python -m tests.chaos
 
 lint: $(VENV)/.installed-lint
 	$(BIN)/ruff format --check .

@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
@@ -80,12 +80,17 @@ class DevServer:
 
 @asynccontextmanager
 async def dev_server(
-    *, port: int | None = None, ui_port: int | None = None, database: Path | None = None
+    *,
+    port: int | None = None,
+    ui_port: int | None = None,
+    database: Path | None = None,
+    dynamic_config: Sequence[str] = (),
 ) -> AsyncIterator[DevServer]:
     """Run a server with its web pages for as long as the context lasts, in memory unless ``database`` names a file.
 
     It gets a session of its own, so that Ctrl-C reaches us alone and we end it when our worker is done. Ports that are
-    not given are the usual ones or, where they are taken, others.
+    not given are the usual ones or, where they are taken, others. ``dynamic_config``: further settings of the server,
+    as ``key=value``.
 
     Raises DevServerError.
     """
@@ -96,7 +101,7 @@ async def dev_server(
         output = stack.enter_context(tempfile.TemporaryFile())
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", str(Path(__file__).with_name("bound.py")), str(os.getpid())),
-            *(str(binary), *_options(port, ui_port, database)),
+            *(str(binary), *_options(port, ui_port, database), *_dynamic(dynamic_config)),
             stdin=DEVNULL,
             stdout=DEVNULL,
             stderr=output,
@@ -150,6 +155,10 @@ def _options(port: int, ui_port: int, database: Path | None) -> list[str]:
         *("--ui-disable-news-fetch", "--log-level", "error", "--color", "never"),
         *options,
     ]
+
+
+def _dynamic(config: Sequence[str]) -> list[str]:
+    return [option for setting in config for option in ("--dynamic-config-value", setting)]
 
 
 async def _connected(process: Process, address: str, output: IO[bytes]) -> Client:

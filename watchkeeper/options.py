@@ -26,9 +26,10 @@ BEATS_PER_HEARTBEAT = 3
 STICKY_QUEUE = timedelta(seconds=2)
 """How long a run waits for the worker that holds it before any other may replay it."""
 
-TASK_TIMEOUT = timedelta(seconds=4)
-"""A silence of this length in a step of workflow code means that its worker is gone. The step of a worker that does not
-hold the run replays its history, so ``HISTORY`` bounds what this must leave time for."""
+TASK_TIMEOUT = timedelta(seconds=2)
+"""A silence of this length in a step of workflow code means that its worker is gone. A worker that does not hold the
+run replays its history within that step: ``HISTORY`` bounds what this must leave time for, and where it does not,
+Temporal gives the fourth attempt five seconds more, the fifth ten."""
 
 WORKFLOW_TASKS = 2
 """Steps of workflow code that a worker takes at once. More would share the one interpreter, and a worker that takes up

@@ -1,0 +1,55 @@
+"""The whole matrix: ``python -m tests.chaos`` fails if anything was lost, repeated or doubled, or recovered late."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.chaos.hosts import hosts
+from tests.chaos.matrix import HEADINGS, Row, take_baseline, whole
+from tests.chaos.playing import Ground
+from tests.chaos.server import server
+from watchkeeper.commands.performing import quiet
+
+MEDIAN_SECONDS = 2.5
+WORST_SECONDS = 6.0
+
+
+async def main() -> int:
+    out, began = Console(), time.monotonic()
+    quiet()
+    async with server() as running, hosts() as around:
+        ground = Ground(running, around)
+        baseline = await take_baseline(ground)
+        rows = whole(baseline)
+        for row in rows:
+            await row.play(ground, baseline)
+            out.print(f"{time.monotonic() - began:5.0f} s  {' · '.join(row.cells())}", highlight=False)
+            for problem in row.problems():
+                out.print(f"  {problem}", highlight=False, markup=False)
+    table = Table(*HEADINGS)
+    for row in rows:
+        table.add_row(*row.cells())
+    out.print(table)
+    return 1 if any(row.problems() for row in rows) + _late(rows, out) else 0
+
+
+def _late(rows: list[Row], out: Console) -> bool:
+    times = [outcome.recovery for row in rows for outcome in row.outcomes if outcome.recovery is not None]
+    middle, worst = median(times), max(times)
+    out.print(f"Next step after a kill with another worker up: {middle:.1f} s at the median, {worst:.1f} s at worst.")
+    if late := middle > MEDIAN_SECONDS or worst > WORST_SECONDS:
+        out.print(
+            f"Wanted: {MEDIAN_SECONDS:g} s and {WORST_SECONDS:g} s. Load of this machine: {os.getloadavg()[0]:.1f}."
+        )
+    return late
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

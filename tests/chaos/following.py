@@ -1,0 +1,69 @@
+"""A run as its history tells it, over its whole chain of executions, while it goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+CLOSED = {
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED,
+}
+
+
+class Following:
+    """Holds every event of a run soon after it is recorded."""
+
+    def __init__(self, client: Client, workflow_id: str, run_id: str) -> None:
+        self._client = client
+        self.workflow_id = workflow_id
+        self.run_id = run_id
+        """Of the first execution."""
+        self.executions: list[list[HistoryEvent]] = [[]]
+        self._changed = asyncio.Condition()
+
+    @property
+    def events(self) -> list[HistoryEvent]:
+        """All events, those of the first execution first."""
+        return [event for execution in self.executions for event in execution]
+
+    @property
+    def closed(self) -> bool:
+        """Whether the run is over."""
+        return bool(last := self.executions[-1]) and last[-1].event_type in CLOSED
+
+    async def follow(self) -> None:
+        """Follow the run to its end, through outages of the server."""
+        run_id = self.run_id
+        while not self.closed:
+            with suppress(RPCError):
+                await self._read(run_id)
+            if (last := self.executions[-1]) and (went_on := _next(last[-1])):
+                run_id = went_on
+                self.executions.append([])
+
+    async def _read(self, run_id: str) -> None:
+        handle, execution = self._client.get_workflow_handle(self.workflow_id, run_id=run_id), self.executions[-1]
+        async for event in handle.fetch_history_events(wait_new_event=True):
+            if event.event_id > len(execution):
+                execution.append(event)
+                async with self._changed:
+                    self._changed.notify_all()
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Return as soon as something holds, or the run is over."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: holds() or self.closed)
+
+
+def _next(event: HistoryEvent) -> str:
+    return event.workflow_execution_continued_as_new_event_attributes.new_execution_run_id
