@@ -86,7 +86,7 @@ class Source:
             yield f"{module} must be passed through the sandbox"
         if home == "activities":
             yield from (
-                f"{module}.{name} is no reference to an activity" for name in names if name[-10:] != "Activities"
+                f"{module}.{name} is no reference to an activity" for name in names if not name.endswith("Activities")
             )
         elif home not in ("watchkeeper", "workflows"):
             known = PARTS.get(module, set()) if any(names) else set()
