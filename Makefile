@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: demo install test test-slow chaos lint check bench histories clean
+.PHONY: demo install test test-slow chaos fuzz lint check bench histories clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/watchkeeper demo
@@ -20,6 +20,10 @@ test-slow: $(VENV)/.installed-test
 # Kill everything around a run at every point of its history: takes a quarter of an hour.
 chaos: $(VENV)/.installed-test
 	$(BIN)/python -m tests.chaos
+
+# A million answers of hosts, gone wrong; takes a quarter of an hour. How many: make fuzz INPUTS=10000
+fuzz: $(VENV)/.installed-fuzz
+	$(BIN)/python -m tests.fuzz $(INPUTS)
 
 lint: $(VENV)/.installed-lint
 	$(BIN)/ruff format --check .
@@ -59,4 +63,8 @@ $(VENV)/.installed-bench: $(VENV)/.installed-test
 
 $(VENV)/.installed-lint: $(VENV)/.installed-bench
 	$(INSTALL) '.[lint]'
+	@touch $@
+
+$(VENV)/.installed-fuzz: $(VENV)/.installed-test
+	$(INSTALL) '.[fuzz]'
 	@touch $@

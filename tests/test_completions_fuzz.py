@@ -1,22 +1,20 @@
-"""Whatever a host sends becomes a reply that is safe to record and to echo, or a ModelError."""
+"""Whatever a host sends becomes a reply that is safe to record and to echo, or a ModelError; `make fuzz` tries more."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
+from random import Random
 from typing import Any
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from pydantic_core import from_json
 
-from watchkeeper.completions import MAX_MESSAGE_BYTES, MAX_TEXT_BYTES, read_completion
-from watchkeeper.contracts import Reply, digest_of
-from watchkeeper.conversation import canonical
-from watchkeeper.hosts.calls import MAX_ARGUMENT_BYTES, MAX_CALLS
-from watchkeeper.hosts.refusals import ModelError, read_error, read_refusal
-from watchkeeper.temporal import DATA_CONVERTER
+from tests.answers import SEEDS, mutated
+from tests.safety import assert_readable, read
+from watchkeeper.hosts.calls import MAX_CALLS
+from watchkeeper.hosts.refusals import read_error, read_refusal
 
-TOOLS = frozenset({"search_logs", "page_engineer"})
 ARGUMENT_TEXTS = [
     "{}",
     "",
@@ -110,67 +108,6 @@ def encoded(value: object) -> bytes:
     return json.dumps(value).encode()
 
 
-def assert_safe(reply: Reply, *, tools_allowed: bool) -> None:
-    message = reply.message
-    calls = message.get("tool_calls", [])
-    wire = canonical(message)
-    assert len(wire) <= MAX_MESSAGE_BYTES
-    assert b"\x00" not in wire
-    assert reply.digest == digest_of(wire)
-    assert message["role"] == "assistant"
-    assert not {"refusal", "annotations", "audio", "function_call"} & message.keys()
-    assert all(value is not None for key, value in message.items() if key != "content")
-
-    assert reply.kind == "tool_calls" if calls else reply.kind in {"final", "empty"}
-    assert tools_allowed or not calls
-    assert message["content"] is None or message["content"].strip()
-    assert reply.kind != "final" or any(map(str.isalnum, reply.text))
-    assert len(reply.text.encode()) <= MAX_TEXT_BYTES + 100
-
-    ids = [call["id"] for call in calls]
-    assert len(set(ids)) == len(ids) <= MAX_CALLS
-    assert all(0 < len(call_id) <= 256 and call_id.isprintable() for call_id in ids)
-    for position, call in enumerate(calls):
-        assert call["type"] == "function"
-        name, arguments = call["function"]["name"], call["function"]["arguments"]
-        assert name in TOOLS or position in reply.problems
-        assert len(arguments.encode()) <= MAX_ARGUMENT_BYTES
-        assert isinstance(from_json(arguments, allow_inf_nan=False), dict)
-    assert set(reply.problems) <= set(range(len(calls)))
-
-    usage = reply.usage
-    assert 0 <= usage.cached_tokens <= usage.prompt_tokens
-    assert 0 <= usage.reasoning_tokens <= usage.completion_tokens
-    assert usage.prompt_tokens > 0
-    assert usage.cost is None
-
-
-def assert_recordable(reply: Reply) -> None:
-    """A reply is the same after it went through a history, to the byte where bytes are what is digested."""
-    converter = DATA_CONVERTER.payload_converter
-    (recorded,) = converter.from_payloads(converter.to_payloads([reply]), [Reply])
-    assert recorded == reply
-    assert digest_of(canonical(recorded.message)) == reply.digest
-    fields = reply.model_dump(exclude_unset=True)
-    defaults = {name: field.get_default(call_default_factory=True) for name, field in Reply.model_fields.items()}
-    assert all(value != defaults[name] for name, value in fields.items())
-
-
-def read(body: bytes, *, tools_allowed: bool) -> None:
-    try:
-        reply = read_completion(body, tools=TOOLS, tools_allowed=tools_allowed, prompt_bytes=400)
-    except ModelError as error:
-        assert_readable(error)
-    else:
-        assert_safe(reply, tools_allowed=tools_allowed)
-        assert_recordable(reply)
-
-
-def assert_readable(error: ModelError) -> None:
-    assert len(str(error).encode()) < 3_000
-    assert "\x00" not in str(error)
-
-
 @given(likely | completions, st.booleans())
 @settings(max_examples=400, deadline=None)
 @example({"choices": [{"message": {"content": "x", "": {"\x00": [1e308, -0.0, 10**400]}}}]}, True)
@@ -198,3 +135,21 @@ def test_any_refusal(status: int, headers: dict[str, str], body: object, more: b
     assert_readable(read_refusal(status, headers, encoded(body)))
     assert_readable(read_refusal(status, headers, encoded(body) + more))
     assert_readable(read_error(json.loads(encoded(body))))
+
+
+@given(st.randoms(use_true_random=True))
+@settings(max_examples=1_000, deadline=None)
+def test_real_answers_gone_wrong(random: Random) -> None:
+    read(mutated(random), tools_allowed=random.random() < 0.8)
+
+
+def test_real_answers_are_read() -> None:
+    outcomes = Counter(read(body, tools_allowed=True) for body in SEEDS)
+    assert outcomes == {
+        "final": 4,
+        "tool_calls": 6,
+        "empty": 2,
+        "content_filter": 1,
+        "context_overflow": 1,
+        "unavailable": 5,
+    }
