@@ -9,7 +9,7 @@ import sys
 import tempfile
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -20,7 +20,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from watchkeeper import attributes
-from watchkeeper.ports import HOST, claimed, free_port
+from watchkeeper.ports import HOST, claimed, free_port, is_free
 from watchkeeper.temporal import DATA_CONVERTER, identity
 from watchkeeper.text import excerpt
 
@@ -138,7 +138,8 @@ def _claim(stack: ExitStack, wanted: int | None, usual: int, what: str, option: 
     """Claim a port until the stack is left: the one wanted, else the usual one or, where that is taken, another."""
     ports = [usual, free_port()] if wanted is None else [wanted]
     for port in ports:
-        if stack.enter_context(claimed(port)):
+        # Others want the usual ones at the same moment; a claim on every port would leave a file for each.
+        if stack.enter_context(claimed(port) if port == usual else nullcontext(is_free(port))):
             return port
     raise DevServerError(f"port {ports[-1]} for {what} is in use; choose another one with {option}")
 
