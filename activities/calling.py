@@ -11,7 +11,7 @@ from temporalio.exceptions import ApplicationError
 
 from watchkeeper.contracts import ToolRequest, ToolResult
 from watchkeeper.conversation import Store
-from watchkeeper.options import pause
+from watchkeeper.options import LONGEST_PAUSE, pause
 from watchkeeper.running import redacted, run
 from watchkeeper.settings import Settings
 from watchkeeper.text import ERROR_BYTES, excerpt
@@ -34,7 +34,7 @@ def activity_of(
         try:
             result = await run(tool, call, settings=settings, http=http, at=info.scheduled_time, attempt=info.attempt)
         except ToolUnavailable as error:
-            delay = pause(info.attempt) if error.delay is None else error.delay
+            delay = pause(info.attempt) if error.delay is None else min(error.delay, LONGEST_PAUSE)
             raise ApplicationError(
                 excerpt(str(error), ERROR_BYTES), type="ToolUnavailable", next_retry_delay=delay
             ) from error

@@ -54,9 +54,6 @@ LOST_PAUSE = timedelta(seconds=0.1)
 MARGIN = timedelta(seconds=15)
 """What an attempt gets beyond its own deadline, so that the activity, not the server, says what happened."""
 
-TOOL_BUDGET_FACTOR = 4
-"""How many times its timeout a tool gets in all beyond its attempts' own time, for pauses and queueing."""
-
 _TOO_LARGE = ["PayloadsTooLarge"]
 """A result over Temporal's size limit stays so, but the SDK marks it retryable. Tools cap theirs: there the list would
 stand in the event of every call for nothing."""
@@ -114,9 +111,11 @@ def tool_attempt(spec: ToolSpec) -> timedelta:
 
 
 def tool(spec: ToolSpec, remaining: timedelta) -> ActivityOptions:
-    """Options of one tool call: at least one attempt, and no further one when the run's time is over."""
-    in_all = tool_attempt(spec) * (spec.attempts + TOOL_BUDGET_FACTOR)
-    in_all = max(tool_attempt(spec), min(in_all, remaining))
+    """Options of one tool call: at least one attempt, and no further one when the run's time is over.
+
+    Its attempts and their pauses are bounded; how long it waits for a worker is bounded by the run's time alone.
+    """
+    in_all = max(tool_attempt(spec), remaining)
     heartbeat = PATIENT_HEARTBEAT if spec.effect == "once" else HEARTBEAT
     return _options(tool_attempt(spec), in_all, attempts=spec.attempts, heartbeat=heartbeat, never_retried=None)
 

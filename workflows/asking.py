@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
 
 from workflows import compacting
 
@@ -26,10 +26,10 @@ async def ask(
     cornered: Limit | None,
     stopped: Callable[[], bool],
 ) -> Reply | None:
-    """Put a request to the model; None if the run was stopped before it answered.
+    """Put a request to the model; None if the run was stopped before it answered, or had no worker to ask it.
 
-    It is asked again if it failed because the run's time was over, and that was extended meanwhile, or because the
-    conversation is too long, and can be made smaller. Raises ActivityError when it failed for good.
+    It is asked again if it failed because the conversation is too long, and can be made smaller, or because the run's
+    time was over, and was extended meanwhile. Raises ActivityError when it failed for good.
     """
     overflows = 0
     while True:
@@ -53,6 +53,8 @@ async def ask(
                 if not await compacting.compact(talk, request.round):
                     raise
                 request = request.model_copy(update={"base": talk.digest, "append": []})
+            elif _unasked(error) and cornered != "duration":
+                return None
             elif not deadline <= workflow.time() < budget.deadline:
                 raise
 
@@ -60,3 +62,9 @@ async def ask(
 async def _answered(asking: workflow.ActivityHandle[Reply], stopped: Callable[[], bool]) -> bool:
     await workflow.wait_condition(lambda: asking.done() or stopped())
     return asking.done()
+
+
+def _unasked(error: ActivityError) -> bool:
+    """Tell whether no worker was asking, and none had got an answer before: each attempt was lost, if there was one."""
+    cause, waited = error.cause, not error.started_event_id
+    return waited and isinstance(cause, TimeoutError) and not isinstance(cause.cause, ApplicationError)

@@ -75,7 +75,7 @@ class IncidentWorkflow(Attended):
             cornered = budget.last_words(workflow.time())
             reply = await self._ask(briefing, talk, budget, cornered)
             if reply is None:
-                break
+                continue
             if reply.kind != "empty":
                 talk.append(ReplyRef(reply=reply.digest))
                 self._nudged = False
@@ -99,7 +99,7 @@ class IncidentWorkflow(Attended):
     async def _ask(
         self, briefing: Briefing, talk: Conversation, budget: Budget, cornered: Limit | None
     ) -> Reply | None:
-        """Put what is new to the model; None if the run was stopped before it answered."""
+        """Put what is new to the model; None if there is no answer, but perhaps a reason to end."""
         number = budget.spent.rounds + 1
         self._now(f"round {number}: asking the model")
         if briefing.window is not None and self._filled >= briefing.window:

@@ -195,6 +195,8 @@ def _refused(why: str, status: CallStatus = "rejected") -> Outcome:
 def _failed(spec: ToolSpec, error: ActivityError) -> Outcome:
     """Say what is known of a call whose activity gave no result."""
     match error.cause:
+        case TimeoutError(cause=None) if not error.started_event_id:
+            return _refused("not run: no worker took it before the run's time was over")
         case TimeoutError():
             why = f"{spec.name} did not answer in time"
         case ApplicationError(type="ToolUnavailable") as cause:
