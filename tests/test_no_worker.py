@@ -12,9 +12,10 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from tests.stage import Nothing, Run, Stage, staged, until_asked
+from tests.conftest import Record
+from tests.stage import Nothing, Run, Stage, failure, staged, until_asked
 from watchkeeper.contracts import LimitChanges
-from watchkeeper.demo.faults import delay
+from watchkeeper.demo.faults import delay, hang
 from watchkeeper.demo.turns import calls, says
 from watchkeeper.sandbox import Sandbox
 from watchkeeper.tool import Tool, ToolContext, tool
@@ -64,7 +65,7 @@ async def until_timed_out(run: Run) -> None:
         await asyncio.sleep(0.2)
 
 
-async def test_a_call_that_no_worker_took_was_not_run(client: Client) -> None:
+async def test_a_call_that_no_worker_took_was_not_run(client: Client, record: Record) -> None:
     async with staged(client, [calls(("restart", {})), says(REPORT)], tools=TOOLS) as stage:
         stage.model.faults.append(delay(1))
         run = await stage.start(limits=BRIEF)
@@ -74,11 +75,12 @@ async def test_a_call_that_no_worker_took_was_not_run(client: Client) -> None:
             await until_timed_out(run)
         async with working(await connected(stage), stage.settings, tools=TOOLS):
             result = await run.result()
+        await record(run, "untaken-call")
     assert (result.status, result.rounds) == ("concluded", 2)
     assert stage.results() == ['{"error":"not run: no worker took it before the run\'s time was over"}']
 
 
-async def test_a_model_that_no_worker_asked_has_not_failed(client: Client) -> None:
+async def test_a_model_that_no_worker_asked_has_not_failed(client: Client, record: Record) -> None:
     async with staged(client, [calls(("look", {})), says(REPORT)], tools=TOOLS) as stage:
         run = await stage.start(limits=BRIEF)
         await until_asked(stage, 1)
@@ -88,6 +90,29 @@ async def test_a_model_that_no_worker_asked_has_not_failed(client: Client) -> No
             await until_timed_out(run)
         async with working(await connected(stage), stage.settings, tools=TOOLS):
             result = await run.result()
+        await record(run, "untaken-question")
     assert (result.status, result.rounds) == ("concluded", 2)
     assert stage.results() == ['"seen"']
     assert "tools" not in stage.model.requests[-1].json(), "its time is over: one round is left, to report"
+
+
+async def test_a_model_call_that_a_worker_gave_up_as_it_ended_has_not_failed(client: Client) -> None:
+    async with staged(client, [says(REPORT)], worker={"shutdown_seconds": 0}) as stage:
+        stage.model.outage = hang(60)
+        run = await stage.start(limits=BRIEF)
+        await until_asked(stage, 1)
+        await stage.working.worker.shutdown()
+        async with deciding_alone(stage):
+            await until_timed_out(run)
+        stage.model.outage = None
+        async with working(await connected(stage), stage.settings, tools=stage.effects.tools):
+            result = await run.result()
+    assert (result.status, result.rounds, len(stage.model.requests)) == ("concluded", 1, 2)
+
+
+async def test_a_model_that_was_asked_and_out_of_reach_has_failed(client: Client) -> None:
+    async with staged(client, [says(REPORT)]) as stage:
+        stage.model.fail_next(503, times=100)
+        run = await stage.start(limits=LimitChanges(duration=2))
+        kind, _, result = await failure(run)
+    assert (kind, result.status, result.rounds) == ("ModelUnavailable", "failed", 0)

@@ -17,7 +17,7 @@ HEARTBEAT = timedelta(seconds=2)
 """An activity beats from entry to exit, so a silence of this length means that its worker is gone. Where it is not, a
 question is asked twice."""
 
-PATIENT_HEARTBEAT = timedelta(seconds=5)
+PATIENT_HEARTBEAT = timedelta(seconds=3)
 """Likewise for a tool that is never tried again: there, a mistake makes an effect one that nobody can vouch for."""
 
 BEATS_PER_HEARTBEAT = 3

@@ -67,7 +67,8 @@ async def run(
         if not deadline.expired():
             raise
         raise ToolUnavailable(f"{tool.name} gave no result in {tool.timeout.total_seconds():g} s") from None
-    return _result(tool, settings, "ok", output)
+    # Beside the event loop: it beats for every call of this worker, and a large result takes seconds to read.
+    return await asyncio.to_thread(_result, tool, settings, "ok", output)
 
 
 def _result(

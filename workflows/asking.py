@@ -66,5 +66,7 @@ async def _answered(asking: workflow.ActivityHandle[Reply], stopped: Callable[[]
 
 def _unasked(error: ActivityError) -> bool:
     """Tell whether no worker was asking, and none had got an answer before: each attempt was lost, if there was one."""
-    cause, waited = error.cause, not error.started_event_id
-    return waited and isinstance(cause, TimeoutError) and not isinstance(cause.cause, ApplicationError)
+    if error.started_event_id or not isinstance(error.cause, TimeoutError):
+        return False
+    last = error.cause.cause
+    return not isinstance(last, ApplicationError) or last.type == "WorkerShutdown"
