@@ -11,6 +11,7 @@ from temporalio.exceptions import ApplicationError
 
 from watchkeeper.contracts import ToolRequest, ToolResult
 from watchkeeper.conversation import Store
+from watchkeeper.heartbeat import confirm
 from watchkeeper.options import LONGEST_PAUSE, pause
 from watchkeeper.running import redacted, run
 from watchkeeper.settings import Settings
@@ -31,6 +32,8 @@ def activity_of(
     async def call_tool(request: ToolRequest) -> ToolResult:
         info = activity.info()
         call = ToolCall(run=request.run, key=info.activity_id, arguments=request.arguments)
+        if tool.effect == "once":
+            await confirm()
         try:
             result = await run(tool, call, settings=settings, http=http, at=info.scheduled_time, attempt=info.attempt)
         except ToolUnavailable as error:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio import activity
+from temporalio.api.workflowservice.v1 import RecordActivityTaskHeartbeatRequest
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from watchkeeper.options import BEATS_PER_HEARTBEAT
@@ -33,6 +34,17 @@ class _Beating(ActivityInboundInterceptor):
             beating.cancel()
             with suppress(asyncio.CancelledError):
                 await beating
+
+
+async def confirm() -> None:
+    """Beat and wait for the server's answer, before what may happen once.
+
+    A network can deliver a task long after its attempt was given up, and people were told that nobody knows of it.
+    Raises RPCError, with the status NOT_FOUND when the attempt is not ours any more.
+    """
+    info = activity.info()
+    beat = RecordActivityTaskHeartbeatRequest(namespace=info.namespace, task_token=info.task_token)
+    await activity.client().workflow_service.record_activity_task_heartbeat(beat, retry=True)
 
 
 async def _beat(interval: timedelta) -> None:

@@ -163,6 +163,6 @@ def cut_network(incident: Incident, number: int, seconds: float, *, silently: bo
                 await play.work("second")
             await asyncio.sleep(seconds)
             relay.mend()
-            return [await _judged(play, baseline, f"{incident.name} {number} {seconds:g} s")]
+            return [await _judged(play, baseline, f"{incident.name} {number} {seconds:g} s", late=False)]
 
     return blow

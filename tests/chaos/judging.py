@@ -49,7 +49,8 @@ class Verdict:
 async def judge(play: Play, expected: RunResult, *, late: bool = True) -> Verdict:
     """Judge a play by its undisturbed result.
 
-    ``late``: whether what arrives late must have been sent late, which a host that was frozen cannot tell.
+    ``late``: whether what arrives after it was recorded must be a repetition. It need not be one where a frozen host
+    reads late what was sent in time, or a network delivers late an attempt that was given up.
     """
     verdict = Verdict()
     if not play.following.closed:

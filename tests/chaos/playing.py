@@ -97,6 +97,13 @@ class Play:
             return False
         return True
 
+    def scheduled(self, call: str) -> int:
+        """Return how many events there were when a call was scheduled; 0 if it was not yet."""
+        for number, event in enumerate(self.following.events, 1):
+            if event.activity_task_scheduled_event_attributes.activity_id == call:
+                return number
+        return 0
+
     @property
     def arrivals(self) -> list[Arrival]:
         """What arrived at the hosts for this run."""

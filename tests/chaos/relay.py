@@ -12,7 +12,8 @@ from watchkeeper.demo.server import HOST
 class Relay:
     """Forwards connections to an address; while it is cut, it forwards nothing and takes nobody."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, delay: float) -> None:
+        self._delay = delay
         self._host, _, port = target.partition(":")
         self._port = int(port)
         self._whole = asyncio.Event()
@@ -38,12 +39,13 @@ class Relay:
             return
         there, back = await asyncio.open_connection(self._host, self._port)
         self._open |= {writer, back}
-        await asyncio.gather(self._forward(reader, back), self._forward(there, writer))
+        await asyncio.gather(self._forward(reader, back, 0.0), self._forward(there, writer, self._delay))
         self._open -= {writer, back}
 
-    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: float) -> None:
         with suppress(ConnectionError):
             while chunk := await reader.read(65_536):
+                await asyncio.sleep(delay)
                 await self._whole.wait()
                 writer.write(chunk)
                 await writer.drain()
@@ -51,9 +53,9 @@ class Relay:
 
 
 @asynccontextmanager
-async def relaying(target: str) -> AsyncIterator[Relay]:
-    """Relay to an address for as long as the context lasts."""
-    relay = Relay(target)
+async def relaying(target: str, *, delay: float = 0.0) -> AsyncIterator[Relay]:
+    """Relay to an address for as long as the context lasts; ``delay``: seconds that what it answers is under way."""
+    relay = Relay(target, delay)
     connections: set[asyncio.Task[None]] = set()
 
     def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+from temporalio.api.enums.v1 import EventType
 
 from tests.chaos.hosts import hosts
+from tests.chaos.incident import WHOLE
 from tests.chaos.matrix import sample, take_baseline
-from tests.chaos.playing import Ground
+from tests.chaos.playing import Ground, playing
+from tests.chaos.relay import relaying
 from tests.chaos.server import server
+from workflows.settling import UNCERTAIN
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -25,3 +29,21 @@ async def test_a_run_survives_whatever_befalls_it(ground: Ground) -> None:
     for row in sample(baseline):
         await row.play(ground, baseline)
         assert row.problems() == []
+
+
+async def test_what_may_happen_once_is_not_begun_when_its_task_comes_too_late(ground: Ground) -> None:
+    async with relaying(ground.server.address, delay=0.2) as relay, playing(ground, WHOLE) as play:
+
+        def recorded(kind: EventType.ValueType) -> bool:
+            return kind in [event.event_type for event in play.following.events[play.scheduled("r2.1") :]]
+
+        await play.work("first", address=relay.address)
+        await play.begin()
+        await play.following.until(lambda: play.scheduled("r2.1") > 0)
+        relay.cut(silently=True)
+        await play.following.until(lambda: recorded(EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT))
+        relay.mend()
+        assert await play.until_over()
+        told = play.arrivals[-2].told
+    assert "r2.1" not in [arrival.call for arrival in play.arrivals]
+    assert [UNCERTAIN in text for text in told].count(True) == 1
