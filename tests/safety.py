@@ -8,7 +8,7 @@ from pydantic_core import from_json
 
 from tests.answers import TOOLS
 from watchkeeper.completions import MAX_MESSAGE_BYTES, MAX_TEXT_BYTES, read_completion
-from watchkeeper.contracts import Reply, digest_of
+from watchkeeper.contracts import JsonObject, Reply, digest_of
 from watchkeeper.conversation import canonical
 from watchkeeper.demo.strictness import check_messages
 from watchkeeper.hosts.calls import MAX_ARGUMENT_BYTES, MAX_CALLS
@@ -90,3 +90,18 @@ def read(body: bytes, *, tools_allowed: bool) -> str:
 def assert_readable(error: ModelError) -> None:
     assert len(str(error).encode()) < 3_000
     assert "\x00" not in str(error)
+
+
+def assert_outgoing(messages: list[JsonObject]) -> None:
+    """Each call of an assistant message is followed at once by exactly one answer, in order; there are no others."""
+    position = 0
+    while position < len(messages):
+        message = messages[position]
+        assert message["role"] != "tool", f"an answer to nothing at {position}"
+        ids = [call["id"] for call in message.get("tool_calls", ())]
+        position += 1
+        answers = messages[position : position + len(ids)]
+        assert [answer["role"] for answer in answers] == ["tool"] * len(ids)
+        assert [answer["tool_call_id"] for answer in answers] == ids
+        position += len(ids)
+    check_messages(messages)

@@ -48,7 +48,8 @@ class Recorded:
     def led(self, request: Request, digest: str, compaction: Compaction | None = None) -> None:
         """Note which conversation a request led to, unless it had nothing new."""
         if digest != request.base:
-            self.steps[digest] = (request, compaction)
+            # The first way to it: two summaries can say the same, and a later way would lead round in circles.
+            self.steps.setdefault(digest, (request, compaction))
 
     def joined(self, request: Request) -> bytes:
         """Return the messages that a request of this run asks about, joined.
