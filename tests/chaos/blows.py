@@ -115,17 +115,26 @@ def trouble_for_all(incident: Incident, number: int, trouble: Trouble, *, waitin
                 play.struck()
             await trouble(ground)
             where = f"{incident.name} {number}"
-            return [await _judged(play, baseline, where, late=trouble is not freeze_hosts) for play in plays]
+            late = trouble not in (freeze_model, freeze_back_ends)
+            return [await _judged(play, baseline, where, late=late) for play in plays]
 
     return blow
 
 
-async def freeze_hosts(ground: Ground) -> None:
-    """Freeze the model, then the back ends."""
-    for host in (ground.hosts.model, ground.hosts.back_ends):
-        host.send(signal.SIGSTOP)
-        await asyncio.sleep(FROZEN_SECONDS)
-        host.send(signal.SIGCONT)
+async def freeze_model(ground: Ground) -> None:
+    """Freeze the model for a while."""
+    await _freeze(ground.hosts.model)
+
+
+async def freeze_back_ends(ground: Ground) -> None:
+    """Freeze the back ends for a while."""
+    await _freeze(ground.hosts.back_ends)
+
+
+async def _freeze(host: Host) -> None:
+    host.send(signal.SIGSTOP)
+    await asyncio.sleep(FROZEN_SECONDS)
+    host.send(signal.SIGCONT)
 
 
 async def kill_model(ground: Ground) -> None:

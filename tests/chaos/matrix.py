@@ -104,7 +104,7 @@ def sample(baseline: Baseline) -> list[Row]:
     ]
     return [
         Row("worker killed, network cut", killed),
-        Row("hosts frozen", [blows.trouble_for_all(WHOLE, 25, blows.freeze_hosts)]),
+        Row("back ends frozen", [blows.trouble_for_all(WHOLE, 25, blows.freeze_back_ends)]),
         Row("Temporal server killed", [blows.trouble_for_all(WHOLE, WAITS_AT, blows.kill_server, waiting=True)]),
     ]
 
@@ -126,7 +126,8 @@ def _shared(baseline: Baseline, each: int) -> list[Row]:
     """List what befalls all runs at once: one blow at a time, and the server's last."""
     numbers = _spread(baseline.events["whole"], each)
     troubles = {
-        "model, then back ends frozen": blows.freeze_hosts,
+        "model frozen": blows.freeze_model,
+        "back ends frozen": blows.freeze_back_ends,
         "model killed": blows.kill_model,
         "back ends killed": blows.kill_back_ends,
         "Temporal server killed in a round": blows.kill_server,

@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 
 from tests.chaos.incident import TOOLS, settings_for
+from watchkeeper.loop import new_loop
 from watchkeeper.temporal import connect
 from worker import working
 
@@ -74,7 +75,8 @@ def _main(told: Told, ready: Connection) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for output in (1, 2):  # what is meant to go wrong need not be told
         os.dup2(nowhere, output)
-    asyncio.run(_work(told, ready))
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(_work(told, ready))
 
 
 async def _work(told: Told, ready: Connection) -> None:
