@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -52,25 +53,42 @@ class Bench:
     racers: Mapping[str, Racer]
 
     async def table(self, size: Size) -> Table:
-        """Measure everything."""
+        """Measure everything, and say on stderr what is being measured."""
+        _say(f"racing: {size.repeats} x {size.rounds} rounds in turns")
         await race(self.racers.values(), self.model, WARM_UP_ROUNDS, size.kib)
         races = [await race(self.racers.values(), self.model, size.rounds, size.kib) for _ in range(size.repeats)]
         laps = {name: [each[name] for each in races] for name in self.racers}
-        recorded = {name: all_[-1].history for name, all_ in laps.items()}
         rows = [
             *_orchestration(laps, size.rounds),
             _row("start to first model request, ms", laps, lambda lap: [1_000 * lap.timeline.to_first_question]),
-            *crowd.rows(await crowd.crowds(self.durables, self.server, size.crowd, size.repeats, size.kib)),
+            *await self._crowds(size),
             *_histories(laps, size.rounds),
-            await replaying.row({name: history for name, history in recorded.items() if history is not None}),
-            await memory.row(self.durables, self.model, size.kib),
-            *await self._builds(size.rounds, size.kib),
-            *await self._shared(min(SHARED_ROUNDS, size.rounds), size.kib),
-            *(await recovery.rows(self.durables["ours"], self.model, size.kills, size.kib) if size.kills else ()),
+            *await self._lookups(laps, size),
+            *await self._recovery(size),
         ]
         notes = [_fate(name, laps[name], size.rounds) for name in laps]
         title = f"{size.rounds} rounds of three calls, results of {size.kib} KiB"
         return Table(title, rows, notes, {name: _curves(all_) for name, all_ in laps.items()})
+
+    async def _crowds(self, size: Size) -> list[Row]:
+        _say(f"many runs at once, up to {size.crowd}")
+        return list(crowd.rows(await crowd.crowds(self.durables, self.server, size.crowd, size.repeats, size.kib)))
+
+    async def _lookups(self, laps: Laps, size: Size) -> list[Row]:
+        _say("replay, memory and conversations")
+        recorded = {name: all_[-1].history for name, all_ in laps.items()}
+        return [
+            await replaying.row({name: history for name, history in recorded.items() if history is not None}),
+            await memory.row(self.durables, self.model, size.kib),
+            *await self._builds(size.rounds, size.kib),
+            *await self._shared(min(SHARED_ROUNDS, size.rounds), size.kib),
+        ]
+
+    async def _recovery(self, size: Size) -> list[Row]:
+        if not size.kills:
+            return []
+        _say(f"recovery: killing {size.kills} workers")
+        return await recovery.rows(self.durables["ours"], self.model, size.kills, size.kib)
 
     async def _builds(self, rounds: int, kib: int) -> list[Row]:
         client = await CONTENDERS["ours"].connect(self.address)
@@ -111,6 +129,10 @@ async def ready() -> AsyncIterator[Bench]:
         }
         guide = await stack.enter_async_context(plain(url))
         yield Bench(server.pid, server.address, model, durables, {**durables, guide.name: guide})
+
+
+def _say(text: str) -> None:
+    print(f"{text} ...", file=sys.stderr, flush=True)
 
 
 def _row(name: str, laps: Laps, measure: Callable[[Lap], Iterable[float]]) -> Row:

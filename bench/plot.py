@@ -10,6 +10,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from bench.table import Curves, Table
 
@@ -42,15 +43,17 @@ STYLE: Any = {
 
 def draw(table: Table, file: Path) -> None:
     """Write the plot of one table, as SVG or whatever the file's name says."""
+    rounds = max(len(run) for curves in table.curves.values() for run in curves.orchestration)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(10.4, 4.3), layout="constrained", facecolor="white")
+        figure = Figure(figsize=(10.4, 4.6), layout="constrained", facecolor="white")
         time, size = figure.subplots(1, 2)
         for name, (label, colour, width) in SHOWN.items():
             if name in table.curves:
-                _time(time, table.curves[name], label, colour, width)
-                _size(size, table.curves[name], label, colour, width)
-        _finish_time(time)
-        _finish_size(size)
+                _time(time, table.curves[name], rounds, colour, width, label)
+                _size(size, table.curves[name], rounds, colour, width)
+        _finish_time(time, rounds)
+        _finish_size(size, rounds)
+        figure.legend(loc="outside lower center", ncols=len(SHOWN), frameon=False, fontsize=9)
         figure.suptitle(f"One run of {table.title}", x=0.01, ha="left", fontsize=12, fontweight="bold")
         figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None, dpi=120)
 
@@ -65,40 +68,38 @@ def smooth(runs: list[list[float]]) -> list[float]:
     ]
 
 
-def _time(axes: Axes, curves: Curves, label: str, colour: str, width: float) -> None:
+def _time(axes: Axes, curves: Curves, rounds: int, colour: str, width: float, label: str) -> None:
     points = smooth(curves.orchestration)
     axes.plot(range(1, len(points) + 1), points, color=colour, linewidth=width, label=label)
+    if len(points) < rounds:
+        axes.plot(len(points), points[-1], "X", color=colour, markersize=9)
+        axes.annotate(f"dies in round {len(points) + 1}", (len(points), points[-1]), (9, -3), **_beside(colour))
 
 
-def _size(axes: Axes, curves: Curves, label: str, colour: str, width: float) -> None:
+def _size(axes: Axes, curves: Curves, rounds: int, colour: str, width: float) -> None:
     if not curves.size:
         return
     points = [recorded / MEGABYTE for recorded in curves.size]
-    axes.plot(range(len(points)), points, color=colour, linewidth=width, label=label)
+    axes.plot(range(len(points)), points, color=colour, linewidth=width)
+    if len(points) <= rounds:
+        axes.plot(len(points) - 1, points[-1], "X", color=colour, markersize=9)
+    else:
+        axes.annotate(f"{points[-1]:.1f} MiB", (rounds, points[-1]), (4, -3), **_beside(colour))
 
 
-def _finish_time(axes: Axes) -> None:
+def _beside(colour: str) -> Any:
+    return {"textcoords": "offset points", "fontsize": 9, "color": colour}
+
+
+def _finish_time(axes: Axes, rounds: int) -> None:
     axes.set_title("Time of a round outside the model", loc="left", fontsize=10)
-    axes.set_xlabel("round")
-    axes.set_ylabel("milliseconds (logarithmic)")
-    axes.set_yscale("log")
+    axes.set(xlabel="round", ylabel="milliseconds (logarithmic)", yscale="log", xlim=(0, rounds))
     axes.yaxis.set_major_formatter("{x:g}")
-    axes.legend(frameon=False, fontsize=9)
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _finish_size(axes: Axes) -> None:
+def _finish_size(axes: Axes, rounds: int) -> None:
     axes.set_title("History recorded so far", loc="left", fontsize=10)
-    axes.set_xlabel("round")
-    axes.set_ylabel("MiB (logarithmic)")
-    axes.set_yscale("log")
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.axhline(MOST, color="#c8553d", linewidth=1, linestyle="--")
-    axes.annotate(
-        f"{MOST} MiB: Temporal ends the run",
-        (0.99, MOST),
-        xycoords=("axes fraction", "data"),
-        ha="right",
-        va="bottom",
-        fontsize=9,
-        color="#c8553d",
-    )
+    axes.set(xlabel="round", ylabel="MiB", xlim=(0, rounds), ylim=(0, MOST * 1.12))
+    axes.axhline(MOST, color="#5b5f66", linewidth=1, linestyle="--")
+    axes.annotate(f"{MOST} MiB: Temporal ends the run", (rounds, MOST), (0, 4), ha="right", **_beside("#5b5f66"))
