@@ -44,7 +44,7 @@ def refused(path: Path | None = None) -> str:
 def test_nothing_need_be_set() -> None:
     settings = load()
     assert settings.profiles == [settings.model]
-    assert settings.limits == Limits(rounds=30, tool_calls=60, tokens=400_000, duration=1_800)
+    assert settings.limits == Limits(rounds=30, tool_calls=60, tokens=400_000, duration=1_800, failures=5)
     assert settings.catalogue == {"service": [], "team": []}
 
 
@@ -69,7 +69,7 @@ def test_the_environment_overrides_single_keys(write: Write, monkeypatch: pytest
     model = settings.model
     assert (model.base_url, model.name, model.max_completion_tokens) == ("http://model/v1", "b", 7)
     assert model.api_key and model.api_key.get_secret_value() == "12345"
-    assert settings.limits == Limits(rounds=5, tool_calls=60, tokens=1_000, duration=1_800)
+    assert settings.limits == Limits(rounds=5, tool_calls=60, tokens=1_000, duration=1_800, failures=5)
 
 
 def test_an_empty_variable_sets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
