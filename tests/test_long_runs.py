@@ -19,6 +19,9 @@ from worker import working
 from workflows.incident import IncidentWorkflow
 
 AMPLE = {"rounds": 1_000, "tool_calls": 10_000, "tokens": 10**9, "duration": 3_600}
+ENDLESS = {"context_tokens": 10**8}
+"""A window that no conversation fills, so that none gives way to a summary."""
+
 APPROVED = Decision(call="r30.0", approved=True)
 
 
@@ -66,7 +69,7 @@ async def history_bytes(run: Run) -> int:
 
 
 async def test_each_byte_of_the_conversation_is_recorded_once(client: Client) -> None:
-    async with staged(client, reading(100, 4), tools={"read_page": read_page}, limits=AMPLE) as stage:
+    async with staged(client, reading(100, 4), tools={"read_page": read_page}, limits=AMPLE, model=ENDLESS) as stage:
         run = await stage.start()
         result = await run.result()
         size, said = await history_bytes(run), message_bytes(stage)
@@ -77,7 +80,7 @@ async def test_each_byte_of_the_conversation_is_recorded_once(client: Client) ->
 
 
 async def test_a_round_costs_the_same_however_late_it_is(client: Client) -> None:
-    async with staged(client, reading(60, 1), tools={"read_page": read_page}, limits=AMPLE) as stage:
+    async with staged(client, reading(60, 1), tools={"read_page": read_page}, limits=AMPLE, model=ENDLESS) as stage:
         run = await stage.start()
         await run.result()
         history = await run.fetch_history()
@@ -94,7 +97,7 @@ async def test_a_round_costs_the_same_however_late_it_is(client: Client) -> None
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 async def test_large_results_do_not_end_a_run(client: Client) -> None:
-    async with staged(client, reading(60, 64), tools={"read_page": read_page}, limits=AMPLE) as stage:
+    async with staged(client, reading(60, 64), tools={"read_page": read_page}, limits=AMPLE, model=ENDLESS) as stage:
         run = await stage.start()
         result = await run.result()
         size, said = await history_bytes(run), message_bytes(stage)
