@@ -17,13 +17,13 @@ HEARTBEAT = timedelta(seconds=2)
 """An activity beats from entry to exit, so a silence of this length means that its worker is gone. Where it is not, a
 question is asked twice."""
 
-PATIENT_HEARTBEAT = timedelta(seconds=3)
+PATIENT_HEARTBEAT = timedelta(seconds=2.5)
 """Likewise for a tool that is never tried again: there, a mistake makes an effect one that nobody can vouch for."""
 
 BEATS_PER_HEARTBEAT = 3
 """So that the loss of one beat, or half a second in which a worker cannot send, is no silence."""
 
-STICKY_QUEUE = timedelta(seconds=2)
+STICKY_QUEUE = timedelta(seconds=1.5)
 """How long a run waits for the worker that holds it before any other may replay it."""
 
 TASK_TIMEOUT = timedelta(seconds=2)

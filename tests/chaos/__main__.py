@@ -41,9 +41,13 @@ async def main() -> int:
 
 
 def _late(rows: list[Row], out: Console) -> bool:
-    times = [outcome.recovery for row in rows for outcome in row.outcomes if outcome.recovery is not None]
-    middle, worst = median(times), max(times)
-    out.print(f"Next step after a kill with another worker up: {middle:.1f} s at the median, {worst:.1f} s at worst.")
+    times = [
+        (outcome.recovery, outcome.where) for row in rows for outcome in row.outcomes if outcome.recovery is not None
+    ]
+    middle, (worst, where) = median(seconds for seconds, _ in times), max(times)
+    out.print(
+        f"Next step after a kill, another worker up: {middle:.1f} s at the median, {worst:.1f} s at worst, {where}"
+    )
     if late := middle > MEDIAN_SECONDS or worst > WORST_SECONDS:
         out.print(
             f"Wanted: {MEDIAN_SECONDS:g} s and {WORST_SECONDS:g} s. Load of this machine: {os.getloadavg()[0]:.1f}."

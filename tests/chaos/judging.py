@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import WorkflowFailureError
 
 from tests.chaos.playing import Play
 from watchkeeper.contracts import Report, RunResult
@@ -59,7 +60,12 @@ async def judge(play: Play, expected: RunResult, *, late: bool = True) -> Verdic
     closed = _activities(play.following.executions)
     _judge_calls(verdict, play, closed, late=late)
     _judge_effects(verdict, play, closed)
-    _judge_result(verdict, play, closed, await play.run.result(), expected)
+    try:
+        result = await play.run.result()
+    except WorkflowFailureError as error:
+        verdict.lost.append(f"it failed: {error.cause}")
+    else:
+        _judge_result(verdict, play, closed, result, expected)
     return verdict
 
 
@@ -120,13 +126,12 @@ def _judge_effects(verdict: Verdict, play: Play, closed: list[Activity]) -> None
 
 
 def _judge_result(verdict: Verdict, play: Play, closed: list[Activity], result: RunResult, expected: RunResult) -> None:
-    uncertain = {activity.call for activity in closed if activity.call == play.incident.once} - {
-        activity.call for activity in closed if activity.completed
-    }
+    once = play.incident.once
+    uncertain = any(activity.call == once and not activity.completed for activity in closed)
     told = any(UNCERTAIN in text for arrival in play.arrivals for text in arrival.told)
-    if told != bool(uncertain):
-        verdict.lost.append(f"{play.incident.once} {'was' if uncertain else 'was not'} lost; told of it: {told}")
-    evidence = [item for item in expected.report.evidence if item.call not in uncertain]
+    if told != uncertain:
+        verdict.lost.append(f"{once} {'was' if uncertain else 'was not'} lost; told of it: {told}")
+    evidence = [item for item in expected.report.evidence if not (uncertain and item.call == once)]
     report = expected.report.model_copy(update={"evidence": evidence})
     for name in ("status", "reason", "rounds", "tool_calls", "undelivered"):
         if getattr(result, name) != getattr(expected, name):
