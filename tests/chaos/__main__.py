@@ -22,7 +22,7 @@ WORST_SECONDS = 6.0
 
 
 async def main() -> int:
-    out, began = Console(), time.monotonic()
+    out, began = Console(width=None if sys.stdout.isatty() else 120), time.monotonic()
     quiet()
     async with server() as running, hosts() as around:
         ground = Ground(running, around)
