@@ -44,11 +44,46 @@ CallStatus = Literal["waiting", "running", "ok", "error", "rejected", "denied", 
 over a limit); ``unknown`` a side effect that may or may not have taken place.
 """
 
+Occasion = Literal["test", "no_data", "renotify"]
+"""Why an alert fires though nothing new is known to be wrong: someone tries the way, data is missing, a reminder."""
+
 
 class Recorded(BaseModel):
     """A value as it stands in a history: never changed after it was made."""
 
     model_config = ConfigDict(frozen=True)
+
+
+# --- alerts -------------------------------------------------------------------------------------------------------
+
+
+class Alert(Recorded):
+    """One alert as its sender told of it: words of strangers, cleaned and capped, never instructions."""
+
+    source: str = Field(description="Name of the source in the operator's settings.")
+    group: str = Field(description="What the source groups by: one living run a group.")
+    fingerprint: str = Field(description="Identity of the alert within its source, the same each time it fires.")
+    status: Literal["firing", "resolved"]
+    title: str = Field(description="One line.")
+    episode: str | None = Field(
+        default=None,
+        description="Names this firing of the fingerprint, the same in each repetition; absent: whichever is open.",
+    )
+    starts_at: float | None = Field(
+        default=None, description="Unix seconds, never later than its arrival; absent: the sender does not say."
+    )
+    ends_at: float | None = Field(default=None, description="Likewise; absent: not ended, or not said.")
+    occasion: Occasion | None = Field(default=None, description="Absent: it fires because something is wrong.")
+    description: str = ""
+    severity: str | None = Field(
+        default=None, description="critical, error, warning or info, or the sender's own word in lower case."
+    )
+    service: str | None = Field(default=None, description="As the sender calls it, which need not be in the catalogue.")
+    team: str | None = Field(default=None, description="Likewise.")
+    labels: dict[str, str] = Field(default_factory=dict)
+    links: dict[str, str] = Field(
+        default_factory=dict, description="http(s) addresses by what they lead to, such as runbook; never fetched."
+    )
 
 
 # --- starting a run -----------------------------------------------------------------------------------------------

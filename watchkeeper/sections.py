@@ -41,6 +41,8 @@ HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Secret = Annotated[SecretStr, AfterValidator(_sendable)]
 RunLimits = Annotated[Limits, BeforeValidator(_closed)]
 Matchers = Annotated[str, AfterValidator(_matchers)]
+SourceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,49}$")]
+"""Stands in the address that alerts are sent to and in the ids of their runs."""
 
 
 class Section(BaseModel):

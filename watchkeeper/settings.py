@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as PydanticSettingsError
 
+from watchkeeper.alerts.kinds import AnySource
 from watchkeeper.contracts import JsonObject, LimitChanges, Limits
 from watchkeeper.sections import (
     Approval,
@@ -35,6 +36,7 @@ from watchkeeper.sections import (
     Reports,
     RunLimits,
     Service,
+    SourceName,
     Team,
     Worker,
 )
@@ -89,6 +91,7 @@ class Settings(BaseSettings):
     approval: Approval = Approval()
     reports: Reports = Reports()
     worker: Worker = Worker()
+    sources: dict[SourceName, AnySource] = Field(default_factory=dict, description="Who may send alerts.")
     tools: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Free tables for your own tools.")
 
     @property
@@ -140,8 +143,10 @@ class Settings(BaseSettings):
         if not isinstance(services, dict) or not isinstance(teams, dict):
             return tables
         owners = [service.get("team") for service in services.values() if isinstance(service, dict)]
+        sources = tables.get("sources", {})
         return {
             **tables,
+            "sources": _respelled(sources, ()) if isinstance(sources, dict) else sources,
             "services": _respelled(services, ()),
             "teams": _respelled(teams, [owner for owner in owners if isinstance(owner, str)]),
         }

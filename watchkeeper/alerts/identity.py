@@ -1,0 +1,60 @@
+"""Names that decide which run an alert belongs to."""
+
+from __future__ import annotations
+
+from base64 import b32encode
+from hashlib import blake2b
+
+from watchkeeper.alerts.plain import line
+from watchkeeper.contracts import Alert
+from watchkeeper.text import cap
+
+MAX_BYTES = 200
+_PART = "\x1f"
+
+
+def identity(*parts: str) -> str:
+    """Name what a vendor identifies by these: itself where it is short and plain, else its beginning and a digest.
+
+    What is not equal is not named equally.
+    """
+    whole = line(" ".join(parts))
+    if len(parts) == 1 and whole == parts[0] and len(whole.encode()) <= MAX_BYTES:
+        return whole
+    beginning, _ = cap(whole, MAX_BYTES - 18)
+    return f"{beginning.strip()}~{_short(_PART.join(parts))}"
+
+
+def workflow_id(alert: Alert) -> str:
+    """Name the run that an alert belongs to: the same for every alert of its group, whatever its episode."""
+    return f"alert-{alert.source}-{_short(alert.group)}"
+
+
+def episode_at(micros: int | None) -> str | None:
+    """Name a firing by when it began, as the sender says it: a clock that is ahead does not make it another firing."""
+    return None if micros is None else f"{micros / 1e6:.6f}"
+
+
+def repeats(alert: Alert, earlier: Alert) -> bool:
+    """Tell whether an alert that fires is one that fires already, of the same group."""
+    return alert.fingerprint == earlier.fingerprint and _same(alert.episode, earlier.episode)
+
+
+def ends(resolved: Alert, fired: Alert) -> bool:
+    """Tell whether a resolved alert ends one that fires: the same firing, or a later moment of the same alert.
+
+    Requests overtake each other, so the end of an earlier firing may come after the next has begun.
+    """
+    if resolved.fingerprint != fired.fingerprint:
+        return False
+    later = resolved.ends_at is not None and fired.starts_at is not None and resolved.ends_at >= fired.starts_at
+    return later or _same(resolved.episode, fired.episode)
+
+
+def _same(episode: str | None, other: str | None) -> bool:
+    return episode is None or other is None or episode == other
+
+
+def _short(text: str) -> str:
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=10).digest()
+    return b32encode(digest).decode().lower()
