@@ -22,7 +22,7 @@ NOW = 1_795_350_000.0
 """2026-11-22T12:20:00Z, an hour after the payloads."""
 
 
-def source(kind: str, name: str = "prod", **table: Any) -> Source[Any]:
+def source(kind: str, name: str = "prod", /, **table: Any) -> Source[Any]:
     """Configure a source as ``[sources.prod]`` would; open to all where no proof is given."""
     if not table.keys() & {"secrets", "tokens", "passwords", "topics"}:
         table["unauthenticated"] = True
@@ -34,7 +34,7 @@ def payload(name: str) -> bytes:
     return (PAYLOADS / f"{name}.json").read_bytes()
 
 
-def posted(body: bytes | object, now: float = NOW, **headers: str) -> Posted:
+def posted(body: bytes | object, now: float = NOW, /, **headers: str) -> Posted:
     """Make a request; ``x_header`` is X-Header."""
     sent = body if isinstance(body, bytes) else json.dumps(body).encode()
     return Posted({name.replace("_", "-"): value for name, value in headers.items()}, sent, now)

@@ -61,7 +61,7 @@ def test_a_map() -> None:
 
 
 def test_labels_are_what_is_flat() -> None:
-    labels = {"a": 1, "b": None, "c": [1], "d": {}, "e": True}
+    labels: dict[str, object] = {"a": 1, "b": None, "c": [1], "d": {}, "e": True}
     assert only(read(source("generic"), {"id": "1", "labels": labels})).labels == {"a": "1", "b": "", "e": "true"}
     assert only(read(source("generic"), {"id": "1", "labels": ["a"]})).labels == {}
 

@@ -6,6 +6,7 @@ import json
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic_settings import NoDecode
 
 from watchkeeper.alerts.severity import normal
 from watchkeeper.contracts import Occasion
@@ -16,6 +17,8 @@ def _several(value: object) -> object:
     """Read a list from one text, as a variable or a secret file holds it: JSON, or one item a line."""
     if isinstance(value, SecretStr):
         return [value]
+    if isinstance(value, int):
+        return [str(value)]
     if not isinstance(value, str):
         return value
     if value.lstrip().startswith("["):
@@ -32,11 +35,11 @@ def _filled(secrets: list[SecretStr]) -> list[SecretStr]:
     return secrets
 
 
-Secrets = Annotated[list[Secret], BeforeValidator(_several), AfterValidator(_filled)]
+Secrets = Annotated[list[Secret], NoDecode, BeforeValidator(_several), AfterValidator(_filled)]
 """Secrets of which each is good, so that one can take the place of another without a gap."""
 
-Names = Annotated[list[str], BeforeValidator(_several)]
-Severities = Annotated[list[Annotated[str, AfterValidator(normal)]], BeforeValidator(_several)]
+Names = Annotated[list[str], NoDecode, BeforeValidator(_several)]
+Severities = Annotated[list[Annotated[str, AfterValidator(normal)]], NoDecode, BeforeValidator(_several)]
 HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$"), AfterValidator(str.lower)]
 Patterns = dict[str, Names]
 """Names of labels, and for each the values that fit; ``*``, ``?`` and ``[...]`` as in file names."""

@@ -38,7 +38,7 @@ def _from_number(number: float) -> int | None:
         return None
     for most, unit in _UNITS:
         if number < most:
-            return round(number * unit)
+            return round(number * unit) or None
     raise ValueError
 
 
