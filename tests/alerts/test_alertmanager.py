@@ -215,6 +215,13 @@ async def test_a_password() -> None:
     await refused(am, posted(b"", authorization="Basic %%%"))
 
 
+async def test_a_token_or_a_password() -> None:
+    am = source("alertmanager", tokens=["t"], username="am", passwords=["p"])
+    await verify(am, posted(b"", authorization="Bearer t"))
+    await verify(am, posted(b"", authorization="Basic " + base64.b64encode(b"am:p").decode()))
+    await refused(am, posted(b"", authorization="Bearer p"))
+
+
 async def test_a_source_may_be_left_open() -> None:
     await verify(source("alertmanager"), posted(b""))
 

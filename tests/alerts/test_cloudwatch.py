@@ -128,6 +128,7 @@ async def test_the_vendors_sample_is_not_of_our_key(fetch: Fetch) -> None:
         CERTIFICATE.replace("SimpleNotificationService-", ""),
         CERTIFICATE.replace("/Simple", "/../Simple"),
         CERTIFICATE.replace(".com/", ".com/bucket/"),
+        CERTIFICATE + ".html",
         CERTIFICATE + "?x",
         CERTIFICATE + "#x",
         CERTIFICATE + "\n",
@@ -211,6 +212,7 @@ def test_an_alarm_fires_and_ends() -> None:
     assert why_not(fired, kept.section) is None
     over = only(read(kept, alarm(NewStateValue="OK", StateChangeTime="2019-02-16T00:10:00.000+0000")))
     again = only(read(kept, alarm(StateChangeTime="2019-02-16T01:00:00.000+0000")))
+    assert over.episode is None
     assert ends(over, fired)
     assert not repeats(again, fired)
     assert workflow_id(over) == workflow_id(fired) == workflow_id(again)
@@ -219,7 +221,7 @@ def test_an_alarm_fires_and_ends() -> None:
     assert why_not(missing, kept.section) == "it says that data is missing"
 
 
-@pytest.mark.parametrize("message", ["hello", "{}", "[1]", '{"detail": {}}', ""])
+@pytest.mark.parametrize("message", ["hello", "{}", "[1]", '{"detail": {}}', "", "\ud800"])
 def test_other_messages_of_the_topic_are_ignored(message: str) -> None:
     envelope = {**json.loads(payload("sns-cloudwatch-alarm")), "Message": message}
     assert read(cloudwatch(), envelope).ignored == ["its message is no alarm"]

@@ -83,11 +83,13 @@ def taken(kind: str, body: bytes, resource: str) -> None:
         received = kept.parse(posted(body, sentry_hook_resource=resource))
     except Malformed as error:
         assert 0 < len(str(error).encode()) < 2_000
+        assert not any(mark in str(error) for mark in "\x00\x1b\x7f\u202e")
         return
     assert received.alerts or received.ignored or kind == "mapped"
     assert len(received.alerts) <= MAX_ALERTS
     for line in [*received.ignored, *received.notes]:
         assert 0 < len(line.encode()) < 300
+        assert line.isprintable()
     for alert in received.alerts:
         assert_fit(alert)
         assert workflow_id(alert).isascii() and len(workflow_id(alert)) < 80

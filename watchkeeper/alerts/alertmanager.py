@@ -12,7 +12,6 @@ from watchkeeper.alerts.payload import Items, Malformed, Payload, Text, Texts, T
 from watchkeeper.alerts.section import SourceSection
 from watchkeeper.alerts.source import MAX_ALERTS, Posted, Received, S, Source
 from watchkeeper.contracts import Alert, Occasion
-from watchkeeper.text import excerpt
 
 _RUNBOOK = ("runbook_url", "runbook")
 _DASHBOARD = ("dashboard_url", "dashboard", "grafana_url")
@@ -57,9 +56,9 @@ class GroupingSource(Source[S]):
         received = Received(alerts=[self._alert(alert, group, posted.now) for alert in group.alerts])
         if cut > 0:
             received.notes.append(f"only the first {MAX_ALERTS} alerts of this group were read; {cut} more came")
-        if group.truncatedAlerts not in {"", "0"}:
-            left_out = excerpt(group.truncatedAlerts, 20)
-            received.notes.append(f"the sender left {left_out} alerts out of this group (its max_alerts)")
+        left_out = group.truncatedAlerts
+        if left_out.isascii() and left_out.isdecimal() and left_out.strip("0"):
+            received.notes.append(f"the sender left {left_out[:9]} alerts out of this group (its max_alerts)")
         if not received.alerts:
             received.ignored.append("the group holds no alert")
         return received

@@ -100,7 +100,7 @@ class CloudWatch(Source[CloudWatchSection]):
         if envelope.Type == "UnsubscribeConfirmation":
             return Received(ignored=["the topic sends no more"])
         try:
-            message = read_json(envelope.Message.encode())
+            message = read_json(envelope.Message.encode("utf-8", "surrogatepass"))
         except Malformed:
             return Received(ignored=["its message is no alarm"])
         if "AlarmName" not in message:

@@ -99,7 +99,7 @@ class PagerDuty(Source[PagerDutySection]):
         if _OWN_KEY.fullmatch(incident.incident_key):
             return Received(ignored=["the incident is a page of Watchkeeper's own"])
         if act != "resolved" and incident.status not in {"triggered", ""}:
-            return Received(ignored=[f"people have the incident already ({incident.status[:50]})"])
+            return Received(ignored=["people have the incident already"])
         return Received(alerts=[self._alert(event, incident, act, posted.now)])
 
     def _alert(self, event: _Event, incident: _Incident, act: str, now: float) -> Alert:

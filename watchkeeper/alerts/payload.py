@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, TypeAlias, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
+from watchkeeper.alerts.plain import plain
 from watchkeeper.alerts.times import instant
 from watchkeeper.contracts import JsonObject
-from watchkeeper.text import clean_json, excerpt
+from watchkeeper.text import excerpt
 
 DEPTH = 64
 """How deep a body may nest; a dozen is what vendors need."""
@@ -20,6 +21,9 @@ _FAULTS_SHOWN = 3
 
 class Malformed(Exception):
     """A body is not what its source sends; the text says where and what is wrong with it."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(plain(problem))
 
 
 def _text(value: object) -> str:
@@ -63,7 +67,7 @@ P = TypeVar("P", bound=BaseModel)
 
 
 def read_json(body: bytes) -> JsonObject:
-    """Parse a body, its text made fit to be recorded; of a key that stands twice the last counts. Raises Malformed."""
+    """Parse a body; of a key that stands twice the last counts. Raises Malformed."""
     try:
         parsed: object = json.loads(body.decode("utf-8-sig", errors="replace"))
     except (ValueError, RecursionError) as error:
@@ -72,8 +76,7 @@ def read_json(body: bytes) -> JsonObject:
     if not isinstance(parsed, dict):
         raise Malformed(f"the body must be a JSON object, not {_kind(parsed)}")
     _refuse_depth(parsed)
-    cleaned: Any = clean_json(parsed)
-    return dict(cleaned)
+    return parsed
 
 
 def read(model: type[P], value: object) -> P:

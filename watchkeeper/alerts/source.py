@@ -40,7 +40,7 @@ class Received:
 
     alerts: list[Alert] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
-    """Why a well-formed event is not an alert, one line each."""
+    """Why a well-formed event is not an alert: a few words of a closed set."""
     notes: list[str] = field(default_factory=list)
     """What a reader of the alerts should know besides, such as that the sender left some out."""
     confirm: str | None = field(default=None, repr=False)
