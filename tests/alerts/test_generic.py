@@ -60,6 +60,11 @@ def test_a_map() -> None:
     assert repeats(second, first)
 
 
+def test_a_service_may_be_an_object() -> None:
+    alert = only(read(source("generic"), {"id": "1", "service": {"name": "shop"}, "data": {"team": {"name": "web"}}}))
+    assert (alert.service, alert.team) == ("shop", "web")
+
+
 def test_labels_are_what_is_flat() -> None:
     labels: dict[str, object] = {"a": 1, "b": None, "c": [1], "d": {}, "e": True}
     assert only(read(source("generic"), {"id": "1", "labels": labels})).labels == {"a": "1", "b": "", "e": "true"}

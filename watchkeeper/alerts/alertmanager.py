@@ -37,7 +37,6 @@ class Group(Payload):
 
     groupKey: Text = ""
     groupLabels: Texts = Field(default_factory=dict)
-    commonLabels: Texts = Field(default_factory=dict)
     truncatedAlerts: Text = ""
     alerts: Items[GroupedAlert]
 

@@ -24,7 +24,7 @@ from watchkeeper.contracts import Alert
 
 _ARN = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d+:[\w-]+(\.fifo)?")
 _CERTIFICATES = 8
-_MEANS: dict[str, str] = {"ALARM": "firing", "OK": "resolved", "INSUFFICIENT_DATA": "firing"}
+_STATES = ("ALARM", "OK", "INSUFFICIENT_DATA")
 
 
 class CloudWatchSection(SourceSection):
@@ -109,8 +109,8 @@ class CloudWatch(Source[CloudWatchSection]):
             alarm = read(_Alarm, message)
         except Malformed as error:
             raise Malformed(f"in Message: {error}") from None
-        if alarm.NewStateValue not in _MEANS:
-            raise Malformed(f"in Message: NewStateValue: should be one of {', '.join(_MEANS)}")
+        if alarm.NewStateValue not in _STATES:
+            raise Malformed(f"in Message: NewStateValue: should be one of {', '.join(_STATES)}")
         return Received(alerts=[self._alert(alarm, posted.now)])
 
     def _subscription(self, envelope: Envelope) -> Received:
