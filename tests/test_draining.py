@@ -17,7 +17,6 @@ from watchkeeper.contracts import RunInput, RunResult
 from watchkeeper.demo.faults import hang
 from watchkeeper.demo.model import ScriptedModel
 from watchkeeper.demo.turns import says
-from workflows.incident import IncidentWorkflow
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -53,7 +52,7 @@ async def asked(model: ScriptedModel, times: int) -> None:
 
 async def outcome(client: Client, workflow_id: str) -> tuple[RunResult, list[int]]:
     """The result of a run, and the attempts that its activities took."""
-    run = client.get_workflow_handle_for(IncidentWorkflow.run, workflow_id)
+    run = client.get_workflow_handle(workflow_id, result_type=RunResult)
     result = await run.result()
     attempts = [event.activity_task_started_event_attributes.attempt async for event in run.fetch_history_events()]
     return result, [attempt for attempt in attempts if attempt]
