@@ -14,7 +14,8 @@ from temporalio.worker import Worker
 
 from tests.conftest import Record
 from tests.stage import Nothing, Run, Stage, failure, staged, until_asked
-from watchkeeper.contracts import LimitChanges
+from watchkeeper import options
+from watchkeeper.contracts import LimitChanges, ToolSpec
 from watchkeeper.demo.faults import delay, hang
 from watchkeeper.demo.turns import calls, says
 from watchkeeper.sandbox import Sandbox
@@ -116,3 +117,12 @@ async def test_a_model_that_was_asked_and_out_of_reach_has_failed(client: Client
         run = await stage.start(limits=LimitChanges(duration=2))
         kind, _, result = await failure(run)
     assert (kind, result.status, result.rounds) == ("ModelUnavailable", "failed", 0)
+
+
+def test_an_effect_is_not_begun_when_its_decision_is_old() -> None:
+    spec = ToolSpec(name="restart", description="", parameters={}, effect="keyed", timeout=30, attempts=3)
+    question = spec.model_copy(update={"effect": "read"})
+    hours = timedelta(hours=2)
+    assert options.tool(question, hours)["schedule_to_close_timeout"] == hours
+    assert options.tool(spec, hours)["schedule_to_close_timeout"] == timedelta(minutes=5, seconds=135)
+    assert options.tool(spec, timedelta(seconds=1))["schedule_to_close_timeout"] == timedelta(seconds=45)

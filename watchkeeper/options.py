@@ -54,6 +54,10 @@ LOST_PAUSE = timedelta(seconds=0.1)
 MARGIN = timedelta(seconds=15)
 """What an attempt gets beyond its own deadline, so that the activity, not the server, says what happened."""
 
+STANDING = timedelta(minutes=5)
+"""How long a decision to act waits for a worker and for its target. After that the model is told that it was not done,
+and decides anew: the service that was to be restarted may have recovered by itself."""
+
 _TOO_LARGE = ["PayloadsTooLarge"]
 """A result over Temporal's size limit stays so, but the SDK marks it retryable. Tools cap theirs: there the list would
 stand in the event of every call for nothing."""
@@ -113,9 +117,11 @@ def tool_attempt(spec: ToolSpec) -> timedelta:
 def tool(spec: ToolSpec, remaining: timedelta) -> ActivityOptions:
     """Options of one tool call: at least one attempt, and no further one when the run's time is over.
 
-    Its attempts and their pauses are bounded; how long it waits for a worker is bounded by the run's time alone.
+    Its attempts and their pauses are bounded. A question waits for a worker as long as the run has time, an effect only
+    while what was decided still stands.
     """
-    in_all = max(tool_attempt(spec), remaining)
+    in_all = remaining if spec.effect == "read" else min(remaining, tool_attempt(spec) * spec.attempts + STANDING)
+    in_all = max(tool_attempt(spec), in_all)
     heartbeat = PATIENT_HEARTBEAT if spec.effect == "once" else HEARTBEAT
     return _options(tool_attempt(spec), in_all, attempts=spec.attempts, heartbeat=heartbeat, never_retried=None)
 

@@ -11,6 +11,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
+from tests.chaos.blows import WORST_SECONDS
 from tests.chaos.hosts import hosts
 from tests.chaos.matrix import HEADINGS, Row, take_baseline, whole
 from tests.chaos.playing import Ground
@@ -18,7 +19,6 @@ from tests.chaos.server import server
 from watchkeeper.commands.performing import quiet
 
 MEDIAN_SECONDS = 2.5
-WORST_SECONDS = 6.0
 
 
 async def main() -> int:
@@ -52,6 +52,8 @@ def _late(rows: list[Row], out: Console) -> bool:
         out.print(
             f"Wanted: {MEDIAN_SECONDS:g} s and {WORST_SECONDS:g} s. Load of this machine: {os.getloadavg()[0]:.1f}."
         )
+        for outcome in (outcome for row in rows for outcome in row.outcomes if outcome.since):
+            out.print(f"{outcome.where}:", *outcome.since, sep="\n  ", highlight=False, markup=False)
     return late
 
 

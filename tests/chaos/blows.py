@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from tests.chaos.hosts import Host
 from tests.chaos.incident import Incident
-from tests.chaos.judging import Verdict, judge, steps_after
+from tests.chaos.judging import Verdict, around_the_kill, judge, steps_after
 from tests.chaos.playing import Ground, Play, playing
 from tests.chaos.relay import relaying
 from tests.chaos.server import Server
@@ -20,6 +20,9 @@ FROZEN_SECONDS = 4.5
 """Longer than a host's silence is borne, so that attempts fail meanwhile."""
 
 DEAD_SECONDS = 1.5
+WORST_SECONDS = 6.0
+"""How late the next step may come after a kill, with another worker up."""
+
 SHARING = 5
 APART_SECONDS = 0.15
 PONDERING_SECONDS = 3.0
@@ -34,6 +37,8 @@ class Outcome:
     fell: int = 0
     recovery: float | None = None
     """Seconds to the next step, where another worker was up and there was one to make."""
+    since: list[str] = field(default_factory=list)
+    """What the history holds from a moment before the kill to that step, where it was late."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,8 @@ async def _killed(play: Play, baseline: Baseline, where: str, *, another_up: boo
     outcome = await _judged(play, baseline, where)
     if another_up and not over and (steps := list(steps_after(play, victim.name))):
         outcome.recovery = min(steps) - play.killed_at
+        if outcome.recovery > WORST_SECONDS:
+            outcome.since = around_the_kill(play)
     return outcome
 
 

@@ -168,3 +168,15 @@ def steps_after(play: Play, by: str) -> Iterator[float]:
         at = event.event_time.ToNanoseconds() / 1e9
         if at > play.killed_at and event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
             yield at
+
+
+def around_the_kill(play: Play) -> list[str]:
+    """Tell the history from two seconds before a kill to ten after it: when, by the kill, and what."""
+    told = []
+    for event in play.following.events:
+        after = event.event_time.ToNanoseconds() / 1e9 - play.killed_at
+        if -2 < after < 10:
+            told.append(
+                f"{after:+.2f} s  {event.event_id} {EventType.Name(event.event_type).removeprefix('EVENT_TYPE_')}"
+            )
+    return told
