@@ -11,6 +11,7 @@ from temporalio.client import Client, WorkflowHandle
 
 from bench.contender import Answers, Contender
 from bench.task import page, task
+from watchkeeper import options
 from watchkeeper.contracts import LimitChanges, RunInput, RunResult
 from watchkeeper.loop import new_loop
 from watchkeeper.sandbox import Sandbox
@@ -55,7 +56,9 @@ async def _start(
     client: Client, queue: str, name: str, rounds: int, kib: int
 ) -> WorkflowHandle[IncidentWorkflow, RunResult]:
     given = RunInput(text=task(name, rounds, kib), limits=AMPLE)
-    return await client.start_workflow(IncidentWorkflow.run, given, id=name, task_queue=queue)
+    return await client.start_workflow(
+        IncidentWorkflow.run, given, id=name, task_queue=queue, task_timeout=options.TASK_TIMEOUT
+    )
 
 
 OURS = Contender("ours", IncidentWorkflow, DATA_CONVERTER, _working, _start, Sandbox(), new_loop)
