@@ -28,7 +28,7 @@ def digest_of(content: bytes) -> Digest:
     return urlsafe_b64encode(blake2b(content, digest_size=16).digest()).decode().rstrip("=")
 
 
-Destination = Literal["log", "directory", "webhook", "page"]
+Destination = Literal["log", "directory", "webhook", "page", "slack", "pagerduty_note"]
 """Where a report is delivered."""
 
 Effect = Literal["read", "keyed", "once"]
@@ -86,6 +86,36 @@ class Alert(Recorded):
     )
 
 
+class Notification(Recorded):
+    """The argument of the signal ``alert``: what a sender said at once about one group."""
+
+    alerts: list[Alert]
+    at: float = Field(description="Unix seconds at which it came.")
+    notes: list[str] = Field(default_factory=list, description="What to know besides, such as that some were left out.")
+
+
+class Previous(Recorded):
+    """The episode of the same group before this one."""
+
+    run: str = Field(description="First execution run id.")
+    status: Status
+    summary: str = Field(description="Of its report.")
+    ended_at: float = Field(description="Unix seconds.")
+    began: list[float] = Field(
+        default_factory=list, description="When the latest episodes of the group began, in Unix seconds, in order."
+    )
+
+
+class Origin(Recorded):
+    """Which group of alerts a run is about."""
+
+    source: str = Field(description="Name of the source in the operator's settings.")
+    kind: str = Field(description="What kind of source that is, such as alertmanager.")
+    group: str = Field(description="As in each of its alerts.")
+    team: str | None = Field(default=None, description="In the catalogue: whose incident this is.")
+    previous: Previous | None = None
+
+
 # --- starting a run -----------------------------------------------------------------------------------------------
 
 
@@ -128,6 +158,7 @@ class RunInput(Recorded):
     severity: str | None = Field(default=None, max_length=150)
     limits: LimitChanges | None = Field(default=None, description="Replaces the configured limits one by one.")
     tool_choice: ToolChoice | None = Field(default=None, description="Absent: auto.")
+    origin: Origin | None = Field(default=None, description="Absent: a person started it, not an alert.")
     carried: Carried | None = Field(default=None, description="Set by continue-as-new alone.")
 
 
@@ -154,6 +185,24 @@ class HistoryBounds(Recorded):
     events: int = Field(description="Likewise.")
 
 
+class Turns(Recorded):
+    """How runs of one team take turns: so many investigate at once, the others wait."""
+
+    queue: str = Field(description="Name of the queue, after its team.")
+    places: int = Field(ge=1, description="Investigations at once.")
+    patience: float = Field(gt=0, description="Seconds to wait; then people are told that nobody investigates.")
+    priority: int = Field(ge=1, le=5, description="1 goes first.")
+
+
+class FollowUps(Recorded):
+    """How a run that alerts started goes on after its report."""
+
+    window: float = Field(ge=0, description="Seconds for which it stays open while its alerts fire.")
+    quiet: float = Field(default=0, description="Seconds for which it stays open after they resolved, as they flap.")
+    limits: Limits = Field(description="What each follow-up question may use, beyond what was used before.")
+    alerts: int = Field(default=0, description="How often alerts that join the group later are looked into.")
+
+
 class Briefing(Recorded):
     """What ``brief`` decides once per run: the opening words, the tools, the limits."""
 
@@ -173,6 +222,11 @@ class Briefing(Recorded):
         default=None, description="What the model is told when it answers without the tool it was to call."
     )
     conclude: str = Field(description="What the model is told when it has no tools left.")
+    turns: Turns | None = Field(default=None, description="Absent: it investigates at once.")
+    follow_ups: FollowUps | None = Field(default=None, description="Absent: the run is over with its report.")
+    channel: str | None = Field(
+        default=None, description="Where one message tells how the run stands; absent: nowhere."
+    )
 
 
 # --- asking the model ---------------------------------------------------------------------------------------------
@@ -398,6 +452,45 @@ class Report(Recorded):
     evidence: list[Evidence] = Field(default_factory=list)
 
 
+class AlertState(Recorded):
+    """An alert as a run knows it."""
+
+    fingerprint: str
+    status: Literal["firing", "resolved"]
+    title: str
+    severity: str | None = None
+    episode: str | None = Field(default=None, description="Of its latest firing.")
+    starts_at: float | None = Field(default=None, description="Of its latest firing, in Unix seconds.")
+    ends_at: float | None = Field(default=None, description="When that was over.")
+    again: int = Field(default=0, description="How often it fired again within this run.")
+
+
+class Message(Recorded):
+    """The message that tells a run in a channel, as its host names it."""
+
+    channel: str
+    ts: str
+
+
+class Announcement(Recorded):
+    """The argument of ``announce``: how a run stands, for the one message that tells it."""
+
+    run: str = Field(description="First execution run id.")
+    workflow_id: str
+    channel: str
+    title: str = Field(description="What it is about, one line.")
+    phase: str = Field(description="What it is doing, in a few words.")
+    status: Status
+    service: str | None = None
+    severity: str | None = None
+    reason: str | None = None
+    summary: str | None = Field(default=None, description="Of its report, once there is one.")
+    waiting: list[CallRecord] = Field(default_factory=list, description="Calls that wait for a person.")
+    alerts: list[AlertState] = Field(default_factory=list)
+    silence: str | None = Field(default=None, description="Address at which a person can silence the group.")
+    message: Message | None = Field(default=None, description="Absent: it is not posted yet.")
+
+
 class Delivery(Recorded):
     """The argument of ``deliver``: one report to one destination."""
 
@@ -409,6 +502,11 @@ class Delivery(Recorded):
     reason: str | None = None
     service: str | None = None
     severity: str | None = None
+    origin: Origin | None = None
+    alerts: list[AlertState] = Field(default_factory=list)
+    follow_up: int = Field(default=0, description="Which follow-up this answers, from 1; absent: it is the report.")
+    question: str | None = Field(default=None, description="What that follow-up asked.")
+    message: Message | None = Field(default=None, description="The message whose thread it belongs to.")
 
 
 class RunResult(Recorded):

@@ -86,6 +86,7 @@ class Team(Section):
     """A team of people who can be paged."""
 
     routing_key: Secret | None = Field(default=None, description="PagerDuty Events v2 integration key.")
+    slack_channel: str | None = Field(default=None, description="Id of its own channel, instead of slack.channel.")
 
 
 class Prometheus(Section):
@@ -130,6 +131,10 @@ class PagerDuty(Section):
     api_url: HttpUrl = "https://api.pagerduty.com"
     routing_key: Secret | None = Field(default=None, description="For teams without one of their own.")
     api_token: Secret | None = Field(default=None, description="REST token, to look up incident numbers.")
+    from_email: str | None = Field(
+        default=None,
+        description="A PagerDuty user's address; with it and api_token, reports become notes of incidents.",
+    )
 
 
 class Approval(Section):
@@ -144,11 +149,69 @@ class Reports(Section):
 
     directory: Path | None = Field(default=None, description="One Markdown file a run.")
     webhook_url: HttpUrl | None = None
+    webhook_secret: Secret | None = Field(
+        default=None, description="Signs what is posted there, as Standard Webhooks do; whsec_ and base64."
+    )
+    run_url: str | None = Field(
+        default=None, description="Address at which people find a run, such as the Temporal UI's; holds {run}."
+    )
     team: str | None = Field(
         default=None, description="Paged for a hand-off where no service is named, or its owners cannot be paged."
     )
     page_on_hand_off: bool = Field(
         default=True, description="Page the owning team when a run ends without a conclusion."
+    )
+
+
+class Slack(Section):
+    """Where people follow runs and decide, in a channel."""
+
+    url: HttpUrl = "https://slack.com/api"
+    token: Secret | None = Field(default=None, description="Bot token, xoxb-...")
+    channel: str | None = Field(default=None, description="Id of the channel, for teams without one of their own.")
+    signing_secret: Secret | None = Field(default=None, description="Of the Slack app; proves who pressed a button.")
+
+
+class Intake(Section):
+    """The process that alerts and people's programs speak to, over HTTP."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    tokens: dict[str, Secret] = Field(
+        default_factory=dict,
+        description="Who may start runs and act on them: Authorization: Bearer TOKEN, by the name they act under.",
+    )
+    patience: float = Field(
+        default=0.9, gt=0, le=30, description="Seconds to wait for Temporal; then the sender is told to try again."
+    )
+
+
+class Episodes(Section):
+    """How long the run of a group of alerts stays open, and how many investigate at once."""
+
+    follow_up: float = Field(
+        default=86_400, ge=0, description="Seconds for which a run stays open after its report while alerts fire."
+    )
+    follow_up_rounds: int = Field(default=10, ge=1, description="Rounds that each follow-up question may use.")
+    joining: int = Field(default=3, ge=0, description="How often alerts that join after the report are looked into.")
+    flapping: int = Field(default=3, ge=2, description="Episodes within flapping_period that make a group flap.")
+    flapping_period: float = Field(default=3_600, gt=0, description="Seconds.")
+    quiet: float = Field(
+        default=1_800, ge=0, description="Seconds without alerts until the run of a group that flaps is over."
+    )
+    investigations: int = Field(default=5, ge=1, description="Of alerts, at once for each team; the others queue.")
+    queue: float = Field(default=3_600, gt=0, description="Seconds to wait in the queue; then people are told.")
+
+
+class Watchdog(Section):
+    """Pages people for accepted alerts without a report; part of the intake, so that it outlives the workers."""
+
+    outage: float = Field(default=300, gt=0, description="Seconds without a worker, or without Temporal.")
+    deadline: float | None = Field(
+        default=None, gt=0, description="Seconds from an alert to its report; default: what the limits of runs allow."
+    )
+    journal: Path | None = Field(
+        default=Path("watchkeeper-watchdog.db"), description="Keeps what is watched over a restart of the intake."
     )
 
 

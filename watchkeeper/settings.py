@@ -28,7 +28,9 @@ from watchkeeper.contracts import JsonObject, LimitChanges, Limits
 from watchkeeper.sections import (
     Approval,
     ArgoCD,
+    Episodes,
     GitHub,
+    Intake,
     Loki,
     ModelProfile,
     PagerDuty,
@@ -36,8 +38,10 @@ from watchkeeper.sections import (
     Reports,
     RunLimits,
     Service,
+    Slack,
     SourceName,
     Team,
+    Watchdog,
     Worker,
 )
 
@@ -90,6 +94,10 @@ class Settings(BaseSettings):
     pagerduty: PagerDuty = PagerDuty()
     approval: Approval = Approval()
     reports: Reports = Reports()
+    slack: Slack = Slack()
+    intake: Intake = Intake()
+    episodes: Episodes = Episodes()
+    watchdog: Watchdog = Watchdog()
     worker: Worker = Worker()
     sources: dict[SourceName, AnySource] = Field(default_factory=dict, description="Who may send alerts.")
     tools: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Free tables for your own tools.")
