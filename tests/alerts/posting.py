@@ -74,7 +74,7 @@ def assert_fit(alert: Alert) -> None:
     (recorded,) = converter.to_payloads([alert])
     assert len(recorded.data) <= MAX_BYTES
     assert converter.from_payloads([recorded], [Alert]) == [alert]
-    text = recorded.data.decode()
+    text = recorded.data.decode().replace(r"\\", "")  # a backslash that a sender wrote escapes nothing
     assert not any(mark in text for mark in ("\x1b", "\u202e", "\\u0000", "\ufeff", "\x7f"))
     assert 0 < len(alert.title) <= 300
     assert "\n" not in alert.title

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from tests.alerts.posting import NOW, assert_fit, changed, only, payload, posted, read, refused, source, verify
-from watchkeeper.alerts.identity import ends, repeats, workflow_id
+from watchkeeper.alerts.identity import workflow_id
 from watchkeeper.alerts.payload import Malformed
 from watchkeeper.alerts.source import MAX_ALERTS
 from watchkeeper.contracts import Alert
+from watchkeeper.episode import ends, repeats
 
 REAL = ["firing", "grouped", "mixed-one-resolved", "resolved", "refire-same-fingerprint", "truncated", "amtool"]
 

@@ -13,11 +13,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 
 from tests.alerts.posting import assert_fit, nothing_to_fetch, only, payload, posted, read, source
-from watchkeeper.alerts.identity import ends, repeats, workflow_id
+from watchkeeper.alerts.identity import workflow_id
 from watchkeeper.alerts.payload import Malformed
 from watchkeeper.alerts.proof import Unverified
 from watchkeeper.alerts.source import Source
 from watchkeeper.alerts.starting import why_not
+from watchkeeper.episode import ends, repeats
 
 TOPIC = "arn:aws:sns:eu-west-1:1234567890:alerta-test"
 CERTIFICATE = "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-6aad65c2f9911b05cd53efda11f913f9.pem"

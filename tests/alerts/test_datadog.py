@@ -5,10 +5,11 @@ import json
 import pytest
 
 from tests.alerts.posting import assert_fit, changed, only, payload, posted, read, refused, source, verify
-from watchkeeper.alerts.identity import ends, repeats, workflow_id
+from watchkeeper.alerts.identity import workflow_id
 from watchkeeper.alerts.payload import Malformed
 from watchkeeper.alerts.starting import why_not
 from watchkeeper.contracts import Alert
+from watchkeeper.episode import ends, repeats
 
 TRIGGERED = "datadog-triggered"
 

@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.alerts.posting import PAYLOADS, assert_fit, nothing_to_fetch, payload, posted, source
-from watchkeeper.alerts.identity import ends, repeats, workflow_id
+from watchkeeper.alerts.identity import workflow_id
 from watchkeeper.alerts.kinds import kinds
 from watchkeeper.alerts.payload import Malformed
 from watchkeeper.alerts.proof import Unverified
 from watchkeeper.alerts.source import MAX_ALERTS, Source
 from watchkeeper.alerts.starting import why_not
+from watchkeeper.episode import ends, repeats
 
 TOPIC = "arn:aws:sns:eu-west-1:1234567890:alerta-test"
 SOURCES: dict[str, Source[Any]] = {

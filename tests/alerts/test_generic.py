@@ -7,9 +7,9 @@ import hmac
 import pytest
 
 from tests.alerts.posting import assert_fit, changed, only, payload, posted, read, refused, source, verify
-from watchkeeper.alerts.identity import ends, repeats
 from watchkeeper.alerts.payload import Malformed
 from watchkeeper.alerts.source import MAX_ALERTS
+from watchkeeper.episode import ends, repeats
 
 INCIDENT = payload("generic-incident")
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from tests.alerts.posting import assert_fit, changed, only, payload, posted, read, refused, source, verify
-from watchkeeper.alerts.identity import ends, repeats
 from watchkeeper.alerts.payload import Malformed
+from watchkeeper.episode import ends, repeats
 
 
 def test_an_alert_that_is_created_and_closed() -> None:

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from tests.alerts.posting import assert_fit, only, payload, posted, read, refused, source, verify
-from watchkeeper.alerts.identity import ends, repeats, workflow_id
+from watchkeeper.alerts.identity import workflow_id
 from watchkeeper.alerts.payload import Malformed
 from watchkeeper.alerts.source import Received
 from watchkeeper.alerts.starting import why_not
+from watchkeeper.episode import ends, repeats
 
 EVENT, RESOLVED, METRIC = map(payload, ("sentry-event-alert", "sentry-issue-resolved", "sentry-metric-alert"))
 

@@ -35,26 +35,6 @@ def episode_at(micros: int | None) -> str | None:
     return None if micros is None else f"{micros / 1e6:.6f}"
 
 
-def repeats(alert: Alert, earlier: Alert) -> bool:
-    """Tell whether an alert that fires is one that fires already, of the same group."""
-    return alert.fingerprint == earlier.fingerprint and _same(alert.episode, earlier.episode)
-
-
-def ends(resolved: Alert, fired: Alert) -> bool:
-    """Tell whether a resolved alert ends one that fires: the same firing, or a later moment of the same alert.
-
-    Requests overtake each other, so the end of an earlier firing may come after the next has begun.
-    """
-    if resolved.fingerprint != fired.fingerprint:
-        return False
-    later = resolved.ends_at is not None and fired.starts_at is not None and resolved.ends_at >= fired.starts_at
-    return later or _same(resolved.episode, fired.episode)
-
-
-def _same(episode: str | None, other: str | None) -> bool:
-    return episode is None or other is None or episode == other
-
-
 def _short(text: str) -> str:
     digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=10).digest()
     return b32encode(digest).decode().lower()
