@@ -69,6 +69,21 @@ class Budget:
         self.limits = self.limits.model_copy(update=raised)
         return self.limits
 
+    def renew(self, more: Limits, now: float) -> None:
+        """Allow so much beyond what is spent, from now on."""
+        spent = self.spent
+        known = {"cost": (spent.usage.cost or 0) + more.cost} if more.cost is not None else {}
+        self.started_at = now
+        self.spent = spent.model_copy(update={"failing": {}})
+        self.limits = more.model_copy(
+            update={
+                "rounds": spent.rounds + more.rounds,
+                "tool_calls": spent.tool_calls + more.tool_calls,
+                "tokens": spent.usage.tokens + more.tokens,
+                **known,
+            }
+        )
+
     def exhausted(self) -> Limit | None:
         """Return the limit that leaves no further round, if there is one."""
         spent, limits = self.spent, self.limits

@@ -201,6 +201,9 @@ class FollowUps(Recorded):
     quiet: float = Field(default=0, description="Seconds for which it stays open after they resolved, as they flap.")
     limits: Limits = Field(description="What each follow-up question may use, beyond what was used before.")
     alerts: int = Field(default=0, description="How often alerts that join the group later are looked into.")
+    began: str = Field(description="What the model is told with the alerts that started the run.")
+    changed: str = Field(description="Likewise when alerts of the group change.")
+    recovered: str = Field(description="Likewise when the last one is over while it investigates.")
 
 
 class Briefing(Recorded):
@@ -226,6 +229,9 @@ class Briefing(Recorded):
     follow_ups: FollowUps | None = Field(default=None, description="Absent: the run is over with its report.")
     channel: str | None = Field(
         default=None, description="Where one message tells how the run stands; absent: nowhere."
+    )
+    overdue: float | None = Field(
+        default=None, description="Seconds after which people are paged for a report that no destination has taken."
     )
 
 
@@ -522,7 +528,27 @@ class RunResult(Recorded):
     undelivered: list[str] = Field(default_factory=list, description="Destinations without the report, and why.")
 
 
+class Remembered(Recorded):
+    """The memo ``episode`` of a run: what those who read of its group's next alerts must know of it."""
+
+    status: Status
+    summary: str = Field(description="Of its report.")
+    began: list[float] = Field(description="When the latest episodes of the group began, this one last; Unix seconds.")
+    marks: list[str] = Field(description="The firings it has dealt with.")
+
+
 # --- continue-as-new ----------------------------------------------------------------------------------------------
+
+
+class Reported(Recorded):
+    """What a run that stays open after its report takes along."""
+
+    report: Report
+    at: float = Field(description="When it was reported, in Unix seconds.")
+    question: str | None = Field(default=None, description="The follow-up that is being answered.")
+    follow_ups: int = Field(default=0, description="How many there were, this one included.")
+    looked: int = Field(default=0, description="How many of them alerts asked for that joined.")
+    undelivered: list[str] = Field(default_factory=list)
 
 
 class CarryRequest(Recorded):
@@ -563,6 +589,10 @@ class Carried(Recorded):
     words: list[str] = Field(default_factory=list, description="People's words not yet put to the model.")
     nudged: bool = False
     acts: list[str] = Field(default_factory=list, description="Ids of people's latest acts: each is taken once.")
+    alerts: list[AlertState] = Field(default_factory=list)
+    unread: list[Alert] = Field(default_factory=list, description="Changes of alerts not yet put to the model.")
+    message: Message | None = None
+    reported: Reported | None = Field(default=None, description="Absent: it still investigates.")
 
 
 for _model in (RunInput, Reply, Progress, Delivery, RunResult):

@@ -21,7 +21,7 @@ class Episode:
         self._states = {state.fingerprint: state for state in states}
         self.unread = list(unread)
         self.joined = 0
-        """How many of the unread fire for the first time in this episode."""
+        """How many of the unread fire for the first time in this episode, or after all were over."""
         self.more = 0
         """Alerts beyond those that are told apart."""
 
@@ -102,6 +102,7 @@ class Episode:
             return False  # it overtook its own end
         if alert.starts_at is not None and known.starts_at is not None and alert.starts_at <= known.starts_at:
             return False  # an earlier firing, told late
+        self.joined += self.recovered_at is not None
         fired = {"status": "firing", "starts_at": alert.starts_at, "ends_at": None, "again": known.again + 1}
         self._set(known, **fired, title=alert.title, severity=alert.severity, episode=alert.episode)
         return True

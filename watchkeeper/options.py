@@ -101,6 +101,7 @@ def _options(
 BRIEF = _options(timedelta(seconds=30), timedelta(hours=1))
 CARRY = _options(timedelta(seconds=60), timedelta(hours=1))
 DELIVER = _options(timedelta(seconds=60), timedelta(hours=6))
+ANNOUNCE = _options(timedelta(seconds=60), timedelta(minutes=5))
 
 
 def model(briefing: Briefing, remaining: timedelta) -> ActivityOptions:

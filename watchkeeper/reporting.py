@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
+from watchkeeper import wording
 from watchkeeper.contracts import CallRecord, Evidence, Report, RunInput
-from watchkeeper.text import excerpt, without_thought
+from watchkeeper.episode import Episode
+from watchkeeper.text import excerpt, utc, without_thought
 
 EVIDENCE = 40
 """How many calls, the latest ones, a report rests on at most."""
@@ -26,15 +29,53 @@ _OUTCOMES = {
 }
 
 
-def concluded(text: str, calls: Sequence[CallRecord], unread: Sequence[str] = ()) -> Report:
-    """Report what the model concluded, and what people said too late for it."""
+@dataclass(frozen=True)
+class AlertFacts:
+    """What a report says of its alerts whatever the model says."""
+
+    recovered_at: str | None = None
+    first: list[str] = field(default_factory=list)
+    """Markdown: the recovery and the flapping, which come before everything else."""
+    last: list[str] = field(default_factory=list)
+    """Markdown: a line for each alert."""
+
+
+def of_alerts(given: RunInput, episode: Episode, *, flapping: bool = False) -> AlertFacts:
+    """Say how the alerts of a run stand, and that their group flaps if it does."""
+    if given.origin is None:
+        return AlertFacts()
+    recovered, first = utc(episode.recovered_at), []
+    if recovered:
+        first += [f"**Recovered** at {recovered}: every alert of the group is resolved.", ""]
+    if flapping and given.origin.previous is not None:
+        times = len(given.origin.previous.began) + 1
+        first += [f"**Flapping:** this is episode {times} of the group in a short time.", ""]
+    if episode.refired:
+        first += [f"**Flapping:** its alerts fired again {episode.refired} times within this episode.", ""]
+    more = [f"- and {episode.more} that are not told apart"] if episode.more else []
+    return AlertFacts(recovered, first, ["**Alerts:**", "", *wording.for_people(episode.states), *more])
+
+
+def concluded(
+    text: str, calls: Sequence[CallRecord], unread: Sequence[str] = (), alerts: AlertFacts | None = None
+) -> Report:
+    """Report what the model concluded, what people said too late for it, and how the alerts stand."""
+    alerts = alerts or AlertFacts()
     text = excerpt(without_thought(text).strip(), ANSWER_BYTES)
-    body = "\n".join([text, *_unread(unread)])
-    return Report(summary=_first_line(text), body=body, evidence=_evidence(calls))
+    body = "\n".join([*alerts.first, text, *_unread(unread), *([""] if alerts.last else []), *alerts.last])
+    summary = _first_line(text)
+    if alerts.recovered_at:
+        summary = excerpt(f"Recovered at {alerts.recovered_at}: {summary}", 400)
+    return Report(summary=summary, body=body, evidence=_evidence(calls))
 
 
 def hand_off(
-    given: RunInput, calls: Sequence[CallRecord], reason: str, said: str = "", unread: Sequence[str] = ()
+    given: RunInput,
+    calls: Sequence[CallRecord],
+    reason: str,
+    said: str = "",
+    unread: Sequence[str] = (),
+    alerts: AlertFacts | None = None,
 ) -> Report:
     """Report what is known when the model gave no conclusion, so that a person can take over.
 
@@ -48,6 +89,7 @@ def hand_off(
         "",
         *_quoted(excerpt(given.text, 2_000)),
         "",
+        *([*alerts.first, *alerts.last, ""] if alerts else []),
     ]
     if calls:
         lines += ["**Done so far:**", ""]

@@ -58,6 +58,22 @@ def excerpt(text: str, max_bytes: int) -> str:
     return f"{kept}… (+{cut} bytes)" if cut else kept
 
 
+def utc(seconds: float | None) -> str | None:
+    """Write a moment, given in Unix seconds, for people and models: ``2026-11-25 03:12:05 UTC``."""
+    if seconds is None:
+        return None
+    days, rest = divmod(int(seconds), 86_400)
+    # The civil calendar from a count of days, by years that begin in March: leap days then come last.
+    era, day = divmod(days + 719_468, 146_097)
+    year = (day - day // 1_460 + day // 36_524 - day // 146_096) // 365
+    day -= 365 * year + year // 4 - year // 100
+    month = (5 * day + 2) // 153
+    day -= (153 * month + 2) // 5 - 1
+    month += 3 if month < 10 else -9
+    year += 400 * era + (month <= 2)
+    return f"{year:04}-{month:02}-{day:02} {rest // 3_600:02}:{rest // 60 % 60:02}:{rest % 60:02} UTC"
+
+
 def error_text(error: BaseException) -> str:
     """Return what an error says, with its type, fit to be recorded."""
     return excerpt(f"{type(error).__name__}: {error}".rstrip(": "), ERROR_BYTES)

@@ -42,12 +42,13 @@ class Attended:
         carried = given.carried
         self._given = given
         self._words = list(carried.words) if carried else []
-        self._calls = Calls(carried.calls if carried else [])
+        self._calls = Calls(carried.calls if carried else [], self._waiting_changed)
         self._budget = Budget(carried.limits, carried.spent, carried.started_at) if carried else None
         self._acts = list(carried.acts) if carried else []
         self._stop: Stop | None = None
         self._ending: Ending | None = None
         self._report: Report | None = None
+        self._over = False
         self._phase = "starting"
         if carried:
             carried.conversation.messages.clear()  # the activities read them in the history; here they only take memory
@@ -57,7 +58,7 @@ class Attended:
         """Put words to the model at its next round."""
         if self._is_new():
             self._words.append(f"{tell.by}: {tell.text}" if tell.by else tell.text)
-        return "the model reads it in its next round"
+        return "the model reads it in its next round" if self._ending is None else "it is asked as a follow-up"
 
     @tell.validator
     def _check_tell(self, tell: Tell) -> None:
@@ -77,7 +78,7 @@ class Attended:
         """End the run; its hand-off report is delivered."""
         self._stop = stop
         self._calls.close()
-        return "the run ends with a hand-off report"
+        return "the run ends with a hand-off report" if self._ending is None else "the run is closed"
 
     @stop.validator
     def _check_stop(self, stop: Stop) -> None:
@@ -145,6 +146,9 @@ class Attended:
         spent = self._budget.spent if self._budget else Spent()
         workflow.set_current_details(f"**{phase}**\n\n{spent.rounds}{limits} rounds, {spent.tool_calls} calls")
 
+    def _waiting_changed(self) -> None:
+        """Hear that a call waits for a person, or does so no more."""
+
     def _was_taken(self) -> bool:
         """Tell whether the present act was taken before.
 
@@ -161,7 +165,7 @@ class Attended:
         return True
 
     def _check_open(self) -> None:
-        if self._ending is not None:
+        if self._over and self._ending is not None:
             raise ValueError(f"the run is over: {self._ending.status}")
         if self._stop is not None:
             raise ValueError("the run is already being stopped")

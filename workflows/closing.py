@@ -1,9 +1,11 @@
-"""Closing a run: its report out to every destination, and how it ended recorded where people look."""
+"""Closing an investigation: its report out to every destination, and how it ended recorded where people look."""
 
 from __future__ import annotations
 
 import asyncio
+import builtins
 import contextlib
+from datetime import timedelta
 from typing import TypeVar
 
 from temporalio import workflow
@@ -14,51 +16,49 @@ from workflows.ending import BUGS, Ending
 with workflow.unsafe.imports_passed_through():
     from activities.report import ReportActivities
     from watchkeeper import attributes, options, reporting
-    from watchkeeper.contracts import Briefing, CallRecord, Delivery, Destination, Report, RunInput
+    from watchkeeper.contracts import Briefing, CallRecord, Delivery, Destination, Message, Remembered, Report, RunInput
+    from watchkeeper.episode import Episode, marks
     from watchkeeper.text import error_text
 
 T = TypeVar("T")
 
-UNBRIEFED: tuple[Destination, ...] = ("log", "directory", "webhook", "page")
+UNBRIEFED: tuple[Destination, ...] = ("log", "directory", "webhook", "page", "slack", "pagerduty_note")
 """Where the report of a run goes that did not get as far as its briefing; the worker knows which of them there are."""
 
+OVERDUE = timedelta(minutes=15)
+"""When people are paged for the report of such a run, if no destination has taken it."""
 
-def write(given: RunInput, ending: Ending, calls: list[CallRecord], unread: list[str]) -> Report:
+EPISODES = 20
+"""How many episodes of a group, the latest ones, are remembered."""
+
+
+def write(
+    given: RunInput,
+    briefing: Briefing | None,
+    ending: Ending,
+    calls: list[CallRecord],
+    unread: list[str],
+    episode: Episode,
+) -> Report:
     """Write the report: the model's words when it concluded, else what was recorded."""
     reason = ending.reason or ending.status
     try:
+        flaps = briefing is not None and briefing.follow_ups is not None and briefing.follow_ups.quiet > 0
+        alerts = reporting.of_alerts(given, episode, flapping=flaps)
         if ending.status == "concluded":
-            return reporting.concluded(ending.text, calls, unread)
-        return reporting.hand_off(given, calls, reason, ending.text, unread)
+            return reporting.concluded(ending.text, calls, unread, alerts)
+        return reporting.hand_off(given, calls, reason, ending.text, unread, alerts)
     except BUGS as bug:
         workflow.logger.exception("a bug kept the report from being written")
         body = f"{reason}\n\nThe report could not be written ({error_text(bug)}); the run's history holds everything."
         return Report(summary=reason, body=body)
 
 
-async def deliver(given: RunInput, briefing: Briefing | None, ending: Ending, report: Report) -> list[str]:
-    """Deliver the report to each destination by itself; return those that it did not reach, and why.
-
-    Status and summary are left where they can be read without a worker. A run that is cancelled meanwhile is over all
-    the same, and its report still goes out. Where none of an operator's destinations takes a report, people are paged.
-    """
-    workflow.upsert_search_attributes([attributes.STATUS.value_set(ending.status)])
-    workflow.upsert_memo({"report": report.summary})
-    wanted: list[Destination] = list(briefing.destinations if briefing else UNBRIEFED)
-    if ending.status in ("concluded", "stopped") and "page" in wanted:
-        wanted.remove("page")
-    failed = await _unhurried(asyncio.gather(*(_send(given, ending, report, place) for place in wanted)))
-    undelivered = [why for why in failed if why is not None]
-    chosen = [place for place in wanted if place not in ("log", "page")]
-    if chosen and len(undelivered) >= len(chosen) and "page" not in wanted:
-        await _unhurried(asyncio.gather(_send(given, ending, report, "page")))
-    return undelivered
-
-
-async def _send(given: RunInput, ending: Ending, report: Report, destination: Destination) -> str | None:
+def delivery(given: RunInput, ending: Ending, report: Report, episode: Episode, message: Message | None) -> Delivery:
+    """Say what is to be delivered; the destination is set for each."""
     info = workflow.info()
-    delivery = Delivery(
-        destination=destination,
+    made = Delivery(
+        destination="log",
         run=info.first_execution_run_id,
         workflow_id=info.workflow_id,
         status=ending.status,
@@ -67,11 +67,75 @@ async def _send(given: RunInput, ending: Ending, report: Report, destination: De
         service=given.service,
         severity=given.severity,
     )
+    known = {"origin": given.origin, "alerts": episode.states[:EPISODES], "message": message}
+    return made.model_copy(update={name: value for name, value in known.items() if value})
+
+
+def remember(given: RunInput, ending: Ending, report: Report, episode: Episode) -> None:
+    """Leave status and summary where they can be read without a worker; and what the group's next episode must know."""
+    workflow.upsert_search_attributes([attributes.STATUS.value_set(ending.status)])
+    memo: dict[str, object] = {"report": report.summary}
+    if given.origin is not None:
+        before = given.origin.previous.began if given.origin.previous else []
+        began = [*before, workflow.info().workflow_start_time.timestamp()][-EPISODES:]
+        memo["episode"] = Remembered(
+            status=ending.status, summary=report.summary, began=began, marks=marks(episode.states)
+        )
+    workflow.upsert_memo(memo)
+
+
+async def deliver(given: RunInput, briefing: Briefing | None, what: Delivery) -> list[str]:
+    """Deliver a report to each destination by itself; return those that it did not reach, and why.
+
+    A run that is cancelled meanwhile is over all the same, and its report still goes out. Where none of an operator's
+    destinations takes a report, or none in time, people are paged.
+    """
+    return await _unhurried(asyncio.create_task(_deliver(given, briefing, what)))
+
+
+async def _deliver(given: RunInput, briefing: Briefing | None, what: Delivery) -> list[str]:
+    wanted = list(briefing.destinations if briefing else UNBRIEFED if given.origin else UNBRIEFED[:4])
+    if (what.status in ("concluded", "stopped") or what.follow_up) and "page" in wanted:
+        wanted.remove("page")
+    sending = {place: asyncio.create_task(_send(what, place)) for place in wanted}
+    chosen = [place for place in wanted if place not in ("log", "page")]
+    overdue = (OVERDUE.total_seconds() if given.origin else None) if briefing is None else briefing.overdue
+    late = overdue is not None and not await _taken(given, sending, timedelta(seconds=overdue))
+    if late and "page" not in wanted:
+        await _send(what, "page")
+    failed = await asyncio.gather(*sending.values())
+    undelivered = [why for why in failed if why is not None]
+    if chosen and len(undelivered) >= len(chosen) and "page" not in wanted and not late and not what.follow_up:
+        await _send(what, "page")
+    return undelivered
+
+
+async def _taken(given: RunInput, sending: dict[Destination, asyncio.Task[str | None]], overdue: timedelta) -> bool:
+    """Wait until a destination where people look has a report; False if none has it in time, or will ever."""
+    places: list[Destination] = [place for place in sending if place != "log"]
+    places = places or list(sending)
+
+    def taken() -> list[Destination]:
+        return [place for place in places if sending[place].done() and sending[place].result() is None]
+
+    with contextlib.suppress(builtins.TimeoutError):
+        await workflow.wait_condition(
+            lambda: bool(taken()) or all(sending[place].done() for place in places),
+            timeout=overdue,
+            timeout_summary="until people are paged for a report that no destination has taken",
+        )
+    if taken() and given.origin is not None:
+        workflow.upsert_memo({"delivered": taken()[0]})
+    return bool(taken())
+
+
+async def _send(what: Delivery, destination: Destination) -> str | None:
+    part = f"follow-up-{what.follow_up}-" if what.follow_up else ""
     try:
         await workflow.execute_activity_method(
             ReportActivities.deliver,
-            delivery,
-            activity_id=f"deliver-{destination}",
+            what.model_copy(update={"destination": destination}),
+            activity_id=f"deliver-{part}{destination}",
             summary=destination,
             **options.DELIVER,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from temporalio import workflow
@@ -32,6 +32,7 @@ class Ending:
     reason: str | None = None
     error: str | None = None
     text: str = ""
+    by_cancellation: bool = False
 
     @classmethod
     def concluded(cls, reply: Reply) -> Ending:
@@ -62,7 +63,18 @@ class Ending:
     @classmethod
     def cancelled(cls) -> Ending:
         """Somebody cancelled the workflow itself."""
-        return cls.stopped(Stop(reason="cancelled in Temporal"))
+        return replace(cls.stopped(Stop(reason="cancelled in Temporal")), by_cancellation=True)
+
+    @classmethod
+    def recovered(cls) -> Ending:
+        """The alerts were over before it was the run's turn to investigate."""
+        return cls("concluded", text="The alerts resolved before it was this run's turn. Nobody has looked into why.")
+
+    @classmethod
+    def unattended(cls, patience: float) -> Ending:
+        """It never was the run's turn."""
+        why = f"not investigated: the team's other investigations left no place for it within {patience / 60:g} minutes"
+        return cls("failed", why, "QueueTimeout")
 
     @classmethod
     def failed(cls, error: ActivityError) -> Ending:

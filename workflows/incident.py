@@ -1,16 +1,16 @@
-"""The run of an incident, as a story: brief, then ask and settle in rounds until it can be reported."""
+"""The run of an incident, as a story: brief, ask and settle in rounds until it can be reported, stay open for more."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from collections.abc import Awaitable
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
-from workflows import asking, closing, compacting, renewal
-from workflows.attended import Attended
+from workflows import asking, compacting
 from workflows.ending import BUGS, FAILING, Ending
+from workflows.lasting import Lasting
 
 with workflow.unsafe.imports_passed_through():
     from activities.briefing import BriefingActivities
@@ -21,56 +21,45 @@ with workflow.unsafe.imports_passed_through():
 
 
 @workflow.defn(failure_exception_types=FAILING)
-class IncidentWorkflow(Attended):
+class IncidentWorkflow(Lasting):
     """One incident run. It ends in a delivered report, also when a limit, a person, a bug or the model ends it."""
 
     @workflow.init
     def __init__(self, given: RunInput) -> None:
         super().__init__(given)
-        self._briefing = given.carried.briefing if given.carried else None
-        self._nudged = given.carried is not None and given.carried.nudged
-        self._answer = ""
         self._filled = 0
 
     @workflow.run
     async def run(self, given: RunInput) -> RunResult:
-        """Investigate and report. Fails with an error whose type names what ended the run, if it did not conclude."""
-        cancelled = None
-        try:
-            ending = await self._investigate(*await self._begin(given))
-        except ActivityError as error:
-            if is_cancelled_exception(error):
-                ending, cancelled = Ending.cancelled(), asyncio.CancelledError()
-            else:
-                ending = self._over_time(error) or Ending.failed(error)
-        except asyncio.CancelledError as error:
-            ending, cancelled = Ending.cancelled(), error
-        except BUGS as bug:
-            workflow.logger.exception("a bug ended the run")
-            ending = Ending.bug(bug)
-        result = await self._close(given, ending)
-        if cancelled is not None:
-            raise cancelled
-        if ending.error is not None:
-            ending.fail(result)
-        return result
+        """Investigate, report, and answer what comes later.
 
-    async def _begin(self, given: RunInput) -> tuple[Briefing, Conversation, Budget]:
-        if given.carried is not None and self._budget is not None:
-            return given.carried.briefing, Conversation(given.carried.conversation.digest), self._budget
-        self._now("reading its briefing")
-        self._briefing = briefing = await workflow.execute_activity_method(
-            BriefingActivities.brief, given, activity_id="brief", **options.BRIEF
-        )
-        self._budget = Budget(briefing.limits, Spent(), workflow.info().start_time.timestamp())
-        return briefing, Conversation.of(briefing.opening), self._budget
+        Fails with an error whose type names what ended the run, if it did not conclude.
+        """
+        if self._reported is None:
+            self._report_on(await self._ended(self._first_investigation(given)))
+        while await self._asked_for_more():
+            await self._answer(await self._ended(self._investigate()))
+        return await self._close()
 
-    async def _investigate(self, briefing: Briefing, talk: Conversation, budget: Budget) -> Ending:
+    async def _first_investigation(self, given: RunInput) -> Ending:
+        if given.carried is None:
+            self._now("reading its briefing")
+            self._briefing = briefing = await workflow.execute_activity_method(
+                BriefingActivities.brief, given, activity_id="brief", **options.BRIEF
+            )
+            if (untaken := await self._take_turn(briefing)) is not None:
+                return untaken
+            self._talk = Conversation.of(briefing.opening)
+            self._budget = Budget(briefing.limits, Spent(), self._began_at())
+        return await self._investigate()
+
+    async def _investigate(self) -> Ending:
+        briefing, talk, budget = self._known()
         while self._stop is None:
             if (limit := budget.exhausted()) is not None:
                 return Ending.limit(limit, budget)
-            if renewal.due(briefing.history):
-                await self._renew(briefing, talk, budget)
+            if self._must_renew(briefing):
+                await self._renew()
                 continue
             cornered = budget.last_words(workflow.time())
             reply = await self._ask(briefing, talk, budget, cornered)
@@ -84,9 +73,9 @@ class IncidentWorkflow(Attended):
             elif reply.kind == "final" and briefing.insist and budget.spent.rounds == 1 and cornered is None:
                 self._words.append(briefing.insist)
             elif reply.kind == "final":
-                if not self._words or budget.exhausted() is not None or cornered == "duration":
+                if budget.exhausted() is not None or cornered == "duration" or not self._presses(briefing):
                     return Ending.concluded(reply)
-                self._answer = reply.text
+                self._said = reply.text
             elif cornered is not None and budget.last_words(workflow.time()) == cornered:
                 return Ending.limit(cornered, budget)
             elif self._nudged:
@@ -96,6 +85,20 @@ class IncidentWorkflow(Attended):
                 self._words.append(briefing.nudge)
         return Ending.stopped(self._stop or Stop())
 
+    async def _ended(self, investigation: Awaitable[Ending]) -> Ending:
+        """Wait for an investigation; whatever ends it is an ending."""
+        try:
+            return await investigation
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                return Ending.cancelled()
+            return self._over_time(error) or Ending.failed(error)
+        except asyncio.CancelledError:
+            return Ending.cancelled()
+        except BUGS as bug:
+            workflow.logger.exception("a bug ended the run")
+            return Ending.bug(bug)
+
     async def _ask(
         self, briefing: Briefing, talk: Conversation, budget: Budget, cornered: Limit | None
     ) -> Reply | None:
@@ -104,7 +107,7 @@ class IncidentWorkflow(Attended):
         self._now(f"round {number}: asking the model")
         if briefing.window is not None and self._filled >= briefing.window:
             await compacting.compact(talk, number)
-        for text in [*self._words, briefing.conclude] if cornered else self._words:
+        for text in [*self._news(briefing), *self._words, *([briefing.conclude] if cornered else [])]:
             talk.append(Words(role="user", content=text))
         self._words = []
         base, new = talk.take()
@@ -125,35 +128,6 @@ class IncidentWorkflow(Attended):
         self._now(f"round {number}: {', '.join(call.name for call in reply.calls)}")
         for result in await self._calls.settle(briefing, reply, number, budget):
             talk.append(result)
-
-    async def _renew(self, briefing: Briefing, talk: Conversation, budget: Budget) -> None:
-        """Continue as new, unless the run is stopped meanwhile."""
-        self._now("continuing as new")
-        carried = await renewal.carry(briefing, talk, budget, self._calls.records, nudged=self._nudged)
-        if self._stop is None:
-            acts = {"words": self._words, "acts": self._acts}
-            renewal.renew(self._given, carried.model_copy(update=acts))
-
-    async def _close(self, given: RunInput, ending: Ending) -> RunResult:
-        self._ending = ending
-        if self._answer and not ending.text:
-            ending = replace(ending, text=self._answer)
-        self._report = report = closing.write(given, ending, self._calls.records, self._words)
-        self._now("delivering the report")
-        undelivered = await closing.deliver(given, self._briefing, ending, report)
-        await workflow.wait_condition(workflow.all_handlers_finished)
-        self._now("over")
-        spent = self._budget.spent if self._budget else Spent()
-        result = RunResult(
-            status=ending.status,
-            report=report,
-            rounds=spent.rounds,
-            tool_calls=spent.tool_calls,
-            usage=spent.usage,
-            limits=self._budget.limits if self._budget else None,
-            reason=ending.reason,
-        )
-        return result.model_copy(update={"undelivered": undelivered}) if undelivered else result
 
     def _over_time(self, error: ActivityError) -> Ending | None:
         """Return the ending by the time limit, if an activity gave up because the run's time was over."""

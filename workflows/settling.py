@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import contextlib
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from typing import Any
 
@@ -50,8 +50,9 @@ Outcome = tuple[CallStatus, Entry, str]
 class Calls:
     """The calls of a run: those that were settled, and those that wait for a person."""
 
-    def __init__(self, records: list[CallRecord]) -> None:
+    def __init__(self, records: list[CallRecord], waiting_changed: Callable[[], None] = lambda: None) -> None:
         self._records = {record.key: record for record in records}
+        self._waiting_changed = waiting_changed
         self._decisions: dict[str, Decision] = {}
         self._closed = False
 
@@ -177,7 +178,10 @@ class Calls:
         return None
 
     def _note(self, record: CallRecord) -> None:
+        before = self._records.get(record.key)
         self._records[record.key] = record
+        if "waiting" in (record.status, before.status if before else ""):
+            self._waiting_changed()
 
 
 def _asked(call: Call) -> Digest:

@@ -1,0 +1,223 @@
+"""What a run is besides its investigation: its turn, its report, the time it stays open, its executions."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+
+from temporalio import workflow
+
+from workflows import closing, renewal
+from workflows.announcing import Announced
+from workflows.ending import Ending
+from workflows.turns import Turn
+
+with workflow.unsafe.imports_passed_through():
+    from watchkeeper.budget import Budget
+    from watchkeeper.contracts import Briefing, Report, Reported, RunInput, RunResult, Spent
+    from watchkeeper.conversation import Conversation
+    from watchkeeper.text import excerpt
+
+QUESTION_BYTES = 2_000
+
+DELIVERING = 60.0
+"""Seconds after which an open run looks again whether its report is out."""
+
+
+class Lasting(Announced):
+    """A run from its turn to its end."""
+
+    def __init__(self, given: RunInput) -> None:
+        super().__init__(given)
+        carried = given.carried
+        self._talk = Conversation(carried.conversation.digest) if carried else None
+        self._turn = Turn()
+        self._said = ""
+        """What the model answered before it was told more."""
+        self._nudged = carried is not None and carried.nudged
+        self._deliveries: list[asyncio.Task[list[str]]] = []
+        self._undelivered: list[str] = []
+        if self._reported is not None:
+            self._ending, self._report = Ending("concluded"), self._reported.report
+            self._undelivered = self._reported.undelivered
+
+    @workflow.signal
+    def admit(self, run: str) -> None:
+        """Have the run investigate: it is its turn. ``run`` is its first execution run id."""
+        self._turn.admit(run)
+
+    def _known(self) -> tuple[Briefing, Conversation, Budget]:
+        assert self._briefing is not None and self._talk is not None and self._budget is not None, "it is briefed"
+        return self._briefing, self._talk, self._budget
+
+    def _began_at(self) -> float:
+        """When the time of the investigation began to count: a run that queued loses none of it."""
+        return self._turn.taken_at or workflow.info().start_time.timestamp()
+
+    async def _take_turn(self, briefing: Briefing) -> Ending | None:
+        """Wait until the run may investigate; an ending if it need not any more, or never may."""
+        self._announce()
+        if briefing.turns is None:
+            return None
+        self._now(f"queued behind the other investigations of {briefing.turns.queue}")
+        taken = await self._turn.wait(
+            briefing.turns, lambda: self._stop is not None or self._episode.recovered_at is not None
+        )
+        if taken:
+            return None
+        if self._stop is not None:
+            return Ending.stopped(self._stop)
+        return Ending.recovered() if self._episode.recovered_at else Ending.unattended(briefing.turns.patience)
+
+    def _report_on(self, ending: Ending) -> None:
+        """Write and send the report; whether the run stays open after it depends on how it ended."""
+        if self._said and not ending.text:
+            ending = replace(ending, text=self._said)
+        self._ending, self._said = ending, ""
+        self._report = report = self._written(ending)
+        stays = ending.status == "concluded" and self._briefing is not None and self._briefing.follow_ups is not None
+        self._over = not stays
+        if stays:
+            self._reported = Reported(report=report, at=workflow.time())
+        self._now("delivering the report")
+        closing.remember(self._given, ending, report, self._episode)
+        what = closing.delivery(self._given, ending, report, self._episode, self._message)
+        self._deliveries.append(asyncio.create_task(closing.deliver(self._given, self._briefing, what)))
+        self._announce()
+
+    def _written(self, ending: Ending) -> Report:
+        return closing.write(self._given, self._briefing, ending, self._calls.records, self._words, self._episode)
+
+    async def _asked_for_more(self) -> bool:
+        """Stay open until there is something to answer; False when the run is over."""
+        if self._over or self._reported is None or self._briefing is None:
+            return False
+        if self._reported.question is not None:
+            return True
+        self._now("open for follow-ups until its alerts resolve")
+        try:
+            while self._stop is None:
+                if self._presses(self._briefing):
+                    self._begin_follow_up()
+                    return True
+                if (left := self._open_for()) <= 0:
+                    break
+                if self._must_renew(self._briefing):
+                    await self._renew()
+                else:
+                    await self._anything(left)
+        except asyncio.CancelledError:
+            workflow.logger.info("cancelled in Temporal, after its report")
+        self._over = True
+        return False
+
+    def _open_for(self) -> float:
+        """Seconds for which the run stays open yet: while its alerts fire, while they flap, while its report is out."""
+        assert self._reported is not None and self._briefing is not None and self._briefing.follow_ups is not None
+        recovered, follow_ups = self._episode.recovered_at, self._briefing.follow_ups
+        until = self._reported.at + follow_ups.window if recovered is None else recovered + follow_ups.quiet
+        return max(until - workflow.time(), DELIVERING if self._are_delivering() else 0.0)
+
+    def _are_delivering(self) -> bool:
+        return not all(task.done() for task in self._deliveries)
+
+    async def _anything(self, seconds: float) -> None:
+        """Wait for people, for alerts, for the end of the deliveries, or for the time."""
+        changes, delivering = self._changes, self._are_delivering()
+        with suppress(builtins.TimeoutError):
+            await workflow.wait_condition(
+                lambda: (
+                    bool(self._words)
+                    or self._stop is not None
+                    or self._changes != changes
+                    or self._are_delivering() != delivering
+                ),
+                timeout=timedelta(seconds=seconds),
+                timeout_summary="open for follow-ups until its alerts resolve",
+            )
+
+    def _begin_follow_up(self) -> None:
+        briefing, _, budget = self._known()
+        assert self._reported is not None and briefing.follow_ups is not None
+        question = excerpt("\n".join(self._words) or "Alerts joined the group.", QUESTION_BYTES)
+        asked = {"question": question, "follow_ups": self._reported.follow_ups + 1, "looked": self._looked}
+        self._reported = self._reported.model_copy(update=asked)
+        budget.renew(briefing.follow_ups.limits, workflow.time())
+
+    async def _answer(self, ending: Ending) -> None:
+        """Deliver the answer to a follow-up, unless the run was ended over it."""
+        assert self._reported is not None
+        reported, asked = self._reported, self._given.model_copy(update={"text": self._reported.question})
+        self._reported = reported.model_copy(update={"question": None})
+        self._over = ending.by_cancellation
+        if self._over or self._stop is not None:
+            return
+        if self._said and not ending.text:
+            ending = replace(ending, text=self._said)
+        self._said = ""
+        report = closing.write(asked, self._briefing, ending, self._calls.records, [], self._episode)
+        what = closing.delivery(self._given, ending, report, self._episode, self._message)
+        what = what.model_copy(update={"follow_up": reported.follow_ups, "question": reported.question})
+        self._deliveries.append(asyncio.create_task(closing.deliver(self._given, self._briefing, what)))
+
+    async def _close(self) -> RunResult:
+        """End the execution, as the investigation ended."""
+        ending, report, spent = self._ending, self._report, self._budget.spent if self._budget else Spent()
+        assert ending is not None and report is not None, "it was reported"
+        undelivered = await self._delivered()
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        self._now("over")
+        self._announce()
+        await self._announced()
+        if self._reported is not None:
+            closing.remember(self._given, ending, report, self._episode)
+        if ending.by_cancellation:
+            raise asyncio.CancelledError
+        result = RunResult(
+            status=ending.status,
+            report=report,
+            rounds=spent.rounds,
+            tool_calls=spent.tool_calls,
+            usage=spent.usage,
+            limits=self._budget.limits if self._budget else None,
+            reason=ending.reason,
+        )
+        result = result.model_copy(update={"undelivered": undelivered}) if undelivered else result
+        if ending.error is not None:
+            ending.fail(result)
+        return result
+
+    async def _delivered(self) -> list[str]:
+        """Wait for the deliveries; return those that came to nothing, and why."""
+        while self._deliveries:
+            self._undelivered = [*self._undelivered, *await self._deliveries[0]]
+            self._deliveries.pop(0)
+        return self._undelivered
+
+    def _must_renew(self, briefing: Briefing) -> bool:
+        return renewal.due(briefing.history)
+
+    async def _renew(self) -> None:
+        """Continue as new, unless the run is stopped meanwhile."""
+        briefing, talk, budget = self._known()
+        self._now("continuing as new")
+        undelivered = await self._delivered()
+        await self._announced()
+        carried = await renewal.carry(briefing, talk, budget, self._calls.records, nudged=self._nudged)
+        if self._reported is not None:
+            self._reported = self._reported.model_copy(update={"undelivered": undelivered, "looked": self._looked})
+        if self._stop is None:
+            more = {
+                "words": self._words,
+                "acts": self._acts,
+                "alerts": self._episode.states,
+                "unread": self._episode.unread,
+                "message": self._message,
+                "reported": self._reported,
+            }
+            renewal.renew(
+                self._given, carried.model_copy(update={name: value for name, value in more.items() if value})
+            )
