@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from watchkeeper.contracts import Briefing, Destination, JsonObject, RunInput, ToolSpec
+from watchkeeper.contracts import Briefing, Destination, FollowUps, JsonObject, Origin, RunInput, ToolSpec
 from watchkeeper.conversation import Store, conversation_digest, join
 from watchkeeper.options import HISTORY
 from watchkeeper.prompts import prompt
+from watchkeeper.sections import Episodes
 from watchkeeper.settings import ModelProfile, Settings
-from watchkeeper.text import clean
+from watchkeeper.text import clean, excerpt, utc
 from watchkeeper.tool import catalogue_digest, wire
+
+OVERDUE = timedelta(minutes=15)
+"""When people are paged for a report that no destination has taken; their systems are seldom out for longer."""
+
+PREVIOUS_BYTES = 2_000
 
 
 class BriefingActivities:
@@ -43,7 +50,8 @@ class BriefingActivities:
         limits = settings.limits_for(given.limits)
         if limits.cost is not None and any(profile.prices is None for profile in settings.profiles):
             raise _refused("PricesUnknown", "a limit on cost needs the prices of every model: set [model.prices]")
-        opening = _opening(given)
+        flapping = _flaps(settings.episodes, given.origin, activity.info().scheduled_time.timestamp())
+        opening = _opening(given, flapping=flapping)
         briefing = Briefing(
             opening=opening,
             tools=self._catalogue,
@@ -57,6 +65,11 @@ class BriefingActivities:
             nudge=prompt("nudge"),
             conclude=prompt("conclude"),
         )
+        if given.origin is not None:
+            update = {"follow_ups": _follow_ups(settings, flapping=flapping)}
+            briefing = briefing.model_copy(update=update)
+        if any(place not in ("log", "page") for place in briefing.destinations):
+            briefing = briefing.model_copy(update={"overdue": OVERDUE.total_seconds()})
         if given.tool_choice is not None and given.tool_choice.mode in ("required", "named"):
             insist = prompt("insist").format(tool=forced or "a tool")
             briefing = briefing.model_copy(update={"insist": insist})
@@ -82,9 +95,36 @@ def _destinations(settings: Settings) -> list[Destination]:
     return [destination for destination, wanted in chosen if wanted]
 
 
-def _opening(given: RunInput) -> list[JsonObject]:
+def _flaps(episodes: Episodes, origin: Origin | None, now: float) -> bool:
+    """Tell whether the group of a run has had so many episodes of late that one more run for each would help nobody."""
+    began = origin.previous.began if origin and origin.previous else []
+    return sum(at >= now - episodes.flapping_period for at in began) + 1 >= episodes.flapping
+
+
+def _follow_ups(settings: Settings, *, flapping: bool) -> FollowUps:
+    episodes = settings.episodes
+    return FollowUps(
+        window=episodes.follow_up,
+        quiet=episodes.quiet if flapping else 0,
+        limits=settings.limits.model_copy(update={"rounds": episodes.follow_up_rounds}),
+        alerts=episodes.joining,
+        began=prompt("began"),
+        changed=prompt("changed"),
+        recovered=prompt("recovered"),
+    )
+
+
+def _opening(given: RunInput, *, flapping: bool) -> list[JsonObject]:
     facts = [f"{name}: {value}" for name, value in (("Service", given.service), ("Severity", given.severity)) if value]
-    asked = clean("\n".join([*facts, given.text]))
+    previous = given.origin.previous if given.origin else None
+    known: list[str] = []
+    if previous is not None:
+        said = excerpt(previous.summary, PREVIOUS_BYTES).replace("</", "<\\/")
+        ended = utc(previous.ended_at)
+        known.append(prompt("previous").format(ended_at=ended, status=previous.status, summary=said))
+    if previous is not None and flapping:
+        known.append(prompt("flapping").format(episode=len(previous.began) + 1))
+    asked = clean("\n\n".join(["\n".join([*facts, given.text]), *known]))
     return [{"role": "system", "content": prompt("system")}, {"role": "user", "content": asked}]
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypedDict, TypeVar
 
 from temporalio.api.common.v1 import Payload, WorkflowExecution
 from temporalio.api.enums.v1 import WorkflowExecutionStatus
@@ -28,6 +29,8 @@ from watchkeeper import attributes, options
 from watchkeeper.contracts import RunInput
 from watchkeeper.temporal import ensure_search_attributes
 from watchkeeper.text import clean, excerpt
+
+T = TypeVar("T")
 
 WORKFLOW = "IncidentWorkflow"
 
@@ -81,31 +84,51 @@ async def start(client: Client, given: RunInput, task_queue: str) -> Found:
 
     Raises RPCError and TemporalError.
     """
+    now = datetime.now(UTC)
+    handle = await registered(
+        client,
+        lambda: client.start_workflow(
+            WORKFLOW,
+            given,
+            id=new_id(given.service, now),
+            task_queue=task_queue,
+            task_timeout=options.TASK_TIMEOUT,
+            **facts(given),
+        ),
+    )
+    run_id, summary = handle.first_execution_run_id or "", first_line(given.text)
+    return Found(handle.id, run_id, "running", given.service, given.severity, now, None, summary, None)
+
+
+async def registered(client: Client, attempt: Callable[[], Awaitable[T]]) -> T:
+    """Make an attempt that needs the search attributes of runs, which the first one ever must register."""
     try:
-        return await _start(client, given, task_queue)
+        return await attempt()
     except RPCError as error:
         if error.status != RPCStatusCode.INVALID_ARGUMENT:
             raise
-        await ensure_search_attributes(client)  # the first run ever, before any worker
-        return await _start(client, given, task_queue)
+        await ensure_search_attributes(client)
+        return await attempt()
 
 
-async def _start(client: Client, given: RunInput, task_queue: str) -> Found:
-    now, summary = datetime.now(UTC), first_line(given.text)
-    facts = ((attributes.SERVICE, given.service), (attributes.SEVERITY, given.severity), (attributes.STATUS, "running"))
-    handle = await client.start_workflow(
-        WORKFLOW,
-        given,
-        id=new_id(given.service, now),
-        task_queue=task_queue,
-        task_timeout=options.TASK_TIMEOUT,
-        memo={"text": summary},
-        search_attributes=TypedSearchAttributes([SearchAttributePair(key, value) for key, value in facts if value]),
-        static_summary=summary,
+class Facts(TypedDict):
+    """Keyword arguments of ``Client.start_workflow`` by which people find a run and know it."""
+
+    memo: dict[str, str]
+    search_attributes: TypedSearchAttributes
+    static_summary: str
+    static_details: str
+
+
+def facts(given: RunInput) -> Facts:
+    """Say of a run what lists and the Temporal UI show."""
+    known = ((attributes.SERVICE, given.service), (attributes.SEVERITY, given.severity), (attributes.STATUS, "running"))
+    return Facts(
+        memo={"text": first_line(given.text)},
+        search_attributes=TypedSearchAttributes([SearchAttributePair(key, value) for key, value in known if value]),
+        static_summary=first_line(given.text),
         static_details=excerpt(given.text, DETAILS_BYTES),
     )
-    run_id = handle.first_execution_run_id or ""
-    return Found(handle.id, run_id, "running", given.service, given.severity, now, None, summary, None)
 
 
 def first_line(text: str) -> str:
@@ -116,7 +139,7 @@ def first_line(text: str) -> str:
 
 async def find(client: Client, run: str) -> Found:
     """Return the latest execution of a run. Raises NoSuchRun and RPCError."""
-    return await _found(client, (await describe(client, run)).workflow_execution_info)
+    return await found(client, (await describe(client, run)).workflow_execution_info)
 
 
 async def describe(client: Client, run: str) -> DescribeWorkflowExecutionResponse:
@@ -151,7 +174,7 @@ async def runs(client: Client, *, open_only: bool = False, service: str | None =
             retry=True,
         )
         for info in page.executions:
-            yield await _found(client, info)
+            yield await found(client, info)
         if not (token := page.next_page_token):
             return
 
@@ -161,14 +184,15 @@ def _quoted(text: str) -> str:
     return f"'{escaped}'"
 
 
-async def _found(client: Client, info: WorkflowExecutionInfo) -> Found:
+async def found(client: Client, info: WorkflowExecutionInfo) -> Found:
+    """Read what the server says of a run. One that is open after its report has the status of that."""
     indexed = info.search_attributes.indexed_fields
     said, closed = _keyword(indexed, attributes.STATUS.name), _CLOSED.get(info.status)
     if closed is not None:
         status = closed if said in (None, "running") else said
     else:
         paused = info.status == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED
-        status = "paused" if paused else "running"
+        status = "paused" if paused else said or "running"
     return Found(
         workflow_id=info.execution.workflow_id,
         run_id=info.execution.run_id,
@@ -177,14 +201,18 @@ async def _found(client: Client, info: WorkflowExecutionInfo) -> Found:
         severity=_keyword(indexed, attributes.SEVERITY.name),
         started_at=info.start_time.ToDatetime(tzinfo=UTC),
         closed_at=info.close_time.ToDatetime(tzinfo=UTC) if info.HasField("close_time") else None,
-        text=await _remembered(client, info, "text"),
-        report=await _remembered(client, info, "report"),
+        text=await remembered(client, info, "text", str),
+        report=await remembered(client, info, "report", str),
     )
 
 
-async def _remembered(client: Client, info: WorkflowExecutionInfo, name: str) -> str | None:
+async def remembered(client: Client, info: WorkflowExecutionInfo, name: str, kind: type[T]) -> T | None:
+    """Return what stands in the memo of a run under a name."""
     fields = info.memo.fields
-    return (await client.data_converter.decode([fields[name]], [str]))[0] if name in fields else None
+    if name not in fields:
+        return None
+    (value,) = await client.data_converter.decode([fields[name]], [kind])
+    return value  # type: ignore[no-any-return]
 
 
 def _keyword(indexed: Mapping[str, Payload], name: str) -> str | None:

@@ -26,3 +26,8 @@ def worst(*words: str | None) -> str | None:
     """Return the worst of what is said, in our vocabulary; a word that is not in it counts least."""
     said = [normal(word) for word in words if word]
     return min(said, key=lambda word: _ORDER.index(word) if word in _ORDER else len(_ORDER), default=None)
+
+
+def priority_of(severity: str | None) -> int:
+    """Return how soon it is its turn, from 1 to 5, in Temporal's terms; what names no severity waits in the middle."""
+    return {"critical": 1, "error": 2, "warning": 4, "info": 5}.get(severity or "", 3)

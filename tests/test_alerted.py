@@ -1,0 +1,228 @@
+"""What alerts do to runs: one living run for each group, whatever is told of it and in whatever order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from temporalio.client import Client
+
+from tests.conftest import Record
+from tests.sending import Sender, is_open, until_reported
+from tests.stage import KEY, staged, until_asked
+from watchkeeper.contracts import JsonObject, Stop, Tell
+from watchkeeper.demo.model import ScriptedModel
+from watchkeeper.demo.turns import Turn, calls, says
+from workflows.incident import IncidentWorkflow
+
+LOOK = ("look", {"service": "checkout"})
+REPORT = "**Cause:** the deploy of 10:02.\n\nRoll back."
+
+
+def remembering(request: JsonObject) -> Turn:
+    """A model that has read its opening."""
+    known = "Its report began" in request["messages"][1]["content"]
+    return says("The same deploy again." if known else REPORT)
+
+
+def slow(*turns: Turn) -> ScriptedModel:
+    """A model that leaves time for something to happen before it answers."""
+    return ScriptedModel(turns, key=KEY, pace=0.5)
+
+
+async def test_an_alert_starts_a_run_that_is_over_when_the_alert_is(client: Client, record: Record) -> None:
+    async with staged(client, [calls(LOOK), says(REPORT)]) as stage:
+        sender = Sender.on(stage)
+        started = await sender.fire(description="5xx above 5 %", labels={"severity": "critical"})
+        run = sender.run(started)
+        await until_reported(run)
+        assert await is_open(run), "it waits for its alerts"
+        assert (await sender.resolve()).outcome == "joined"
+        result = await run.result()
+        await record(run, "alert-resolved-after-the-report")
+    assert started.outcome == "started"
+    assert (result.status, result.rounds) == ("concluded", 2)
+    assert result.report.summary == "Cause: the deploy of 10:02."
+    assert "HighErrorRate: checkout fails" in result.report.body
+    opening, told = stage.messages(0)[1:3]
+    assert "HighErrorRate: checkout fails" in opening["content"]
+    assert "Service: checkout" in opening["content"]
+    (line,) = [line for line in told["content"].splitlines() if line.startswith("{")]
+    assert json.loads(line)["description"] == "5xx above 5 %"
+
+
+async def test_a_repeat_is_nothing_new(client: Client) -> None:
+    async with staged(client, [says(REPORT)]) as stage:
+        sender = Sender.on(stage)
+        run = sender.run(await sender.fire())
+        told = await asyncio.gather(*(sender.fire() for _ in range(20)))
+        await until_reported(run)
+        again = await sender.fire()
+        await sender.resolve()
+        result = await run.result()
+        late = await sender.fire()
+    assert {(one.outcome, one.run_id) for one in [*told, again]} == {("joined", run.first_execution_run_id)}
+    assert (result.rounds, len(stage.model.requests)) == (1, 1)
+    assert (late.outcome, late.run_id) == ("repeated", run.first_execution_run_id), "its run has dealt with it"
+
+
+async def test_an_alert_that_joins_while_it_investigates_is_told_to_the_model(client: Client, record: Record) -> None:
+    async with staged(client, slow(calls(LOOK), says(REPORT))) as stage:
+        sender = Sender.on(stage)
+        run = sender.run(await sender.fire())
+        await until_asked(stage, 1)
+        await sender.fire("Latency", at=30)
+        await until_reported(run)
+        await sender.tell(sender.alert(over=300), sender.alert("Latency", 30, over=310))
+        result = await run.result()
+        await record(run, "alert-joined")
+    assert "Latency: checkout fails" in stage.messages()[-1]["content"]
+    assert result.rounds == 2
+    assert stage.model.prefix_violations() == []
+
+
+async def test_a_recovery_while_it_investigates_ends_with_why_it_fired(client: Client, record: Record) -> None:
+    async with staged(client, slow(calls(LOOK), says(REPORT))) as stage:
+        sender = Sender.on(stage)
+        run = sender.run(await sender.fire())
+        await until_asked(stage, 1)
+        await sender.resolve(over=300)
+        result = await run.result()
+        await record(run, "alert-recovered")
+    assert "resolved now" in stage.messages()[-1]["content"]
+    assert result.report.summary.startswith("Recovered at 20")
+    assert result.report.summary.endswith("UTC: Cause: the deploy of 10:02.")
+    assert result.report.body.startswith("**Recovered** at")
+
+
+async def test_a_recovery_that_overtakes_the_conclusion_is_told_before_it_counts(client: Client) -> None:
+    async with staged(client, slow(says("Down for good."), says("It came back."))) as stage:
+        sender = Sender.on(stage)
+        run = sender.run(await sender.fire())
+        await until_asked(stage, 1)
+        await sender.resolve()
+        result = await run.result()
+    assert result.report.body.splitlines()[2] == "It came back."
+
+
+async def test_a_refire_is_a_new_episode_that_knows_the_last(client: Client) -> None:
+    async with staged(client, remembering) as stage:
+        sender = Sender.on(stage)
+        first = sender.run(await sender.fire())
+        await until_reported(first)
+        await sender.resolve()
+        await first.result()
+        again = await sender.fire(at=400)
+        second = sender.run(again)
+        await until_reported(second)
+        await sender.resolve(at=400, over=500)
+        result = await second.result()
+    assert again.outcome == "started"
+    assert (second.id, second.first_execution_run_id != first.first_execution_run_id) == (first.id, True)
+    assert result.report.summary == "The same deploy again."
+    assert "Cause: the deploy of 10:02." in stage.messages()[1]["content"]
+
+
+async def test_what_comes_out_of_order_changes_nothing(client: Client) -> None:
+    async with staged(client, [says(REPORT), says("Again.")]) as stage:
+        sender = Sender.on(stage)
+        run = sender.run(await sender.fire(at=200))
+        await until_reported(run)
+        await sender.resolve(at=0, over=100)  # the end of an earlier firing
+        await sender.fire(at=0)
+        assert await is_open(run)
+        await sender.resolve(at=200, over=300)
+        await run.result()
+        assert (await sender.fire(at=200)).outcome == "repeated"
+    assert len(stage.model.requests) == 1
+
+
+async def test_a_resolve_that_no_run_waits_for_starts_none(client: Client) -> None:
+    async with staged(client, [says(REPORT)]) as stage:
+        sender = Sender.on(stage)
+        ignored = await sender.resolve()
+        warned = await sender.fire(severity="warning")
+    assert (ignored.outcome, ignored.reason, ignored.workflow_id) == ("ignored", "it is resolved", None)
+    assert (warned.outcome, warned.reason) == ("ignored", "its severity starts no run")
+
+
+async def test_words_after_the_report_are_a_follow_up_with_rounds_of_its_own(client: Client, record: Record) -> None:
+    script: list[Turn] = [says(REPORT), calls(LOOK), says("18.2 %, still.")]
+    async with staged(client, script, limits={"rounds": 2}) as stage:
+        sender = Sender.on(stage)
+        run = sender.run(await sender.fire())
+        await until_reported(run)
+        answer = await run.execute_update(IncidentWorkflow.tell, Tell(text="How bad is it now?", by="ann"))
+        await until_asked(stage, 3)
+        await sender.resolve()
+        result = await run.result()
+        await record(run, "follow-up")
+    assert answer == "it is asked as a follow-up"
+    assert "ann: How bad is it now?" in stage.messages(1)[-1]["content"]
+    assert (result.report.summary, result.rounds, result.tool_calls) == ("Cause: the deploy of 10:02.", 3, 1)
+    assert stage.model.prefix_violations() == []
+
+
+async def test_an_alert_that_joins_after_the_report_is_looked_into_so_many_times(client: Client) -> None:
+    script: list[Turn] = [says(REPORT), says("Related."), says("Related, too.")]
+    async with staged(client, script, episodes={"joining": 2}) as stage:
+        sender = Sender.on(stage)
+        run = sender.run(await sender.fire())
+        await until_reported(run)
+        for number in range(4):
+            await sender.fire(f"Joined{number}", at=number)
+            await until_asked(stage, min(3, number + 2))
+        await sender.resolve()
+        assert await is_open(run)
+        await sender.tell(*(sender.alert(f"Joined{number}", number, over=200) for number in range(4)))
+        await run.result()
+    assert len(stage.model.requests) == 3
+
+
+async def test_a_person_closes_an_open_run(client: Client) -> None:
+    async with staged(client, [says(REPORT)]) as stage:
+        sender = Sender.on(stage)
+        run = sender.run(await sender.fire())
+        await until_reported(run)
+        await run.execute_update(IncidentWorkflow.stop, Stop(by="ann"))
+        result = await run.result()
+        assert (await sender.fire()).outcome == "repeated", "a person has closed it"
+    assert result.status == "concluded"
+
+
+async def test_a_cancelled_open_run_keeps_its_conclusion(client: Client) -> None:
+    async with staged(client, [says(REPORT)]) as stage:
+        sender = Sender.on(stage)
+        run = sender.run(await sender.fire())
+        await until_reported(run)
+        await run.cancel()
+        assert (await run.result()).status == "concluded"
+
+
+async def test_the_window_for_follow_ups_ends(client: Client, record: Record) -> None:
+    async with staged(client, [says(REPORT)], episodes={"follow_up": 1}) as stage:
+        sender = Sender.on(stage)
+        run = sender.run(await sender.fire())
+        assert (await run.result()).status == "concluded"
+        await record(run, "follow-up-window-over")
+
+
+async def test_a_group_that_flaps_stays_in_one_run(client: Client) -> None:
+    times: dict[str, Any] = {"flapping": 3, "quiet": 2}
+    async with staged(client, [says(REPORT)], episodes=times) as stage:
+        sender = Sender.on(stage)
+        for number in range(3):
+            run = sender.run(await sender.fire(at=number * 100))
+            await until_reported(run)
+            await sender.resolve(at=number * 100, over=number * 100 + 590 if number == 2 else number * 100 + 50)
+            if number < 2:
+                await run.result()
+        assert await is_open(run), "it waits for the group to be quiet"
+        assert (await sender.fire(at=300)).outcome == "joined"
+        assert await is_open(run)
+        result_after = await sender.tell(sender.alert(at=300, over=599))
+        result = await run.result()
+    assert result_after.outcome == "joined"
+    assert "**Flapping:** this is episode 3 of the group" in result.report.body
+    assert "This group flaps" in stage.messages()[1]["content"]
