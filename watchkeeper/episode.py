@@ -20,10 +20,14 @@ class Episode:
     def __init__(self, states: Iterable[AlertState] = (), unread: Iterable[Alert] = ()) -> None:
         self._states = {state.fingerprint: state for state in states}
         self.unread = list(unread)
-        self.joined = 0
+        self.joined = sum(alert.status == "firing" for alert in self.unread)
         """How many of the unread fire for the first time in this episode, or after all were over."""
         self.more = 0
         """Alerts beyond those that are told apart."""
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the same is known."""
+        return isinstance(other, Episode) and (self.states, self.unread) == (other.states, other.unread)
 
     @property
     def states(self) -> list[AlertState]:
