@@ -48,11 +48,11 @@ async def deliver(given: RunInput, briefing: Briefing | None, ending: Ending, re
     if ending.status in ("concluded", "stopped") and "page" in wanted:
         wanted.remove("page")
     failed = await _unhurried(asyncio.gather(*(_send(given, ending, report, place) for place in wanted)))
-    undelivered = [why for why in failed if why is not None]
-    chosen = [place for place in wanted if place not in ("log", "page")]
-    if chosen and len(undelivered) >= len(chosen) and "page" not in wanted:
+    # A note needs an incident to be written into: it reaches people only where there is one.
+    chosen = [why for place, why in zip(wanted, failed, strict=True) if place not in ("log", "page", "pagerduty_note")]
+    if chosen and None not in chosen and "page" not in wanted:
         await _unhurried(asyncio.gather(_send(given, ending, report, "page")))
-    return undelivered
+    return [why for why in failed if why is not None]
 
 
 async def _send(given: RunInput, ending: Ending, report: Report, destination: Destination) -> str | None:
@@ -67,6 +67,8 @@ async def _send(given: RunInput, ending: Ending, report: Report, destination: De
         service=given.service,
         severity=given.severity,
     )
+    if given.origin is not None:
+        delivery = delivery.model_copy(update={"origin": given.origin})
     try:
         await workflow.execute_activity_method(
             ReportActivities.deliver,
