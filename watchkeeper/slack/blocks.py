@@ -25,7 +25,7 @@ was refused, one of 50 and 9,600 taken."""
 _NOTE = 40
 """Room to say how much was cut."""
 
-_BOLD = re.compile(r"\*\*([^*\n]+)\*\*")
+_BOLD = re.compile(r"\*\*(?=\S)([^*\n]+)(?<=\S)\*\*")
 _HEADING = re.compile(r"^#{1,6}[ \t]+(.+)$", re.MULTILINE)
 
 
