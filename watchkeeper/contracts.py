@@ -514,6 +514,11 @@ class Delivery(Recorded):
     question: str | None = Field(default=None, description="What that follow-up asked.")
     message: Message | None = Field(default=None, description="The message whose thread it belongs to.")
 
+    @property
+    def part(self) -> str:
+        """Name it among the deliveries of its run, the same in every attempt."""
+        return f"follow-up-{self.follow_up}" if self.follow_up else "report"
+
 
 class RunResult(Recorded):
     """The result of a run, and the detail of the error of one that a limit or a failure ended."""

@@ -98,21 +98,22 @@ async def _deliver(given: RunInput, briefing: Briefing | None, what: Delivery) -
     if (what.status in ("concluded", "stopped") or what.follow_up) and "page" in wanted:
         wanted.remove("page")
     sending = {place: asyncio.create_task(_send(what, place)) for place in wanted}
-    chosen = [place for place in wanted if place not in ("log", "page")]
+    chosen = [place for place in wanted if place not in ("log", "page", "pagerduty_note")]
     overdue = (OVERDUE.total_seconds() if given.origin else None) if briefing is None else briefing.overdue
     late = overdue is not None and not await _taken(given, sending, timedelta(seconds=overdue))
     if late and "page" not in wanted:
         await _send(what, "page")
     failed = await asyncio.gather(*sending.values())
-    undelivered = [why for why in failed if why is not None]
-    if chosen and len(undelivered) >= len(chosen) and "page" not in wanted and not late and not what.follow_up:
+    reached = any(sending[place].result() is None for place in chosen)
+    if chosen and not reached and "page" not in wanted and not late and not what.follow_up:
         await _send(what, "page")
-    return undelivered
+    return [why for why in failed if why is not None]
 
 
 async def _taken(given: RunInput, sending: dict[Destination, asyncio.Task[str | None]], overdue: timedelta) -> bool:
     """Wait until a destination where people look has a report; False if none has it in time, or will ever."""
-    places: list[Destination] = [place for place in sending if place != "log"]
+    # A note needs an incident to be written into: it reaches people only where there is one.
+    places: list[Destination] = [place for place in sending if place not in ("log", "pagerduty_note")]
     places = places or list(sending)
 
     def taken() -> list[Destination]:
