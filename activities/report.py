@@ -15,15 +15,13 @@ from watchkeeper.contracts import Delivery
 from watchkeeper.conversation import canonical
 from watchkeeper.http import retryable
 from watchkeeper.options import pause
+from watchkeeper.paging import PAGER
 from watchkeeper.running import run
 from watchkeeper.settings import Settings, Team
 from watchkeeper.text import error_text, excerpt
 from watchkeeper.tool import Tool, ToolCall, ToolError, ToolUnavailable
 
 WEBHOOK_SECONDS = 30.0
-
-PAGER = "page_engineer"
-"""The tool by which people are paged. Its key is the incident and the team, so who was paged is not paged again."""
 
 
 class ReportActivities:
