@@ -174,6 +174,9 @@ async def test_runs_that_nobody_told_of_are_watched_too(post: Post) -> None:
     _, taken = await post.start(service="payments", team="checkout")
     await post.start("incident-by-a-person", origin=None)
     await post.start("alert-by-a-person", origin=None)
+    ours, post.queue = post.queue, "the queue of others"
+    await post.start()
+    post.queue = ours
     async with post.watching() as watchdog:
         await until(lambda: watchdog.counts.watched)
         await until(lambda: watchdog.counts.pages)

@@ -22,6 +22,7 @@ async def test_a_pager_that_is_down_is_tried_until_it_is_up(post: Post) -> None:
         assert watchdog.counts.pages == 0
         post.world.pagerduty_events.outage = None
         await until(lambda: watchdog.counts.pages)
+        assert len(post.world.pagerduty_events.requests) == watchdog.counts.failed + 1 <= 4, "with pauses"
     assert len(post.world.pages.incidents) == 1
 
 

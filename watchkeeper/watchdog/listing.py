@@ -34,8 +34,11 @@ class Listed:
     info: WorkflowExecutionInfo
 
 
-async def unreported(client: Client) -> AsyncIterator[Listed]:
-    """List the runs that alerts started, that are open, and that have no report yet. Raises RPCError."""
+async def unreported(client: Client, task_queue: str) -> AsyncIterator[Listed]:
+    """List the runs that alerts started, that are open, and that have no report yet.
+
+    Those of another task queue belong to others who share the namespace. Raises RPCError.
+    """
     token = b""
     while True:
         page = await client.workflow_service.list_workflow_executions(
@@ -44,7 +47,7 @@ async def unreported(client: Client) -> AsyncIterator[Listed]:
             )
         )
         for info in page.executions:
-            if not has_report(info):
+            if info.task_queue == task_queue and not has_report(info):
                 yield Listed(info.execution.workflow_id, info.execution.run_id, info)
         if not (token := page.next_page_token):
             return

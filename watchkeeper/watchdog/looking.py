@@ -97,7 +97,7 @@ class Looking:
         """List the runs that have no report by workflow id; none where Temporal keeps no list just now."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                return {listed.workflow_id: listed async for listed in unreported(self._client)}
+                return {listed.workflow_id: listed async for listed in unreported(self._client, self._task_queue)}
         except (RPCError, TimeoutError) as error:
             logger.warning("Temporal lists no runs (%s); looking at each by itself", error_text(error))
             return {}
