@@ -27,25 +27,25 @@ class ReportActivities:
         self._slack = SlackClient(settings.slack)
 
     @activity.defn
-    async def deliver(self, delivery: Delivery) -> None:
+    async def deliver(self, delivery: Delivery) -> bool:
         """Deliver a report to one destination, which recognises what it already has: trying again harms nothing.
 
-        A destination that this worker's settings do not name has nothing to do. Fails with ``ReportRefused``, not to
-        be retried, when the destination will never take it, and with ``ReportUndelivered`` when it cannot take it now.
+        False: this worker's settings do not name the destination, so there was nothing to do. Fails with
+        ``ReportRefused``, not to be retried, when the destination will never take it, and with ``ReportUndelivered``
+        when it cannot take it now.
         """
         settings = self._settings
         with telling("Report", settings):
             match delivery.destination:
                 case "log":
-                    log.write(delivery)
+                    return log.write(delivery)
                 case "directory":
-                    if settings.reports.directory is not None:
-                        await asyncio.to_thread(directory.write, delivery, settings.reports.directory)
+                    return await asyncio.to_thread(directory.write, delivery, settings.reports.directory)
                 case "webhook":
-                    await webhook.post(delivery, settings.reports, self._http)
+                    return await webhook.post(delivery, settings.reports, self._http)
                 case "page":
-                    await page.wake(delivery, settings, self._tools, self._http)
+                    return await page.wake(delivery, settings, self._tools, self._http)
                 case "slack":
-                    await slack.post(delivery, settings, self._slack)
+                    return await slack.post(delivery, settings, self._slack)
                 case "pagerduty_note":
-                    await pagerduty_note.note(delivery, settings, self._tools, self._http)
+                    return await pagerduty_note.note(delivery, settings, self._tools, self._http)

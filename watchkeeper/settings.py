@@ -129,13 +129,16 @@ class Settings(BaseSettings):
         own = self.teams.get(team, Team()).routing_key
         return own or self.pagerduty.routing_key
 
-    def on_call(self, service: str | None) -> str | None:
-        """The team that a hand-off wakes: the owner of the service, else ``reports.team``, else who is on call for all.
+    def on_call(self, service: str | None, team: str | None = None) -> str | None:
+        """The team that a hand-off wakes.
 
-        None: nobody of these can be paged.
+        The one that is named, if the catalogue knows it, else the owner of the service, else ``reports.team``, else who
+        is on call for all. None: nobody of these can be paged.
         """
+        known = team in self.teams or any(service.team == team for service in self.services.values())
         owner = self.services.get(service or "")
-        named = [team for team in (owner and owner.team, self.reports.team) if team and self.routing_key(team)]
+        wanted = (team if known else None, owner and owner.team, self.reports.team)
+        named = [name for name in wanted if name and self.routing_key(name)]
         return named[0] if named else ON_CALL if self.pagerduty.routing_key else None
 
     def channel(self, origin: Origin | None, service: str | None) -> str | None:

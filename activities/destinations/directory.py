@@ -8,13 +8,16 @@ from urllib.parse import quote
 from watchkeeper.contracts import Delivery
 
 
-def write(delivery: Delivery, directory: Path) -> None:
-    """Write a report into its file; what is written again is the same. Raises OSError."""
+def write(delivery: Delivery, directory: Path | None) -> bool:
+    """Write a report into its file; what is written again is the same. False: there is no directory. Raises OSError."""
+    if directory is None:
+        return False
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{quote(_name(delivery), safe='')}.md"
     partial = path.with_suffix(".partial")
     partial.write_text(_markdown(delivery), encoding="utf-8")
     partial.replace(path)
+    return True
 
 
 def _name(delivery: Delivery) -> str:

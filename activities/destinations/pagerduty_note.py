@@ -11,9 +11,9 @@ from httpx2 import AsyncClient
 from pydantic import BaseModel, Field
 from temporalio import activity
 
-from activities.destinations.page import PAGER
 from watchkeeper.backend import fetch_as, send
 from watchkeeper.contracts import Delivery
+from watchkeeper.paging import PAGER
 from watchkeeper.settings import Settings
 from watchkeeper.text import excerpt
 from watchkeeper.tool import Tool, ToolCall, ToolError, ToolUnavailable
@@ -40,13 +40,13 @@ class _Notes(BaseModel):
     notes: list[_Note] = Field(default_factory=list)
 
 
-async def note(delivery: Delivery, settings: Settings, tools: Mapping[str, Tool[Any]], http: AsyncClient) -> None:
+async def note(delivery: Delivery, settings: Settings, tools: Mapping[str, Tool[Any]], http: AsyncClient) -> bool:
     """Write the note once into each of its incidents; one that takes none keeps no other from its own.
 
     Raises ToolUnavailable if any may take it later, else ToolError if any never will.
     """
     if not settings.notes_incidents:
-        return
+        return False
     incidents, failed = await _incidents(delivery, settings, tools, http)
     for incident in incidents:
         try:
@@ -57,6 +57,7 @@ async def note(delivery: Delivery, settings: Settings, tools: Mapping[str, Tool[
         raise next((trouble for trouble in failed if isinstance(trouble, ToolUnavailable)), failed[0])
     if not incidents and _hands_over(delivery, settings) and activity.info().attempt <= PATIENCE:
         raise ToolUnavailable("PagerDuty does not know yet of the incident that hands the run over")
+    return bool(incidents)
 
 
 async def _incidents(

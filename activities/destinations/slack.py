@@ -17,12 +17,12 @@ SECONDS = 50.0
 """For all requests of an attempt; what was posted by then is found by the next."""
 
 
-async def post(delivery: Delivery, settings: Settings, slack: SlackClient) -> None:
+async def post(delivery: Delivery, settings: Settings, slack: SlackClient) -> bool:
     """Post a report, each of its replies once. Raises ToolError and ToolUnavailable."""
     message = delivery.message
     channel = message.channel if message else settings.channel(delivery.origin, delivery.service)
     if settings.slack.token is None or channel is None:
-        return
+        return False
     try:
         async with asyncio.timeout(SECONDS):
             try:
@@ -31,6 +31,7 @@ async def post(delivery: Delivery, settings: Settings, slack: SlackClient) -> No
                 await _post(delivery, slack, channel, None, settings.reports.run_url)
     except TimeoutError:
         raise ToolUnavailable(f"Slack did not take the report in {SECONDS:g} s") from None
+    return True
 
 
 async def _post(delivery: Delivery, slack: SlackClient, channel: str, thread: str | None, run_url: str | None) -> None:

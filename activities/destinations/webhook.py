@@ -38,14 +38,14 @@ class PostedReport(BaseModel):
     question: str | None = Field(default=None, description="What that follow-up asked.")
 
 
-async def post(delivery: Delivery, reports: Reports, http: AsyncClient) -> None:
+async def post(delivery: Delivery, reports: Reports, http: AsyncClient) -> bool:
     """Post a report, signed if there is a secret; ``webhook-id`` is the same for every attempt.
 
     What goes wrong is told without the address, which can itself be the secret that lets one post. Raises ToolError and
     ToolUnavailable.
     """
     if reports.webhook_url is None:
-        return
+        return False
     body = body_of(delivery)
     message_id = f"{delivery.run}/{delivery.part}"
     headers = {"content-type": "application/json", "webhook-id": message_id}
@@ -57,7 +57,7 @@ async def post(delivery: Delivery, reports: Reports, http: AsyncClient) -> None:
     except (HTTPError, InvalidURL, TimeoutError) as error:
         raise ToolUnavailable(f"the webhook cannot be reached: {type(error).__name__}") from None
     if response.is_success:
-        return
+        return True
     answered = f"the webhook answered {response.status_code}"
     if retryable(response.status_code, response.headers):
         raise ToolUnavailable(answered, retry_delay(response.headers))

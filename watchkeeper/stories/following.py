@@ -186,15 +186,15 @@ async def _reasons(client: Client, workflow_id: str, failing: str) -> list[str]:
     return reasons
 
 
-async def has_worker(client: Client, queue: str) -> bool:
-    """Tell whether a worker polls a task queue. Raises RPCError."""
+async def has_worker(client: Client, queue: str, *, retry: bool = True) -> bool:
+    """Tell whether a worker polls a task queue; ``retry``: be patient with a Temporal out of reach. Raises RPCError."""
     answer = await client.workflow_service.describe_task_queue(
         DescribeTaskQueueRequest(
             namespace=client.namespace,
             task_queue=TaskQueue(name=queue),
             task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
         ),
-        retry=True,
+        retry=retry,
     )
     alive = datetime.now(UTC) - _POLL
     return any(poller.last_access_time.ToDatetime(tzinfo=UTC) > alive for poller in answer.pollers)
