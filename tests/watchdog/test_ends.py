@@ -147,9 +147,9 @@ class Continued:
         left = int(given.severity or 0)
         if given.text == "reports" and left == 1:
             workflow.upsert_search_attributes([attributes.STATUS.value_set("concluded")])
-            workflow.upsert_memo({"report": "fine"})
+            workflow.upsert_memo({"report": "fine", "delivered": "log"})
         if left:
-            workflow.continue_as_new(given.model_copy(update={"severity": str(left - 1)}))
+            workflow.continue_as_new(given.model_copy(update={"severity": str(left - 1)}), memo=workflow.memo())
         if given.text == "reports":
             await workflow.sleep(timedelta(minutes=1))
 
