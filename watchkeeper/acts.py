@@ -23,8 +23,12 @@ class ActRejected(Exception):
     """A run did not take what a person wanted; the text says why."""
 
 
+class NotTaken(ActRejected):
+    """No worker said in time whether a run took it; it may yet."""
+
+
 async def tell(client: Client, run: str, words: Tell) -> str:
-    """Put words to the model. Raises ActRejected, NoSuchRun and RPCError, as all acts do."""
+    """Put words to the model. Raises ActRejected (NotTaken among it), NoSuchRun and RPCError, as all acts do."""
     return await _act(client, run, "tell", words, str)
 
 
@@ -33,9 +37,9 @@ async def stop(client: Client, run: str, why: Stop) -> str:
     return await _act(client, run, "stop", why, str)
 
 
-async def decide(client: Client, run: str, decision: Decision) -> str:
-    """Approve or deny a call that waits."""
-    return await _act(client, run, "decide", decision, str)
+async def decide(client: Client, run: str, decision: Decision, execution: str | None = None) -> str:
+    """Approve or deny a call that waits; of no other run of this id than the one whose first execution is named."""
+    return await _act(client, run, "decide", decision, str, execution)
 
 
 async def extend(client: Client, run: str, extension: Extension) -> Limits:
@@ -43,14 +47,16 @@ async def extend(client: Client, run: str, extension: Extension) -> Limits:
     return await _act(client, run, "extend", extension, Limits)
 
 
-async def _act(client: Client, run: str, name: str, what: BaseModel, answer: type[T]) -> T:
-    handle = client.get_workflow_handle(run)
+async def _act(
+    client: Client, run: str, name: str, what: BaseModel, answer: type[T], execution: str | None = None
+) -> T:
+    handle = client.get_workflow_handle(run, first_execution_run_id=execution)
     try:
         async with asyncio.timeout(PATIENCE):
             taken: T = await handle.execute_update(name, what, result_type=answer)
             return taken
     except TimeoutError as error:
-        raise ActRejected(
+        raise NotTaken(
             f"no worker took it within {PATIENCE:g} s; start one with `watchkeeper worker` and try again "
             f"(`watchkeeper show {run}` tells whether it was taken after all)"
         ) from error
@@ -60,5 +66,7 @@ async def _act(client: Client, run: str, name: str, what: BaseModel, answer: typ
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
             found = await find(client, run)
+            if execution is not None and found.closed_at is None:
+                raise ActRejected(f"it is about an earlier run of {run}, which is over") from error
             raise ActRejected(f"{run} is over: {found.status}; `watchkeeper show {run}` tells it") from error
         raise
