@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse
 
 from watchkeeper import acts
 from watchkeeper.contracts import Decision, Extension, LimitChanges, Stop, Tell
 from watchkeeper.intake.answers import errors
 from watchkeeper.intake.asking import Decided, Done, Extended, Raised, Stopped, Told
-from watchkeeper.intake.authority import who
+from watchkeeper.intake.authority import json_only, who
 from watchkeeper.intake.intake import Intake
 from watchkeeper.intake.runs import RUN
 
@@ -18,7 +18,7 @@ _REFUSALS = errors(400, 401, 403, 404, 408, 409, 413, 415, 503)
 
 def routes(intake: Intake) -> APIRouter:
     """Make the routes."""
-    router = APIRouter(tags=["acts"], prefix="/runs/{run}")
+    router = APIRouter(tags=["acts"], prefix="/runs/{run}", dependencies=[Depends(json_only)])
     client = intake.client
 
     @router.post("/tell", response_model=Done, responses=_REFUSALS)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+from starlette.routing import Match, Route
 from temporalio.service import RPCError
 
 from watchkeeper.acts import ActRejected, NotTaken
@@ -83,7 +84,19 @@ def _status(status: int) -> Any:
 
 async def _told(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException | StarletteHTTPException)
+    if error.status_code == 405:
+        return refusal(405, f"{request.method} is not served here", {"allow": ", ".join(_methods(request))})
     return refusal(error.status_code, str(error.detail), error.headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """Name the methods of all routes of a path; the framework names those of the first."""
+    matching = [
+        route
+        for route in request.app.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+    ]
+    return sorted({method for route in matching for method in route.methods or ()})
 
 
 async def _malformed(request: Request, error: Exception) -> JSONResponse:

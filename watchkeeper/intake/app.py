@@ -64,10 +64,11 @@ def create_app(
         redirect_slashes=False,
         redoc_url=None,
     )
-    for router in (alerts.routes(intake), runs.routes(intake), acts.routes(intake), health.routes(intake)):
-        app.include_router(router)
+    routers = [alerts.routes(intake), runs.routes(intake), acts.routes(intake), health.routes(intake)]
     if presses is not None:
-        app.include_router(slack.routes(intake, presses, deciding))
+        routers.append(slack.routes(intake, presses, deciding))
+    for router in routers:  # side by side, so that a path's methods can be told; included, each router hides its own
+        app.router.routes.extend(router.routes)
     answers.install(app)
     # The last one is the outermost.
     app.add_middleware(Bodies, seconds=body_seconds)

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from watchkeeper import asked
 from watchkeeper.contracts import JsonObject, LimitChanges, Limits, Report, RunInput, Usage
 from watchkeeper.text import clean
+
+TEXT_CHARACTERS = 100_000
 
 
 def _cleaned(value: object) -> object:
     return clean(value) if isinstance(value, str) else value
 
 
+def _within(text: str) -> str:
+    if len(text) > TEXT_CHARACTERS:
+        raise ValueError(f"{len(text):,} characters are too many; at most {TEXT_CHARACTERS:,} can be sent")
+    return text
+
+
 Text = Annotated[
     str,
-    Field(min_length=1, max_length=100_000, pattern=r"\S", description="Must say something."),
+    Field(pattern=r"\S", description=f"Says something, in at most {TEXT_CHARACTERS:,} characters."),
     BeforeValidator(_cleaned),
+    AfterValidator(_within),
 ]
 Word = Annotated[str, Field(min_length=1, max_length=150), BeforeValidator(_cleaned)]
 Note = Annotated[str, Field(max_length=10_000), BeforeValidator(_cleaned)]
@@ -33,7 +42,14 @@ class Closed(BaseModel):
 class AskedLimits(LimitChanges):
     """Some of the limits."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _number(cls, value: object) -> object:
+        if isinstance(value, str | bool):
+            raise ValueError("should be a number")
+        return value
 
 
 class Asked(Closed):

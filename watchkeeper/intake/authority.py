@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 
+from fastapi import HTTPException
 from pydantic import SecretStr
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -48,6 +49,13 @@ def who(request: Request) -> str:
     return name
 
 
+def json_only(request: Request) -> None:
+    """Refuse what a web page of anybody can send without being allowed to: a body that is not JSON, or none."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise HTTPException(415, "the body must be JSON, with content-type: application/json")
+
+
 class Authority:
     """Lets those who may act through to the app."""
 
@@ -61,7 +69,7 @@ class Authority:
         if scope["type"] == "http" and not is_public(scope["path"]):
             headers = Headers(scope=scope)
             refused = self._by_token(scope, headers) if self._tokens else _by_place(headers)
-            if refused := refused or _by_type(scope["method"], headers):
+            if refused is not None:
                 await refused(scope, receive, send)
                 return
         await self._app(scope, receive, send)
@@ -90,11 +98,3 @@ def _by_place(headers: Headers) -> Response | None:
     if is_loopback(name):
         return None
     return refusal(403, "without intake.tokens only this machine is served, by the name localhost or 127.0.0.1")
-
-
-def _by_type(method: str, headers: Headers) -> Response | None:
-    """Refuse what a web page of anybody can send without being allowed to: every body but JSON, and none at all."""
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if method in ("GET", "HEAD", "OPTIONS") or kind == "application/json":
-        return None
-    return refusal(415, "the body must be JSON, with content-type: application/json")

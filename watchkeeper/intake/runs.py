@@ -8,14 +8,14 @@ from base64 import b32encode
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from starlette.responses import JSONResponse
 
 from watchkeeper import asked, runs
 from watchkeeper.contracts import RunInput
 from watchkeeper.intake.answers import errors, refusal
 from watchkeeper.intake.asking import Asked, RunList, RunObject
-from watchkeeper.intake.authority import who
+from watchkeeper.intake.authority import json_only, who
 from watchkeeper.intake.intake import Intake
 from watchkeeper.stories.following import retell
 from watchkeeper.stories.listed import listed
@@ -47,6 +47,7 @@ def routes(intake: Intake) -> APIRouter:
         "/runs",
         status_code=201,
         response_model=RunObject,
+        dependencies=[Depends(json_only)],
         responses={
             201: {"headers": {"Location": {"description": "Of the run.", "schema": {"type": "string"}}}},
             **errors(400, 401, 403, 408, 409, 413, 415, 503),
