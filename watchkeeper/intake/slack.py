@@ -97,7 +97,7 @@ async def _decide(intake: Intake, press: Press) -> None:
     decision = Decision(call=press.call, approved=press.approved, by=press.by)
     wanted = f"{press.by} {'approves' if press.approved else 'denies'} {press.call} of {press.run}"
     try:
-        said = await acts.decide(intake.client, press.run, decision, press.execution)
+        said = await acts.decide(intake.client, press.run, decision, execution=press.execution)
     except (ActRejected, NoSuchRun, RPCError) as error:
         log.warning("%s in Slack, and it was not taken: %s", wanted, error)
     else:
