@@ -26,7 +26,9 @@ STARTED = Admitted("started", 1, "group", "HighErrorRate", workflow_id="alert-pr
 IGNORED = Admitted("ignored", 2, "group", "Quiet", reason="its severity starts no run")
 
 
-async def post(http: AsyncClient, source: str, content: bytes = FIRING, **headers: str) -> Response:
+async def post(
+    http: AsyncClient, source: str, content: bytes = FIRING, headers: dict[str, str] | None = None
+) -> Response:
     return await http.post(f"/alerts/{source}", content=content, headers=headers)
 
 
@@ -37,7 +39,7 @@ async def scraped(http: AsyncClient) -> str:
 async def test_what_temporal_has_is_accepted(client: Client) -> None:
     temporal = Temporal([STARTED, IGNORED])
     async with taking_in(client, temporal.admit) as http:
-        answer = await post(http, "prom", **bearer(SENDER))
+        answer = await post(http, "prom", headers=bearer(SENDER))
         metrics = await scraped(http)
     assert answer.status_code == 200
     assert answer.json() == {
@@ -81,7 +83,7 @@ async def test_an_event_of_a_kind_that_is_unknown_is_ignored_without_temporal(cl
     body = json.dumps({"event": {"id": "1", "event_type": "service.updated", "data": {"type": "service"}}}).encode()
     temporal = Temporal()
     async with taking_in(client, temporal.admit) as http:
-        answer = await post(http, "signed", body, **signed(body))
+        answer = await post(http, "signed", body, signed(body))
     assert answer.status_code == 202, answer.text
     assert answer.json()["ignored"][0]["reason"]
     assert temporal.received == []
@@ -102,7 +104,7 @@ async def test_what_nothing_proves_is_refused_without_saying_why(
 ) -> None:
     temporal = Temporal([STARTED])
     async with taking_in(client, temporal.admit) as http:
-        answer = await post(http, source, **headers)
+        answer = await post(http, source, headers=headers)
         metrics = await scraped(http)
     assert (answer.status_code, temporal.received) == (401, [])
     assert answer.headers.get("www-authenticate") == challenge

@@ -70,7 +70,8 @@ async def test_a_key_is_of_one_question(client: Client) -> None:
     async with staged(client, [says("All is well.")]) as stage, taking_in(client, Temporal().admit, on(stage)) as http:
         key = stage.settings.worker.task_queue
         run = (await start(http, key)).json()["run"]
-        for other in ({"text": "Another?"}, {"service": "checkout"}, {"limits": {"rounds": 1}}):
+        others: tuple[JsonObject, ...] = ({"text": "Another?"}, {"service": "checkout"}, {"limits": {"rounds": 1}})
+        for other in others:
             answer = await start(http, key, **other)
             assert (answer.status_code, run in answer.json()["error"]) == (409, True)
 

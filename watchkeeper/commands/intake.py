@@ -42,11 +42,11 @@ async def _intake(context: typer.Context, host: str | None, port: int | None) ->
     loop = asyncio.get_running_loop()
     for told in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(told, ended.set)
-    if not settings.sources:
-        kind = variable("sources", "name", "kind")
-        log.warning("no [sources.NAME] is configured, so no alert can come in; set %s and its secret", kind)
     client = await connect(lazy=True)
     async with taking_in(client, settings) as address:
+        if not settings.sources:
+            kind = variable("sources", "name", "kind")
+            log.warning("no [sources.NAME] is configured, so no alert can come in; set %s and its secret", kind)
         log.info("listening at %s for the task queue %r", address, settings.worker.task_queue)
         await ended.wait()
     log.info("ended")

@@ -24,6 +24,7 @@ from watchkeeper.intake.gate import Gate
 from watchkeeper.intake.intake import Admit, Intake
 from watchkeeper.intake.metrics import Measured, Metrics
 from watchkeeper.intake.outside import SECONDS, Outside
+from watchkeeper.intake.serving import GRACE
 from watchkeeper.intake.slack import Presses
 from watchkeeper.lazy import until_reached
 from watchkeeper.settings import Settings
@@ -95,7 +96,8 @@ def _lifespan(
             for context in beside:
                 await stack.enter_async_context(context)
             yield
-            await asyncio.gather(*deciding)
+            if deciding:
+                await asyncio.wait(deciding, timeout=GRACE)
 
     return living
 

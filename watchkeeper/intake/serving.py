@@ -72,8 +72,8 @@ def _listen(host: str, port: int) -> socket.socket:
         listener = socket.create_server(at[:2], family=family, backlog=_BACKLOG)
     except OSError as error:
         raise CannotListen(
-            f"cannot listen on {host} port {port}: {error.strerror}; choose another with --host and --port, "
-            "or intake.host and intake.port"
+            f"cannot listen on {host} port {port}: {(error.strerror or str(error)).partition(' (while')[0]}; "
+            "choose another by the command's options, or by intake.host and intake.port"
         ) from error
     listener.setblocking(False)
     return listener

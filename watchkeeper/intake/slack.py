@@ -34,22 +34,27 @@ class Press(Protocol):
     @property
     def run(self) -> str:
         """Workflow id."""
+        ...
 
     @property
     def execution(self) -> str:
         """First execution run id."""
+        ...
 
     @property
     def call(self) -> str:
         """Key of the call."""
+        ...
 
     @property
     def approved(self) -> bool:
         """What was decided."""
+        ...
 
     @property
     def by(self) -> str:
         """Name of the person."""
+        ...
 
 
 class Presses(Protocol):
@@ -57,9 +62,11 @@ class Presses(Protocol):
 
     def verify(self, headers: Mapping[str, str], body: bytes, secret: SecretStr, now: float) -> None:
         """Take a body that Slack signed just now. Raises Unverified."""
+        ...
 
     def pressed(self, body: bytes) -> Press | None:
         """Read a verified body; None where nothing is to be done. Raises Malformed."""
+        ...
 
 
 def routes(intake: Intake, presses: Presses, deciding: set[asyncio.Task[None]]) -> APIRouter:
