@@ -117,14 +117,14 @@ async def _take(intake: Intake, source: Source[Any], posted: Posted) -> JSONResp
 
 async def _admitted(intake: Intake, source: Source[Any], posted: Posted) -> tuple[Received, list[Admitted]]:
     patience = intake.settings.intake.patience
-    async with asyncio.timeout(patience):
+    # A place is taken before anything is read: a thousand bodies would else all be read before one alert is on its way.
+    async with asyncio.timeout(patience), intake.gate.place(patience):
         await source.verify(posted, intake.outside.certificate)
         large = len(posted.body) >= _LARGE
         received = await asyncio.to_thread(source.parse, posted) if large else source.parse(posted)
         if not received.alerts:
             return received, []
-        async with intake.gate.place(patience):
-            return received, list(await intake.admit(intake.client, intake.settings, source, received, posted.now))
+        return received, list(await intake.admit(intake.client, intake.settings, source, received, posted.now))
 
 
 def _answer(intake: Intake, source: Source[Any], received: Received, admitted: list[Admitted]) -> JSONResponse:

@@ -20,7 +20,7 @@ from watchkeeper.contracts import JsonObject
 from watchkeeper.intake import acts, alerts, answers, health, runs, slack
 from watchkeeper.intake.authority import Authority, is_public
 from watchkeeper.intake.body import BODY_SECONDS, Bodies
-from watchkeeper.intake.gate import Gate
+from watchkeeper.intake.gate import Crowd, Gate
 from watchkeeper.intake.intake import Admit, Intake
 from watchkeeper.intake.metrics import Measured, Metrics
 from watchkeeper.intake.outside import SECONDS, Outside
@@ -72,6 +72,7 @@ def create_app(
         app.router.routes.extend(router.routes)
     answers.install(app)
     # The last one is the outermost.
+    app.add_middleware(Crowd)
     app.add_middleware(Bodies, seconds=body_seconds)
     app.add_middleware(Authority, tokens=settings.intake.tokens)
     app.add_middleware(Measured, metrics=intake.metrics)
