@@ -15,6 +15,7 @@ from temporalio.client import Client
 from temporalio.common import WorkerDeploymentVersion
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
+from activities.announcing import AnnouncingActivities
 from activities.briefing import BriefingActivities
 from activities.calling import activity_of
 from activities.carrying import CarryingActivities
@@ -80,6 +81,7 @@ async def working(
                 CompactingActivities(conversations).compact,
                 CarryingActivities(conversations).carry,
                 ReportActivities(settings, tools, http).deliver,
+                AnnouncingActivities(settings).announce,
                 *(activity_of(tool, settings, http, store) for tool in tools.values()),
             ],
             interceptors=[Heartbeats()],

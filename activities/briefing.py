@@ -52,6 +52,7 @@ class BriefingActivities:
             raise _refused("PricesUnknown", "a limit on cost needs the prices of every model: set [model.prices]")
         flapping = _flaps(settings.episodes, given.origin, activity.info().scheduled_time.timestamp())
         opening = _opening(given, flapping=flapping)
+        channel = settings.channel(given.origin, given.service)
         briefing = Briefing(
             opening=opening,
             tools=self._catalogue,
@@ -61,7 +62,7 @@ class BriefingActivities:
             model_deadline=max(profile.deadline for profile in settings.profiles),
             history=HISTORY,
             window=_window(settings.model),
-            destinations=_destinations(settings),
+            destinations=_destinations(settings, channel),
             nudge=prompt("nudge"),
             conclude=prompt("conclude"),
         )
@@ -70,6 +71,8 @@ class BriefingActivities:
             briefing = briefing.model_copy(update=update)
         if any(place not in ("log", "page") for place in briefing.destinations):
             briefing = briefing.model_copy(update={"overdue": OVERDUE.total_seconds()})
+        if channel is not None:
+            briefing = briefing.model_copy(update={"channel": channel})
         if given.tool_choice is not None and given.tool_choice.mode in ("required", "named"):
             insist = prompt("insist").format(tool=forced or "a tool")
             briefing = briefing.model_copy(update={"insist": insist})
@@ -84,12 +87,14 @@ def _window(model: ModelProfile) -> int:
     return int(max(free, model.context_tokens / 2) * 0.9)
 
 
-def _destinations(settings: Settings) -> list[Destination]:
+def _destinations(settings: Settings, channel: str | None) -> list[Destination]:
     reports = settings.reports
     chosen: list[tuple[Destination, object]] = [
         ("log", True),
         ("directory", reports.directory),
         ("webhook", reports.webhook_url),
+        ("slack", channel),
+        ("pagerduty_note", settings.notes_incidents),
         ("page", reports.page_on_hand_off),
     ]
     return [destination for destination, wanted in chosen if wanted]

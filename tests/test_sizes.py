@@ -15,6 +15,8 @@ from temporalio.worker import Worker
 
 from tests.oversized import Oversized
 from tests.stage import Nothing, failure, staged
+from watchkeeper.alerts.making import make_alert
+from watchkeeper.alerts.source import MAX_ALERTS
 from watchkeeper.completions import MAX_MESSAGE_BYTES, read_completion
 from watchkeeper.contracts import (
     Briefing,
@@ -26,7 +28,11 @@ from watchkeeper.contracts import (
     Destination,
     Limits,
     ModelRequest,
+    Notification,
+    Origin,
     Recorded,
+    Remembered,
+    Reported,
     RunInput,
     RunResult,
     Spent,
@@ -38,13 +44,15 @@ from watchkeeper.contracts import (
 )
 from watchkeeper.conversation import canonical, conversation_digest
 from watchkeeper.demo.turns import says
+from watchkeeper.episode import KNOWN, UNREAD, Episode, marks
 from watchkeeper.hosts.calls import MAX_ARGUMENT_BYTES, MAX_CALLS
 from watchkeeper.options import HISTORY
 from watchkeeper.prompts import prompt
-from watchkeeper.reporting import concluded, hand_off
+from watchkeeper.reporting import ANSWER_BYTES, concluded, hand_off, of_alerts
 from watchkeeper.temporal import DATA_CONVERTER, PAYLOAD_BYTES, PayloadsTooLarge
 from watchkeeper.text import ERROR_BYTES, excerpt
 from watchkeeper.tool import LARGEST_RESULT_BYTES, ToolContext, catalogue_digest, tool
+from watchkeeper.wording import for_model
 from workflows.attended import NAME_CHARACTERS, REMARK_CHARACTERS, WAITING_BYTES
 from workflows.ending import REASON_BYTES
 from workflows.incident import IncidentWorkflow
@@ -217,6 +225,58 @@ def test_the_largest_report_goes_to_all_destinations_in_one_step(told: list[str]
         )
         assert size(delivery) * len(destinations) < STEP_BYTES
         assert size(result) < PAYLOAD_BYTES
+
+
+def flood(alerts: int) -> Episode:
+    """A group of as many alerts as are told apart, each as large as a sender can make it."""
+    labels = {f"label{n}": "v" * 90 for n in range(60)}
+    told = [
+        make_alert(
+            "s" * 50,
+            now=0,
+            group="g" * 200,
+            fingerprint=f"{n:0200}",
+            status="firing",
+            title="é" * 300,
+            starts_at=n,
+            episode=f"{n:0100}",
+            description="d" * 3_000,
+            labels=labels,
+            severity="s" * 50,
+        )
+        for n in range(alerts)
+    ]
+    episode = Episode()
+    episode.take(Notification(alerts=told, at=0))
+    return episode
+
+
+def test_the_largest_group_is_told_and_remembered_within_bounds() -> None:
+    episode = flood(MAX_ALERTS + 100)
+    assert (len(episode.states), episode.more, len(episode.unread)) == (KNOWN, MAX_ALERTS + 100 - KNOWN, UNREAD)
+    assert len(for_model(episode.read(), prompt("began"), ["n" * 500] * 100).encode()) < 64 * 2**10
+    origin = Origin(source="s" * 50, kind="k" * 50, group="g" * 200, team="t" * 150)
+    given = RunInput(text="x" * 300, origin=origin)
+    report = concluded("x" * ANSWER_BYTES, CALLS, ["y" * 32_000], of_alerts(given, episode))
+    delivery = Delivery(destination="page", run="r" * 36, workflow_id="w" * 70, status="concluded", report=report)
+    delivery = delivery.model_copy(update={"origin": origin, "alerts": episode.states[:20], "question": "q" * 2_000})
+    assert size(delivery) * len(get_args(Destination)) < STEP_BYTES
+    summary = Remembered(status="concluded", summary=report.summary, began=[1.5] * 20, marks=marks(episode.states))
+    assert size(summary) < 16_000
+
+
+def test_the_largest_state_of_an_open_run_is_taken_along() -> None:
+    episode = flood(KNOWN)
+    report = concluded("x" * ANSWER_BYTES, CALLS, ["y" * 32_000])
+    state = carried_state([], "x" * HISTORY.carried_bytes, [TOOL] * 20).model_copy(
+        update={
+            "calls": CALLS,
+            "alerts": episode.states,
+            "unread": episode.unread,
+            "reported": Reported(report=report, at=0, question="q" * 2_000),
+        }
+    )
+    assert size(RunInput(text="x" * 300, carried=state)) < PAYLOAD_BYTES
 
 
 @pytest.mark.parametrize("told", TOLD.values(), ids=TOLD)

@@ -105,8 +105,8 @@ def _named(name: str) -> Callable[..., Any]:
         (_named("Ok"), {}, "snake_case"),
         (_named("1st"), {}, "snake_case"),
         (_named("x" * 65), {}, "snake_case"),
-        (_named("ask"), {}, "none of ask, brief"),
-        (_named("deliver"), {}, "none of ask, brief"),
+        (_named("ask"), {}, "none of announce, ask, brief"),
+        (_named("deliver"), {}, "none of announce, ask, brief"),
     ],
 )
 def test_what_is_no_tool(function: Any, options: dict[str, Any], why: str) -> None:

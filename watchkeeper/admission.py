@@ -24,7 +24,7 @@ from watchkeeper.alerts.source import Received, Source
 from watchkeeper.alerts.starting import why_not
 from watchkeeper.contracts import Alert, Notification, Origin, Previous, Remembered, RunInput
 from watchkeeper.conversation import canonical
-from watchkeeper.episode import mark
+from watchkeeper.episode import bare, mark
 from watchkeeper.settings import Settings
 
 SIGNAL_BYTES = 256 * 1024
@@ -183,8 +183,7 @@ def _lightened(alerts: Sequence[Alert]) -> list[Alert]:
     room, light = SIGNAL_BYTES, list[Alert]()
     for alert in alerts:
         room -= len(canonical(alert.model_dump(mode="json", exclude_unset=True)))
-        bare = {"description", "labels", "links"} & alert.model_fields_set
-        light.append(alert if room > 0 else Alert.model_validate(alert.model_dump(exclude_unset=True, exclude=bare)))
+        light.append(alert if room > 0 else bare(alert))
     return light
 
 

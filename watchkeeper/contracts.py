@@ -513,6 +513,12 @@ class Delivery(Recorded):
     follow_up: int = Field(default=0, description="Which follow-up this answers, from 1; absent: it is the report.")
     question: str | None = Field(default=None, description="What that follow-up asked.")
     message: Message | None = Field(default=None, description="The message whose thread it belongs to.")
+    last_resort: bool = Field(default=False, description="No destination has taken it: page, whatever else is set.")
+
+    @property
+    def part(self) -> str:
+        """Name it among the deliveries of its run, the same in every attempt."""
+        return f"follow-up-{self.follow_up}" if self.follow_up else "report"
 
 
 class RunResult(Recorded):

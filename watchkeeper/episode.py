@@ -6,12 +6,17 @@ from collections.abc import Iterable, Sequence
 
 from watchkeeper.contracts import Alert, AlertState, Notification, digest_of
 from watchkeeper.conversation import canonical
+from watchkeeper.text import cap
 
-KNOWN = 1_000
+KNOWN = 500
 """Alerts that a run tells apart; beyond these it only knows that there are more."""
 
-UNREAD = 100
+UNREAD = 30
 """Changes of alerts, the latest ones, that wait to be put to the model."""
+
+TITLE_BYTES = 150
+WHOLE_BYTES = 4_000
+"""How much of an alert is remembered: what is carried into another execution is bounded, with all else that is."""
 
 
 class Episode:
@@ -20,10 +25,14 @@ class Episode:
     def __init__(self, states: Iterable[AlertState] = (), unread: Iterable[Alert] = ()) -> None:
         self._states = {state.fingerprint: state for state in states}
         self.unread = list(unread)
-        self.joined = 0
+        self.joined = sum(alert.status == "firing" for alert in self.unread)
         """How many of the unread fire for the first time in this episode, or after all were over."""
         self.more = 0
         """Alerts beyond those that are told apart."""
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the same is known."""
+        return isinstance(other, Episode) and (self.states, self.unread) == (other.states, other.unread)
 
     @property
     def states(self) -> list[AlertState]:
@@ -50,7 +59,7 @@ class Episode:
     def take(self, told: Notification) -> bool:
         """Take what a sender says, which may be late, twice or out of order; True if anything changed by it."""
         changed = [alert for alert in told.alerts if self._take(alert, told.at)]
-        self.unread = [*self.unread, *changed][-UNREAD:]
+        self.unread = [*self.unread, *map(_bounded, changed)][-UNREAD:]
         return bool(changed)
 
     def read(self) -> list[Alert]:
@@ -64,10 +73,7 @@ class Episode:
             return self._add(alert, at)
         if alert.status == "firing":
             return self._fire(alert, known)
-        if known.status == "resolved" or not ends(alert, known):
-            return False
-        self._set(known, status="resolved", ends_at=alert.ends_at or at)
-        return True
+        return self._end(alert, known, at)
 
     def _add(self, alert: Alert, at: float) -> bool:
         """Know one more alert; what is over before it was known to fire is known, so that its firing comes too late."""
@@ -78,7 +84,7 @@ class Episode:
         facts = {
             "fingerprint": alert.fingerprint,
             "status": alert.status,
-            "title": alert.title,
+            "title": cap(alert.title, TITLE_BYTES)[0],
             "severity": alert.severity,
             "episode": alert.episode,
             "starts_at": alert.starts_at,
@@ -104,8 +110,19 @@ class Episode:
             return False  # an earlier firing, told late
         self.joined += self.recovered_at is not None
         fired = {"status": "firing", "starts_at": alert.starts_at, "ends_at": None, "again": known.again + 1}
-        self._set(known, **fired, title=alert.title, severity=alert.severity, episode=alert.episode)
+        title = cap(alert.title, TITLE_BYTES)[0]
+        self._set(known, **fired, title=title, severity=alert.severity, episode=alert.episode)
         return True
+
+    def _end(self, alert: Alert, known: AlertState, at: float) -> bool:
+        """Take the end of a firing, which may be of one that is not known to have begun: that then comes too late."""
+        later = alert.starts_at is not None and known.starts_at is not None and alert.starts_at > known.starts_at
+        fired = known.status == "firing"
+        if not later and not (fired and ends(alert, known)):
+            return False
+        which = {"starts_at": alert.starts_at, "episode": alert.episode} if later else {}
+        self._set(known, status="resolved", ends_at=alert.ends_at or at, **which)
+        return fired
 
     def _set(self, known: AlertState, **facts: object) -> None:
         now = {
@@ -140,6 +157,17 @@ def mark(alert: Alert | AlertState) -> str | None:
 def marks(states: Sequence[AlertState]) -> list[str]:
     """Name the latest firing of each alert."""
     return [name for state in states if (name := mark(state)) is not None]
+
+
+def bare(alert: Alert) -> Alert:
+    """Return an alert without the details that make it large."""
+    details = {"description", "labels", "links"} & alert.model_fields_set
+    return Alert.model_validate(alert.model_dump(exclude_unset=True, exclude=details))
+
+
+def _bounded(alert: Alert) -> Alert:
+    large = len(canonical(alert.model_dump(mode="json", exclude_unset=True))) > WHOLE_BYTES
+    return bare(alert) if large else alert
 
 
 def _same(episode: str | None, other: str | None) -> bool:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from watchkeeper.contracts import Limits
 from watchkeeper.hosts.usage import Prices
+from watchkeeper.signing import signing_key
 
 
 def _http_url(url: str) -> str:
@@ -22,6 +23,17 @@ def _sendable(secret: SecretStr) -> SecretStr:
     if not (text.isascii() and text.isprintable()):
         raise ValueError("holds characters that no HTTP header can carry; copy the secret again")
     return SecretStr(text)
+
+
+def _signing(secret: SecretStr) -> SecretStr:
+    signing_key(secret)
+    return secret
+
+
+def _run_url(url: str) -> str:
+    if "{run}" not in url:
+        raise ValueError("must hold {run}, which stands for the run's workflow id")
+    return _http_url(url)
 
 
 def _matchers(selector: str) -> str:
@@ -39,6 +51,8 @@ def _closed(limits: object) -> object:
 
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Secret = Annotated[SecretStr, AfterValidator(_sendable)]
+SigningSecret = Annotated[Secret, AfterValidator(_signing)]
+RunUrl = Annotated[str, AfterValidator(_run_url)]
 RunLimits = Annotated[Limits, BeforeValidator(_closed)]
 Matchers = Annotated[str, AfterValidator(_matchers)]
 SourceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,49}$")]
@@ -149,11 +163,12 @@ class Reports(Section):
 
     directory: Path | None = Field(default=None, description="One Markdown file a run.")
     webhook_url: HttpUrl | None = None
-    webhook_secret: Secret | None = Field(
+    webhook_secret: SigningSecret | None = Field(
         default=None, description="Signs what is posted there, as Standard Webhooks do; whsec_ and base64."
     )
-    run_url: str | None = Field(
-        default=None, description="Address at which people find a run, such as the Temporal UI's; holds {run}."
+    run_url: RunUrl | None = Field(
+        default=None,
+        description="Address at which people find a run, such as the Temporal UI's; holds {run}, perhaps {run_id}.",
     )
     team: str | None = Field(
         default=None, description="Paged for a hand-off where no service is named, or its owners cannot be paged."

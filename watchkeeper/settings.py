@@ -24,7 +24,7 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as PydanticSettingsError
 
 from watchkeeper.alerts.kinds import AnySource
-from watchkeeper.contracts import JsonObject, LimitChanges, Limits
+from watchkeeper.contracts import JsonObject, LimitChanges, Limits, Origin
 from watchkeeper.sections import (
     Approval,
     ArgoCD,
@@ -129,14 +129,29 @@ class Settings(BaseSettings):
         own = self.teams.get(team, Team()).routing_key
         return own or self.pagerduty.routing_key
 
-    def on_call(self, service: str | None) -> str | None:
-        """The team that a hand-off wakes: the owner of the service, else ``reports.team``, else who is on call for all.
+    def on_call(self, service: str | None, team: str | None = None) -> str | None:
+        """The team that a hand-off wakes.
 
-        None: nobody of these can be paged.
+        The one that is named, if the catalogue knows it, else the owner of the service, else ``reports.team``, else who
+        is on call for all. None: nobody of these can be paged.
         """
+        known = team in self.teams or any(service.team == team for service in self.services.values())
         owner = self.services.get(service or "")
-        named = [team for team in (owner and owner.team, self.reports.team) if team and self.routing_key(team)]
+        wanted = (team if known else None, owner and owner.team, self.reports.team)
+        named = [name for name in wanted if name and self.routing_key(name)]
         return named[0] if named else ON_CALL if self.pagerduty.routing_key else None
+
+    def channel(self, origin: Origin | None, service: str | None) -> str | None:
+        """The Slack channel in which a run is told: its team's own, else the common one. None: nowhere."""
+        owner = self.services.get(service or "")
+        team = (origin and origin.team) or (owner and owner.team) or ""
+        channel = self.teams.get(team, Team()).slack_channel or self.slack.channel
+        return channel if self.slack.token and channel else None
+
+    @property
+    def notes_incidents(self) -> bool:
+        """Whether reports can become notes of PagerDuty incidents."""
+        return self.pagerduty.api_token is not None and self.pagerduty.from_email is not None
 
     @property
     def pages_anybody(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from difflib import get_close_matches
@@ -39,7 +39,7 @@ LARGEST_RESULT_BYTES = 350_000
 """A round may have 32 results, each recorded as a JSON string, which may double it, and Temporal terminates a run whose
 history takes 50 MiB."""
 
-RESERVED = frozenset({"ask", "brief", "carry", "compact", "deliver", "unknown_tool"})
+RESERVED = frozenset({"announce", "ask", "brief", "carry", "compact", "deliver", "unknown_tool"})
 """Names that are not free for a tool: the activities beside the tools."""
 
 
@@ -167,11 +167,16 @@ class Tool(Generic[A]):
         The digest makes another decision under the same call key, after a reset, another effect.
         """
         if self.key:
-            named = "/".join(quote(str(getattr(args, name)), safe="") for name in self.key)
-            key = f"{call.run}/{self.name}/{named}"
-            return key if len(key) <= KEY_LENGTH else f"{call.run}/{self.name}/{digest_of(named.encode())}"
+            return effect_key(call.run, self.name, [getattr(args, name) for name in self.key])
         decided = digest_of(canonical([self.name, same_arguments(call.arguments)]))
         return f"{call.run}/{call.key}/{decided}"
+
+
+def effect_key(run: str, tool: str, values: Iterable[object]) -> str:
+    """Name an effect within its incident, by the values that tell it from others of the same tool."""
+    named = "/".join(quote(str(value), safe="") for value in values)
+    key = f"{run}/{tool}/{named}"
+    return key if len(key) <= KEY_LENGTH else f"{run}/{tool}/{digest_of(named.encode())}"
 
 
 def tool(

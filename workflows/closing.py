@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import contextlib
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
@@ -21,6 +22,15 @@ with workflow.unsafe.imports_passed_through():
     from watchkeeper.text import error_text
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What became of a delivery: neither, where the worker does not know the destination."""
+
+    taken: bool = False
+    failed: str = ""
+
 
 UNBRIEFED: tuple[Destination, ...] = ("log", "directory", "webhook", "page", "slack", "pagerduty_note")
 """Where the report of a run goes that did not get as far as its briefing; the worker knows which of them there are."""
@@ -98,41 +108,46 @@ async def _deliver(given: RunInput, briefing: Briefing | None, what: Delivery) -
     if (what.status in ("concluded", "stopped") or what.follow_up) and "page" in wanted:
         wanted.remove("page")
     sending = {place: asyncio.create_task(_send(what, place)) for place in wanted}
-    chosen = [place for place in wanted if place not in ("log", "page")]
+    # A note needs an incident to be written into: it reaches people only where there is one.
+    chosen = [place for place in wanted if place not in ("log", "page", "pagerduty_note")]
     overdue = (OVERDUE.total_seconds() if given.origin else None) if briefing is None else briefing.overdue
     late = overdue is not None and not await _taken(given, sending, timedelta(seconds=overdue))
-    if late and "page" not in wanted:
-        await _send(what, "page")
-    failed = await asyncio.gather(*sending.values())
-    undelivered = [why for why in failed if why is not None]
-    if chosen and len(undelivered) >= len(chosen) and "page" not in wanted and not late and not what.follow_up:
-        await _send(what, "page")
-    return undelivered
+    if late and "page" not in sending and not what.follow_up:
+        sending["page"] = asyncio.create_task(_send(what.model_copy(update={"last_resort": True}), "page"))
+    sent = {place: await task for place, task in sending.items()}
+    if chosen and "page" not in sent and all(sent[place].failed for place in chosen) and not what.follow_up:
+        sent["page"] = await _send(what.model_copy(update={"last_resort": True}), "page")
+    return [f"{place}: {how.failed}" for place, how in sent.items() if how.failed]
 
 
-async def _taken(given: RunInput, sending: dict[Destination, asyncio.Task[str | None]], overdue: timedelta) -> bool:
+async def _taken(given: RunInput, sending: dict[Destination, asyncio.Task[Sent]], overdue: timedelta) -> bool:
     """Wait until a destination where people look has a report; False if none has it in time, or will ever."""
-    places: list[Destination] = [place for place in sending if place != "log"]
-    places = places or list(sending)
 
     def taken() -> list[Destination]:
-        return [place for place in places if sending[place].done() and sending[place].result() is None]
+        known = [place for place, task in sending.items() if task.done() and task.result().taken]
+        return [place for place in known if place not in ("log", "pagerduty_note")]
+
+    def done() -> bool:
+        return all(task.done() for task in sending.values())
 
     with contextlib.suppress(builtins.TimeoutError):
         await workflow.wait_condition(
-            lambda: bool(taken()) or all(sending[place].done() for place in places),
+            lambda: bool(taken()) or done(),
             timeout=overdue,
             timeout_summary="until people are paged for a report that no destination has taken",
         )
-    if taken() and given.origin is not None:
-        workflow.upsert_memo({"delivered": taken()[0]})
-    return bool(taken())
+    first = taken()[:1]
+    if not first and done() and not any(task.result().failed for task in sending.values()):
+        first = ["log"]  # there is no other place, so that is where people look
+    if first and given.origin is not None:
+        workflow.upsert_memo({"delivered": first[0]})
+    return bool(first)
 
 
-async def _send(what: Delivery, destination: Destination) -> str | None:
+async def _send(what: Delivery, destination: Destination) -> Sent:
     part = f"follow-up-{what.follow_up}-" if what.follow_up else ""
     try:
-        await workflow.execute_activity_method(
+        taken = await workflow.execute_activity_method(
             ReportActivities.deliver,
             what.model_copy(update={"destination": destination}),
             activity_id=f"deliver-{part}{destination}",
@@ -141,8 +156,8 @@ async def _send(what: Delivery, destination: Destination) -> str | None:
         )
     except ActivityError as error:
         cause = error.cause
-        return f"{destination}: {cause.message if isinstance(cause, ApplicationError) else cause}"
-    return None
+        return Sent(failed=cause.message if isinstance(cause, ApplicationError) else f"{cause}" or "no answer")
+    return Sent(taken=taken)
 
 
 async def _unhurried(delivering: asyncio.Future[T]) -> T:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
-from workflows import asking, compacting
+from workflows import asking, compacting, renewal
 from workflows.ending import BUGS, FAILING, Ending
 from workflows.lasting import Lasting
 
@@ -58,7 +58,7 @@ class IncidentWorkflow(Lasting):
         while self._stop is None:
             if (limit := budget.exhausted()) is not None:
                 return Ending.limit(limit, budget)
-            if self._must_renew(briefing):
+            if renewal.due(briefing.history):
                 await self._renew()
                 continue
             cornered = budget.last_words(workflow.time())

@@ -105,10 +105,10 @@ class Lasting(Announced):
                     return True
                 if (left := self._open_for()) <= 0:
                     break
-                if self._must_renew(self._briefing):
+                if renewal.due(self._briefing.history):
                     await self._renew()
                 else:
-                    await self._anything(left)
+                    await self._anything(left, self._briefing)
         except asyncio.CancelledError:
             workflow.logger.info("cancelled in Temporal, after its report")
         self._over = True
@@ -124,8 +124,11 @@ class Lasting(Announced):
     def _are_delivering(self) -> bool:
         return not all(task.done() for task in self._deliveries)
 
-    async def _anything(self, seconds: float) -> None:
-        """Wait for people, for alerts, for the end of the deliveries, or for the time."""
+    async def _anything(self, seconds: float, briefing: Briefing) -> None:
+        """Wait for people, for alerts, for the end of the deliveries, or for the time.
+
+        Repeated alerts make the history grow and change nothing else, so that too is looked at.
+        """
         changes, delivering = self._changes, self._are_delivering()
         with suppress(builtins.TimeoutError):
             await workflow.wait_condition(
@@ -134,6 +137,7 @@ class Lasting(Announced):
                     or self._stop is not None
                     or self._changes != changes
                     or self._are_delivering() != delivering
+                    or renewal.due(briefing.history)
                 ),
                 timeout=timedelta(seconds=seconds),
                 timeout_summary="open for follow-ups until its alerts resolve",
@@ -196,9 +200,6 @@ class Lasting(Announced):
             self._undelivered = [*self._undelivered, *await self._deliveries[0]]
             self._deliveries.pop(0)
         return self._undelivered
-
-    def _must_renew(self, briefing: Briefing) -> bool:
-        return renewal.due(briefing.history)
 
     async def _renew(self) -> None:
         """Continue as new, unless the run is stopped meanwhile."""

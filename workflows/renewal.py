@@ -48,7 +48,10 @@ async def carry(
 
 
 def renew(given: RunInput, carried: Carried) -> NoReturn:
-    """Continue as new. Raises PayloadsTooLarge, which the SDK would raise where no code of ours can answer it."""
+    """Continue as new, with what is remembered of the run: what was added to a memo would be lost.
+
+    Raises PayloadsTooLarge, which the SDK would raise where no code of ours can answer it.
+    """
     going_on = given.model_copy(update={"carried": carried})
     workflow.payload_converter().to_payloads([going_on])
-    workflow.continue_as_new(going_on)
+    workflow.continue_as_new(going_on, memo=workflow.memo())

@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
+from watchkeeper import paging
 from watchkeeper.backend import fetch_as
-from watchkeeper.settings import variable
 from watchkeeper.tool import Arguments, Team, ToolContext, ToolError, ToolUnavailable, tool
 
 LOOK_UP = timedelta(seconds=6)
@@ -25,9 +25,7 @@ class PageEngineer(Arguments):
     summary: str = Field(
         min_length=1, max_length=1024, description="What is broken, since when, how badly, and the likely cause."
     )
-    severity: Literal["critical", "error", "warning", "info"] = Field(
-        default="critical", description="critical: people are affected now."
-    )
+    severity: paging.Severity = Field(default="critical", description="critical: people are affected now.")
 
 
 class Page(BaseModel):
@@ -40,10 +38,6 @@ class Page(BaseModel):
     dedup_key: str
     url: str | None = None
     note: str | None = None
-
-
-class _Accepted(BaseModel):
-    status: Literal["success"]
 
 
 class _Incident(BaseModel):
@@ -63,30 +57,18 @@ async def page_engineer(args: PageEngineer, context: ToolContext) -> Page:
     deploys, so that the summary names the numbers, the start and the suspected cause. Page the team that owns the
     cause. One page a team is enough: paging the same team again in this incident only adds to the open page.
     """
-    routing_key = context.settings.routing_key(args.team)
-    if not routing_key:
-        raise ToolError(
-            f"nobody was paged: team {args.team!r} has no PagerDuty routing key; the operator can set "
-            f"teams.{args.team}.routing_key ({variable('teams', args.team, 'routing_key')}), or pagerduty.routing_key "
-            f"for all teams ({variable('pagerduty', 'routing_key')}). Say in your report that nobody was paged"
+    try:
+        await paging.page(
+            context.http,
+            context.settings,
+            args.team,
+            summary=args.summary,
+            severity=args.severity,
+            dedup_key=context.idempotency_key,
+            details={"run": context.call.run, "call": context.call.key},
         )
-    await fetch_as(
-        _Accepted,
-        context.http,
-        "POST",
-        f"{context.settings.pagerduty.events_url}/v2/enqueue",
-        json={
-            "routing_key": routing_key.get_secret_value(),
-            "event_action": "trigger",
-            "dedup_key": context.idempotency_key,
-            "payload": {
-                "summary": args.summary,
-                "source": "watchkeeper",
-                "severity": args.severity,
-                "custom_details": {"run": context.call.run, "call": context.call.key},
-            },
-        },
-    )
+    except paging.NobodyToPage as nobody:
+        raise ToolError(f"{nobody}. Say in your report that nobody was paged") from None
     page = Page(team=args.team, dedup_key=context.idempotency_key)
     token = context.settings.pagerduty.api_token
     if not token:

@@ -128,3 +128,21 @@ async def test_an_incident_may_take_its_time(http: AsyncClient, world: World) ->
     assert await incidents(http, world, incident_key="k1") == []
     world.pages.lag = 0
     assert len(await incidents(http, world, incident_key="k1")) == 1
+
+
+async def test_notes_are_kept_with_their_incident(http: AsyncClient, world: World) -> None:
+    await send(http, world, trigger())
+    (incident,) = await incidents(http, world)
+    place = f"{world.urls.pagerduty_api_url}/incidents/{incident['id']}/notes"
+    headers = {"authorization": f"Token token={world.pagerduty_token}"}
+    note = {"note": {"content": "It was the deploy."}}
+    assert (await http.post(place, json=note, headers=headers)).status_code == 400  # nobody says it
+    headers["from"] = "ada@example.com"
+    assert (await http.post(place, json={"note": {}}, headers=headers)).status_code == 400
+    assert (await http.post(place, json=note, headers=headers)).status_code == 201
+    assert [kept["content"] for kept in (await http.get(place, headers=headers)).json()["notes"]] == [
+        "It was the deploy."
+    ]
+    elsewhere = f"{world.urls.pagerduty_api_url}/incidents/Q1/notes"
+    assert (await http.get(elsewhere, headers=headers)).status_code == 404
+    assert (await http.get(place)).status_code == 401

@@ -9,7 +9,7 @@ from watchkeeper.demo.world import World
 
 async def test_every_back_end_has_a_server_of_its_own(world: World) -> None:
     urls = astuple(world.urls)
-    assert len(set(urls)) == 6
+    assert len(set(urls)) == 7
     assert all(url.startswith("http://127.0.0.1:") for url in urls)
 
 

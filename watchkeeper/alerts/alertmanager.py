@@ -10,6 +10,7 @@ from watchkeeper.alerts.identity import episode_at, identity
 from watchkeeper.alerts.making import make_alert
 from watchkeeper.alerts.payload import Items, Malformed, Payload, Text, Texts, Time, read, read_json
 from watchkeeper.alerts.section import SourceSection
+from watchkeeper.alerts.silencing import silence_of
 from watchkeeper.alerts.source import MAX_ALERTS, Posted, Received, S, Source
 from watchkeeper.contracts import Alert, Occasion
 
@@ -38,6 +39,7 @@ class Group(Payload):
     groupKey: Text = ""
     groupLabels: Texts = Field(default_factory=dict)
     truncatedAlerts: Text = ""
+    externalURL: Text = ""
     alerts: Items[GroupedAlert]
 
 
@@ -66,6 +68,10 @@ class GroupingSource(Source[S]):
         """Tell whether an alert fires for another reason than trouble."""
         return None
 
+    def silence(self, alert: GroupedAlert, group: Group) -> str | None:
+        """Return the address at which a person can silence an alert."""
+        return alert.silenceURL
+
     def _alert(self, alert: GroupedAlert, group: Group, now: float) -> Alert:
         labels, notes = alert.labels, alert.annotations
         name = labels.get("alertname", "")
@@ -92,13 +98,17 @@ class GroupingSource(Source[S]):
                 "dashboard": alert.dashboardURL or _first(notes, _DASHBOARD),
                 "panel": alert.panelURL,
                 "source": alert.generatorURL,
-                "silence": alert.silenceURL,
+                "silence": self.silence(alert, group),
             },
         )
 
 
 class Alertmanager(GroupingSource[SourceSection]):
     """Alertmanager signs nothing: it shows a token, a password or a header of its ``http_config``."""
+
+    def silence(self, alert: GroupedAlert, group: Group) -> str | None:
+        """Propose a silence of all the labels of the alert, in Alertmanager's own form for one."""
+        return silence_of(group.externalURL, alert.labels)
 
 
 def _status(alert: GroupedAlert, now: float) -> Literal["firing", "resolved"]:

@@ -41,6 +41,12 @@ class Incident:
     opened_at: float
     alerts: int = 1
     """Trigger events that it took, the first one included."""
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def id(self) -> str:
+        """How the REST API names it."""
+        return f"Q{self.number:07d}"
 
 
 class Pager:

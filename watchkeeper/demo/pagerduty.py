@@ -42,12 +42,27 @@ def _invalid(faults: list[str], status: int = 400) -> Response:
 
 
 def rest_app(pager: Pager, token: str) -> Starlette:
-    """Build the server of ``GET /incidents``, filtered by ``incident_key`` and ``statuses[]``."""
+    """Build the server of ``GET /incidents``, filtered by ``incident_key`` and ``statuses[]``, and of their notes."""
+
+    async def notes(request: Request) -> Response:
+        if not _known(request, token):
+            return _unknown()
+        incident = next((i for i in pager.incidents if i.id == request.path_params["id"]), None)
+        if incident is None:
+            return _failed(404, 2100, "Not Found")
+        if request.method == "GET":
+            return JSONResponse({"notes": [_note(n, said) for n, said in enumerate(incident.notes)]})
+        if "@" not in request.headers.get("from", ""):
+            return _failed(400, 2001, "Invalid Input Provided", ["Requester User Not Found"])
+        match await _json(request):
+            case {"note": {"content": str(content)}} if content.strip():
+                incident.notes.append(content)
+                return JSONResponse({"note": _note(len(incident.notes) - 1, content)}, 201)
+        return _failed(400, 2001, "Invalid Input Provided", ["Content cannot be empty"])
 
     async def incidents(request: Request) -> Response:
-        if request.headers.get("authorization") != f"Token token={token}":
-            # Not JSON: PagerDuty answers a wrong token with an empty page.
-            return Response(status_code=401, media_type="text/html")
+        if not _known(request, token):
+            return _unknown()
         asked = request.query_params
         found = [i for i in pager.incidents if i.opened_at + pager.lag <= time.time()]
         if (key := asked.get("incident_key")) is not None:
@@ -57,11 +72,37 @@ def rest_app(pager: Pager, token: str) -> Starlette:
         page = [_shown(incident) for incident in found]
         return JSONResponse({"incidents": page, "limit": 100, "offset": 0, "total": None, "more": False})
 
-    return Starlette(routes=[Route("/incidents", incidents)])
+    return Starlette(
+        routes=[Route("/incidents", incidents), Route("/incidents/{id}/notes", notes, methods=["GET", "POST"])]
+    )
+
+
+def _known(request: Request, token: str) -> bool:
+    return request.headers.get("authorization") == f"Token token={token}"
+
+
+def _unknown() -> Response:
+    # Not JSON: PagerDuty answers a wrong token with an empty page.
+    return Response(status_code=401, media_type="text/html")
+
+
+def _failed(status: int, code: int, message: str, errors: list[str] | None = None) -> Response:
+    return JSONResponse({"error": {"message": message, "code": code, "errors": errors or []}}, status)
+
+
+async def _json(request: Request) -> object:
+    try:
+        return json.loads(await request.body())
+    except ValueError:
+        return None
+
+
+def _note(number: int, content: str) -> JsonObject:
+    return {"id": f"N{number}", "content": content, "created_at": "2026-11-22T12:20:00Z"}
 
 
 def _shown(incident: Incident) -> JsonObject:
-    name = f"Q{incident.number:07d}"
+    name = incident.id
     return {
         "id": name,
         "type": "incident",

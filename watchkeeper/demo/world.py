@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from watchkeeper.demo.channels import Channels
 from watchkeeper.demo.deploys import argocd_app, github_app
 from watchkeeper.demo.endpoint import Endpoint
 from watchkeeper.demo.loki import loki_app
@@ -15,10 +16,13 @@ from watchkeeper.demo.pagerduty import events_app, rest_app
 from watchkeeper.demo.prometheus import prometheus_app
 from watchkeeper.demo.scenario import SERVICES, Scenario
 from watchkeeper.demo.server import serving
+from watchkeeper.demo.slack import slack_app
 
 GITHUB_TOKEN = "demo-github-token"
 ARGOCD_TOKEN = "demo-argocd-token"
 PAGERDUTY_TOKEN = "demo-pagerduty-token"
+SLACK_TOKEN = "xoxb-demo-slack-token"
+SLACK_CHANNELS = ("C0INCIDENTS", *(f"C0{team.upper()}" for team in SERVICES))
 ROUTING_KEYS = {team: f"demo-{team}".ljust(32, "0") for team in SERVICES}
 """PagerDuty routing key of each team; a team is named after its service."""
 
@@ -33,6 +37,7 @@ class Urls:
     argocd_url: str
     pagerduty_events_url: str
     pagerduty_api_url: str
+    slack_url: str
 
 
 class World:
@@ -41,6 +46,7 @@ class World:
     github_token = GITHUB_TOKEN
     argocd_token = ARGOCD_TOKEN
     pagerduty_token = PAGERDUTY_TOKEN
+    slack_token = SLACK_TOKEN
     routing_keys = ROUTING_KEYS
     urls: Urls
 
@@ -53,6 +59,8 @@ class World:
         self.argocd = Endpoint(argocd_app(self.scenario, ARGOCD_TOKEN))
         self.pagerduty_events = Endpoint(events_app(self.pages))
         self.pagerduty_api = Endpoint(rest_app(self.pages, PAGERDUTY_TOKEN))
+        self.channels = Channels(SLACK_CHANNELS)
+        self.slack = Endpoint(slack_app(self.channels, SLACK_TOKEN))
 
     @classmethod
     @asynccontextmanager
@@ -67,5 +75,6 @@ class World:
                 argocd_url=await servers.enter_async_context(serving(world.argocd)),
                 pagerduty_events_url=await servers.enter_async_context(serving(world.pagerduty_events)),
                 pagerduty_api_url=await servers.enter_async_context(serving(world.pagerduty_api)),
+                slack_url=await servers.enter_async_context(serving(world.slack)),
             )
             yield world

@@ -112,7 +112,10 @@ async def retell(
 async def follow(
     client: Client, workflow_id: str, telling: Telling, tell: Callable[[Told], None], notice: Notice
 ) -> Story:
-    """Tell a run as it happens, to its end; ``notice`` is told why nothing happens. Raises NoSuchRun and RPCError."""
+    """Tell a run as it happens, to its end, or to its report where it stays open after that.
+
+    ``notice`` is told why nothing happens. Raises NoSuchRun and RPCError.
+    """
     quiet = asyncio.create_task(_explain_quiet(client, workflow_id, telling, notice))
     try:
         return await _told(client, workflow_id, telling, tell, wait=True, notice=notice)
@@ -130,10 +133,15 @@ async def _told(
     wait: bool,
     notice: Notice,
 ) -> Story:
+    info = (await describe(client, workflow_id)).workflow_execution_info
+    up_to_now = False
     async for run_id, event in events(client, workflow_id, wait=wait, notice=notice):
         for told in await telling.add(event, run_id):
             if tell is not None:
                 tell(told)
+        up_to_now |= run_id == info.execution.run_id and event.event_id >= info.history_length
+        if wait and up_to_now and telling.story.settled:
+            break
     return telling.story
 
 
@@ -178,15 +186,15 @@ async def _reasons(client: Client, workflow_id: str, failing: str) -> list[str]:
     return reasons
 
 
-async def has_worker(client: Client, queue: str) -> bool:
-    """Tell whether a worker polls a task queue. Raises RPCError."""
+async def has_worker(client: Client, queue: str, *, retry: bool = True) -> bool:
+    """Tell whether a worker polls a task queue; ``retry``: be patient with a Temporal out of reach. Raises RPCError."""
     answer = await client.workflow_service.describe_task_queue(
         DescribeTaskQueueRequest(
             namespace=client.namespace,
             task_queue=TaskQueue(name=queue),
             task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
         ),
-        retry=True,
+        retry=retry,
     )
     alive = datetime.now(UTC) - _POLL
     return any(poller.last_access_time.ToDatetime(tzinfo=UTC) > alive for poller in answer.pollers)

@@ -17,11 +17,14 @@ from watchkeeper.stories.page import Page
 from watchkeeper.stories.story import Story
 from watchkeeper.stories.surface import seconds
 from watchkeeper.stories.telling import Told
-from watchkeeper.stories.told import Act, Call, Reset, Round, Summary
+from watchkeeper.stories.told import Act, AlertsChanged, Call, FollowUp, Reset, Round, Summary
 from watchkeeper.terminal import arguments, clock, count, duration, one_line, size, visible
 
 _TICK = 0.25
 """Seconds between two looks at what the run is doing."""
+
+_ALERTS = 10
+"""How many alerts of one notification are shown."""
 
 _LOOKS: dict[CallStatus, tuple[str, str]] = {
     "ok": ("✓", "green"),
@@ -41,7 +44,7 @@ class Narrator:
     def __init__(self, story: Story, console: Console, *, live: bool = False) -> None:
         self._story = story
         self._page = Page(console)
-        self._begun = False
+        self._begun = self._reported = False
         self._changed_at = time.monotonic()
         self._status = Status("", console=console, spinner="dots") if live and console.is_terminal else None
         self._ticking: asyncio.Task[None] | None = None
@@ -93,6 +96,10 @@ class Narrator:
                 self._reset(told)
             case Act():
                 self._act(told)
+            case AlertsChanged():
+                self._alerts(told)
+            case FollowUp():
+                self._answer(told)
 
     def _reset(self, told: Reset) -> None:
         because = f" ({one_line(told.reason, self._page.width)})" if told.reason else ""
@@ -189,8 +196,26 @@ class Narrator:
                 what = f"extends the limits by {' '.join(f'{name}={value}' for name, value in more.items())}"
         self._page.line(Text.assemble("  ", ("→", "magenta"), f" {one_line(f'{who} {what}', self._page.width - 4)}"))
 
+    def _alerts(self, told: AlertsChanged) -> None:
+        for alert in told.alerts[:_ALERTS]:
+            mark, style = ("!", "bold red") if alert.status == "firing" else ("✓", "green")
+            bad = f" ({alert.severity})" if alert.severity else ""
+            said = f" {alert.status}{bad}: {one_line(alert.title, self._page.width - 20)}"
+            self._page.line(Text.assemble("  ", (mark, style), visible(said)))
+        if len(told.alerts) > _ALERTS:
+            self._page.line(Text(f"    and {len(told.alerts) - _ALERTS} more alerts", "dim"))
+
+    def _answer(self, told: FollowUp) -> None:
+        self._page.line(Text())
+        self._page.markdown(f"follow-up {told.number}", told.report.body)
+
     def _ending(self) -> None:
         story = self._story
+        if self._reported:
+            closed = f" {clock(story.closed_at)}" if story.closed_at else ""
+            self._page.line(Text(f"closed{closed}", "dim"))
+            return
+        self._reported = True
         if story.report is not None:
             self._page.line(Text())
             self._page.markdown("report", story.report.body)
@@ -209,6 +234,9 @@ class Narrator:
         because = said if said != reason else f": {reason}" if reason else ""
         self._page.line(Text.assemble((status, style), because), wrap=True)
         self._page.line(Text(" · ".join(facts), "dim"), wrap=True)
+        if story.is_open:
+            ask = f'watchkeeper tell {story.workflow_id} "..."'
+            self._page.line(Text(f"It stays open until its alerts resolve; ask more: {ask}", "dim"), wrap=True)
 
 
 def _attempts(count: int) -> list[str]:

@@ -26,7 +26,8 @@ from watchkeeper.contracts import (
     Words,
 )
 from watchkeeper.conversation import canonical
-from watchkeeper.stories.told import UNSETTLED, Act, Call, Round
+from watchkeeper.episode import Episode
+from watchkeeper.stories.told import UNSETTLED, Act, Call, FollowUp, Round
 from watchkeeper.text import same_arguments
 
 
@@ -53,6 +54,12 @@ class Story:
     """Spent in executions whose histories are gone."""
     reporting: bool = False
     """Whether the report is being delivered."""
+    stays: bool = False
+    """Whether the run stays open after its report."""
+    asked_more: bool = False
+    """Whether a follow-up waits for its answer."""
+    follow_ups: list[FollowUp] = field(default_factory=list)
+    episode: Episode = field(default_factory=Episode)
     model: str = ""
     """The one that is asked first."""
     tools: dict[str, ToolSpec] = field(default_factory=dict)
@@ -76,12 +83,22 @@ class Story:
         return list(dict.fromkeys(model for model in answered if model))
 
     @property
+    def is_open(self) -> bool:
+        """Whether the run is reported, and stays open for more."""
+        return self.status != "running" and self.closed_at is None
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything that was asked so far is answered."""
+        return self.status != "running" and not self.asked_more
+
+    @property
     def doing(self) -> str:
         """What the run does right now, in a few words."""
         open_calls = [call for call in self.calls.values() if call.status in UNSETTLED]
-        if self.status != "running":
-            return self.status
-        if self.reporting:
+        if self.status != "running" and not self.asked_more:
+            return "open for follow-ups" if self.is_open else self.status
+        if self.reporting and not self.asked_more:
             return "delivering the report"
         if open_calls:
             names = ", ".join(dict.fromkeys(call.name for call in open_calls))
@@ -93,7 +110,7 @@ class Story:
 
     def brief(self, briefing: Briefing, limits: Limits) -> None:
         """Take what the run was told at its beginning."""
-        self.limits, self.model = limits, briefing.model
+        self.limits, self.model, self.stays = limits, briefing.model, briefing.follow_ups is not None
         self.tools = {spec.name: spec for spec in briefing.tools}
 
     def answer(self, asked: Round, reply: Reply, at: datetime) -> list[Call]:
@@ -169,6 +186,18 @@ class Story:
                     f"not run: the run {'was stopped' if status == 'stopped' else 'ended'}"
                 )
         return unsettled
+
+    def conclude(self, report: Report) -> bool:
+        """Take the report of a run that stays open after it; False for any other."""
+        self.report, self.reporting = report, True
+        if self.stays:
+            self.status, self.asked_more = "concluded", False
+        return self.stays
+
+    def follow_up(self, answered: FollowUp) -> None:
+        """Take the answer to what was asked after the report."""
+        self.follow_ups.append(answered)
+        self.asked_more = False
 
     def _close(self, call: Call) -> None:
         """Say how a call ended that was never run, or that another one answered."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 
-from watchkeeper.contracts import JsonObject
+from watchkeeper.contracts import AlertState, JsonObject
 from watchkeeper.stories.story import Story
-from watchkeeper.stories.told import Act, Call
+from watchkeeper.stories.told import Act, Call, FollowUp
 
 
 def run_object(story: Story) -> JsonObject:
@@ -30,7 +30,10 @@ def run_object(story: Story) -> JsonObject:
         "limits": story.limits.model_dump(mode="json") if story.limits else None,
         "models": story.models,
         "acts": [_act(act) for act in story.acts],
-        "alerts": [],
+        "origin": given.origin.model_dump(mode="json") if given and given.origin else None,
+        "alerts": [_alert(state) for state in story.episode.states],
+        "open": story.is_open,
+        "follow_ups": [_follow_up(answered) for answered in story.follow_ups],
         "started_at": iso(story.started_at),
         "closed_at": iso(story.closed_at),
     }
@@ -58,6 +61,29 @@ def _call(call: Call) -> JsonObject:
         "same_as": call.same_as,
         "started_at": iso(call.started_at),
         "seconds": seconds(call.started_at, call.ended_at),
+    }
+
+
+def _alert(state: AlertState) -> JsonObject:
+    times = {"starts_at": state.starts_at, "ends_at": state.ends_at}
+    at = {name: iso(None if time is None else datetime.fromtimestamp(time, UTC)) for name, time in times.items()}
+    return {
+        "fingerprint": state.fingerprint,
+        "title": state.title,
+        "severity": state.severity,
+        "status": state.status,
+        **at,
+        "again": state.again,
+    }
+
+
+def _follow_up(answered: FollowUp) -> JsonObject:
+    return {
+        "number": answered.number,
+        "question": answered.question,
+        "status": answered.status,
+        "report": answered.report.model_dump(mode="json"),
+        "at": iso(answered.at),
     }
 
 

@@ -24,22 +24,24 @@ from watchkeeper.contracts import (
     Delivery,
     Limits,
     ModelRequest,
+    Notification,
     Reply,
     RunInput,
     RunResult,
     ToolResult,
 )
+from watchkeeper.episode import Episode
 from watchkeeper.history import decode
 from watchkeeper.stories.people import act_of
 from watchkeeper.stories.story import Story
-from watchkeeper.stories.told import UNSETTLED, Act, Approval, Call, Reset, Round, Summary
+from watchkeeper.stories.told import UNSETTLED, Act, AlertsChanged, Approval, Call, FollowUp, Reset, Round, Summary
 
 T = TypeVar("T")
-Told: TypeAlias = Story | Round | Call | Summary | Act | Reset
-"""What an event changed: the story itself when it begins, is briefed or ends."""
+Told: TypeAlias = Story | Round | Call | Summary | Act | Reset | AlertsChanged | FollowUp
+"""What an event changed: the story itself when it begins, is briefed, is reported or ends."""
 
 _APPROVAL_TIMER = re.compile(r"^(r\d+\.\d+) ")
-_NO_TOOLS = frozenset({"brief", "ask", "compact", "carry", "deliver"})
+_NO_TOOLS = frozenset({"brief", "ask", "compact", "carry", "deliver", "announce", "enter"})
 
 
 class Telling:
@@ -103,6 +105,8 @@ class Telling:
                 return await self._timer(event, at)
             case "timer_fired_event_attributes":
                 return self._expired(event.timer_fired_event_attributes.timer_id, at)
+            case "workflow_execution_signaled_event_attributes":
+                return await self._signalled(event, at)
             case "workflow_execution_update_admitted_event_attributes":
                 request = event.workflow_execution_update_admitted_event_attributes.request
                 self._requests[request.meta.update_id] = request
@@ -134,11 +138,23 @@ class Telling:
             story.started_at = datetime.fromtimestamp(carried.started_at, UTC)
             story.earlier = carried.spent
             story.brief(carried.briefing, carried.limits)
+            story.episode = Episode(carried.alerts)
+            if carried.reported is not None:
+                story.conclude(carried.reported.report)
             for record in carried.calls:
                 number = int(record.key[1:].partition(".")[0])
                 story.calls[record.key] = Call(record.key, number, record.name, record.arguments, record.status)
                 story.calls[record.key].result = record.finding
         return (story,)
+
+    async def _signalled(self, event: HistoryEvent, at: datetime) -> Sequence[Told]:
+        signal = event.workflow_execution_signaled_event_attributes
+        if signal.signal_name != "alert":
+            return ()
+        episode = self.story.episode
+        episode.take(await self._decode(signal.input.payloads, Notification))
+        changed = episode.read()
+        return (AlertsChanged(changed, at),) if changed else ()
 
     def _task_failed(self, failed: TaskFailed, run_id: str) -> Sequence[Told]:
         if failed.cause != Cause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW:
@@ -158,19 +174,34 @@ class Telling:
                 request = await self._decode(payloads, ModelRequest)
                 settled = self.story.append(request.append)
                 self.story.rounds.append(Round(request.round, asked_at=at))
+                self.story.asked_more = self.story.is_open
                 return settled
             case "compact":
                 return self.story.append((await self._decode(payloads, CompactRequest)).append)
             case "carry":
                 return self.story.append((await self._decode(payloads, CarryRequest)).append)
             case "deliver":
-                self._delivery = await self._decode(payloads, Delivery)
-                self.story.report, self.story.reporting = self._delivery.report, True
-            case "brief":
+                return self._delivered(await self._decode(payloads, Delivery), at)
+            case "brief" | "announce" | "enter":
                 pass
             case _:
                 self.story.calls[key].started_at, self.story.calls[key].status = at, "running"
         return ()
+
+    def _delivered(self, delivery: Delivery, at: datetime) -> Sequence[Told]:
+        """Take what goes to one of several destinations, once."""
+        story = self.story
+        if delivery.follow_up:
+            if any(answered.number == delivery.follow_up for answered in story.follow_ups):
+                return ()
+            question = delivery.question or ""
+            answered = FollowUp(delivery.follow_up, question, delivery.status, delivery.report, at)
+            story.follow_up(answered)
+            return (answered,)
+        known, self._delivery = self._delivery is not None, delivery
+        if known:
+            return ()
+        return (story,) if story.conclude(delivery.report) else ()
 
     def _attempted(self, kind: str, key: str, attempt: int) -> None:
         if kind == "ask":
@@ -191,7 +222,7 @@ class Telling:
             case "compact":
                 made = await self._decode(result, Compaction)
                 return (Summary(made.replaced),) if made.replaced else ()
-            case "carry" | "deliver":
+            case "carry" | "deliver" | "announce" | "enter":
                 return ()
             case _:
                 story.settle(story.calls[key], await self._decode(result, ToolResult), at)
@@ -236,6 +267,8 @@ class Telling:
         if act is None:
             return ()
         self.story.acts.append(act)
+        if act.kind == "tell" and self.story.is_open:
+            self.story.asked_more = True
         if act.kind == "extend":
             self.story.limits = await self._decode(completed.outcome.success.payloads, Limits)
         call = self.story.decide(act) if act.kind == "decide" else None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from watchkeeper.contracts import CallStatus, LimitChanges, Reply
+from watchkeeper.contracts import Alert, CallStatus, LimitChanges, Reply, Report, Status
 
 ApprovalStatus = Literal["waiting", "approved", "denied", "expired"]
 ActKind = Literal["tell", "stop", "extend", "decide"]
@@ -88,3 +88,22 @@ class Act:
     call: str | None = None
     approved: bool | None = None
     extended: LimitChanges | None = None
+
+
+@dataclass(frozen=True)
+class AlertsChanged:
+    """Alerts of the group fire or are over, as a sender told at once."""
+
+    alerts: list[Alert]
+    at: datetime
+
+
+@dataclass
+class FollowUp:
+    """What was asked after the report, and the answer."""
+
+    number: int
+    question: str
+    status: Status
+    report: Report
+    at: datetime

@@ -1,0 +1,15 @@
+"""The worker's own log."""
+
+from __future__ import annotations
+
+from temporalio import activity
+
+from watchkeeper.contracts import Delivery
+
+
+def write(delivery: Delivery) -> bool:
+    """Write one line about a report."""
+    activity.logger.info(
+        "%s of %s (%s): %s", delivery.part, delivery.workflow_id, delivery.status, delivery.report.summary
+    )
+    return True

@@ -1,0 +1,38 @@
+"""The pager: a run that did not conclude is handed over to people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from httpx2 import AsyncClient
+from temporalio import activity
+
+from watchkeeper.contracts import Delivery
+from watchkeeper.conversation import canonical
+from watchkeeper.paging import PAGER
+from watchkeeper.running import run
+from watchkeeper.settings import Settings, Team
+from watchkeeper.text import excerpt
+from watchkeeper.tool import Tool, ToolCall, ToolError
+
+
+async def wake(delivery: Delivery, settings: Settings, tools: Mapping[str, Tool[Any]], http: AsyncClient) -> bool:
+    """Wake the owning team, or who stands in for it. Raises ToolError and ToolUnavailable."""
+    pager = tools.get(PAGER)
+    wanted = settings.reports.page_on_hand_off or delivery.last_resort
+    if not (wanted and pager and settings.pages_anybody):
+        return False
+    named = delivery.origin.team if delivery.origin else None
+    if (team := settings.on_call(delivery.service, named)) is None:
+        why = f"no team of {delivery.service!r} has a routing key" if delivery.service else "no service is named"
+        raise ToolError(f"nobody was paged: {why}, and nobody stands in; set reports.team or pagerduty.routing_key")
+    arguments = {"team": team, "summary": excerpt(delivery.report.summary, 900)}
+    call = ToolCall(run=delivery.run, key="report", arguments=canonical(arguments).decode())
+    info = activity.info()
+    # Who stands in need not be among the teams that the model may page.
+    settings = settings.model_copy(update={"teams": {team: Team(), **settings.teams}})
+    result = await run(pager, call, settings=settings, http=http, at=info.scheduled_time, attempt=info.attempt)
+    if result.status != "ok":
+        raise ToolError(result.content)
+    return True

@@ -1,0 +1,130 @@
+"""PagerDuty: the report as a note of the incident that the alert came from, and of those that the run opened."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from httpx2 import AsyncClient
+from pydantic import BaseModel, Field
+from temporalio import activity
+
+from watchkeeper.backend import fetch_as, send
+from watchkeeper.contracts import Delivery
+from watchkeeper.paging import PAGER
+from watchkeeper.settings import Settings
+from watchkeeper.text import excerpt
+from watchkeeper.tool import Tool, ToolCall, ToolError, ToolUnavailable
+
+NOTE_BYTES = 20_000
+
+PATIENCE = 5
+"""Attempts to find the incident of the page that hands the run over, which may be sent at this very moment."""
+
+
+class _Incident(BaseModel):
+    id: str
+
+
+class _Incidents(BaseModel):
+    incidents: list[_Incident]
+
+
+class _Note(BaseModel):
+    content: str = ""
+
+
+class _Notes(BaseModel):
+    notes: list[_Note] = Field(default_factory=list)
+
+
+async def note(delivery: Delivery, settings: Settings, tools: Mapping[str, Tool[Any]], http: AsyncClient) -> bool:
+    """Write the note once into each of its incidents; one that takes none keeps no other from its own.
+
+    Raises ToolUnavailable if any may take it later, else ToolError if any never will.
+    """
+    if not settings.notes_incidents:
+        return False
+    incidents, failed = await _incidents(delivery, settings, tools, http)
+    for incident in incidents:
+        try:
+            await _note(delivery, incident, settings, http)
+        except (ToolError, ToolUnavailable) as error:
+            failed.append(error)
+    if failed:
+        raise next((trouble for trouble in failed if isinstance(trouble, ToolUnavailable)), failed[0])
+    if not incidents and _hands_over(delivery, settings) and activity.info().attempt <= PATIENCE:
+        raise ToolUnavailable("PagerDuty does not know yet of the incident that hands the run over")
+    return bool(incidents)
+
+
+async def _incidents(
+    delivery: Delivery, settings: Settings, tools: Mapping[str, Tool[Any]], http: AsyncClient
+) -> tuple[list[str], list[ToolError | ToolUnavailable]]:
+    """Find the ids of the incidents, each once; also return what kept any from being found."""
+    found: dict[str, None] = {}
+    failed: list[ToolError | ToolUnavailable] = []
+    if delivery.origin is not None and delivery.origin.kind == "pagerduty":
+        found[delivery.origin.group] = None
+    for key in _page_keys(delivery, settings, tools):
+        try:
+            known = await fetch_as(
+                _Incidents,
+                http,
+                "GET",
+                f"{settings.pagerduty.api_url}/incidents",
+                params={"incident_key": key, "date_range": "all"},
+                headers=_headers(settings),
+            )
+        except (ToolError, ToolUnavailable) as error:
+            failed.append(error)
+            continue
+        found.update({incident.id: None for incident in known.incidents})
+    return list(found), failed
+
+
+def _page_keys(delivery: Delivery, settings: Settings, tools: Mapping[str, Tool[Any]]) -> list[str]:
+    """Name the pages that the run may have sent: to its team, to who stands in for it, and to whom the model chose."""
+    if (pager := tools.get(PAGER)) is None:
+        return []
+    teams = [settings.on_call(delivery.service), delivery.origin.team if delivery.origin else None]
+    teams += [_team(found.arguments) for found in delivery.report.evidence if found.tool == PAGER]
+    call = ToolCall(run=delivery.run, key="report", arguments="{}")
+    named = {team: pager.arguments.model_construct(team=team) for team in teams if team}
+    return [pager.idempotency_key(call, arguments) for arguments in named.values()]
+
+
+def _team(arguments: str) -> str | None:
+    try:
+        team = json.loads(arguments).get("team")
+    except (ValueError, AttributeError):
+        return None
+    return team if isinstance(team, str) else None
+
+
+async def _note(delivery: Delivery, incident: str, settings: Settings, http: AsyncClient) -> None:
+    place = f"{settings.pagerduty.api_url}/incidents/{quote(incident, safe='')}/notes"
+    marker = f"watchkeeper run={delivery.run} part={delivery.part}"
+    there = await fetch_as(_Notes, http, "GET", place, headers=_headers(settings))
+    if any(marker in note.content.splitlines() for note in there.notes):
+        return
+    report = delivery.report
+    said = excerpt(f"{report.summary}\n\n{report.body}", NOTE_BYTES)
+    headers = {**_headers(settings), "From": settings.pagerduty.from_email or ""}
+    await send(http, "POST", place, json={"note": {"content": f"{said}\n\n{marker}"}}, headers=headers)
+
+
+def _headers(settings: Settings) -> dict[str, str]:
+    token = settings.pagerduty.api_token
+    return {
+        "Authorization": f"Token token={token.get_secret_value() if token else ''}",
+        "Accept": "application/vnd.pagerduty+json;version=2",
+    }
+
+
+def _hands_over(delivery: Delivery, settings: Settings) -> bool:
+    """Tell whether people are being paged with this report."""
+    unfinished = delivery.status in ("limit_reached", "failed") and not delivery.follow_up
+    return unfinished and settings.reports.page_on_hand_off and settings.on_call(delivery.service) is not None

@@ -1,0 +1,70 @@
+"""A webhook of the operator's, which takes reports as JSON of a form that only grows."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Literal
+
+from httpx2 import AsyncClient, HTTPError, InvalidURL
+from pydantic import BaseModel, ConfigDict, Field
+
+from watchkeeper.contracts import AlertState, Delivery, Origin, Report, Status
+from watchkeeper.conversation import canonical
+from watchkeeper.http import retry_delay, retryable
+from watchkeeper.sections import Reports
+from watchkeeper.signing import signature_headers
+from watchkeeper.tool import ToolError, ToolUnavailable
+
+SECONDS = 30.0
+
+
+class PostedReport(BaseModel):
+    """A report as it is posted to a webhook: what is here stays, and a later version may hold more."""
+
+    model_config = ConfigDict(title="Watchkeeper report")
+
+    form: Literal["watchkeeper.report/1"] = Field(default="watchkeeper.report/1", alias="schema")
+    run: str = Field(description="First execution run id; with follow_up it names the report.")
+    workflow_id: str
+    status: Status
+    report: Report
+    reason: str | None = Field(default=None, description="Why the run did not conclude.")
+    service: str | None = None
+    severity: str | None = None
+    origin: Origin | None = Field(default=None, description="The group of alerts that started it; null: a person did.")
+    alerts: list[AlertState] = Field(default_factory=list, description="As the run knows them.")
+    follow_up: int = Field(default=0, description="Which follow-up this answers, from 1; 0: it is the report.")
+    question: str | None = Field(default=None, description="What that follow-up asked.")
+
+
+async def post(delivery: Delivery, reports: Reports, http: AsyncClient) -> bool:
+    """Post a report, signed if there is a secret; ``webhook-id`` is the same for every attempt.
+
+    What goes wrong is told without the address, which can itself be the secret that lets one post. Raises ToolError and
+    ToolUnavailable.
+    """
+    if reports.webhook_url is None:
+        return False
+    body = body_of(delivery)
+    message_id = f"{delivery.run}/{delivery.part}"
+    headers = {"content-type": "application/json", "webhook-id": message_id}
+    if reports.webhook_secret is not None:
+        headers |= signature_headers(reports.webhook_secret, message_id, int(time.time()), body)
+    try:
+        async with asyncio.timeout(SECONDS):
+            response = await http.post(reports.webhook_url, content=body, headers=headers)
+    except (HTTPError, InvalidURL, TimeoutError) as error:
+        raise ToolUnavailable(f"the webhook cannot be reached: {type(error).__name__}") from None
+    if response.is_success:
+        return True
+    answered = f"the webhook answered {response.status_code}"
+    if retryable(response.status_code, response.headers):
+        raise ToolUnavailable(answered, retry_delay(response.headers))
+    raise ToolError(answered)
+
+
+def body_of(delivery: Delivery) -> bytes:
+    """Write the body: the same bytes for the same report."""
+    posted = PostedReport.model_validate(delivery.model_dump())
+    return canonical(posted.model_dump(mode="json", by_alias=True))

@@ -1,0 +1,78 @@
+"""Runs that alerts started and that outlive their history: what was told counts on the other side."""
+
+from __future__ import annotations
+
+import asyncio
+
+from temporalio.client import Client
+
+from tests.conftest import Record
+from tests.sending import Sender, is_open, until_reported
+from tests.stage import staged, until_asked
+from tests.test_continue_as_new import ROUNDS, SCRIPT, executions, impatient
+from watchkeeper.contracts import Tell
+from watchkeeper.demo.turns import calls, says
+from watchkeeper.stories.following import retell
+from watchkeeper.stories.surface import run_object
+from workflows.incident import IncidentWorkflow
+
+__all__ = ["impatient"]
+
+LOOK = ("look", {"service": "checkout"})
+
+
+async def test_alerts_are_told_once_over_a_chain_of_executions(impatient: Client) -> None:
+    async with staged(impatient, [*SCRIPT, says("Both."), says("Both.")]) as stage:
+        sender = Sender.on(stage)
+        run = sender.run(await sender.fire())
+        await until_asked(stage, 2)
+        await sender.fire("Latency", at=10)
+        await until_asked(stage, ROUNDS - 1)
+        for _ in range(3):
+            await sender.tell(sender.alert(), sender.alert("Latency", 10))
+        await until_reported(run)
+        await sender.tell(sender.alert(over=300), sender.alert("Latency", 10, over=310))
+        result = await run.result()
+        chain = await executions(stage, run.id)
+    assert len(chain) >= 2
+    told = [message["content"] for message in stage.messages() if message["role"] == "user"]
+    assert sum("Latency: checkout fails" in words for words in told) == 1
+    assert (result.status, result.rounds) == ("concluded", ROUNDS)
+    assert stage.model.prefix_violations() == []
+
+
+async def test_an_open_run_goes_on_as_new_and_answers(impatient: Client, record: Record) -> None:
+    async with staged(impatient, [says("**Fine.**"), calls(LOOK), says("Still fine.")]) as stage:
+        sender = Sender.on(stage)
+        run = sender.run(await sender.fire())
+        await until_reported(run)
+        while len(await executions(stage, run.id)) < 2:
+            await sender.fire()
+            await asyncio.sleep(0.05)
+        assert (await sender.fire()).run_id == run.first_execution_run_id
+        await run.execute_update(IncidentWorkflow.tell, Tell(text="And now?"))
+        await until_asked(stage, 3)
+        await sender.resolve()
+        result = await run.result()
+        story = await retell(impatient, run.id)
+        for number, run_id in enumerate((await executions(stage, run.id))[:2], 1):
+            await record(impatient.get_workflow_handle(run.id, run_id=run_id), f"open-run-continued-{number}")
+    assert (result.report.summary, result.rounds) == ("Fine.", 3)
+    assert stage.model.prefix_violations() == []
+    told = run_object(story)
+    assert [answered["report"]["summary"] for answered in told["follow_ups"]] == ["Still fine."]
+    assert told["follow_ups"][0]["question"] == "And now?"
+    assert [alert["status"] for alert in told["alerts"]] == ["resolved"]
+
+
+async def test_a_flood_of_one_group_is_one_run(client: Client) -> None:
+    async with staged(client, [says("**Fine.**")]) as stage:
+        sender = Sender.on(stage)
+        told = await asyncio.gather(*(sender.fire() for _ in range(300)))
+        run = sender.run(told[0])
+        await until_reported(run)
+        assert await is_open(run)
+        await sender.resolve()
+        await run.result()
+    assert {one.run_id for one in told} == {run.first_execution_run_id}
+    assert len(stage.model.requests) == 1

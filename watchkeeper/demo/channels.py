@@ -1,0 +1,99 @@
+"""What the simulated Slack knows: its channels, the messages in them, and who would have been called by them."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from watchkeeper.contracts import JsonObject
+
+_PING = re.compile(r"<(?:!|@|#)[^>]*>")
+
+
+@dataclass
+class Post:
+    """A message as it stands now."""
+
+    channel: str
+    ts: str
+    text: str
+    blocks: list[JsonObject]
+    metadata: JsonObject | None
+    thread_ts: str | None
+    client_msg_id: str | None
+    versions: int = 1
+    """How often it was written, the first time included."""
+    deleted: bool = False
+
+    @property
+    def words(self) -> str:
+        """Return all its texts, one a line."""
+        return "\n".join(texts(self.blocks))
+
+    @property
+    def buttons(self) -> dict[str, JsonObject]:
+        """Return its buttons by what stands on them; of those that say the same, the last."""
+        rows = [block["elements"] for block in self.blocks if block["type"] == "actions"]
+        return {button["text"]["text"]: button for row in rows for button in row}
+
+
+@dataclass
+class Channels:
+    """All messages, in the order in which they were posted."""
+
+    known: tuple[str, ...]
+    posts: list[Post] = field(default_factory=list)
+
+    def post(self, body: JsonObject) -> Post:
+        """Take a new message."""
+        post = Post(
+            channel=body["channel"],
+            ts=self._next_ts(),
+            text=body.get("text", ""),
+            blocks=body.get("blocks", []),
+            metadata=body.get("metadata"),
+            thread_ts=body.get("thread_ts"),
+            client_msg_id=body.get("client_msg_id"),
+        )
+        self.posts.append(post)
+        return post
+
+    def at(self, channel: str, ts: str) -> Post | None:
+        """Find a message that nobody has deleted."""
+        found = (post for post in self.posts if (post.channel, post.ts) == (channel, ts) and not post.deleted)
+        return next(found, None)
+
+    def history(self, channel: str) -> list[Post]:
+        """Return what stands in a channel, the latest first, without the replies in threads."""
+        found = [post for post in self.posts if post.channel == channel and post.thread_ts is None and not post.deleted]
+        return found[::-1]
+
+    def thread(self, channel: str, ts: str) -> list[Post]:
+        """Return a message and its replies, the earliest first."""
+        inside = [post for post in self.posts if post.channel == channel and ts in (post.ts, post.thread_ts)]
+        return [post for post in inside if not post.deleted]
+
+    @property
+    def pings(self) -> list[str]:
+        """Return what in any message would have called people, or led to them."""
+        written = [text for post in self.posts for text in (post.text, post.words)]
+        return [ping for text in written for ping in _PING.findall(text)]
+
+    def _next_ts(self) -> str:
+        latest = float(self.posts[-1].ts) if self.posts else 0.0
+        return f"{max(time.time(), latest + 1e-5):.6f}"
+
+
+def texts(value: object) -> Iterator[str]:
+    """Give every text that blocks show."""
+    match value:
+        case {"text": str(text)}:
+            yield text
+        case dict():
+            for member in value.values():
+                yield from texts(member)
+        case list():
+            for member in value:
+                yield from texts(member)

@@ -1,0 +1,153 @@
+"""The simulated Slack: the four methods of its Web API that Watchkeeper speaks to, as strict as the real ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from watchkeeper.contracts import JsonObject
+from watchkeeper.demo.channels import Channels, Post, texts
+from watchkeeper.demo.faults import Fault, fault
+from watchkeeper.demo.slack_blocks import MAX_TEXT, faults_of
+
+BOT = "B0WATCH"
+PAGE = 100
+"""Most messages of one answer."""
+
+Answer = Callable[[JsonObject], JsonObject]
+
+
+class _Refused(Exception):
+    """An answer that says no; its text is the error."""
+
+    def __init__(self, error: str, **more: object) -> None:
+        super().__init__(error)
+        self.body = {"ok": False, "error": error, **more}
+
+
+def slack_app(channels: Channels, token: str) -> Starlette:
+    """Build the server of ``chat.postMessage``, ``chat.update``, ``conversations.history`` and ``.replies``."""
+    methods: dict[str, Answer] = {
+        "chat.postMessage": lambda body: _post(channels, body),
+        "chat.update": lambda body: _update(channels, body),
+        "conversations.history": lambda body: _history(channels, body),
+        "conversations.replies": lambda body: _replies(channels, body),
+    }
+    routes = [Route(f"/{name}", _method(answer, token), methods=["POST"]) for name, answer in methods.items()]
+    return Starlette(routes=routes)
+
+
+def no(error: str, **more: object) -> Fault:
+    """Answer 200, and say no all the same."""
+    return fault(200, {"ok": False, "error": error, **more})
+
+
+def rate_limited(seconds: int) -> Fault:
+    """Answer that the caller asks too often."""
+    return fault(429, {"ok": False, "error": "ratelimited"}, {"Retry-After": str(seconds)})
+
+
+def _method(answer: Answer, token: str) -> Callable[[Request], Awaitable[Response]]:
+    async def respond(request: Request) -> Response:
+        try:
+            if (shown := request.headers.get("authorization")) != f"Bearer {token}":
+                raise _Refused("invalid_auth" if shown else "not_authed")
+            return JSONResponse({"ok": True, **answer(await _read(request))})
+        except _Refused as refused:
+            return JSONResponse(refused.body)
+
+    return respond
+
+
+async def _read(request: Request) -> JsonObject:
+    if request.headers.get("content-type", "").startswith("application/json"):
+        try:
+            body = json.loads(await request.body())
+        except ValueError:
+            raise _Refused("invalid_json") from None
+        if not isinstance(body, dict):
+            raise _Refused("json_not_object")
+        return body
+    return dict(parse_qsl((await request.body()).decode()))
+
+
+def _post(channels: Channels, body: JsonObject) -> JsonObject:
+    _check_content(channels, body)
+    if (thread := body.get("thread_ts")) is not None and channels.at(body["channel"], thread) is None:
+        raise _Refused("thread_not_found")
+    try:
+        UUID(body.get("client_msg_id", "00000000-0000-0000-0000-000000000000"))
+    except ValueError:
+        raise _Refused("invalid_arguments") from None
+    post = channels.post(body)
+    return {"channel": post.channel, "ts": post.ts, "message": _shown(post, metadata=True)}
+
+
+def _update(channels: Channels, body: JsonObject) -> JsonObject:
+    _check_content(channels, body)
+    if (post := channels.at(body["channel"], body.get("ts", ""))) is None:
+        raise _Refused("message_not_found")
+    post.text, post.blocks = body.get("text", ""), body.get("blocks", [])
+    post.metadata = body.get("metadata", post.metadata)
+    post.versions += 1
+    return {"channel": post.channel, "ts": post.ts, "text": post.text}
+
+
+def _check_content(channels: Channels, body: JsonObject) -> None:
+    _check_channel(channels, body)
+    if not body.get("text") and not body.get("blocks"):
+        raise _Refused("no_text")
+    if faults := faults_of(body.get("blocks", [])):
+        raise _Refused("invalid_blocks", response_metadata={"messages": [f"[ERROR] {fault}" for fault in faults]})
+    if sum(map(len, texts(body.get("blocks", [])))) > MAX_TEXT:
+        raise _Refused("msg_blocks_too_long")
+    match body.get("metadata"):
+        case None | {"event_type": str(), "event_payload": dict()}:
+            return
+    raise _Refused("invalid_metadata_format")
+
+
+def _history(channels: Channels, body: JsonObject) -> JsonObject:
+    _check_channel(channels, body)
+    return _page(channels.history(body["channel"]), body)
+
+
+def _replies(channels: Channels, body: JsonObject) -> JsonObject:
+    _check_channel(channels, body)
+    if channels.at(body["channel"], body.get("ts", "")) is None:
+        raise _Refused("thread_not_found")
+    return _page(channels.thread(body["channel"], body["ts"]), body)
+
+
+def _page(posts: list[Post], body: JsonObject) -> JsonObject:
+    oldest, start = float(body.get("oldest", 0)), int(body.get("cursor", 0))
+    size = min(int(body.get("limit", PAGE)), PAGE)
+    wanted = [post for post in posts if float(post.ts) >= oldest]
+    shown = [_shown(post, metadata=body.get("include_all_metadata") == "1") for post in wanted[start : start + size]]
+    more = len(wanted) > start + size
+    return {
+        "messages": shown,
+        "has_more": more,
+        "response_metadata": {"next_cursor": str(start + size) if more else ""},
+    }
+
+
+def _check_channel(channels: Channels, body: JsonObject) -> None:
+    if body.get("channel") not in channels.known:
+        raise _Refused("channel_not_found")
+
+
+def _shown(post: Post, *, metadata: bool) -> JsonObject:
+    message: JsonObject = {"type": "message", "bot_id": BOT, "ts": post.ts, "text": post.text, "blocks": post.blocks}
+    if post.thread_ts is not None:
+        message["thread_ts"] = post.thread_ts
+    if metadata and post.metadata is not None:
+        message["metadata"] = post.metadata
+    return message

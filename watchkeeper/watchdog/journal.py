@@ -1,0 +1,133 @@
+"""The watchdog's memory over a restart: one SQLite file."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import fields
+from pathlib import Path
+from typing import TypeAlias
+
+from watchkeeper.settings import SettingsError, variable
+from watchkeeper.watchdog.watched import Watched
+
+LOCKED = 2.0
+"""Seconds to wait for another process that holds the file."""
+
+_COLUMNS = tuple(field.name for field in fields(Watched) if field.compare)
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS watched (
+    key TEXT PRIMARY KEY, workflow_id TEXT NOT NULL, run_id TEXT, title TEXT NOT NULL, service TEXT, team TEXT,
+    severity TEXT, accepted_at REAL NOT NULL, deadline REAL NOT NULL, reported_at REAL, paged_at REAL
+);
+CREATE TABLE IF NOT EXISTS outage (since REAL NOT NULL);
+"""
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM watched"
+_PUT = f"INSERT OR REPLACE INTO watched ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+
+Values: TypeAlias = tuple[str | float | None, ...]
+
+
+class JournalError(Exception):
+    """Something could not be written; the text says why."""
+
+
+class Journal:
+    """Keeps what is watched and when the outage that lasts began; a write is on the disk when it returns.
+
+    Writes that wait at the same moment are one commit, so that a storm of alerts does not wait for as many disks.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        """Open the file, or make it; None: memory, which a restart forgets.
+
+        Raises SettingsError.
+        """
+        self._writer = ThreadPoolExecutor(1, "watchdog-journal")
+        self._pending: deque[tuple[str, Values, Future[None]]] = deque()
+        try:
+            self._database = sqlite3.connect(path or ":memory:", LOCKED, check_same_thread=False)
+        except sqlite3.Error as error:
+            raise _unusable(path, error) from error
+        try:
+            self._prepare()
+        except sqlite3.Error as error:
+            self._database.close()
+            raise _unusable(path, error) from error
+
+    def _prepare(self) -> None:
+        self._database.execute("PRAGMA journal_mode=wal")
+        self._database.execute("PRAGMA synchronous=full")
+        with self._database:
+            self._database.executescript(_SCHEMA)
+            # What can be opened need not be a whole journal of this form that can be written.
+            (found,) = self._database.execute("PRAGMA quick_check(1)").fetchone()
+            if found != "ok":
+                raise sqlite3.DatabaseError(found)
+            self._database.execute(f"{_SELECT} LIMIT 1").fetchall()
+            self._database.execute("DELETE FROM watched WHERE key = ''")
+
+    def watched(self) -> list[Watched]:
+        """Return what was written, as a new process takes it up. Raises SettingsError for what it cannot read."""
+        try:
+            return [Watched(*row) for row in self._database.execute(_SELECT)]
+        except sqlite3.Error as error:
+            raise SettingsError(f"watchdog.journal cannot be read ({error}); move it away") from error
+
+    def outage(self) -> float | None:
+        """Return when the outage began that lasted when the journal was last written to, in Unix seconds."""
+        row = self._database.execute("SELECT min(since) FROM outage").fetchone()
+        return None if row[0] is None else float(row[0])
+
+    async def put(self, watched: Watched) -> None:
+        """Write how an incident stands. Raises JournalError."""
+        await self._write(_PUT, tuple(getattr(watched, column) for column in _COLUMNS))
+
+    async def drop(self, key: str) -> None:
+        """Forget an incident. Raises JournalError."""
+        await self._write("DELETE FROM watched WHERE key = ?", (key,))
+
+    async def begin_outage(self, since: float) -> None:
+        """Remember when an outage began. Raises JournalError."""
+        await self._write("INSERT INTO outage (since) VALUES (?)", (since,))
+
+    async def end_outage(self) -> None:
+        """Forget the outage. Raises JournalError."""
+        await self._write("DELETE FROM outage", ())
+
+    def close(self) -> None:
+        """Finish what is being written, and close the file."""
+        self._writer.shutdown()
+        self._database.close()
+
+    async def _write(self, statement: str, values: Values) -> None:
+        written: Future[None] = Future()
+        self._pending.append((statement, values, written))
+        self._writer.submit(self._commit)
+        try:
+            # A caller who goes away takes nothing back.
+            await asyncio.shield(asyncio.wrap_future(written))
+        except sqlite3.Error as error:
+            raise JournalError(f"the watchdog's journal cannot be written: {error}") from error
+
+    def _commit(self) -> None:
+        batch = [self._pending.popleft() for _ in range(len(self._pending))]
+        try:
+            with self._database:
+                for statement, values, _ in batch:
+                    self._database.execute(statement, values)
+        except sqlite3.Error as error:
+            for *_, written in batch:
+                written.set_exception(error)
+        else:
+            for *_, written in batch:
+                written.set_result(None)
+
+
+def _unusable(path: Path | None, error: sqlite3.Error) -> SettingsError:
+    return SettingsError(
+        f"watchdog.journal: {str(path)!r} cannot be used ({error}); move a damaged file away, or name another one in a "
+        f"directory that can be written ({variable('watchdog', 'journal')})"
+    )
