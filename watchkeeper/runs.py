@@ -22,7 +22,13 @@ from temporalio.api.workflowservice.v1 import (
     ListWorkflowExecutionsRequest,
 )
 from temporalio.client import Client
-from temporalio.common import SearchAttributePair, TypedSearchAttributes
+from temporalio.common import (
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from watchkeeper import attributes, options
@@ -77,25 +83,33 @@ def new_id(service: str | None, now: datetime) -> str:
     return "-".join(part for part in parts if part)
 
 
-async def start(client: Client, given: RunInput, task_queue: str) -> Found:
-    """Start a run.
+async def start(client: Client, given: RunInput, task_queue: str, run: str | None = None) -> Found:
+    """Start a run; under the name ``run``, where one is given, only if no other has or had it.
 
     No retry policy: a run that failed has reported; another one would page people again.
 
     Raises RPCError and TemporalError.
     """
     now = datetime.now(UTC)
-    handle = await registered(
-        client,
-        lambda: client.start_workflow(
-            WORKFLOW,
-            given,
-            id=new_id(given.service, now),
-            task_queue=task_queue,
-            task_timeout=options.TASK_TIMEOUT,
-            **facts(given),
-        ),
-    )
+    conflict = WorkflowIDConflictPolicy.USE_EXISTING if run else WorkflowIDConflictPolicy.FAIL
+    try:
+        handle = await registered(
+            client,
+            lambda: client.start_workflow(
+                WORKFLOW,
+                given,
+                id=run or new_id(given.service, now),
+                task_queue=task_queue,
+                task_timeout=options.TASK_TIMEOUT,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_conflict_policy=conflict,
+                **facts(given),
+            ),
+        )
+    except WorkflowAlreadyStartedError as error:
+        if run is None:
+            raise
+        return await find(client, error.workflow_id)
     run_id, summary = handle.first_execution_run_id or "", first_line(given.text)
     return Found(handle.id, run_id, "running", given.service, given.severity, now, None, summary, None)
 

@@ -26,6 +26,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from watchkeeper import attributes
 from watchkeeper.contracts import Briefing, CarriedConversation, Compaction, Reply, ToolResult
+from watchkeeper.lazy import unavailable_until_connected
 from watchkeeper.text import ERROR_BYTES, excerpt
 
 KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
@@ -106,8 +107,12 @@ class _Failures(DefaultFailureConverter):
 DATA_CONVERTER = DataConverter(payload_converter_class=_Payloads, failure_converter_class=_Failures)
 
 
-async def connect(address: str | None = None, environment: Mapping[str, str] | None = None) -> Client:
+async def connect(
+    address: str | None = None, environment: Mapping[str, str] | None = None, *, lazy: bool = False
+) -> Client:
     """Connect as Temporal's own environment variables and configuration file say; ``address`` overrides them.
+
+    A lazy client connects when it is first used, and is UNAVAILABLE until it can.
 
     Raises TemporalError.
     """
@@ -117,7 +122,8 @@ async def connect(address: str | None = None, environment: Mapping[str, str] | N
         raise TemporalError(f"Temporal's own configuration (TEMPORAL_*) cannot be read: {error}") from error
     config["target_host"] = address or config.get("target_host") or DEFAULT_ADDRESS
     try:
-        return await Client.connect(**config, data_converter=DATA_CONVERTER, identity=identity())
+        client = await Client.connect(**config, data_converter=DATA_CONVERTER, identity=identity(), lazy=lazy)
+        return unavailable_until_connected(client) if lazy else client
     except (RuntimeError, ValueError) as error:
         raise TemporalError(
             f"no Temporal server answers at {config['target_host']} ({_why(error)}); "

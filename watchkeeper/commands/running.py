@@ -11,15 +11,16 @@ from pydantic import ValidationError
 from rich.text import Text
 from temporalio.client import Client
 
-from watchkeeper import runs
+from watchkeeper import asked, runs
 from watchkeeper.commands.performing import EXIT, Misuse, connected, limits, perform, settings_of
-from watchkeeper.contracts import JsonObject, RunInput, ToolChoice
+from watchkeeper.contracts import RunInput
 from watchkeeper.runs import Found
 from watchkeeper.settings import Settings
 from watchkeeper.stories.following import follow, retell
+from watchkeeper.stories.listed import listed
 from watchkeeper.stories.narrator import Narrator
 from watchkeeper.stories.story import Story
-from watchkeeper.stories.surface import iso, run_object
+from watchkeeper.stories.surface import run_object
 from watchkeeper.stories.telling import Telling
 from watchkeeper.terminal import clock, duration, err, one_line, out, table, write_json
 
@@ -78,7 +79,7 @@ def list_runs(
 
 def _given(text: str, service: str | None, severity: str | None, limit: list[str], tool_choice: str | None) -> RunInput:
     facts: dict[str, object] = {"text": text, "service": service, "severity": severity}
-    facts |= {"limits": limits(limit), "tool_choice": _choice(tool_choice)}
+    facts |= {"limits": limits(limit), "tool_choice": asked.tool_choice(tool_choice)}
     if not text.strip():
         raise Misuse("say what happened: the text is empty")
     try:
@@ -91,20 +92,9 @@ def _given(text: str, service: str | None, severity: str | None, limit: list[str
         ) from error
 
 
-def _choice(text: str | None) -> ToolChoice | None:
-    match text:
-        case None | "auto":
-            return None
-        case "none":
-            return ToolChoice(mode="none")
-        case "required":
-            return ToolChoice(mode="required")
-        case _:
-            return ToolChoice(mode="named", function=text)
-
-
 async def _run(settings: Settings, given: RunInput, *, wait: bool, as_json: bool) -> int:
-    _check_service(settings, given.service)
+    if problem := asked.unknown_service(settings, given.service):
+        raise Misuse(problem)
     client = await connected()
     found = await runs.start(client, given, settings.worker.task_queue)
     if not wait:
@@ -119,15 +109,6 @@ async def _run(settings: Settings, given: RunInput, *, wait: bool, as_json: bool
     else:
         story = await follow_aloud(client, found.workflow_id)
     return EXIT[story.status]
-
-
-def _check_service(settings: Settings, service: str | None) -> None:
-    """Refuse a service that the catalogue of this machine, if it has one, does not name.
-
-    The worker would refuse it too, but as a failed run, for which a person may be paged.
-    """
-    if service is not None and settings.services and service not in settings.services:
-        raise Misuse(f"no service {service!r} in the catalogue; known: {', '.join(sorted(settings.services))}")
 
 
 async def _watch(run: str) -> int:
@@ -188,7 +169,7 @@ async def _list(*, open_only: bool, service: str | None, most: int, as_json: boo
             break
         found.append(one)
     if as_json:
-        write_json([_object(one) for one in found])
+        write_json([listed(one) for one in found])
     elif not found:
         err.print(Text("No runs. Start one: watchkeeper run TEXT", "dim"))
     else:
@@ -206,18 +187,3 @@ def _row(one: Found) -> tuple[Text | str, ...]:
         took,
         one_line(one.report or one.text or "", 120),
     )
-
-
-def _object(one: Found) -> JsonObject:
-    return {
-        "run": one.workflow_id,
-        "workflow_id": one.workflow_id,
-        "run_id": one.run_id,
-        "status": one.status,
-        "service": one.service,
-        "severity": one.severity,
-        "text": one.text,
-        "summary": one.report,
-        "started_at": iso(one.started_at),
-        "closed_at": iso(one.closed_at),
-    }

@@ -17,6 +17,7 @@ import typer
 from rich.text import Text
 
 from watchkeeper import runs
+from watchkeeper.commands.intake import taking_in_here
 from watchkeeper.commands.performing import EXIT, INTERRUPTED, perform, quiet, settings_of
 from watchkeeper.commands.running import follow_aloud
 from watchkeeper.contracts import RunInput
@@ -34,6 +35,7 @@ GRACE = 3.0
 """Seconds that activities get to finish when ``dev`` is ended; what they do not finish is taken up again."""
 
 TEMPORAL = Annotated[int, typer.Option("--temporal-port", min=1, max=65535, help="Port of the Temporal server.")]
+INTAKE = Annotated[int | None, typer.Option("--intake-port", min=1, max=65535, help="Default: 8080, or a free one.")]
 UI = Annotated[int, typer.Option("--ui-port", min=1, max=65535, help="Port of the Temporal web pages.")]
 
 
@@ -49,16 +51,19 @@ def dev(
     context: typer.Context,
     temporal_port: TEMPORAL = TEMPORAL_PORT,
     ui_port: UI = UI_PORT,
+    intake_port: INTAKE = None,
     db: Annotated[Path, typer.Option(metavar="FILE", help="Where runs are kept.")] = DATABASE,
 ) -> None:
-    """Run a Temporal server and a worker here.
+    """Run a Temporal server, a worker and the intake here.
 
     Runs are kept in a file, so that open ones go on at the next start. Ctrl-C ends it.
     """
+    from watchkeeper.intake.serving import CannotListen
     from watchkeeper.loop import new_loop
     from watchkeeper.tool import ToolDefinitionError
 
-    perform(_until_told(_dev(context, temporal_port, ui_port, db)), ToolDefinitionError, loop=new_loop)
+    performed = _until_told(_dev(context, (temporal_port, ui_port, intake_port), db))
+    perform(performed, ToolDefinitionError, CannotListen, loop=new_loop)
 
 
 def demo(
@@ -92,7 +97,7 @@ async def _worker(context: typer.Context) -> None:
     log.info("drained")
 
 
-async def _dev(context: typer.Context, port: int, ui_port: int, database: Path) -> NoReturn:
+async def _dev(context: typer.Context, ports: tuple[int, int, int | None], database: Path) -> NoReturn:
     from watchkeeper.tool import catalogue, discover
     from worker import require_keys, working
 
@@ -103,8 +108,13 @@ async def _dev(context: typer.Context, port: int, ui_port: int, database: Path) 
     settings = settings.model_copy(update={"worker": settings.worker.model_copy(update={"shutdown_seconds": grace})})
     log_to_stderr(logging.WARNING)
     quiet()
-    async with dev_server(port=port, ui_port=ui_port, database=database) as server, working(server.client, settings):
+    port, ui_port, intake_port = ports
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(dev_server(port=port, ui_port=ui_port, database=database))
+        await stack.enter_async_context(working(server.client, settings))
+        intake = await stack.enter_async_context(taking_in_here(server.client, settings, intake_port))
         _facts(("Temporal", server.address), ("Temporal UI", server.ui), ("Runs are kept in", str(database)))
+        _facts(("Alerts and programs", f"{intake}/docs"))
         _facts(("Model", f"{settings.model.name} at {settings.model.base_url}"))
         _say_how_to_ask(server, ['watchkeeper run "What is wrong?"'])
         out.print(Text("Ctrl-C ends it; open runs go on at the next start.", "dim"))

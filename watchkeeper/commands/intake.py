@@ -1,0 +1,86 @@
+"""``intake``: the process that alerts and people's programs speak to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Annotated
+
+import typer
+from temporalio.client import Client
+
+from watchkeeper.commands.performing import perform, settings_of
+from watchkeeper.ports import HOST as LOOPBACK
+from watchkeeper.ports import is_free
+from watchkeeper.settings import Settings, variable
+from watchkeeper.temporal import connect
+
+HOST = Annotated[str | None, typer.Option(help="Where to listen; default: intake.host.")]
+PORT = Annotated[int | None, typer.Option(min=0, max=65535, help="Likewise; default: intake.port. 0: a free one.")]
+
+
+def intake(context: typer.Context, host: HOST = None, port: PORT = None) -> None:
+    """Take alerts and people's acts over HTTP: the other production process. SIGTERM ends it."""
+    from watchkeeper.intake.serving import CannotListen
+    from watchkeeper.loop import new_loop
+
+    perform(_intake(context, host, port), CannotListen, loop=new_loop)
+
+
+async def _intake(context: typer.Context, host: str | None, port: int | None) -> None:
+    from watchkeeper import logs
+
+    settings = _listening_at(settings_of(context), host, port)
+    logs.log_to_stderr(logging.INFO)
+    log = logging.getLogger("watchkeeper")
+    for name in ("uvicorn", "uvicorn.error"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for told in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(told, ended.set)
+    client = await connect(lazy=True)
+    async with taking_in(client, settings) as address:
+        if not settings.sources:
+            kind = variable("sources", "name", "kind")
+            log.warning("no [sources.NAME] is configured, so no alert can come in; set %s and its secret", kind)
+        log.info("listening at %s for the task queue %r", address, settings.worker.task_queue)
+        await ended.wait()
+    log.info("ended")
+
+
+def _listening_at(settings: Settings, host: str | None, port: int | None) -> Settings:
+    given = {"host": host, "port": port}
+    changes = {name: value for name, value in given.items() if value is not None}
+    return settings.model_copy(update={"intake": settings.intake.model_copy(update=changes)})
+
+
+@asynccontextmanager
+async def taking_in(
+    client: Client, settings: Settings, *beside: AbstractAsyncContextManager[object]
+) -> AsyncIterator[str]:
+    """Serve the intake as the settings say, for as long as the context lasts; gives its address.
+
+    Raises SettingsError where anybody could act on runs, and CannotListen.
+    """
+    from watchkeeper.admission import admit
+    from watchkeeper.intake.app import create_app
+    from watchkeeper.intake.authority import refuse_open
+    from watchkeeper.intake.serving import serving
+
+    refuse_open(settings)
+    app = create_app(client, settings, admit, beside=beside)
+    async with serving(app, settings.intake.host, settings.intake.port) as address:
+        yield address
+
+
+@asynccontextmanager
+async def taking_in_here(client: Client, settings: Settings, port: int | None) -> AsyncIterator[str]:
+    """Serve the intake on loopback alone, at the port that is given, else the configured or, if taken, a free one."""
+    usual = settings.intake.port
+    chosen = (usual if is_free(usual) else 0) if port is None else port
+    async with taking_in(client, _listening_at(settings, LOOPBACK, chosen)) as address:
+        yield address

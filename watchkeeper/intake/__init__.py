@@ -1,0 +1,1 @@
+"""The intake: what alerts and people's programs speak to, over HTTP."""

@@ -1,0 +1,100 @@
+"""``/runs``: what people's programs start, and what they see of runs."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from base64 import b32encode
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
+from starlette.responses import JSONResponse
+
+from watchkeeper import asked, runs
+from watchkeeper.contracts import RunInput
+from watchkeeper.intake.answers import errors, refusal
+from watchkeeper.intake.asking import Asked, RunList, RunObject
+from watchkeeper.intake.authority import json_only, who
+from watchkeeper.intake.intake import Intake
+from watchkeeper.stories.following import retell
+from watchkeeper.stories.listed import listed
+from watchkeeper.stories.story import Story
+from watchkeeper.stories.surface import run_object
+
+SECONDS = 10.0
+"""For Temporal to answer a person's program."""
+
+RUN = Annotated[str, Path(max_length=1_000, description="Name of the run: its workflow id.")]
+KEY = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="Sent again with the same key, a request starts no second run but answers with the first.",
+    ),
+]
+SERVICE = Annotated[str | None, Query(max_length=150, description="Only those of a service.")]
+
+
+def routes(intake: Intake) -> APIRouter:
+    """Make the routes."""
+    router = APIRouter(tags=["runs"])
+    client, queue = intake.client, intake.settings.worker.task_queue
+
+    @router.post(
+        "/runs",
+        status_code=201,
+        response_model=RunObject,
+        dependencies=[Depends(json_only)],
+        responses={
+            201: {"headers": {"Location": {"description": "Of the run.", "schema": {"type": "string"}}}},
+            **errors(400, 401, 403, 408, 409, 413, 415, 503),
+        },
+    )
+    async def start(request: Request, wanted: Asked, key: KEY = None) -> JSONResponse:
+        """Start a run."""
+        if problem := asked.unknown_service(intake.settings, wanted.service):
+            return refusal(400, f"service: {problem}")
+        given = wanted.given()
+        async with asyncio.timeout(SECONDS):
+            found = await runs.start(client, given, queue, _named(who(request), key) if key else None)
+            story = await retell(client, found.workflow_id)
+        if key and not _same(given, story):
+            return refusal(409, f"this Idempotency-Key started {found.workflow_id}, which was asked something else")
+        return JSONResponse(run_object(story), 201, {"location": f"/runs/{quote(found.workflow_id, safe='')}"})
+
+    @router.get("/runs", response_model=RunList, responses=errors(400, 401, 403, 408, 413, 503))
+    async def list_runs(
+        only_open: Annotated[bool, Query(alias="open", description="Only those that are not over.")] = False,
+        service: SERVICE = None,
+        limit: Annotated[int, Query(ge=1, le=1_000, description="How many, the newest first.")] = 50,
+    ) -> JSONResponse:
+        """List the runs, the newest first."""
+        found = list[runs.Found]()
+        async with asyncio.timeout(SECONDS):
+            async for one in runs.runs(client, open_only=only_open, service=service):
+                found.append(one)
+                if len(found) == limit:
+                    break
+        return JSONResponse({"runs": [listed(one) for one in found]})
+
+    @router.get("/runs/{run}", response_model=RunObject, responses=errors(400, 401, 403, 404, 408, 413, 503))
+    async def show(run: RUN) -> JSONResponse:
+        """Tell one run whole, as far as it has come."""
+        async with asyncio.timeout(SECONDS):
+            return JSONResponse(run_object(await retell(client, run)))
+
+    return router
+
+
+def _named(name: str, key: str) -> str:
+    """Name the run of a key; people's keys are their own."""
+    digest = hashlib.sha256(f"{name}\n{key}".encode()).digest()[:15]
+    return f"incident-{b32encode(digest).decode().lower()}"
+
+
+def _same(given: RunInput, story: Story) -> bool:
+    asked_for = {"text", "service", "severity", "limits", "tool_choice"}
+    return story.given is None or story.given.model_dump(include=asked_for) == given.model_dump(include=asked_for)

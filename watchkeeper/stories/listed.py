@@ -1,0 +1,23 @@
+"""One run as lists show it, as JSON: what ``list --json`` prints and ``GET /runs`` answers (pure)."""
+
+from __future__ import annotations
+
+from watchkeeper.contracts import JsonObject
+from watchkeeper.runs import Found
+from watchkeeper.stories.surface import iso
+
+
+def listed(found: Found) -> JsonObject:
+    """Return a run in a list as JSON; times in ISO 8601 (UTC)."""
+    return {
+        "run": found.workflow_id,
+        "workflow_id": found.workflow_id,
+        "run_id": found.run_id,
+        "status": found.status,
+        "service": found.service,
+        "severity": found.severity,
+        "text": found.text,
+        "summary": found.report,
+        "started_at": iso(found.started_at),
+        "closed_at": iso(found.closed_at),
+    }
