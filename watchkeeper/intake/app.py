@@ -28,6 +28,7 @@ from watchkeeper.intake.serving import GRACE
 from watchkeeper.intake.slack import Presses
 from watchkeeper.lazy import until_reached
 from watchkeeper.settings import Settings
+from watchkeeper.watchdog.watched import Counts
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ def create_app(
     admit: Admit,
     *,
     presses: Presses | None = None,
+    counts: Counts | None = None,
     beside: Sequence[AbstractAsyncContextManager[object]] = (),
     http: httpx2.AsyncClient | None = None,
     body_seconds: float = BODY_SECONDS,
@@ -49,13 +51,14 @@ def create_app(
         settings: The operator's.
         admit: Gives alerts to Temporal.
         presses: Reads what Slack tells of buttons; None: that route is not there.
+        counts: What the watchdog has done, for the metrics.
         beside: Entered when the app starts and left when it ends, such as what watches over accepted alerts.
         http: Fetches certificates and confirms subscriptions; its owner closes it.
         body_seconds: For a body to come whole.
     """
     sources = {name: make_source(name, section) for name, section in settings.sources.items()}
     outside = http or httpx2.AsyncClient(timeout=SECONDS, follow_redirects=False)
-    intake = Intake(client, settings, admit, sources, Outside(outside), Metrics(sources), Gate())
+    intake = Intake(client, settings, admit, sources, Outside(outside), Metrics(sources, counts), Gate())
     deciding = set[asyncio.Task[None]]()
     app = FastAPI(
         title="Watchkeeper",
