@@ -70,9 +70,10 @@ async def taking_in(
     from watchkeeper.intake.app import create_app
     from watchkeeper.intake.authority import refuse_open
     from watchkeeper.intake.serving import serving
+    from watchkeeper.slack import pressing
 
     refuse_open(settings)
-    app = create_app(client, settings, admit, beside=beside)
+    app = create_app(client, settings, admit, presses=pressing, beside=beside)
     async with serving(app, settings.intake.host, settings.intake.port) as address:
         yield address
 

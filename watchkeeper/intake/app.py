@@ -21,7 +21,7 @@ from watchkeeper.intake import acts, alerts, answers, health, runs, slack
 from watchkeeper.intake.authority import Authority, is_public
 from watchkeeper.intake.body import BODY_SECONDS, Bodies
 from watchkeeper.intake.gate import Crowd, Gate
-from watchkeeper.intake.intake import Admit, Intake
+from watchkeeper.intake.intake import Admit, Intake, Refused
 from watchkeeper.intake.metrics import Measured, Metrics
 from watchkeeper.intake.outside import SECONDS, Outside
 from watchkeeper.intake.serving import GRACE
@@ -37,6 +37,7 @@ def create_app(
     settings: Settings,
     admit: Admit,
     *,
+    refused: Refused | None = None,
     presses: Presses | None = None,
     beside: Sequence[AbstractAsyncContextManager[object]] = (),
     http: httpx2.AsyncClient | None = None,
@@ -48,6 +49,7 @@ def create_app(
         client: Of Temporal, connected or lazy.
         settings: The operator's.
         admit: Gives alerts to Temporal.
+        refused: Is told what Temporal did not take.
         presses: Reads what Slack tells of buttons; None: that route is not there.
         beside: Entered when the app starts and left when it ends, such as what watches over accepted alerts.
         http: Fetches certificates and confirms subscriptions; its owner closes it.
@@ -55,7 +57,7 @@ def create_app(
     """
     sources = {name: make_source(name, section) for name, section in settings.sources.items()}
     outside = http or httpx2.AsyncClient(timeout=SECONDS, follow_redirects=False)
-    intake = Intake(client, settings, admit, sources, Outside(outside), Metrics(sources), Gate())
+    intake = Intake(client, settings, admit, refused, sources, Outside(outside), Metrics(sources), Gate())
     deciding = set[asyncio.Task[None]]()
     app = FastAPI(
         title="Watchkeeper",
