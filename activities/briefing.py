@@ -69,7 +69,7 @@ class BriefingActivities:
         if given.origin is not None:
             update = {"follow_ups": _follow_ups(settings, flapping=flapping)}
             briefing = briefing.model_copy(update=update)
-        if any(place not in ("log", "page") for place in briefing.destinations):
+        if given.origin is not None or any(place not in ("log", "page") for place in briefing.destinations):
             briefing = briefing.model_copy(update={"overdue": OVERDUE.total_seconds()})
         if channel is not None:
             briefing = briefing.model_copy(update={"channel": channel})

@@ -115,7 +115,7 @@ async def _admit_group(
     told = told.model_copy(update={"notes": notes}) if notes else told
     reasons = {why for alert in alerts if (why := why_not(alert, source.section)) is not None}
     starting = [alert for alert in alerts if why_not(alert, source.section) is None]
-    given = _input(settings, source, starting or alerts)
+    given = given_of(settings, source, starting or alerts)
     about = _Facts(given, alerts, run)
     for _ in range(ATTEMPTS):
         last = await _last(client, run)
@@ -159,7 +159,7 @@ class _Facts:
         )
 
 
-def _input(settings: Settings, source: Source[Any], alerts: Sequence[Alert]) -> RunInput:
+def given_of(settings: Settings, source: Source[Any], alerts: Sequence[Alert]) -> RunInput:
     """Say what a run is about: the worst of its alerts in one line; the alerts themselves come by signal."""
     severity = worst(*(alert.severity for alert in alerts))
     first = next((alert for alert in alerts if alert.severity == severity), alerts[0])

@@ -13,7 +13,7 @@ from workflows.alerted import Alerted
 with workflow.unsafe.imports_passed_through():
     from activities.announcing import AnnouncingActivities
     from watchkeeper import options
-    from watchkeeper.contracts import Announcement, RunInput
+    from watchkeeper.contracts import Announcement, Message, RunInput
 
 PAUSE = timedelta(seconds=2)
 """Between two changes of a message: what happens meanwhile is one change, and channels take about one a second."""
@@ -46,10 +46,11 @@ class Announced(Alerted):
         if self._announcing is None or self._announcing.done():
             self._announcing = asyncio.create_task(self._keep_true())
 
-    async def _announced(self) -> None:
-        """Wait until the message tells the last of it, or cannot."""
+    async def _posted(self) -> Message | None:
+        """Wait until the message tells the last of it, or cannot; None if it could not be posted."""
         if self._announcing is not None:
             await self._announcing
+        return self._message
 
     async def _keep_true(self) -> None:
         while self._outdated:

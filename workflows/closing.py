@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import builtins
 import contextlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
@@ -22,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from watchkeeper.text import error_text
 
 T = TypeVar("T")
+Posted: TypeAlias = Callable[[], Awaitable[Message | None]]
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,9 @@ UNBRIEFED: tuple[Destination, ...] = ("log", "directory", "webhook", "page", "sl
 
 OVERDUE = timedelta(minutes=15)
 """When people are paged for the report of such a run, if no destination has taken it."""
+
+ALERTS = 20
+"""How many alerts of a group each destination is told."""
 
 EPISODES = 20
 """How many episodes of a group, the latest ones, are remembered."""
@@ -64,7 +69,7 @@ def write(
         return Report(summary=reason, body=body)
 
 
-def delivery(given: RunInput, ending: Ending, report: Report, episode: Episode, message: Message | None) -> Delivery:
+def delivery(given: RunInput, ending: Ending, report: Report, episode: Episode) -> Delivery:
     """Say what is to be delivered; the destination is set for each."""
     info = workflow.info()
     made = Delivery(
@@ -77,7 +82,7 @@ def delivery(given: RunInput, ending: Ending, report: Report, episode: Episode, 
         service=given.service,
         severity=given.severity,
     )
-    known = {"origin": given.origin, "alerts": episode.states[:EPISODES], "message": message}
+    known = {"origin": given.origin, "alerts": episode.states[:ALERTS]}
     return made.model_copy(update={name: value for name, value in known.items() if value})
 
 
@@ -94,20 +99,24 @@ def remember(given: RunInput, ending: Ending, report: Report, episode: Episode) 
     workflow.upsert_memo(memo)
 
 
-async def deliver(given: RunInput, briefing: Briefing | None, what: Delivery) -> list[str]:
+async def deliver(given: RunInput, briefing: Briefing | None, what: Delivery, posted: Posted) -> list[str]:
     """Deliver a report to each destination by itself; return those that it did not reach, and why.
+
+    ``posted`` waits for the message of the run in its channel, whose thread the report belongs to.
 
     A run that is cancelled meanwhile is over all the same, and its report still goes out. Where none of an operator's
     destinations takes a report, or none in time, people are paged.
     """
-    return await _unhurried(asyncio.create_task(_deliver(given, briefing, what)))
+    return await _unhurried(asyncio.create_task(_deliver(given, briefing, what, posted)))
 
 
-async def _deliver(given: RunInput, briefing: Briefing | None, what: Delivery) -> list[str]:
+async def _deliver(given: RunInput, briefing: Briefing | None, what: Delivery, posted: Posted) -> list[str]:
     wanted = list(briefing.destinations if briefing else UNBRIEFED if given.origin else UNBRIEFED[:4])
     if (what.status in ("concluded", "stopped") or what.follow_up) and "page" in wanted:
         wanted.remove("page")
-    sending = {place: asyncio.create_task(_send(what, place)) for place in wanted}
+    sending = {
+        place: asyncio.create_task(_reply(what, posted) if place == "slack" else _send(what, place)) for place in wanted
+    }
     # A note needs an incident to be written into: it reaches people only where there is one.
     chosen = [place for place in wanted if place not in ("log", "page", "pagerduty_note")]
     overdue = (OVERDUE.total_seconds() if given.origin else None) if briefing is None else briefing.overdue
@@ -117,6 +126,8 @@ async def _deliver(given: RunInput, briefing: Briefing | None, what: Delivery) -
     sent = {place: await task for place, task in sending.items()}
     if chosen and "page" not in sent and all(sent[place].failed for place in chosen) and not what.follow_up:
         sent["page"] = await _send(what.model_copy(update={"last_resort": True}), "page")
+    if late and given.origin is not None and sent.get("page", Sent()).taken:
+        workflow.upsert_memo({"delivered": "page"})
     return [f"{place}: {how.failed}" for place, how in sent.items() if how.failed]
 
 
@@ -142,6 +153,11 @@ async def _taken(given: RunInput, sending: dict[Destination, asyncio.Task[Sent]]
     if first and given.origin is not None:
         workflow.upsert_memo({"delivered": first[0]})
     return bool(first)
+
+
+async def _reply(what: Delivery, posted: Posted) -> Sent:
+    message = await posted()
+    return await _send(what.model_copy(update={"message": message}) if message else what, "slack")
 
 
 async def _send(what: Delivery, destination: Destination) -> Sent:

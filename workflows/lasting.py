@@ -84,8 +84,8 @@ class Lasting(Announced):
             self._reported = Reported(report=report, at=workflow.time())
         self._now("delivering the report")
         closing.remember(self._given, ending, report, self._episode)
-        what = closing.delivery(self._given, ending, report, self._episode, self._message)
-        self._deliveries.append(asyncio.create_task(closing.deliver(self._given, self._briefing, what)))
+        what = closing.delivery(self._given, ending, report, self._episode)
+        self._deliveries.append(asyncio.create_task(closing.deliver(self._given, self._briefing, what, self._posted)))
         self._announce()
 
     def _written(self, ending: Ending) -> Report:
@@ -163,9 +163,9 @@ class Lasting(Announced):
             ending = replace(ending, text=self._said)
         self._said = ""
         report = closing.write(asked, self._briefing, ending, self._calls.records, [], self._episode)
-        what = closing.delivery(self._given, ending, report, self._episode, self._message)
+        what = closing.delivery(self._given, ending, report, self._episode)
         what = what.model_copy(update={"follow_up": reported.follow_ups, "question": reported.question})
-        self._deliveries.append(asyncio.create_task(closing.deliver(self._given, self._briefing, what)))
+        self._deliveries.append(asyncio.create_task(closing.deliver(self._given, self._briefing, what, self._posted)))
 
     async def _close(self) -> RunResult:
         """End the execution, as the investigation ended."""
@@ -175,7 +175,7 @@ class Lasting(Announced):
         await workflow.wait_condition(workflow.all_handlers_finished)
         self._now("over")
         self._announce()
-        await self._announced()
+        await self._posted()
         if self._reported is not None:
             closing.remember(self._given, ending, report, self._episode)
         if ending.by_cancellation:
@@ -206,7 +206,7 @@ class Lasting(Announced):
         briefing, talk, budget = self._known()
         self._now("continuing as new")
         undelivered = await self._delivered()
-        await self._announced()
+        await self._posted()
         carried = await renewal.carry(briefing, talk, budget, self._calls.records, nudged=self._nudged)
         if self._reported is not None:
             self._reported = self._reported.model_copy(update={"undelivered": undelivered, "looked": self._looked})

@@ -122,12 +122,7 @@ async def test_a_run_is_reported_once_whatever_happens_to_the_answer(client: Cli
     async with staged(client, [says("**Fine.**")], tools=PAGER, **connected(world)) as stage:
         result = await (await stage.start(service="checkout")).result()
     assert (result.status, result.undelivered) == ("concluded", [])
-    (post,) = world.channels.posts
-    assert post.channel == CHANNEL
-    assert [request.path for request in world.slack.requests] == [
-        "/chat.postMessage",
-        "/conversations.history",
-        "/chat.postMessage",
-        "/conversations.history",
-        "/conversations.replies",
-    ]
+    announced, report = world.channels.posts
+    assert (announced.channel, announced.thread_ts) == (CHANNEL, None)
+    assert report.thread_ts == announced.ts
+    assert "/conversations.history" in [request.path for request in world.slack.requests]

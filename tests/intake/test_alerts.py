@@ -18,7 +18,6 @@ from tests.alerts.posting import payload
 from tests.intake.taking import SENDER, Temporal, bearer, settings, taking_in
 from tests.stage import settings_for
 from watchkeeper.admission import Admitted, Closing, admit
-from watchkeeper.alerts.source import Received, Source
 from watchkeeper.contracts import JsonObject
 from watchkeeper.runs import find
 
@@ -163,22 +162,6 @@ async def test_what_temporal_has_not_taken_is_to_be_sent_again(client: Client, e
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     assert answer.json() == {"error": "Temporal has not taken it; send it again"}
     assert 'outcome="refused",reason="not taken",source="open"} 1.0' in metrics
-
-
-@pytest.mark.parametrize(
-    "temporal", [Temporal(error=RPCError("away", RPCStatusCode.UNAVAILABLE, b"")), Temporal(hangs=True)]
-)
-async def test_what_temporal_has_not_taken_is_told_to_whoever_watches(client: Client, temporal: Temporal) -> None:
-    told: list[tuple[str, int]] = []
-
-    async def refused(source: Source[Any], received: Received) -> None:
-        told.append((source.name, len(received.alerts)))
-
-    chosen = settings(intake={"patience": 0.3})
-    async with taking_in(client, temporal.admit, chosen, refused=refused) as http:
-        answers = [await post(http, "open"), await post(http, "open", b"{"), await post(http, "prom")]
-    assert [answer.status_code for answer in answers] == [503, 400, 401]
-    assert told == [("open", 1)]
 
 
 async def test_a_bug_is_a_sentence_to_the_sender_and_to_be_sent_again(

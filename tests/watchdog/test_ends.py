@@ -102,12 +102,11 @@ async def test_a_run_that_is_terminated_while_it_reports_is_paged(post: Post) ->
     assert "its report is written, but no place that it should go to took it." in post.titles[0]
 
 
-@pytest.mark.parametrize("hand_off", ["its page is refused", "it may not page"])
-async def test_a_hand_off_that_reaches_nobody_is_paged(post: Post, hand_off: str) -> None:
-    post.set(watchdog={"outage": 60.0}, reports={"page_on_hand_off": hand_off != "it may not page"})
+@pytest.mark.parametrize("may_page", [True, False], ids=["its page is refused", "only its last resort is refused"])
+async def test_a_hand_off_that_reaches_nobody_is_paged(post: Post, may_page: bool) -> None:
+    post.set(watchdog={"outage": 60.0}, reports={"page_on_hand_off": may_page})
     post.world.loki.outage = fault(404)
-    if hand_off == "its page is refused":
-        post.world.pagerduty_events.fail_next(400, "Invalid routing key")
+    post.world.pagerduty_events.fail_next(400, "Invalid routing key")
     tables = post.settings.model_dump(include={"pagerduty", "teams", "reports"})
     tables["reports"]["webhook_url"] = post.world.urls.loki_url
     tools = {**TOOLS, "look": look}
@@ -122,8 +121,9 @@ async def test_a_hand_off_that_reaches_nobody_is_paged(post: Post, hand_off: str
     assert "no place that it should go to took it." in post.titles[0]
 
 
-async def test_a_hand_off_that_pages_has_reached_people(post: Post) -> None:
-    post.set(watchdog={"outage": 60.0, "deadline": 1.0})
+@pytest.mark.parametrize("may_page", [True, False], ids=["as it may", "as its last resort"])
+async def test_a_hand_off_that_pages_has_reached_people(post: Post, may_page: bool) -> None:
+    post.set(watchdog={"outage": 60.0, "deadline": 1.0}, reports={"page_on_hand_off": may_page})
     post.world.loki.outage = fault(404)
     tables = post.settings.model_dump(include={"pagerduty", "teams", "reports"})
     tables["reports"]["webhook_url"] = post.world.urls.loki_url
@@ -147,9 +147,9 @@ class Continued:
         left = int(given.severity or 0)
         if given.text == "reports" and left == 1:
             workflow.upsert_search_attributes([attributes.STATUS.value_set("concluded")])
-            workflow.upsert_memo({"report": "fine"})
+            workflow.upsert_memo({"report": "fine", "delivered": "log"})
         if left:
-            workflow.continue_as_new(given.model_copy(update={"severity": str(left - 1)}))
+            workflow.continue_as_new(given.model_copy(update={"severity": str(left - 1)}), memo=workflow.memo())
         if given.text == "reports":
             await workflow.sleep(timedelta(minutes=1))
 

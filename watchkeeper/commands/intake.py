@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
+import httpx2
 import typer
 from temporalio.client import Client
 
@@ -17,6 +18,9 @@ from watchkeeper.ports import HOST as LOOPBACK
 from watchkeeper.ports import is_free
 from watchkeeper.settings import Settings, variable
 from watchkeeper.temporal import connect
+
+PAGER_SECONDS = 20.0
+"""For one request to the pager."""
 
 HOST = Annotated[str | None, typer.Option(help="Where to listen; default: intake.host.")]
 PORT = Annotated[int | None, typer.Option(min=0, max=65535, help="Likewise; default: intake.port. 0: a free one.")]
@@ -62,20 +66,47 @@ def _listening_at(settings: Settings, host: str | None, port: int | None) -> Set
 async def taking_in(
     client: Client, settings: Settings, *beside: AbstractAsyncContextManager[object]
 ) -> AsyncIterator[str]:
-    """Serve the intake as the settings say, for as long as the context lasts; gives its address.
+    """Serve the intake as the settings say, and its watchdog, for as long as the context lasts; gives its address.
 
-    Raises SettingsError where anybody could act on runs, and CannotListen.
+    Raises SettingsError where anybody could act on runs or the watchdog's journal cannot be used, and CannotListen.
     """
     from watchkeeper.admission import admit
     from watchkeeper.intake.app import create_app
     from watchkeeper.intake.authority import refuse_open
     from watchkeeper.intake.serving import serving
+    from watchkeeper.intake.watched import watched
     from watchkeeper.slack import pressing
+    from watchkeeper.watchdog.watching import Watchdog
 
     refuse_open(settings)
-    app = create_app(client, settings, admit, presses=pressing, beside=beside)
-    async with serving(app, settings.intake.host, settings.intake.port) as address:
-        yield address
+    async with httpx2.AsyncClient(timeout=PAGER_SECONDS, follow_redirects=False) as http:
+        watchdog = Watchdog(client, settings, http)
+        app = create_app(
+            client, settings, watched(admit, watchdog), presses=pressing, counts=watchdog.counts, beside=beside
+        )
+        try:
+            async with (
+                serving(app, settings.intake.host, settings.intake.port) as address,
+                _until_left(watchdog.watching()),
+            ):
+                yield address
+        finally:
+            watchdog.close()
+
+
+@asynccontextmanager
+async def _until_left(work: Coroutine[Any, Any, NoReturn]) -> AsyncIterator[None]:
+    """Do some work beside the body of the context; where it fails, the body is cancelled and its error raised."""
+    task, body = asyncio.create_task(work), asyncio.current_task()
+    task.add_done_callback(lambda done: None if done.cancelled() or body is None else body.cancel())
+    try:
+        yield
+    except asyncio.CancelledError:
+        if task.done():
+            task.result()
+        raise
+    finally:
+        task.cancel()
 
 
 @asynccontextmanager

@@ -6,8 +6,6 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Request
@@ -93,16 +91,14 @@ def routes(intake: Intake) -> APIRouter:
 
 
 async def _take(intake: Intake, source: Source[Any], posted: Posted) -> JSONResponse:
-    delivery = _Delivery(source, posted)
-
     def refused(reason: str, why: object) -> None:
         intake.metrics.alerts(source.name, "refused", reason)
         log.warning("refused what came for the source %r: %s", source.name, why)
 
     try:
-        await _admit(intake, delivery)
-        if delivery.received.confirm is not None:
-            await intake.outside.confirm(delivery.received.confirm)
+        received, admitted = await _admitted(intake, source, posted)
+        if received.confirm is not None:
+            await intake.outside.confirm(received.confirm)
             log.info("confirmed a subscription of the source %r", source.name)
     except Unverified as error:
         refused("unverified", error)
@@ -115,38 +111,25 @@ async def _take(intake: Intake, source: Source[Any], posted: Posted) -> JSONResp
         return try_again("what it refers to is out of reach; send it again")
     except (RPCError, TimeoutError, Closing, TemporalError) as error:
         refused("not taken", f"Temporal has not all of it: {type(error).__name__} {error}".rstrip())
-        if intake.refused is not None and delivery.received.alerts:
-            await intake.refused(source, delivery.received)
         return try_again("Temporal has not taken it; send it again")
-    return _answer(intake, delivery)
+    return _answer(intake, source, received, admitted)
 
 
-@dataclass
-class _Delivery:
-    """What a source sent, as far as it is known by now."""
-
-    source: Source[Any]
-    posted: Posted
-    received: Received = field(default_factory=Received)
-    admitted: Sequence[Admitted] = ()
-
-
-async def _admit(intake: Intake, delivery: _Delivery) -> None:
-    source, posted, patience = delivery.source, delivery.posted, intake.settings.intake.patience
+async def _admitted(intake: Intake, source: Source[Any], posted: Posted) -> tuple[Received, list[Admitted]]:
+    patience = intake.settings.intake.patience
     # A place is taken before anything is read: a thousand bodies would else all be read before one alert is on its way.
     async with asyncio.timeout(patience), intake.gate.place(patience):
         await source.verify(posted, intake.outside.certificate)
         large = len(posted.body) >= _LARGE
-        delivery.received = await asyncio.to_thread(source.parse, posted) if large else source.parse(posted)
-        if delivery.received.alerts:
-            given = intake.client, intake.settings, source, delivery.received, posted.now
-            delivery.admitted = await intake.admit(*given)
+        received = await asyncio.to_thread(source.parse, posted) if large else source.parse(posted)
+        if not received.alerts:
+            return received, []
+        return received, list(await intake.admit(intake.client, intake.settings, source, received, posted.now))
 
 
-def _answer(intake: Intake, delivery: _Delivery) -> JSONResponse:
-    source, received = delivery.source, delivery.received
+def _answer(intake: Intake, source: Source[Any], received: Received, admitted: list[Admitted]) -> JSONResponse:
     taken, left = list[Taken](), Counter[str](received.ignored)
-    for one in delivery.admitted:
+    for one in admitted:
         intake.metrics.alerts(source.name, one.outcome, one.reason if one.outcome == "ignored" else None, one.alerts)
         if one.workflow_id is None or one.outcome == "ignored":
             left[one.reason or "it starts no run"] += one.alerts

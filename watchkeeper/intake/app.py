@@ -21,13 +21,14 @@ from watchkeeper.intake import acts, alerts, answers, health, runs, slack
 from watchkeeper.intake.authority import Authority, is_public
 from watchkeeper.intake.body import BODY_SECONDS, Bodies
 from watchkeeper.intake.gate import Crowd, Gate
-from watchkeeper.intake.intake import Admit, Intake, Refused
+from watchkeeper.intake.intake import Admit, Intake
 from watchkeeper.intake.metrics import Measured, Metrics
 from watchkeeper.intake.outside import SECONDS, Outside
 from watchkeeper.intake.serving import GRACE
 from watchkeeper.intake.slack import Presses
 from watchkeeper.lazy import until_reached
 from watchkeeper.settings import Settings
+from watchkeeper.watchdog.watched import Counts
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +38,8 @@ def create_app(
     settings: Settings,
     admit: Admit,
     *,
-    refused: Refused | None = None,
     presses: Presses | None = None,
+    counts: Counts | None = None,
     beside: Sequence[AbstractAsyncContextManager[object]] = (),
     http: httpx2.AsyncClient | None = None,
     body_seconds: float = BODY_SECONDS,
@@ -49,15 +50,15 @@ def create_app(
         client: Of Temporal, connected or lazy.
         settings: The operator's.
         admit: Gives alerts to Temporal.
-        refused: Is told what Temporal did not take.
         presses: Reads what Slack tells of buttons; None: that route is not there.
+        counts: What the watchdog has done, for the metrics.
         beside: Entered when the app starts and left when it ends, such as what watches over accepted alerts.
         http: Fetches certificates and confirms subscriptions; its owner closes it.
         body_seconds: For a body to come whole.
     """
     sources = {name: make_source(name, section) for name, section in settings.sources.items()}
     outside = http or httpx2.AsyncClient(timeout=SECONDS, follow_redirects=False)
-    intake = Intake(client, settings, admit, refused, sources, Outside(outside), Metrics(sources), Gate())
+    intake = Intake(client, settings, admit, sources, Outside(outside), Metrics(sources, counts), Gate())
     deciding = set[asyncio.Task[None]]()
     app = FastAPI(
         title="Watchkeeper",

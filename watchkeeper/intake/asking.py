@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from watchkeeper import asked
-from watchkeeper.contracts import JsonObject, LimitChanges, Limits, Report, RunInput, Usage
+from watchkeeper.contracts import JsonObject, LimitChanges, Limits, Origin, Report, RunInput, Usage
 from watchkeeper.text import clean
 
 TEXT_CHARACTERS = 100_000
@@ -133,7 +133,10 @@ class RunObject(BaseModel):
     limits: Limits | None
     models: list[str]
     acts: list[JsonObject]
+    origin: Origin | None
     alerts: list[JsonObject]
+    open: bool
+    follow_ups: list[JsonObject]
     started_at: str | None
     closed_at: str | None
 

@@ -18,9 +18,6 @@ from watchkeeper.settings import Settings
 Admit: TypeAlias = Callable[[Client, Settings, Source[Any], Received, float], Awaitable[Sequence[Admitted]]]
 """Gives what a source said to Temporal, as ``watchkeeper.admission.admit`` does; raises where Temporal has not all."""
 
-Refused: TypeAlias = Callable[[Source[Any], Received], Awaitable[None]]
-"""Is told what a source said that Temporal did not take, or not all of it, before that is answered 503."""
-
 
 @dataclass(frozen=True)
 class Intake:
@@ -29,7 +26,6 @@ class Intake:
     client: Client
     settings: Settings
     admit: Admit
-    refused: Refused | None
     sources: Mapping[str, Source[Any]]
     outside: Outside
     metrics: Metrics

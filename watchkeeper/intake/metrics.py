@@ -5,19 +5,31 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from watchkeeper.watchdog.watched import Counts
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 """Seconds; fine around the one within which senders want their answer."""
 
 _ALERTS = "/alerts/"
 
+_WATCHDOG = {
+    "watched": "Accepted incidents without a report or a page.",
+    "refused": "Those among them that Temporal could not take.",
+    "pages": "Pages sent since the start.",
+    "failed": "Pages that the pager did not take; each is tried again.",
+    "unpageable": "Incidents for which nobody can be paged.",
+    "unjournaled": "Writes to the journal that failed.",
+    "outage": "1 while there is no Temporal or no worker.",
+}
+
 
 class Metrics:
     """Counters of one intake, in a registry of its own."""
 
-    def __init__(self, sources: Iterable[str]) -> None:
+    def __init__(self, sources: Iterable[str], watchdog: Counts | None = None) -> None:
         self.registry = CollectorRegistry()
         self._sources = frozenset(sources)
         self._alerts = Counter(
@@ -39,6 +51,10 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self.registry,
         )
+
+        for name, says in _WATCHDOG.items() if watchdog else ():
+            gauge = Gauge(f"watchkeeper_watchdog_{name}", says, registry=self.registry)
+            gauge.set_function(lambda name=name: float(getattr(watchdog, name)))  # type: ignore[misc]
 
     def alerts(self, source: str, outcome: str, reason: str | None = None, times: int = 1) -> None:
         """Count what became of alerts; ``reason`` is of a closed set."""
