@@ -33,13 +33,13 @@ from watchkeeper.history import decode
 from watchkeeper.stories.people import act_of
 from watchkeeper.stories.story import Story
 from watchkeeper.stories.told import UNSETTLED, Act, Approval, Call, Reset, Round, Summary
+from watchkeeper.tool import RESERVED
 
 T = TypeVar("T")
 Told: TypeAlias = Story | Round | Call | Summary | Act | Reset
 """What an event changed: the story itself when it begins, is briefed or ends."""
 
 _APPROVAL_TIMER = re.compile(r"^(r\d+\.\d+) ")
-_NO_TOOLS = frozenset({"brief", "ask", "compact", "carry", "deliver"})
 
 
 class Telling:
@@ -166,16 +166,14 @@ class Telling:
             case "deliver":
                 self._delivery = await self._decode(payloads, Delivery)
                 self.story.report, self.story.reporting = self._delivery.report, True
-            case "brief":
-                pass
-            case _:
+            case _ if kind not in RESERVED:
                 self.story.calls[key].started_at, self.story.calls[key].status = at, "running"
         return ()
 
     def _attempted(self, kind: str, key: str, attempt: int) -> None:
         if kind == "ask":
             self.story.rounds[-1].attempts = attempt
-        elif kind not in _NO_TOOLS:
+        elif kind not in RESERVED:
             self.story.calls[key].attempts = attempt
 
     async def _completed(self, kind: str, key: str, result: Iterable[Payload], at: datetime) -> Sequence[Told]:
@@ -191,7 +189,7 @@ class Telling:
             case "compact":
                 made = await self._decode(result, Compaction)
                 return (Summary(made.replaced),) if made.replaced else ()
-            case "carry" | "deliver":
+            case _ if kind in RESERVED:
                 return ()
             case _:
                 story.settle(story.calls[key], await self._decode(result, ToolResult), at)
@@ -201,7 +199,7 @@ class Telling:
         if kind == "ask":
             self.story.rounds[-1].failure = why
             return (self.story.rounds[-1],)
-        if kind in _NO_TOOLS:
+        if kind in RESERVED:
             return ()
         self.story.give_up(self.story.calls[key], why, at)
         return (self.story.calls[key],)
