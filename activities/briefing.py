@@ -7,13 +7,17 @@ from collections.abc import Sequence
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from watchkeeper.contracts import Briefing, Destination, JsonObject, RunInput, ToolSpec
+from watchkeeper.alerts.severity import priority_of
+from watchkeeper.contracts import Briefing, Destination, JsonObject, RunInput, ToolSpec, Turns
 from watchkeeper.conversation import Store, conversation_digest, join
 from watchkeeper.options import HISTORY
 from watchkeeper.prompts import prompt
 from watchkeeper.settings import ModelProfile, Settings
 from watchkeeper.text import clean
 from watchkeeper.tool import catalogue_digest, wire
+
+NO_TEAM = "(no team)"
+"""Name of the queue for alerts that belong to no team."""
 
 
 class BriefingActivities:
@@ -60,6 +64,8 @@ class BriefingActivities:
         if given.tool_choice is not None and given.tool_choice.mode in ("required", "named"):
             insist = prompt("insist").format(tool=forced or "a tool")
             briefing = briefing.model_copy(update={"insist": insist})
+        if (turns := _turns(settings, given)) is not None:
+            briefing = briefing.model_copy(update={"turns": turns})
         self._store.put(conversation_digest(opening), join(opening))
         self._store.put(briefing.catalogue, wire(self._catalogue))
         return briefing
@@ -80,6 +86,18 @@ def _destinations(settings: Settings) -> list[Destination]:
         ("page", reports.page_on_hand_off),
     ]
     return [destination for destination, wanted in chosen if wanted]
+
+
+def _turns(settings: Settings, given: RunInput) -> Turns | None:
+    """How a run takes turns with the others of its team; a person's question waits for nobody."""
+    if given.origin is None:
+        return None
+    return Turns(
+        queue=given.origin.team or NO_TEAM,
+        places=settings.episodes.investigations,
+        patience=settings.episodes.queue,
+        priority=priority_of(given.severity),
+    )
 
 
 def _opening(given: RunInput) -> list[JsonObject]:
