@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -54,7 +55,7 @@ class BriefingActivities:
         limits = settings.limits_for(given.limits)
         if limits.cost is not None and any(profile.prices is None for profile in settings.profiles):
             raise _refused("PricesUnknown", "a limit on cost needs the prices of every model: set [model.prices]")
-        flapping = _flaps(settings.episodes, given.origin, activity.info().scheduled_time.timestamp())
+        flapping = _flaps(settings.episodes, given.origin, time.time())
         opening = _opening(given, flapping=flapping)
         channel = settings.channel(given.origin, given.service)
         briefing = Briefing(

@@ -232,7 +232,7 @@ async def test_a_group_that_flaps_stays_in_one_run(client: Client) -> None:
 
 async def test_runs_of_one_team_take_turns_and_lose_no_time_by_it(client: Client, record: Record) -> None:
     model = ScriptedModel([calls(LOOK), says(REPORT)], key=KEY, pace=1.0)
-    async with staged(client, model, episodes={"investigations": 1}, limits={"duration": 3}) as stage:
+    async with staged(client, model, episodes={"investigations": 1}, limits={"duration": 6}) as stage:
         first, second, third = (Sender.on(stage) for _ in range(3))
         leading = first.run(await first.fire())
         await until_asked(stage, 1)
@@ -255,14 +255,16 @@ async def test_runs_of_one_team_take_turns_and_lose_no_time_by_it(client: Client
     assert [result.status for result in results] == ["concluded", "concluded"], "the clock starts with the turn"
 
 
-async def test_a_run_whose_turn_never_comes_is_handed_to_people(client: Client, world: World) -> None:
+async def test_a_run_whose_turn_never_comes_is_handed_to_people(client: Client) -> None:
     model = ScriptedModel([says(REPORT)], key=KEY, pace=4.0)
-    settings = {**on_call(world), "episodes": {"investigations": 1, "queue": 1}}
-    async with staged(client, model, tools={"page_engineer": discover()["page_engineer"]}, **settings) as stage:
-        first, second = Sender.on(stage), Sender.on(stage)
-        await first.fire()
-        await until_asked(stage, 1)
-        kind, why, hand_off = await failure(second.run(await second.fire()))
+    tools = {"page_engineer": discover()["page_engineer"]}
+    async with World.running() as world:
+        settings = {**on_call(world), "episodes": {"investigations": 1, "queue": 1}}
+        async with staged(client, model, tools=tools, **settings) as stage:
+            first, second = Sender.on(stage), Sender.on(stage)
+            await first.fire()
+            await until_asked(stage, 1)
+            kind, why, hand_off = await failure(second.run(await second.fire()))
     assert kind == "QueueTimeout"
     assert why.startswith("not investigated: the team's other investigations left no place for it within ")
     assert "HighErrorRate: checkout fails" in hand_off.report.body

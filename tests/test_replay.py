@@ -24,6 +24,8 @@ BEHAVIOURS = {
     *("tool-call-limit", "token-limit", "cost-limit", "duration-limit", "failure-limit", "empty"),
     *("context-overflow", "compacted", "queue-full"),
     *("queue-continue-as-new-1", "queue-continue-as-new-2"),
+    *("alert-resolved-after-the-report", "alert-joined", "alert-recovered", "alert-queued"),
+    *("follow-up", "follow-up-window-over", "open-run-continued-1", "open-run-continued-2"),
 }
 
 

@@ -87,7 +87,8 @@ class Lasting(Announced):
             ending = replace(ending, text=self._said)
         self._ending, self._said = ending, ""
         self._report = report = self._written(ending)
-        stays = ending.status == "concluded" and self._briefing is not None and self._briefing.follow_ups is not None
+        follow_ups = self._briefing.follow_ups if self._briefing else None
+        stays = ending.status == "concluded" and follow_ups is not None and self._talk is not None
         self._over = not stays
         if stays:
             self._reported = Reported(report=report, at=workflow.time())
