@@ -9,10 +9,11 @@ from typing import Any
 from temporalio.client import Client
 
 from tests.conftest import Record
-from tests.sending import Sender, is_open, until_reported
+from tests.sending import Run, Sender, is_open, until_reported
 from tests.stage import KEY, failure, on_call, staged, until_asked
 from watchkeeper.contracts import JsonObject, Stop, Tell
 from watchkeeper.demo.model import ScriptedModel
+from watchkeeper.demo.slack import rate_limited
 from watchkeeper.demo.turns import Turn, calls, says
 from watchkeeper.demo.world import World
 from watchkeeper.tool import discover
@@ -31,6 +32,23 @@ def remembering(request: JsonObject) -> Turn:
 def slow(*turns: Turn) -> ScriptedModel:
     """A model that leaves time for something to happen before it answers."""
     return ScriptedModel(turns, key=KEY, pace=0.5)
+
+
+def told(world: World) -> dict[str, Any]:
+    """Settings by which people follow runs in the simulated Slack."""
+    return {"slack": {"url": world.urls.slack_url, "token": world.slack_token, "channel": "C0INCIDENTS"}}
+
+
+async def until_told(world: World) -> None:
+    """Return when Slack has both the report of a run and how it stands."""
+    while len(posts := world.channels.posts) < 2 or "concluded" not in posts[0].words:
+        await asyncio.sleep(0.05)
+
+
+async def until_over(run: Run) -> None:
+    """Return when a run takes no more questions, whether or not all that it sends is taken."""
+    while (await run.query(IncidentWorkflow.progress)).phase != "over":
+        await asyncio.sleep(0.05)
 
 
 async def test_an_alert_starts_a_run_that_is_over_when_the_alert_is(client: Client, record: Record) -> None:
@@ -191,6 +209,51 @@ async def test_a_person_closes_an_open_run(client: Client) -> None:
         result = await run.result()
         assert (await sender.fire()).outcome == "repeated", "a person has closed it"
     assert result.status == "concluded"
+
+
+async def test_an_alert_that_joins_while_a_run_closes_is_looked_into(client: Client) -> None:
+    async with (
+        World.running() as world,
+        staged(client, [says(REPORT), calls(LOOK), says("B.")], **told(world)) as stage,
+    ):
+        sender = Sender.on(stage)
+        run = sender.run(await sender.fire())
+        await until_told(world)
+        world.slack.faults.append(rate_limited(2))
+        await sender.resolve()
+        await until_over(run)
+        assert (await sender.fire(at=400)).outcome == "joined"
+        await until_asked(stage, 3)
+        assert await is_open(run)
+        await sender.resolve(at=400, over=500)
+        assert (await run.result()).tool_calls == 1
+
+
+async def test_an_alert_that_joins_while_a_person_closes_a_run_is_looked_into(client: Client) -> None:
+    async with (
+        World.running() as world,
+        staged(client, [says(REPORT), calls(LOOK), says("B.")], **told(world)) as stage,
+    ):
+        sender = Sender.on(stage)
+        run = sender.run(await sender.fire())
+        await until_told(world)
+        world.slack.faults.append(rate_limited(2))
+        await run.execute_update(IncidentWorkflow.stop, Stop(by="ann"))
+        assert (await sender.fire("Latency")).outcome == "joined"
+        await until_asked(stage, 3)
+        await sender.tell(sender.alert(over=300), sender.alert("Latency", over=300))
+        assert (await run.result()).tool_calls == 1
+
+
+async def test_an_alert_that_nobody_looked_into_is_not_closed_over(client: Client) -> None:
+    async with staged(client, [says(REPORT), says("Related.")], episodes={"joining": 0, "follow_up": 1}) as stage:
+        sender = Sender.on(stage)
+        run = sender.run(await sender.fire())
+        await until_reported(run)
+        await sender.fire("Latency")
+        await run.result()
+        assert (await sender.fire("Latency")).outcome == "repeated"
+    assert "Latency: checkout fails" in stage.messages()[-1]["content"]
 
 
 async def test_a_cancelled_open_run_keeps_its_conclusion(client: Client) -> None:

@@ -37,9 +37,9 @@ class IncidentWorkflow(Lasting):
         """
         if self._reported is None:
             self._report_on(await self._ended(self._first_investigation(given)))
-        while await self._asked_for_more():
+        while await self._asked_for_more() or await self._joined_at_the_end():
             await self._answer(await self._ended(self._investigate()))
-        return await self._close()
+        return self._close()
 
     async def _first_investigation(self, given: RunInput) -> Ending:
         if given.carried is None:

@@ -121,6 +121,9 @@ class Lasting(Announced):
                     await self._anything(left, self._briefing)
         except asyncio.CancelledError:
             workflow.logger.info("cancelled in Temporal, after its report")
+            self._episode.read()
+        if self._stop is not None:
+            self._episode.read()  # a person has closed it, with all that fires by now
         self._over = True
         return False
 
@@ -167,6 +170,8 @@ class Lasting(Announced):
         reported, asked = self._reported, self._given.model_copy(update={"text": self._reported.question})
         self._reported = reported.model_copy(update={"question": None})
         self._over = ending.by_cancellation
+        if self._over:
+            self._episode.read()
         if self._over or self._stop is not None:
             return
         if self._said and not ending.text:
@@ -177,15 +182,28 @@ class Lasting(Announced):
         what = what.model_copy(update={"follow_up": reported.follow_ups, "question": reported.question})
         self._deliveries.append(asyncio.create_task(closing.deliver(self._given, self._briefing, what, self._posted)))
 
-    async def _close(self) -> RunResult:
-        """End the execution, as the investigation ended."""
-        ending, report, spent = self._ending, self._report, self._budget.spent if self._budget else Spent()
-        assert ending is not None and report is not None, "it was reported"
-        undelivered = await self._delivered()
+    async def _joined_at_the_end(self) -> bool:
+        """Wait for what is on its way; True if alerts fire by then that nobody has looked into.
+
+        The alerts of a group are told to its run for as long as that is open, and this may take hours.
+        """
+        await self._delivered()
         await workflow.wait_condition(workflow.all_handlers_finished)
         self._now("over")
         self._announce()
         await self._posted()
+        if self._reported is None or not (self._episode.joined and self._episode.firing):
+            return False
+        self._stop, self._over = None, False
+        self._calls.reopen()
+        self._begin_follow_up()
+        return True
+
+    def _close(self) -> RunResult:
+        """End the execution, as the investigation ended."""
+        ending, report, spent = self._ending, self._report, self._budget.spent if self._budget else Spent()
+        assert ending is not None and report is not None, "it was reported"
+        undelivered = self._undelivered
         if self._reported is not None:
             closing.remember(self._given, ending, report, self._episode)
         if ending.by_cancellation:

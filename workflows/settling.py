@@ -83,6 +83,10 @@ class Calls:
         """Release the calls that wait: nobody decides any more."""
         self._closed = True
 
+    def reopen(self) -> None:
+        """Have people decide again: the run goes on after all."""
+        self._closed = False
+
     async def settle(self, briefing: Briefing, reply: Reply, round_number: int, budget: Budget) -> list[Entry]:
         """Run the calls of a reply in parallel, at the budget's cost; return their results in call order.
 
