@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 
 from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
 
 from tests.conftest import Record
 from tests.sending import Sender, is_open, until_reported
-from tests.stage import staged, until_asked
+from tests.stage import Stage, staged, until_asked
 from tests.test_continue_as_new import ROUNDS, SCRIPT, executions, impatient
-from watchkeeper.contracts import Tell
+from watchkeeper.contracts import CompactRequest, Tell
+from watchkeeper.conversation import Request
 from watchkeeper.demo.turns import calls, says
 from watchkeeper.stories.following import retell
 from watchkeeper.stories.surface import run_object
@@ -63,6 +65,35 @@ async def test_an_open_run_goes_on_as_new_and_answers(impatient: Client, record:
     assert [answered["report"]["summary"] for answered in told["follow_ups"]] == ["Still fine."]
     assert told["follow_ups"][0]["question"] == "And now?"
     assert [alert["status"] for alert in told["alerts"]] == ["resolved"]
+
+
+def lose(stage: Stage, kind: type[Request]) -> None:
+    """Have no worker find the conversation that a kind of request asks for."""
+    joined = stage.working.conversations.joined
+
+    async def lost(request: Request) -> bytes:
+        if isinstance(request, kind):
+            raise ApplicationError("no conversation", type="ConversationLost", non_retryable=True)
+        return await joined(request)
+
+    stage.working.conversations.joined = lost  # type: ignore[method-assign]
+
+
+async def test_a_question_that_cannot_be_put_to_the_model_is_answered_once(client: Client) -> None:
+    async with staged(client, [says("**Fine.**")], model={"context_tokens": 1024}) as stage:
+        lose(stage, CompactRequest)
+        sender = Sender.on(stage)
+        run = sender.run(await sender.fire())
+        await until_reported(run)
+        await run.execute_update(IncidentWorkflow.tell, Tell(text="And now?"))
+        while not (await retell(client, run.id)).follow_ups:
+            await asyncio.sleep(0.05)
+        assert await is_open(run)
+        await sender.resolve()
+        assert (await run.result()).status == "concluded"
+        (answered,) = run_object(await retell(client, run.id))["follow_ups"]
+    assert answered["question"] == "And now?"
+    assert "**Told too late for the model:**" in answered["report"]["body"]
 
 
 async def test_a_flood_of_one_group_is_one_run(client: Client) -> None:

@@ -176,8 +176,11 @@ class Lasting(Announced):
             return
         if self._said and not ending.text:
             ending = replace(ending, text=self._said)
-        self._said = ""
-        report = closing.write(asked, self._briefing, ending, self._calls.records, [], self._episode)
+        self._said, unread = "", list[str]()
+        if ending.status == "failed":  # perhaps before the model read anything; asked again, it would fail again
+            unread, self._words = self._words, []
+            self._episode.read()
+        report = closing.write(asked, self._briefing, ending, self._calls.records, unread, self._episode)
         what = closing.delivery(self._given, ending, report, self._episode)
         what = what.model_copy(update={"follow_up": reported.follow_ups, "question": reported.question})
         self._deliveries.append(asyncio.create_task(closing.deliver(self._given, self._briefing, what, self._posted)))
