@@ -11,7 +11,7 @@ from tests.conftest import Record
 from tests.sending import Sender, is_open, until_reported
 from tests.stage import Stage, staged, until_asked
 from tests.test_continue_as_new import ROUNDS, SCRIPT, executions, impatient
-from watchkeeper.contracts import CompactRequest, Tell
+from watchkeeper.contracts import CarryRequest, CompactRequest, Tell
 from watchkeeper.conversation import Request
 from watchkeeper.demo.turns import calls, says
 from watchkeeper.stories.following import retell
@@ -94,6 +94,19 @@ async def test_a_question_that_cannot_be_put_to_the_model_is_answered_once(clien
         (answered,) = run_object(await retell(client, run.id))["follow_ups"]
     assert answered["question"] == "And now?"
     assert "**Told too late for the model:**" in answered["report"]["body"]
+
+
+async def test_an_open_run_that_cannot_go_on_as_new_ends_as_it_concluded(impatient: Client) -> None:
+    async with staged(impatient, [says("**Fine.**")]) as stage:
+        lose(stage, CarryRequest)
+        sender = Sender.on(stage)
+        run = sender.run(await sender.fire())
+        await until_reported(run)
+        while await is_open(run):
+            await sender.fire()
+            await asyncio.sleep(0.05)
+        assert (await run.result()).status == "concluded"
+        assert (await sender.fire()).outcome == "repeated"
 
 
 async def test_a_flood_of_one_group_is_one_run(client: Client) -> None:

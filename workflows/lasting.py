@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from workflows import closing, renewal
 from workflows.announcing import Announced
@@ -122,6 +123,10 @@ class Lasting(Announced):
         except asyncio.CancelledError:
             workflow.logger.info("cancelled in Temporal, after its report")
             self._episode.read()
+        except ActivityError as error:
+            workflow.logger.warning("cannot continue as new, so it is over after its report: %s", error.cause)
+            if is_cancelled_exception(error):
+                self._episode.read()
         if self._stop is not None:
             self._episode.read()  # a person has closed it, with all that fires by now
         self._over = True
