@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC
 
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
@@ -11,7 +12,8 @@ from tests.conftest import Record
 from tests.sending import Sender, is_open, until_reported
 from tests.stage import Stage, staged, until_asked
 from tests.test_continue_as_new import ROUNDS, SCRIPT, executions, impatient
-from watchkeeper.contracts import CarryRequest, CompactRequest, Tell
+from watchkeeper import runs
+from watchkeeper.contracts import CarryRequest, CompactRequest, Remembered, Tell
 from watchkeeper.conversation import Request
 from watchkeeper.demo.turns import calls, says
 from watchkeeper.stories.following import retell
@@ -48,6 +50,7 @@ async def test_an_open_run_goes_on_as_new_and_answers(impatient: Client, record:
         sender = Sender.on(stage)
         run = sender.run(await sender.fire())
         await until_reported(run)
+        await asyncio.sleep(0.5)
         while len(await executions(stage, run.id)) < 2:
             await sender.fire()
             await asyncio.sleep(0.05)
@@ -57,10 +60,14 @@ async def test_an_open_run_goes_on_as_new_and_answers(impatient: Client, record:
         await sender.resolve()
         result = await run.result()
         story = await retell(impatient, run.id)
+        info = (await runs.describe(impatient, run.id)).workflow_execution_info
+        remembered = await runs.remembered(impatient, info, "episode", Remembered)
         for number, run_id in enumerate((await executions(stage, run.id))[:2], 1):
             await record(impatient.get_workflow_handle(run.id, run_id=run_id), f"open-run-continued-{number}")
     assert (result.report.summary, result.rounds) == ("Fine.", 3)
     assert stage.model.prefix_violations() == []
+    assert remembered is not None
+    assert info.start_time.ToDatetime(tzinfo=UTC).timestamp() - remembered.began[0] > 0.5, "it began with the first one"
     told = run_object(story)
     assert [answered["report"]["summary"] for answered in told["follow_ups"]] == ["Still fine."]
     assert told["follow_ups"][0]["question"] == "And now?"

@@ -92,7 +92,8 @@ def remember(given: RunInput, ending: Ending, report: Report, episode: Episode) 
     memo: dict[str, object] = {"report": report.summary}
     if given.origin is not None:
         before = given.origin.previous.began if given.origin.previous else []
-        began = [*before, workflow.info().workflow_start_time.timestamp()][-EPISODES:]
+        known = workflow.memo_value("episode", None, type_hint=Remembered)  # by an execution that began earlier
+        began = known.began if known else [*before, workflow.info().workflow_start_time.timestamp()][-EPISODES:]
         memo["episode"] = Remembered(
             status=ending.status, summary=report.summary, began=began, marks=marks(episode.states)
         )
