@@ -143,13 +143,19 @@ def _opening(given: RunInput, *, flapping: bool) -> list[JsonObject]:
     previous = given.origin.previous if given.origin else None
     known: list[str] = []
     if previous is not None:
-        said = excerpt(previous.summary, PREVIOUS_BYTES).replace("</", "<\\/")
+        said = _enclosed(excerpt(previous.summary, PREVIOUS_BYTES))
         ended = utc(previous.ended_at)
         known.append(prompt("previous").format(ended_at=ended, status=previous.status, summary=said))
     if previous is not None and flapping:
         known.append(prompt("flapping").format(episode=len(previous.began) + 1))
-    asked = clean("\n\n".join(["\n".join([*facts, given.text]), *known]))
+    text = given.text if given.origin is None else prompt("alerted").format(title=_enclosed(given.text))
+    asked = clean("\n\n".join(["\n".join([*facts, text]), *known]))
     return [{"role": "system", "content": prompt("system")}, {"role": "user", "content": asked}]
+
+
+def _enclosed(text: str) -> str:
+    """Keep what others wrote from closing the marks that it stands between."""
+    return text.replace("</", "<\\/")
 
 
 def _refused(kind: str, why: str) -> ApplicationError:
