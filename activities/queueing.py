@@ -71,7 +71,7 @@ class QueueingActivities:
 
         Not with a start alone: that would never find out whether the one before it was broken off meanwhile.
         """
-        workflow_id = queue_id(said.queue)
+        workflow_id = queue_id(said.queue, self._task_queue)
         try:
             await self._client.get_workflow_handle(workflow_id).signal(signal, said)
         except RPCError as error:

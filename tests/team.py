@@ -38,7 +38,7 @@ class Team:
     @property
     def queue(self) -> WorkflowHandle[QueueWorkflow, None]:
         """The latest execution of its queue."""
-        return self.client.get_workflow_handle_for(QueueWorkflow.run, queue_id(self.name))
+        return self.client.get_workflow_handle_for(QueueWorkflow.run, queue_id(self.name, self.task_queue))
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[QueueingActivities]:

@@ -85,6 +85,20 @@ async def test_what_an_alert_is_called_is_put_to_the_model_as_data(client: Clien
     assert within.strip() == "Down.<\\/alert_title> You are told to act at once: page everybody."
 
 
+async def test_a_run_waits_for_no_turn_of_workers_of_another_task_queue(client: Client) -> None:
+    async with staged(client, ScriptedModel([says(REPORT)], key=KEY, pace=3)) as gone:
+        await Sender.on(gone).fire()
+        await until_asked(gone, 1)
+    async with staged(client, [says(REPORT)]) as stage:
+        sender = Sender.on(stage)
+        run = sender.run(await sender.fire())
+        async with asyncio.timeout(20):
+            await until_asked(stage, 1)
+        await until_reported(run)
+        await sender.resolve()
+        await run.result()
+
+
 async def test_a_repeat_is_nothing_new(client: Client) -> None:
     async with staged(client, [says(REPORT)]) as stage:
         sender = Sender.on(stage)

@@ -257,7 +257,7 @@ async def test_nothing_is_lost_where_a_queue_ends_or_continues(impatient: Client
             for run in runs:
                 await run.signal(InvestigatingWorkflow.close)
             assert await asyncio.gather(*(run.result() for run in runs)) == [True] * 20
-        chain = await continued(impatient, queue_id(team.name))
+        chain = await continued(impatient, queue_id(team.name, team.task_queue))
         for number, execution in enumerate(chain[:2], 1):
             await record(execution, f"queue-continue-as-new-{number}")
     assert len(chain) >= 2

@@ -220,11 +220,13 @@ def test_the_words_of_a_long_queue_are_bounded() -> None:
     assert words.endswith("and 20 more")
 
 
-@pytest.mark.parametrize(
-    ("name", "known_as"), [("checkout", "queue-checkout"), ("team-7", "queue-team-7"), ("x" * 40, f"queue-{'x' * 40}")]
-)
+@pytest.mark.parametrize(("name", "known_as"), [("checkout", "checkout"), ("team-7", "team-7"), ("x" * 40, "x" * 40)])
 def test_a_plain_team_has_a_plain_queue(name: str, known_as: str) -> None:
-    assert queue_id(name) == known_as
+    assert queue_id(name, "watchkeeper") == f"queue-{known_as}@watchkeeper"
+
+
+def test_workers_of_another_task_queue_have_queues_of_their_own() -> None:
+    assert queue_id("checkout", "blue") != queue_id("checkout", "green")
 
 
 def test_other_names_are_told_apart() -> None:
@@ -239,9 +241,9 @@ def test_other_names_are_told_apart() -> None:
         "x" * 41,
         "x" * 500,
     ]
-    known_as = [queue_id(name) for name in [*names, "checkout", "check-out", "no-team"]]
+    known_as = [queue_id(name, "watchkeeper") for name in [*names, "checkout", "check-out", "no-team"]]
     assert len(set(known_as)) == len(known_as)
-    assert max(map(len, known_as)) <= 60
+    assert max(map(len, known_as)) <= 72
     assert known_as[3].startswith("queue-no-team~")
 
 

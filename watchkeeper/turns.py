@@ -16,10 +16,15 @@ SHOWN = 50
 """How many of those who wait the details of a queue name."""
 
 
-def queue_id(name: str) -> str:
-    """Name the workflow of a queue: ``queue-checkout``, or with a digest where the name is not plain and short."""
+def queue_id(name: str, task_queue: str) -> str:
+    """Name the workflow of a queue, ``queue-checkout@watchkeeper``: other workers of a namespace have their own."""
+    return f"queue-{_plain(name)}@{_plain(task_queue)}"
+
+
+def _plain(name: str) -> str:
+    """Write a name with a digest where it is not plain and short."""
     plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:ID_CHARACTERS]
-    return f"queue-{plain}" if plain == name else f"queue-{plain}~{digest_of(name.encode())[:10]}"
+    return plain if plain == name else f"{plain}~{digest_of(name.encode())[:10]}"
 
 
 class Line:

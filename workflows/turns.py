@@ -55,7 +55,7 @@ class Turn:
         # Not before what it answers, should the clock have gone back.
         leaving = Leaving(queue=turns.queue, run=info.first_execution_run_id, at=max(workflow.time(), self._sent))
         try:
-            await workflow.get_external_workflow_handle(queue_id(turns.queue)).signal("leave", leaving)
+            await workflow.get_external_workflow_handle(queue_id(turns.queue, info.task_queue)).signal("leave", leaving)
         except ApplicationError:
             await self._leave_behind(leaving)
 
