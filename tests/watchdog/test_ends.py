@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from temporalio import workflow
+from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
@@ -17,6 +18,7 @@ from watchkeeper.contracts import RunInput
 from watchkeeper.demo.faults import fault, hang
 from watchkeeper.demo.turns import calls, says
 from watchkeeper.temporal import DATA_CONVERTER
+from watchkeeper.watchdog.listing import Listed, adopted
 
 
 async def test_a_run_that_is_terminated_without_a_report_is_paged_at_once(post: Post) -> None:
@@ -54,6 +56,12 @@ async def test_a_run_that_temporal_has_lost_is_paged(post: Post) -> None:
         await watchdog.accepted(Taken("alert-test-lost", "01a210d4-0000-7193-a0dd-7988d27dd214"))
         await watchdog.look()
     assert "Temporal knows its run no more" in post.titles[0]
+
+
+async def test_a_run_that_is_listed_and_not_there_is_left_alone(post: Post) -> None:
+    info = WorkflowExecutionInfo()
+    listed = Listed("alert-test-gone", "01a210d4-0000-7193-a0dd-7988d27dd214", info)
+    assert await adopted(post.client, listed, 60.0) is None
 
 
 async def test_a_run_without_a_report_at_its_deadline_is_paged(post: Post) -> None:

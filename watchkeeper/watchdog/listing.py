@@ -9,6 +9,7 @@ from datetime import UTC
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.api.workflowservice.v1 import ListWorkflowExecutionsRequest
 from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 
 from watchkeeper import attributes, runs
 from watchkeeper.contracts import RunInput
@@ -54,7 +55,7 @@ async def unreported(client: Client, task_queue: str) -> AsyncIterator[Listed]:
 
 
 async def adopted(client: Client, listed: Listed, patience: float) -> Watched | None:
-    """Watch a run that another process accepted; None for one that no alert started.
+    """Watch a run that another process accepted; None for one that no alert started, or that is there no more.
 
     Args:
         client: The connection to Temporal.
@@ -64,7 +65,13 @@ async def adopted(client: Client, listed: Listed, patience: float) -> Watched | 
     Raises RPCError.
     """
     handle = client.get_workflow_handle(listed.workflow_id, run_id=listed.execution)
-    first = (await anext(aiter(handle.fetch_history_events(page_size=1)))).workflow_execution_started_event_attributes
+    try:
+        began_with = await anext(aiter(handle.fetch_history_events(page_size=1)))
+    except RPCError as error:
+        if error.status != RPCStatusCode.NOT_FOUND:  # lists are later than what they list
+            raise
+        return None
+    first = began_with.workflow_execution_started_event_attributes
     try:
         given = await decode(client.data_converter, first.input.payloads, RunInput)
     except (ValueError, RuntimeError):
