@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 
 from tests.chaos.server import server
+from tests.sending import Sender, until_reported
 from tests.stage import look, staged
 from tests.watchdog.conftest import TOOLS, Post, nowhere, until
 from watchkeeper.demo.faults import lose_reply
@@ -33,6 +34,27 @@ async def test_an_incident_that_no_worker_takes_wakes_its_team_once(post: Post) 
     assert delivery.summary.startswith("Checkout fails: accepted at ")
     assert f" UTC and no report: no worker has polled the task queue '{post.queue}' for 1 s. " in delivery.summary
     assert delivery.event["payload"]["custom_details"]["workflow"] == handle.id
+
+
+async def test_an_alert_that_joins_after_the_report_wakes_the_team_where_no_worker_takes_it(post: Post) -> None:
+    tables = post.settings.model_dump(include={"pagerduty", "teams"})
+    sender = Sender(post.client, post.settings)
+    with post.watchdog() as watchdog:
+        async with staged(post.client, [says("A deploy.")], worker={"task_queue": post.queue}, **tables):
+            admitted = await sender.fire()
+            await watchdog.accepted(admitted)
+            await until_reported(sender.run(admitted))
+            while watchdog.counts.watched:
+                await watchdog.look()
+            await watchdog.accepted(await sender.fire())
+            while watchdog.counts.watched:
+                await watchdog.look()
+        await watchdog.accepted(await sender.fire("Database", at=10))
+        async with asyncio.timeout(100):
+            while not watchdog.counts.pages:
+                await watchdog.look()
+                await asyncio.sleep(0.5)
+    assert post.titles[0].startswith("Database: checkout fails: accepted at ")
 
 
 async def test_the_run_that_hands_over_later_joins_the_same_incident(post: Post) -> None:

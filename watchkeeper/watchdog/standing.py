@@ -47,7 +47,8 @@ async def standing(client: Client, watched: Watched) -> Standing:
     info = described.workflow_execution_info
     watched.execution = info.execution.run_id
     if "delivered" in info.memo.fields:
-        return "reported"
+        # What joined after the report waits in such a task for a worker.
+        return "waited for" if described.HasField("pending_workflow_task") else "reported"
     is_open = info.status in _OPEN
     if not has_report(info):
         return "waited for" if is_open else "ended"

@@ -66,12 +66,18 @@ class Watchdog:
         return settings.watchdog.deadline or allowed
 
     async def accepted(self, admitted: Accepted) -> None:
-        """Watch what Temporal took, and let go of the refusal of its group. Returns once the journal holds it."""
+        """Watch what Temporal took, and let go of the refusal of its group. Returns once the journal holds it.
+
+        What joins a run after its report is watched until a worker has taken it: the run looks into it from then on.
+        """
         if admitted.workflow_id is None:
             return
         if (refusal := self._book.refusal(admitted.workflow_id)) is not None:
             await self._book.drop(refusal)
-        if admitted.outcome == "ignored" or not admitted.run_id or self._book.find(admitted.run_id) is not None:
+        if admitted.outcome == "ignored" or not admitted.run_id:
+            return
+        known = self._book.find(admitted.run_id)
+        if known is not None and (admitted.outcome != "joined" or known.reported_at is None):
             return
         now = time.time()
         watched = Watched(
