@@ -205,7 +205,8 @@ async def test_a_run_that_is_reset_is_the_same_incident(post: Post) -> None:
             await watchdog.look()
             assert (watchdog.counts.watched, watchdog.counts.pages) == (1, 0)
             await again.terminate("by mistake")
-            while (await post.client.count_workflows("ExecutionStatus = 'Running'")).count:
+            running = "WorkflowType = 'IncidentWorkflow' AND ExecutionStatus = 'Running'"
+            while (await post.client.count_workflows(running)).count:
                 await asyncio.sleep(0.05)
             await watchdog.look()
             assert (watchdog.counts.watched, watchdog.counts.pages) == (0, 1)
