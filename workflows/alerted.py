@@ -67,10 +67,7 @@ class Alerted(Attended):
         if self._words:
             return True
         follow_ups, episode = briefing.follow_ups, self._episode
-        if episode.recovered_at is None:
-            news = episode.joined > 0
-        else:
-            news = self._reported is None and bool(episode.unread)
+        news = episode.joined > 0 if episode.recovered_at is None else self._reported is None and bool(episode.unread)
         if follow_ups is None or not news or self._looked >= follow_ups.alerts:
             return False
         self._looked += 1
