@@ -44,7 +44,8 @@ bench: $(VENV)/.installed-bench
 # Record the histories that replay tests read; a change that needs this needs a decision record too.
 histories: $(VENV)/.installed-test
 	$(BIN)/python -m pytest tests/test_incident.py tests/test_attended.py tests/test_limits.py tests/test_window.py \
-		tests/test_continue_as_new.py tests/test_no_worker.py --record-histories
+		tests/test_continue_as_new.py tests/test_no_worker.py tests/test_queue.py tests/test_alerted.py \
+		tests/test_alerted_long.py --record-histories
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -22,6 +22,7 @@ from activities.carrying import CarryingActivities
 from activities.compacting import CompactingActivities
 from activities.conversations import Conversations
 from activities.model import ModelActivities
+from activities.queueing import QueueingActivities
 from activities.report import ReportActivities
 from watchkeeper import __version__, options
 from watchkeeper.conversation import Store
@@ -33,6 +34,7 @@ from watchkeeper.settings import Settings, SettingsError
 from watchkeeper.temporal import ensure_search_attributes
 from watchkeeper.tool import Tool, catalogue, discover
 from workflows.incident import IncidentWorkflow
+from workflows.queue import QueueWorkflow
 
 HTTP_SECONDS = 20.0
 """For one request of a tool; its attempt has its own timeout beside it."""
@@ -70,10 +72,11 @@ async def working(
             stack.push_async_callback(endpoint.close)
         store = Store(settings.worker.conversation_bytes)
         conversations = Conversations(client, store)
+        queueing = QueueingActivities(client, settings.worker.task_queue)
         worker = Worker(
             client,
             task_queue=settings.worker.task_queue,
-            workflows=[IncidentWorkflow],
+            workflows=[IncidentWorkflow, QueueWorkflow],
             workflow_runner=Sandbox(),
             activities=[
                 BriefingActivities(settings, specs, store).brief,
@@ -82,6 +85,9 @@ async def working(
                 CarryingActivities(conversations).carry,
                 ReportActivities(settings, tools, http).deliver,
                 AnnouncingActivities(settings).announce,
+                queueing.enter,
+                queueing.leave,
+                queueing.find_gone,
                 *(activity_of(tool, settings, http, store) for tool in tools.values()),
             ],
             interceptors=[Heartbeats()],

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from watchkeeper.contracts import Briefing, Destination, FollowUps, JsonObject, Origin, RunInput, ToolSpec
+from watchkeeper.alerts.severity import priority_of
+from watchkeeper.contracts import Briefing, Destination, FollowUps, JsonObject, Origin, RunInput, ToolSpec, Turns
 from watchkeeper.conversation import Store, conversation_digest, join
 from watchkeeper.options import HISTORY
 from watchkeeper.prompts import prompt
@@ -21,6 +23,9 @@ OVERDUE = timedelta(minutes=15)
 """When people are paged for a report that no destination has taken; their systems are seldom out for longer."""
 
 PREVIOUS_BYTES = 2_000
+
+NO_TEAM = "(no team)"
+"""Name of the queue for alerts that belong to no team."""
 
 
 class BriefingActivities:
@@ -50,7 +55,7 @@ class BriefingActivities:
         limits = settings.limits_for(given.limits)
         if limits.cost is not None and any(profile.prices is None for profile in settings.profiles):
             raise _refused("PricesUnknown", "a limit on cost needs the prices of every model: set [model.prices]")
-        flapping = _flaps(settings.episodes, given.origin, activity.info().scheduled_time.timestamp())
+        flapping = _flaps(settings.episodes, given.origin, time.time())
         opening = _opening(given, flapping=flapping)
         channel = settings.channel(given.origin, given.service)
         briefing = Briefing(
@@ -76,6 +81,8 @@ class BriefingActivities:
         if given.tool_choice is not None and given.tool_choice.mode in ("required", "named"):
             insist = prompt("insist").format(tool=forced or "a tool")
             briefing = briefing.model_copy(update={"insist": insist})
+        if (turns := _turns(settings, given)) is not None:
+            briefing = briefing.model_copy(update={"turns": turns})
         self._store.put(conversation_digest(opening), join(opening))
         self._store.put(briefing.catalogue, wire(self._catalogue))
         return briefing
@@ -116,6 +123,18 @@ def _follow_ups(settings: Settings, *, flapping: bool) -> FollowUps:
         began=prompt("began"),
         changed=prompt("changed"),
         recovered=prompt("recovered"),
+    )
+
+
+def _turns(settings: Settings, given: RunInput) -> Turns | None:
+    """How a run takes turns with the others of its team; a person's question waits for nobody."""
+    if given.origin is None:
+        return None
+    return Turns(
+        queue=given.origin.team or NO_TEAM,
+        places=settings.episodes.investigations,
+        patience=settings.episodes.queue,
+        priority=priority_of(given.severity),
     )
 
 

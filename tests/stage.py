@@ -204,7 +204,7 @@ async def until_asked(stage: Stage, times: int) -> None:
         await asyncio.sleep(0.02)
 
 
-async def reset(client: Client, run: Run, before: str) -> Run:
+async def reset(client: Client, run: WorkflowHandle[Any, Any], before: str) -> Run:
     """Reset a run to before an activity of its latest execution; gives its new one."""
     latest, decided = (await run.describe()).run_id, 0
     async for event in client.get_workflow_handle(run.id, run_id=latest).fetch_history_events():

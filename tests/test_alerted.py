@@ -10,10 +10,12 @@ from temporalio.client import Client
 
 from tests.conftest import Record
 from tests.sending import Sender, is_open, until_reported
-from tests.stage import KEY, staged, until_asked
+from tests.stage import KEY, failure, on_call, staged, until_asked
 from watchkeeper.contracts import JsonObject, Stop, Tell
 from watchkeeper.demo.model import ScriptedModel
 from watchkeeper.demo.turns import Turn, calls, says
+from watchkeeper.demo.world import World
+from watchkeeper.tool import discover
 from workflows.incident import IncidentWorkflow
 
 LOOK = ("look", {"service": "checkout"})
@@ -226,3 +228,44 @@ async def test_a_group_that_flaps_stays_in_one_run(client: Client) -> None:
     assert result_after.outcome == "joined"
     assert "**Flapping:** this is episode 3 of the group" in result.report.body
     assert "This group flaps" in stage.messages()[1]["content"]
+
+
+async def test_runs_of_one_team_take_turns_and_lose_no_time_by_it(client: Client, record: Record) -> None:
+    model = ScriptedModel([calls(LOOK), says(REPORT)], key=KEY, pace=1.0)
+    async with staged(client, model, episodes={"investigations": 1}, limits={"duration": 6}) as stage:
+        first, second, third = (Sender.on(stage) for _ in range(3))
+        leading = first.run(await first.fire())
+        await until_asked(stage, 1)
+        waiting = second.run(await second.fire(severity="error"))
+        leaving = third.run(await third.fire())
+        while not (await leaving.query(IncidentWorkflow.progress)).phase.startswith("queued"):
+            await asyncio.sleep(0.05)
+        await third.resolve()
+        spared = await leaving.result()
+        await until_reported(waiting)
+        asked = len(stage.model.requests)
+        for sender in (first, second):
+            await sender.resolve()
+        results = [await leading.result(), await waiting.result()]
+        await record(waiting, "alert-queued")
+    assert (spared.status, spared.rounds) == ("concluded", 0)
+    assert spared.report.summary.startswith("Recovered at ")
+    assert "Nobody has looked into why." in spared.report.body
+    assert asked == 4, "one after the other"
+    assert [result.status for result in results] == ["concluded", "concluded"], "the clock starts with the turn"
+
+
+async def test_a_run_whose_turn_never_comes_is_handed_to_people(client: Client) -> None:
+    model = ScriptedModel([says(REPORT)], key=KEY, pace=4.0)
+    tools = {"page_engineer": discover()["page_engineer"]}
+    async with World.running() as world:
+        settings = {**on_call(world), "episodes": {"investigations": 1, "queue": 1}}
+        async with staged(client, model, tools=tools, **settings) as stage:
+            first, second = Sender.on(stage), Sender.on(stage)
+            await first.fire()
+            await until_asked(stage, 1)
+            kind, why, hand_off = await failure(second.run(await second.fire()))
+    assert kind == "QueueTimeout"
+    assert why.startswith("not investigated: the team's other investigations left no place for it within ")
+    assert "HighErrorRate: checkout fails" in hand_off.report.body
+    assert [page.team for page in world.pages.incidents] == ["checkout"]

@@ -16,12 +16,16 @@ from tests.conftest import HISTORIES
 from watchkeeper.sandbox import Sandbox
 from watchkeeper.temporal import DATA_CONVERTER
 from workflows.incident import IncidentWorkflow
+from workflows.queue import QueueWorkflow
 
 BEHAVIOURS = {
     *("concluded", "round-limit", "tool-failure", "bad-arguments", "unknown-tool", "parallel-calls"),
     *("approved", "denied", "approval-expired", "steered", "stopped", "continue-as-new-1", "continue-as-new-2"),
     *("tool-call-limit", "token-limit", "cost-limit", "duration-limit", "failure-limit", "empty"),
-    *("context-overflow", "compacted"),
+    *("context-overflow", "compacted", "queue-full"),
+    *("queue-continue-as-new-1", "queue-continue-as-new-2"),
+    *("alert-resolved-after-the-report", "alert-joined", "alert-recovered", "alert-queued"),
+    *("follow-up", "follow-up-window-over", "open-run-continued-1", "open-run-continued-2"),
 }
 
 
@@ -30,7 +34,8 @@ def history_of(path: Path) -> WorkflowHistory:
 
 
 def replayer() -> Replayer:
-    return Replayer(workflows=[IncidentWorkflow], workflow_runner=Sandbox(), data_converter=DATA_CONVERTER)
+    workflows = [IncidentWorkflow, QueueWorkflow]
+    return Replayer(workflows=workflows, workflow_runner=Sandbox(), data_converter=DATA_CONVERTER)
 
 
 def test_every_behaviour_has_its_history() -> None:

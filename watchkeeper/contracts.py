@@ -235,6 +235,39 @@ class Briefing(Recorded):
     )
 
 
+# --- taking turns -------------------------------------------------------------------------------------------------
+
+
+class Entrant(Recorded):
+    """The argument of the signal ``enter``: a run that wants to investigate. Sent again, it changes nothing."""
+
+    queue: str = Field(description="Name of the queue.")
+    run: str = Field(description="First execution run id.")
+    workflow_id: str
+    priority: int = Field(ge=1, le=5, description="1 goes first.")
+    at: float = Field(description="Unix seconds since when it waits.")
+    sent: float = Field(description="Unix seconds at which it said so, this time.")
+    places: int = Field(ge=1, description="How many may investigate at once; the latest who enters counts.")
+
+
+class Leaving(Recorded):
+    """The argument of the signal ``leave``: a run that neither waits nor investigates any more."""
+
+    queue: str = Field(description="Name of the queue.")
+    run: str = Field(description="First execution run id.")
+    at: float = Field(description="Unix seconds; what it sent before then is out of date.")
+
+
+class Queue(Recorded):
+    """The argument of ``QueueWorkflow``, and what its query ``queued`` answers: who takes turns at one queue."""
+
+    name: str
+    places: int = Field(default=0, description="Absent: nobody entered yet.")
+    holding: list[Entrant] = Field(default_factory=list, description="Who may investigate, in the order of admission.")
+    waiting: list[Entrant] = Field(default_factory=list, description="In the order in which they will be admitted.")
+    left: list[Leaving] = Field(default_factory=list, description="The latest who left, as signals can be overtaken.")
+
+
 # --- asking the model ---------------------------------------------------------------------------------------------
 
 

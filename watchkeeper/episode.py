@@ -14,6 +14,7 @@ KNOWN = 500
 UNREAD = 30
 """Changes of alerts, the latest ones, that wait to be put to the model."""
 
+DETAILS = ("description", "labels", "links")
 TITLE_BYTES = 150
 WHOLE_BYTES = 4_000
 """How much of an alert is remembered: what is carried into another execution is bounded, with all else that is."""
@@ -161,8 +162,8 @@ def marks(states: Sequence[AlertState]) -> list[str]:
 
 def bare(alert: Alert) -> Alert:
     """Return an alert without the details that make it large."""
-    details = {"description", "labels", "links"} & alert.model_fields_set
-    return Alert.model_validate(alert.model_dump(exclude_unset=True, exclude=details))
+    said = alert.model_dump(exclude_unset=True)
+    return Alert.model_validate({name: fact for name, fact in said.items() if name not in DETAILS})
 
 
 def _bounded(alert: Alert) -> Alert:

@@ -25,6 +25,7 @@ from watchkeeper.contracts import (
     ToolSpec,
 )
 from watchkeeper.conversation import ConversationLost, Request, canonical, conversation_digest, extend, join, target
+from watchkeeper.tool import RESERVED
 
 T = TypeVar("T")
 
@@ -123,8 +124,6 @@ async def _keep(recorded: Recorded, converter: DataConverter, made_by: str, resu
         case "ask":
             reply = await decode(converter, result, Reply)
             recorded.parts[reply.digest] = canonical(reply.message)
-        case "deliver" | "carry":
-            pass
-        case _:
+        case _ if made_by not in RESERVED:
             content = await decode(converter, result, ToolResult)
             recorded.parts[content.digest] = content.content.encode()

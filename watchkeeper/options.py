@@ -63,6 +63,12 @@ _TOO_LARGE = ["PayloadsTooLarge"]
 stand in the event of every call for nothing."""
 
 
+ENTER_AGAIN = timedelta(seconds=60)
+"""How often a run that waits for its turn says so again: someone may have ended the queue by hand."""
+
+LOOK_AGAIN = timedelta(seconds=30)
+"""How often a queue in which somebody waits looks whether those who hold a place still live."""
+
 HISTORY = HistoryBounds(event_bytes=170, carried_bytes=1_000_000, bytes=16 * 2**20, events=4_500)
 """Measured: 3,100 bytes a round of 18 events beside its messages; 0.25 to 0.38 ms to replay an event, for which a
 workflow task has ``TASK_TIMEOUT``. Temporal ends a history at 50 MiB or 51,200 events, a payload at 2 MiB."""
@@ -100,6 +106,9 @@ def _options(
 
 BRIEF = _options(timedelta(seconds=30), timedelta(hours=1))
 CARRY = _options(timedelta(seconds=60), timedelta(hours=1))
+ENTER = _options(timedelta(seconds=10), timedelta(minutes=1))
+LEAVE = _options(timedelta(seconds=10), timedelta(minutes=5))
+FIND_GONE = _options(timedelta(seconds=20), timedelta(minutes=1))
 DELIVER = _options(timedelta(seconds=60), timedelta(hours=6))
 ANNOUNCE = _options(timedelta(seconds=60), timedelta(minutes=5))
 

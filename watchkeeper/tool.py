@@ -39,7 +39,9 @@ LARGEST_RESULT_BYTES = 350_000
 """A round may have 32 results, each recorded as a JSON string, which may double it, and Temporal terminates a run whose
 history takes 50 MiB."""
 
-RESERVED = frozenset({"announce", "ask", "brief", "carry", "compact", "deliver", "unknown_tool"})
+RESERVED = frozenset(
+    {"announce", "ask", "brief", "carry", "compact", "deliver", "enter", "find_gone", "leave", "unknown_tool"}
+)
 """Names that are not free for a tool: the activities beside the tools."""
 
 

@@ -67,8 +67,11 @@ class Alerted(Attended):
         if self._words:
             return True
         follow_ups, episode = briefing.follow_ups, self._episode
-        recovered = self._reported is None and episode.recovered_at is not None and episode.unread
-        if follow_ups is None or not (episode.joined or recovered) or self._looked >= follow_ups.alerts:
+        if episode.recovered_at is None:
+            news = episode.joined > 0
+        else:
+            news = self._reported is None and bool(episode.unread)
+        if follow_ups is None or not news or self._looked >= follow_ups.alerts:
             return False
         self._looked += 1
         return True

@@ -35,6 +35,8 @@ class Lasting(Announced):
         carried = given.carried
         self._talk = Conversation(carried.conversation.digest) if carried else None
         self._turn = Turn()
+        self._turn_taken_at = 0.0
+        self._leaving: asyncio.Task[None] | None = None
         self._said = ""
         """What the model answered before it was told more."""
         self._nudged = carried is not None and carried.nudged
@@ -55,18 +57,23 @@ class Lasting(Announced):
 
     def _began_at(self) -> float:
         """When the time of the investigation began to count: a run that queued loses none of it."""
-        return self._turn.taken_at or workflow.info().start_time.timestamp()
+        return self._turn_taken_at or workflow.info().start_time.timestamp()
 
     async def _take_turn(self, briefing: Briefing) -> Ending | None:
         """Wait until the run may investigate; an ending if it need not any more, or never may."""
-        self._announce()
         if briefing.turns is None:
+            self._now("investigating")
+            self._announce()
             return None
         self._now(f"queued behind the other investigations of {briefing.turns.queue}")
+        self._announce()
         taken = await self._turn.wait(
             briefing.turns, lambda: self._stop is not None or self._episode.recovered_at is not None
         )
         if taken:
+            self._turn_taken_at = workflow.time()
+            self._now("investigating")
+            self._announce()
             return None
         if self._stop is not None:
             return Ending.stopped(self._stop)
@@ -74,11 +81,14 @@ class Lasting(Announced):
 
     def _report_on(self, ending: Ending) -> None:
         """Write and send the report; whether the run stays open after it depends on how it ended."""
+        if self._briefing is not None and self._briefing.turns is not None:
+            self._leaving = asyncio.create_task(self._turn.leave(self._briefing.turns))
         if self._said and not ending.text:
             ending = replace(ending, text=self._said)
         self._ending, self._said = ending, ""
         self._report = report = self._written(ending)
-        stays = ending.status == "concluded" and self._briefing is not None and self._briefing.follow_ups is not None
+        follow_ups = self._briefing.follow_ups if self._briefing else None
+        stays = ending.status == "concluded" and follow_ups is not None and self._talk is not None
         self._over = not stays
         if stays:
             self._reported = Reported(report=report, at=workflow.time())
@@ -195,7 +205,9 @@ class Lasting(Announced):
         return result
 
     async def _delivered(self) -> list[str]:
-        """Wait for the deliveries; return those that came to nothing, and why."""
+        """Wait for the deliveries; return those that came to nothing, and why. The turn is left by then, too."""
+        if self._leaving is not None:
+            await self._leaving
         while self._deliveries:
             self._undelivered = [*self._undelivered, *await self._deliveries[0]]
             self._deliveries.pop(0)

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 
+import pytest
 from temporalio.client import Client
 
 from tests.alerts.posting import payload
@@ -13,6 +14,7 @@ from tests.intake.raw import connection, exchange, head, request
 from tests.intake.taking import TOKEN, Temporal, bearer, taking_in
 from tests.intake.test_alerts import STARTED
 from watchkeeper.alerts.source import MAX_BODY_BYTES
+from watchkeeper.intake.serving import REQUEST_SECONDS
 
 FIRING = payload("alertmanager-firing")
 
@@ -106,3 +108,13 @@ async def test_people_are_held_to_the_same_cap(client: Client) -> None:
     async with taking_in(client, Temporal().admit) as http:
         answer = await http.post("/runs", json={"text": "x" * MAX_BODY_BYTES}, headers=bearer(TOKEN))
     assert answer.status_code == 413
+
+
+@pytest.mark.slow
+async def test_a_connection_on_which_nothing_is_asked_is_closed(client: Client) -> None:
+    async with taking_in(client, Temporal().admit) as http:
+        async with connection(http) as (silent, _), connection(http) as (slow, writer):
+            writer.write(b"POST /alerts/open HTTP/1.1\r\nHost:")
+            async with asyncio.timeout(REQUEST_SECONDS + 5):
+                assert await silent.read() == await slow.read() == b""
+        assert (await http.get("/healthz")).status_code == 200

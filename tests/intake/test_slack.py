@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 import pytest
 from httpx2 import AsyncClient, Response
@@ -19,6 +23,8 @@ from watchkeeper.alerts.payload import Malformed
 from watchkeeper.alerts.proof import Unverified
 from watchkeeper.demo.turns import calls, says
 from watchkeeper.settings import Settings
+from watchkeeper.slack import pressing
+from watchkeeper.slack.living import APPROVE
 from watchkeeper.stories.following import retell
 
 SECRET = "signing-secret"
@@ -89,6 +95,26 @@ async def test_a_press_decides(client: Client, caplog: pytest.LogCaptureFixture)
     assert [(act.kind, act.by) for act in story.acts] == [("decide", "grace")]
     assert f"grace approves r1.0 of {run.id} in Slack: r1.0 approved" in caplog.text
     assert f"grace denies r1.0 of {run.id} in Slack, and it was not taken: {run.id} is over" in caplog.text
+
+
+async def test_a_press_as_slack_sends_it_decides(client: Client) -> None:
+    async with (
+        staged(client, [calls(RESTART), says("Restarted.")]) as stage,
+        taking_in(client, Temporal().admit, settings(stage), presses=pressing) as http,
+    ):
+        run = await stage.start()
+        await until_waiting(run, "r1.0")
+        value = json.dumps({"run": run.id, "execution": first(run), "call": "r1.0"})
+        told = {"type": "block_actions", "user": {"name": "grace"}, "actions": [{"action_id": APPROVE, "value": value}]}
+        body = urlencode({"payload": json.dumps(told)})
+        at = f"{time.time():.0f}"
+        signature = hmac.new(SECRET.encode(), f"v0:{at}:{body}".encode(), hashlib.sha256).hexdigest()
+        headers = {"x-slack-request-timestamp": at, "x-slack-signature": f"v0={signature}"}
+        forged = await http.post("/slack/interactions", content=body + "&a=b", headers=headers)
+        answer = await http.post("/slack/interactions", content=body, headers=headers)
+        await run.result()
+    assert (forged.status_code, answer.status_code) == (401, 200)
+    assert stage.effects.restarts == ["checkout"]
 
 
 async def test_a_button_of_an_earlier_run_decides_nothing_in_this_one(

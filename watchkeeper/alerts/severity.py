@@ -15,6 +15,9 @@ _ORDER = list(_WORDS)
 
 MAX_BYTES = 50
 
+_PRIORITY = {"critical": 1, "error": 2, "warning": 4, "info": 5}
+_UNKNOWN = 3
+
 
 def normal(word: str) -> str:
     """Translate a vendor's word, to itself in lower case where its meaning is not known."""
@@ -29,5 +32,8 @@ def worst(*words: str | None) -> str | None:
 
 
 def priority_of(severity: str | None) -> int:
-    """Return how soon it is its turn, from 1 to 5, in Temporal's terms; what names no severity waits in the middle."""
-    return {"critical": 1, "error": 2, "warning": 4, "info": 5}.get(severity or "", 3)
+    """Return Temporal's priority for a severity in anybody's words, from 1, which goes first, to 5.
+
+    What is not known goes in the middle: it may be bad.
+    """
+    return _PRIORITY.get(normal(severity or ""), _UNKNOWN)

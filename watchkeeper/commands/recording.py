@@ -60,9 +60,11 @@ async def _replay(paths: list[Path]) -> int:
     from watchkeeper.sandbox import Sandbox
     from watchkeeper.temporal import DATA_CONVERTER
     from workflows.incident import IncidentWorkflow
+    from workflows.queue import QueueWorkflow
 
     files = list(_files(paths))
-    replayer = Replayer(workflows=[IncidentWorkflow], workflow_runner=Sandbox(), data_converter=DATA_CONVERTER)
+    workflows = [IncidentWorkflow, QueueWorkflow]
+    replayer = Replayer(workflows=workflows, workflow_runner=Sandbox(), data_converter=DATA_CONVERTER)
     failed = 0
     for file in files:
         outcome = await replayer.replay_workflow(_read(file), raise_on_replay_failure=False)

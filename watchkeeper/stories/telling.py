@@ -35,13 +35,13 @@ from watchkeeper.history import decode
 from watchkeeper.stories.people import act_of
 from watchkeeper.stories.story import Story
 from watchkeeper.stories.told import UNSETTLED, Act, AlertsChanged, Approval, Call, FollowUp, Reset, Round, Summary
+from watchkeeper.tool import RESERVED
 
 T = TypeVar("T")
 Told: TypeAlias = Story | Round | Call | Summary | Act | Reset | AlertsChanged | FollowUp
 """What an event changed: the story itself when it begins, is briefed, is reported or ends."""
 
 _APPROVAL_TIMER = re.compile(r"^(r\d+\.\d+) ")
-_NO_TOOLS = frozenset({"brief", "ask", "compact", "carry", "deliver", "announce", "enter"})
 
 
 class Telling:
@@ -182,9 +182,7 @@ class Telling:
                 return self.story.append((await self._decode(payloads, CarryRequest)).append)
             case "deliver":
                 return self._delivered(await self._decode(payloads, Delivery), at)
-            case "brief" | "announce" | "enter":
-                pass
-            case _:
+            case _ if kind not in RESERVED:
                 self.story.calls[key].started_at, self.story.calls[key].status = at, "running"
         return ()
 
@@ -206,7 +204,7 @@ class Telling:
     def _attempted(self, kind: str, key: str, attempt: int) -> None:
         if kind == "ask":
             self.story.rounds[-1].attempts = attempt
-        elif kind not in _NO_TOOLS:
+        elif kind not in RESERVED:
             self.story.calls[key].attempts = attempt
 
     async def _completed(self, kind: str, key: str, result: Iterable[Payload], at: datetime) -> Sequence[Told]:
@@ -222,7 +220,7 @@ class Telling:
             case "compact":
                 made = await self._decode(result, Compaction)
                 return (Summary(made.replaced),) if made.replaced else ()
-            case "carry" | "deliver" | "announce" | "enter":
+            case _ if kind in RESERVED:
                 return ()
             case _:
                 story.settle(story.calls[key], await self._decode(result, ToolResult), at)
@@ -232,7 +230,7 @@ class Telling:
         if kind == "ask":
             self.story.rounds[-1].failure = why
             return (self.story.rounds[-1],)
-        if kind in _NO_TOOLS:
+        if kind in RESERVED:
             return ()
         self.story.give_up(self.story.calls[key], why, at)
         return (self.story.calls[key],)
