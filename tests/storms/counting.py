@@ -30,6 +30,9 @@ class Count:
     repeated_questions: int = 0
     """Questions put to the model again, as a worker died before the answer was recorded."""
     executions: int = 0
+    conversations: int = 0
+    unasked: int = 0
+    """Runs whose alerts were over before their turn came, so that nothing had to be asked."""
 
 
 async def until_closed(client: Client, there: Sequence[Group]) -> None:
@@ -57,9 +60,10 @@ async def executions(client: Client) -> dict[str, list[WorkflowExecution]]:
 
 async def count(site: Site, there: Sequence[Group]) -> Count:
     """Count what came of groups whose runs are over."""
-    counted = Count()
+    counted = Count(unasked=len(site.reports.unasked))
     listed = await executions(site.temporal.client)
     asked = _asked(site)
+    counted.conversations = len(asked)
     strangers = listed.keys() - {group.workflow_id for group in there}
     counted.problems += [f"a run of no group: {workflow_id}" for workflow_id in strangers]
     counted.problems += [f"the model was told of no group of this storm: {name}" for name in _unknown(asked, there)]
@@ -74,6 +78,8 @@ async def count(site: Site, there: Sequence[Group]) -> Count:
             if len(group.executions) == 1:
                 events = await _history(site.temporal.client, group)
                 found += _of_runs(chain, events) + _of_questions(events, asked.get(group.name, {}), counted)
+                if bool(asked.get(group.name)) == (group.workflow_id in site.reports.unasked):
+                    found.append("the model is to be asked, unless the alerts were over before it was the run's turn")
             else:
                 found.append(f"one run is wanted, its sender was told of {sorted(group.executions)}")
             counted.problems += [f"{group.name}: {problem}" for problem in found]

@@ -69,12 +69,16 @@ class Reports:
     def __init__(self) -> None:
         self.delivered: dict[str, list[str]] = defaultdict(list)
         """Message ids, by workflow id."""
+        self.unasked = set[str]()
+        """Workflow ids of runs whose alerts were over before it was their turn to ask the model."""
         self.endpoint = Endpoint(Starlette(routes=[Route("/", self._take, methods=["POST"])]))
         self._arrived = asyncio.Condition()
 
     async def _take(self, request: Request) -> JSONResponse:
         report = await request.json()
         self.delivered[report["workflow_id"]].append(request.headers["webhook-id"])
+        if "before it was this run's turn" in report["report"]["body"]:
+            self.unasked.add(report["workflow_id"])
         async with self._arrived:
             self._arrived.notify_all()
         return JSONResponse({})

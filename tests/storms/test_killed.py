@@ -44,5 +44,6 @@ async def test_no_kill_loses_or_doubles_a_group(
         counted = await count(place, there)
     sender.tell_how_it_went(f"killed: {', '.join(place.killed)}; {counted}")
     assert counted.problems == []
+    assert counted.conversations + counted.unasked == many
     assert len(place.killed) == blows
     assert set(sender.statuses) <= {0, 200, 202, 503}
