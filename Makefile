@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: demo install test test-slow chaos fuzz lint check bench histories clean
+.PHONY: demo install test test-slow chaos storm fuzz lint check bench histories clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/watchkeeper demo
@@ -20,6 +20,10 @@ test-slow: $(VENV)/.installed-test
 # Kill everything around a run at every point of its history: takes a quarter of an hour.
 chaos: $(VENV)/.installed-test
 	$(BIN)/python -m tests.chaos
+
+# Storms of alerts, with and without kills of all that takes them in; says how they were answered. Takes five minutes.
+storm: $(VENV)/.installed-test
+	$(BIN)/python -m pytest tests/storms -s
 
 # A million answers of hosts, gone wrong; takes a quarter of an hour. How many: make fuzz INPUTS=10000
 fuzz: $(VENV)/.installed-fuzz
