@@ -115,7 +115,7 @@ async def _deliver(given: RunInput, briefing: Briefing | None, what: Delivery, p
     wanted = list(briefing.destinations if briefing else UNBRIEFED if given.origin else UNBRIEFED[:4])
     if (what.status in ("concluded", "stopped") or what.follow_up) and "page" in wanted:
         wanted.remove("page")
-    sending = {
+    sending: dict[Destination, asyncio.Task[Sent]] = {
         place: asyncio.create_task(_reply(what, posted) if place == "slack" else _send(what, place)) for place in wanted
     }
     # A note needs an incident to be written into: it reaches people only where there is one.
@@ -136,7 +136,7 @@ async def _taken(given: RunInput, sending: dict[Destination, asyncio.Task[Sent]]
     """Wait until a destination where people look has a report; False if none has it in time, or will ever."""
 
     def taken() -> list[Destination]:
-        known = [place for place, task in sending.items() if task.done() and task.result().taken]
+        known: list[Destination] = [place for place, task in sending.items() if task.done() and task.result().taken]
         return [place for place in known if place not in ("log", "pagerduty_note")]
 
     def done() -> bool:

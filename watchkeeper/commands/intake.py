@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Annotated, Any, NoReturn
 
-import httpx2
 import typer
 from temporalio.client import Client
 
@@ -70,6 +69,8 @@ async def taking_in(
 
     Raises SettingsError where anybody could act on runs or the watchdog's journal cannot be used, and CannotListen.
     """
+    import httpx2
+
     from watchkeeper.admission import admit
     from watchkeeper.intake.app import create_app
     from watchkeeper.intake.authority import refuse_open
