@@ -25,7 +25,7 @@ from watchkeeper.contracts import (
     ToolSpec,
 )
 from watchkeeper.conversation import ConversationLost, Request, canonical, conversation_digest, extend, join, target
-from watchkeeper.tool import RESERVED
+from watchkeeper.reserved import RESERVED
 
 T = TypeVar("T")
 

@@ -23,6 +23,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 from watchkeeper import schema
 from watchkeeper.contracts import Digest, Effect, JsonObject, ToolRequest, ToolSpec, digest_of
 from watchkeeper.conversation import canonical
+from watchkeeper.reserved import RESERVED
 from watchkeeper.settings import Settings
 from watchkeeper.text import ERROR_BYTES, excerpt, same_arguments
 
@@ -38,11 +39,6 @@ KEY_LENGTH = 200
 LARGEST_RESULT_BYTES = 350_000
 """A round may have 32 results, each recorded as a JSON string, which may double it, and Temporal terminates a run whose
 history takes 50 MiB."""
-
-RESERVED = frozenset(
-    {"announce", "ask", "brief", "carry", "compact", "deliver", "enter", "find_gone", "leave", "unknown_tool"}
-)
-"""Names that are not free for a tool: the activities beside the tools."""
 
 
 class ToolError(Exception):

@@ -32,10 +32,10 @@ from watchkeeper.contracts import (
 )
 from watchkeeper.episode import Episode
 from watchkeeper.history import decode
+from watchkeeper.reserved import RESERVED
 from watchkeeper.stories.people import act_of
 from watchkeeper.stories.story import Story
 from watchkeeper.stories.told import UNSETTLED, Act, AlertsChanged, Approval, Call, FollowUp, Reset, Round, Summary
-from watchkeeper.tool import RESERVED
 
 T = TypeVar("T")
 Told: TypeAlias = Story | Round | Call | Summary | Act | Reset | AlertsChanged | FollowUp
