@@ -232,11 +232,12 @@ class Lasting(Announced):
 
     async def _delivered(self) -> list[str]:
         """Wait for the deliveries; return those that came to nothing, and why. The turn is left by then, too."""
-        if self._leaving is not None:
-            await self._leaving
         while self._deliveries:
             self._undelivered = [*self._undelivered, *await self._deliveries[0]]
             self._deliveries.pop(0)
+        # After them: a cancellation that comes here must not end the run before its report is out.
+        if self._leaving is not None:
+            await self._leaving
         return self._undelivered
 
     async def _renew(self) -> None:
