@@ -232,7 +232,8 @@ async def test_a_run_that_is_reset_keeps_its_place(client: Client) -> None:
         team.floor.present.remove(runs[0].id)
         await reset(client, runs[0], before="enter")
         await team.present(*HELD)
-        assert await close(*(client.get_workflow_handle_for(InvestigatingWorkflow.run, run.id) for run in runs))
+        latest: list[Investigation] = [client.get_workflow_handle(run.id, result_type=bool) for run in runs]
+        assert await close(*latest)
     assert team.floor.peak == PLACES
 
 
