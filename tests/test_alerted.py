@@ -9,6 +9,7 @@ from typing import Any
 from temporalio.client import Client
 
 from tests.conftest import Record
+from tests.destinations.conftest import CHANNEL
 from tests.sending import Run, Sender, is_open, until_reported
 from tests.stage import KEY, failure, on_call, staged, until_asked
 from watchkeeper.contracts import JsonObject, Stop, Tell
@@ -361,3 +362,19 @@ async def test_a_run_whose_turn_never_comes_is_handed_to_people(client: Client) 
     assert why.startswith("not investigated: the team's other investigations left no place for it within ")
     assert "HighErrorRate: checkout fails" in hand_off.report.body
     assert [page.team for page in world.pages.incidents] == ["checkout"]
+
+
+async def test_one_silence_is_proposed_for_all_that_fires_of_a_group(client: Client) -> None:
+    form, names = "http://am.example/#/silences/new?filter=", ("HighErrorRate", "Latency")
+    async with World.running() as world:
+        slack = {"url": world.urls.slack_url, "token": world.slack_token, "channel": CHANNEL}
+        async with staged(client, [says(REPORT)], slack=slack) as stage:
+            sender = Sender.on(stage)
+            labels = {name: {"alertname": name, "service": "checkout"} for name in names}
+            links = {"silence": f"{form}one"}
+            run = sender.run(await sender.tell(*(sender.alert(n, labels=labels[n], links=links) for n in names)))
+            await until_reported(run)
+            await sender.tell(*(sender.alert(name, over=300) for name in names))
+            await run.result()
+    (message, *_) = world.channels.posts
+    assert f"{form}%7Bservice=%22checkout%22%7D" in json.dumps(message.blocks)

@@ -20,6 +20,7 @@ from watchkeeper import options, runs
 from watchkeeper.alerts.identity import workflow_id
 from watchkeeper.alerts.matching import service_of
 from watchkeeper.alerts.severity import priority_of, worst
+from watchkeeper.alerts.silencing import silence_url
 from watchkeeper.alerts.source import Received, Source
 from watchkeeper.alerts.starting import why_not
 from watchkeeper.contracts import Alert, Notification, Origin, Previous, Remembered, RunInput
@@ -111,11 +112,13 @@ async def admit(
 async def _admit_group(
     client: Client, settings: Settings, source: Source[Any], alerts: list[Alert], notes: list[str], at: float
 ) -> Admitted:
-    run, told = workflow_id(alerts[0]), Notification(alerts=_lightened(alerts), at=at)
-    told = told.model_copy(update={"notes": notes}) if notes else told
+    run = workflow_id(alerts[0])
     reasons = {why for alert in alerts if (why := why_not(alert, source.section)) is not None}
     starting = [alert for alert in alerts if why_not(alert, source.section) is None]
     given = given_of(settings, source, starting or alerts)
+    besides = {"notes": notes, "silence": silence_url(given.origin, alerts)}
+    told = Notification(alerts=_lightened(alerts), at=at)
+    told = told.model_copy(update={name: said for name, said in besides.items() if said})
     about = _Facts(given, alerts, run)
     for _ in range(ATTEMPTS):
         last = await _last(client, run)

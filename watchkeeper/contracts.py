@@ -92,6 +92,7 @@ class Notification(Recorded):
     alerts: list[Alert]
     at: float = Field(description="Unix seconds at which it came.")
     notes: list[str] = Field(default_factory=list, description="What to know besides, such as that some were left out.")
+    silence: str | None = Field(default=None, description="Address at which a person can silence what fires of them.")
 
 
 class Previous(Recorded):

@@ -34,9 +34,7 @@ class Alerted(Attended):
 
         A signal, as it must be taken while no worker is there to answer. It may be late, twice and out of order.
         """
-        self._silence = next(
-            (alert.links["silence"] for alert in told.alerts if "silence" in alert.links), self._silence
-        )
+        self._silence = told.silence or self._silence
         if self._episode.take(told):
             self._notes = [*self._notes, *told.notes][-NOTES:]
             self._changes += 1
