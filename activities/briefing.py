@@ -107,17 +107,19 @@ def _destinations(settings: Settings, channel: str | None) -> list[Destination]:
     return [destination for destination, wanted in chosen if wanted]
 
 
-def _flaps(episodes: Episodes, origin: Origin | None, now: float) -> bool:
-    """Tell whether the group of a run has had so many episodes of late that one more run for each would help nobody."""
+def _flaps(episodes: Episodes, origin: Origin | None, now: float) -> int:
+    """Tell which episode of a short time this is, if there are so many that one more run for each would help nobody."""
     began = origin.previous.began if origin and origin.previous else []
-    return sum(at >= now - episodes.flapping_period for at in began) + 1 >= episodes.flapping
+    lately = sum(at >= now - episodes.flapping_period for at in began) + 1
+    return lately if lately >= episodes.flapping else 0
 
 
-def _follow_ups(settings: Settings, *, flapping: bool) -> FollowUps:
+def _follow_ups(settings: Settings, *, flapping: int) -> FollowUps:
     episodes = settings.episodes
     return FollowUps(
         window=episodes.follow_up,
         quiet=episodes.quiet if flapping else 0,
+        flapping=flapping,
         limits=settings.limits.model_copy(update={"rounds": episodes.follow_up_rounds}),
         alerts=episodes.joining,
         began=prompt("began"),
@@ -138,7 +140,7 @@ def _turns(settings: Settings, given: RunInput) -> Turns | None:
     )
 
 
-def _opening(given: RunInput, *, flapping: bool) -> list[JsonObject]:
+def _opening(given: RunInput, *, flapping: int) -> list[JsonObject]:
     facts = [f"{name}: {value}" for name, value in (("Service", given.service), ("Severity", given.severity)) if value]
     previous = given.origin.previous if given.origin else None
     known: list[str] = []
@@ -146,8 +148,8 @@ def _opening(given: RunInput, *, flapping: bool) -> list[JsonObject]:
         said = _enclosed(excerpt(previous.summary, PREVIOUS_BYTES))
         ended = utc(previous.ended_at)
         known.append(prompt("previous").format(ended_at=ended, status=previous.status, summary=said))
-    if previous is not None and flapping:
-        known.append(prompt("flapping").format(episode=len(previous.began) + 1))
+    if flapping:
+        known.append(prompt("flapping").format(episode=flapping))
     text = given.text if given.origin is None else prompt("alerted").format(title=_enclosed(given.text))
     asked = clean("\n\n".join(["\n".join([*facts, text]), *known]))
     return [{"role": "system", "content": prompt("system")}, {"role": "user", "content": asked}]

@@ -200,6 +200,7 @@ class FollowUps(Recorded):
 
     window: float = Field(ge=0, description="Seconds for which it stays open while its alerts fire.")
     quiet: float = Field(default=0, description="Seconds for which it stays open after they resolved, as they flap.")
+    flapping: int = Field(default=0, description="Which episode of a short time this is, where the group flaps.")
     limits: Limits = Field(description="What each follow-up question may use, beyond what was used before.")
     alerts: int = Field(default=0, description="How often alerts that join the group later are looked into.")
     began: str = Field(description="What the model is told with the alerts that started the run.")

@@ -40,16 +40,15 @@ class AlertFacts:
     """Markdown: a line for each alert."""
 
 
-def of_alerts(given: RunInput, episode: Episode, *, flapping: bool = False) -> AlertFacts:
-    """Say how the alerts of a run stand, and that their group flaps if it does."""
+def of_alerts(given: RunInput, episode: Episode, *, flapping: int = 0) -> AlertFacts:
+    """Say how the alerts of a run stand; ``flapping``: which episode of a short time it is, where the group flaps."""
     if given.origin is None:
         return AlertFacts()
     recovered, first = utc(episode.recovered_at), []
     if recovered:
         first += [f"**Recovered** at {recovered}: every alert of the group is resolved.", ""]
-    if flapping and given.origin.previous is not None:
-        times = len(given.origin.previous.began) + 1
-        first += [f"**Flapping:** this is episode {times} of the group in a short time.", ""]
+    if flapping:
+        first += [f"**Flapping:** this is episode {flapping} of the group in a short time.", ""]
     if episode.refired:
         first += [f"**Flapping:** its alerts fired again {episode.refired} times within this episode.", ""]
     more = [f"- and {episode.more} that are not told apart"] if episode.more else []

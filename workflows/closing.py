@@ -58,8 +58,8 @@ def write(
     """Write the report: the model's words when it concluded, else what was recorded."""
     reason = ending.reason or ending.status
     try:
-        flaps = briefing is not None and briefing.follow_ups is not None and briefing.follow_ups.quiet > 0
-        alerts = reporting.of_alerts(given, episode, flapping=flaps)
+        follow_ups = briefing.follow_ups if briefing else None
+        alerts = reporting.of_alerts(given, episode, flapping=follow_ups.flapping if follow_ups else 0)
         if ending.status == "concluded":
             return reporting.concluded(ending.text, calls, unread, alerts)
         return reporting.hand_off(given, calls, reason, ending.text, unread, alerts)
