@@ -63,7 +63,7 @@ async def test_an_open_run_goes_on_as_new_and_answers(impatient: Client, record:
         info = (await runs.describe(impatient, run.id)).workflow_execution_info
         remembered = await runs.remembered(impatient, info, "episode", Remembered)
         for number, run_id in enumerate((await executions(stage, run.id))[:2], 1):
-            await record(impatient.get_workflow_handle(run.id, run_id=run_id), f"open-run-continued-{number}")
+            await record(impatient.get_workflow_handle(run.id, run_id=run_id), f"open-run-continue-as-new-{number}")
     assert (result.report.summary, result.rounds) == ("Fine.", 3)
     assert stage.model.prefix_violations() == []
     assert remembered is not None

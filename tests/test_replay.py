@@ -25,7 +25,7 @@ BEHAVIOURS = {
     *("context-overflow", "compacted", "queue-full"),
     *("queue-continue-as-new-1", "queue-continue-as-new-2"),
     *("alert-resolved-after-the-report", "alert-joined", "alert-recovered", "alert-queued"),
-    *("follow-up", "follow-up-window-over", "open-run-continued-1", "open-run-continued-2"),
+    *("follow-up", "follow-up-window-over", "open-run-continue-as-new-1", "open-run-continue-as-new-2"),
 }
 
 
