@@ -9,12 +9,12 @@ import asyncio
 import io
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from PIL import Image
 
-from tests.ui.browser import HEIGHT, Browser, absent, browsing
+from tests.ui.browser import HEIGHT, WIDTH, Browser, absent, browsing
 from tests.ui.scene import FINISHED, WAITING, Scene, scene
 
 PICTURES = Path(__file__).parent.parent.parent / "docs" / "pictures"
@@ -33,32 +33,40 @@ LIST_WIDTH = 1_800
 """Of the window for the list, so that its columns stand beside each other."""
 
 COLUMNS = (
-    *("Status", "Workflow ID", "Start", "Service", "Severity", "Phase", "Outcome", "WaitingFor", "Rounds", "CostUsd"),
+    *("Status", "Workflow ID", "Start", "Service", "Severity"),
+    *("Phase", "Outcome", "WaitingFor", "Rounds", "CostUsd"),
 )
 
+EVERY_RUN = 'WorkflowType="IncidentWorkflow"'
 
-@dataclass(frozen=True)
-class Photographer:
-    """Takes pictures of the part of a page that is about runs."""
 
-    browser: Browser
+_HEAD = "header.flex-col"
+_TIMELINE = "#event-history-timeline-graph"
+_DETAILS = "div.bg-background-primary:has(iframe)"
+_LIST = "table"
+_MEMO = ".cm-editor"
 
-    async def take(self, name: str, upper: str, lower: str) -> None:
-        """Picture a page from the element that holds one text to the one that holds another."""
-        page = self.browser.page
-        await page.mouse.move(0, 0)
-        await asyncio.sleep(1)  # for what is drawn after its text is there
-        top = await self._edge(upper, "top")
-        bottom = await self._edge(lower, "bottom")
-        left = await page.evaluate("document.querySelector('main, #content').getBoundingClientRect().left")
-        width = await page.evaluate("window.innerWidth")
-        clip = {"x": left, "y": max(0, top - 16), "width": width - left, "height": bottom - top + 32}
-        _keep(await page.screenshot(clip=clip), PICTURES / f"{name}.png")  # type: ignore[arg-type]
+_EDGE = 16
 
-    async def _edge(self, text: str, edge: str) -> float:
-        box = await self.browser.page.get_by_text(text).last.bounding_box()
-        assert box is not None, f"{text!r} is not drawn"
-        return box["y"] + (box["height"] if edge == "bottom" else 0)
+
+async def take(browser: Browser, name: str, part: str) -> None:
+    """Picture a page from its heading to the end of one of its parts."""
+    page = browser.page
+    await page.mouse.move(0, 0)
+    await asyncio.sleep(1)  # for what is drawn after its text is there
+    head = await page.locator(_HEAD).first.bounding_box()
+    last = await page.locator(part).last.bounding_box()
+    assert head is not None and last is not None, f"{page.url} has another structure than it had"
+    x, y = head["x"] - _EDGE, head["y"] - _EDGE
+    taken = await page.screenshot(
+        clip={
+            "x": x,
+            "y": y,
+            "width": head["width"] + 2 * _EDGE,
+            "height": last["y"] + last["height"] + _EDGE - y,
+        }
+    )
+    _keep(taken, PICTURES / f"{name}.png")
 
 
 def _keep(taken: bytes, path: Path) -> None:
@@ -73,11 +81,35 @@ def _keep(taken: bytes, path: Path) -> None:
     sys.stdout.write(f"{path.name}: {image.width} x {image.height}, {size / 1024:.0f} KiB\n")
 
 
-async def _all(at: Scene, browser: Browser) -> None:
-    taken = Photographer(browser)
+async def _take_all(at: Scene, browser: Browser) -> None:
     page = browser.page
-    await browser.read(at.page(FINISHED), "deliver • report to log")
-    await page.evaluate("localStorage.setItem('eventFilterSort', JSON.stringify('ascending'))")
+    await browser.read(at.runs, FINISHED)
     await browser.choose_columns(*COLUMNS)
+    await page.evaluate("localStorage.setItem('eventFilterSort', JSON.stringify('ascending'))")
+    await page.set_viewport_size({"width": LIST_WIDTH, "height": HEIGHT})
+    await browser.read(f"{at.runs}?query={quote(EVERY_RUN)}", WAITING, "CostUsd")
+    await take(browser, "list", _LIST)
+    await page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
     await browser.read(at.page(FINISHED), "deliver • report to log")
-    await taken.take("timeline", FINISHED, "Download")
+    await take(browser, "timeline", _TIMELINE)
+    await browser.read(at.page(at.alerted), "open for follow-ups")
+    await browser.turn_to("User Metadata", "What fired", "Recommended immediate next step")
+    await take(browser, "alert", _DETAILS)
+    await browser.read(at.page(WAITING), "waits for approval")
+    await browser.turn_to("User Metadata", "Waits for a person", "Asked by a person")
+    await take(browser, "approval", _DETAILS)
+    await at.send_workers_home()
+    await browser.turn_to("Memo", "waits_for")
+    await take(browser, "no-worker", _MEMO)
+
+
+async def _main() -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        async with scene(Path(directory), PACE) as at, browsing() as browser:
+            await _take_all(at, browser)
+
+
+if __name__ == "__main__":
+    if why := absent():
+        sys.exit(why)
+    asyncio.run(_main())
