@@ -130,7 +130,7 @@ async def test_every_round_is_a_group_of_events_with_their_summaries(client: Cli
         for marker in event.event_group_markers:
             groups.setdefault(marker.label.id, {})[summary] = None  # of a timer that was cancelled, twice
     assert {name: list(summaries) for name, summaries in groups.items()} == {
-        "round 1": ["round 1 of 30", "r1.0 checkout", "r1.1 restart: waits for approval"]
+        "r1": ["round 1 of 30", "r1.0 checkout", "r1.1 restart: waits for approval"]
     }
 
 

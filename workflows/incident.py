@@ -65,7 +65,7 @@ class IncidentWorkflow(Lasting):
             if renewal.due(briefing.history):
                 await self._renew()
                 continue
-            with workflow.create_event_group(f"round {budget.spent.rounds + 1}").scope():
+            with workflow.create_event_group(f"r{budget.spent.rounds + 1}").scope():
                 if (ending := await self._round(briefing, talk, budget)) is not None:
                     return ending
         return Ending.stopped(self._stop or Stop())

@@ -13,10 +13,10 @@ with workflow.unsafe.imports_passed_through():
     from watchkeeper.contracts import RunInput, Spent
 
 
-ROUNDS = 10
-SECONDS = 60.0
-"""What a round changes is recorded in the first rounds, so many, and later as often as this: a long run would else
-record little but how it stands."""
+ROUNDS = 3
+SECONDS = 15.0
+"""What a round changes is recorded in the first rounds, so many, and later as often as this: a long run of quick rounds
+would else record little but how it stands."""
 
 
 class Shown(Announced):
