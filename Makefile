@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: demo install test test-slow chaos storm fuzz lint check bench histories clean
+.PHONY: demo install test test-slow chaos storm fuzz lint check bench histories pictures clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/watchkeeper demo
@@ -40,6 +40,10 @@ check: lint test
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m bench --docs docs
+
+# Take the pictures of the Temporal UI in docs/pictures anew; needs Chromium.
+pictures: $(VENV)/.installed-bench
+	$(BIN)/python -m tests.ui.pictures
 
 # Record the histories that replay tests read; a change that needs this needs a decision record too.
 histories: $(VENV)/.installed-test

@@ -1,0 +1,141 @@
+"""Every ``watchkeeper`` command that the documentation shows, done as it stands there, in a world that is alive."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+
+from tests.docs.commands import ROOT, blocks, shown
+from tests.program import Ended, Program, Running
+from tests.stage import KEY, Stage, staged, until_waiting
+from watchkeeper.demo.turns import calls, says
+from watchkeeper.ports import free_port
+from watchkeeper.settings import variable
+from workflows.incident import IncidentWorkflow
+
+pytestmark = pytest.mark.timeout(240)
+
+SCRIPT = [calls(("restart", {"service": "checkout"})), says("Checkout is degraded. Roll back.")]
+"""The call waits for a person."""
+
+RUN = '.venv/bin/watchkeeper run "Checkout users report failed orders." --service checkout --limit rounds=10'
+ASK = '.venv/bin/watchkeeper run "What is the current error rate on the payments service?"'
+SERVERS = {"watchkeeper dev", ".venv/bin/watchkeeper dev", "watchkeeper worker", "watchkeeper intake"}
+
+
+def ours() -> set[str]:
+    """The commands of ours that are shown; its name alone is none."""
+    typed = {command for command in shown() if Path(command.split()[0]).name == "watchkeeper"}
+    return typed - {"watchkeeper"}
+
+
+@dataclass
+class Tour:
+    """A person who types what the documentation shows."""
+
+    program: Program
+    tried: set[str] = field(default_factory=set)
+
+    async def begin(self, command: str, filled: Mapping[str, str] | None = None, **environment: str) -> Running:
+        """Start a command, with the words in capitals replaced."""
+        self.tried.add(command)
+        words = shlex.split(command)[1:]
+        return await self.program.begin(*((filled or {}).get(word, word) for word in words), **environment)
+
+    async def do(self, command: str, filled: Mapping[str, str] | None = None) -> Ended:
+        """Do a command to its end, which must be a good one."""
+        ended = await (await self.begin(command, filled)).end()
+        assert ended.code == 0, f"{command}: {ended.err}{ended.out}"
+        return ended
+
+
+@asynccontextmanager
+async def touring(client: Client, directory: Path) -> AsyncIterator[tuple[Tour, Stage]]:
+    async with staged(client, SCRIPT) as stage:
+        settings = stage.settings
+        (directory / "watchkeeper.toml").write_text(
+            f"[worker]\ntask_queue = '{settings.worker.task_queue}'\n"
+            f"[model]\nbase_url = '{settings.model.base_url}'\nname = 'scripted'\n"
+            "[services.checkout]\nteam = 'checkout'\n"
+        )
+        address = client.service_client.config.target_host
+        environment = {"TEMPORAL_ADDRESS": address, variable("model", "api_key"): KEY}
+        yield Tour(Program(directory, environment)), stage
+
+
+async def test_people_do_all_that_they_are_shown(client: Client, tmp_path: Path) -> None:
+    async with touring(client, tmp_path) as (tour, stage):
+
+        async def begun(command: str) -> tuple[Running, dict[str, str]]:
+            """Start a run that comes to wait for a person; returns what stands for RUN and for its CALL."""
+            running = await tour.begin(command)
+            said = await running.says("incident-")
+            run = next(word for word in said.split() if word.startswith("incident-"))
+            await until_waiting(client.get_workflow_handle_for(IncidentWorkflow.run, run), "r1.0")
+            return running, {"RUN": run, "CALL": "r1.0", "TEXT": "Mind the promotion codes."}
+
+        running, named = await begun(RUN)
+        assert named["RUN"] in (await tour.do("watchkeeper list")).out
+        assert "restart" in (await tour.do("watchkeeper show RUN", named)).out
+        watching = await tour.begin("watchkeeper watch RUN", named)
+        await tour.do("watchkeeper tell RUN TEXT", named)
+        assert "20" in (await tour.do("watchkeeper extend RUN rounds=10", named)).out
+        await tour.do("watchkeeper approve RUN CALL", named)
+        for follower in (running, watching):
+            followed = await follower.end()
+            assert (followed.code, "Checkout is degraded. Roll back." in followed.out) == (0, True)
+        assert stage.effects.restarts == ["checkout"]
+        assert named["TEXT"] in json.dumps(stage.messages())
+
+        await tour.do("watchkeeper history export RUN FILE", {**named, "FILE": "here.json"})
+        assert "agrees" in (await tour.do("watchkeeper replay PATH...", {"PATH...": "here.json"})).out
+
+        running, named = await begun(ASK)
+        await tour.do("watchkeeper deny RUN CALL", named)
+        assert ((await running.end()).code, stage.effects.restarts) == (0, ["checkout"])
+
+        running, named = await begun(RUN)
+        await tour.do("watchkeeper stop RUN", named)
+        assert (await running.end()).code == 5
+
+        assert "search_logs" in (await tour.do("watchkeeper tools")).out
+        assert "✓ Temporal" in (await tour.do("watchkeeper check")).out
+    untried = ours() - SERVERS - tour.tried
+    assert not untried, "the documentation shows these, and nobody tries them; do them in the tour"
+    assert not tour.tried - ours(), "the tour does what is not shown any more"
+
+
+async def test_processes_start_as_shown_and_end_when_told(client: Client, tmp_path: Path) -> None:
+    ports = ["--temporal-port", str(free_port()), "--ui-port", str(free_port()), "--intake-port", str(free_port())]
+    ready = {
+        "watchkeeper worker": ([], "working on the task queue"),
+        "watchkeeper intake": (["--port", "0"], "listening at"),
+        "watchkeeper dev": (ports, "Ctrl-C ends it"),
+        ".venv/bin/watchkeeper dev": (ports, "Ctrl-C ends it"),
+    }
+    assert ready.keys() == SERVERS & ours()
+    exported = dict(as_exported())
+    async with touring(client, tmp_path) as (tour, stage):
+        exported[variable("model", "base_url")] = str(stage.settings.model.base_url)
+        for command, (ours_alone, said) in ready.items():
+            process = await tour.program.begin(*shlex.split(command)[1:], *ours_alone, **exported)
+            await process.says(said)
+            process.send(signal.SIGTERM)
+            ended = await process.end()
+            assert (ended.code, "Traceback" in ended.err) == (0, False), f"{command}: {ended.err}"
+
+
+def as_exported() -> list[tuple[str, str]]:
+    """The variables that the README exports before it starts anything, which must be settings of ours."""
+    typed = [command for block in blocks(ROOT / "README.md") for command in block if command.startswith("export ")]
+    pairs = [command.removeprefix("export ").partition("=") for command in typed]
+    assert [name for name, _, _ in pairs] == [variable("model", key) for key in ("base_url", "name", "api_key")]
+    return [(name, value) for name, _, value in pairs]

@@ -1,0 +1,69 @@
+"""What docs/ui.md says of search attributes is so, and the queries in it find what they are said to find."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+from typing import get_args
+
+from tests.ui.scene import FINISHED, LIMITED, STOPPED, WAITING, Scene
+from watchkeeper import attributes
+from watchkeeper.contracts import Status
+
+DOCS = Path(__file__).parent.parent.parent / "docs"
+DOC = (DOCS / "ui.md").read_text()
+OPEN = "the alerted run"
+
+FOUND = {
+    "what waits for a person": {WAITING},
+    "what is being investigated": {WAITING},
+    "what still fires, after its report": {OPEN},
+    "what nobody has concluded": {LIMITED, STOPPED},
+    "failed runs of a service": set[str](),
+    "runs that a limit ended": {LIMITED},
+    "expensive runs": set[str](),
+    "long runs": set[str](),
+    "what an alert source started": {OPEN},
+    "critical runs of a day": {OPEN, FINISHED, WAITING},
+    "runs without the queues of the teams": {OPEN, FINISHED, LIMITED, STOPPED, WAITING},
+}
+"""Of the runs in the scene, by the words before the query."""
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the table under a heading."""
+    section = DOC.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    lines = re.findall(r"^\| (.+) \|$", section, re.M)
+    return [[cell.strip() for cell in line.split(" | ")] for line in lines[1:]]
+
+
+def test_it_tells_every_search_attribute_with_its_type_and_its_values() -> None:
+    told = {name.strip("`"): (kind, set(re.findall(r"`(\w+)`", values))) for name, kind, values in rows("The list")}
+    assert {name: kind for name, (kind, _) in told.items()} == {
+        key.name: attributes.type_name(key) for key in attributes.ALL
+    }
+    assert told["Phase"][1] == set(get_args(attributes.Phase))
+    assert told["WaitingFor"][1] == set(get_args(attributes.Awaited))
+    assert told["Outcome"][1] == set(get_args(Status)) - {"running"}
+    assert attributes.PERSON in told["Source"][1]
+
+
+def test_its_pictures_are_those_that_are_taken() -> None:
+    shown = set(re.findall(r"\]\(pictures/([\w-]+\.png)\)", DOC))
+    assert shown == {path.name for path in (DOCS / "pictures").iterdir()}
+
+
+async def test_its_queries_find_what_they_should(played: Scene) -> None:
+    queries = {what: query.strip("`") for what, query in rows("Queries to save")}
+    assert queries.keys() == FOUND.keys()
+    names = {OPEN: played.alerted}
+    for what, query in queries.items():
+        wanted = {names.get(run, run) for run in FOUND[what]}
+        found = set[str]()
+        for _ in range(50):  # what was recorded last is listed a moment later
+            found = {run.id async for run in played.server.client.list_workflows(query)}
+            if found == wanted:
+                break
+            await asyncio.sleep(0.1)
+        assert found == wanted, f"{what}: {query}"
