@@ -9,13 +9,16 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TypeAlias
 
-import click
 import pytest
 import typer.main
+from typer.core import TyperCommand, TyperGroup
 
 from tests.docs.commands import ROOT, pages, shown
 from watchkeeper.cli import app
+
+Node: TypeAlias = TyperGroup | TyperCommand
 
 UNTRIED = {
     "curl --data @body.json": "a part of a command; tests/alerts posts the bodies of all senders",
@@ -32,6 +35,7 @@ ELSEWHERE = {
     "amtool": "tests/docs/test_monitoring.py",
     "promtool": "tests/docs/test_monitoring.py",
     "openssl": "tests/docs/test_monitoring.py",
+    "temporal": "tests/ui/test_ui_doc.py",
 }
 """Programs whose commands another module does, which fails for one that it does not know."""
 
@@ -100,31 +104,37 @@ def test_options_that_are_named_alone_exist_somewhere() -> None:
     assert sorted(named - set(every)) == []
 
 
-def _root() -> click.Group:
+def _root() -> TyperGroup:
     root = typer.main.get_command(app)
-    assert isinstance(root, click.Group)
+    assert isinstance(root, TyperGroup)
     return root
 
 
-def _resolved(words: list[str]) -> tuple[click.Command | None, int]:
+def _children(node: Node) -> dict[str, Node]:
+    """The commands of a group, by their names; a command has none."""
+    if not isinstance(node, TyperGroup):
+        return {}
+    return {name: child for name, child in node.commands.items() if isinstance(child, TyperGroup | TyperCommand)}
+
+
+def _resolved(words: list[str]) -> tuple[Node | None, int]:
     """Find the command that words name, and where its own words begin."""
-    node: click.Command | None = _root()
+    node: Node | None = _root()
     at = 0
-    while isinstance(node, click.Group) and at < len(words) and not words[at].startswith("-"):
-        node, at = node.commands.get(words[at]), at + 1
+    while isinstance(node, TyperGroup) and at < len(words) and not words[at].startswith("-"):
+        node, at = _children(node).get(words[at]), at + 1
     return node, at
 
 
-def _commands(node: click.Command) -> list[click.Command]:
-    children = node.commands.values() if isinstance(node, click.Group) else ()
-    return [node, *(found for child in children for found in _commands(child))]
+def _commands(node: Node) -> list[Node]:
+    return [node, *(found for child in _children(node).values() for found in _commands(child))]
 
 
-def _options(node: click.Command) -> list[str]:
+def _options(node: Node) -> list[str]:
     return [option for parameter in node.params for option in parameter.opts]
 
 
-def _has(node: click.Command, word: str) -> bool:
+def _has(node: Node, word: str) -> bool:
     return word.partition("=")[0] in _options(node)
 
 

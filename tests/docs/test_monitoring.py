@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio.client import Client
@@ -38,9 +39,9 @@ def installed() -> None:
         pytest.skip(why)
 
 
-async def typed(command: str, directory: Path, home: Path | None = None) -> str:
-    """Have a shell do a command, which must go well; returns what it said."""
-    environment = {**os.environ, "HOME": str(home or directory)}
+async def typed(command: str, directory: Path) -> str:
+    """Have a shell do a command in a directory, which is its home too, and go well; returns what it said."""
+    environment = {**os.environ, "HOME": str(directory)}
     process = await asyncio.create_subprocess_shell(
         command,
         cwd=directory,
@@ -67,14 +68,15 @@ async def test_the_examples_are_checked_as_they_say(command: str) -> None:
 async def test_a_token_is_made_and_an_alert_by_hand_starts_a_run(client: Client, tmp_path: Path) -> None:
     token, ports = tmp_path / "watchkeeper.token", (free_port(), free_port())
     await typed(MAKE_TOKEN.replace(TOKEN_FILE, str(token)), tmp_path)
-    settings = {
+    settings: dict[str, Any] = {
         "sources": {"prometheus": {"kind": "alertmanager", "tokens": [token.read_text().strip()]}},
         "intake": {"port": ports[0]},
         "watchdog": {"journal": tmp_path / "watchdog.db"},
     }
-    amtool = tmp_path / ".config" / "amtool"
-    amtool.mkdir(parents=True)
-    (amtool / "config.yml").write_text(f"alertmanager.url: http://127.0.0.1:{ports[1]}\n")
+    for place in ("amtool/config.yml", "prometheus/amtool.yml"):  # upstream's, and Debian's
+        known = tmp_path / ".config" / place
+        known.parent.mkdir(parents=True)
+        known.write_text(f"alertmanager.url: http://127.0.0.1:{ports[1]}\n")
     (tmp_path / "alertmanager.yml").write_text(_ours(ports[0], token))
     async with (
         staged(client, [says("Checkout is well.")], **settings) as stage,

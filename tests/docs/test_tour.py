@@ -17,6 +17,7 @@ from tests.docs.commands import ROOT, blocks, shown
 from tests.program import Ended, Program, Running
 from tests.stage import KEY, Stage, staged, until_waiting
 from watchkeeper.demo.turns import calls, says
+from watchkeeper.demo.world import World
 from watchkeeper.ports import free_port
 from watchkeeper.settings import variable
 from workflows.incident import IncidentWorkflow
@@ -59,12 +60,14 @@ class Tour:
 
 @asynccontextmanager
 async def touring(client: Client, directory: Path) -> AsyncIterator[tuple[Tour, Stage]]:
-    async with staged(client, SCRIPT) as stage:
+    async with World.running() as world, staged(client, SCRIPT) as stage:
         settings = stage.settings
         (directory / "watchkeeper.toml").write_text(
             f"[worker]\ntask_queue = '{settings.worker.task_queue}'\n"
             f"[model]\nbase_url = '{settings.model.base_url}'\nname = 'scripted'\n"
-            "[services.checkout]\nteam = 'checkout'\n"
+            f"[services.checkout]\nteam = 'checkout'\n"
+            f"[teams.checkout]\nrouting_key = '{world.routing_keys['checkout']}'\n"
+            f"[pagerduty]\nevents_url = '{world.urls.pagerduty_events_url}'\n"
         )
         address = client.service_client.config.target_host
         environment = {"TEMPORAL_ADDRESS": address, variable("model", "api_key"): KEY}
@@ -113,6 +116,7 @@ async def test_people_do_all_that_they_are_shown(client: Client, tmp_path: Path)
     assert not tour.tried - ours(), "the tour does what is not shown any more"
 
 
+@pytest.mark.slow
 async def test_processes_start_as_shown_and_end_when_told(client: Client, tmp_path: Path) -> None:
     ports = ["--temporal-port", str(free_port()), "--ui-port", str(free_port()), "--intake-port", str(free_port())]
     ready = {

@@ -64,7 +64,9 @@ class Browser:
     async def choose_columns(self, *labels: str) -> None:
         """Have lists of runs show these columns, as a person chooses them; on a page of the UI, for those after it."""
         columns = json.dumps({"default": [{"label": label} for label in labels]})
-        await self.page.evaluate("columns => localStorage.setItem('namespace-workflow-table-columns', columns)", columns)
+        await self.page.evaluate(
+            "columns => localStorage.setItem('namespace-workflow-table-columns', columns)", columns
+        )
 
     async def row(self, run: str) -> list[str]:
         """Return what the list shows of a run, beside its name and its cost."""

@@ -32,9 +32,7 @@ COLOURS = 128
 LIST_WIDTH = 1_800
 """Of the window for the list, so that its columns stand beside each other."""
 
-COLUMNS = (
-    *("Status", "Workflow ID", "Service", "Severity", "Phase", "Outcome", "WaitingFor", "Rounds", "CostUsd"),
-)
+COLUMNS = (*("Status", "Workflow ID", "Service", "Severity", "Phase", "Outcome", "WaitingFor", "Rounds", "CostUsd"),)
 
 EVERY_RUN = 'WorkflowType="IncidentWorkflow"'
 

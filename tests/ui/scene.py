@@ -20,8 +20,9 @@ from watchkeeper.demo.guide import guide
 from watchkeeper.demo.model import ScriptedModel
 from watchkeeper.demo.world import World
 from watchkeeper.devserver import DevServer, dev_server
+from watchkeeper.hosts.usage import Prices
 from watchkeeper.runs import Found
-from watchkeeper.sections import Approval, ModelProfile, Prices, Watchdog, Worker
+from watchkeeper.sections import Approval, ModelProfile, Watchdog, Worker
 from watchkeeper.settings import Settings
 from worker import working
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from pathlib import Path
 from typing import get_args
@@ -10,6 +11,7 @@ from typing import get_args
 from tests.ui.scene import FINISHED, LIMITED, STOPPED, WAITING, Scene
 from watchkeeper import attributes
 from watchkeeper.contracts import Status
+from watchkeeper.devserver import find_binary
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 DOC = (DOCS / "ui.md").read_text()
@@ -67,3 +69,15 @@ async def test_its_queries_find_what_they_should(played: Scene) -> None:
                 break
             await asyncio.sleep(0.1)
         assert found == wanted, f"{what}: {query}"
+
+
+async def test_the_command_line_of_temporal_takes_them_too(played: Scene) -> None:
+    (command,) = re.findall(r"`(temporal [^`]+)`", DOC)
+    (query,) = [query.strip("`") for what, query in rows("Queries to save") if what == "what waits for a person"]
+    program, *words = command.split()
+    listing = await asyncio.create_subprocess_exec(
+        *(str(find_binary().with_name(program)), *words, query, "--address", played.server.address, "--output", "json"),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await listing.communicate()
+    assert [run["execution"]["workflowId"] for run in json.loads(said)] == [WAITING]
