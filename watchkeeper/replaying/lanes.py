@@ -1,0 +1,138 @@
+"""Replaying many recordings: a few at once, each within its time, no more of them in memory than are being replayed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+
+from temporalio.client import WorkflowHistory
+from temporalio.converter import DataConverter
+from temporalio.worker import Replayer, WorkflowReplayResult
+
+from watchkeeper.replaying.deeds import type_of
+from watchkeeper.replaying.explaining import explain, stuck
+from watchkeeper.replaying.recordings import Recording, gap
+from watchkeeper.replaying.verdict import Verdict
+from watchkeeper.replaying.witness import Witness
+from watchkeeper.temporal import DATA_CONVERTER
+
+LANES = 2
+"""Recordings at once: one is fetched while another is replayed. More would share the one interpreter."""
+
+TIMEOUT = 120.0
+"""Seconds that one recording may take: a history of 50,000 events takes about 50 on a slow machine."""
+
+_CLOSING = 2.0
+
+_DEADLOCK = "[TMPRL1101]"
+"""A step took longer than two seconds, which a machine that is busy with other things can be the cause of."""
+
+
+async def replay(
+    recordings: AsyncIterator[Recording],
+    workflows: Sequence[type],
+    *,
+    converter: DataConverter = DATA_CONVERTER,
+    lanes: int = LANES,
+    timeout: float = TIMEOUT,
+) -> AsyncIterator[Verdict]:
+    """Give a verdict on each recording, in the order in which they are reached."""
+    verdicts: asyncio.Queue[Verdict | None] = asyncio.Queue(lanes)
+    reading = asyncio.Lock()
+
+    async def drive() -> None:
+        lane = _Lane(workflows, converter, timeout)
+        try:
+            while (recording := await _next(recordings, reading)) is not None:
+                await verdicts.put(await lane.verdict(recording))
+        finally:
+            await lane.close()
+            await verdicts.put(None)
+
+    with _quiet():
+        driving = [asyncio.create_task(drive()) for _ in range(lanes)]
+        try:
+            for _ in range(lanes):
+                while (verdict := await verdicts.get()) is not None:
+                    yield verdict
+            await asyncio.gather(*driving)
+        finally:
+            for task in driving:
+                task.cancel()
+            await asyncio.gather(*driving, return_exceptions=True)
+
+
+async def _next(recordings: AsyncIterator[Recording], reading: asyncio.Lock) -> Recording | None:
+    async with reading:
+        return await anext(recordings, None)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the SDK from logging each failure: the verdict says it."""
+    logger = logging.getLogger("temporalio")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+class _Lane:
+    """One replayer, which takes one history after the other."""
+
+    def __init__(self, workflows: Sequence[type], converter: DataConverter, timeout: float) -> None:
+        self._workflows = workflows
+        self._converter = converter
+        self._timeout = timeout
+        self._histories: asyncio.Queue[WorkflowHistory] = asyncio.Queue()
+        self._open = AsyncExitStack()
+        self._results: AsyncIterator[WorkflowReplayResult] | None = None
+        self._witness = Witness()
+
+    async def verdict(self, recording: Recording) -> Verdict:
+        """Replay one recording; again if it was only slow."""
+        if (events := gap(recording.history)) is not None:
+            before, after = events
+            why = f"it follows event {before}: what was between them is missing"
+            event_type = type_of(recording.history.events[before])
+            return Verdict(recording.name, recording.history.workflow_id, "incomplete", after, event_type, why)
+        verdict = await self._replayed(recording)
+        return await self._replayed(recording) if _DEADLOCK in verdict.said else verdict
+
+    async def _replayed(self, recording: Recording) -> Verdict:
+        results = self._results or await self._begin()
+        account = self._witness.begin()
+        self._histories.put_nowait(recording.history)
+        try:
+            async with asyncio.timeout(self._timeout):
+                result = await anext(results)
+        except TimeoutError:
+            await self.close()
+            return stuck(recording, account, self._timeout)
+        return explain(recording, result.replay_failure, account)
+
+    async def _begin(self) -> AsyncIterator[WorkflowReplayResult]:
+        self._witness, self._histories = Witness(), asyncio.Queue()
+        replayer = Replayer(
+            workflows=self._workflows,
+            workflow_runner=self._witness,
+            data_converter=self._witness.listening(self._converter),
+        )
+        self._results = await self._open.enter_async_context(replayer.workflow_replay_iterator(_given(self._histories)))
+        return self._results
+
+    async def close(self) -> None:
+        """End the replayer; one that hangs is left to the end of the process."""
+        self._results = None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSING):
+                await self._open.aclose()
+
+
+async def _given(histories: asyncio.Queue[WorkflowHistory]) -> AsyncIterator[WorkflowHistory]:
+    while True:
+        yield await histories.get()
