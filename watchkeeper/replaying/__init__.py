@@ -1,1 +1,1 @@
-"""Recorded histories, put to the workflow code of today: does it still do what they say?"""
+"""Recorded histories, put to the workflow code of today, to see whether it still does what they say."""

@@ -69,7 +69,7 @@ def recorded(event: HistoryEvent) -> Deed | None:
 
 def done(command: WorkflowCommand) -> Deed | None:
     """Return what a command of the code asks for; None if it leaves no event."""
-    variant = command.WhichOneof("variant") or ""
+    variant: str = command.WhichOneof("variant") or ""
     if variant == "update_response":
         variant = f"update_{command.update_response.WhichOneof('response')}"
     if variant not in _WORDS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,6 +19,8 @@ from watchkeeper.text import excerpt
 
 _SAID_BYTES = 1_000
 
+_ELSEWHERE = "[TMPRL1105]"
+
 Recorded = tuple[HistoryEvent, Deed]
 
 
@@ -36,7 +37,10 @@ def explain(recording: Recording, failure: Exception | None, account: Account) -
     if unknown := re.search(r"Workflow class (\S+) is not registered on this worker, available workflows: (.*)", said):
         why = f"the history is of the workflow `{unknown[1]}`, this code has {unknown[2]}"
         return _at(replace(verdict, why=why), recording.history.events[0], "unknown_workflow")
-    return _at(replace(verdict, why=f"this code raises: {said}"), _event(recording.history, account.at), "fails")
+    event = _event(recording.history, account.at)
+    if _ELSEWHERE in said:
+        return _at(replace(verdict, why="it names payloads that are stored elsewhere"), event, "incomplete")
+    return _at(replace(verdict, why=f"this code raises {account.failure or said}"), event, "fails")
 
 
 def stuck(recording: Recording, account: Account, seconds: float) -> Verdict:
@@ -69,7 +73,7 @@ def _differing(verdict: Verdict, history: WorkflowHistory, account: Account) -> 
     named = re.search(r"HistoryEvent\(id: (\d+)", verdict.said)
     event, deed = _parting(history, account, _event(history, int(named[1])) if named else None)
     says = recorded(event) if event is not None else None
-    then = f"the history {says.words} there" if says else "the history goes on with what this code never asked for"
+    then = f"the history {says.words} there" if says else "nothing that this code does leads there"
     now = f"this code {deed.words}" if deed else "this code does not"
     return _at(replace(verdict, why=f"{then}, {now}"), event, "differs")
 

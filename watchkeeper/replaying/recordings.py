@@ -62,7 +62,7 @@ def stored_elsewhere(recorded: JsonObject) -> bool:
 def payloads(value: object) -> Iterator[JsonObject]:
     """Give every payload of a history, as JSON: input, results, failures, memo, headers and summaries."""
     match value:
-        case {"metadata": dict(), **rest} if set(rest) <= {"data", "externalPayloads"}:
+        case dict() if "metadata" in value and value.keys() <= {"metadata", "data", "externalPayloads"}:
             yield value
         case dict():
             for member in value.values():

@@ -1,4 +1,4 @@
-"""A witness of what workflow code does while it is replayed: the SDK itself tells only that it is not what is recorded."""
+"""A witness of what workflow code does while it is replayed; the SDK tells only that it is not what is recorded."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ class Account:
         if activation.history_length != self.at:
             self.at, self.commands = activation.history_length, []
         self.commands += completion.successful.commands
-        self.failure = completion.failed.failure.message
+        failure = completion.failed.failure
+        self.failure = f"{failure.application_failure_info.type}: {failure.message}".removeprefix(": ")
 
 
 class Witness(Sandbox):
@@ -66,13 +67,13 @@ class Witness(Sandbox):
         return self.account
 
     def listening(self, converter: DataConverter) -> DataConverter:
-        """Return a converter that also takes down what cannot be decoded: a signal is dropped for it, and nobody told."""
+        """Return a converter that also takes down what cannot be decoded: the SDK drops such a signal silently."""
         witness, base = self, converter.payload_converter_class
 
         class Listening(base):  # type: ignore[misc, valid-type]
             def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
                 try:
-                    return list(super().from_payloads(payloads, type_hints))
+                    return list(super().from_payloads(payloads, type_hints))  # pyright: ignore[reportAbstractUsage]
                 except (ValueError, UnreadableError) as error:
                     if (fault := _fault(error)) is not None and payloads:
                         witness.account.unread.append(Unread(payloads[0].data, fault))
