@@ -45,15 +45,16 @@ def replay(
 def _query(open_runs: bool, from_server: str | None) -> str | None:
     from watchkeeper.replaying.served import OPEN
 
-    wanted = [OPEN] * open_runs + [from_server] * bool(from_server and from_server.strip())
-    given = open_runs or from_server is not None
-    return " AND ".join(f"({query})" for query in wanted) if given else None
+    if open_runs:
+        return f"{OPEN} AND ({from_server})" if from_server else OPEN
+    return from_server
 
 
 async def _replay(paths: list[Path], query: str | None, timeout: float, *, as_json: bool) -> int:
     if not paths and query is None:
         raise Misuse("say what to replay: files or folders, --open for all open runs, or --from-server QUERY")
-    quiet()
+    if query is None:
+        quiet()
     verdicts: list[Verdict] = []
     replayed, broken = 0, Counter[str]()
     with _progress() as tell:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager, suppress
+from concurrent.futures import Future
+from contextlib import AsyncExitStack, contextmanager
+from threading import Thread
+from typing import TypeVar
 
 from temporalio.client import WorkflowHistory
 from temporalio.converter import DataConverter
@@ -17,6 +20,8 @@ from watchkeeper.replaying.recordings import Recording, gap
 from watchkeeper.replaying.verdict import Verdict
 from watchkeeper.replaying.witness import Witness
 from watchkeeper.temporal import DATA_CONVERTER
+
+T = TypeVar("T")
 
 LANES = 2
 """Recordings at once: one is fetched while another is replayed. More would share the one interpreter."""
@@ -82,16 +87,16 @@ def _quiet() -> Iterator[None]:
 
 
 class _Lane:
-    """One replayer, which takes one history after the other."""
+    """One replayer, which takes one history after the other.
+
+    It has an event loop of its own: the SDK waits for ever for a replay that hangs, and cannot be made to stop.
+    """
 
     def __init__(self, workflows: Sequence[type], converter: DataConverter, timeout: float) -> None:
         self._workflows = workflows
         self._converter = converter
         self._timeout = timeout
-        self._histories: asyncio.Queue[WorkflowHistory] = asyncio.Queue()
-        self._open = AsyncExitStack()
-        self._results: AsyncIterator[WorkflowReplayResult] | None = None
-        self._witness = Witness()
+        self._replaying: _Replaying | None = None
 
     async def verdict(self, recording: Recording) -> Verdict:
         """Replay one recording; again if it was only slow."""
@@ -104,35 +109,65 @@ class _Lane:
         return await self._replayed(recording) if _DEADLOCK in verdict.said else verdict
 
     async def _replayed(self, recording: Recording) -> Verdict:
-        results = self._results or await self._begin()
-        account = self._witness.begin()
-        self._histories.put_nowait(recording.history)
-        try:
-            async with asyncio.timeout(self._timeout):
-                result = await anext(results)
-        except TimeoutError:
+        if self._replaying is None:
+            self._replaying = _Replaying(self._workflows, self._converter)
+        witness = self._replaying.witness
+        account = witness.begin()
+        result = await self._replaying.replay(recording.history, self._timeout)
+        if result is None:
             await self.close()
             return stuck(recording, account, self._timeout)
         return explain(recording, result.replay_failure, account)
 
-    async def _begin(self) -> AsyncIterator[WorkflowReplayResult]:
-        self._witness, self._histories = Witness(), asyncio.Queue()
-        replayer = Replayer(
-            workflows=self._workflows,
-            workflow_runner=self._witness,
-            data_converter=self._witness.listening(self._converter),
-        )
-        self._results = await self._open.enter_async_context(replayer.workflow_replay_iterator(_given(self._histories)))
-        return self._results
-
     async def close(self) -> None:
         """End the replayer; one that hangs is left to the end of the process."""
-        self._results = None
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSING):
-                await self._open.aclose()
+        if self._replaying is not None:
+            replaying, self._replaying = self._replaying, None
+            await replaying.close()
 
 
-async def _given(histories: asyncio.Queue[WorkflowHistory]) -> AsyncIterator[WorkflowHistory]:
-    while True:
-        yield await histories.get()
+class _Replaying:
+    """A replayer at work in a thread."""
+
+    def __init__(self, workflows: Sequence[type], converter: DataConverter) -> None:
+        self.witness = Witness()
+        self._replayer = Replayer(
+            workflows=workflows, workflow_runner=self.witness, data_converter=self.witness.listening(converter)
+        )
+        self._histories: asyncio.Queue[WorkflowHistory] = asyncio.Queue()
+        self._open = AsyncExitStack()
+        self._results: AsyncIterator[WorkflowReplayResult] | None = None
+        self._loop = asyncio.new_event_loop()
+        Thread(target=self._run, name="replay", daemon=True).start()
+
+    async def replay(self, history: WorkflowHistory, timeout: float) -> WorkflowReplayResult | None:
+        """Replay one history; None if there is no result in time, after which it is of no more use."""
+        result = asyncio.run_coroutine_threadsafe(self._result(history), self._loop)
+        return result.result() if await _ended(result, timeout) else None
+
+    async def close(self) -> None:
+        """End it, or leave it to end when it can."""
+        closed = asyncio.run_coroutine_threadsafe(self._open.aclose(), self._loop)
+        closed.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._loop.stop))
+        await _ended(closed, _CLOSING)
+
+    def _run(self) -> None:
+        self._loop.run_forever()
+        self._loop.close()
+
+    async def _result(self, history: WorkflowHistory) -> WorkflowReplayResult:
+        if self._results is None:
+            replaying = self._replayer.workflow_replay_iterator(self._given())
+            self._results = await self._open.enter_async_context(replaying)
+        self._histories.put_nowait(history)
+        return await anext(self._results)
+
+    async def _given(self) -> AsyncIterator[WorkflowHistory]:
+        while True:
+            yield await self._histories.get()
+
+
+async def _ended(work: Future[T], timeout: float) -> bool:
+    """Wait for what another thread does; it is not cancelled when the time is over."""
+    done, _ = await asyncio.wait({asyncio.wrap_future(work)}, timeout=timeout)
+    return bool(done)

@@ -22,22 +22,27 @@ class NoSuchQuery(ValueError):
     """The server does not understand a query; the text says why and the way out."""
 
 
-async def served(client: Client, query: str = OPEN) -> AsyncIterator[Recording]:
+async def served(client: Client, query: str = OPEN, page_size: int = 200) -> AsyncIterator[Recording]:
     """Give the history of each run of ours that a visibility query finds, fetched when it is asked for.
 
     One that ended meanwhile is given as it is; one that was deleted meanwhile is left out.
 
     Raises NoSuchQuery and RPCError.
     """
-    async for workflow_id, run_id in _found(client, query):
-        handle = client.get_workflow_handle(workflow_id, run_id=run_id)
-        try:
-            history = await handle.fetch_history()
-        except RPCError as error:
-            if error.status != RPCStatusCode.NOT_FOUND:
-                raise
-            continue
-        yield Recording(f"{workflow_id} {run_id}", history)
+    async for workflow_id, run_id in _found(client, query, page_size):
+        if (recording := await fetched(client, workflow_id, run_id)) is not None:
+            yield recording
+
+
+async def fetched(client: Client, workflow_id: str, run_id: str) -> Recording | None:
+    """Fetch the history of one execution up to now; None if the server has none any more. Raises RPCError."""
+    try:
+        history = await client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history()
+    except RPCError as error:
+        if error.status != RPCStatusCode.NOT_FOUND:
+            raise
+        return None
+    return Recording(f"{workflow_id} {run_id}", history)
 
 
 async def count(client: Client, query: str = OPEN) -> int:
@@ -63,12 +68,12 @@ def _understood(query: str) -> Iterator[None]:
         ) from error
 
 
-async def _found(client: Client, query: str) -> AsyncIterator[tuple[str, str]]:
+async def _found(client: Client, query: str, page_size: int) -> AsyncIterator[tuple[str, str]]:
     token = b""
     while True:
         # Not client.list_workflows: one paused run makes it fail for all (its status is unknown to the SDK).
         request = ListWorkflowExecutionsRequest(
-            namespace=client.namespace, query=_narrowed(query), next_page_token=token
+            namespace=client.namespace, query=_narrowed(query), page_size=page_size, next_page_token=token
         )
         with _understood(query):
             page = await client.workflow_service.list_workflow_executions(request, retry=True)
