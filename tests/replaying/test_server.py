@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from temporalio.api.workflowservice.v1 import PauseWorkflowExecutionRequest
 from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
 
 from tests.program import Program
 from tests.replaying.edits import BREAKING, copy
 from tests.stage import Run, Stage, staged
 from tests.test_cli import address_of
 from watchkeeper.demo.turns import always, calls, says
+from watchkeeper.devserver import TUNING, find_binary
 from watchkeeper.replaying.lanes import replay
 from watchkeeper.replaying.served import NoSuchQuery, fetched, served
+from watchkeeper.temporal import DATA_CONVERTER
 from watchkeeper.testing import WORKFLOWS
 from workflows.incident import IncidentWorkflow
 
@@ -28,6 +32,18 @@ RESTART = ("restart", {"service": "checkout"})
 @pytest.fixture
 def program(client: Client, tmp_path: Path) -> Program:
     return Program(tmp_path, {"TEMPORAL_ADDRESS": address_of(client)})
+
+
+@pytest.fixture
+async def pausing() -> AsyncIterator[Client]:
+    """A server on which runs can be paused, which not every one lets people do."""
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(find_binary()),
+        dev_server_extra_args=[*TUNING, "--dynamic-config-value", "frontend.WorkflowPauseEnabled=true"],
+        dev_server_log_level="error",
+        data_converter=DATA_CONVERTER,
+    ) as environment:
+        yield environment.client
 
 
 async def waiting(stage: Stage) -> Run:
@@ -74,7 +90,8 @@ async def test_a_deploy_that_would_strand_open_runs_is_refused(client: Client, p
     assert mend.startswith("to mend 1: let runs that began the old way go on with it (`if workflow.patched(")
 
 
-async def test_a_paused_run_is_one_that_must_go_on(client: Client, program: Program) -> None:
+async def test_a_paused_run_is_one_that_must_go_on(pausing: Client, tmp_path: Path) -> None:
+    client, program = pausing, Program(tmp_path, {"TEMPORAL_ADDRESS": address_of(pausing)})
     async with staged(client, always(calls(RESTART), without_tools=says("Stopped."))) as stage:
         run = await waiting(stage)
         await client.workflow_service.pause_workflow_execution(

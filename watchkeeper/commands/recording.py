@@ -70,9 +70,8 @@ async def _export(run: str, run_id: str, file: Path, secrets: list[str] | None, 
         if target != _STDOUT:
             typer.echo(f"{target}: {count(len(recorded['events']), 'event')}")
     if redaction is not None and redaction.found:
-        err.print(
-            Text(f"{count(len(redaction.found), 'secret')} taken out; what is left is still of your systems", "dim")
-        )
+        taken = f"{count(len(redaction.found), 'secret')} taken out"
+        err.print(Text(f"{taken}; look it through before you share it, it still tells of your systems", "dim"))
 
 
 async def _episode(client: Client, run: str, run_id: str) -> list[str]:

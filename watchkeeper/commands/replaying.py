@@ -12,7 +12,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from watchkeeper.commands.performing import ERROR, Misuse, connected, perform, quiet
+from watchkeeper.commands.performing import ERROR, Misuse, connected, perform
 from watchkeeper.commands.running import JSON
 from watchkeeper.terminal import err, one_line, out, write_json
 
@@ -53,8 +53,6 @@ def _query(open_runs: bool, from_server: str | None) -> str | None:
 async def _replay(paths: list[Path], query: str | None, timeout: float, *, as_json: bool) -> int:
     if not paths and query is None:
         raise Misuse("say what to replay: files or folders, --open for all open runs, or --from-server QUERY")
-    if query is None:
-        quiet()
     verdicts: list[Verdict] = []
     replayed, broken = 0, Counter[str]()
     with _progress() as tell:

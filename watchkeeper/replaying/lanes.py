@@ -7,11 +7,13 @@ import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, contextmanager
+from functools import cache
 from threading import Thread
 from typing import TypeVar
 
 from temporalio.client import WorkflowHistory
 from temporalio.converter import DataConverter
+from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.worker import Replayer, WorkflowReplayResult
 
 from watchkeeper.replaying.deeds import type_of
@@ -74,6 +76,13 @@ async def _next(recordings: AsyncIterator[Recording], reading: asyncio.Lock) -> 
         return await anext(recordings, None)
 
 
+@cache
+def _runtime() -> Runtime:
+    """Return a runtime whose core does not log either, one for the process: it has threads of its own."""
+    logged = LoggingConfig(filter=TelemetryFilter(core_level="ERROR", other_level="ERROR"))
+    return Runtime(telemetry=TelemetryConfig(logging=logged))
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the SDK from logging each failure: the verdict says it."""
@@ -132,7 +141,10 @@ class _Replaying:
     def __init__(self, workflows: Sequence[type], converter: DataConverter) -> None:
         self.witness = Witness()
         self._replayer = Replayer(
-            workflows=workflows, workflow_runner=self.witness, data_converter=self.witness.listening(converter)
+            workflows=workflows,
+            workflow_runner=self.witness,
+            data_converter=self.witness.listening(converter),
+            runtime=_runtime(),
         )
         self._histories: asyncio.Queue[WorkflowHistory] = asyncio.Queue()
         self._open = AsyncExitStack()
