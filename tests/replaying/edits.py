@@ -157,6 +157,15 @@ BREAKING = {
         edit("workflows/lasting.py", "@workflow.signal\n    def admit(", '@workflow.signal(name="go")\n    def admit('),
         *("alert-queued", "differs", "TimerCanceled", "the history cancels a timer there, this code does not"),
     ),
+    "a loop without an end": Breaking(
+        edit(
+            "workflows/incident.py",
+            "            self._talk = Conversation.of(briefing.opening)\n",
+            "            while True:\n                pass\n",
+        ),
+        *("concluded", "stuck", "WorkflowTaskStarted"),
+        "this code does not come to an end of its step within two seconds",
+    ),
     "a bug on the way": Breaking(
         edit(
             "workflows/incident.py",

@@ -19,6 +19,7 @@ from watchkeeper.text import excerpt
 
 _SAID_BYTES = 1_000
 
+DEADLOCK = "[TMPRL1101]"
 _ELSEWHERE = "[TMPRL1105]"
 
 Recorded = tuple[HistoryEvent, Deed]
@@ -38,6 +39,10 @@ def explain(recording: Recording, failure: Exception | None, account: Account) -
         why = f"the history is of the workflow `{unknown[1]}`, this code has {unknown[2]}"
         return _at(replace(verdict, why=why), recording.history.events[0], "unknown_workflow")
     event = _event(recording.history, account.at)
+    if DEADLOCK in said:
+        return _at(
+            replace(verdict, why="this code does not come to an end of its step within two seconds"), event, "stuck"
+        )
     if _ELSEWHERE in said:
         return _at(replace(verdict, why="it names payloads that are stored elsewhere"), event, "incomplete")
     return _at(replace(verdict, why=f"this code raises {account.failure or said}"), event, "fails")

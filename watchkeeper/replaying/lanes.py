@@ -17,7 +17,7 @@ from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, Telemetr
 from temporalio.worker import Replayer, WorkflowReplayResult
 
 from watchkeeper.replaying.deeds import type_of
-from watchkeeper.replaying.explaining import explain, stuck
+from watchkeeper.replaying.explaining import DEADLOCK, explain, stuck
 from watchkeeper.replaying.recordings import Recording, gap
 from watchkeeper.replaying.verdict import Verdict
 from watchkeeper.replaying.witness import Witness
@@ -32,9 +32,6 @@ TIMEOUT = 120.0
 """Seconds that one recording may take: a history of 50,000 events takes about 50 on a slow machine."""
 
 _CLOSING = 2.0
-
-_DEADLOCK = "[TMPRL1101]"
-"""A step took longer than two seconds, which a machine that is busy with other things can be the cause of."""
 
 
 async def replay(
@@ -108,14 +105,14 @@ class _Lane:
         self._replaying: _Replaying | None = None
 
     async def verdict(self, recording: Recording) -> Verdict:
-        """Replay one recording; again if it was only slow."""
+        """Replay one recording; again if a step took too long, as a machine busy with other things can be why."""
         if (events := gap(recording.history)) is not None:
             before, after = events
             why = f"it follows event {before}: what was between them is missing"
             event_type = type_of(recording.history.events[before])
             return Verdict(recording.name, recording.history.workflow_id, "incomplete", after, event_type, why)
         verdict = await self._replayed(recording)
-        return await self._replayed(recording) if _DEADLOCK in verdict.said else verdict
+        return await self._replayed(recording) if DEADLOCK in verdict.said else verdict
 
     async def _replayed(self, recording: Recording) -> Verdict:
         if self._replaying is None:
