@@ -154,7 +154,9 @@ BREAKING = {
         "the history is of the workflow `IncidentWorkflow`, this code has Incident, QueueWorkflow",
     ),
     "a renamed signal": Breaking(
-        edit("workflows/lasting.py", "@workflow.signal\n    def admit(", '@workflow.signal(name="go")\n    def admit('),
+        edit(
+            "workflows/admitted.py", "@workflow.signal\n    def admit(", '@workflow.signal(name="go")\n    def admit('
+        ),
         *("alert-queued", "differs", "TimerCanceled", "the history cancels a timer there, this code does not"),
     ),
     "a loop without an end": Breaking(
