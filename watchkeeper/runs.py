@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypedDict, TypeVar
@@ -174,19 +174,24 @@ async def find(client: Client, run: str) -> Found:
     return await found(client, (await describe(client, run)).workflow_execution_info)
 
 
-async def describe(client: Client, run: str) -> DescribeWorkflowExecutionResponse:
-    """Describe the latest execution of a run, as the server answers: the SDK cannot read that of a paused one.
+async def describe(
+    client: Client, run: str, run_id: str = "", types: Collection[str] = (WORKFLOW,)
+) -> DescribeWorkflowExecutionResponse:
+    """Describe an execution of a run, the latest if none is named, as the server answers.
+
+    The SDK cannot read the description of a paused one.
 
     Raises NoSuchRun and RPCError.
     """
-    request = DescribeWorkflowExecutionRequest(namespace=client.namespace, execution=WorkflowExecution(workflow_id=run))
+    execution = WorkflowExecution(workflow_id=run, run_id=run_id)
+    request = DescribeWorkflowExecutionRequest(namespace=client.namespace, execution=execution)
     try:
         description = await client.workflow_service.describe_workflow_execution(request, retry=True)
     except RPCError as error:
         if error.status not in (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT):
             raise
         raise NoSuchRun(_no_such(client, run)) from error
-    if description.workflow_execution_info.type.name != WORKFLOW:
+    if description.workflow_execution_info.type.name not in types:
         raise NoSuchRun(f"{run!r} is no incident run; `watchkeeper list` shows those that are")
     return description
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
@@ -39,7 +40,12 @@ async def executions(client: Client, workflow_id: str) -> list[str]:
 
     From the latest one back: after a reset the first one leads to an end that was undone. Raises NoSuchRun, RPCError.
     """
-    run_id = (await describe(client, workflow_id)).workflow_execution_info.execution.run_id
+    return await chain_to(client, workflow_id, (await describe(client, workflow_id)).workflow_execution_info)
+
+
+async def chain_to(client: Client, workflow_id: str, last: WorkflowExecutionInfo) -> list[str]:
+    """Return the run ids of the executions that led to one, and its own, in order. Raises RPCError."""
+    run_id = last.execution.run_id
     chain: list[str] = []
     while run_id:
         handle = client.get_workflow_handle(workflow_id, run_id=run_id)
