@@ -6,13 +6,21 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import typer.main
+
+from watchkeeper.cli import app
+
 ROOT = Path(__file__).parent.parent.parent
 
 PROGRAMS = ("watchkeeper", "make", "pytest", "amtool", "promtool", "temporal", "docker", "curl", "openssl", "aws")
 """What a command begins with, where it stands within a line; a block shows whatever it likes."""
 
+OURS = {str(name) for name in getattr(typer.main.get_command(app), "commands", {})}
+"""The names of our own commands."""
+
 _FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.M | re.S)
 _WITHIN = re.compile(r"`([^`\n]+(?:\n[^`\n]+)?)`")
+_INDENTED = re.compile(rf"\n\n {{4}}((?:{'|'.join(PROGRAMS)}) .+)")
 _COMMENTED = re.compile(rf"^ *#.*: ((?:{'|'.join(PROGRAMS)}) .+)$", re.M)
 
 
@@ -41,6 +49,7 @@ def _on_page(text: str) -> Iterator[str]:
     for language, block in _FENCE.findall(text):
         if language == "console":
             yield from _typed(block)
+    yield from (" ".join(command.split()) for command in _INDENTED.findall(text))
     for line in re.split(r"\n(?=\n|[-|#\d])", _FENCE.sub("", text)):
         yield from _within(line)
 
@@ -52,12 +61,12 @@ def _typed(block: str) -> Iterator[str]:
 
 
 def _within(line: str) -> Iterator[str]:
-    """Give the commands within a line; after one of a program in a table, what stands beside it is of the same."""
+    """Give the commands within a line; of ours the program may be left out, where something stands behind the name."""
     program = ""
     for code in _WITHIN.findall(line):
         words = code.split()
         if words[0] in PROGRAMS:
             program = words[0]
             yield " ".join(words)
-        elif program == "watchkeeper" and line.startswith("|") and re.fullmatch(r"[a-z]+", words[0]):
-            yield " ".join([program, *words])
+        elif words[0] in OURS and (len(words) > 1 or (program == "watchkeeper" and line.startswith("|"))):
+            yield " ".join(["watchkeeper", *words])

@@ -131,7 +131,7 @@ def _commands(node: Node) -> list[Node]:
 
 
 def _options(node: Node) -> list[str]:
-    return [option for parameter in node.params for option in parameter.opts]
+    return [option for parameter in node.params for option in (*parameter.opts, *parameter.secondary_opts)]
 
 
 def _has(node: Node, word: str) -> bool:

@@ -18,6 +18,7 @@ from tests.program import Ended, Program, Running
 from tests.stage import KEY, Stage, staged, until_waiting
 from watchkeeper.demo.turns import calls, says
 from watchkeeper.demo.world import World
+from watchkeeper.devserver import dev_server
 from watchkeeper.ports import free_port
 from watchkeeper.settings import variable
 from workflows.incident import IncidentWorkflow
@@ -29,6 +30,8 @@ SCRIPT = [calls(("restart", {"service": "checkout"})), says("Checkout is degrade
 
 RUN = '.venv/bin/watchkeeper run "Checkout users report failed orders." --service checkout --limit rounds=10'
 ASK = '.venv/bin/watchkeeper run "What is the current error rate on the payments service?"'
+EXPORT = "watchkeeper history export incident-checkout-20261122-141503-4f2a tests/histories/checkout.json"
+FROM_SERVER = "watchkeeper replay --from-server \"Service = 'checkout'\""
 SERVERS = {"watchkeeper dev", ".venv/bin/watchkeeper dev", "watchkeeper worker", "watchkeeper intake"}
 
 
@@ -74,21 +77,29 @@ async def touring(client: Client, directory: Path) -> AsyncIterator[tuple[Tour, 
         yield Tour(Program(directory, environment)), stage
 
 
-async def test_people_do_all_that_they_are_shown(client: Client, tmp_path: Path) -> None:
-    async with touring(client, tmp_path) as (tour, stage):
+@pytest.fixture
+async def alone() -> AsyncIterator[Client]:
+    """A client of a server that knows no runs of other tests."""
+    async with dev_server(port=free_port(), ui_port=free_port()) as server:
+        yield server.client
+
+
+async def test_people_do_all_that_they_are_shown(alone: Client, tmp_path: Path) -> None:
+    async with touring(alone, tmp_path) as (tour, stage):
 
         async def begun(command: str) -> tuple[Running, dict[str, str]]:
             """Start a run that comes to wait for a person; returns what stands for RUN and for its CALL."""
             running = await tour.begin(command)
             said = await running.says("incident-")
             run = next(word for word in said.split() if word.startswith("incident-"))
-            await until_waiting(client.get_workflow_handle_for(IncidentWorkflow.run, run), "r1.0")
+            await until_waiting(alone.get_workflow_handle_for(IncidentWorkflow.run, run), "r1.0")
             return running, {"RUN": run, "CALL": "r1.0", "TEXT": "Mind the promotion codes."}
 
         running, named = await begun(RUN)
         assert named["RUN"] in (await tour.do("watchkeeper list")).out
         assert "restart" in (await tour.do("watchkeeper show RUN", named)).out
         watching = await tour.begin("watchkeeper watch RUN", named)
+        assert " 0 broken" in (await tour.do("watchkeeper replay --open")).out
         await tour.do("watchkeeper tell RUN TEXT", named)
         assert "20" in (await tour.do("watchkeeper extend RUN rounds=10", named)).out
         await tour.do("watchkeeper approve RUN CALL", named)
@@ -100,6 +111,9 @@ async def test_people_do_all_that_they_are_shown(client: Client, tmp_path: Path)
 
         await tour.do("watchkeeper history export RUN FILE", {**named, "FILE": "here.json"})
         assert "agrees" in (await tour.do("watchkeeper replay PATH...", {"PATH...": "here.json"})).out
+
+        await tour.do(EXPORT, {EXPORT.split()[-2]: named["RUN"], EXPORT.split()[-1]: "checkout.json"})
+        assert "1 history replayed" in (await tour.do(FROM_SERVER)).out
 
         running, named = await begun(ASK)
         await tour.do("watchkeeper deny RUN CALL", named)
