@@ -52,6 +52,7 @@ _CLOSED: Mapping[int, str] = {
     WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TERMINATED: "stopped",
     WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TIMED_OUT: "failed",
 }
+_EPISODE = re.compile(r"(?P<run>.+)@(?P<run_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.DOTALL)
 _CLOSED_NAMES = ("Completed", "Failed", "Canceled", "Terminated", "TimedOut")
 
 
@@ -151,17 +152,25 @@ def first_line(text: str) -> str:
     return excerpt(" ".join(line.split()), SUMMARY_BYTES)
 
 
+def named(run: str) -> tuple[str, str]:
+    """Split a run's name into its workflow id and, for one episode of several, ``RUN@RUN_ID``, its run id."""
+    found = _EPISODE.fullmatch(run)
+    return (found["run"], found["run_id"]) if found else (run, "")
+
+
 async def find(client: Client, run: str) -> Found:
-    """Return the latest execution of a run. Raises NoSuchRun and RPCError."""
+    """Return the latest execution of a run, or the one that is named. Raises NoSuchRun and RPCError."""
     return await found(client, (await describe(client, run)).workflow_execution_info)
 
 
 async def describe(client: Client, run: str) -> DescribeWorkflowExecutionResponse:
     """Describe the latest execution of a run, as the server answers: the SDK cannot read that of a paused one.
 
-    Raises NoSuchRun and RPCError.
+    Of a run that is named with a run id, that execution. Raises NoSuchRun and RPCError.
     """
-    request = DescribeWorkflowExecutionRequest(namespace=client.namespace, execution=WorkflowExecution(workflow_id=run))
+    workflow_id, run_id = named(run)
+    execution = WorkflowExecution(workflow_id=workflow_id, run_id=run_id)
+    request = DescribeWorkflowExecutionRequest(namespace=client.namespace, execution=execution)
     try:
         description = await client.workflow_service.describe_workflow_execution(request, retry=True)
     except RPCError as error:
