@@ -122,7 +122,7 @@ async def follow_aloud(client: Client, run: str) -> Story:
     narrator = Narrator(telling.story, out, live=True)
     try:
         async with narrator:
-            return await follow(client, run, telling, narrator.tell, narrator.notice)
+            return await follow(client, run, telling, narrator.tell, narrator.notice, narrator.outlook)
     except asyncio.CancelledError:
         say_how_to_return(run)
         raise

@@ -48,9 +48,7 @@ async def look_on(client: Client, workflow_id: str, telling: Telling, outlook: O
 class _Looking:
     """What was said already."""
 
-    def __init__(
-        self, client: Client, workflow_id: str, telling: Telling, outlook: Outlook, notice: Notice
-    ) -> None:
+    def __init__(self, client: Client, workflow_id: str, telling: Telling, outlook: Outlook, notice: Notice) -> None:
         self._client, self._workflow_id = client, workflow_id
         self._telling, self._outlook, self._notice = telling, outlook, notice
         self._said: set[str] = set()
