@@ -70,9 +70,8 @@ class _Looking:
         if not long:
             return
         if failing := self._telling.failing:
-            self._once(
-                f"no worker can carry it on; it is tried again, and goes on when this is mended: {excerpt(failing, 300)}"
-            )
+            why = excerpt(failing, 300)
+            self._once(f"no worker can carry it on; it is tried again, and goes on when this is mended: {why}")
         queue = description.execution_config.task_queue.name
         self._outlook.polled = await has_worker(self._client, queue)
         if not self._outlook.unattended(now):
