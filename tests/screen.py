@@ -21,7 +21,7 @@ _PIECE = re.compile(r"\x1b\[(?P<given>[?0-9;]*)(?P<act>[a-zA-Z])|(?P<move>[\r\n]
 
 
 class Screen:
-    """Lines as a terminal shows them; what scrolls away is kept. It knows what our output needs, and refuses the rest."""
+    """Lines as a terminal shows them; it obeys what our output needs, and refuses the rest."""
 
     def __init__(self, width: int) -> None:
         self.width = width

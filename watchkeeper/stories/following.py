@@ -134,6 +134,8 @@ async def _told(
     info = (await describe(client, run)).workflow_execution_info
     up_to_now = False
     async for run_id, event in events(client, run, wait=wait, notice=notice, outlook=outlook):
+        if carried_on := outlook.hear(event, telling.activity(event), asyncio.get_running_loop().time()):
+            notice(carried_on)
         for told in await telling.add(event, run_id):
             if tell is not None:
                 tell(told)

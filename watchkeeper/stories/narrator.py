@@ -115,7 +115,7 @@ class Narrator:
 
     def notice(self, text: str) -> None:
         """Write what is no part of the story."""
-        self._page.line(Text(f"  {visible(text)}", "yellow"))
+        self._page.line(Text(visible(text), "yellow"), wrap=True, indent=2)
 
     def _beginning(self) -> None:
         story, given = self._story, self._story.given

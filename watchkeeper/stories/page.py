@@ -62,10 +62,12 @@ class Page:
         """Characters of a line."""
         return min(WIDTH, self._console.width) if self._console.is_terminal else PLAIN
 
-    def line(self, text: Text, *, wrap: bool = False) -> None:
-        """Write a line; ``wrap`` breaks it between words where a terminal ends."""
+    def line(self, text: Text, *, wrap: bool = False, indent: int = 0) -> None:
+        """Write a line; ``wrap`` breaks it between words where a terminal ends, each part after ``indent`` blanks."""
         if wrap and self._console.is_terminal:
-            self._console.print(text, width=self.width)
+            self._console.print(Padding(text, (0, 0, 0, indent)), width=self.width)
+        elif indent:
+            self._console.print(Text.assemble(" " * indent, text), soft_wrap=True)
         else:
             self._console.print(text, soft_wrap=True)
 

@@ -34,7 +34,6 @@ async def look_on(client: Client, workflow_id: str, telling: Telling, outlook: O
         now = loop.time()
         if telling.events != events:
             events, changed_at = telling.events, now
-            looking.went_on(now)
         quiet = now - changed_at
         if quiet < _FIRST or now - looked_at < min(_LONGEST, max(_FIRST, quiet / 10)):
             continue
@@ -52,15 +51,6 @@ class _Looking:
         self._client, self._workflow_id = client, workflow_id
         self._telling, self._outlook, self._notice = telling, outlook, notice
         self._said: set[str] = set()
-        self._unattended_since: float | None = None
-
-    def went_on(self, now: float) -> None:
-        """Note that the history grew: whoever the run waited for is there."""
-        outlook = self._outlook
-        outlook.polled, outlook.untaken_since = True, None
-        if self._unattended_since is not None:
-            self._notice(f"a worker carries it on, after {duration(now - self._unattended_since)}")
-            self._unattended_since = None
 
     async def look(self, now: float, *, long: bool) -> None:
         """Look once; ``long``: it has been quiet for so long that a worker may be missing."""
@@ -76,11 +66,13 @@ class _Looking:
         self._outlook.polled = await has_worker(self._client, queue)
         if not self._outlook.unattended(now):
             return
-        first, self._unattended_since = self._unattended_since is None, self._unattended_since or now
-        if first and self._outlook.polled:
+        if self._outlook.told_at is not None:
+            return
+        self._outlook.told_at = now
+        if self._outlook.polled:
             waited = duration(self._outlook.untaken(now))
             self._notice(f"no worker has taken it up for {waited}; the run waits for one: `watchkeeper worker`")
-        elif first:
+        else:
             self._notice(
                 f"no worker polls the task queue {queue!r}; the run waits for one: start it with `watchkeeper worker`"
             )

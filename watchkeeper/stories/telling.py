@@ -86,6 +86,11 @@ class Telling:
         told = await self._add(event, _time(event.event_time), run_id)
         return () if self._repeating else told
 
+    def activity(self, event: HistoryEvent) -> str:
+        """Return the id of the activity that an event to come is of, such as ``r1.0``; empty for other events."""
+        about = getattr(event, event.WhichOneof("attributes") or "", None)
+        return self._activities.get(getattr(about, "scheduled_event_id", 0), ("", ""))[1]
+
     async def _add(self, event: HistoryEvent, at: datetime, run_id: str) -> Sequence[Told]:
         match event.WhichOneof("attributes"):
             case "workflow_execution_started_event_attributes":
