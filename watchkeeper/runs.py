@@ -36,10 +36,13 @@ from watchkeeper.contracts import Alert, RunInput
 from watchkeeper.settings import Settings
 from watchkeeper.temporal import ensure_search_attributes
 from watchkeeper.text import clean, excerpt
+from watchkeeper.wanted import Wanted
 
 T = TypeVar("T")
 
 WORKFLOW = "IncidentWorkflow"
+
+EVERY = Wanted()
 
 SUMMARY_BYTES = 200
 """Most of a run's first line that lists show."""
@@ -52,11 +55,14 @@ _CLOSED: Mapping[int, str] = {
     WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TIMED_OUT: "failed",
 }
 _EPISODE = re.compile(r"(?P<run>.+)@(?P<run_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.DOTALL)
-_CLOSED_NAMES = ("Completed", "Failed", "Canceled", "Terminated", "TimedOut")
 
 
 class NoSuchRun(Exception):
     """There is no such run; the text names it and the way out."""
+
+
+class NoSuchList(Exception):
+    """Temporal cannot list runs by a query; the text names it and says why."""
 
 
 @dataclass(frozen=True)
@@ -200,29 +206,27 @@ async def describe(client: Client, run: str) -> DescribeWorkflowExecutionRespons
     return description
 
 
-async def runs(client: Client, *, open_only: bool = False, service: str | None = None) -> AsyncIterator[Found]:
-    """Give the runs of the namespace, the newest first; one that continued as new once. Raises RPCError."""
-    query = [f"WorkflowType = '{WORKFLOW}'", "ExecutionStatus != 'ContinuedAsNew'"]
-    if open_only:
-        query.append(f"ExecutionStatus NOT IN ({', '.join(map(repr, _CLOSED_NAMES))})")
-    if service is not None:
-        query.append(f"{attributes.SERVICE.name} = {_quoted(service)}")
-    token = b""
+async def runs(client: Client, wanted: Wanted = EVERY) -> AsyncIterator[Found]:
+    """Give the runs of the namespace that are wanted, the newest first; one that continued as new once.
+
+    Raises NoSuchList and RPCError.
+    """
+    clauses = [f"WorkflowType = '{WORKFLOW}'", "ExecutionStatus != 'ContinuedAsNew'", *wanted.clauses()]
+    query, token = " AND ".join(clauses), b""
     while True:
-        # Not client.list_workflows: one paused run makes it fail for all (its status is unknown to the SDK).
-        page = await client.workflow_service.list_workflow_executions(
-            ListWorkflowExecutionsRequest(namespace=client.namespace, query=" AND ".join(query), next_page_token=token),
-            retry=True,
-        )
+        request = ListWorkflowExecutionsRequest(namespace=client.namespace, query=query, next_page_token=token)
+        try:
+            # Not client.list_workflows: one paused run makes it fail for all (its status is unknown to the SDK).
+            page = await client.workflow_service.list_workflow_executions(request, retry=True)
+        except RPCError as error:
+            if error.status != RPCStatusCode.INVALID_ARGUMENT or wanted.query is None:
+                raise
+            why = excerpt(error.message, 500)
+            raise NoSuchList(f"Temporal cannot list by {wanted.query!r}: {why}; it knows such as CostUsd > 1") from error
         for info in page.executions:
             yield await found(client, info)
         if not (token := page.next_page_token):
             return
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
 
 
 async def found(client: Client, info: WorkflowExecutionInfo) -> Found:

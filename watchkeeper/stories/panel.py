@@ -42,7 +42,8 @@ def _spent(story: Story, at: datetime) -> list[str]:
     """Say what is spent, against the limits where they are known."""
     limits, usage = story.limits, story.usage
     number = max([story.rounds_spent, *(asked.number for asked in story.rounds[-1:])])
-    time = elapsed((at - story.started_at).total_seconds() if story.started_at else 0.0)
+    began = (story.turn.until if story.turn else None) or story.started_at  # what was queued for costs no time
+    time = elapsed((at - began).total_seconds() if began else 0.0)
     tokens = f"{'about ' if usage.estimated else ''}{usage.tokens:,}"
     if limits is None or story.is_open:  # a follow-up has limits of its own, which no history tells
         facts = [count(number, "round"), count(len(story.calls), "call"), f"{tokens} tokens", time]
