@@ -54,7 +54,11 @@ _CLOSED: Mapping[int, str] = {
     WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TERMINATED: "stopped",
     WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TIMED_OUT: "failed",
 }
-_EPISODE = re.compile(r"(?P<run>.+)@(?P<run_id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.DOTALL)
+EPISODE_CHARACTERS = 8
+"""Of a run id, by which an episode of a run is named."""
+
+_RUN_ID_CHARACTERS = 36
+_EPISODE = re.compile(r"(?P<run>.+)@(?P<run_id>[0-9a-f]{8}(?:(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?)", re.DOTALL)
 
 
 class NoSuchRun(Exception):
@@ -177,7 +181,10 @@ def first_line(text: str) -> str:
 
 
 def named(run: str) -> tuple[str, str]:
-    """Split a run's name into its workflow id and, for one episode of several, ``RUN@RUN_ID``, its run id."""
+    """Split a run's name into its workflow id and, for one episode of several, ``RUN@RUN_ID``, its run id.
+
+    The beginning of the run id is enough.
+    """
     found = _EPISODE.fullmatch(run)
     return (found["run"], found["run_id"]) if found else (run, "")
 
@@ -193,6 +200,8 @@ async def describe(client: Client, run: str) -> DescribeWorkflowExecutionRespons
     Of a run that is named with a run id, that execution. Raises NoSuchRun and RPCError.
     """
     workflow_id, run_id = named(run)
+    if 0 < len(run_id) < _RUN_ID_CHARACTERS:
+        run_id = await _episode(client, run)
     execution = WorkflowExecution(workflow_id=workflow_id, run_id=run_id)
     request = DescribeWorkflowExecutionRequest(namespace=client.namespace, execution=execution)
     try:
@@ -204,6 +213,18 @@ async def describe(client: Client, run: str) -> DescribeWorkflowExecutionRespons
     if description.workflow_execution_info.type.name != WORKFLOW:
         raise NoSuchRun(f"{run!r} is no incident run; `watchkeeper list` shows those that are")
     return description
+
+
+async def _episode(client: Client, run: str) -> str:
+    """Return the run id that begins as a name says. Raises NoSuchRun and RPCError."""
+    workflow_id, beginning = named(run)
+    every = [one.run_id async for one in runs(client, Wanted(workflow_id=workflow_id))]
+    (first, *others) = [run_id for run_id in every if run_id.startswith(beginning)] or [""]
+    if not first:
+        raise NoSuchRun(_no_such(client, run))
+    if others:
+        raise NoSuchRun(f"{run!r} may be one of several; name it {workflow_id}@{first}, or {', '.join(others)}")
+    return first
 
 
 async def runs(client: Client, wanted: Wanted = EVERY) -> AsyncIterator[Found]:
@@ -222,7 +243,9 @@ async def runs(client: Client, wanted: Wanted = EVERY) -> AsyncIterator[Found]:
             if error.status != RPCStatusCode.INVALID_ARGUMENT or wanted.query is None:
                 raise
             why = excerpt(error.message, 500)
-            raise NoSuchList(f"Temporal cannot list by {wanted.query!r}: {why}; it knows such as CostUsd > 1") from error
+            raise NoSuchList(
+                f"Temporal cannot list by {wanted.query!r}: {why}; it knows such as CostUsd > 1"
+            ) from error
         for info in page.executions:
             yield await found(client, info)
         if not (token := page.next_page_token):

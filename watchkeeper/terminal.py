@@ -26,7 +26,7 @@ _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 _MINUTE, _HOUR = 60, 3_600
 
-_ROOM, _LEAST = 32, 12
+_ROOM, _LEAST = 24, 12
 """Characters of a table's last column: what it should have, and what it gets in any case."""
 
 
@@ -96,34 +96,44 @@ def write_json(value: JsonObject | list[JsonObject]) -> None:
 def table(headings: Sequence[str], rows: Iterable[Sequence[Text | str]], *, spare: Sequence[str] = ()) -> Text:
     """Lay out rows, each one line; in a terminal, under headings, the last column gives way to the width.
 
-    ``spare``: headings of columns that are left out, the first one first, where the last column lacks room.
+    ``spare``: headings of columns that are left out, the first one first, where the last column lacks room. Where it
+    lacks even so, the first column gets lines of its own.
     """
     cells = [[cell if isinstance(cell, Text) else Text(visible(cell)) for cell in row] for row in rows]
-    if out.is_terminal:
-        cells.insert(0, [Text(heading, "dim") for heading in headings])
-        kept = _kept(headings, cells, spare)
-        cells = [[row[place] for place in kept] for row in cells]
+    if not out.is_terminal:
+        return Text("\n").join(_laid(cells, _widths(cells)[-1]))
+    cells.insert(0, [Text(heading, "dim") for heading in headings])
+    fitting, room = _fitting(headings, cells, spare, out.width)
+    if room >= _LEAST:
+        return Text("\n").join(_laid(fitting, room))
+    rest, room = _fitting(headings[1:], [row[1:] for row in cells], spare, out.width - 2)
+    laid = zip(cells, _laid(rest, max(_LEAST, room)), strict=True)
+    return Text("\n").join(Text.assemble(first, "\n  ", line) for (first, *_), line in laid)
+
+
+def _fitting(
+    headings: Sequence[str], cells: list[list[Text]], spare: Sequence[str], width: int
+) -> tuple[list[list[Text]], int]:
+    """Leave out the spare columns that are empty or lack room; return the others and the room of the last one."""
     widths = _widths(cells)
-    room = max(_LEAST, out.width - _taken(widths)) if out.is_terminal else widths[-1]
+    said = [any(len(row[place]) for row in cells[1:]) for place in range(len(headings))]
+    kept = [place for place, heading in enumerate(headings) if said[place] or heading not in spare]
+    for heading in spare:
+        if width - _taken([widths[place] for place in kept]) >= _ROOM:
+            break
+        kept = [place for place in kept if headings[place] != heading]
+    return [[row[place] for place in kept] for row in cells], width - _taken([widths[place] for place in kept])
+
+
+def _laid(cells: list[list[Text]], room: int) -> list[Text]:
+    widths = _widths(cells)
     lines: list[Text] = []
     for *columns, last in cells:
         for column, width in zip(columns, widths, strict=False):
             column.pad_right(width - column.cell_len + 2)
         last.truncate(room, overflow="ellipsis")
         lines.append(Text.assemble(*columns, last))
-    return Text("\n").join(lines)
-
-
-def _kept(headings: Sequence[str], cells: Sequence[Sequence[Text]], spare: Sequence[str]) -> list[int]:
-    """Return which columns are shown; spare ones that are empty in every row are not."""
-    widths = _widths(cells)
-    said = [any(len(row[place]) for row in cells[1:]) for place in range(len(headings))]
-    kept = [place for place, heading in enumerate(headings) if said[place] or heading not in spare]
-    for heading in spare:
-        if out.width - _taken([widths[place] for place in kept]) >= _ROOM:
-            break
-        kept = [place for place in kept if headings[place] != heading]
-    return kept
+    return lines
 
 
 def _widths(cells: Sequence[Sequence[Text]]) -> list[int]:

@@ -15,16 +15,16 @@ from watchkeeper import runs
 from watchkeeper.attributes import PERSON, Awaited
 from watchkeeper.commands.performing import UNITS, Misuse, connected, perform
 from watchkeeper.commands.running import JSON
-from watchkeeper.runs import Found, NoSuchList, NoSuchRun
+from watchkeeper.runs import EPISODE_CHARACTERS, Found, NoSuchList, NoSuchRun
 from watchkeeper.stories.listed import listed
 from watchkeeper.terminal import clock, duration, err, one_line, out, table, write_json
 from watchkeeper.wanted import State, Wanted
 
-_HEADINGS = ("run", "status", "now", "service", "severity", "started", "took", "rounds", "cost", "what")
-_SPARE = ("rounds", "cost", "severity", "took", "service", "now")
+_HEADINGS = ("run", "stands", "service", "severity", "started", "took", "rounds", "cost", "what")
+_SPARE = ("rounds", "cost", "severity", "took", "service")
 """What a narrow terminal leaves out, the first one first."""
 
-_STYLES = {"running": "cyan", "paused": "yellow", "concluded": "green", "stopped": "yellow"}
+_STYLES = {"paused": "yellow", "concluded": "green", "stopped": "yellow"}
 
 _LOOKED_UP = 8
 """Runs that Temporal is asked about at once."""
@@ -118,7 +118,10 @@ async def _names(client: Client, found: list[Found], wanted: Wanted) -> list[str
 
     await asyncio.gather(*(look_up(name) for name in {one.workflow_id for one in doubtful}))
     return [
-        one.workflow_id if latest[one.workflow_id] == one.run_id else f"{one.workflow_id}@{one.run_id}" for one in found
+        one.workflow_id
+        if latest[one.workflow_id] == one.run_id
+        else f"{one.workflow_id}@{one.run_id[:EPISODE_CHARACTERS]}"
+        for one in found
     ]
 
 
@@ -126,8 +129,7 @@ def _row(name: str, one: Found) -> tuple[Text | str, ...]:
     took = duration(((one.closed_at or datetime.now(UTC)) - one.started_at).total_seconds())
     return (
         name,
-        Text(one.status, _STYLES.get(one.status, "red")),
-        _now(one),
+        _standing(one),
         one.service or "",
         one.severity or "",
         clock(one.started_at).removeprefix(f"{datetime.now():%Y-%m-%d} ") if out.is_terminal else clock(one.started_at),
@@ -138,16 +140,10 @@ def _row(name: str, one: Found) -> tuple[Text | str, ...]:
     )
 
 
-def _now(one: Found) -> Text:
-    """Say what a run that is not over does, or whom it waits for."""
-    if one.closed_at is not None:
-        return Text()
-    match one.waiting_for:
-        case "approval":
-            return Text("waits for approval", "bold yellow")
-        case "turn":
-            return Text("queued", "yellow")
-        case "alerts":
-            return Text("open")
-        case _:
-            return Text(one.phase or "")
+def _standing(one: Found) -> Text:
+    """Say how a run stands in one word or two: how it ended, else whom it waits for, else what it does."""
+    if one.status == "running" and one.closed_at is None:
+        said = {"approval": "waits for approval", "turn": "queued"}.get(one.waiting_for or "")
+        return Text(said, "bold yellow") if said else Text(one.phase or one.status, "cyan")
+    is_open = one.closed_at is None and one.status != "paused"
+    return Text(f"{one.status}, open" if is_open else one.status, _STYLES.get(one.status, "red"))

@@ -124,7 +124,8 @@ class Narrator:
         self._begun = True
         facts = [fact for fact in (given.service, given.severity) if fact]
         since = f"started {clock(story.started_at)}" if story.started_at else ""
-        self._page.line(Text.assemble((story.workflow_id, "bold"), "  ", (" · ".join([*facts, since]), "dim")))
+        said = visible(" · ".join([*facts, since]))
+        self._page.line(Text.assemble((story.workflow_id, "bold"), "  ", (said, "dim")), wrap=True)
         self._page.line(Text(one_line(given.text, self._page.width * 2), "italic"), wrap=True)
         self._page.line(Text())
 

@@ -79,10 +79,9 @@ def _call(story: Story, outlook: Outlook, call: Call, at: datetime, width: int) 
     if waits:
         until = call.approval.expires_at if call.approval else None
         facts = [f"{elapsed((until - at).total_seconds())} left"] if until else []
-        return [
-            columns(left, facts, width),
-            Text(f"    waits for a person: watchkeeper approve {story.workflow_id} {call.key}", "yellow"),
-        ]
+        answer = f"    waits for a person: watchkeeper approve {story.workflow_id} {call.key}"
+        answer = answer if len(answer) <= width else "    waits for a person, as said above"
+        return [columns(left, facts, width), Text(answer, "yellow")]
     if call.started_at is None:  # decided, but not begun: or the twin of one that runs
         return [columns(left, [f"as {call.same_as}" if call.same_as else "next"], width)]
     return _tried(left, outlook.attempts.get(call.key), call.started_at, at, width)
