@@ -107,7 +107,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[Text | str]], *, spar
     if room >= _LEAST:
         return Text("\n").join(_laid(fitting, room))
     rest, room = _fitting(headings[1:], [row[1:] for row in cells], spare, out.width - 2)
-    laid = zip(cells, _laid(rest, max(_LEAST, room)), strict=True)
+    laid = zip(cells, _laid(rest, max(1, room)), strict=True)
     return Text("\n").join(Text.assemble(first, "\n  ", line) for (first, *_), line in laid)
 
 

@@ -154,8 +154,8 @@ class Narrator:
 
     def _call(self, call: Call) -> None:
         mark, style = _LOOKS[call.status]
-        longest = max(len(other.name) for other in self._story.calls.values() if other.round == call.round)
-        left = Text.assemble("  ", (mark, style), f" {call.key}  ", (call.name.ljust(longest), "bold"), "  ")
+        longest = max(len(_name(other)) for other in self._story.calls.values() if other.round == call.round)
+        left = Text.assemble("  ", (mark, style), f" {call.key}  ", (_name(call).ljust(longest), "bold"), "  ")
         took = seconds(call.started_at, call.ended_at)
         right = [duration(took)] if took is not None else []
         if call.status == "ok" and call.result is not None:
@@ -177,7 +177,7 @@ class Narrator:
         run, approval = self._story.workflow_id, call.approval
         mark, style = _LOOKS["waiting"]
         given = one_line(arguments(call.arguments), self._page.width)
-        left = Text.assemble("  ", (mark, style), f" {call.key}  ", (call.name, "bold"), "  ", (given, "dim"))
+        left = Text.assemble("  ", (mark, style), f" {call.key}  ", (_name(call), "bold"), "  ", (given, "dim"))
         self._page.columns(left, [call.status])
         until = f" until {clock(approval.expires_at)}" if approval and approval.expires_at else ""
         self._page.line(Text(f"    waits for a person{until}:", "yellow"))
@@ -228,6 +228,11 @@ class Narrator:
             return
         self._reported = True
         write_ending(self._page, self._story)
+
+
+def _name(call: Call) -> str:
+    """Return a tool's name as it can be shown: a model may make up any."""
+    return one_line(call.name, 64)
 
 
 def _attempts(count: int) -> list[str]:

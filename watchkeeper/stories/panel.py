@@ -18,6 +18,9 @@ _FEWEST = 2
 _AROUND = 6
 """Lines of the panel that are no calls."""
 
+_NAME = 64
+"""Characters of a tool's name that are shown: a model may make up any."""
+
 _MINUTE = 60
 
 
@@ -74,7 +77,9 @@ def _wrapped(facts: list[str], width: int) -> list[Text]:
 def _call(story: Story, outlook: Outlook, call: Call, at: datetime, width: int) -> list[Text]:
     """Show a call that is not over: one line, and one more on what people should know or do."""
     waits = call.status == "waiting"
-    left = Text.assemble("  ", ("•", "bold yellow" if waits else "cyan"), f" {call.key}  ", (call.name, "bold"))
+    left = Text.assemble(
+        "  ", ("•", "bold yellow" if waits else "cyan"), f" {call.key}  ", (one_line(call.name, _NAME), "bold")
+    )
     left.append(f"  {one_line(arguments(call.arguments), width)}", "dim")
     if waits:
         until = call.approval.expires_at if call.approval else None
