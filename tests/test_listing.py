@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.text import Text
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowFailureError
 
 from tests.program import Program
 from tests.screen import at_terminal
 from tests.sending import Sender
 from tests.stage import on_call, settings_for, staged, until_waiting
 from watchkeeper import runs
-from watchkeeper.contracts import Decision, RunInput
-from watchkeeper.demo.turns import calls, says
+from watchkeeper.contracts import Decision, LimitChanges, RunInput, Stop
+from watchkeeper.demo.turns import always, calls, says
 from watchkeeper.demo.world import World
+from watchkeeper.runs import Found, NoSuchRun
+from watchkeeper.wanted import State, Wanted
 from workflows.incident import IncidentWorkflow
 
+LOOK = ("look", {"service": "checkout"})
 RESTART = ("restart", {"service": "checkout"})
 REPORT = "**Status:** checkout is degraded."
 
@@ -32,25 +37,17 @@ def program(client: Client, tmp_path: Path) -> Program:
     return Program(tmp_path, {"TEMPORAL_ADDRESS": client.service_client.config.target_host})
 
 
-async def listed(program: Program, *options: str) -> list[dict[str, Any]]:
-    ended = await program("list", "--json", *options)
-    assert ended.code == 0, ended.err
-    found: list[dict[str, Any]] = json.loads(ended.out)
-    return found
+async def found(client: Client, **wanted: Any) -> dict[str, Found]:
+    """The runs that are listed, by name."""
+    return {one.workflow_id: one async for one in runs.runs(client, Wanted(**wanted))}
 
 
-async def names(program: Program, *options: str) -> set[str]:
-    return {item["run"] for item in await listed(program, *options)}
-
-
-async def until_listed(program: Program, run: str, *options: str) -> dict[str, Any]:
+async def until_listed(client: Client, run: str, **wanted: Any) -> Found:
     """Return a run when a list shows it, which comes a moment after what it shows."""
     async with asyncio.timeout(30):
-        while True:
-            for item in await listed(program, *options):
-                if item["run"] == run:
-                    return item
-            await asyncio.sleep(0.2)
+        while run not in (listed := await found(client, **wanted)):
+            await asyncio.sleep(0.1)
+    return listed[run]
 
 
 async def test_a_run_is_found_by_what_is_known_of_it(client: Client, program: Program) -> None:
@@ -58,36 +55,61 @@ async def test_a_run_is_found_by_what_is_known_of_it(client: Client, program: Pr
         sender = Sender.on(stage)
         run = sender.run(await sender.fire())
         await until_waiting(run, "r1.0")
-        waiting = await until_listed(program, run.id, "--waiting", "approval")
+        waiting = await until_listed(client, run.id, waiting_for="approval")
+        others: list[dict[str, Any]] = [
+            {"service": "payments"},
+            {"severity": "warning"},
+            {"team": "payments"},
+            {"source": "person"},
+            {"state": "concluded"},
+            {"waiting_for": "turn"},
+            {"since": datetime.now(UTC) + timedelta(hours=1)},
+            {"query": "Rounds > 1 OR Rounds = 0"},
+        ]
+        strangers = [wanted for wanted in others if run.id in await found(client, **wanted)]
         narrowed = ["--service", "checkout", "--severity", "critical", "--team", "checkout", "--source", "prod"]
-        assert run.id in await names(
-            program, "--status", "running", "--since", "1h", "--query", "Rounds = 1", *narrowed
-        )
-        for others in (
-            ["--service", "payments"],
-            ["--severity", "warning"],
-            ["--team", "payments"],
-            ["--source", "person"],
-            ["--status", "concluded"],
-            ["--waiting", "turn"],
-            ["--since", "2199-01-01"],
-            ["--query", "Rounds > 1 OR Rounds = 0"],
-        ):
-            assert run.id not in await names(program, *others), others
-        shown = (await program("list", "--waiting", "approval", "--service", "checkout")).out
+        narrowed += ["--status", "running", "--waiting", "approval", "--since", "1h", "--query", "Rounds = 1", "--open"]
+        shown, as_json = await program("list", *narrowed), await program("list", "--json", *narrowed)
         await run.execute_update(IncidentWorkflow.decide, Decision(call="r1.0", approved=True, by="ada"))
-        reported = await until_listed(program, run.id, "--waiting", "alerts")
-        assert run.id in await names(program, "--open", "--status", "concluded")
+        reported = await until_listed(client, run.id, waiting_for="alerts", open_only=True, state="concluded")
         await sender.resolve()
         await run.result()
-        over = await until_listed(program, run.id, "--status", "concluded", "--query", "ExecutionStatus = 'Completed'")
-    facts = ("status", "service", "severity", "team", "source", "phase", "waiting_for", "rounds")
+        over = await until_listed(client, run.id, state="concluded", query="ExecutionStatus = 'Completed'")
+    assert strangers == []
     known = ("checkout", "critical", "checkout", "prod")
-    assert tuple(waiting[fact] for fact in facts) == ("running", *known, "investigating", "approval", 1)
-    assert tuple(reported[fact] for fact in facts) == ("concluded", *known, "open", "alerts", 2)
-    assert tuple(over[fact] for fact in facts) == ("concluded", *known, "over", None, 2)
-    (line,) = [line for line in shown.splitlines() if line.startswith(run.id)]
+    assert facts_of(waiting) == ("running", *known, "investigating", "approval", 1)
+    assert facts_of(reported) == ("concluded", *known, "open", "alerts", 2)
+    assert facts_of(over) == ("concluded", *known, "over", None, 2)
+    (line,) = [line for line in shown.out.splitlines() if line.startswith(run.id)]
     assert "  waits for approval  checkout  critical  " in line
+    (item,) = [item for item in json.loads(as_json.out) if item["run"] == run.id]
+    wanted = {"status": "running", "team": "checkout", "source": "prod", "waiting_for": "approval", "rounds": 1}
+    assert {name: item[name] for name in wanted} == wanted
+
+
+def facts_of(one: Found) -> tuple[str | int | None, ...]:
+    return one.status, one.service, one.severity, one.team, one.source, one.phase, one.waiting_for, one.rounds
+
+
+@pytest.mark.parametrize(
+    ("state", "outcome"),
+    [("stopped", "terminated"), ("stopped", "stopped"), ("failed", "failed"), ("limit_reached", "limited")],
+)
+async def test_a_run_is_found_by_how_it_ended(client: Client, state: str, outcome: str) -> None:
+    script = always(calls(LOOK), without_tools=calls(LOOK)) if outcome == "limited" else [calls(RESTART)]
+    async with staged(client, script) as stage:
+        if outcome == "failed":
+            stage.model.fail_next(401, {"error": {"message": "bad key"}}, times=1)
+        run = await stage.start(limits=LimitChanges(rounds=2))
+        if outcome in ("terminated", "stopped"):
+            await until_waiting(run, "r1.0")
+            stopping = run.terminate() if outcome == "terminated" else run.execute_update(IncidentWorkflow.stop, Stop())
+            await stopping
+        with suppress(WorkflowFailureError):
+            await run.result()
+        one = await until_listed(client, run.id, state=state)
+        every: list[State] = ["running", "concluded", "limit_reached", "failed", "stopped"]
+        assert [each for each in every if run.id in await found(client, state=each)] == [state] == [one.status]
 
 
 async def test_an_earlier_episode_is_listed_by_a_name_that_shows_it(client: Client, program: Program) -> None:
@@ -98,27 +120,24 @@ async def test_an_earlier_episode_is_listed_by_a_name_that_shows_it(client: Clie
         await first.result()
         second = sender.run(await sender.fire("HighLatency", at=500))
         assert (second.id, second.first_execution_run_id) != (first.id, first.first_execution_run_id)
-        await until_listed(program, first.id, "--open")
+        await until_listed(client, first.id, open_only=True)
         plain = (await program("list")).out
         closed = (await program("list", "--query", f"WorkflowId = '{first.id}' AND ExecutionStatus = 'Completed'")).out
         whole = f"{first.id}@{first.first_execution_run_id}"
         episode = whole[: len(first.id) + 9]
-        told = [await program(*command) for command in (("show", episode), ("watch", episode), ("show", whole))]
-        shown = json.loads((await program("show", episode, "--json")).out)
-        latest = await program("show", first.id)
-        unknown = [
-            await program("show", f"{first.id}@{run_id}")
-            for run_id in ("00000000", f"{'0' * 8}-0000-4000-8000-{'0' * 12}")
-        ]
+        told = [await program(*command) for command in (("show", episode), ("watch", whole))]
+        shown, latest = await runs.find(client, episode), await runs.find(client, first.id)
+        for unknown in ("00000000", f"{'0' * 8}-0000-4000-8000-{'0' * 12}"):
+            with pytest.raises(NoSuchRun, match=f"no run '{first.id}@{unknown}'"):
+                await runs.find(client, f"{first.id}@{unknown}")
         await sender.resolve("HighLatency", at=500, over=501)
         await second.result()
     assert [line.split()[0] for line in plain.splitlines() if line.startswith(first.id)] == [first.id, episode]
     assert closed.split()[0] == episode, "in a list of some, the latest of a name is not the latest there is"
-    assert [one.code for one in told] == [0, 0, 0]
+    assert [one.code for one in told] == [0, 0]
     assert all("HighErrorRate: checkout" in one.out and "HighLatency" not in one.out for one in told)
-    assert (shown["run"], shown["run_id"]) == (first.id, first.first_execution_run_id)
-    assert "HighLatency: checkout" in latest.out
-    assert [(one.code, "no run" in one.sentence()) for one in unknown] == [(1, True)] * 2
+    assert (shown.workflow_id, shown.run_id) == (first.id, first.first_execution_run_id)
+    assert latest.run_id == second.first_execution_run_id
 
 
 async def test_who_waits_for_a_turn_is_told_so(client: Client, program: Program) -> None:
@@ -135,7 +154,7 @@ async def test_who_waits_for_a_turn_is_told_so(client: Client, program: Program)
                 queued = "queued behind the other investigations of checkout"
                 await shown.shows(f"{queued}: it waits for its turn", "• queued: waits for its turn behind")
                 await piped.says(f"{queued}: it waits for its turn")
-                assert (await until_listed(program, waiting.id, "--waiting", "turn"))["phase"] == "queued"
+                assert (await until_listed(client, waiting.id, waiting_for="turn")).phase == "queued"
                 assert f"it goes on: {queued}" in (await program("show", waiting.id)).out
                 await investigating.execute_update(IncidentWorkflow.decide, Decision(call="r1.0", approved=False))
                 await shown.shows("it is its turn, after ", "in the queue of checkout", "approve")
@@ -175,11 +194,11 @@ async def test_a_list_that_is_empty_says_how_to_see_more(program: Program) -> No
 @pytest.mark.parametrize("width", [40, 80, 200])
 async def test_a_list_fits_its_terminal(client: Client, program: Program, width: int) -> None:
     text = "\u30c1\u30a7\u30c3\u30af \x1b[2J fails " * 20
-    found = await runs.start(client, RunInput(text=text, service="checkout"), settings_for("http://unused"))
-    await until_listed(program, found.workflow_id)
+    begun = await runs.start(client, RunInput(text=text, service="checkout"), settings_for("http://unused"))
+    await until_listed(client, begun.workflow_id)
     async with at_terminal(program, "list", "--since", "1h", width=width) as shown:
         assert await shown.end() == 0
-    await client.get_workflow_handle(found.workflow_id).terminate()
+    await client.get_workflow_handle(begun.workflow_id).terminate()
     lines = [Text.from_ansi(line) for line in shown.said.splitlines()]
     rows = [line for line in lines if not line.plain.startswith(("incident-", "alert-"))]
     assert rows
