@@ -71,6 +71,10 @@ def test_the_model_is_awaited() -> None:
     told = story()
     told.rounds.append(Round(4, AT - timedelta(seconds=9)))
     assert drawn(told)[-1].split() == ["•", "r4", "waits", "for", "the", "model", "9", "s"]
+    vars(told).update(status="concluded", reporting=True)
+    assert drawn(told)[-1] == "  • open for follow-ups"
+    told.asked_more = True
+    assert drawn(told)[-1].split()[1:6] == ["r4", "waits", "for", "the", "model"], "of a follow-up, too"
 
 
 def test_a_person_is_awaited_with_the_command_that_answers() -> None:

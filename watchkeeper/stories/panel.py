@@ -111,7 +111,8 @@ def _awaited(story: Story, outlook: Outlook, at: datetime, now: float, width: in
         waited = elapsed((at - story.turn.since).total_seconds())
         left = Text(f"  • queued: waits for its turn behind the other investigations of {story.turn.queue}", "cyan")
         return [columns(left, [waited], width), *lines]
-    if asked is not None and asked.reply is None and asked.failure is None and not story.reporting:
+    delivering = story.reporting and not story.asked_more
+    if asked is not None and asked.reply is None and asked.failure is None and not delivering:
         left = Text.assemble("  ", ("•", "cyan"), f" r{asked.number}  ", ("waits for the model", "bold"))
         return [*_tried(left, outlook.attempts.get(f"r{asked.number}"), asked.asked_at, at, width), *lines]
     if _open_calls(story):
