@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from watchkeeper.contracts import CallStatus
+from watchkeeper.stories.comings import write_act, write_alerts
 from watchkeeper.stories.ending import write_closing, write_ending
 from watchkeeper.stories.live import Ticking
 from watchkeeper.stories.outlook import Outlook
@@ -25,9 +26,6 @@ _QUIET = 0.25
 
 _QUEUED = 1.0
 """Seconds without news, or in a queue, until that is worth a word: mostly a place is free at once."""
-
-_ALERTS = 10
-"""How many alerts of one notification are shown."""
 
 _LOOKS: dict[CallStatus, tuple[str, str]] = {
     "ok": ("✓", "green"),
@@ -95,9 +93,9 @@ class Narrator:
             case Reset():
                 self._reset(told)
             case Act():
-                self._act(told)
+                write_act(self._page, self._story, told)
             case AlertsChanged():
-                self._alerts(told)
+                write_alerts(self._page, told)
             case FollowUp():
                 self._answer(told)
 
@@ -191,32 +189,6 @@ class Narrator:
             self._page.line(Text("    nobody decided in time", style))
         elif call.result is not None:
             self._page.line(Text(f"    {one_line(_error_of(call.result), self._page.width - 4)}", style))
-
-    def _act(self, act: Act) -> None:
-        who = act.by or "somebody"
-        said = f": {act.text}" if act.text else ""
-        match act.kind:
-            case "tell":
-                what = f"tells the model{said}"
-            case "stop":
-                what = f"stops the run{said}"
-            case "decide":
-                decided = self._story.calls.get(act.call or "")
-                name = f" ({decided.name})" if decided else ""
-                what = f"{'approves' if act.approved else 'denies'} {act.call}{name}{said}"
-            case "extend":
-                more = act.extended.model_dump(exclude_none=True) if act.extended else {}
-                what = f"extends the limits by {' '.join(f'{name}={value}' for name, value in more.items())}"
-        self._page.line(Text.assemble("  ", ("→", "magenta"), f" {one_line(f'{who} {what}', self._page.width - 4)}"))
-
-    def _alerts(self, told: AlertsChanged) -> None:
-        for alert in told.alerts[:_ALERTS]:
-            mark, style = ("!", "bold red") if alert.status == "firing" else ("✓", "green")
-            bad = f" ({alert.severity})" if alert.severity else ""
-            said = f" {alert.status}{bad}: {one_line(alert.title, self._page.width - 20)}"
-            self._page.line(Text.assemble("  ", (mark, style), visible(said)))
-        if len(told.alerts) > _ALERTS:
-            self._page.line(Text(f"    and {len(told.alerts) - _ALERTS} more alerts", "dim"))
 
     def _answer(self, told: FollowUp) -> None:
         self._page.line(Text())
