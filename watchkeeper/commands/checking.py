@@ -18,7 +18,7 @@ from watchkeeper.conversation import canonical
 from watchkeeper.hosts.refusals import ModelError
 from watchkeeper.running import run
 from watchkeeper.settings import ModelProfile, Service, Settings, SettingsError
-from watchkeeper.stories.following import has_worker
+from watchkeeper.stories.polled import has_worker
 from watchkeeper.temporal import TemporalError
 from watchkeeper.terminal import count
 from watchkeeper.text import excerpt
