@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
@@ -10,16 +11,19 @@ from importlib.resources import files
 
 from watchkeeper.pages.account import Account
 from watchkeeper.pages.events import timeline
-from watchkeeper.pages.evidence import asked, excerpt_bytes, found, outcome, sign
+from watchkeeper.pages.evidence import MANY, asked, excerpt_bytes, found, outcome, sign
 from watchkeeper.pages.markup import Html, html, joined, tag
-from watchkeeper.pages.outline import STANDING, Table, facts, notes, standing, tables, title
+from watchkeeper.pages.outline import STANDING, Table, accounts, facts, happenings, notes, standing, title
 from watchkeeper.pages.picture import picture
 from watchkeeper.pages.prose import prose
 from watchkeeper.stories.told import Call, FollowUp
 from watchkeeper.terminal import count
 
-_FOLDED = {"Rounds", "Timeline"}
-"""Tables that wait folded until somebody wants them."""
+_FOLDED = {"Rounds": ("Round by round", ""), "Timeline": ("The same as a list", " screen")}
+"""Tables that wait folded until somebody wants them: what unfolds them, and whether paper goes without."""
+
+_GROUP = 100
+"""Calls of a long run that are folded together; paper, too, leaves them folded."""
 
 
 def html_page(account: Account, link: str | None) -> str:
@@ -31,8 +35,9 @@ def html_page(account: Account, link: str | None) -> str:
         _report(account),
         *map(_follow_up, story.follow_ups),
         tag("section", tag("h2", "Timeline"), drawn or Html(), listed, aria_label="Timeline"),
+        *map(_table, happenings(account)),
         _evidence(calls) if calls else Html(),
-        *map(_table, tables(account)),
+        *map(_table, accounts(account)),
     )
     style = Html((files(__package__) / "page.css").read_text(encoding="utf-8"))
     head = joined(
@@ -91,7 +96,15 @@ def _follow_up(answered: FollowUp) -> Html:
 def _evidence(calls: Sequence[Call]) -> Html:
     most = excerpt_bytes(calls)
     heading = tag("h2", "Evidence ", tag("small", count(len(calls), "call")))
-    return tag("section", heading, *(_call(call, most) for call in calls))
+    if len(calls) < MANY:
+        return tag("section", heading, *(_call(call, most) for call in calls))
+    return tag("section", heading, *(_group(calls[n : n + _GROUP], most) for n in range(0, len(calls), _GROUP)))
+
+
+def _group(calls: Sequence[Call], most: int) -> Html:
+    ends = ", ".join(f"{number:,} {status}" for status, number in Counter(call.status for call in calls).most_common())
+    summary = tag("summary", tag("b", f"{calls[0].key} to {calls[-1].key}"), f" · {ends}")
+    return tag("details", summary, *(_call(call, most) for call in calls), class_="group")
 
 
 def _call(call: Call, most: int) -> Html:
@@ -118,14 +131,14 @@ def _table(table: Table) -> Html:
         for row in table.rows
     ]
     grid = tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *rows))
-    inside = tag("div", grid, class_="scroll", tabindex="0", role="region", aria_label=table.heading)
+    wide = "wide" if len(table.columns) > 2 and table.heading != "Limits" else "small"
+    inside = tag("div", grid, class_=f"scroll {wide}", tabindex="0", role="region", aria_label=table.heading)
     note = tag("p", table.note, class_="missing") if table.note else html("")
-    if table.heading == "Timeline":
-        return tag("details", tag("summary", "The same as a list"), inside, class_="folded screen")
-    if table.heading in _FOLDED:
-        summary = tag("summary", f"{table.heading} ", tag("small", f"{len(table.rows):,}"))
-        return tag("details", summary, inside, note, class_="folded")
-    return tag("section", tag("h2", table.heading), inside, note)
+    if table.heading not in _FOLDED:
+        return tag("section", tag("h2", table.heading), inside, note)
+    folded, screen = _FOLDED[table.heading]
+    summary = tag("summary", folded, " ", tag("small", f"{len(table.rows):,}"))
+    return tag("details", summary, inside, note, class_=f"folded{screen}")
 
 
 def _number(column: int, table: Table) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from watchkeeper.pages.account import Account
 from watchkeeper.pages.events import timeline
 from watchkeeper.pages.evidence import asked, found, outcome, sign
-from watchkeeper.pages.outline import Table, facts, notes, standing, tables, title
+from watchkeeper.pages.outline import STANDING, Table, accounts, facts, happenings, notes, standing, title
 from watchkeeper.pages.prose import fenced, harmless
 from watchkeeper.stories.told import Call
 from watchkeeper.terminal import visible
@@ -26,7 +26,7 @@ def markdown_page(account: Account, link: str | None) -> str:
 
 def _lines(account: Account, link: str | None) -> Iterator[str]:
     story, calls = account.story, list(account.story.calls.values())
-    yield from (f"# {_plain(title(story))}", "", f"**{_plain(standing(account))}**", "")
+    yield from (f"# {_plain(title(story))}", "", f"**{STANDING[story.status]}** {_plain(standing(account))}", "")
     yield " · ".join(f"{name}: {_plain(fact)}" for name, fact in facts(account))
     if link:
         yield from ("", f"[Open the run](<{link}>)")
@@ -38,18 +38,25 @@ def _lines(account: Account, link: str | None) -> Iterator[str]:
     for answered in story.follow_ups:
         yield from ("", f"## Follow-up {answered.number}", "", _plain(answered.question), "")
         yield from _quoted(harmless(answered.report.body))
-    yield from _table(timeline(account))
+    for table in (timeline(account), *happenings(account)):
+        yield from _table(table)
     if calls:
         yield from ("", "## Evidence")
     for call in calls:
         yield from _call(call)
-    for table in tables(account):
+    for table in accounts(account):
         yield from _table(table)
 
 
 def _call(call: Call) -> Iterator[str]:
     said = " · ".join(outcome(call))
-    yield from ("", f"### {sign(call)} {call.key} {_plain(call.name)}", "", f"{_plain(said)}  ", _code(asked(call, 400)))
+    yield from (
+        "",
+        f"### {sign(call)} {call.key} {_plain(call.name)}",
+        "",
+        f"{_plain(said)}  ",
+        _code(asked(call, 400)),
+    )
     text, missing = found(call, _EXCERPT)
     if text:
         yield from ("", fenced(text))

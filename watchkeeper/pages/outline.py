@@ -44,15 +44,15 @@ def title(story: Story) -> str:
 
 
 def standing(account: Account) -> str:
-    """Say in a sentence how the run ended, or what it does."""
+    """Say how the run ended, or what it does, as it follows the word of ``STANDING``."""
     story = account.story
     took = duration((account.until - (story.started_at or account.until)).total_seconds())
     if story.status == "running":
-        return f"Running for {took}: {visible(story.doing)}."
+        return f"for {took}: {visible(story.doing)}"
     if story.is_open:
-        return f"{STANDING[story.status]}, and stays open until its alerts resolve ({visible(story.doing)})."
-    why = (story.reason or "").strip().rstrip(".")
-    return f"{STANDING[story.status]} after {took}{f': {visible(why)}' if why else ''}."
+        return f"and stays open until its alerts resolve: {visible(story.doing)}"
+    why = one_line(story.reason or "", 600).rstrip(".")
+    return f"after {took}{f': {why}' if why else ''}"
 
 
 def facts(account: Account) -> list[tuple[str, str]]:
@@ -73,7 +73,7 @@ def facts(account: Account) -> list[tuple[str, str]]:
         ("Tokens", f"{'about ' if usage.estimated else ''}{usage.tokens:,}"),
         ("Cost", money(usage.cost)),
     ]
-    return [(name, visible(fact)) for name, fact in found if fact]
+    return [(name, one_line(fact, 160)) for name, fact in found if fact]
 
 
 def notes(account: Account) -> list[str]:
@@ -92,10 +92,15 @@ def notes(account: Account) -> list[str]:
     return said
 
 
-def tables(account: Account) -> list[Table]:
-    """Return the tables that have anything to say, in the order in which people ask."""
-    found = [_alerts(account), _people(account), _waits(account), _cost(account.story), _rounds(account)]
-    return [table for table in [*found, _limits(account), _identity(account)] if table.rows]
+def happenings(account: Account) -> list[Table]:
+    """Return the tables of what happened, but for the calls."""
+    return [table for table in (_alerts(account), _people(account), _waits(account)) if table.rows]
+
+
+def accounts(account: Account) -> list[Table]:
+    """Return the tables of what it took."""
+    found = (_cost(account.story), _rounds(account), _limits(account), _identity(account))
+    return [table for table in found if table.rows]
 
 
 def moment(at: datetime | None) -> str | None:
@@ -187,23 +192,27 @@ def _limits(account: Account) -> Table:
     story, limits = account.story, account.story.limits
     if limits is None:
         return Table("Limits", (), ())
-    run = sum(call.started_at is not None for call in story.calls.values())
+    calls = story.earlier.tool_calls + sum(call.started_at is not None for call in story.calls.values())
     usage, until = story.usage, account.reported_at or account.until
     took = (until - (story.started_at or until)).total_seconds()
     rows = [
-        ("rounds", f"{story.rounds_spent:,}", f"{limits.rounds:,}"),
-        ("tool calls", f"{story.earlier.tool_calls + run:,}", f"{limits.tool_calls:,}"),
-        ("tokens", f"{usage.tokens:,}", f"{limits.tokens:,}"),
-        ("duration", duration(took), duration(limits.duration)),
+        ("rounds", f"{story.rounds_spent:,}", f"{limits.rounds:,}", _part(story.rounds_spent, limits.rounds)),
+        ("tool calls", f"{calls:,}", f"{limits.tool_calls:,}", _part(calls, limits.tool_calls)),
+        ("tokens", f"{usage.tokens:,}", f"{limits.tokens:,}", _part(usage.tokens, limits.tokens)),
+        ("duration", duration(took), duration(limits.duration), _part(took, limits.duration)),
         *_cost_limit(limits, usage),
     ]
     note = "Each follow-up question may use limits of its own beyond these." if story.follow_ups else ""
-    return Table("Limits", ("What", "Used", "Limit"), rows, 1, note)
+    return Table("Limits", ("What", "Used", "Limit", "Part"), rows, 1, note)
 
 
-def _cost_limit(limits: Limits, usage: Usage) -> Iterable[tuple[str, str, str]]:
+def _cost_limit(limits: Limits, usage: Usage) -> Iterable[tuple[str, str, str, str]]:
     if limits.cost is not None:
-        yield "cost", money(usage.cost) or "no price set", money(limits.cost) or ""
+        yield "cost", money(usage.cost) or "no price set", money(limits.cost) or "", _part(usage.cost or 0, limits.cost)
+
+
+def _part(used: float, limit: float) -> str:
+    return f"{used / limit:.0%}" if limit else ""
 
 
 def _identity(account: Account) -> Table:

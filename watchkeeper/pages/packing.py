@@ -29,7 +29,17 @@ _LONGEST = 28
 _FINE: frozenset[Look] = frozenset({"ok", "asks", "resolved", "firing", "deploy", "act", "report", "running"})
 """What needs no sign beside its bar."""
 
-_WORST: tuple[Look, ...] = ("unknown", "failed", "error", "expired", "denied", "rejected", "waiting", "waited", "firing")
+_WORST: tuple[Look, ...] = (
+    "unknown",
+    "failed",
+    "error",
+    "expired",
+    "denied",
+    "rejected",
+    "waiting",
+    "waited",
+    "firing",
+)
 SIGNS: dict[Look, str] = {
     **{"error": "✗", "failed": "✗", "unknown": "?", "rejected": "⊘", "denied": "⊘", "expired": "⊘"},
     **{"waiting": "…"},
@@ -46,6 +56,8 @@ class Place:
     width: float
     row: int = 0
     inside: str = ""
+    at: float = 0.0
+    """Where what stands inside begins."""
     beside: str = ""
     before: bool = False
     """Whether what stands beside it stands before it."""
@@ -95,12 +107,21 @@ def _place(mark: Mark, scale: Scale, right: float) -> Place:
     else:
         width = max(NARROWEST, scale.place(mark.end) - x)
         place = Place(mark, min(x, right - width), width, beside="" if mark.look in _FINE else SIGNS.get(mark.look, ""))
-        if _wide(label) + 8 <= width:
-            place = replace(place, inside=label)
+        if (at := _room(scale, place, _wide(label) + 8)) is not None:
+            place = replace(place, inside=label, at=at)
         elif mark.look in ("firing", "resolved"):
-            whole = replace(place, beside=label)
-            place = whole if whole.right <= right else replace(place, inside=one_line(label, int(width / LETTER) - 1))
+            place = replace(place, beside=label)
     return replace(place, before=True) if place.right > right else place
+
+
+def _room(scale: Scale, place: Place, width: float) -> float | None:
+    """Find where in a bar words fit that cross no gap."""
+    gaps = [gap for gap in scale.gaps if gap.left < place.right and gap.right > place.x]
+    for start in (place.x, *(gap.right for gap in gaps)):
+        end = start + width
+        if end <= place.x + place.width and all(end <= gap.left or start >= gap.right for gap in gaps):
+            return start
+    return None
 
 
 def _rows(places: Sequence[Place]) -> list[Place]:
@@ -115,7 +136,9 @@ def _rows(places: Sequence[Place]) -> list[Place]:
 def _bins(marks: Sequence[Mark], scale: Scale) -> list[Bin]:
     within: dict[int, list[Mark]] = {}
     for mark in marks:
-        within.setdefault(int(scale.place(mark.begin) / BIN), []).append(mark)
+        first, last = (int(scale.place(moment) / BIN) for moment in (mark.begin, mark.end))
+        for number in range(first, max(first + 1, last)):
+            within.setdefault(number, []).append(mark)
     most = max(map(len, within.values()))
     return [_bin(number, held, most) for number, held in sorted(within.items())]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from watchkeeper.pages.account import Account
 from watchkeeper.pages.lanes import Lane, Look, lanes
@@ -13,7 +13,7 @@ from watchkeeper.terminal import duration, one_line
 
 WIDTH = 1_000.0
 LEFT, RIGHT = 146.0, 992.0
-_ROW, _BAR, _SPACE, _TOP = 20.0, 14.0, 9.0, 10.0
+_ROW, _BAR, _SPACE, _TOP = 20.0, 14.0, 9.0, 22.0
 _AXIS = 30.0
 _NAME = 21
 """Letters of a lane's name."""
@@ -44,10 +44,16 @@ def picture(account: Account) -> Html | None:
     if begun is None or not shown:
         return None
     axis = _axis(account, shown)
-    parts, y = list[Html](), _TOP
+    shapes, words, y = list[Html](), list[Html](), _TOP
     for lane in shown:
-        drawn, height = _lane(lane, axis, y)
-        parts.append(drawn)
+        places = placed(lane, axis, RIGHT)
+        height = _ROW * (1 + max((place.row for place in places if isinstance(place, Place)), default=0)) + _SPACE
+        shapes += [_shape(place, y) for place in places]
+        many = f" × {len(lane.marks):,}" if isinstance(places[0], Bin) else ""
+        words += [
+            _frame(f"{one_line(lane.name, _NAME - len(many))}{many}", y, height),
+            *(said for place in places for said in _words(place, y)),
+        ]
         y += height
     begin = axis.place(begun.timestamp())
     frame = [
@@ -63,8 +69,9 @@ def picture(account: Account) -> Html | None:
         tag("desc", about, id="picture-about"),
         _patterns(),
         *frame,
-        *parts,
+        *shapes,
         *_gaps(axis, y),
+        *words,
         viewBox=box,
         role="img",
         aria_labelledby="picture-title picture-about",
@@ -85,55 +92,57 @@ def _axis(account: Account, shown: Sequence[Lane]) -> Scale:
     return scale(moments, busy, LEFT, RIGHT)
 
 
-def _lane(lane: Lane, axis: Scale, top: float) -> tuple[Html, float]:
-    places = placed(lane, axis, RIGHT)
-    rows = 1 + max((place.row for place in places if isinstance(place, Place)), default=0)
-    height = rows * _ROW + _SPACE
-    drawn = [_drawn(place, top + place.row * _ROW) if isinstance(place, Place) else _bin(place, top) for place in places]
-    name = tag("text", one_line(lane.name, _NAME), class_="lane", x=0.0, y=top + 11)
-    line = tag("line", class_="rule", x1=0.0, x2=RIGHT, y1=top + height - _SPACE / 2, y2=top + height - _SPACE / 2)
-    return joined(line, name, *drawn), height
+def _frame(name: str, top: float, height: float) -> Html:
+    under = top + height - _SPACE / 2 - 2
+    line = tag("line", class_="rule", x1=0.0, x2=RIGHT, y1=under, y2=under)
+    return joined(line, tag("text", name, class_="lane", x=0.0, y=top + 11, clip_path="url(#names)"))
 
 
-def _drawn(place: Place, y: float) -> Html:
-    mark, middle = place.mark, y + _BAR / 2
-    look = f"mark {mark.look}"
+def _shape(place: Place | Bin, top: float) -> Html:
+    if isinstance(place, Bin):
+        height = max(3.0, place.share * _BAR)
+        size = {"x": place.x, "y": top + _BAR - height, "width": BIN - 1, "height": height}
+        return tag("g", tag("title", place.title), tag("rect", class_=f"mark {place.look}", **size))
+    look, x, y = f"mark {place.mark.look}", place.x, top + place.row * _ROW
     if place.width:
-        shape = tag("rect", class_=look, x=place.x, y=y, width=place.width, height=_BAR, rx=min(3.0, place.width / 2))
-    elif mark.look == "act":
-        shape = tag("circle", class_=look, cx=place.x, cy=middle, r=POINT - 1)
-    elif mark.look == "report":
-        shape = tag("path", class_=look, d=f"M{place.x - 4:.1f} {y:.1f}h8v{_BAR:.0f}l-4 -4l-4 4z")
+        shape = tag("rect", class_=look, x=x, y=y, width=place.width, height=_BAR, rx=min(3.0, place.width / 2))
+    elif place.mark.look == "act":
+        shape = tag("circle", class_=look, cx=x, cy=y + _BAR / 2, r=POINT - 1)
+    elif place.mark.look == "report":
+        shape = tag("path", class_=look, d=f"M{x - 4:.1f} {y:.1f}h8v{_BAR:.0f}l-4 -4l-4 4z")
     else:
-        shape = tag("path", class_=look, d=f"M{place.x:.1f} {middle - 6.5:.1f}l6 6.5l-6 6.5l-6 -6.5z")
-    words = list[Html]()
+        shape = tag("path", class_=look, d=f"M{x:.1f} {y + 0.5:.1f}l6 6.5l-6 6.5l-6 -6.5z")
+    return tag("g", tag("title", place.mark.title), shape)
+
+
+def _words(place: Place | Bin, top: float) -> Iterator[Html]:
+    if isinstance(place, Bin):
+        return
+    look, y = place.mark.look, top + place.row * _ROW + _BAR / 2 + 4
     if place.inside:
-        words.append(tag("text", place.inside, class_=f"inside {mark.look}", x=place.x + 4, y=middle + 4))
+        yield tag("text", place.inside, class_=f"inside {look}", x=place.at + 4, y=y)
     if place.beside:
-        at = place.x - (0 if place.width else POINT) - 3 if place.before else place.x + (place.width or POINT) + 3
-        anchor = "end" if place.before else None
-        words.append(tag("text", place.beside, class_=f"beside {mark.look}", x=at, y=middle + 4, text_anchor=anchor))
-    return tag("g", tag("title", mark.title), shape, *words)
-
-
-def _bin(held: Bin, y: float) -> Html:
-    height = max(3.0, held.share * _BAR)
-    bar = tag("rect", class_=f"mark {held.look}", x=held.x, y=y + _BAR - height, width=BIN - 1, height=height)
-    return tag("g", tag("title", held.title), bar)
+        x = place.x - (0 if place.width else POINT) - 3 if place.before else place.x + (place.width or POINT) + 3
+        yield tag("text", place.beside, class_="beside", x=x, y=y, text_anchor="end" if place.before else None)
 
 
 def _gaps(axis: Scale, bottom: float) -> list[Html]:
     drawn = list[Html]()
     for gap in axis.gaps:
-        said = duration(gap.end - gap.begin)
-        x, y = (gap.left + gap.right) / 2, bottom / 2
+        said, middle = duration(gap.end - gap.begin), (gap.left + gap.right) / 2
         edges = [tag("line", class_="edge", x1=at, x2=at, y1=0.0, y2=bottom) for at in (gap.left, gap.right)]
         band = tag("rect", class_="gap", x=gap.left, y=0.0, width=gap.right - gap.left, height=bottom)
-        turn = f"translate({x + 4:.1f} {y:.1f}) rotate(-90)"
-        fits = len(said) * 6 < bottom
-        words = [tag("text", said, class_="long", text_anchor="middle", transform=turn)] if fits else []
-        drawn.append(tag("g", tag("title", f"{said} in which nothing happened"), band, *edges, *words))
+        about = tag("text", _about(gap.end - gap.begin), class_="long", x=middle, y=11.0, text_anchor="middle")
+        drawn.append(tag("g", tag("title", f"{said} in which nothing happened"), band, *edges, about))
     return drawn
+
+
+def _about(seconds: float) -> str:
+    """Write a duration in as few letters as a gap has room for."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s" if seconds >= 1 else f"{seconds:.1f} s"
 
 
 def _time_axis(axis: Scale, bottom: float) -> list[Html]:
@@ -152,7 +161,8 @@ def _patterns() -> Html:
         tag("pattern", tag("rect", class_=f"ground {look}", width=8.0, height=8.0), stripe, id=f"fill-{look}", **size)
         for look in ("error", "failed", "unknown", "firing")
     ]
-    return tag("defs", *filled)
+    names = tag("clipPath", tag("rect", x=0.0, y=0.0, width=LEFT - 8, height=9_999.0), id="names")
+    return tag("defs", names, *filled)
 
 
 def _legend(shown: Sequence[Lane]) -> Html:

@@ -43,8 +43,8 @@ def prose(text: str, *, level: int = 3) -> Html:
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(6, int(token.tag[1]) + level - 1)}"
-        elif token.type == "table_open":
-            token.attrSet("class", "prose")
+        elif token.attrs.pop("style", None) == "text-align:right":  # a page without inline styles
+            token.attrSet("class", "number")
         elif token.type.endswith("_open") and token.tag in ("p", "li", "blockquote"):
             token.attrSet("dir", "auto")
         for inner in token.children or ():

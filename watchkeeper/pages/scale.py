@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-GAP = 34.0
+GAP = 38.0
 """Width of a stretch in which nothing happens."""
 
-MOST_GAPS = 8
+MOST_GAPS = 6
 
 _EMPTY = 0.3
 """A stretch gives way when it is longer than this part of all that stays."""
@@ -23,10 +23,10 @@ _STEPS = (
     *(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800),
     *(3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800),
 )
-_TICK = 92.0
+_TICK = 76.0
 """Room of a time under the axis."""
 
-_LETTER = 6.2
+_LETTER = 6.8
 _DAY = 86_400
 
 
@@ -64,7 +64,7 @@ class Scale:
 
     def ticks(self) -> Iterator[tuple[float, str]]:
         """Give the places at which the axis names a time (UTC), and the time."""
-        day, free = f"{_utc(self.stretches[-1].end):%d %b}", self.stretches[0].left
+        day, free = f"{_utc(self.stretches[-1].end):%d %b}", self.stretches[0].left - 40
         for stretch in self.stretches:
             if stretch.empty:
                 continue
@@ -78,7 +78,7 @@ class Scale:
                     day = f"{_utc(moment):%d %b}"
                     label = label if step >= _DAY else f"{day} {label}"
                 place, half = stretch.place(moment), len(label) * _LETTER / 2
-                if place - half >= free and place + half <= self.stretches[-1].right + 10:
+                if place - half >= free and place + half <= self.stretches[-1].right + 7:
                     yield place, label
                     free = place + half + 8
 
@@ -87,8 +87,7 @@ def scale(moments: Iterable[float], busy: Iterable[tuple[float, float]], left: f
     """Make an axis on which moments and busy times have their places between two ends."""
     spans = [*((moment, moment) for moment in moments), *busy]
     first, last = min(begin for begin, _ in spans), max(end for _, end in spans)
-    margin = max((last - first) * 0.004, 0.02)
-    parts = _parts(sorted(spans), first - margin, last + margin)
+    parts = _parts(sorted(spans), first, last)
     room = right - left - GAP * sum(empty for *_, empty in parts)
     seconds = sum(end - begin for begin, end, empty in parts if not empty)
     stretches, x = list[Stretch](), left
@@ -111,13 +110,13 @@ def _parts(spans: Sequence[tuple[float, float]], first: float, last: float) -> l
             break
         gaps.append((begin, end))
         stays -= end - begin
-    parts, at = list[tuple[float, float, bool]](), first
-    pad = max(stays * 0.03, 0.01)
+    pad = max(stays * 0.02, 0.02)
+    parts, at = list[tuple[float, float, bool]](), first - pad
     for begin, end in sorted(gaps):
         inner = min(pad, (end - begin) / 4)
         parts += [(at, begin + inner, False), (begin + inner, end - inner, True)]
         at = end - inner
-    return [*parts, (at, last, False)]
+    return [*parts, (at, last + pad, False)]
 
 
 def _time(moment: float, step: float) -> str:
