@@ -87,8 +87,9 @@ def long_run(rounds: int, seconds: float) -> Account:
     account, each = made(), seconds / rounds
     for number in range(rounds):
         status: CallStatus = "error" if number % 97 == 5 else "ok"
-        calls = (("search_logs", status, each / 4), ("get_service_health", "ok", each / 5))
-        add_round(account, number * each, each / 2, *calls[: 2 if number < rounds - 1 else 0])
+        calls: list[tuple[str, CallStatus, float]]
+        calls = [("search_logs", status, each / 4), ("get_service_health", "ok", each / 5)]
+        add_round(account, number * each, each / 2, *(calls if number < rounds - 1 else []))
     return close(account, seconds)
 
 
@@ -129,7 +130,7 @@ def hostile() -> Account:
     rude = made(everything, service=RUDE[0][:150], severity=RUDE[7], origin=_rude_origin())
     story = rude.story
     story.model = RUDE[0]
-    add_round(rude, 1, 2, *((text[:400], "error", 1.0) for text in RUDE))
+    add_round(rude, 1, 2, *_rude_calls())
     for call, text in zip(story.calls.values(), RUDE, strict=True):
         call.arguments, call.result, call.approval = text, everything, Approval("approved", None, text, text)
     story.acts += [Act("tell", after(2), text[:500], text) for text in RUDE]
@@ -143,3 +144,7 @@ def hostile() -> Account:
 
 def _rude_origin() -> Origin:
     return Origin(source=RUDE[0], kind=RUDE[1], group=RUDE[4], team=RUDE[7])
+
+
+def _rude_calls() -> list[tuple[str, CallStatus, float]]:
+    return [(text[:400], "error", 1.0) for text in RUDE]

@@ -35,8 +35,12 @@ async def _report(settings: Settings, run: str, *, as_html: bool, output: Path |
     account = await account_of(await connected(), run)
     link = address_of(settings.reports.run_url, account.story.workflow_id, account.story.run_id)
     page = (html_page if as_html else markdown_page)(account, link)
+    _write(page, output)
+
+
+def _write(page: str, output: Path | None) -> None:
     if output is None:
         typer.echo(page, nl=False)
-    else:
-        output.write_text(page, encoding="utf-8")
-        typer.echo(f"{output}: {size(len(page.encode()))}")
+        return
+    output.write_text(page, encoding="utf-8")
+    typer.echo(f"{output}: {size(len(page.encode()))}")

@@ -13,9 +13,10 @@ from watchkeeper.pages.account import Account
 from watchkeeper.pages.events import timeline
 from watchkeeper.pages.evidence import MANY, asked, excerpt_bytes, found, outcome, sign
 from watchkeeper.pages.markup import Html, html, joined, tag
-from watchkeeper.pages.outline import STANDING, Table, accounts, facts, happenings, notes, standing, title
+from watchkeeper.pages.outline import STANDING, facts, notes, standing, title
 from watchkeeper.pages.picture import picture
 from watchkeeper.pages.prose import prose
+from watchkeeper.pages.tables import Table, accounts, happenings
 from watchkeeper.stories.told import Call, FollowUp
 from watchkeeper.terminal import count
 

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from watchkeeper.pages.account import Account
 from watchkeeper.pages.events import timeline
 from watchkeeper.pages.evidence import asked, found, outcome, sign
-from watchkeeper.pages.outline import STANDING, Table, accounts, facts, happenings, notes, standing, title
+from watchkeeper.pages.outline import STANDING, facts, notes, standing, title
 from watchkeeper.pages.prose import fenced, harmless
+from watchkeeper.pages.tables import Table, accounts, happenings
 from watchkeeper.stories.told import Call
 from watchkeeper.terminal import visible
 

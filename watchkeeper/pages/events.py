@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from watchkeeper.pages.account import Account
 from watchkeeper.pages.lanes import Mark, lanes
-from watchkeeper.pages.outline import Table
+from watchkeeper.pages.tables import Table
 from watchkeeper.terminal import count, one_line
 
 MOST = 400

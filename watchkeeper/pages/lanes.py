@@ -91,13 +91,14 @@ def _deploys(account: Account) -> Iterator[Mark]:
 def _round(round: Round, account: Account) -> Mark:
     begin, end = round.asked_at, round.answered_at or account.until
     reply = round.reply
+    look: Look = "asks"
     if round.failure is not None:
         look, said = "failed", f"gave no answer: {round.failure}"
     elif reply is None:
         look, said = "running", "is being asked"
     else:
-        calls = count(len(reply.calls), "call")
-        look, said = "asks", {"final": "answers", "empty": "says nothing usable"}.get(reply.kind, f"asks for {calls}")
+        asked = f"asks for {count(len(reply.calls), 'call')}"
+        said = {"final": "answers", "empty": "says nothing usable"}.get(reply.kind, asked)
     took = duration((end - begin).total_seconds())
     return _span(begin, end, look, f"round {round.number}: the model {said} ({took})", str(round.number))
 

@@ -101,8 +101,9 @@ def _frame(name: str, top: float, height: float) -> Html:
 def _shape(place: Place | Bin, top: float) -> Html:
     if isinstance(place, Bin):
         height = max(3.0, place.share * _BAR)
-        size = {"x": place.x, "y": top + _BAR - height, "width": BIN - 1, "height": height}
-        return tag("g", tag("title", place.title), tag("rect", class_=f"mark {place.look}", **size))
+        y, width = top + _BAR - height, BIN - 1
+        bar = tag("rect", class_=f"mark {place.look}", x=place.x, y=y, width=width, height=height)
+        return tag("g", tag("title", place.title), bar)
     look, x, y = f"mark {place.mark.look}", place.x, top + place.row * _ROW
     if place.width:
         shape = tag("rect", class_=look, x=x, y=y, width=place.width, height=_BAR, rx=min(3.0, place.width / 2))
@@ -156,9 +157,16 @@ def _time_axis(axis: Scale, bottom: float) -> list[Html]:
 
 def _patterns() -> Html:
     stripe = tag("path", d="M-2 2l4 -4M0 8l8 -8M6 10l4 -4", class_="stripe")
-    size = {"width": 8.0, "height": 8.0, "patternUnits": "userSpaceOnUse"}
     filled = [
-        tag("pattern", tag("rect", class_=f"ground {look}", width=8.0, height=8.0), stripe, id=f"fill-{look}", **size)
+        tag(
+            "pattern",
+            tag("rect", class_=f"ground {look}", width=8.0, height=8.0),
+            stripe,
+            id=f"fill-{look}",
+            width=8.0,
+            height=8.0,
+            patternUnits="userSpaceOnUse",
+        )
         for look in ("error", "failed", "unknown", "firing")
     ]
     names = tag("clipPath", tag("rect", x=0.0, y=0.0, width=LEFT - 8, height=9_999.0), id="names")

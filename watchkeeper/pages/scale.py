@@ -72,7 +72,9 @@ class Scale:
             step = next((s for s in _STEPS if (stretch.end - stretch.begin) / s <= fits), _STEPS[-1])
             first = -(-stretch.begin // step)
             moments = [moment for n in range(int(fits) + 2) if (moment := (first + n) * step) <= stretch.end]
-            for moment in moments or [(stretch.begin + stretch.end) / 2]:
+            if not moments:
+                moments, step = [(stretch.begin + stretch.end) / 2], max(step, 60)
+            for moment in moments:
                 label = _time(moment, step)
                 if f"{_utc(moment):%d %b}" != day:
                     day = f"{_utc(moment):%d %b}"
