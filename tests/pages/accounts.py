@@ -17,9 +17,7 @@ from watchkeeper.temporal import DATA_CONVERTER
 
 HISTORIES = Path(__file__).parent.parent / "histories"
 RUNS = sorted(
-    path.stem
-    for path in HISTORIES.glob("*.json")
-    if not path.stem.startswith("queue-cont") and not path.stem[-1].isdigit()
+    path.stem for path in HISTORIES.glob("*.json") if not path.stem.startswith("queue-") and not path.stem[-1].isdigit()
 )
 CHAIN = ("continue-as-new-1", "continue-as-new-2", "continue-as-new-3")
 BEGAN = datetime(2026, 11, 25, 3, 12, tzinfo=UTC)

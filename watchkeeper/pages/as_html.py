@@ -40,7 +40,6 @@ def html_page(account: Account, link: str | None) -> str:
         _evidence(calls) if calls else Html(),
         *map(_table, accounts(account)),
     )
-    style = Html((files(__package__) / "page.css").read_text(encoding="utf-8"))
     head = joined(
         tag("meta", charset="utf-8"),
         tag("meta", http_equiv="Content-Security-Policy", content=_policy()),
@@ -48,16 +47,20 @@ def html_page(account: Account, link: str | None) -> str:
         tag("meta", name="referrer", content="no-referrer"),
         tag("meta", name="color-scheme", content="light dark"),
         tag("title", f"{title(story)} · {STANDING[story.status]}"),
-        tag("style", style),
+        tag("style", _style()),
     )
     return f"<!doctype html>\n{tag('html', tag('head', head), tag('body', tag('main', body)), lang='en')}\n"
 
 
 @cache
+def _style() -> Html:
+    return Html((files("watchkeeper.pages") / "page.css").read_text(encoding="utf-8"))
+
+
+@cache
 def _policy() -> str:
     """Allow this page's own style sheet, known by its digest, and nothing else."""
-    style = (files(__package__) / "page.css").read_text(encoding="utf-8")
-    digest = b64encode(sha256(style.encode()).digest()).decode()
+    digest = b64encode(sha256(_style().encode()).digest()).decode()
     return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
 
 

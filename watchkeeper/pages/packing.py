@@ -145,7 +145,7 @@ def _bins(marks: Sequence[Mark], scale: Scale) -> list[Bin]:
 
 def _bin(number: int, held: Sequence[Mark], most: int) -> Bin:
     looks: Counter[Look] = Counter(mark.look for mark in held)
-    worst: Look = next((look for look in _WORST if look in looks), held[0].look)
+    worst = min(looks, key=lambda look: _WORST.index(look) if look in _WORST else len(_WORST))
     said = ", ".join(f"{count} {look}" for look, count in looks.most_common())
     title = held[0].title if len(held) == 1 else f"{len(held)} together: {said}"
     return Bin(number * BIN, len(held) / most, worst, title)
