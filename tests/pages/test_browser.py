@@ -24,7 +24,9 @@ PAPER = 688
 
 WIDER = """() => [...document.querySelectorAll('body *')].filter(
     (one) => !one.parentElement.closest('.scroll, .prose table, svg')
-).filter((one) => one.getBoundingClientRect().right > innerWidth + 1).map((one) => one.tagName + ' ' + one.textContent.slice(0, 40))"""
+).filter((one) => one.getBoundingClientRect().right > innerWidth + 1).map(
+    (one) => one.tagName + ' ' + one.textContent.slice(0, 40)
+)"""
 PALE = """() => {
     const light = (colour) => {
         const parts = colour.match(/[\\d.]+/g).slice(0, 3).map((part) => part / 255).map(

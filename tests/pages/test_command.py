@@ -8,8 +8,11 @@ import pytest
 from temporalio.client import Client
 
 from tests.program import Program
-from tests.stage import staged
+from tests.sending import Sender, until_reported
+from tests.stage import reset, staged
 from watchkeeper.demo.turns import calls, says
+from watchkeeper.pages.account import account_of
+from watchkeeper.pages.as_markdown import markdown_page
 
 LOOK = ("look", {"service": "checkout"})
 
@@ -45,6 +48,22 @@ async def test_it_links_to_where_the_operator_finds_runs(client: Client, program
     shown = await program("report", run, "--html")
     assert f'href="https://ui.example/w/{run}/' in shown.out
     assert f"[Open the run](<https://ui.example/w/{run}/" in (await program("report", run, "--md")).out
+
+
+async def test_a_run_that_was_reset_tells_its_alerts_and_calls_once(client: Client) -> None:
+    script = [calls(LOOK), says("**Cause:** a deploy."), says("**Cause:** a cron job.")]
+    async with staged(client, script) as stage:
+        sender = Sender.on(stage)
+        run = sender.run(await sender.fire())
+        await until_reported(run)
+        again = await reset(client, run, before="r2")
+        await sender.resolve()
+        await again.result()
+        account = await account_of(client, run.id)
+    assert [(firing.fingerprint, firing.ended is None) for firing in account.firings] == [("HighErrorRate", False)]
+    page = markdown_page(account, None)
+    assert page.count("### ✓ r1.0 look") == 1
+    assert "a cron job" in page and "a deploy" not in page
 
 
 async def test_what_cannot_be_written_is_said_in_a_sentence(client: Client, program: Program) -> None:

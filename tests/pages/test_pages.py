@@ -6,6 +6,7 @@ import re
 from html import unescape
 
 import pytest
+from markdown_it import MarkdownIt
 
 from tests.pages.accounts import CHAIN, RUDE, RUNS, add_round, after, close, hostile, long_run, made, recorded
 from watchkeeper.contracts import LimitChanges, Report
@@ -101,6 +102,15 @@ def test_a_long_run_makes_no_endless_page() -> None:
     assert len(table.rows) == MOST + 1
     assert "left out" in table.note
     assert html_page(account, None).count('<details class="group">') == 20
+
+
+def test_words_with_marks_are_no_markdown() -> None:
+    account = made("*Checkout* `fails` for __init__ of get_service_health <b>now</b>", service="a|b")
+    add_round(account, 0, 1, ("t|`x`", "error", 0.1))
+    page = MarkdownIt("commonmark").enable("table").render(markdown_page(close(account, 2), None))
+    assert "<h1>*Checkout* `fails` for __init__ of get_service_health &lt;b&gt;now&lt;/b&gt;</h1>" in page
+    assert "<td>t|`x`</td>" in page
+    assert "get_service_health" in markdown_page(account, None).splitlines()[0]
 
 
 def test_what_strangers_wrote_is_text() -> None:

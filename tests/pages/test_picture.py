@@ -88,6 +88,15 @@ def test_an_alert_that_fires_again_is_drawn_twice() -> None:
     assert (looks(account)["resolved"], looks(account)["firing"]) == (1, 1)
 
 
+def test_an_alert_that_ends_before_it_began_is_a_moment() -> None:
+    account = made()
+    account.take(alert("firing", -10))
+    account.take(alert("resolved", -10, ends_at=after(-500).timestamp()))
+    account.complete()
+    add_round(account, 0, 1)
+    assert "Errors: fired for 0 ms" in titles(account)
+
+
 @pytest.mark.parametrize("account", [long_run(1, 1), long_run(25, 120), long_run(1_000, 21_600), hostile()])
 def test_no_mark_hides_another_and_none_leaves_the_picture(account: Account) -> None:
     shown = lanes(account)

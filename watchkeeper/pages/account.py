@@ -69,6 +69,8 @@ class Account:
         for state in self.story.episode.states:
             if state.fingerprint not in known:
                 self.firings.append(_of_state(state, self.story.started_at or self.at))
+        for firing in self.firings:  # the clocks of others may run backwards
+            firing.ended = None if firing.ended is None else max(firing.began, firing.ended)
         self.firings.sort(key=lambda firing: firing.began)
 
     def _fired(self, told: Firing) -> None:

@@ -17,7 +17,7 @@ from watchkeeper.terminal import visible
 _EXCERPT = 800
 """Bytes of a call's result."""
 
-_MARKS = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
+_MARKS = re.compile(r"([\\`*{}\[\]<>#|~&!]|(?<![^\W_])_|_(?![^\W_]))")
 
 
 def markdown_page(account: Account, link: str | None) -> str:

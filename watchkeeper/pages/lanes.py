@@ -115,22 +115,22 @@ def _tools(account: Account) -> Iterator[Lane]:
 
 
 def _call(call: Call, account: Account) -> Iterator[Mark]:
-    given = one_line(arguments(call.arguments), 160)
+    given = f"{call.key} {call.name} {one_line(arguments(call.arguments), 160)}".rstrip()
     if wait := wait_of(call, account):
         look: Look = "waiting" if call.status == "waiting" else "waited"
         took = duration(wait[1] - wait[0])
-        title = f"{call.key} {call.name} {given}: {'waits' if look == 'waiting' else 'waited'} {took} for a person"
+        title = f"{given}: {'waits' if look == 'waiting' else 'waited'} {took} for a person"
         yield Mark(*wait, look, title, call.key)
     if call.started_at is not None:
         end = call.ended_at or account.until
         took = duration((end - call.started_at).total_seconds())
-        title = f"{call.key} {call.name} {given}: {call.status} ({took})"
+        title = f"{given}: {call.status} ({took})"
         yield _span(call.started_at, end, call.status, title, call.key)
     elif call.status not in ("waiting", "running"):
         answered = next((r.answered_at for r in account.story.rounds if r.number == call.round), None)
         at = wait[1] if wait else answered.timestamp() if answered else None
         if at is not None:
-            yield Mark(at, at, call.status, f"{call.key} {call.name} {given}: {call.status}, never run", call.key)
+            yield Mark(at, at, call.status, f"{given}: {call.status}, never run", call.key)
 
 
 def _people(account: Account) -> Iterator[Mark]:

@@ -26,6 +26,9 @@ _STEPS = (
 _TICK = 76.0
 """Room of a time under the axis."""
 
+_OVER = 60.0
+"""How far the first time may reach under the names of the lanes."""
+
 _LETTER = 6.8
 _DAY = 86_400
 
@@ -64,7 +67,7 @@ class Scale:
 
     def ticks(self) -> Iterator[tuple[float, str]]:
         """Give the places at which the axis names a time (UTC), and the time."""
-        day, free = f"{_utc(self.stretches[-1].end):%d %b}", self.stretches[0].left - 40
+        day, free = f"{_utc(self.stretches[-1].end):%d %b}", self.stretches[0].left - _OVER
         for stretch in self.stretches:
             if stretch.empty:
                 continue
