@@ -79,13 +79,13 @@ class Scale:
                 moments, step = [(stretch.begin + stretch.end) / 2], max(step, 60)
             for moment in moments:
                 label = _time(moment, step)
-                if f"{_utc(moment):%d %b}" != day:
-                    day = f"{_utc(moment):%d %b}"
-                    label = label if step >= _DAY else f"{day} {label}"
+                today = f"{_utc(moment):%d %b}"
+                if today != day and step < _DAY:
+                    label = f"{today} {label}"
                 place, half = stretch.place(moment), len(label) * _LETTER / 2
                 if place - half >= free and place + half <= self.stretches[-1].right + 7:
                     yield place, label
-                    free = place + half + 8
+                    day, free = today, place + half + 8
 
 
 def scale(moments: Iterable[float], busy: Iterable[tuple[float, float]], left: float, right: float) -> Scale:
