@@ -186,8 +186,11 @@ async def _reasons(client: Client, workflow_id: str, failing: str) -> list[str]:
     return reasons
 
 
-async def has_worker(client: Client, queue: str, *, retry: bool = True) -> bool:
-    """Tell whether a worker polls a task queue; ``retry``: be patient with a Temporal out of reach. Raises RPCError."""
+async def has_worker(client: Client, queue: str, *, retry: bool = True, machine: str = "") -> bool:
+    """Tell whether a worker polls a task queue, anywhere or on the machine that is named.
+
+    ``retry``: be patient with a Temporal out of reach. Raises RPCError.
+    """
     answer = await client.workflow_service.describe_task_queue(
         DescribeTaskQueueRequest(
             namespace=client.namespace,
@@ -197,4 +200,5 @@ async def has_worker(client: Client, queue: str, *, retry: bool = True) -> bool:
         retry=retry,
     )
     alive = datetime.now(UTC) - _POLL
-    return any(poller.last_access_time.ToDatetime(tzinfo=UTC) > alive for poller in answer.pollers)
+    pollers = [poller for poller in answer.pollers if not machine or poller.identity.endswith(f"@{machine}")]
+    return any(poller.last_access_time.ToDatetime(tzinfo=UTC) > alive for poller in pollers)
