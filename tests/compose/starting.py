@@ -57,10 +57,9 @@ class Stack:
         programs = self.directory / "bin"
         programs.mkdir()
         (programs / "temporal").symlink_to(find_binary())
-        (programs / "python").symlink_to(shutil.which("python3", path=str(Path(sys.executable).parent)) or "")
-        script = programs / "watchkeeper"
-        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m watchkeeper.cli "$@"\n')
-        script.chmod(0o755)
+        for name, program in (("python", ""), ("watchkeeper", " -m watchkeeper.cli")):
+            (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}"{program} "$@"\n')
+            (programs / name).chmod(0o755)
         self.ports = {port: free_port() for port in sorted(self._ports())}
 
     @property

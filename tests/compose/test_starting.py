@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -81,18 +80,6 @@ async def test_all_end_cleanly_and_start_again_with_what_they_kept(stack: Stack,
     await stack.up()
     assert (await concluded(program, before))["report"]
     assert await stack.is_healthy("worker")
-
-
-async def test_a_worker_that_is_gone_is_not_healthy(stack: Stack) -> None:
-    worker = stack.started["worker"].process
-    worker.send_signal(signal.SIGSTOP)
-    try:
-        # A server forgets a poller when it has not come back for a while; the check needs no more than that.
-        async with asyncio.timeout(100):
-            while await stack.is_healthy("worker"):
-                await asyncio.sleep(1)
-    finally:
-        worker.send_signal(signal.SIGCONT)
 
 
 def test_the_image_is_what_the_services_count_on() -> None:
