@@ -47,10 +47,10 @@ def compose(file: str, *arguments: str, **variables: str) -> Said:
 
 
 def config(file: str, **variables: str) -> dict[str, Any]:
-    """The file as Compose understands it."""
+    """The file as containers get it; Compose prints it as a file again, in which a ``$`` is written twice."""
     said = compose(file, "config", "--format", "json", **variables)
     assert (said.code, said.err) == (0, ""), said
-    found: dict[str, Any] = json.loads(said.out)
+    found: dict[str, Any] = json.loads(said.out.replace("$$", "$"))
     return found
 
 

@@ -23,7 +23,7 @@ from tests.compose.composing import ROOT, is_one_shot
 from watchkeeper.devserver import find_binary
 from watchkeeper.ports import HOST, free_port
 
-SECONDS = 90.0
+SECONDS = 45.0
 """For a service to be healthy, or to end where it is there to end."""
 
 END_SECONDS = 20.0
@@ -51,6 +51,8 @@ class Stack:
 
     config: Mapping[str, Any]
     directory: Path
+    elsewhere: Mapping[str, int] = field(default_factory=dict)
+    """What runs already, such as ``temporal:7233``, each with its port here."""
     started: dict[str, Started] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -61,6 +63,8 @@ class Stack:
             (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}"{program} "$@"\n')
             (programs / name).chmod(0o755)
         self.ports = {port: free_port() for port in sorted(self._ports())}
+        for place, port in self.elsewhere.items():
+            self.ports[int(place.rpartition(":")[2])] = port
 
     @property
     def services(self) -> Mapping[str, Any]:
@@ -83,11 +87,9 @@ class Stack:
 
     def here(self, name: str, text: str) -> str:
         """What a text of a service says of its surroundings, said of ours."""
-        for volume in self.services[name].get("volumes", ()):
-            text = text.replace(volume["target"] + "/", f"{self._volume('volume', volume['source'])}/")
-            text = re.sub(rf"{re.escape(volume['target'])}(?![\w/-])", str(self._volume("volume", volume["source"])), text)
-        hosts = "|".join(map(re.escape, self.services))
-        text = re.sub(rf"(?<![\w.-])(?:{hosts}|localhost)(?=:\d)", HOST, text).replace("0.0.0.0", HOST)
+        for target, place in self._mounts(name).items():
+            text = re.sub(rf"{re.escape(target)}(?![\w-])", str(place), text)
+        text = re.sub(rf"(?<![\w.-])(?:{self._hosts}|localhost)(?=:\d)", HOST, text).replace("0.0.0.0", HOST)
         return re.sub(r"\b\d{4,5}\b", lambda found: str(self.ports.get(int(found[0]), found[0])), text)
 
     async def up(self) -> None:
@@ -117,7 +119,7 @@ class Stack:
         """Leave nothing behind."""
         for started in self.started.values():
             if started.process.returncode is None:
-                started.process.kill()
+                os.killpg(started.process.pid, signal.SIGKILL)
                 await started.process.wait()
 
     async def _start(self, name: str) -> None:
@@ -134,6 +136,7 @@ class Stack:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
+                start_new_session=True,
             )
         started = self.started[name] = Started(process, log, time.monotonic())
         async with asyncio.timeout(SECONDS):
@@ -161,6 +164,18 @@ class Stack:
         )
         return await shell.wait() == 0
 
+    def _mounts(self, name: str) -> dict[str, Path]:
+        """Where the volumes, the secrets and the files of settings of a service are."""
+        service, files = self.services[name], self.config.get("configs", {})
+        return {
+            **{one["target"]: self._volume("volume", one["source"]) for one in service.get("volumes", ())},
+            **{one["target"]: Path(files[one["source"]]["file"]) for one in service.get("configs", ())},
+            **{str(Path(one["target"]).parent): self._secrets(one["source"]).parent for one in service.get("secrets", ())},
+        }
+
+    def _secrets(self, source: str) -> Path:
+        return Path(self.config["secrets"][source]["file"])
+
     def _workdir(self, name: str) -> str:
         inside = self.here(name, WORKDIR)
         return str(self._volume(name, "workdir")) if inside == WORKDIR else inside
@@ -173,14 +188,20 @@ class Stack:
     def _ports(self) -> set[int]:
         """The ports that services listen on: those that are published, and those that others name."""
         published = {port["target"] for service in self.services.values() for port in service.get("ports", ())}
-        hosts = "|".join(map(re.escape, self.services))
-        return published | {int(port) for port in re.findall(rf"\b(?:{hosts}):(\d+)\b", str(self.services))}
+        return published | {int(port) for port in re.findall(rf"\b(?:{self._hosts}):(\d+)\b", str(self.services))}
+
+    @property
+    def _hosts(self) -> str:
+        """A pattern of the names of hosts."""
+        return "|".join(map(re.escape, (*self.services, *(place.partition(":")[0] for place in self.elsewhere))))
 
 
 @asynccontextmanager
-async def standing(config: Mapping[str, Any], directory: Path) -> AsyncIterator[Stack]:
+async def standing(
+    config: Mapping[str, Any], directory: Path, elsewhere: Mapping[str, int] | None = None
+) -> AsyncIterator[Stack]:
     """Start a file's services; what is left of them at the end is killed."""
-    stack = Stack(config, directory)
+    stack = Stack(config, directory, elsewhere or {})
     try:
         await stack.up()
         yield stack
