@@ -12,6 +12,7 @@ import pytest
 from temporalio.client import Client
 
 from tests.program import Program, Running
+from tests.stage import settings_for
 from watchkeeper import runs
 from watchkeeper.contracts import RunInput, RunResult
 from watchkeeper.demo.faults import hang
@@ -21,6 +22,7 @@ from watchkeeper.demo.turns import says
 pytestmark = pytest.mark.timeout(180)
 
 QUEUE = "draining"
+SETTINGS = settings_for("http://127.0.0.1:9", worker={"task_queue": QUEUE})
 
 
 @asynccontextmanager
@@ -61,7 +63,7 @@ async def outcome(client: Client, workflow_id: str) -> tuple[RunResult, list[int
 async def test_a_call_that_ends_within_the_grace_is_finished(client: Client, tmp_path: Path) -> None:
     model = ScriptedModel([says("All is well.")], key="key", pace=1.5)
     async with model.serving() as url:
-        found = await runs.start(client, RunInput(text="Is it?"), QUEUE)
+        found = await runs.start(client, RunInput(text="Is it?"), SETTINGS)
         async with worker(client, url, Program(tmp_path), grace=30) as draining:
             await asked(model, 1)
             draining.send(signal.SIGTERM)
@@ -75,7 +77,7 @@ async def test_a_call_that_takes_longer_is_left_to_another_worker(client: Client
     model = ScriptedModel([says("All is well.")], key="key")
     model.faults.append(hang(60))
     async with model.serving() as url:
-        found = await runs.start(client, RunInput(text="Is it?"), QUEUE)
+        found = await runs.start(client, RunInput(text="Is it?"), SETTINGS)
         async with worker(client, url, Program(tmp_path), grace=0.2) as draining:
             await asked(model, 1)
             async with worker(client, url, Program(tmp_path), grace=30):

@@ -18,16 +18,18 @@ from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
 
 from tests.forbidding import forbidding
-from tests.stage import Run, staged, until_asked
+from tests.stage import Run, settings_for, staged, until_asked
 from watchkeeper import attributes, runs
 from watchkeeper.contracts import RunInput
 from watchkeeper.demo.faults import delay
 from watchkeeper.demo.turns import says
 from watchkeeper.stories.following import follow
 from watchkeeper.stories.telling import Telling
-from watchkeeper.temporal import DATA_CONVERTER, KEYWORD, TemporalError, connect, ensure_search_attributes
+from watchkeeper.temporal import DATA_CONVERTER, TemporalError, connect, ensure_search_attributes, indexed_type
 
-NAMES = {key.name for key in attributes.ALL}
+OURS = {key.name: indexed_type(key) for key in attributes.ALL}
+KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
+NOBODY = settings_for("http://127.0.0.1:9")
 
 
 @pytest.fixture
@@ -53,19 +55,19 @@ async def register(client: Client, kind: IndexedValueType.ValueType, *names: str
 async def test_a_worker_registers_them(bare: Client) -> None:
     assert await known(bare) == {}
     async with staged(bare, []):
-        assert await known(bare) == dict.fromkeys(NAMES, KEYWORD)
+        assert await known(bare) == OURS
 
 
 async def test_so_does_who_starts_a_run_before_there_was_a_worker(bare: Client) -> None:
-    found = await runs.start(bare, RunInput(text="Why?", service="checkout"), "nobody-yet")
-    assert await known(bare) == dict.fromkeys(NAMES, KEYWORD)
+    found = await runs.start(bare, RunInput(text="Why?", service="checkout"), NOBODY)
+    assert await known(bare) == OURS
     assert (await runs.find(bare, found.workflow_id)).service == "checkout"
 
 
 async def test_the_longest_that_can_be_given_is_found_again(bare: Client) -> None:
     longest = "\N{FIRE}" * 150  # each is written as twelve bytes, of at most 2,048
     given = RunInput(text="Why?", service=longest, severity=longest)
-    found = await runs.start(bare, given, "nobody-yet")
+    found = await runs.start(bare, given, NOBODY)
     async with asyncio.timeout(30):
         while not (listed := [run async for run in runs.runs(bare, service=longest)]):
             await asyncio.sleep(0.1)
@@ -73,29 +75,30 @@ async def test_the_longest_that_can_be_given_is_found_again(bare: Client) -> Non
 
 
 async def test_what_is_missing_is_added_to_what_is_there(bare: Client) -> None:
-    await register(bare, KEYWORD, attributes.STATUS.name, "TheirOwn")
+    await register(bare, KEYWORD, attributes.OUTCOME.name, "TheirOwn")
     await ensure_search_attributes(bare)
     await ensure_search_attributes(bare)
-    assert await known(bare) == dict.fromkeys({*NAMES, "TheirOwn"}, KEYWORD)
+    assert await known(bare) == {**OURS, "TheirOwn": KEYWORD}
 
 
 async def test_workers_that_come_at_once_do_not_mind_each_other(bare: Client) -> None:
     await asyncio.gather(*(ensure_search_attributes(bare) for _ in range(5)))
-    assert await known(bare) == dict.fromkeys(NAMES, KEYWORD)
+    assert await known(bare) == OURS
 
 
 async def test_one_of_another_type_keeps_a_worker_from_starting(bare: Client) -> None:
-    await register(bare, IndexedValueType.INDEXED_VALUE_TYPE_INT, attributes.STATUS.name)
+    await register(bare, IndexedValueType.INDEXED_VALUE_TYPE_INT, attributes.OUTCOME.name)
     with pytest.raises(TemporalError) as refused:
         async with staged(bare, []):
             pass
     assert str(refused.value) == (
-        f"of the search attributes in namespace {bare.namespace!r}, WatchkeeperStatus must be of type Keyword and is "
-        "not; have an administrator run: temporal operator search-attribute remove "
-        f"--namespace {bare.namespace} --name WatchkeeperStatus"
+        f"of the search attributes in namespace {bare.namespace!r}, Outcome must be of type Keyword and is "
+        "not; where nobody else needs them, have an administrator run: temporal operator search-attribute remove "
+        f"--namespace {bare.namespace} --name Outcome; "
+        "else give Watchkeeper a namespace of its own (TEMPORAL_NAMESPACE)"
     )
     with pytest.raises(TemporalError, match="must be of type Keyword"):
-        await runs.start(bare, RunInput(text="Why?"), "nobody")
+        await runs.start(bare, RunInput(text="Why?"), NOBODY)
 
 
 async def test_where_there_is_no_room_for_them_the_server_says_why(bare: Client) -> None:
@@ -111,8 +114,10 @@ async def test_where_it_is_forbidden_the_way_out_is_a_command() -> None:
             await ensure_search_attributes(client)
     assert str(refused.value) == (
         "cannot register search attributes in namespace 'default' (Request unauthorized.); have an administrator run: "
-        "temporal operator search-attribute create --namespace default --name WatchkeeperService --type Keyword "
-        "--name WatchkeeperSeverity --type Keyword --name WatchkeeperStatus --type Keyword"
+        "temporal operator search-attribute create --namespace default --name Service --type Keyword "
+        "--name Severity --type Keyword --name Team --type Keyword --name Source --type Keyword "
+        "--name Phase --type Keyword --name Outcome --type Keyword --name WaitingFor --type Keyword "
+        "--name Rounds --type Int --name CostUsd --type Double"
     )
 
 
@@ -142,7 +147,7 @@ async def test_a_run_whose_attribute_vanished_goes_on_when_a_worker_has_register
         run = await stage.start()
         await until_asked(stage, 1)
         await bare.operator_service.remove_search_attributes(
-            RemoveSearchAttributesRequest(namespace=bare.namespace, search_attributes=[attributes.STATUS.name])
+            RemoveSearchAttributesRequest(namespace=bare.namespace, search_attributes=[attributes.OUTCOME.name])
         )
         notices: list[str] = []
         following = asyncio.create_task(
@@ -156,5 +161,5 @@ async def test_a_run_whose_attribute_vanished_goes_on_when_a_worker_has_register
     assert story.status == "concluded"
     (notice,) = notices
     assert notice.startswith("no worker can carry it on; it is tried again, and goes on when this is mended: BadSearch")
-    assert attributes.STATUS.name in notice
+    assert attributes.OUTCOME.name in notice
     assert (await runs.find(bare, run.id)).status == "concluded"

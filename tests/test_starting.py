@@ -27,7 +27,7 @@ def check(started: Started) -> None:
 
 async def test_a_run_is_neither_repeated_nor_timed_out(client: Client) -> None:
     async with staged(client, [says("Fine.")]) as stage:
-        found = await runs.start(client, RunInput(text="Why?"), stage.settings.worker.task_queue)
+        found = await runs.start(client, RunInput(text="Why?"), stage.settings)
         handle = client.get_workflow_handle(found.workflow_id)
         await handle.result()
         first = await anext(aiter(handle.fetch_history_events()))

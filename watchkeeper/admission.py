@@ -246,7 +246,7 @@ async def _start(client: Client, given: RunInput, run: str, told: Notification, 
             start_signal="alert",
             start_signal_args=[told],
             priority=Priority(priority_key=priority_of(given.severity)),
-            **runs.facts(given),
+            **runs.facts(given, team=given.origin.team if given.origin else None, alerts=told.alerts),
         ),
     )
     return handle.first_execution_run_id or handle.result_run_id or ""

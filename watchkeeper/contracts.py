@@ -473,6 +473,16 @@ class Progress(Recorded):
     report: Report | None = None
 
 
+class Glance(Recorded):
+    """The memo ``now`` of a run: how it stands, for who looks when no worker is alive."""
+
+    doing: str = Field(description="In a few words.")
+    used: str = Field(description="Of its limits.")
+    waits_for: str | None = Field(default=None, description="Whom, and how to answer.")
+    found: list[str] = Field(default_factory=list, description="The beginning of what its latest calls gave.")
+    report: str | None = Field(default=None, description="Its beginning, in Markdown.")
+
+
 # --- ending a run -------------------------------------------------------------------------------------------------
 
 

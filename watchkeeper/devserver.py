@@ -150,7 +150,7 @@ def _options(port: int, ui_port: int, database: Path | None) -> list[str]:
     # Without these two pragmas an empty loop of the same shape takes half as long again.
     options = [*TUNING]
     for key in attributes.ALL:
-        options += ["--search-attribute", f"{key.name}=Keyword"]
+        options += ["--search-attribute", f"{key.name}={attributes.type_name(key)}"]
     if database is not None:
         options += ["--db-filename", str(database)]
     return [

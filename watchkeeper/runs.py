@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypedDict, TypeVar
@@ -31,8 +31,9 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from watchkeeper import attributes, options
-from watchkeeper.contracts import RunInput
+from watchkeeper import attributes, options, showing
+from watchkeeper.contracts import Alert, RunInput
+from watchkeeper.settings import Settings
 from watchkeeper.temporal import ensure_search_attributes
 from watchkeeper.text import clean, excerpt
 
@@ -42,8 +43,6 @@ WORKFLOW = "IncidentWorkflow"
 
 SUMMARY_BYTES = 200
 """Most of a run's first line that lists show."""
-
-DETAILS_BYTES = 4_000
 
 _CLOSED: Mapping[int, str] = {
     WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_COMPLETED: "concluded",
@@ -69,11 +68,18 @@ class Found:
     service: str | None
     severity: str | None
     started_at: datetime
-    closed_at: datetime | None
-    text: str | None
+    closed_at: datetime | None = None
+    text: str | None = None
     """The first line of what was asked."""
-    report: str | None
+    report: str | None = None
     """The summary of the report, once there is one."""
+    team: str | None = None
+    source: str | None = None
+    phase: str | None = None
+    waiting_for: str | None = None
+    rounds: int | None = None
+    cost: float | None = None
+    """US dollars; None where no price is configured."""
 
 
 def new_id(service: str | None, now: datetime) -> str:
@@ -83,8 +89,8 @@ def new_id(service: str | None, now: datetime) -> str:
     return "-".join(part for part in parts if part)
 
 
-async def start(client: Client, given: RunInput, task_queue: str, run: str | None = None) -> Found:
-    """Start a run; under the name ``run``, where one is given, only if no other has or had it.
+async def start(client: Client, given: RunInput, settings: Settings, run: str | None = None) -> Found:
+    """Start a run that no alert asks for; under the name ``run``, where one is given, only if no other has or had it.
 
     No retry policy: a run that failed has reported; another one would page people again.
 
@@ -99,11 +105,11 @@ async def start(client: Client, given: RunInput, task_queue: str, run: str | Non
                 WORKFLOW,
                 given,
                 id=run or new_id(given.service, now),
-                task_queue=task_queue,
+                task_queue=settings.worker.task_queue,
                 task_timeout=options.TASK_TIMEOUT,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 id_conflict_policy=conflict,
-                **facts(given),
+                **facts(given, team=settings.team_of(given.service)),
             ),
         )
     except WorkflowAlreadyStartedError as error:
@@ -111,7 +117,7 @@ async def start(client: Client, given: RunInput, task_queue: str, run: str | Non
             raise
         return await find(client, error.workflow_id)
     run_id, summary = handle.first_execution_run_id or "", first_line(given.text)
-    return Found(handle.id, run_id, "running", given.service, given.severity, now, None, summary, None)
+    return Found(handle.id, run_id, "running", given.service, given.severity, now, text=summary)
 
 
 async def registered(client: Client, attempt: Callable[[], Awaitable[T]]) -> T:
@@ -134,14 +140,26 @@ class Facts(TypedDict):
     static_details: str
 
 
-def facts(given: RunInput) -> Facts:
-    """Say of a run what lists and the Temporal UI show."""
-    known = ((attributes.SERVICE, given.service), (attributes.SEVERITY, given.severity), (attributes.STATUS, "running"))
+def facts(given: RunInput, *, team: str | None, alerts: Sequence[Alert] = ()) -> Facts:
+    """Say of a run what lists and the Temporal UI show, whoever starts it.
+
+    Args:
+        given: What it is about.
+        team: Whose incident it is.
+        alerts: Those that start it.
+    """
+    known: tuple[tuple[attributes.Key, str | None], ...] = (
+        (attributes.SERVICE, given.service),
+        (attributes.SEVERITY, given.severity),
+        (attributes.TEAM, team),
+        (attributes.SOURCE, given.origin.source if given.origin else attributes.PERSON),
+        (attributes.PHASE, "starting"),
+    )
     return Facts(
         memo={"text": first_line(given.text)},
         search_attributes=TypedSearchAttributes([SearchAttributePair(key, value) for key, value in known if value]),
-        static_summary=first_line(given.text),
-        static_details=excerpt(given.text, DETAILS_BYTES),
+        static_summary=showing.headline(given, first_line(given.text)),
+        static_details=showing.beginning(given, team, alerts),
     )
 
 
@@ -201,22 +219,25 @@ def _quoted(text: str) -> str:
 async def found(client: Client, info: WorkflowExecutionInfo) -> Found:
     """Read what the server says of a run. One that is open after its report has the status of that."""
     indexed = info.search_attributes.indexed_fields
-    said, closed = _keyword(indexed, attributes.STATUS.name), _CLOSED.get(info.status)
-    if closed is not None:
-        status = closed if said in (None, "running") else said
-    else:
-        paused = info.status == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED
-        status = "paused" if paused else said or "running"
+    said, closed = keyword(indexed, attributes.OUTCOME), _CLOSED.get(info.status)
+    paused = info.status == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED
+    rounds, cost = _number(indexed, attributes.ROUNDS), _number(indexed, attributes.COST_USD)
     return Found(
         workflow_id=info.execution.workflow_id,
         run_id=info.execution.run_id,
-        status=status or "running",
-        service=_keyword(indexed, attributes.SERVICE.name),
-        severity=_keyword(indexed, attributes.SEVERITY.name),
+        status="paused" if paused else said or closed or "running",
+        service=keyword(indexed, attributes.SERVICE),
+        severity=keyword(indexed, attributes.SEVERITY),
         started_at=info.start_time.ToDatetime(tzinfo=UTC),
         closed_at=info.close_time.ToDatetime(tzinfo=UTC) if info.HasField("close_time") else None,
         text=await remembered(client, info, "text", str),
         report=await remembered(client, info, "report", str),
+        team=keyword(indexed, attributes.TEAM),
+        source=keyword(indexed, attributes.SOURCE),
+        phase=keyword(indexed, attributes.PHASE),
+        waiting_for=keyword(indexed, attributes.WAITING_FOR) if closed is None else None,
+        rounds=None if rounds is None else int(rounds),
+        cost=cost,
     )
 
 
@@ -229,12 +250,22 @@ async def remembered(client: Client, info: WorkflowExecutionInfo, name: str, kin
     return value  # type: ignore[no-any-return]
 
 
-def _keyword(indexed: Mapping[str, Payload], name: str) -> str | None:
-    """Return a keyword, which lists give as one string and descriptions as a list of one."""
-    if name not in indexed:
+def keyword(indexed: Mapping[str, Payload], key: attributes.Key) -> str | None:
+    """Return a keyword of a run, if it is set: lists give one string, and descriptions a list of one."""
+    value = _indexed(indexed, key)
+    return str(value) if value else None
+
+
+def _number(indexed: Mapping[str, Payload], key: attributes.Key) -> float | None:
+    value = _indexed(indexed, key)
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _indexed(indexed: Mapping[str, Payload], key: attributes.Key) -> object:
+    if key.name not in indexed or not indexed[key.name].data:
         return None
-    value = json.loads(indexed[name].data)
-    return str(value[0] if isinstance(value, list) and value else value) or None
+    value = json.loads(indexed[key.name].data)
+    return (value[0] if value else None) if isinstance(value, list) else value
 
 
 def _no_such(client: Client, run: str) -> str:

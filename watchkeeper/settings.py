@@ -136,15 +136,18 @@ class Settings(BaseSettings):
         is on call for all. None: nobody of these can be paged.
         """
         known = team in self.teams or any(service.team == team for service in self.services.values())
-        owner = self.services.get(service or "")
-        wanted = (team if known else None, owner and owner.team, self.reports.team)
+        wanted = (team if known else None, self.team_of(service), self.reports.team)
         named = [name for name in wanted if name and self.routing_key(name)]
         return named[0] if named else ON_CALL if self.pagerduty.routing_key else None
 
+    def team_of(self, service: str | None) -> str | None:
+        """The team that owns a service; None where the catalogue does not say."""
+        owner = self.services.get(service or "")
+        return owner.team if owner else None
+
     def channel(self, origin: Origin | None, service: str | None) -> str | None:
         """The Slack channel in which a run is told: its team's own, else the common one. None: nowhere."""
-        owner = self.services.get(service or "")
-        team = (origin and origin.team) or (owner and owner.team) or ""
+        team = (origin and origin.team) or self.team_of(service) or ""
         channel = self.teams.get(team, Team()).slack_channel or self.slack.channel
         return channel if self.slack.token and channel else None
 

@@ -29,8 +29,6 @@ from watchkeeper.contracts import Briefing, CarriedConversation, Compaction, Rep
 from watchkeeper.lazy import unavailable_until_connected
 from watchkeeper.text import ERROR_BYTES, excerpt
 
-KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
-
 DEFAULT_ADDRESS = "localhost:7233"
 
 
@@ -156,15 +154,14 @@ async def ensure_search_attributes(client: Client) -> None:
     Raises TemporalError.
     """
     request = ListSearchAttributesRequest(namespace=client.namespace)
+    wanted = {key.name: indexed_type(key) for key in attributes.ALL}
     try:
         known = (await client.operator_service.list_search_attributes(request)).custom_attributes
-        if wrong := [key.name for key in attributes.ALL if known.get(key.name, KEYWORD) != KEYWORD]:
+        if wrong := [key for key in attributes.ALL if known.get(key.name, wanted[key.name]) != wanted[key.name]]:
             raise TemporalError(_of_another_type(client.namespace, wrong))
-        if missing := [key.name for key in attributes.ALL if key.name not in known]:
+        if missing := {name: kind for name, kind in wanted.items() if name not in known}:
             await client.operator_service.add_search_attributes(
-                AddSearchAttributesRequest(
-                    namespace=client.namespace, search_attributes=dict.fromkeys(missing, KEYWORD)
-                )
+                AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
             )
     except RPCError as error:
         if error.status == RPCStatusCode.ALREADY_EXISTS or await _can_list(client):
@@ -172,9 +169,14 @@ async def ensure_search_attributes(client: Client) -> None:
         raise TemporalError(_not_registered(client.namespace, error)) from error
 
 
+def indexed_type(key: attributes.Key) -> IndexedValueType.ValueType:
+    """Return the type of a search attribute as the server's own interface has it."""
+    return IndexedValueType.Value(f"INDEXED_VALUE_TYPE_{key.indexed_value_type.name}")
+
+
 async def _can_list(client: Client) -> bool:
     try:
-        await client.count_workflows(" AND ".join(f"{key.name} = ''" for key in attributes.ALL))
+        await client.count_workflows(" AND ".join(f"{key.name} IS NULL" for key in attributes.ALL))
     except RPCError:
         return False
     return True
@@ -183,16 +185,18 @@ async def _can_list(client: Client) -> bool:
 def _not_registered(namespace: str, error: RPCError) -> str:
     if error.status == RPCStatusCode.NOT_FOUND:
         return f"{error.message} Set TEMPORAL_NAMESPACE to one that there is"
-    wanted = " ".join(f"--name {key.name} --type Keyword" for key in attributes.ALL)
+    wanted = " ".join(f"--name {key.name} --type {attributes.type_name(key)}" for key in attributes.ALL)
     return (
         f"cannot register search attributes in namespace {namespace!r} ({error.message}); have an administrator run: "
         f"temporal operator search-attribute create --namespace {namespace} {wanted}"
     )
 
 
-def _of_another_type(namespace: str, wrong: Sequence[str]) -> str:
-    names = " ".join(f"--name {name}" for name in wrong)
+def _of_another_type(namespace: str, wrong: Sequence[attributes.Key]) -> str:
+    types = ", ".join(f"{key.name} must be of type {attributes.type_name(key)} and is not" for key in wrong)
+    names = " ".join(f"--name {key.name}" for key in wrong)
     return (
-        f"of the search attributes in namespace {namespace!r}, {', '.join(wrong)} must be of type Keyword and is not; "
-        f"have an administrator run: temporal operator search-attribute remove --namespace {namespace} {names}"
+        f"of the search attributes in namespace {namespace!r}, {types}; where nobody else needs them, have an "
+        f"administrator run: temporal operator search-attribute remove --namespace {namespace} {names}; "
+        "else give Watchkeeper a namespace of its own (TEMPORAL_NAMESPACE)"
     )

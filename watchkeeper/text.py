@@ -79,14 +79,31 @@ def error_text(error: BaseException) -> str:
     return excerpt(f"{type(error).__name__}: {error}".rstrip(": "), ERROR_BYTES)
 
 
-def arguments_in_words(arguments: str, max_bytes: int = 100) -> str:
-    """Write the JSON object of a call's arguments for people: ``service=checkout minutes=30``."""
-    members = json.loads(arguments).items()
-    return excerpt(" ".join(f"{name}={_value_in_words(value)}" for name, value in members), max_bytes)
+_UNITS = {"seconds": "s", "minutes": "min", "hours": "h", "days": "d"}
 
 
-def _value_in_words(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def arguments_in_words(arguments: str, parameters: Mapping[str, object], max_bytes: int = 100) -> str:
+    """Write the JSON object of a call's arguments for people: ``checkout "NullPointer" 30 min``.
+
+    ``parameters`` is their JSON schema: what is one of its names stands for itself, and free text in quotes.
+    """
+    properties = parameters.get("properties")
+    schemas = properties if isinstance(properties, Mapping) else {}
+    given: Mapping[str, object] = json.loads(arguments)
+    names = [*(name for name in schemas if name in given), *(name for name in given if name not in schemas)]
+    return excerpt(" ".join(_in_words(name, given[name], schemas.get(name)) for name in names), max_bytes)
+
+
+def _in_words(name: str, value: object, schema: object) -> str:
+    match value:
+        case str() if isinstance(schema, Mapping) and "enum" in schema:
+            return value
+        case int() | float() if name in _UNITS:
+            return f"{value} {_UNITS[name]}"
+        case str():
+            return json.dumps(value, ensure_ascii=False)
+        case _:
+            return f"{name}={json.dumps(value, ensure_ascii=False)}"
 
 
 def same_arguments(arguments: str) -> str:

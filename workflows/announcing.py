@@ -67,7 +67,7 @@ class Announced(Alerted):
             except ActivityError as error:
                 workflow.logger.warning("the run's message could not be changed: %s", error.cause)
             if self._outdated and not self._over:
-                await workflow.sleep(PAUSE)
+                await workflow.sleep(PAUSE, summary="until the message may change again")
 
     def _announcement(self) -> Announcement:
         info, given, ending = workflow.info(), self._given, self._ending

@@ -39,7 +39,7 @@ async def ask(
             ModelActivities.ask,
             request,
             activity_id=f"r{request.round}",
-            summary=f"round {request.round}",
+            summary=f"round {request.round} of {budget.limits.rounds}",
             **options.model(briefing, timedelta(seconds=max(1.0, seconds))),
         )
         if not await _answered(asking, stopped):

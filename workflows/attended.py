@@ -17,7 +17,6 @@ with workflow.unsafe.imports_passed_through():
         Progress,
         Report,
         RunInput,
-        Spent,
         Stop,
         Tell,
         Usage,
@@ -138,13 +137,6 @@ class Attended:
     def waiting(self) -> list[CallRecord]:
         """Return the calls that wait for a decision."""
         return [record for record in self._calls.records if record.status == "waiting"]
-
-    def _now(self, phase: str) -> None:
-        """Say what the run is doing; the Temporal UI shows it as the run's current details."""
-        self._phase = phase
-        limits = f" of {self._budget.limits.rounds}" if self._budget else ""
-        spent = self._budget.spent if self._budget else Spent()
-        workflow.set_current_details(f"**{phase}**\n\n{spent.rounds}{limits} rounds, {spent.tool_calls} calls")
 
     def _waiting_changed(self) -> None:
         """Hear that a call waits for a person, or does so no more."""

@@ -17,7 +17,7 @@ from workflows.ending import BUGS, Ending
 
 with workflow.unsafe.imports_passed_through():
     from activities.report import ReportActivities
-    from watchkeeper import attributes, options, reporting
+    from watchkeeper import options, reporting
     from watchkeeper.contracts import Briefing, CallRecord, Delivery, Destination, Message, Remembered, Report, RunInput
     from watchkeeper.episode import Episode, marks
     from watchkeeper.text import error_text
@@ -87,8 +87,7 @@ def delivery(given: RunInput, ending: Ending, report: Report, episode: Episode) 
 
 
 def remember(given: RunInput, ending: Ending, report: Report, episode: Episode) -> None:
-    """Leave status and summary where they can be read without a worker; and what the group's next episode must know."""
-    workflow.upsert_search_attributes([attributes.STATUS.value_set(ending.status)])
+    """Leave the summary where lists read it, and what the group's next episode must know."""
     memo: dict[str, object] = {"report": report.summary}
     if given.origin is not None:
         before = given.origin.previous.began if given.origin.previous else []
@@ -168,7 +167,7 @@ async def _send(what: Delivery, destination: Destination) -> Sent:
             ReportActivities.deliver,
             what.model_copy(update={"destination": destination}),
             activity_id=f"deliver-{part}{destination}",
-            summary=destination,
+            summary=f"follow-up {what.follow_up} to {destination}" if what.follow_up else f"report to {destination}",
             **options.DELIVER,
         )
     except ActivityError as error:

@@ -43,9 +43,13 @@ class IncidentWorkflow(Lasting):
 
     async def _first_investigation(self, given: RunInput) -> Ending:
         if given.carried is None:
-            self._now("reading its briefing")
+            self._now("reading its briefing", lastingly=False)
             self._briefing = briefing = await workflow.execute_activity_method(
-                BriefingActivities.brief, given, activity_id="brief", **options.BRIEF
+                BriefingActivities.brief,
+                given,
+                activity_id="brief",
+                summary="its words, tools, limits",
+                **options.BRIEF,
             )
             if (untaken := await self._take_turn(briefing)) is not None:
                 return untaken
@@ -61,29 +65,36 @@ class IncidentWorkflow(Lasting):
             if renewal.due(briefing.history):
                 await self._renew()
                 continue
-            cornered = budget.last_words(workflow.time())
-            reply = await self._ask(briefing, talk, budget, cornered)
-            if reply is None:
-                continue
-            if reply.kind != "empty":
-                talk.append(ReplyRef(reply=reply.digest))
-                self._nudged = False
-            if reply.kind == "tool_calls":
-                await self._settle(briefing, talk, budget, reply)
-            elif reply.kind == "final" and briefing.insist and budget.spent.rounds == 1 and cornered is None:
-                self._words.append(briefing.insist)
-            elif reply.kind == "final":
-                if budget.exhausted() is not None or cornered == "duration" or not self._presses(briefing):
-                    return Ending.concluded(reply)
-                self._said = reply.text
-            elif cornered is not None and budget.last_words(workflow.time()) == cornered:
-                return Ending.limit(cornered, budget)
-            elif self._nudged:
-                return Ending.empty()
-            else:
-                self._nudged = True
-                self._words.append(briefing.nudge)
+            with workflow.create_event_group(f"r{budget.spent.rounds + 1}").scope():
+                if (ending := await self._round(briefing, talk, budget)) is not None:
+                    return ending
         return Ending.stopped(self._stop or Stop())
+
+    async def _round(self, briefing: Briefing, talk: Conversation, budget: Budget) -> Ending | None:
+        """Ask and settle once; an ending if the model concludes, or can do so no more."""
+        cornered = budget.last_words(workflow.time())
+        reply = await self._ask(briefing, talk, budget, cornered)
+        if reply is None:
+            return None
+        if reply.kind != "empty":
+            talk.append(ReplyRef(reply=reply.digest))
+            self._nudged = False
+        if reply.kind == "tool_calls":
+            await self._settle(briefing, talk, budget, reply)
+        elif reply.kind == "final" and briefing.insist and budget.spent.rounds == 1 and cornered is None:
+            self._words.append(briefing.insist)
+        elif reply.kind == "final":
+            if budget.exhausted() is not None or cornered == "duration" or not self._presses(briefing):
+                return Ending.concluded(reply)
+            self._said = reply.text
+        elif cornered is not None and budget.last_words(workflow.time()) == cornered:
+            return Ending.limit(cornered, budget)
+        elif self._nudged:
+            return Ending.empty()
+        else:
+            self._nudged = True
+            self._words.append(briefing.nudge)
+        return None
 
     async def _ended(self, investigation: Awaitable[Ending]) -> Ending:
         """Wait for an investigation; whatever ends it is an ending."""
@@ -104,7 +115,7 @@ class IncidentWorkflow(Lasting):
     ) -> Reply | None:
         """Put what is new to the model; None if there is no answer, but perhaps a reason to end."""
         number = budget.spent.rounds + 1
-        self._now(f"round {number}: asking the model")
+        self._begin_round(number, budget)
         if briefing.window is not None and self._filled >= briefing.window:
             await compacting.compact(talk, number)
         for text in [*self._news(briefing), *self._words, *([briefing.conclude] if cornered else [])]:
@@ -125,7 +136,8 @@ class IncidentWorkflow(Lasting):
 
     async def _settle(self, briefing: Briefing, talk: Conversation, budget: Budget, reply: Reply) -> None:
         number = budget.spent.rounds
-        self._now(f"round {number}: {', '.join(call.name for call in reply.calls)}")
+        names = ", ".join(dict.fromkeys(call.name for call in reply.calls))
+        self._now(f"round {number} of {budget.limits.rounds}: {names}", lastingly=False)
         for result in await self._calls.settle(briefing, reply, number, budget):
             talk.append(result)
 

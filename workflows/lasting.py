@@ -12,8 +12,8 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from workflows import closing, renewal
-from workflows.announcing import Announced
 from workflows.ending import Ending
+from workflows.showing import Shown
 from workflows.turns import Turn
 
 with workflow.unsafe.imports_passed_through():
@@ -28,7 +28,7 @@ DELIVERING = 60.0
 """Seconds after which an open run looks again whether its report is out."""
 
 
-class Lasting(Announced):
+class Lasting(Shown):
     """A run from its turn to its end."""
 
     def __init__(self, given: RunInput) -> None:
@@ -63,17 +63,17 @@ class Lasting(Announced):
     async def _take_turn(self, briefing: Briefing) -> Ending | None:
         """Wait until the run may investigate; an ending if it need not any more, or never may."""
         if briefing.turns is None:
-            self._now("investigating")
+            self._now("investigating", "investigating", lastingly=False)
             self._announce()
             return None
-        self._now(f"queued behind the other investigations of {briefing.turns.queue}")
+        self._now(f"queued behind the other investigations of {briefing.turns.queue}", "queued")
         self._announce()
         taken = await self._turn.wait(
             briefing.turns, lambda: self._stop is not None or self._episode.recovered_at is not None
         )
         if taken:
             self._turn_taken_at = workflow.time()
-            self._now("investigating")
+            self._now("investigating", "investigating", lastingly=False)
             self._announce()
             return None
         if self._stop is not None:
@@ -93,7 +93,7 @@ class Lasting(Announced):
         self._over = not stays
         if stays:
             self._reported = Reported(report=report, at=workflow.time())
-        self._now("delivering the report")
+        self._now("delivering the report", "reporting")
         closing.remember(self._given, ending, report, self._episode)
         what = closing.delivery(self._given, ending, report, self._episode)
         self._deliveries.append(asyncio.create_task(closing.deliver(self._given, self._briefing, what, self._posted)))
@@ -108,7 +108,7 @@ class Lasting(Announced):
             return False
         if self._reported.question is not None:
             return True
-        self._now("open for follow-ups until its alerts resolve")
+        self._now("open for follow-ups until its alerts resolve", "open")
         try:
             while self._stop is None:
                 if self._presses(self._briefing):
@@ -197,7 +197,7 @@ class Lasting(Announced):
         """
         await self._delivered()
         await workflow.wait_condition(workflow.all_handlers_finished)
-        self._now("over")
+        self._now("over", "over")
         self._announce()
         await self._posted()
         if self._reported is None or not (self._episode.joined and self._episode.firing):
@@ -243,7 +243,7 @@ class Lasting(Announced):
     async def _renew(self) -> None:
         """Continue as new, unless the run is stopped meanwhile."""
         briefing, talk, budget = self._known()
-        self._now("continuing as new")
+        self._now("continuing as new", lastingly=False)
         undelivered = await self._delivered()
         await self._posted()
         carried = await renewal.carry(briefing, talk, budget, self._calls.records, nudged=self._nudged)

@@ -79,6 +79,7 @@ class QueueWorkflow:
                 QueueingActivities.find_gone,
                 Queue(name=queue.name, holding=queue.holding),
                 activity_id="find-gone",
+                summary="which of those who hold a place are over",
                 **options.FIND_GONE,
             )
         except ActivityError:

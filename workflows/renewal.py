@@ -33,6 +33,7 @@ async def carry(
         CarryingActivities.carry,
         CarryRequest(base=base, append=new),
         activity_id="carry",
+        summary="the conversation, for the next execution",
         **options.CARRY,
     )
     await workflow.wait_condition(workflow.all_handlers_finished)

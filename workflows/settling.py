@@ -139,7 +139,7 @@ class Calls:
             ToolRequest(run=workflow.info().first_execution_run_id, arguments=call.arguments),
             result_type=ToolResult,
             activity_id=key,
-            summary=arguments_in_words(call.arguments),
+            summary=f"{key} {arguments_in_words(call.arguments, spec.parameters)}",
             **options.tool(spec, timedelta(seconds=budget.deadline - workflow.time())),
         )
         await workflow.wait_condition(lambda: running.done() or self._closed)
@@ -155,7 +155,11 @@ class Calls:
         """End a call because the run was stopped: a question at once, an effect when it had the time of an attempt."""
         if spec.effect != "read":
             with contextlib.suppress(builtins.TimeoutError):
-                await workflow.wait_condition(running.done, timeout=options.tool_attempt(spec))
+                await workflow.wait_condition(
+                    running.done,
+                    timeout=options.tool_attempt(spec),
+                    timeout_summary=f"until {spec.name} is given up, as the run is stopped",
+                )
         running.cancel()
 
     async def _approval(self, timeout: float, call: Call, key: str, budget: Budget) -> Outcome | None:

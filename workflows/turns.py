@@ -62,7 +62,11 @@ class Turn:
     async def _leave_behind(self, leaving: Leaving) -> None:
         try:
             await workflow.execute_activity_method(
-                QueueingActivities.leave, leaving, activity_id="leave", **options.LEAVE
+                QueueingActivities.leave,
+                leaving,
+                activity_id="leave",
+                summary=f"the queue of {leaving.queue}",
+                **options.LEAVE,
             )
         except ActivityError as error:
             if is_cancelled_exception(error):
@@ -88,6 +92,7 @@ class Turn:
             QueueingActivities.enter,
             entrant,
             activity_id="enter",
+            summary=f"the queue of {turns.queue}, for a turn to investigate",
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             **options.ENTER,
         )

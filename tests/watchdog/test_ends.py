@@ -154,7 +154,7 @@ class Continued:
     async def run(self, given: RunInput) -> None:
         left = int(given.severity or 0)
         if given.text == "reports" and left == 1:
-            workflow.upsert_search_attributes([attributes.STATUS.value_set("concluded")])
+            workflow.upsert_search_attributes([attributes.OUTCOME.value_set("concluded")])
             workflow.upsert_memo({"report": "fine", "delivered": "log"})
         if left:
             workflow.continue_as_new(given.model_copy(update={"severity": str(left - 1)}), memo=workflow.memo())

@@ -96,7 +96,7 @@ async def _run(settings: Settings, given: RunInput, *, wait: bool, as_json: bool
     if problem := asked.unknown_service(settings, given.service):
         raise Misuse(problem)
     client = await connected()
-    found = await runs.start(client, given, settings.worker.task_queue)
+    found = await runs.start(client, given, settings)
     if not wait:
         if as_json:
             write_json(run_object(await retell(client, found.workflow_id)))

@@ -154,7 +154,7 @@ async def _play(server: DevServer, world: Any, settings: Settings, *, live: bool
     _facts(("Temporal UI", server.ui), ("Model", who))
     out.print()
     given = RunInput(text=play.INCIDENT, service=play.SERVICE)
-    found = await runs.start(server.client, given, settings.worker.task_queue)
+    found = await runs.start(server.client, given, settings)
     story = await follow_aloud(server.client, found.workflow_id)
     out.print()
     opened = ", ".join(f"INC-{incident.number} for the {incident.team} team" for incident in world.pages.incidents)

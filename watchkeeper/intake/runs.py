@@ -41,7 +41,7 @@ SERVICE = Annotated[str | None, Query(max_length=150, description="Only those of
 def routes(intake: Intake) -> APIRouter:
     """Make the routes."""
     router = APIRouter(tags=["runs"])
-    client, queue = intake.client, intake.settings.worker.task_queue
+    client = intake.client
 
     @router.post(
         "/runs",
@@ -59,7 +59,7 @@ def routes(intake: Intake) -> APIRouter:
             return refusal(400, f"service: {problem}")
         given = wanted.given()
         async with asyncio.timeout(SECONDS):
-            found = await runs.start(client, given, queue, _named(who(request), key) if key else None)
+            found = await runs.start(client, given, intake.settings, _named(who(request), key) if key else None)
             story = await retell(client, found.workflow_id)
         if key and not _same(given, story):
             return refusal(409, f"this Idempotency-Key started {found.workflow_id}, which was asked something else")

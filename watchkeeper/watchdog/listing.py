@@ -22,7 +22,7 @@ ALERTS = "alert-"
 
 _UNREPORTED = (
     f"WorkflowType = '{runs.WORKFLOW}' AND WorkflowId STARTS_WITH '{ALERTS}' AND ExecutionStatus = 'Running' "
-    f"AND ({attributes.STATUS.name} = 'running' OR {attributes.STATUS.name} IS NULL)"
+    f"AND {attributes.OUTCOME.name} IS NULL"
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from datetime import UTC
 from typing import Literal, TypeAlias
@@ -19,7 +18,7 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from watchkeeper import attributes
+from watchkeeper import attributes, runs
 from watchkeeper.watchdog.watched import Watched
 
 Standing: TypeAlias = Literal["reported", "waited for", "reporting", "undelivered", "ended", "unknown", "taken"]
@@ -57,12 +56,8 @@ async def standing(client: Client, watched: Watched) -> Standing:
 
 def has_report(info: WorkflowExecutionInfo) -> bool:
     """Tell whether a report is written."""
-    if "report" in info.memo.fields:
-        return True
     indexed = info.search_attributes.indexed_fields
-    # A keyword is one string in lists, and a list of one in descriptions.
-    status = json.loads(indexed[attributes.STATUS.name].data) if attributes.STATUS.name in indexed else None
-    return status not in (None, [], "running", ["running"])
+    return "report" in info.memo.fields or runs.keyword(indexed, attributes.OUTCOME) is not None
 
 
 async def _latest(client: Client, watched: Watched) -> DescribeWorkflowExecutionResponse:

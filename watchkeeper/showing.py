@@ -1,0 +1,147 @@
+"""What the Temporal UI shows of a run, in words and Markdown (pure).
+
+What is said at the start, the memo and the search attributes can be read without a worker; the current details are
+asked of one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from watchkeeper import wording
+from watchkeeper.contracts import Alert, AlertState, CallRecord, Glance, Limits, Report, RunInput, Spent, Status
+from watchkeeper.text import excerpt, utc
+
+TEXT_BYTES = 4_000
+LINE_BYTES = 200
+LINKS = 10
+ALERTS = 20
+
+CALLS = 10
+"""How many of the latest calls the current details tell."""
+
+GLANCE_CALLS = 3
+GLANCE_BYTES = 70
+GLANCE_REPORT_BYTES = 900
+"""The memo is small: Temporal keeps it beside each run in its lists, and its SDK warns above 2 KiB."""
+
+_MARKS = re.compile(r"([\\`*_\[\]<>#|~])")
+_LINK = re.compile(r"https?://[^\s<>()\[\]]+")
+
+
+@dataclass(frozen=True)
+class View:
+    """A run at one moment."""
+
+    workflow_id: str
+    doing: str
+    """In a few words."""
+    status: Status = "running"
+    reason: str | None = None
+    limits: Limits | None = None
+    """None until the run is briefed."""
+    spent: Spent = field(default_factory=Spent)
+    calls: Sequence[CallRecord] = ()
+    alerts: Sequence[AlertState] = ()
+    report: Report | None = None
+
+    @property
+    def waiting(self) -> list[CallRecord]:
+        """The calls that wait for a person."""
+        return [call for call in self.calls if call.status == "waiting"]
+
+
+def headline(given: RunInput, first_line: str) -> str:
+    """Say in one line what a run is about: ``critical · checkout · HighErrorRate``."""
+    facts = [fact for fact in (given.severity, given.service) if fact]
+    return excerpt(" · ".join([*facts, first_line]), LINE_BYTES)
+
+
+def beginning(given: RunInput, team: str | None, alerts: Sequence[Alert] = ()) -> str:
+    """Tell in Markdown why a run was started: by whom, about what, with the links that came along."""
+    origin = given.origin
+    facts = {"Service": given.service, "Severity": given.severity, "Team": team}
+    lines = [f"- **{name}:** {plain(fact)}" for name, fact in facts.items() if fact]
+    if origin is None:
+        return "\n".join(["**Asked by a person**", "", *_quoted(given.text), "", *lines])
+    lines.append(f"- **Source:** {plain(origin.source)} ({plain(origin.kind)}), group {plain(origin.group)}")
+    if origin.previous is not None:
+        before = origin.previous
+        lines.append(f"- **Previous episode:** {before.status} at {utc(before.ended_at)}: {plain(before.summary)}")
+    told = [f"- {_alert(alert)}" for alert in alerts[:ALERTS]]
+    told += [f"- and {len(alerts) - ALERTS} more"] if len(alerts) > ALERTS else []
+    return "\n".join(
+        ["**What fired**", "", *_quoted(given.text), "", *lines, *["", "**Alerts**", "", *told] * bool(told)]
+    )
+
+
+def details(view: View) -> str:
+    """Tell in Markdown how a run stands, for who looks while it has a worker."""
+    how = f"{view.status.replace('_', ' ')}, {view.doing}" if view.status != "running" else view.doing
+    lines = [f"**{plain(how)}**"]
+    lines += [f"\n{plain(view.reason)}"] if view.reason else []
+    for call in view.waiting:
+        run = view.workflow_id
+        lines += ["", f"**Waits for a person** to allow {_call(call)}", ""]
+        lines += [f"- `watchkeeper approve {run} {call.key}`", f"- `watchkeeper deny {run} {call.key}`"]
+    if view.alerts:
+        lines += ["", "**Alerts**", "", *wording.for_people(view.alerts, ALERTS)]
+    if view.report is not None:
+        lines += ["", "---", "", view.report.body]
+    elif found := _settled(view.calls):
+        lines += ["", "**Found so far**", "", *(f"- {_call(call)}: {plain(call.finding)}" for call in found[-CALLS:])]
+    return "\n".join([*lines, "", f"*{used(view)}*"])
+
+
+def glance(view: View) -> Glance:
+    """Say the same in brief, for who looks when no worker is alive."""
+    waiting = [excerpt(f"{call.key} {call.name} {call.arguments}", LINE_BYTES) for call in view.waiting[:1]]
+    known: dict[str, object] = {"doing": excerpt(view.doing, LINE_BYTES), "used": used(view)}
+    if waiting:
+        known["waits_for"] = f"a person: watchkeeper approve {view.workflow_id} {waiting[0]}"
+    if view.report is not None:
+        known["report"] = excerpt(view.report.body, GLANCE_REPORT_BYTES)
+    elif found := _settled(view.calls)[-GLANCE_CALLS:]:
+        known["found"] = [excerpt(f"{call.key} {call.name}: {call.finding}", GLANCE_BYTES) for call in found]
+    return Glance.model_validate(known)
+
+
+def used(view: View) -> str:
+    """Say what a run has used of its limits."""
+    spent, limits, usage = view.spent, view.limits, view.spent.usage
+    if limits is None:
+        return "nothing used yet"
+    parts = [
+        f"{spent.rounds} of {limits.rounds} rounds",
+        f"{spent.tool_calls} of {limits.tool_calls} calls",
+        f"{usage.tokens:,} of {limits.tokens:,} tokens",
+    ]
+    if usage.cost is not None:
+        parts.append(f"${usage.cost:.4f}" + (f" of ${limits.cost:.2f}" if limits.cost is not None else ""))
+    return ", ".join(parts)
+
+
+def plain(text: str) -> str:
+    """Write words of strangers so that Markdown shows them and obeys none of them."""
+    return _MARKS.sub(r"\\\1", " ".join(text.split()))
+
+
+def _settled(calls: Iterable[CallRecord]) -> list[CallRecord]:
+    return [call for call in calls if call.status not in ("waiting", "running")]
+
+
+def _call(call: CallRecord) -> str:
+    failed = "" if call.status in ("ok", "waiting", "running") else f" ({call.status})"
+    return f"`{call.key}` {plain(call.name)} {plain(call.arguments)}{failed}"
+
+
+def _alert(alert: Alert) -> str:
+    since = f" since {utc(alert.starts_at)}" if alert.starts_at else ""
+    ways = [f"[{plain(name)}]({link})" for name, link in [*alert.links.items()][:LINKS] if _LINK.fullmatch(link)]
+    return " · ".join([f"{alert.status}{since}: {plain(alert.title)}", *ways])
+
+
+def _quoted(text: str) -> list[str]:
+    return [f"> {plain(line)}" for line in excerpt(text, TEXT_BYTES).splitlines()]
