@@ -170,7 +170,10 @@ class Stack:
         return {
             **{one["target"]: self._volume("volume", one["source"]) for one in service.get("volumes", ())},
             **{one["target"]: Path(files[one["source"]]["file"]) for one in service.get("configs", ())},
-            **{str(Path(one["target"]).parent): self._secrets(one["source"]).parent for one in service.get("secrets", ())},
+            **{
+                str(Path(one["target"]).parent): self._secrets(one["source"]).parent
+                for one in service.get("secrets", ())
+            },
         }
 
     def _secrets(self, source: str) -> Path:

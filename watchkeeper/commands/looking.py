@@ -62,4 +62,3 @@ async def _check(context: typer.Context, *, worker: bool) -> int:
         mark, style = ("✓", "green") if verdict.ok else ("✗", "bold red")
         out.print(Text.assemble((mark, style), f" {verdict.what:<14} ", verdict.detail), soft_wrap=True)
     return ERROR if failed else 0
-

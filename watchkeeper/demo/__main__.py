@@ -26,6 +26,7 @@ def world(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 9000,
 ) -> None:
     """Serve the simulated services and the scripted model until told to end."""
+    typer.echo(f"the simulated services and the scripted model are at http://{host}:{port}")
     try:
         asyncio.run(stand(host, port, secrets))
     except OSError as error:
