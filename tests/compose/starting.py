@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import shutil
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -19,17 +17,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.compose.composing import ROOT, is_one_shot
-from watchkeeper.devserver import find_binary
-from watchkeeper.ports import HOST, free_port
+from tests.compose.composing import is_one_shot
+from tests.compose.surroundings import Surroundings
 
 SECONDS = 45.0
 """For a service to be healthy, or to end where it is there to end."""
 
 END_SECONDS = 20.0
 
-WORKDIR, ENTRYPOINT = "/var/lib/watchkeeper", ["watchkeeper"]
-"""Of our image; a test compares them with its Dockerfile."""
+ENTRYPOINT = ["watchkeeper"]
+"""Of our image; a test compares it with its Dockerfile."""
 
 
 @dataclass
@@ -46,51 +43,10 @@ class Started:
 
 
 @dataclass
-class Stack:
+class Stack(Surroundings):
     """The services of a file, in a directory of their own."""
 
-    config: Mapping[str, Any]
-    directory: Path
-    elsewhere: Mapping[str, int] = field(default_factory=dict)
-    """What runs already, such as ``temporal:7233``, each with its port here."""
     started: dict[str, Started] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        programs = self.directory / "bin"
-        programs.mkdir()
-        (programs / "temporal").symlink_to(find_binary())
-        for name, program in (("python", ""), ("watchkeeper", " -m watchkeeper.cli")):
-            (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}"{program} "$@"\n')
-            (programs / name).chmod(0o755)
-        self.ports = {port: free_port() for port in sorted(self._ports())}
-        for place, port in self.elsewhere.items():
-            self.ports[int(place.rpartition(":")[2])] = port
-
-    @property
-    def services(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self.config["services"]
-        return found
-
-    def port(self, of_container: int) -> int:
-        """Where a port of the file is to be found."""
-        return self.ports[of_container]
-
-    def environment(self, name: str) -> dict[str, str]:
-        """The closed environment of a service."""
-        given = self.services[name].get("environment") or {}
-        return {
-            "PATH": f"{self.directory / 'bin'}:{os.environ['PATH']}",
-            "PYTHONPATH": str(ROOT),
-            "HOME": str(self._volume(name, "home")),
-            **{key: self.here(name, value) for key, value in given.items()},
-        }
-
-    def here(self, name: str, text: str) -> str:
-        """What a text of a service says of its surroundings, said of ours."""
-        for target, place in self._mounts(name).items():
-            text = re.sub(rf"{re.escape(target)}(?![\w-])", str(place), text)
-        text = re.sub(rf"(?<![\w.-])(?:{self._hosts}|localhost)(?=:\d)", HOST, text).replace("0.0.0.0", HOST)
-        return re.sub(r"\b\d{4,5}\b", lambda found: str(self.ports.get(int(found[0]), found[0])), text)
 
     async def up(self) -> None:
         """Start everything that waits for nothing, then what waited for it, and so on."""
@@ -131,7 +87,7 @@ class Stack:
         with log.open("w") as out:
             process = await asyncio.create_subprocess_exec(
                 *(shutil.which(program, path=environment["PATH"]) or program, *arguments),
-                cwd=self._workdir(name),
+                cwd=self.workdir(name),
                 env=environment,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=out,
@@ -157,46 +113,12 @@ class Stack:
         assert kind == "CMD-SHELL"
         shell = await asyncio.create_subprocess_exec(
             *("/bin/sh", "-c", self.here(name, check)),
-            cwd=self._workdir(name),
+            cwd=self.workdir(name),
             env=self.environment(name),
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )
         return await shell.wait() == 0
-
-    def _mounts(self, name: str) -> dict[str, Path]:
-        """Where the volumes, the secrets and the files of settings of a service are."""
-        service, files = self.services[name], self.config.get("configs", {})
-        return {
-            **{one["target"]: self._volume("volume", one["source"]) for one in service.get("volumes", ())},
-            **{one["target"]: Path(files[one["source"]]["file"]) for one in service.get("configs", ())},
-            **{
-                str(Path(one["target"]).parent): self._secrets(one["source"]).parent
-                for one in service.get("secrets", ())
-            },
-        }
-
-    def _secrets(self, source: str) -> Path:
-        return Path(self.config["secrets"][source]["file"])
-
-    def _workdir(self, name: str) -> str:
-        inside = self.here(name, WORKDIR)
-        return str(self._volume(name, "workdir")) if inside == WORKDIR else inside
-
-    def _volume(self, *place: str) -> Path:
-        found = self.directory.joinpath("-".join(place))
-        found.mkdir(exist_ok=True)
-        return found
-
-    def _ports(self) -> set[int]:
-        """The ports that services listen on: those that are published, and those that others name."""
-        published = {port["target"] for service in self.services.values() for port in service.get("ports", ())}
-        return published | {int(port) for port in re.findall(rf"\b(?:{self._hosts}):(\d+)\b", str(self.services))}
-
-    @property
-    def _hosts(self) -> str:
-        """A pattern of the names of hosts."""
-        return "|".join(map(re.escape, (*self.services, *(place.partition(":")[0] for place in self.elsewhere))))
 
 
 @asynccontextmanager

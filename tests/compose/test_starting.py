@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tests.compose.composing import DEMO, ROOT, config
-from tests.compose.starting import ENTRYPOINT, WORKDIR, Stack, standing
+from tests.compose.starting import ENTRYPOINT, Stack, standing
+from tests.compose.surroundings import WORKDIR
 from tests.program import Program
 
 pytestmark = pytest.mark.timeout(180)

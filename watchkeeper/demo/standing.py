@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from watchkeeper.demo.guide import guide
 from watchkeeper.demo.model import ScriptedModel
@@ -50,15 +51,24 @@ def standing(world: World, model: ScriptedModel) -> Starlette:
     return Starlette(
         routes=[
             Route("/healthz", _healthz),
-            Mount("/prometheus", world.prometheus),
-            Mount("/loki", world.loki),
-            Mount("/github", world.github),
-            Mount("/argocd", world.argocd),
-            Mount("/pagerduty-events", world.pagerduty_events),
-            Mount("/pagerduty", world.pagerduty_api),
-            Mount("/model", model.host()),
+            _below("/prometheus", world.prometheus),
+            _below("/loki", world.loki),
+            _below("/github", world.github),
+            _below("/argocd", world.argocd),
+            _below("/pagerduty-events", world.pagerduty_events),
+            _below("/pagerduty", world.pagerduty_api),
+            _below("/model", model.host()),
         ]
     )
+
+
+def _below(path: str, app: ASGIApp) -> Mount:
+    """Mount an app whose links are to be below its path, too: it must not know of the app that holds it."""
+
+    async def alone(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "app_root_path": scope["root_path"]}, receive, send)
+
+    return Mount(path, alone)
 
 
 def share_secrets(directory: Path, world: World) -> Mapping[str, str]:
