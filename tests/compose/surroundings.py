@@ -90,7 +90,7 @@ class Surroundings:
         return found
 
     def _ports(self) -> set[int]:
-        """The ports that services listen on: those that are published, that others name, or that settings are called."""
+        """The ports that services listen on: those published, those that others name, those in settings."""
         published = {port["target"] for service in self.services.values() for port in service.get("ports", ())}
         named = re.findall(rf"\b(?:{self._hosts}):(\d+)\b|_PORT': '(\d+)'", str(self.services))
         return published | {int(port) for found in named for port in found if port}
