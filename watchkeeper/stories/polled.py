@@ -13,8 +13,11 @@ _POLL = timedelta(seconds=70)
 """A worker polls again within a minute, so one that has not is gone."""
 
 
-async def has_worker(client: Client, queue: str, *, retry: bool = True) -> bool:
-    """Tell whether a worker polls a task queue; ``retry``: be patient with a Temporal out of reach. Raises RPCError."""
+async def has_worker(client: Client, queue: str, *, retry: bool = True, machine: str = "") -> bool:
+    """Tell whether a worker polls a task queue, anywhere or on the machine that is named.
+
+    ``retry``: be patient with a Temporal out of reach. Raises RPCError.
+    """
     answer = await client.workflow_service.describe_task_queue(
         DescribeTaskQueueRequest(
             namespace=client.namespace,
@@ -24,4 +27,5 @@ async def has_worker(client: Client, queue: str, *, retry: bool = True) -> bool:
         retry=retry,
     )
     alive = datetime.now(UTC) - _POLL
-    return any(poller.last_access_time.ToDatetime(tzinfo=UTC) > alive for poller in answer.pollers)
+    pollers = [poller for poller in answer.pollers if not machine or poller.identity.endswith(f"@{machine}")]
+    return any(poller.last_access_time.ToDatetime(tzinfo=UTC) > alive for poller in pollers)
