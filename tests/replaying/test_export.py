@@ -97,12 +97,12 @@ async def test_an_earlier_episode_of_the_same_name_is_exported_by_its_run_id(cli
             await run.result()
             ids.append(run.first_execution_run_id or "")
     assert (await program("history", "export", name, "late.json")).code == 0
-    assert (await program("history", "export", name, "early.json", "--run-id", ids[0])).code == 0
+    assert (await program("history", "export", f"{name}@{ids[0]}", "early.json")).code == 0
     late, early = texts(program.directory / "late.json"), texts(program.directory / "early.json")
     assert ("The second time." in late, "The first time." in late) == (True, False)
     assert ("The second time." in early, "The first time." in early) == (False, True)
-    wrong = await program("history", "export", name, "no.json", "--run-id", "no-such-run")
-    assert (wrong.code, f"no run {name!r}" in wrong.sentence()) == (1, True)
+    wrong = await program("history", "export", f"{name}@00000000", "no.json")
+    assert (wrong.code, f"no run '{name}@00000000'" in wrong.sentence()) == (1, True)
 
 
 @pytest.mark.slow
@@ -121,7 +121,7 @@ async def test_a_run_that_continued_as_new_has_a_file_an_execution(impatient: Cl
     assert len(files) >= 2
     for file in files:
         assert (await replayed(tmp_path / file)).agrees
-    first = await program("history", "export", run.id, "again.json", "--run-id", run.first_execution_run_id or "")
+    first = await program("history", "export", f"{run.id}@{run.first_execution_run_id}", "again.json")
     assert len(first.out.splitlines()) == len(files)
     refused = await program("history", "export", run.id, "-")
     assert (refused.code, "name a FILE for them" in refused.sentence()) == (2, True)

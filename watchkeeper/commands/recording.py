@@ -13,7 +13,7 @@ from temporalio.client import Client
 from watchkeeper.commands.performing import Misuse, connected, perform, settings_of
 from watchkeeper.commands.running import RUN
 from watchkeeper.contracts import JsonObject
-from watchkeeper.runs import WORKFLOW, describe
+from watchkeeper.runs import WORKFLOW, describe, named
 from watchkeeper.stories.following import chain_to
 from watchkeeper.terminal import count, err
 
@@ -32,9 +32,6 @@ def export(
     context: typer.Context,
     run: RUN,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A .json file to write; - for stdout.")],
-    run_id: Annotated[
-        str, typer.Option("--run-id", metavar="ID", help="Of an execution: an earlier episode of the same name.")
-    ] = "",
     redact: Annotated[bool, typer.Option("--redact/--no-redact", help="Take secrets out.")] = True,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
 ) -> None:
@@ -45,23 +42,24 @@ def export(
 
     async def write() -> None:
         secrets = settings_of(context).secrets if redact else None
-        await _export(run, run_id, file, secrets, force=force)
+        await _export(run, file, secrets, force=force)
 
     perform(write(), OSError)
 
 
-async def _export(run: str, run_id: str, file: Path, secrets: list[str] | None, *, force: bool) -> None:
+async def _export(run: str, file: Path, secrets: list[str] | None, *, force: bool) -> None:
     from watchkeeper.replaying.recordings import stored_elsewhere
     from watchkeeper.replaying.redacting import Redaction
 
     client = await connected()
-    chain = await _episode(client, run, run_id)
+    chain, (workflow_id, _) = await _episode(client, run), named(run)
     targets = _targets(file, chain, run)
     if not force and (there := [target for target in targets if target != _STDOUT and target.exists()]):
         raise Misuse(f"{there[0]} is there already; overwrite it with --force")
     redaction = Redaction(secrets) if secrets is not None else None
     for target, execution in zip(targets, chain, strict=True):
-        recorded: JsonObject = (await client.get_workflow_handle(run, run_id=execution).fetch_history()).to_json_dict()
+        handle = client.get_workflow_handle(workflow_id, run_id=execution)
+        recorded: JsonObject = (await handle.fetch_history()).to_json_dict()
         if stored_elsewhere(recorded):
             raise Misuse(f"{run} names payloads that are stored elsewhere: a file of it would not replay")
         if redaction is not None:
@@ -74,14 +72,15 @@ async def _export(run: str, run_id: str, file: Path, secrets: list[str] | None, 
         err.print(Text(f"{taken}; look it through before you share it, it still tells of your systems", "dim"))
 
 
-async def _episode(client: Client, run: str, run_id: str) -> list[str]:
-    """Return the run ids of the executions that belong together, in order: from one of them back and on."""
-    info = (await describe(client, run, run_id, types=(WORKFLOW, "QueueWorkflow"))).workflow_execution_info
-    chain = await chain_to(client, run, info)
-    while run_id:
-        events = (await client.get_workflow_handle(run, run_id=chain[-1]).fetch_history()).events
-        run_id = events[-1].workflow_execution_continued_as_new_event_attributes.new_execution_run_id
-        chain += [run_id] * bool(run_id)
+async def _episode(client: Client, run: str) -> list[str]:
+    """Return the run ids of the executions that belong together, in order: from the one that is named back and on."""
+    info = (await describe(client, run, types=(WORKFLOW, "QueueWorkflow"))).workflow_execution_info
+    workflow_id, following = named(run)
+    chain = await chain_to(client, workflow_id, info)
+    while following:
+        events = (await client.get_workflow_handle(workflow_id, run_id=chain[-1]).fetch_history()).events
+        following = events[-1].workflow_execution_continued_as_new_event_attributes.new_execution_run_id
+        chain += [following] * bool(following)
     return chain
 
 
