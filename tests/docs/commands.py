@@ -20,7 +20,7 @@ OURS = {str(name) for name in getattr(typer.main.get_command(app), "commands", {
 
 _FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.M | re.S)
 _WITHIN = re.compile(r"`([^`\n]+(?:\n[^`\n]+)?)`")
-_INDENTED = re.compile(rf"\n\n {{4}}((?:{'|'.join(PROGRAMS)}) .+)")
+_INDENTED = re.compile(rf"^ {{4,}}((?:{'|'.join(PROGRAMS)}) .+)$", re.M)
 _COMMENTED = re.compile(rf"^ *#.*: ((?:{'|'.join(PROGRAMS)}) .+)$", re.M)
 
 
@@ -49,7 +49,7 @@ def _on_page(text: str) -> Iterator[str]:
     for language, block in _FENCE.findall(text):
         if language == "console":
             yield from _typed(block)
-    yield from (" ".join(command.split()) for command in _INDENTED.findall(text))
+    yield from (" ".join(command.split()) for command in _INDENTED.findall(_FENCE.sub("", text)))
     for line in re.split(r"\n(?=\n|[-|#\d])", _FENCE.sub("", text)):
         yield from _within(line)
 

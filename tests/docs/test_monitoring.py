@@ -24,6 +24,7 @@ EXAMPLES = ROOT / "examples"
 TOKEN_FILE = "/etc/alertmanager/watchkeeper.token"
 
 MAKE_TOKEN = f"openssl rand -hex 32 > {TOKEN_FILE}"
+MAKE_KEY = "openssl rand -hex 32"
 FIRE = "amtool alert add test service=checkout severity=critical"
 CHECKS = {
     "amtool check-config alertmanager.yml": "SUCCESS",
@@ -57,7 +58,7 @@ async def typed(command: str, directory: Path) -> str:
 def test_all_that_is_shown_is_done_here() -> None:
     programs = ("amtool", "promtool", "openssl")
     found = {command for command in shown() if command.startswith(programs)} - {"amtool check-config"}
-    assert found == {MAKE_TOKEN, FIRE, *CHECKS}
+    assert found == {MAKE_TOKEN, MAKE_KEY, FIRE, *CHECKS}
 
 
 @pytest.mark.parametrize("command", CHECKS)
@@ -68,6 +69,7 @@ async def test_the_examples_are_checked_as_they_say(command: str) -> None:
 async def test_a_token_is_made_and_an_alert_by_hand_starts_a_run(client: Client, tmp_path: Path) -> None:
     token, ports = tmp_path / "watchkeeper.token", (free_port(), free_port())
     await typed(MAKE_TOKEN.replace(TOKEN_FILE, str(token)), tmp_path)
+    assert len(await typed(MAKE_KEY, tmp_path)) == len(token.read_text()) == 65
     settings: dict[str, Any] = {
         "sources": {"prometheus": {"kind": "alertmanager", "tokens": [token.read_text().strip()]}},
         "intake": {"port": ports[0]},
