@@ -62,7 +62,7 @@ def add_round(account: Account, at: float, took: float, *calls: tuple[str, CallS
     story = account.story
     number = len(story.rounds) + 1
     answered = after(at + took)
-    story.rounds.append(Round(number, after(at), answered, 1, reply(*(name for name, _, _ in calls))))
+    story.rounds.append(Round(number, after(at), answered, 1, reply=reply(*(name for name, _, _ in calls))))
     for position, (name, status, seconds) in enumerate(calls):
         call = Call(f"r{number}.{position}", number, name, '{"service":"checkout"}', status)
         call.started_at, call.ended_at = answered, answered + timedelta(seconds=seconds)
