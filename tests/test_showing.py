@@ -26,7 +26,7 @@ from watchkeeper.contracts import (
 )
 from watchkeeper.demo.faults import hang
 from watchkeeper.demo.turns import calls, says
-from watchkeeper.text import arguments_in_words
+from watchkeeper.text import arguments_in_words, json_in_words
 from workflows.incident import IncidentWorkflow
 
 WORKFLOWS = Path(__file__).parent.parent / "workflows"
@@ -61,7 +61,8 @@ async def test_a_run_that_waits_for_a_person_says_so_with_no_worker_alive(client
         **{"Service": "checkout", "Severity": "critical", "Team": "checkout", "Source": "person"},
         **{"Phase": "investigating", "WaitingFor": "approval", "Rounds": 2},
     }
-    assert glance.waits_for == f'a person: watchkeeper approve {run.id} r2.0 restart {{"service":"checkout"}}'
+    assert glance.waits_for == "a person, to allow r2.0 restart: service checkout"
+    assert glance.answer == f"watchkeeper approve {run.id} r2.0"
     assert glance.doing == "round 2 of 30: restart"
     assert [found.partition(":")[0] for found in glance.found] == ["r1.0 look"]
     assert glance.used.startswith("2 of 30 rounds, 1 of 60 calls, ")
@@ -76,7 +77,7 @@ async def test_so_does_one_whose_model_hangs(client: Client) -> None:
     indexed, glance = await shown(run)
     assert (indexed["Phase"], indexed["Rounds"], indexed.get("WaitingFor")) == ("investigating", 1, None)
     assert glance.doing == "round 2 of 30: asking the model"
-    assert glance.found == ['r1.0 look: {"service":"checkout","error_rate":0.182}']
+    assert glance.found == ["r1.0 look: service checkout, error_rate 0.182"]
 
 
 async def test_a_closed_run_says_how_it_ended_and_what_it_took(client: Client) -> None:
@@ -173,6 +174,19 @@ SCHEMA: JsonObject = {
 )
 def test_a_call_is_told_by_its_arguments_in_the_order_of_the_tool(arguments: str, words: str) -> None:
     assert arguments_in_words(arguments, SCHEMA) == words
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        ('{"service":"checkout","rate":0.182,"up":true}', "service checkout, rate 0.182, up true"),
+        ('{"lines":[{"at":"09:41","line":"5xx… (+11095 bytes)', "lines at 09:41, line 5xx… (+11095 bytes)"),
+        ("no JSON, and yet\nwords", "no JSON, and yet words"),
+        ("", ""),
+    ],
+)
+def test_what_was_found_is_told_in_words_wherever_it_was_cut(found: str, words: str) -> None:
+    assert json_in_words(found) == words
 
 
 HOSTILE = "`code` [click](javascript:alert(1)) <img src=x> **bold** # head\n- item"

@@ -478,7 +478,8 @@ class Glance(Recorded):
 
     doing: str = Field(description="In a few words.")
     used: str = Field(description="Of its limits.")
-    waits_for: str | None = Field(default=None, description="Whom, and how to answer.")
+    waits_for: str | None = Field(default=None, description="Whom, and for what.")
+    answer: str | None = Field(default=None, description="The command that answers it.")
     found: list[str] = Field(default_factory=list, description="The beginning of what its latest calls gave.")
     report: str | None = Field(default=None, description="Its beginning, in Markdown.")
 

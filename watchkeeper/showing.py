@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from watchkeeper import wording
 from watchkeeper.contracts import Alert, AlertState, CallRecord, Glance, Limits, Report, RunInput, Spent, Status
-from watchkeeper.text import excerpt, utc
+from watchkeeper.text import excerpt, json_in_words, shortened, utc
 
 TEXT_BYTES = 4_000
 LINE_BYTES = 200
@@ -86,25 +86,30 @@ def details(view: View) -> str:
         run = view.workflow_id
         lines += ["", f"**Waits for a person** to allow {_call(call)}", ""]
         lines += [f"- `watchkeeper approve {run} {call.key}`", f"- `watchkeeper deny {run} {call.key}`"]
-    if view.alerts:
-        lines += ["", "**Alerts**", "", *wording.for_people(view.alerts, ALERTS)]
-    if view.report is not None:
+    if view.report is not None:  # which tells of the alerts as they were
+        firing = sum(alert.status == "firing" for alert in view.alerts)
+        lines += ["", f"{firing} of {len(view.alerts)} alerts fire."] * bool(view.alerts)
         lines += ["", "---", "", view.report.body]
-    elif found := _settled(view.calls):
-        lines += ["", "**Found so far**", "", *(f"- {_call(call)}: {plain(call.finding)}" for call in found[-CALLS:])]
+    elif view.alerts:
+        lines += ["", "**Alerts**", "", *wording.for_people(view.alerts, ALERTS)]
+    if view.report is None and (found := _settled(view.calls)):
+        told = (f"- {_call(call)}: {plain(json_in_words(call.finding))}" for call in found[-CALLS:])
+        lines += ["", "**Found so far**", "", *told]
     return "\n".join([*lines, "", f"*{used(view)}*"])
 
 
 def glance(view: View) -> Glance:
     """Say the same in brief, for who looks when no worker is alive."""
-    waiting = [excerpt(f"{call.key} {call.name} {call.arguments}", LINE_BYTES) for call in view.waiting[:1]]
     known: dict[str, object] = {"doing": excerpt(view.doing, LINE_BYTES), "used": used(view)}
-    if waiting:
-        known["waits_for"] = f"a person: watchkeeper approve {view.workflow_id} {waiting[0]}"
+    for call in view.waiting[:1]:
+        wanted = json_in_words(call.arguments)
+        known["waits_for"] = shortened(f"a person, to allow {call.key} {call.name}: {wanted}", LINE_BYTES)
+        known["answer"] = f"watchkeeper approve {view.workflow_id} {call.key}"
     if view.report is not None:
         known["report"] = excerpt(view.report.body, GLANCE_REPORT_BYTES)
     elif found := _settled(view.calls)[-GLANCE_CALLS:]:
-        known["found"] = [excerpt(f"{call.key} {call.name}: {call.finding}", GLANCE_BYTES) for call in found]
+        told = (f"{call.key} {call.name}: {json_in_words(call.finding)}" for call in found)
+        known["found"] = [shortened(line, GLANCE_BYTES) for line in told]
     return Glance.model_validate(known)
 
 
@@ -134,7 +139,7 @@ def _settled(calls: Iterable[CallRecord]) -> list[CallRecord]:
 
 def _call(call: CallRecord) -> str:
     failed = "" if call.status in ("ok", "waiting", "running") else f" ({call.status})"
-    return f"`{call.key}` {plain(call.name)} {plain(call.arguments)}{failed}"
+    return f"`{call.key}` {plain(call.name)} ({plain(json_in_words(call.arguments))}){failed}"
 
 
 def _alert(alert: Alert) -> str:

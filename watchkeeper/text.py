@@ -79,10 +79,12 @@ def error_text(error: BaseException) -> str:
     return excerpt(f"{type(error).__name__}: {error}".rstrip(": "), ERROR_BYTES)
 
 
+_MEMBER = re.compile(r'"([^"\\]*)":')
+_PUNCTUATION = re.compile(r'[{}\[\]"]')
 _UNITS = {"seconds": "s", "minutes": "min", "hours": "h", "days": "d"}
 
 
-def arguments_in_words(arguments: str, parameters: Mapping[str, object], max_bytes: int = 100) -> str:
+def arguments_in_words(arguments: str, parameters: Mapping[str, object], max_bytes: int = 60) -> str:
     """Write the JSON object of a call's arguments for people: ``checkout "NullPointer" 30 min``.
 
     ``parameters`` is their JSON schema: what is one of its names stands for itself, and free text in quotes.
@@ -91,7 +93,19 @@ def arguments_in_words(arguments: str, parameters: Mapping[str, object], max_byt
     schemas = properties if isinstance(properties, Mapping) else {}
     given: Mapping[str, object] = json.loads(arguments)
     names = [*(name for name in schemas if name in given), *(name for name in given if name not in schemas)]
-    return excerpt(" ".join(_in_words(name, given[name], schemas.get(name)) for name in names), max_bytes)
+    return shortened(" ".join(_in_words(name, given[name], schemas.get(name)) for name in names), max_bytes)
+
+
+def json_in_words(text: str) -> str:
+    """Write the beginning of some JSON for people, wherever it was cut: ``service checkout, status degraded``."""
+    named = _MEMBER.sub(r"\1 ", text)
+    return " ".join(_PUNCTUATION.sub("", named).replace(",", ", ").split())
+
+
+def shortened(text: str, max_bytes: int) -> str:
+    """Return the beginning of a text where there is no room to say how much is missing."""
+    kept, cut = cap(clean(text), max_bytes)
+    return f"{kept}…" if cut else kept
 
 
 def _in_words(name: str, value: object, schema: object) -> str:

@@ -145,7 +145,7 @@ async def _taken(given: RunInput, sending: dict[Destination, asyncio.Task[Sent]]
         await workflow.wait_condition(
             lambda: bool(taken()) or done(),
             timeout=overdue,
-            timeout_summary="until people are paged for a report that no destination has taken",
+            timeout_summary="deadline for delivering the report",
         )
     first = taken()[:1]
     if not first and done() and not any(task.result().failed for task in sending.values()):

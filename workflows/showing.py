@@ -62,7 +62,7 @@ class Shown(Announced):
             (attributes.OUTCOME, self._ending.status if self._ending else None),
             (attributes.WAITING_FOR, self._awaited()),
             (attributes.ROUNDS, spent.rounds),
-            (attributes.COST_USD, spent.usage.cost),
+            (attributes.COST_USD, None if spent.usage.cost is None else round(spent.usage.cost, 6)),
         ]
         changed = [(key, value) for key, value in wanted if self._shown.get(key.name) != value]
         if changed:
