@@ -55,7 +55,9 @@ class _Observed(ActivityInboundInterceptor):
         run_id, attempt, began = info.workflow_run_id or "", Attempt(), time.time_ns()
         attempt.span_id = identity.attempt_id(run_id, info.activity_id, info.scheduled_time, info.attempt)
         CURRENT.set(attempt)
-        knowing = asyncio.create_task(self._know(info, given, attempt))
+        if self._telling is not None:
+            _belongs(attempt, self._runs.known(given, info))
+        knowing = asyncio.create_task(self._know(info, attempt))
         try:
             result = await self.next.execute_activity(input)
         except BaseException as error:
@@ -64,13 +66,12 @@ class _Observed(ActivityInboundInterceptor):
         await self._over(Step(info, given, result, None, attempt, began, time.time_ns()), knowing)
         return result
 
-    async def _know(self, info: activity.Info, given: object, attempt: Attempt) -> bool:
+    async def _know(self, info: activity.Info, attempt: Attempt) -> bool:
         """Learn which run an attempt belongs to, and whether it asks that run's first question; False if it is late."""
         try:
             async with asyncio.timeout(PATIENCE):
-                if self._telling is not None:
-                    attempt.run = await self._runs.of_argument(given, info)
-                    attempt.trace_id = identity.trace_id(attempt.run)
+                if self._telling is not None and not attempt.run:
+                    _belongs(attempt, (await self._runs.of(info)).run)
                 if self._counting is not None and (info.activity_id, info.attempt) == ("r1", 1):
                     self._counting.first_request(since=(await self._runs.of(info)).at)
         except (RPCError, TimeoutError):
@@ -82,3 +83,7 @@ class _Observed(ActivityInboundInterceptor):
             self._counting.count(step)
         if await knowing and self._telling is not None:
             await self._telling.tell(step)
+
+
+def _belongs(attempt: Attempt, run: str) -> None:
+    attempt.run, attempt.trace_id = run, identity.trace_id(run) if run else 0

@@ -33,10 +33,12 @@ class Runs:
         self._client = client
         self._known = OrderedDict[str, Began]()
 
-    async def of_argument(self, given: object, info: Info) -> str:
-        """Return the run that an activity's argument names, else that of its execution. Raises RPCError."""
-        named = getattr(given, "run", None)
-        return named if isinstance(named, str) else (await self.of(info)).run
+    def known(self, given: object, info: Info) -> str:
+        """Return the run that an activity's argument names, else that of its execution; empty: nobody asked yet."""
+        if isinstance(named := getattr(given, "run", None), str):
+            return named
+        began = self._known.get(info.workflow_run_id or "")
+        return began.run if began else ""
 
     async def of(self, info: Info) -> Began:
         """Return the run of an activity's execution. Raises RPCError."""

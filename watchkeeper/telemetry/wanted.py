@@ -43,19 +43,21 @@ def _is_wanted(signal: Signal, environment: Mapping[str, str]) -> bool:
     exporter = environment.get(variable, "").strip()
     if exporter not in ("", "otlp", "none"):
         raise SettingsError(f"{variable}={exporter}: there is no such exporter here; set it to otlp or none")
-    endpoint = _either("ENDPOINT", signal, environment)
+    _, endpoint = _either("ENDPOINT", signal, environment)
     if exporter == "none" or not (exporter or endpoint):
         return False
-    protocol = _either("PROTOCOL", signal, environment)
+    name, protocol = _either("PROTOCOL", signal, environment)
     if protocol not in ("", PROTOCOL):
         raise SettingsError(
-            f"OTEL_EXPORTER_OTLP_PROTOCOL={protocol}: only {PROTOCOL} is spoken here; set it to that, and the endpoint "
-            "to the collector's port for HTTP, usually 4318"
+            f"{name}={protocol}: only {PROTOCOL} is spoken here; set it to that, and the endpoint to the collector's "
+            "port for HTTP, usually 4318"
         )
     return True
 
 
-def _either(name: str, signal: Signal, environment: Mapping[str, str]) -> str:
-    """Return the variable of one signal, else that of all."""
-    own, of_all = f"OTEL_EXPORTER_OTLP_{signal.upper()}_{name}", f"OTEL_EXPORTER_OTLP_{name}"
-    return environment.get(own, "").strip() or environment.get(of_all, "").strip()
+def _either(name: str, signal: Signal, environment: Mapping[str, str]) -> tuple[str, str]:
+    """Return the variable of one signal, where it is set, else that of all, with its value."""
+    for variable in (f"OTEL_EXPORTER_OTLP_{signal.upper()}_{name}", f"OTEL_EXPORTER_OTLP_{name}"):
+        if value := environment.get(variable, "").strip():
+            return variable, value
+    return "", ""
