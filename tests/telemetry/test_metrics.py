@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from uuid import uuid4
 
 import pytest
 from httpx2 import AsyncClient
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 from temporalio.client import Client
@@ -29,9 +30,16 @@ from watchkeeper import options
 from watchkeeper.contracts import RunInput
 from watchkeeper.demo.model import ScriptedModel
 from watchkeeper.demo.turns import Turn, calls, says
+from watchkeeper.intake import metrics as intake_metrics
 from watchkeeper.ports import HOST, free_port
+from watchkeeper.telemetry import instruments
+from watchkeeper.telemetry.meters import prometheus_name
 from watchkeeper.telemetry.page import Polling, page
+from watchkeeper.watchdog.watched import Counts
 from workflows.incident import IncidentWorkflow
+
+EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+DOCS = EXAMPLES.parent / "docs"
 
 SCRIPT = [
     calls(("search_logs", {"service": "checkout", "query": "Null"}), ("no_such_tool", {})),
@@ -108,14 +116,20 @@ def lint(text: str) -> str:
     return done.stdout + done.stderr
 
 
-async def test_a_worker_can_be_scraped_for_its_own_metrics_and_those_of_temporal(
-    client: Client, tmp_path: Path
-) -> None:
-    async with worker(client, tmp_path, SCRIPT) as (_, queue, url), AsyncClient() as http:
+@pytest.fixture(scope="module")
+async def scraped(client: Client, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, str]:
+    """The queue of a worker process that made a run, its page of metrics, and how that is called."""
+    directory = tmp_path_factory.mktemp("worker")
+    async with worker(client, directory, SCRIPT) as (_, queue, url), AsyncClient() as http:
         await run_on(client, queue)
         answer = await http.get(f"{url}/metrics")
-    assert answer.headers["content-type"].startswith("text/plain")
-    metrics = Scraped(answer.text)
+    return queue, answer.text, answer.headers["content-type"]
+
+
+async def test_a_worker_can_be_scraped_for_its_own_metrics_and_those_of_temporal(scraped: tuple[str, str, str]) -> None:
+    queue, text, called = scraped
+    assert called.startswith("text/plain")
+    metrics = Scraped(text)
     model = {"gen_ai_request_model": "scripted"}
     assert metrics.value("watchkeeper_runs_total", outcome="concluded", source="person") == 1
     assert metrics.value("watchkeeper_rounds_total", **model) == 2
@@ -131,7 +145,38 @@ async def test_a_worker_can_be_scraped_for_its_own_metrics_and_those_of_temporal
     assert (metrics.value("temporal_num_pollers", task_queue=queue) or 0) >= 0
     assert (metrics.value("temporal_workflow_task_execution_latency_seconds_count", task_queue=queue) or 0) >= 3
     assert (metrics.value("temporal_request_total") or 0) > 0
-    assert lint(answer.text) == ""
+    assert lint(text) == ""
+
+
+@pytest.mark.parametrize("name", ["grafana-dashboard.json", "watchkeeper-rules.yml"])
+async def test_what_the_examples_ask_prometheus_for_is_served(name: str, scraped: tuple[str, str, str]) -> None:
+    intake = generate_latest(intake_metrics.Metrics(["prod"], Counts()).registry).decode()
+    served = {
+        re.sub(r"_(bucket|count|sum|created)$", "", sample)
+        for text in (scraped[1], intake)
+        for family in text_string_to_metric_families(text)
+        for sample in [family.name, f"{family.name}_total", *(sample.name for sample in family.samples)]
+    }
+    wanted = metrics_in((EXAMPLES / name).read_text())
+    assert len(wanted) > 8
+    assert wanted - served == set()
+
+
+async def test_every_counter_is_documented_and_shown(scraped: tuple[str, str, str]) -> None:
+    documented, board = (DOCS / "telemetry.md").read_text(), (EXAMPLES / "grafana-dashboard.json").read_text()
+    for instrument in instruments.ALL:
+        assert f"`{instrument.name}`" in documented
+        name = prometheus_name(instrument.name, instrument.unit)
+        assert f"`{name}" in documented
+        assert name in board
+
+
+def metrics_in(text: str) -> set[str]:
+    """The metrics that the expressions of a file are about."""
+    bare = re.sub(r"\{\{.*?\}\}|\b(by|without) \(.*?\)", "", text)
+    named = re.findall(r"\b(?:watchkeeper|gen_ai|temporal)_[a-z_]+(?=[\[{)\s\"])", bare)
+    labels = {"gen_ai_request_model", "gen_ai_token_type"}
+    return {re.sub(r"_(bucket|count|sum)$", "", name) for name in named} - labels
 
 
 async def test_a_worker_is_well_when_it_polls_and_alone_at_its_port(client: Client, tmp_path: Path) -> None:

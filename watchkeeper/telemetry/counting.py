@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import Literal, Protocol, TypeAlias
+from collections.abc import Iterable
+from itertools import product
+from typing import Literal, Protocol, TypeAlias, get_args
 
 from watchkeeper.attributes import PERSON
-from watchkeeper.contracts import Delivery, Reply, ToolResult
+from watchkeeper.contracts import Delivery, Destination, Reply, ToolResult
+from watchkeeper.hosts.refusals import Reason
+from watchkeeper.settings import Settings
 from watchkeeper.telemetry import instruments, names
 from watchkeeper.telemetry.hosts import server_of
 from watchkeeper.telemetry.instruments import MODEL, Instrument
@@ -14,6 +18,11 @@ from watchkeeper.telemetry.step import Step
 
 CallStatus: TypeAlias = Literal["ok", "error", "rejected", "unavailable", "failed", "cancelled"]
 """What came of an attempt of a tool: what the model reads, or that the back end could not answer, or that it broke."""
+
+Delivered: TypeAlias = Literal["delivered", "failed", "refused"]
+"""What came of an attempt to deliver a report; one that failed is tried again."""
+
+Outcome: TypeAlias = Literal["concluded", "limit_reached", "failed", "stopped"]
 
 UNKNOWN = "unknown"
 """Stands for the tools that models make up."""
@@ -25,12 +34,27 @@ class Meters(Protocol):
     def add(self, instrument: Instrument, value: float, **labels: str) -> None:
         """Add to a counter, or observe a value."""
 
+    def expect(self, instrument: Instrument, **labels: str) -> None:
+        """Show a counter before anything is counted."""
+
 
 class Counting:
     """Counts on some meters."""
 
-    def __init__(self, meters: Meters) -> None:
+    def __init__(self, meters: Meters, settings: Settings) -> None:
         self._meters = meters
+        self._expect([profile.name for profile in settings.profiles], [PERSON, *settings.sources])
+
+    def _expect(self, models: Iterable[str], sources: Iterable[str]) -> None:
+        """Show at 0 what alerts are about."""
+        for model in models:
+            self._meters.expect(instruments.COST, **{MODEL: model})
+            for reason in get_args(Reason):
+                self._meters.expect(instruments.REFUSALS, **{MODEL: model, "reason": reason})
+        for source, outcome in product(sources, get_args(Outcome)):
+            self._meters.expect(instruments.RUNS, outcome=outcome, source=source)
+        for destination, status in product(get_args(Destination), get_args(Delivered)):
+            self._meters.expect(instruments.REPORTS, destination=destination, status=status)
 
     def count(self, step: Step) -> None:
         """Count an attempt that is over."""
@@ -85,11 +109,11 @@ class Counting:
 
     def _delivered(self, step: Step, delivery: Delivery) -> None:
         place = delivery.destination
-        if step.failure is not None:
-            status = "refused" if step.failure == "ReportRefused" else "failed"
+        if step.failure is not None or step.result:
+            status: Delivered = "delivered"
+            if step.failure is not None:
+                status = "refused" if step.failure == "ReportRefused" else "failed"
             self._meters.add(instruments.REPORTS, 1, destination=place, status=status)
-        elif step.result:
-            self._meters.add(instruments.REPORTS, 1, destination=place, status="delivered")
         if place == "log" and step.failure is None:  # where every report goes, so that each is counted once
             what = instruments.FOLLOW_UPS if delivery.follow_up else instruments.RUNS
             source = delivery.origin.source if delivery.origin else PERSON

@@ -44,6 +44,10 @@ class Meters:
         if self._pushing is not None:
             self._pushing.add(instrument, value, {name: text for name, text in labels.items() if text})
 
+    def expect(self, instrument: Instrument, **labels: str) -> None:
+        """Show a counter before anything is counted: Prometheus sees no increase in one that appears with a 1."""
+        self._kept[instrument.name].labels(*(labels[name] for name in instrument.labels))
+
 
 def prometheus_name(name: str, unit: str | None = None) -> str:
     """Write a name of OpenTelemetry as Prometheus does, the unit behind it; of counters without ``_total``."""

@@ -59,7 +59,7 @@ class Telemetry:
 
             content = Content(self.settings.secrets, captured=self.wanted.content)
             telling = Telling(self.tracing, runs, self.settings, content)
-        return [Observing(runs, Counting(self.meters) if self.meters else None, telling)]
+        return [Observing(runs, Counting(self.meters, self.settings) if self.meters else None, telling)]
 
 
 @asynccontextmanager
