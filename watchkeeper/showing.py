@@ -22,8 +22,8 @@ ALERTS = 20
 CALLS = 10
 """How many of the latest calls the current details tell."""
 
-GLANCE_CALLS = 4
-GLANCE_BYTES = 110
+GLANCE_CALLS = 3
+GLANCE_BYTES = 70
 GLANCE_REPORT_BYTES = 900
 """The memo is small: Temporal keeps it beside each run in its lists, and its SDK warns above 2 KiB."""
 

@@ -65,7 +65,7 @@ class IncidentWorkflow(Lasting):
             if renewal.due(briefing.history):
                 await self._renew()
                 continue
-            with workflow.create_event_group(f"round {budget.spent.rounds + 1}").scope():
+            with workflow.create_event_group(f"r{budget.spent.rounds + 1}").scope():
                 if (ending := await self._round(briefing, talk, budget)) is not None:
                     return ending
         return Ending.stopped(self._stop or Stop())
@@ -115,7 +115,7 @@ class IncidentWorkflow(Lasting):
     ) -> Reply | None:
         """Put what is new to the model; None if there is no answer, but perhaps a reason to end."""
         number = budget.spent.rounds + 1
-        self._now(f"round {number} of {budget.limits.rounds}: asking the model", "investigating")
+        self._begin_round(number, budget)
         if briefing.window is not None and self._filled >= briefing.window:
             await compacting.compact(talk, number)
         for text in [*self._news(briefing), *self._words, *([briefing.conclude] if cornered else [])]:

@@ -1,4 +1,4 @@
-"""What a run is besides its investigation: its turn, its report, the time it stays open, its executions."""
+"""What a run is after its report: the time it stays open, what it is asked by then, its executions."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from workflows import closing, renewal
 from workflows.ending import Ending
-from workflows.showing import Shown
-from workflows.turns import Turn
+from workflows.reporting import Reporting
 
 with workflow.unsafe.imports_passed_through():
     from watchkeeper.budget import Budget
-    from watchkeeper.contracts import Briefing, Report, Reported, RunInput, RunResult, Spent
+    from watchkeeper.contracts import Briefing, RunInput
     from watchkeeper.conversation import Conversation
     from watchkeeper.text import excerpt
 
@@ -28,79 +27,17 @@ DELIVERING = 60.0
 """Seconds after which an open run looks again whether its report is out."""
 
 
-class Lasting(Shown):
-    """A run from its turn to its end."""
+class Lasting(Reporting):
+    """A run that answers what comes after its report, over as many executions as that takes."""
 
     def __init__(self, given: RunInput) -> None:
         super().__init__(given)
         carried = given.carried
-        self._talk = Conversation(carried.conversation.digest) if carried else None
-        self._turn = Turn()
-        self._turn_taken_at = 0.0
-        self._leaving: asyncio.Task[None] | None = None
-        self._said = ""
-        """What the model answered before it was told more."""
         self._nudged = carried is not None and carried.nudged
-        self._deliveries: list[asyncio.Task[list[str]]] = []
-        self._undelivered: list[str] = []
-        if self._reported is not None:
-            self._ending, self._report = Ending("concluded"), self._reported.report
-            self._undelivered = self._reported.undelivered
-
-    @workflow.signal
-    def admit(self, run: str) -> None:
-        """Have the run investigate: it is its turn. ``run`` is its first execution run id."""
-        self._turn.admit(run)
 
     def _known(self) -> tuple[Briefing, Conversation, Budget]:
         assert self._briefing is not None and self._talk is not None and self._budget is not None, "it is briefed"
         return self._briefing, self._talk, self._budget
-
-    def _began_at(self) -> float:
-        """When the time of the investigation began to count: a run that queued loses none of it."""
-        return self._turn_taken_at or workflow.info().start_time.timestamp()
-
-    async def _take_turn(self, briefing: Briefing) -> Ending | None:
-        """Wait until the run may investigate; an ending if it need not any more, or never may."""
-        if briefing.turns is None:
-            self._now("investigating", "investigating", lastingly=False)
-            self._announce()
-            return None
-        self._now(f"queued behind the other investigations of {briefing.turns.queue}", "queued")
-        self._announce()
-        taken = await self._turn.wait(
-            briefing.turns, lambda: self._stop is not None or self._episode.recovered_at is not None
-        )
-        if taken:
-            self._turn_taken_at = workflow.time()
-            self._now("investigating", "investigating", lastingly=False)
-            self._announce()
-            return None
-        if self._stop is not None:
-            return Ending.stopped(self._stop)
-        return Ending.recovered() if self._episode.recovered_at else Ending.unattended(briefing.turns.patience)
-
-    def _report_on(self, ending: Ending) -> None:
-        """Write and send the report; whether the run stays open after it depends on how it ended."""
-        if self._briefing is not None and self._briefing.turns is not None:
-            self._leaving = asyncio.create_task(self._turn.leave(self._briefing.turns))
-        if self._said and not ending.text:
-            ending = replace(ending, text=self._said)
-        self._ending, self._said = ending, ""
-        self._report = report = self._written(ending)
-        follow_ups = self._briefing.follow_ups if self._briefing else None
-        stays = ending.status == "concluded" and follow_ups is not None and self._talk is not None
-        self._over = not stays
-        if stays:
-            self._reported = Reported(report=report, at=workflow.time())
-        self._now("delivering the report", "reporting")
-        closing.remember(self._given, ending, report, self._episode)
-        what = closing.delivery(self._given, ending, report, self._episode)
-        self._deliveries.append(asyncio.create_task(closing.deliver(self._given, self._briefing, what, self._posted)))
-        self._announce()
-
-    def _written(self, ending: Ending) -> Report:
-        return closing.write(self._given, self._briefing, ending, self._calls.records, self._words, self._episode)
 
     async def _asked_for_more(self) -> bool:
         """Stay open until there is something to answer; False when the run is over."""
@@ -138,9 +75,6 @@ class Lasting(Shown):
         recovered, follow_ups = self._episode.recovered_at, self._briefing.follow_ups
         until = self._reported.at + follow_ups.window if recovered is None else recovered + follow_ups.quiet
         return max(until - workflow.time(), DELIVERING if self._are_delivering() else 0.0)
-
-    def _are_delivering(self) -> bool:
-        return not all(task.done() for task in self._deliveries)
 
     async def _anything(self, seconds: float, briefing: Briefing) -> None:
         """Wait for people, for alerts, for the end of the deliveries, or for the time.
@@ -206,39 +140,6 @@ class Lasting(Shown):
         self._calls.reopen()
         self._begin_follow_up()
         return True
-
-    def _close(self) -> RunResult:
-        """End the execution, as the investigation ended."""
-        ending, report, spent = self._ending, self._report, self._budget.spent if self._budget else Spent()
-        assert ending is not None and report is not None, "it was reported"
-        undelivered = self._undelivered
-        if self._reported is not None:
-            closing.remember(self._given, ending, report, self._episode)
-        if ending.by_cancellation:
-            raise asyncio.CancelledError
-        result = RunResult(
-            status=ending.status,
-            report=report,
-            rounds=spent.rounds,
-            tool_calls=spent.tool_calls,
-            usage=spent.usage,
-            limits=self._budget.limits if self._budget else None,
-            reason=ending.reason,
-        )
-        result = result.model_copy(update={"undelivered": undelivered}) if undelivered else result
-        if ending.error is not None:
-            ending.fail(result)
-        return result
-
-    async def _delivered(self) -> list[str]:
-        """Wait for the deliveries; return those that came to nothing, and why. The turn is left by then, too."""
-        while self._deliveries:
-            self._undelivered = [*self._undelivered, *await self._deliveries[0]]
-            self._deliveries.pop(0)
-        # After them: a cancellation that comes here must not end the run before its report is out.
-        if self._leaving is not None:
-            await self._leaving
-        return self._undelivered
 
     async def _renew(self) -> None:
         """Continue as new, unless the run is stopped meanwhile."""

@@ -9,7 +9,14 @@ from workflows.announcing import Announced
 with workflow.unsafe.imports_passed_through():
     from watchkeeper import attributes, showing
     from watchkeeper.attributes import Phase
+    from watchkeeper.budget import Budget
     from watchkeeper.contracts import RunInput, Spent
+
+
+ROUNDS = 3
+SECONDS = 15.0
+"""What a round changes is recorded in the first rounds, so many, and later as often as this: a long run of quick rounds
+would else record little but how it stands."""
 
 
 class Shown(Announced):
@@ -23,11 +30,16 @@ class Shown(Announced):
         super().__init__(given)
         self._coarsely: Phase = "starting"
         self._shown: dict[str, object] = {}
+        self._recorded_at = 0.0
 
     def _now(self, doing: str, phase: Phase | None = None, *, lastingly: bool = True) -> None:
         """Say what the run is doing, in a few words and, where it enters one, by its phase."""
         self._phase, self._coarsely = doing, phase or self._coarsely
         self._show(lastingly=lastingly)
+
+    def _begin_round(self, number: int, budget: Budget) -> None:
+        doing = f"round {number} of {budget.limits.rounds}: asking the model"
+        self._now(doing, "investigating", lastingly=number <= ROUNDS or workflow.time() - self._recorded_at >= SECONDS)
 
     def _waiting_changed(self) -> None:
         self._show()
@@ -40,9 +52,11 @@ class Shown(Announced):
     def _show(self, *, lastingly: bool = True) -> None:
         view = self._view()
         workflow.set_current_details(showing.details(view))
-        if not lastingly:
-            return
-        spent = view.spent
+        if lastingly:
+            self._record(view)
+
+    def _record(self, view: showing.View) -> None:
+        self._recorded_at, spent = workflow.time(), view.spent
         wanted: list[tuple[attributes.Key, object]] = [
             (attributes.PHASE, self._coarsely),
             (attributes.OUTCOME, self._ending.status if self._ending else None),
