@@ -12,13 +12,6 @@ import pytest
 
 from watchkeeper.ports import HOST, free_port
 
-try:
-    from oteltap import OtelTapHttpProtobufReceiver, OtelTapHttpProtobufReceiverSettings
-
-    _ABSENT = ""
-except OSError as error:  # its native library is not built for this machine
-    _ABSENT = str(error)
-
 SECONDS = 20.0
 
 
@@ -66,8 +59,10 @@ class Tap:
 @asynccontextmanager
 async def tapping(port: int | None = None) -> AsyncIterator[Tap]:
     """Receive for as long as the context lasts."""
-    if _ABSENT:
-        pytest.skip(f"oteltap has no native library for this machine: {_ABSENT}")
+    try:
+        from oteltap import OtelTapHttpProtobufReceiver, OtelTapHttpProtobufReceiverSettings
+    except OSError as error:
+        pytest.skip(f"oteltap has no native library for this machine: {error}")
     at = port or free_port()
     settings = OtelTapHttpProtobufReceiverSettings(http_port=at)
     tap = Tap(f"http://{HOST}:{at}")

@@ -10,12 +10,13 @@ import time
 import pytest
 from temporalio.client import Client
 
+from tests.sending import Sender, until_reported
 from tests.stage import failure, until_waiting
 from tests.telemetry.observed import observed
 from tests.telemetry.tapping import Tap, tapping
 from tests.telemetry.trees import tree
 from watchkeeper import __version__
-from watchkeeper.contracts import Decision
+from watchkeeper.contracts import Decision, Tell
 from watchkeeper.demo.turns import calls, says
 from watchkeeper.ports import HOST, free_port
 from watchkeeper.telemetry import identity, sending
@@ -210,3 +211,23 @@ async def test_a_call_that_waits_for_a_person_is_told_once_it_runs(
             await run.result()
             await tap.until(lambda tap: len(tap.named("invoke_agent watchkeeper")) == 1)
     assert len(tap.named("execute_tool restart")) == 1
+
+
+@pytest.mark.usefixtures("exporting")
+async def test_a_follow_up_is_told_below_the_investigation(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with tapping() as tap:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", tap.url)
+        async with observed(client, [says("It was the deploy."), says("It still is.")]) as (stage, _):
+            sender = Sender.on(stage)
+            run = sender.run(await sender.fire())
+            await until_reported(run)
+            await run.execute_update(IncidentWorkflow.tell, Tell(text="And now?", by="ann"))
+            await tap.until(lambda tap: len(tap.named("invoke_agent watchkeeper")) == 2)
+            await sender.resolve()
+            await run.result()
+    root = tree(tap.spans)
+    (follow_up,) = [span for span in tap.named("invoke_agent watchkeeper") if span.parent]
+    assert (follow_up.parent, follow_up.facts["watchkeeper.follow_up"]) == (root.span, 1)
+    assert root.facts["watchkeeper.source"] == sender.source.name
+    first, second = tap.named("chat scripted")
+    assert (first.parent, second.parent) == (root.span, root.span)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from watchkeeper.settings import SettingsError
@@ -43,3 +46,9 @@ def test_the_variables_switch_on_what_they_name(variables: dict[str, str], expec
 def test_what_there_is_not_is_named_with_the_way_out(variables: dict[str, str], complaint: str) -> None:
     with pytest.raises(SettingsError, match=complaint):
         wanted(variables)
+
+
+def test_a_worker_that_exports_nothing_does_not_import_what_exports() -> None:
+    look = "import sys, worker; print([name for name in sys.modules if name.startswith('opentelemetry')])"
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"

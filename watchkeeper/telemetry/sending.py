@@ -47,7 +47,7 @@ class Sending(SpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         """Take a span that is over."""
-        if not span.context.trace_flags.sampled:
+        if span.context is None or not span.context.trace_flags.sampled:
             return
         if self._thread.ident is None:
             self._thread.start()
