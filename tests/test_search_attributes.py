@@ -26,6 +26,7 @@ from watchkeeper.demo.turns import says
 from watchkeeper.stories.following import follow
 from watchkeeper.stories.telling import Telling
 from watchkeeper.temporal import DATA_CONVERTER, TemporalError, connect, ensure_search_attributes, indexed_type
+from watchkeeper.wanted import Wanted
 
 OURS = {key.name: indexed_type(key) for key in attributes.ALL}
 KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
@@ -69,7 +70,7 @@ async def test_the_longest_that_can_be_given_is_found_again(bare: Client) -> Non
     given = RunInput(text="Why?", service=longest, severity=longest)
     found = await runs.start(bare, given, NOBODY)
     async with asyncio.timeout(30):
-        while not (listed := [run async for run in runs.runs(bare, service=longest)]):
+        while not (listed := [run async for run in runs.runs(bare, Wanted(service=longest))]):
             await asyncio.sleep(0.1)
     assert [(run.workflow_id, run.severity) for run in listed] == [(found.workflow_id, longest)]
 

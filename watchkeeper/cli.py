@@ -11,7 +11,17 @@ from typing import Annotated, NoReturn
 import typer
 
 from watchkeeper import __version__
-from watchkeeper.commands import acting, intake, looking, recording, running, serving
+from watchkeeper.commands import (
+    acting,
+    intake,
+    listing,
+    looking,
+    recording,
+    replaying,
+    reporting,
+    running,
+    serving,
+)
 from watchkeeper.commands.performing import Globals
 
 app = typer.Typer(
@@ -45,12 +55,12 @@ def _globals(
 
 
 _COMMANDS: tuple[Callable[..., None], ...] = (
-    *(serving.demo, serving.dev, running.run, running.watch, running.show, running.list_runs),
+    *(serving.demo, serving.dev, running.run, running.watch, running.show, listing.list_runs, reporting.report),
     *(acting.tell, acting.approve, acting.deny, acting.extend, acting.stop),
-    *(looking.tools, looking.check, serving.worker, intake.intake, recording.replay),
+    *(looking.tools, looking.check, serving.worker, intake.intake, replaying.replay),
 )
 for command in _COMMANDS:
-    app.command("list" if command is running.list_runs else None)(command)
+    app.command("list" if command is listing.list_runs else None)(command)
 app.add_typer(recording.history, name="history")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypedDict, TypeVar
@@ -36,10 +36,13 @@ from watchkeeper.contracts import Alert, RunInput
 from watchkeeper.settings import Settings
 from watchkeeper.temporal import ensure_search_attributes
 from watchkeeper.text import clean, excerpt
+from watchkeeper.wanted import Wanted
 
 T = TypeVar("T")
 
 WORKFLOW = "IncidentWorkflow"
+
+EVERY = Wanted()
 
 SUMMARY_BYTES = 200
 """Most of a run's first line that lists show."""
@@ -51,11 +54,19 @@ _CLOSED: Mapping[int, str] = {
     WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TERMINATED: "stopped",
     WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TIMED_OUT: "failed",
 }
-_CLOSED_NAMES = ("Completed", "Failed", "Canceled", "Terminated", "TimedOut")
+EPISODE_CHARACTERS = 8
+"""Of a run id, by which an episode of a run is named."""
+
+_RUN_ID_CHARACTERS = 36
+_EPISODE = re.compile(r"(?P<run>.+)@(?P<run_id>[0-9a-f]{8}(?:(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?)", re.DOTALL)
 
 
 class NoSuchRun(Exception):
     """There is no such run; the text names it and the way out."""
+
+
+class NoSuchList(Exception):
+    """Temporal cannot list runs by a query; the text names it and says why."""
 
 
 @dataclass(frozen=True)
@@ -169,51 +180,76 @@ def first_line(text: str) -> str:
     return excerpt(" ".join(line.split()), SUMMARY_BYTES)
 
 
+def named(run: str) -> tuple[str, str]:
+    """Split a run's name into its workflow id and, for one episode of several, ``RUN@RUN_ID``, its run id.
+
+    The beginning of the run id is enough.
+    """
+    found = _EPISODE.fullmatch(run)
+    return (found["run"], found["run_id"]) if found else (run, "")
+
+
 async def find(client: Client, run: str) -> Found:
-    """Return the latest execution of a run. Raises NoSuchRun and RPCError."""
+    """Return the latest execution of a run, or the one that is named. Raises NoSuchRun and RPCError."""
     return await found(client, (await describe(client, run)).workflow_execution_info)
 
 
-async def describe(client: Client, run: str) -> DescribeWorkflowExecutionResponse:
-    """Describe the latest execution of a run, as the server answers: the SDK cannot read that of a paused one.
+async def describe(client: Client, run: str, types: Collection[str] = (WORKFLOW,)) -> DescribeWorkflowExecutionResponse:
+    """Describe the latest execution of a run, or the one that is named, as the server answers.
 
-    Raises NoSuchRun and RPCError.
+    The SDK cannot read the description of a paused one. Raises NoSuchRun and RPCError.
     """
-    request = DescribeWorkflowExecutionRequest(namespace=client.namespace, execution=WorkflowExecution(workflow_id=run))
+    workflow_id, run_id = named(run)
+    if 0 < len(run_id) < _RUN_ID_CHARACTERS:
+        run_id = await _episode(client, run)
+    execution = WorkflowExecution(workflow_id=workflow_id, run_id=run_id)
+    request = DescribeWorkflowExecutionRequest(namespace=client.namespace, execution=execution)
     try:
         description = await client.workflow_service.describe_workflow_execution(request, retry=True)
     except RPCError as error:
         if error.status not in (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT):
             raise
         raise NoSuchRun(_no_such(client, run)) from error
-    if description.workflow_execution_info.type.name != WORKFLOW:
+    if description.workflow_execution_info.type.name not in types:
         raise NoSuchRun(f"{run!r} is no incident run; `watchkeeper list` shows those that are")
     return description
 
 
-async def runs(client: Client, *, open_only: bool = False, service: str | None = None) -> AsyncIterator[Found]:
-    """Give the runs of the namespace, the newest first; one that continued as new once. Raises RPCError."""
-    query = [f"WorkflowType = '{WORKFLOW}'", "ExecutionStatus != 'ContinuedAsNew'"]
-    if open_only:
-        query.append(f"ExecutionStatus NOT IN ({', '.join(map(repr, _CLOSED_NAMES))})")
-    if service is not None:
-        query.append(f"{attributes.SERVICE.name} = {_quoted(service)}")
-    token = b""
+async def _episode(client: Client, run: str) -> str:
+    """Return the run id that begins as a name says. Raises NoSuchRun and RPCError."""
+    workflow_id, beginning = named(run)
+    every = [one.run_id async for one in runs(client, Wanted(workflow_id=workflow_id))]
+    (first, *others) = [run_id for run_id in every if run_id.startswith(beginning)] or [""]
+    if not first:
+        raise NoSuchRun(_no_such(client, run))
+    if others:
+        raise NoSuchRun(f"{run!r} may be one of several; name it {workflow_id}@{first}, or {', '.join(others)}")
+    return first
+
+
+async def runs(client: Client, wanted: Wanted = EVERY) -> AsyncIterator[Found]:
+    """Give the runs of the namespace that are wanted, the newest first; one that continued as new once.
+
+    Raises NoSuchList and RPCError.
+    """
+    clauses = [f"WorkflowType = '{WORKFLOW}'", "ExecutionStatus != 'ContinuedAsNew'", *wanted.clauses()]
+    query, token = " AND ".join(clauses), b""
     while True:
-        # Not client.list_workflows: one paused run makes it fail for all (its status is unknown to the SDK).
-        page = await client.workflow_service.list_workflow_executions(
-            ListWorkflowExecutionsRequest(namespace=client.namespace, query=" AND ".join(query), next_page_token=token),
-            retry=True,
-        )
+        request = ListWorkflowExecutionsRequest(namespace=client.namespace, query=query, next_page_token=token)
+        try:
+            # Not client.list_workflows: one paused run makes it fail for all (its status is unknown to the SDK).
+            page = await client.workflow_service.list_workflow_executions(request, retry=True)
+        except RPCError as error:
+            if error.status != RPCStatusCode.INVALID_ARGUMENT or wanted.query is None:
+                raise
+            why = excerpt(error.message, 500)
+            raise NoSuchList(
+                f"Temporal cannot list by {wanted.query!r}: {why}; it knows such as CostUsd > 1"
+            ) from error
         for info in page.executions:
             yield await found(client, info)
         if not (token := page.next_page_token):
             return
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
 
 
 async def found(client: Client, info: WorkflowExecutionInfo) -> Found:

@@ -26,6 +26,9 @@ _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 _MINUTE, _HOUR = 60, 3_600
 
+_ROOM, _LEAST = 24, 12
+"""Characters of a table's last column: what it should have, and what it gets in any case."""
+
 
 def visible(text: str) -> str:
     """Return a text without what a terminal would obey instead of show."""
@@ -90,20 +93,56 @@ def write_json(value: JsonObject | list[JsonObject]) -> None:
     typer.echo(re.sub("[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[Text | str]]) -> Text:
-    """Lay out rows, each one line; in a terminal, under headings, the last column gives way to the width."""
+def table(headings: Sequence[str], rows: Iterable[Sequence[Text | str]], *, spare: Sequence[str] = ()) -> Text:
+    """Lay out rows, each one line; in a terminal, under headings, the last column gives way to the width.
+
+    ``spare``: headings of columns that are left out, the first one first, where the last column lacks room. Where it
+    lacks even so, the first column gets lines of its own.
+    """
     cells = [[cell if isinstance(cell, Text) else Text(visible(cell)) for cell in row] for row in rows]
-    if out.is_terminal:
-        cells.insert(0, [Text(heading, "dim") for heading in headings])
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    room = max(12, out.width - sum(widths[:-1]) - 2 * len(widths[:-1])) if out.is_terminal else widths[-1]
+    if not out.is_terminal:
+        return Text("\n").join(_laid(cells, _widths(cells)[-1]))
+    cells.insert(0, [Text(heading, "dim") for heading in headings])
+    fitting, room = _fitting(headings, cells, spare, out.width)
+    if room >= _LEAST:
+        return Text("\n").join(_laid(fitting, room))
+    rest, room = _fitting(headings[1:], [row[1:] for row in cells], spare, out.width - 2)
+    laid = zip(cells, _laid(rest, max(1, room)), strict=True)
+    return Text("\n").join(Text.assemble(first, "\n  ", line) for (first, *_), line in laid)
+
+
+def _fitting(
+    headings: Sequence[str], cells: list[list[Text]], spare: Sequence[str], width: int
+) -> tuple[list[list[Text]], int]:
+    """Leave out the spare columns that are empty or lack room; return the others and the room of the last one."""
+    widths = _widths(cells)
+    said = [any(len(row[place]) for row in cells[1:]) for place in range(len(headings))]
+    kept = [place for place, heading in enumerate(headings) if said[place] or heading not in spare]
+    for heading in spare:
+        if width - _taken([widths[place] for place in kept]) >= _ROOM:
+            break
+        kept = [place for place in kept if headings[place] != heading]
+    return [[row[place] for place in kept] for row in cells], width - _taken([widths[place] for place in kept])
+
+
+def _laid(cells: list[list[Text]], room: int) -> list[Text]:
+    widths = _widths(cells)
     lines: list[Text] = []
     for *columns, last in cells:
         for column, width in zip(columns, widths, strict=False):
-            column.pad_right(width - len(column) + 2)
+            column.pad_right(width - column.cell_len + 2)
         last.truncate(room, overflow="ellipsis")
         lines.append(Text.assemble(*columns, last))
-    return Text("\n").join(lines)
+    return lines
+
+
+def _widths(cells: Sequence[Sequence[Text]]) -> list[int]:
+    return [max(cell.cell_len for cell in column) for column in zip(*cells, strict=True)]
+
+
+def _taken(widths: Sequence[int]) -> int:
+    """Return how many characters the columns before the last one take."""
+    return sum(widths[:-1]) + 2 * len(widths[:-1])
 
 
 def interactive() -> bool:

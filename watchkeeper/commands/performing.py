@@ -31,7 +31,7 @@ EXIT: dict[Status, int] = {"running": 0, "concluded": 0, "limit_reached": 3, "fa
 
 ERROR, MISUSE, INTERRUPTED = 1, 2, 130
 
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
+UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 class Misuse(Exception):
@@ -146,4 +146,4 @@ def _number(name: str, value: str) -> int | float:
         shapes = {"cost": "US dollars above 0, such as 0.5", "duration": "a time above 0, such as 90s, 30m or 2h"}
         raise Misuse(f"{name}={value}: the value must be {shapes.get(name, 'a whole number above 0')}")
     number, unit = found.groups()
-    return float(number) if name == "cost" else int(number) * _UNITS[unit]
+    return float(number) if name == "cost" else int(number) * UNITS[unit]

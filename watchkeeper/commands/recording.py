@@ -1,23 +1,25 @@
-"""``history export`` and ``replay``: recorded histories, and whether today's code still agrees with them."""
+"""``history export``: the histories of runs as files that replay anywhere and hold no secret."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.text import Text
-from temporalio.client import WorkflowHistory
+from temporalio.client import Client
 
-from watchkeeper.commands.performing import ERROR, Misuse, connected, perform
+from watchkeeper.commands.performing import Misuse, connected, perform, settings_of
 from watchkeeper.commands.running import RUN
-from watchkeeper.stories.following import executions
-from watchkeeper.terminal import count, one_line, out
-from watchkeeper.text import excerpt
+from watchkeeper.contracts import JsonObject
+from watchkeeper.runs import WORKFLOW, describe, named
+from watchkeeper.stories.following import chain_to
+from watchkeeper.terminal import count, err
 
 history = typer.Typer(help="Record histories.", no_args_is_help=True)
+
+_STDOUT = Path("-")
 
 
 @history.callback()
@@ -26,69 +28,75 @@ def _histories() -> None:
 
 
 @history.command()
-def export(run: RUN, file: Annotated[Path, typer.Argument(metavar="FILE", help="A .json file to write.")]) -> None:
-    """Write the history of a run, as Temporal's own tools read it.
+def export(
+    context: typer.Context,
+    run: RUN,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .json file to write; - for stdout.")],
+    redact: Annotated[bool, typer.Option("--redact/--no-redact", help="Take secrets out.")] = True,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+) -> None:
+    """Write the history of a run, as Temporal's own tools read it, without the secrets of the settings.
 
     A run that continued as new has several: FILE-1.json, FILE-2.json and so on.
     """
-    perform(_export(run, file), OSError)
+
+    async def write() -> None:
+        secrets = settings_of(context).secrets if redact else None
+        await _export(run, file, secrets, force=force)
+
+    perform(write(), OSError)
 
 
-def replay(
-    path: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Recorded histories, or folders of them.")],
-) -> None:
-    """Test today's workflow code against histories.
+async def _export(run: str, file: Path, secrets: list[str] | None, *, force: bool) -> None:
+    from watchkeeper.replaying.recordings import stored_elsewhere
+    from watchkeeper.replaying.redacting import Redaction
 
-    Exit code 1 if it does not do what they say.
-    """
-    perform(_replay(path), OSError)
-
-
-async def _export(run: str, file: Path) -> None:
     client = await connected()
-    chain = await executions(client, run)
-    for number, run_id in enumerate(chain, start=1):
-        recorded = await client.get_workflow_handle(run, run_id=run_id).fetch_history()
-        target = file if len(chain) == 1 else file.with_stem(f"{file.stem}-{number}")
-        target.write_text(f"{recorded.to_json()}\n", encoding="utf-8")
-        typer.echo(f"{target}: {count(len(recorded.events), 'event')}")
+    chain, (workflow_id, _) = await _episode(client, run), named(run)
+    targets = _targets(file, chain, run)
+    if not force and (there := [target for target in targets if target != _STDOUT and target.exists()]):
+        raise Misuse(f"{there[0]} is there already; overwrite it with --force")
+    redaction = Redaction(secrets) if secrets is not None else None
+    for target, execution in zip(targets, chain, strict=True):
+        handle = client.get_workflow_handle(workflow_id, run_id=execution)
+        recorded: JsonObject = (await handle.fetch_history()).to_json_dict()
+        if stored_elsewhere(recorded):
+            raise Misuse(f"{run} names payloads that are stored elsewhere: a file of it would not replay")
+        if redaction is not None:
+            recorded = redaction.history(recorded)
+        _write(target, f"{json.dumps(recorded, indent=2)}\n")
+        if target != _STDOUT:
+            typer.echo(f"{target}: {count(len(recorded['events']), 'event')}")
+    if redaction is not None and redaction.found:
+        taken = f"{count(len(redaction.found), 'secret')} taken out"
+        err.print(Text(f"{taken}; look it through before you share it, it still tells of your systems", "dim"))
 
 
-async def _replay(paths: list[Path]) -> int:
-    from temporalio.worker import Replayer
-
-    from watchkeeper.sandbox import Sandbox
-    from watchkeeper.temporal import DATA_CONVERTER
-    from workflows.incident import IncidentWorkflow
-    from workflows.queue import QueueWorkflow
-
-    files = list(_files(paths))
-    workflows = [IncidentWorkflow, QueueWorkflow]
-    replayer = Replayer(workflows=workflows, workflow_runner=Sandbox(), data_converter=DATA_CONVERTER)
-    failed = 0
-    for file in files:
-        outcome = await replayer.replay_workflow(_read(file), raise_on_replay_failure=False)
-        failure = outcome.replay_failure
-        failed += failure is not None
-        verdict = ("agrees", "green") if failure is None else ("breaks", "bold red")
-        because = f": {one_line(excerpt(str(failure), 1_000), 1_000)}" if failure is not None else ""
-        out.print(Text.assemble(verdict, f"  {file}{because}"), soft_wrap=True)
-    typer.echo(f"{count(len(files), 'history').replace('historys', 'histories')} replayed, {failed} broken")
-    return ERROR if failed else 0
+async def _episode(client: Client, run: str) -> list[str]:
+    """Return the run ids of the executions that belong together, in order: from the one that is named back and on."""
+    info = (await describe(client, run, types=(WORKFLOW, "QueueWorkflow"))).workflow_execution_info
+    workflow_id, following = named(run)
+    chain = await chain_to(client, workflow_id, info)
+    while following:
+        events = (await client.get_workflow_handle(workflow_id, run_id=chain[-1]).fetch_history()).events
+        following = events[-1].workflow_execution_continued_as_new_event_attributes.new_execution_run_id
+        chain += [following] * bool(following)
+    return chain
 
 
-def _files(paths: list[Path]) -> Iterator[Path]:
-    for path in paths:
-        found = sorted(path.rglob("*.json")) if path.is_dir() else [path]
-        if not found:
-            raise Misuse(f"no recorded history (*.json) in {path}; record one with `watchkeeper history export`")
-        yield from found
+def _targets(file: Path, chain: list[str], run: str) -> list[Path]:
+    if len(chain) == 1:
+        return [file]
+    if file == _STDOUT:
+        raise Misuse(f"{run} has {len(chain)} histories, as it continued as new: name a FILE for them")
+    return [file.with_stem(f"{file.stem}-{number}") for number in range(1, len(chain) + 1)]
 
 
-def _read(file: Path) -> WorkflowHistory:
-    try:
-        recorded = json.loads(file.read_text(encoding="utf-8"))
-        started = recorded["events"][0]["workflowExecutionStartedEventAttributes"]
-        return WorkflowHistory.from_json(started.get("workflowId") or file.stem, recorded)
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise Misuse(f"{file} is no recorded history; record one with `watchkeeper history export`") from error
+def _write(target: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    if target == _STDOUT:
+        typer.echo(text, nl=False)
+        return
+    part = target.with_name(f".{target.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(target)

@@ -1,9 +1,8 @@
-"""``run``, ``watch``, ``show`` and ``list``: starting runs and looking at them."""
+"""``run``, ``watch`` and ``show``: starting runs and looking at them."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -14,20 +13,22 @@ from temporalio.client import Client
 from watchkeeper import asked, runs
 from watchkeeper.commands.performing import EXIT, Misuse, connected, limits, perform, settings_of
 from watchkeeper.contracts import RunInput
-from watchkeeper.runs import Found
 from watchkeeper.settings import Settings
 from watchkeeper.stories.following import follow, retell
-from watchkeeper.stories.listed import listed
 from watchkeeper.stories.narrator import Narrator
 from watchkeeper.stories.story import Story
 from watchkeeper.stories.surface import run_object
 from watchkeeper.stories.telling import Telling
-from watchkeeper.terminal import clock, duration, err, one_line, out, table, write_json
+from watchkeeper.terminal import err, out, write_json
 
 RUN = Annotated[str, typer.Argument(metavar="RUN", help="Name of a run, as `watchkeeper list` shows it.")]
+EPISODE = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN", help="Name of a run, as `watchkeeper list` shows it; RUN@RUN_ID for an earlier one of that name."
+    ),
+]
 JSON = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-
-_STYLES = {"running": "cyan", "paused": "yellow", "concluded": "green", "stopped": "yellow"}
 
 
 def run(
@@ -57,24 +58,14 @@ def run(
     perform(start())
 
 
-def watch(run: RUN) -> None:
+def watch(run: EPISODE) -> None:
     """Follow a run, or tell a finished one again. Exit code as of `run`."""
     perform(_watch(run))
 
 
-def show(run: RUN, as_json: JSON = False) -> None:
+def show(run: EPISODE, as_json: JSON = False) -> None:
     """Tell one run up to now. Needs no worker."""
     perform(_show(run, as_json=as_json))
-
-
-def list_runs(
-    open_only: Annotated[bool, typer.Option("--open", help="Only those that are not over.")] = False,
-    service: Annotated[str | None, typer.Option(help="Only those of a service.")] = None,
-    most: Annotated[int, typer.Option("--most", min=1, help="How many, the newest first.")] = 50,
-    as_json: JSON = False,
-) -> None:
-    """List the runs, the newest first."""
-    perform(_list(open_only=open_only, service=service, most=most, as_json=as_json))
 
 
 def _given(text: str, service: str | None, severity: str | None, limit: list[str], tool_choice: str | None) -> RunInput:
@@ -122,7 +113,7 @@ async def follow_aloud(client: Client, run: str) -> Story:
     narrator = Narrator(telling.story, out, live=True)
     try:
         async with narrator:
-            return await follow(client, run, telling, narrator.tell, narrator.notice)
+            return await follow(client, run, telling, narrator.tell, narrator.notice, narrator.outlook)
     except asyncio.CancelledError:
         say_how_to_return(run)
         raise
@@ -157,33 +148,3 @@ async def _show(run: str, *, as_json: bool) -> None:
     narrator.ask()
     if story.status == "running":
         narrator.notice(f"it goes on: {story.doing}; follow it with `watchkeeper watch {run}`")
-
-
-async def _list(*, open_only: bool, service: str | None, most: int, as_json: bool) -> None:
-    client = await connected()
-    found: list[Found] = []
-    async for one in runs.runs(client, open_only=open_only, service=service):
-        if len(found) == most:
-            if not as_json:
-                err.print(Text(f"There are more than {most}; see them with --most", "dim"))
-            break
-        found.append(one)
-    if as_json:
-        write_json([listed(one) for one in found])
-    elif not found:
-        err.print(Text("No runs. Start one: watchkeeper run TEXT", "dim"))
-    else:
-        out.print(table(("run", "status", "service", "started", "took", "what"), map(_row, found)), soft_wrap=True)
-
-
-def _row(one: Found) -> tuple[Text | str, ...]:
-    took = duration(((one.closed_at or datetime.now(UTC)) - one.started_at).total_seconds())
-    status = Text(one.status, _STYLES.get(one.status, "red"))
-    return (
-        one.workflow_id,
-        status,
-        one.service or "",
-        clock(one.started_at),
-        took,
-        one_line(one.report or one.text or "", 120),
-    )

@@ -64,12 +64,12 @@ class ScriptedModel(Endpoint):
     @asynccontextmanager
     async def serving(self, port: int = 0) -> AsyncIterator[str]:
         """Serve on loopback and give the base URL for a client, ``/v1`` included."""
-        routes = [
-            Route("/v1/chat/completions", self),
-            Route("/v1/models", self._list_models),
-        ]
-        async with serving(Starlette(routes=routes), port) as url:
+        async with serving(self.host(), port) as url:
             yield f"{url}/v1"
+
+    def host(self) -> Starlette:
+        """Return the app that answers what a client asks below the base URL of the host, ``/v1`` not included."""
+        return Starlette(routes=[Route("/v1/chat/completions", self), Route("/v1/models", self._list_models)])
 
     def prefix_violations(self) -> list[str]:
         """Say where a conversation did not go on, byte for byte, from where it stood."""

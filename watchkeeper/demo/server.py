@@ -1,4 +1,4 @@
-"""Run an ASGI app on loopback inside the caller's event loop."""
+"""Run an ASGI app inside the caller's event loop, on loopback unless told otherwise."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ _TRANSPORT = "watchkeeper.transport"
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
-    """Serve an app on 127.0.0.1 and give its base URL, such as ``http://127.0.0.1:40123``.
+async def serving(app: ASGIApp, port: int = 0, host: str = HOST) -> AsyncIterator[str]:
+    """Serve an app and give its base URL, such as ``http://127.0.0.1:40123``.
 
-    Port 0 takes a free one. It listens when the body starts, and when the body ends every connection is closed and
-    every request still being answered is cancelled. It installs no signal handlers and writes no access log.
+    Port 0 takes a free one; ``host`` is loopback unless other machines are to reach it. It listens when the body
+    starts, and when the body ends every connection is closed and every request still being answered is cancelled. It
+    installs no signal handlers and writes no access log.
 
     Raises:
         OSError: the port is taken.
@@ -33,10 +34,10 @@ async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
     config.load()
     state = ServerState()
     server = await asyncio.get_running_loop().create_server(
-        lambda: _Connection(config, state, {}), HOST, port, backlog=1024
+        lambda: _Connection(config, state, {}), host, port, backlog=1024
     )
     try:
-        yield f"http://{HOST}:{server.sockets[0].getsockname()[1]}"
+        yield f"http://{host}:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
         await _close(state)

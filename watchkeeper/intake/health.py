@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from temporalio.service import RPCError
 
 from watchkeeper.intake.intake import Intake
-from watchkeeper.stories.following import has_worker
+from watchkeeper.stories.polled import has_worker
 
 SECONDS = 2.0
 """For Temporal to say who polls."""

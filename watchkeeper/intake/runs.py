@@ -21,6 +21,7 @@ from watchkeeper.stories.following import retell
 from watchkeeper.stories.listed import listed
 from watchkeeper.stories.story import Story
 from watchkeeper.stories.surface import run_object
+from watchkeeper.wanted import Wanted
 
 SECONDS = 10.0
 """For Temporal to answer a person's program."""
@@ -74,7 +75,7 @@ def routes(intake: Intake) -> APIRouter:
         """List the runs, the newest first."""
         found = list[runs.Found]()
         async with asyncio.timeout(SECONDS):
-            async for one in runs.runs(client, open_only=only_open, service=service):
+            async for one in runs.runs(client, Wanted(open_only=only_open, service=service)):
                 found.append(one)
                 if len(found) == limit:
                     break

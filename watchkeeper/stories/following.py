@@ -4,42 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
-from temporalio.client import Client
+from temporalio.api.workflow.v1 import WorkflowExecutionInfo
+from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
-from watchkeeper.runs import NoSuchRun, describe
+from watchkeeper.runs import describe, named
+from watchkeeper.stories.outlook import Outlook
+from watchkeeper.stories.quiet import Notice, look_on
 from watchkeeper.stories.story import Story
 from watchkeeper.stories.telling import Telling, Told
-from watchkeeper.text import excerpt
+from watchkeeper.terminal import duration
 
 OUTAGE = 300.0
 """Seconds for which Temporal may be out of reach before following gives up."""
 
-QUIET = 3.0
-"""Seconds without an event until it is looked into."""
-
-_LOOK = 0.5
-
-_POLL = timedelta(seconds=70)
-"""A worker polls again within a minute, so one that has not is gone."""
-
 _OUT_OF_REACH = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
 
-Notice = Callable[[str], None]
 
-
-async def executions(client: Client, workflow_id: str) -> list[str]:
+async def executions(client: Client, run: str) -> list[str]:
     """Return the run ids of a run's executions that the server still has, in order.
 
     From the latest one back: after a reset the first one leads to an end that was undone. Raises NoSuchRun, RPCError.
     """
-    run_id = (await describe(client, workflow_id)).workflow_execution_info.execution.run_id
+    return await chain_to(client, named(run)[0], (await describe(client, run)).workflow_execution_info)
+
+
+async def chain_to(client: Client, workflow_id: str, last: WorkflowExecutionInfo) -> list[str]:
+    """Return the run ids of the executions that led to one, and its own, in order. Raises RPCError."""
+    run_id = last.execution.run_id
     chain: list[str] = []
     while run_id:
         handle = client.get_workflow_handle(workflow_id, run_id=run_id)
@@ -55,18 +50,19 @@ async def executions(client: Client, workflow_id: str) -> list[str]:
 
 
 async def events(
-    client: Client, workflow_id: str, *, wait: bool, notice: Notice
+    client: Client, run: str, *, wait: bool, notice: Notice, outlook: Outlook
 ) -> AsyncIterator[tuple[str, HistoryEvent]]:
     """Give every event of a run with the run id of its execution; with ``wait``, until the run is over.
 
     A run that is reset meanwhile begins again from its first event.
     """
-    chain = await executions(client, workflow_id)
+    chain = await executions(client, run)
     while chain:
         run_id = chain.pop(0)
-        async for event in _execution(client, workflow_id, run_id, wait=wait and not chain, notice=notice):
+        handle = client.get_workflow_handle(named(run)[0], run_id=run_id)
+        async for event in _execution(handle, wait=wait and not chain, notice=notice, outlook=outlook):
             if wait and not chain and event.HasField("workflow_execution_terminated_event_attributes"):
-                chain = await executions(client, workflow_id)
+                chain = await executions(client, run)
                 if chain[-1] != run_id:  # not terminated by a person, but reset
                     break
                 chain.clear()
@@ -77,15 +73,15 @@ async def events(
 
 
 async def _execution(
-    client: Client, workflow_id: str, run_id: str, *, wait: bool, notice: Notice
+    handle: WorkflowHandle[Any, Any], *, wait: bool, notice: Notice, outlook: Outlook
 ) -> AsyncIterator[HistoryEvent]:
-    handle = client.get_workflow_handle(workflow_id, run_id=run_id)
-    seen, lost_at = 0, None
-    loop = asyncio.get_running_loop()
+    seen, loop = 0, asyncio.get_running_loop()
     while True:
         try:
             async for event in handle.fetch_history_events(wait_new_event=wait):
-                lost_at = None
+                if outlook.unreached_since is not None:
+                    notice(f"Temporal is back, after {duration(loop.time() - outlook.unreached_since)}")
+                    outlook.unreached_since = None
                 if event.event_id > seen:
                     seen = event.event_id
                     yield event
@@ -93,32 +89,38 @@ async def _execution(
         except RPCError as error:
             if not wait or error.status not in _OUT_OF_REACH:
                 raise
-            if lost_at is None:
-                lost_at = loop.time()
+            if outlook.unreached_since is None:
+                outlook.unreached_since = loop.time()
                 notice("Temporal is out of reach; the run is safe, trying again")
-            elif loop.time() - lost_at > OUTAGE:
+            elif loop.time() - outlook.unreached_since > OUTAGE:
                 raise
             await asyncio.sleep(1)
 
 
 async def retell(
-    client: Client, workflow_id: str, tell: Callable[[Told], None] | None = None, telling: Telling | None = None
+    client: Client, run: str, tell: Callable[[Told], None] | None = None, telling: Telling | None = None
 ) -> Story:
     """Return the story of a run up to now, telling it on the way. Raises NoSuchRun and RPCError."""
     telling = telling or Telling(client.data_converter)
-    return await _told(client, workflow_id, telling, tell, wait=False, notice=lambda _: None)
+    return await _told(client, run, telling, tell, wait=False, notice=lambda _: None, outlook=Outlook())
 
 
 async def follow(
-    client: Client, workflow_id: str, telling: Telling, tell: Callable[[Told], None], notice: Notice
+    client: Client,
+    run: str,
+    telling: Telling,
+    tell: Callable[[Told], None],
+    notice: Notice,
+    outlook: Outlook | None = None,
 ) -> Story:
     """Tell a run as it happens, to its end, or to its report where it stays open after that.
 
-    ``notice`` is told why nothing happens. Raises NoSuchRun and RPCError.
+    ``notice`` is told why nothing happens; ``outlook`` holds what is seen of that. Raises NoSuchRun and RPCError.
     """
-    quiet = asyncio.create_task(_explain_quiet(client, workflow_id, telling, notice))
+    outlook = outlook or Outlook()
+    quiet = asyncio.create_task(look_on(client, run, telling, outlook, notice))
     try:
-        return await _told(client, workflow_id, telling, tell, wait=True, notice=notice)
+        return await _told(client, run, telling, tell, wait=True, notice=notice, outlook=outlook)
     finally:
         quiet.cancel()
         await asyncio.gather(quiet, return_exceptions=True)
@@ -126,16 +128,19 @@ async def follow(
 
 async def _told(
     client: Client,
-    workflow_id: str,
+    run: str,
     telling: Telling,
     tell: Callable[[Told], None] | None,
     *,
     wait: bool,
     notice: Notice,
+    outlook: Outlook,
 ) -> Story:
-    info = (await describe(client, workflow_id)).workflow_execution_info
+    info = (await describe(client, run)).workflow_execution_info
     up_to_now = False
-    async for run_id, event in events(client, workflow_id, wait=wait, notice=notice):
+    async for run_id, event in events(client, run, wait=wait, notice=notice, outlook=outlook):
+        if carried_on := outlook.hear(event, telling.activity(event), asyncio.get_running_loop().time()):
+            notice(carried_on)
         for told in await telling.add(event, run_id):
             if tell is not None:
                 tell(told)
@@ -143,58 +148,3 @@ async def _told(
         if wait and up_to_now and telling.story.settled:
             break
     return telling.story
-
-
-async def _explain_quiet(client: Client, workflow_id: str, telling: Telling, notice: Notice) -> None:
-    """Say once each what holds a run up: no worker, or an activity that is being tried again."""
-    said: set[str] = set()
-    events, quiet = 0, 0.0
-    while True:
-        await asyncio.sleep(_LOOK)
-        quiet = quiet + _LOOK if telling.events == events else 0.0
-        events = telling.events
-        if quiet < QUIET:
-            continue
-        quiet = 0.0
-        try:
-            reasons = await _reasons(client, workflow_id, telling.failing)
-        except (RPCError, NoSuchRun):
-            continue
-        for reason in reasons:
-            if reason not in said:
-                said.add(reason)
-                notice(reason)
-
-
-async def _reasons(client: Client, workflow_id: str, failing: str) -> list[str]:
-    description = await describe(client, workflow_id)
-    queue = description.execution_config.task_queue.name
-    reasons = [
-        f"{pending.activity_id} {pending.activity_type.name}: attempt {pending.attempt}, the last one failed: "
-        f"{excerpt(pending.last_failure.message, 300)}"
-        for pending in description.pending_activities
-        if pending.attempt > 1 and pending.last_failure.message
-    ]
-    if failing:
-        reasons.append(
-            f"no worker can carry it on; it is tried again, and goes on when this is mended: {excerpt(failing, 300)}"
-        )
-    if not await has_worker(client, queue):
-        reasons.append(
-            f"no worker polls the task queue {queue!r}; the run waits for one: start it with `watchkeeper worker`"
-        )
-    return reasons
-
-
-async def has_worker(client: Client, queue: str, *, retry: bool = True) -> bool:
-    """Tell whether a worker polls a task queue; ``retry``: be patient with a Temporal out of reach. Raises RPCError."""
-    answer = await client.workflow_service.describe_task_queue(
-        DescribeTaskQueueRequest(
-            namespace=client.namespace,
-            task_queue=TaskQueue(name=queue),
-            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-        ),
-        retry=retry,
-    )
-    alive = datetime.now(UTC) - _POLL
-    return any(poller.last_access_time.ToDatetime(tzinfo=UTC) > alive for poller in answer.pollers)

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
-from contextlib import suppress
 from types import TracebackType
 
 from rich.console import Console
-from rich.status import Status
 from rich.text import Text
 
 from watchkeeper.contracts import CallStatus
+from watchkeeper.stories.comings import write_act, write_alerts
+from watchkeeper.stories.ending import write_closing, write_ending
+from watchkeeper.stories.live import Ticking
+from watchkeeper.stories.outlook import Outlook
 from watchkeeper.stories.page import Page
 from watchkeeper.stories.story import Story
 from watchkeeper.stories.surface import seconds
 from watchkeeper.stories.telling import Told
-from watchkeeper.stories.told import Act, AlertsChanged, Call, FollowUp, Reset, Round, Summary
+from watchkeeper.stories.told import Act, AlertsChanged, Call, FollowUp, Reset, Round, Summary, Turn
 from watchkeeper.terminal import arguments, clock, count, duration, one_line, size, visible
 
-_TICK = 0.25
-"""Seconds between two looks at what the run is doing."""
+_QUIET = 0.25
+"""Seconds without news until people are asked: in a story that is told again, what waited is decided a moment later."""
 
-_ALERTS = 10
-"""How many alerts of one notification are shown."""
+_QUEUED = 1.0
+"""Seconds without news, or in a queue, until that is worth a word: mostly a place is free at once."""
 
 _LOOKS: dict[CallStatus, tuple[str, str]] = {
     "ok": ("✓", "green"),
@@ -39,42 +40,37 @@ _LOOKS: dict[CallStatus, tuple[str, str]] = {
 
 
 class Narrator:
-    """Tells one story. As a context it also keeps a line at the bottom that says what the run is doing."""
+    """Tells one story. As a context with ``live`` it also keeps a panel at the bottom that says how the run stands."""
 
     def __init__(self, story: Story, console: Console, *, live: bool = False) -> None:
+        self.outlook = Outlook()
+        """What is seen of the run beside its history."""
         self._story = story
         self._page = Page(console)
-        self._begun = self._reported = False
+        self._begun = self._reported = self._queued = False
         self._changed_at = time.monotonic()
-        self._status = Status("", console=console, spinner="dots") if live and console.is_terminal else None
-        self._ticking: asyncio.Task[None] | None = None
+        self._ticking = Ticking(story, self.outlook, console, self._wait) if live else None
         self._questions: list[Call] = []
 
     async def __aenter__(self) -> Narrator:
-        if self._status is not None:
-            self._status.start()
-        self._ticking = asyncio.create_task(self._tick())
+        if self._ticking is not None:
+            await self._ticking.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._ticking is not None:
-            self._ticking.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._ticking
-        if self._status is not None:
-            self._status.stop()
+            await self._ticking.__aexit__(kind, error, trace)
 
-    async def _tick(self) -> None:
-        while True:
-            await asyncio.sleep(_TICK)
-            waited = time.monotonic() - self._changed_at
-            if waited >= _TICK:
-                self.ask()
-            if self._status is not None:
-                doing = self._story.doing
-                self._status.update(Text(f"{doing} · {waited:.0f} s" if waited >= 1 else doing, "dim"))
+    def _wait(self) -> None:
+        """Say what is awaited, once all that was is told."""
+        quiet = time.monotonic() - self._changed_at
+        if quiet >= _QUIET:
+            self.ask()
+        if quiet >= _QUEUED and self._story.queued and not self._queued:
+            self._queued = True
+            self.notice(f"{self._story.doing}: it waits for its turn")
 
     def tell(self, told: Told) -> None:
         """Write what has changed."""
@@ -84,6 +80,8 @@ class Narrator:
                 self._ending()
             case Story():
                 self._beginning()
+            case Turn():
+                self._turn(told)
             case Round():
                 self._round(told)
             case Call() if told.status == "waiting":
@@ -95,9 +93,9 @@ class Narrator:
             case Reset():
                 self._reset(told)
             case Act():
-                self._act(told)
+                write_act(self._page, self._story, told)
             case AlertsChanged():
-                self._alerts(told)
+                write_alerts(self._page, told)
             case FollowUp():
                 self._answer(told)
 
@@ -115,7 +113,7 @@ class Narrator:
 
     def notice(self, text: str) -> None:
         """Write what is no part of the story."""
-        self._page.line(Text(f"  {visible(text)}", "yellow"))
+        self._page.line(Text(visible(text), "yellow"), wrap=True, indent=2)
 
     def _beginning(self) -> None:
         story, given = self._story, self._story.given
@@ -124,9 +122,15 @@ class Narrator:
         self._begun = True
         facts = [fact for fact in (given.service, given.severity) if fact]
         since = f"started {clock(story.started_at)}" if story.started_at else ""
-        self._page.line(Text.assemble((story.workflow_id, "bold"), "  ", (" · ".join([*facts, since]), "dim")))
+        said = visible(" · ".join([*facts, since]))
+        self._page.line(Text.assemble((story.workflow_id, "bold"), "  ", (said, "dim")), wrap=True)
         self._page.line(Text(one_line(given.text, self._page.width * 2), "italic"), wrap=True)
         self._page.line(Text())
+
+    def _turn(self, told: Turn) -> None:
+        waited = seconds(told.since, told.until) or 0.0
+        if waited >= _QUEUED:
+            self.notice(f"it is its turn, after {duration(waited)} in the queue of {told.queue}")
 
     def _round(self, told: Round) -> None:
         took = seconds(told.asked_at, told.answered_at)
@@ -142,29 +146,36 @@ class Narrator:
             left.append(f"  {does}", "not bold")
             right.append(count(reply.usage.tokens, "token"))
         self._page.columns(left, _attempts(told.attempts) + right)
+        self._before(told)
         if told.reply is not None and told.reply.kind == "tool_calls" and told.reply.text.strip():
             self._page.line(Text(f"  {one_line(told.reply.text, self._page.width - 2)}", "dim italic"))
 
     def _call(self, call: Call) -> None:
         mark, style = _LOOKS[call.status]
-        longest = max(len(other.name) for other in self._story.calls.values() if other.round == call.round)
-        left = Text.assemble("  ", (mark, style), f" {call.key}  ", (call.name.ljust(longest), "bold"), "  ")
+        longest = max(len(_name(other)) for other in self._story.calls.values() if other.round == call.round)
+        left = Text.assemble("  ", (mark, style), f" {call.key}  ", (_name(call).ljust(longest), "bold"), "  ")
         took = seconds(call.started_at, call.ended_at)
         right = [duration(took)] if took is not None else []
         if call.status == "ok" and call.result is not None:
             right.append(size(len(call.result.encode())))
         elif call.status != "ok":
             right.append(call.status)
-        left.append(visible(arguments(call.arguments)), "dim")
+        left.append(one_line(arguments(call.arguments), self._page.width), "dim")
         self._page.columns(left, _attempts(call.attempts) + right)
+        self._before(call)
         if call.status != "ok":
             self._complaint(call, style)
+
+    def _before(self, tried: Round | Call) -> None:
+        if tried.retried:
+            why = one_line(f"attempt {tried.attempts - 1}: {tried.retried}", self._page.width - 4)
+            self._page.line(Text(f"    {why}", "yellow"))
 
     def _question(self, call: Call) -> None:
         run, approval = self._story.workflow_id, call.approval
         mark, style = _LOOKS["waiting"]
-        given = visible(arguments(call.arguments))
-        left = Text.assemble("  ", (mark, style), f" {call.key}  ", (call.name, "bold"), "  ", (given, "dim"))
+        given = one_line(arguments(call.arguments), self._page.width)
+        left = Text.assemble("  ", (mark, style), f" {call.key}  ", (_name(call), "bold"), "  ", (given, "dim"))
         self._page.columns(left, [call.status])
         until = f" until {clock(approval.expires_at)}" if approval and approval.expires_at else ""
         self._page.line(Text(f"    waits for a person{until}:", "yellow"))
@@ -179,64 +190,21 @@ class Narrator:
         elif call.result is not None:
             self._page.line(Text(f"    {one_line(_error_of(call.result), self._page.width - 4)}", style))
 
-    def _act(self, act: Act) -> None:
-        who = act.by or "somebody"
-        said = f": {act.text}" if act.text else ""
-        match act.kind:
-            case "tell":
-                what = f"tells the model{said}"
-            case "stop":
-                what = f"stops the run{said}"
-            case "decide":
-                decided = self._story.calls.get(act.call or "")
-                name = f" ({decided.name})" if decided else ""
-                what = f"{'approves' if act.approved else 'denies'} {act.call}{name}{said}"
-            case "extend":
-                more = act.extended.model_dump(exclude_none=True) if act.extended else {}
-                what = f"extends the limits by {' '.join(f'{name}={value}' for name, value in more.items())}"
-        self._page.line(Text.assemble("  ", ("→", "magenta"), f" {one_line(f'{who} {what}', self._page.width - 4)}"))
-
-    def _alerts(self, told: AlertsChanged) -> None:
-        for alert in told.alerts[:_ALERTS]:
-            mark, style = ("!", "bold red") if alert.status == "firing" else ("✓", "green")
-            bad = f" ({alert.severity})" if alert.severity else ""
-            said = f" {alert.status}{bad}: {one_line(alert.title, self._page.width - 20)}"
-            self._page.line(Text.assemble("  ", (mark, style), visible(said)))
-        if len(told.alerts) > _ALERTS:
-            self._page.line(Text(f"    and {len(told.alerts) - _ALERTS} more alerts", "dim"))
-
     def _answer(self, told: FollowUp) -> None:
         self._page.line(Text())
         self._page.markdown(f"follow-up {told.number}", told.report.body)
 
     def _ending(self) -> None:
-        story = self._story
         if self._reported:
-            closed = f" {clock(story.closed_at)}" if story.closed_at else ""
-            self._page.line(Text(f"closed{closed}", "dim"))
+            write_closing(self._page, self._story)
             return
         self._reported = True
-        if story.report is not None:
-            self._page.line(Text())
-            self._page.markdown("report", story.report.body)
-        style = {"concluded": "bold green", "stopped": "bold yellow"}.get(story.status, "bold red")
-        took = seconds(story.started_at, story.closed_at)
-        usage = story.usage
-        facts = [count(story.rounds_spent, "round"), count(len(story.calls), "call")]
-        facts += [duration(took)] if took is not None else []
-        cached = (
-            f" ({usage.cached_tokens / usage.prompt_tokens:.0%} of the prompts cached)" if usage.cached_tokens else ""
-        )
-        facts.append(f"{'about ' if usage.estimated else ''}{count(usage.tokens, 'token')}{cached}")
-        facts += [f"${usage.cost:.4f}"] if usage.cost is not None else []
-        status, reason = story.status.replace("_", " "), one_line(story.reason or "", 1_000)
-        said = reason.removeprefix(status)
-        because = said if said != reason else f": {reason}" if reason else ""
-        self._page.line(Text.assemble((status, style), because), wrap=True)
-        self._page.line(Text(" · ".join(facts), "dim"), wrap=True)
-        if story.is_open:
-            ask = f'watchkeeper tell {story.workflow_id} "..."'
-            self._page.line(Text(f"It stays open until its alerts resolve; ask more: {ask}", "dim"), wrap=True)
+        write_ending(self._page, self._story)
+
+
+def _name(call: Call) -> str:
+    """Return a tool's name as it can be shown: a model may make up any."""
+    return one_line(call.name, 64)
 
 
 def _attempts(count: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -21,6 +22,9 @@ PLAIN = 160
 _FACT = 14
 """Characters of a fact's column."""
 
+_LEFT = 24
+"""Characters that what stands at the left of facts needs; where there is no room for both, facts give way."""
+
 
 class _Heading(Heading):
     """A heading that stands at the left, in no box."""
@@ -34,6 +38,19 @@ class _Report(Markdown):
     elements: ClassVar = {**Markdown.elements, "heading_open": _Heading}
 
 
+def columns(left: Text, facts: Sequence[str], width: int) -> Text:
+    """Return one line whose facts stand at its right end; on a narrow one the first of them are left out."""
+    end = "".join(fact.rjust(_FACT) for fact in facts)
+    if len(end) > width // 2:
+        end = "".join(f"  {fact}" for fact in facts)
+    while facts and len(end) > max(0, width - _LEFT):
+        facts = facts[1:]
+        end = "".join(f"  {fact}" for fact in facts)
+    left = left.copy()
+    left.truncate(max(0, width - len(end)), overflow="ellipsis", pad=bool(end))
+    return Text.assemble(left, (end, "dim"))
+
+
 class Page:
     """Writes to one console."""
 
@@ -45,10 +62,12 @@ class Page:
         """Characters of a line."""
         return min(WIDTH, self._console.width) if self._console.is_terminal else PLAIN
 
-    def line(self, text: Text, *, wrap: bool = False) -> None:
-        """Write a line; ``wrap`` breaks it between words where a terminal ends."""
+    def line(self, text: Text, *, wrap: bool = False, indent: int = 0) -> None:
+        """Write a line; ``wrap`` breaks it between words where a terminal ends, each part after ``indent`` blanks."""
         if wrap and self._console.is_terminal:
-            self._console.print(text, width=self.width)
+            self._console.print(Padding(text, (0, 0, 0, indent)), width=self.width)
+        elif indent:
+            self._console.print(Text.assemble(" " * indent, text), soft_wrap=True)
         else:
             self._console.print(text, soft_wrap=True)
 
@@ -59,9 +78,7 @@ class Page:
             left.truncate(PLAIN, overflow="ellipsis")
             self.line(Text.assemble(left, "  " if facts else "", ", ".join(facts)))
             return
-        end = "".join(fact.rjust(_FACT) for fact in facts)
-        left.truncate(max(0, self.width - len(end) - 1), overflow="ellipsis", pad=True)
-        self.line(Text.assemble(left, (end, "dim")))
+        self.line(columns(left, facts, self.width))
 
     def markdown(self, title: str, body: str) -> None:
         """Write a text in Markdown, laid out where a terminal can show it."""

@@ -27,7 +27,7 @@ from watchkeeper.contracts import (
 )
 from watchkeeper.conversation import canonical
 from watchkeeper.episode import Episode
-from watchkeeper.stories.told import UNSETTLED, Act, Call, FollowUp, Round
+from watchkeeper.stories.told import UNSETTLED, Act, Call, FollowUp, Round, Turn
 from watchkeeper.text import same_arguments
 
 
@@ -50,6 +50,8 @@ class Story:
     rounds: list[Round] = field(default_factory=list)
     calls: dict[str, Call] = field(default_factory=dict)
     acts: list[Act] = field(default_factory=list)
+    turn: Turn | None = None
+    """None where the run investigates at once."""
     earlier: Spent = field(default_factory=Spent)
     """Spent in executions whose histories are gone."""
     reporting: bool = False
@@ -93,11 +95,19 @@ class Story:
         return self.status != "running" and not self.asked_more
 
     @property
+    def queued(self) -> bool:
+        """Whether it waits for its turn to investigate."""
+        waits = self.turn is not None and self.turn.until is None
+        return waits and not self.rounds and not self.reporting and self.status == "running"
+
+    @property
     def doing(self) -> str:
         """What the run does right now, in a few words."""
         open_calls = [call for call in self.calls.values() if call.status in UNSETTLED]
         if self.status != "running" and not self.asked_more:
             return "open for follow-ups" if self.is_open else self.status
+        if self.queued and self.turn is not None:
+            return f"queued behind the other investigations of {self.turn.queue}"
         if self.reporting and not self.asked_more:
             return "delivering the report"
         if open_calls:

@@ -58,6 +58,7 @@ def _call(call: Call) -> JsonObject:
         "bytes": None if call.result is None else len(call.result.encode()),
         "cut": call.cut,
         "attempts": call.attempts,
+        "retried": call.retried or None,
         "same_as": call.same_as,
         "started_at": iso(call.started_at),
         "seconds": seconds(call.started_at, call.ended_at),

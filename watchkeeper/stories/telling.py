@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import WorkflowTaskFailedCause as Cause
 from temporalio.api.failure.v1 import Failure
+from temporalio.api.history.v1 import ActivityTaskStartedEventAttributes as ActivityStarted
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.history.v1 import WorkflowTaskFailedEventAttributes as TaskFailed
 from temporalio.api.update.v1 import Request
@@ -35,10 +36,21 @@ from watchkeeper.history import decode
 from watchkeeper.reserved import RESERVED
 from watchkeeper.stories.people import act_of
 from watchkeeper.stories.story import Story
-from watchkeeper.stories.told import UNSETTLED, Act, AlertsChanged, Approval, Call, FollowUp, Reset, Round, Summary
+from watchkeeper.stories.told import (
+    UNSETTLED,
+    Act,
+    AlertsChanged,
+    Approval,
+    Call,
+    FollowUp,
+    Reset,
+    Round,
+    Summary,
+    Turn,
+)
 
 T = TypeVar("T")
-Told: TypeAlias = Story | Round | Call | Summary | Act | Reset | AlertsChanged | FollowUp
+Told: TypeAlias = Story | Turn | Round | Call | Summary | Act | Reset | AlertsChanged | FollowUp
 """What an event changed: the story itself when it begins, is briefed, is reported or ends."""
 
 _APPROVAL_TIMER = re.compile(r"^(r\d+\.\d+) ")
@@ -74,6 +86,11 @@ class Telling:
         told = await self._add(event, _time(event.event_time), run_id)
         return () if self._repeating else told
 
+    def activity(self, event: HistoryEvent) -> str:
+        """Return the id of the activity that an event to come is of, such as ``r1.0``; empty for other events."""
+        about = getattr(event, event.WhichOneof("attributes") or "", None)
+        return self._activities.get(getattr(about, "scheduled_event_id", 0), ("", ""))[1]
+
     async def _add(self, event: HistoryEvent, at: datetime, run_id: str) -> Sequence[Told]:
         match event.WhichOneof("attributes"):
             case "workflow_execution_started_event_attributes":
@@ -86,7 +103,7 @@ class Telling:
                 return await self._scheduled(event, at)
             case "activity_task_started_event_attributes":
                 started = event.activity_task_started_event_attributes
-                self._attempted(*self._activities[started.scheduled_event_id], started.attempt)
+                self._attempted(*self._activities[started.scheduled_event_id], started)
             case "activity_task_completed_event_attributes":
                 completed = event.activity_task_completed_event_attributes
                 made_by = self._activities[completed.scheduled_event_id]
@@ -149,6 +166,9 @@ class Telling:
 
     async def _signalled(self, event: HistoryEvent, at: datetime) -> Sequence[Told]:
         signal = event.workflow_execution_signaled_event_attributes
+        if signal.signal_name == "admit" and (turn := self.story.turn) is not None and turn.until is None:
+            turn.until = at
+            return (turn,)
         if signal.signal_name != "alert":
             return ()
         episode = self.story.episode
@@ -201,11 +221,15 @@ class Telling:
             return ()
         return (story,) if story.conclude(delivery.report) else ()
 
-    def _attempted(self, kind: str, key: str, attempt: int) -> None:
-        if kind == "ask":
-            self.story.rounds[-1].attempts = attempt
-        elif kind not in RESERVED:
-            self.story.calls[key].attempts = attempt
+    def _attempted(self, kind: str, key: str, started: ActivityStarted) -> None:
+        if kind != "ask" and kind in RESERVED:
+            return
+        tried = self.story.rounds[-1] if kind == "ask" else self.story.calls[key]
+        tried.attempts, failure = started.attempt, started.last_failure
+        if failure.HasField("timeout_failure_info"):
+            tried.retried = "its worker fell silent"
+        elif started.attempt > 1:
+            tried.retried = _why(failure)
 
     async def _completed(self, kind: str, key: str, result: Iterable[Payload], at: datetime) -> Sequence[Told]:
         story = self.story
@@ -213,6 +237,8 @@ class Telling:
             case "brief":
                 briefing = await self._decode(result, Briefing)
                 story.brief(briefing, briefing.limits)
+                if briefing.turns is not None:
+                    story.turn = Turn(briefing.turns.queue, at)
                 return (story,)
             case "ask":
                 calls = story.answer(story.rounds[-1], await self._decode(result, Reply), at)

@@ -46,6 +46,8 @@ class Call:
     """None for a call that was never run."""
     ended_at: datetime | None = None
     attempts: int = 0
+    retried: str = ""
+    """Why the attempt before the last one came to nothing; empty where there was none."""
 
 
 @dataclass
@@ -56,6 +58,8 @@ class Round:
     asked_at: datetime
     answered_at: datetime | None = None
     attempts: int = 0
+    retried: str = ""
+    """Why the attempt before the last one came to nothing; empty where there was none."""
     reply: Reply | None = None
     failure: str | None = None
     """Why the question was given up; None unless it was."""
@@ -67,6 +71,16 @@ class Summary:
 
     replaced: int
     """Messages."""
+
+
+@dataclass
+class Turn:
+    """The run's turn to investigate, for which it waits in a queue."""
+
+    queue: str
+    since: datetime
+    until: datetime | None = None
+    """None while it waits."""
 
 
 @dataclass(frozen=True)

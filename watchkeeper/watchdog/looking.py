@@ -11,7 +11,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from watchkeeper.settings import Settings
-from watchkeeper.stories.following import has_worker
+from watchkeeper.stories.polled import has_worker
 from watchkeeper.text import error_text, excerpt
 from watchkeeper.watchdog.listing import Listed, adopted, unreported
 from watchkeeper.watchdog.standing import standing

@@ -1,0 +1,31 @@
+# The worker, the intake and the demo's world: one image, three commands.
+# Another base, such as one from your own registry: --build-arg PYTHON_IMAGE=registry.example.com/python:3.12-slim
+ARG PYTHON_IMAGE=python:3.12-slim
+
+FROM ${PYTHON_IMAGE} AS build
+WORKDIR /src
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+COPY constraints.txt ./
+RUN --mount=type=cache,target=/root/.cache/pip \
+    python -m pip install --constraint constraints.txt build hatchling
+COPY pyproject.toml README.md LICENSE worker.py ./
+COPY activities ./activities
+COPY watchkeeper ./watchkeeper
+COPY workflows ./workflows
+RUN python -m build --no-isolation --wheel --outdir /dist
+RUN --mount=type=cache,target=/root/.cache/pip \
+    python -m venv /opt/watchkeeper \
+    && /opt/watchkeeper/bin/python -m pip install --constraint constraints.txt /dist/*.whl
+
+FROM ${PYTHON_IMAGE}
+ENV PATH=/opt/watchkeeper/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+# Volumes mounted here take over the owner: what is written is written by 10001, on a root file system that is read-only.
+RUN install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/watchkeeper /var/lib/watchkeeper-demo
+COPY --from=build /opt/watchkeeper /opt/watchkeeper
+WORKDIR /var/lib/watchkeeper
+USER 10001:10001
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=15s --start-period=30s --retries=3 CMD ["watchkeeper", "check", "--worker"]
+ENTRYPOINT ["watchkeeper"]
+CMD ["worker"]

@@ -1,0 +1,54 @@
+"""``python -m watchkeeper.demo``: the parts of the demo that the containers of ``docker-compose.yml`` run."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from watchkeeper.demo.alarm import AlarmUnheard, raise_alarm
+from watchkeeper.demo.standing import SOURCE, SOURCE_TOKEN, stand
+
+FIRING_FOR = timedelta(minutes=2)
+"""Checkout has failed for so long when somebody hears of it."""
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+SECRETS = Annotated[Path, typer.Option("--secrets", metavar="DIRECTORY", help="Holds one file a secret.")]
+
+
+@app.command()
+def world(
+    secrets: SECRETS,
+    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 9000,
+) -> None:
+    """Serve the simulated services and the scripted model until told to end."""
+    typer.echo(f"the simulated services and the scripted model are at http://{host}:{port}")
+    try:
+        asyncio.run(stand(host, port, secrets))
+    except OSError as error:
+        typer.echo(f"cannot serve the world at {host} port {port}, its secrets in {secrets}: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def alert(
+    intake: Annotated[str, typer.Argument(metavar="URL", help="Address of the intake.")],
+    secrets: SECRETS,
+    run_url: Annotated[str, typer.Option(help="Address of a run, with {run} in it.")] = "",
+) -> None:
+    """Send the alert that starts the demo's incident."""
+    try:
+        token = (secrets / SOURCE_TOKEN).read_text(encoding="utf-8")
+        run = raise_alarm(intake.rstrip("/"), SOURCE, token, datetime.now(UTC) - FIRING_FOR)
+    except (OSError, AlarmUnheard) as error:
+        typer.echo(f"the alert was not taken: {error}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"checkout is failing; watch it being looked into: {run_url.replace('{run}', run) or run}")
+
+
+if __name__ == "__main__":
+    app()

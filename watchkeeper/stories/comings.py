@@ -1,0 +1,43 @@
+"""What comes to a run from outside while it goes on, in lines: people's acts and alerts."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from watchkeeper.stories.page import Page
+from watchkeeper.stories.story import Story
+from watchkeeper.stories.told import Act, AlertsChanged
+from watchkeeper.terminal import one_line, visible
+
+_ALERTS = 10
+"""How many alerts of one notification are shown."""
+
+
+def write_act(page: Page, story: Story, act: Act) -> None:
+    """Write what a person did to the run."""
+    who = act.by or "somebody"
+    said = f": {act.text}" if act.text else ""
+    match act.kind:
+        case "tell":
+            what = f"tells the model{said}"
+        case "stop":
+            what = f"stops the run{said}"
+        case "decide":
+            decided = story.calls.get(act.call or "")
+            name = f" ({decided.name})" if decided else ""
+            what = f"{'approves' if act.approved else 'denies'} {act.call}{name}{said}"
+        case "extend":
+            more = act.extended.model_dump(exclude_none=True) if act.extended else {}
+            what = f"extends the limits by {' '.join(f'{name}={value}' for name, value in more.items())}"
+    page.line(Text.assemble("  ", ("→", "magenta"), f" {one_line(f'{who} {what}', page.width - 4)}"))
+
+
+def write_alerts(page: Page, told: AlertsChanged) -> None:
+    """Write which alerts fire or are over, as a sender told at once."""
+    for alert in told.alerts[:_ALERTS]:
+        mark, style = ("!", "bold red") if alert.status == "firing" else ("✓", "green")
+        bad = f" ({alert.severity})" if alert.severity else ""
+        said = f" {alert.status}{bad}: {one_line(alert.title, page.width - 20)}"
+        page.line(Text.assemble("  ", (mark, style), visible(said)))
+    if len(told.alerts) > _ALERTS:
+        page.line(Text(f"    and {len(told.alerts) - _ALERTS} more alerts", "dim"))
