@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -74,6 +75,27 @@ def test_every_rule_is_tried(name: str) -> None:
         assert {case["alertname"] for case in cases if bool(case["exp_alerts"]) is expected} == {
             rule["alert"] for rule in rules(name)
         }
+
+
+def test_the_dashboard_asks_what_prometheus_understands(tmp_path: Path) -> None:
+    panels = json.loads((EXAMPLES / "grafana-dashboard.json").read_text())["panels"]
+    asked = [target["expr"] for panel in panels for target in panel.get("targets", ())]
+    rules = [{"record": f"asked:{n}", "expr": expr.replace("$__rate_interval", "5m")} for n, expr in enumerate(asked)]
+    path = tmp_path / "asked.yml"
+    path.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
+    assert f"{len(asked)} rules found" in checked("promtool", "check", "rules", str(path))
+
+
+def test_no_panel_of_the_dashboard_covers_another() -> None:
+    panels = json.loads((EXAMPLES / "grafana-dashboard.json").read_text())["panels"]
+    places = [
+        (panel["gridPos"]["x"] + x, panel["gridPos"]["y"] + y)
+        for panel in panels
+        for x in range(panel["gridPos"]["w"])
+        for y in range(panel["gridPos"]["h"])
+    ]
+    assert len(places) == len(set(places))
+    assert len({panel["id"] for panel in panels}) == len(panels)
 
 
 def test_alertmanager_takes_its_configuration() -> None:

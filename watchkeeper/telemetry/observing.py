@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from temporalio import activity
@@ -66,22 +67,20 @@ class _Observed(ActivityInboundInterceptor):
         await self._over(Step(info, given, result, None, attempt, began, time.time_ns()), knowing)
         return result
 
-    async def _know(self, info: activity.Info, attempt: Attempt) -> bool:
-        """Learn which run an attempt belongs to, and whether it asks that run's first question; False if it is late."""
-        try:
+    async def _know(self, info: activity.Info, attempt: Attempt) -> None:
+        """Learn which run an attempt belongs to, and how long that waited for its first question if this is it."""
+        with suppress(RPCError, TimeoutError):
             async with asyncio.timeout(PATIENCE):
                 if self._telling is not None and not attempt.run:
                     _belongs(attempt, (await self._runs.of(info)).run)
                 if self._counting is not None and (info.activity_id, info.attempt) == ("r1", 1):
                     self._counting.first_request(since=(await self._runs.of(info)).at)
-        except (RPCError, TimeoutError):
-            return False
-        return True
 
-    async def _over(self, step: Step, knowing: asyncio.Task[bool]) -> None:
+    async def _over(self, step: Step, knowing: asyncio.Task[None]) -> None:
         if self._counting is not None:
             self._counting.count(step)
-        if await knowing and self._telling is not None:
+        await knowing
+        if self._telling is not None and step.attempt.run:
             await self._telling.tell(step)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
 from concurrent.futures import Future
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from watchkeeper.telemetry.collector import Collector
 
 PATIENCE = 0.3
-"""Seconds that a step waits for its span to be taken; once it was in vain, none waits until one is taken again."""
+"""Seconds that a step waits for its span to be taken; once it was in vain, none waits until one is taken as soon."""
 
 KEPT = 4_096
 """Spans that wait for a collector that is away; the oldest give way."""
@@ -80,10 +81,11 @@ class Sending(SpanProcessor):
                 batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             if not batch:
                 return
+            began = time.monotonic()
             taken = self._exporter.export([each.span for each in batch]) is SpanExportResult.SUCCESS
             self._collector.took(taken)
             if taken:
-                pause, self._behind = FIRST_PAUSE, False
+                pause, self._behind = FIRST_PAUSE, time.monotonic() - began > PATIENCE
                 for each in batch:
                     each.taken.set_result(None)
                 continue

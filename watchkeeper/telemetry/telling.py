@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 
 from temporalio.converter import decode_typed_search_attributes
 from temporalio.service import RPCError
@@ -44,12 +45,10 @@ class Telling:
 
     async def _tell_of_investigation(self, step: Step, delivery: Delivery) -> None:
         info, at, found = step.info, math.inf, dict[str, Value]()
-        try:
+        with suppress(RPCError, TimeoutError):  # it is told all the same, as a moment
             async with asyncio.timeout(PATIENCE):
                 at = (await self._runs.of(info)).at
                 found = await self._found(info.workflow_id or "", info.workflow_run_id or "")
-        except (RPCError, TimeoutError):
-            pass  # it is told all the same, as a moment
         more = {**self._agent, **({} if delivery.follow_up else found), **self._content.of_report(delivery)}
         await self._tracing.tell(spans.investigation(step, delivery, at, more))
 
