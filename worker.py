@@ -31,6 +31,7 @@ from watchkeeper.hosts.calls import MAX_CALLS
 from watchkeeper.hosts.endpoint import Endpoint
 from watchkeeper.sandbox import Sandbox
 from watchkeeper.settings import Settings, SettingsError
+from watchkeeper.telemetry.telemetry import Telemetry
 from watchkeeper.temporal import ensure_search_attributes
 from watchkeeper.tool import Tool, catalogue, discover
 from workflows.incident import IncidentWorkflow
@@ -54,10 +55,11 @@ async def working(
     settings: Settings,
     *,
     tools: Mapping[str, Tool[Any]] | None = None,
+    telemetry: Telemetry | None = None,
 ) -> AsyncIterator[Working]:
     """Run a worker for as long as the context lasts; on leaving, activities get time to finish.
 
-    ``tools`` are those found in ``activities/tools/`` unless given.
+    ``tools`` are those found in ``activities/tools/`` unless given; ``telemetry`` is what is told of it.
 
     Raises SettingsError, ToolDefinitionError or TemporalError when it cannot start.
     """
@@ -90,7 +92,7 @@ async def working(
                 queueing.find_gone,
                 *(activity_of(tool, settings, http, store) for tool in tools.values()),
             ],
-            interceptors=[Heartbeats()],
+            interceptors=[Heartbeats(), *(telemetry.interceptors(client) if telemetry else ())],
             # Histories then say which version made each step; the default is a hash of 32 characters in every event.
             deployment_config=WorkerDeploymentConfig(
                 version=WorkerDeploymentVersion("watchkeeper", __version__), use_worker_versioning=False
@@ -117,11 +119,11 @@ def require_keys(settings: Settings) -> None:
             )
 
 
-async def work(client: Client, settings: Settings) -> None:
+async def work(client: Client, settings: Settings, telemetry: Telemetry | None = None) -> None:
     """Work until SIGTERM or SIGINT, then drain."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, ended.set)
-    async with working(client, settings):
+    async with working(client, settings, telemetry=telemetry):
         await ended.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -39,8 +40,8 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
     return load(EXAMPLES / "watchkeeper.toml")
 
 
-def rules() -> list[dict[str, Any]]:
-    groups = yaml.safe_load((EXAMPLES / "rules.yml").read_text())["groups"]
+def rules(name: str = "rules") -> list[dict[str, Any]]:
+    groups = yaml.safe_load((EXAMPLES / f"{name}.yml").read_text())["groups"]
     return [rule for group in groups for rule in group["rules"]]
 
 
@@ -53,17 +54,48 @@ def notified(settings: Settings, rule: dict[str, Any], service: str) -> Alert:
     return only(read(source, {"groupKey": f'{{}}:{{service="{service}"}}', "alerts": [alert]}))
 
 
-def test_prometheus_takes_the_rules() -> None:
-    assert "SUCCESS" in checked("promtool", "check", "rules", "rules.yml")
+RULES = pytest.mark.parametrize("name", ["rules", "watchkeeper-rules"])
 
 
-def test_the_rules_fire_when_they_should() -> None:
-    assert "SUCCESS" in checked("promtool", "test", "rules", "rules.test.yml")
+@RULES
+def test_prometheus_takes_the_rules(name: str) -> None:
+    assert "SUCCESS" in checked("promtool", "check", "rules", f"{name}.yml")
 
 
-def test_every_rule_is_tried() -> None:
-    tried = yaml.safe_load((EXAMPLES / "rules.test.yml").read_text())["tests"]
-    assert {case["alertname"] for test in tried for case in test["alert_rule_test"]} == {r["alert"] for r in rules()}
+@RULES
+def test_the_rules_fire_when_they_should(name: str) -> None:
+    assert "SUCCESS" in checked("promtool", "test", "rules", f"{name}.test.yml")
+
+
+@RULES
+def test_every_rule_is_tried(name: str) -> None:
+    tried = yaml.safe_load((EXAMPLES / f"{name}.test.yml").read_text())["tests"]
+    cases = [case for test in tried for case in test["alert_rule_test"]]
+    for expected in (True, False):  # each fires, and each keeps still
+        assert {case["alertname"] for case in cases if bool(case["exp_alerts"]) is expected} == {
+            rule["alert"] for rule in rules(name)
+        }
+
+
+def test_the_dashboard_asks_what_prometheus_understands(tmp_path: Path) -> None:
+    panels = json.loads((EXAMPLES / "grafana-dashboard.json").read_text())["panels"]
+    asked = [target["expr"] for panel in panels for target in panel.get("targets", ())]
+    rules = [{"record": f"asked:{n}", "expr": expr.replace("$__rate_interval", "5m")} for n, expr in enumerate(asked)]
+    path = tmp_path / "asked.yml"
+    path.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
+    assert f"{len(asked)} rules found" in checked("promtool", "check", "rules", str(path))
+
+
+def test_no_panel_of_the_dashboard_covers_another() -> None:
+    panels = json.loads((EXAMPLES / "grafana-dashboard.json").read_text())["panels"]
+    places = [
+        (panel["gridPos"]["x"] + x, panel["gridPos"]["y"] + y)
+        for panel in panels
+        for x in range(panel["gridPos"]["w"])
+        for y in range(panel["gridPos"]["h"])
+    ]
+    assert len(places) == len(set(places))
+    assert len({panel["id"] for panel in panels}) == len(panels)
 
 
 def test_alertmanager_takes_its_configuration() -> None:

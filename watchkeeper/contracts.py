@@ -558,6 +558,7 @@ class Delivery(Recorded):
     alerts: list[AlertState] = Field(default_factory=list)
     follow_up: int = Field(default=0, description="Which follow-up this answers, from 1; absent: it is the report.")
     question: str | None = Field(default=None, description="What that follow-up asked.")
+    began: float | None = Field(default=None, description="Unix seconds at which the follow-up began; absent: unknown.")
     message: Message | None = Field(default=None, description="The message whose thread it belongs to.")
     last_resort: bool = Field(default=False, description="No destination has taken it: page, whatever else is set.")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
@@ -236,3 +236,13 @@ class Worker(Section):
     task_queue: str = Field(default="watchkeeper", min_length=1)
     conversation_bytes: int = Field(default=256 * 2**20, ge=2**20)
     shutdown_seconds: float = Field(default=30, ge=0)
+
+
+class Telemetry(Section):
+    """What the processes tell of themselves; traces are switched on by OpenTelemetry's own variables (OTEL_*)."""
+
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = Field(
+        default=None, ge=0, le=65535, description="Where the worker serves /metrics and /healthz; default: nowhere."
+    )
+    log_format: Literal["text", "json"] = Field(default="text", description="Of the log on stderr, one line an event.")

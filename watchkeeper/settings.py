@@ -41,6 +41,7 @@ from watchkeeper.sections import (
     Slack,
     SourceName,
     Team,
+    Telemetry,
     Watchdog,
     Worker,
 )
@@ -99,6 +100,7 @@ class Settings(BaseSettings):
     episodes: Episodes = Episodes()
     watchdog: Watchdog = Watchdog()
     worker: Worker = Worker()
+    telemetry: Telemetry = Telemetry()
     sources: dict[SourceName, AnySource] = Field(default_factory=dict, description="Who may send alerts.")
     tools: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Free tables for your own tools.")
 

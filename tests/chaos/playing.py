@@ -53,11 +53,11 @@ class Play:
     fell: int = 0
     """How many events there were when the blow fell."""
 
-    async def work(self, name: str, *, hold: str = "", address: str | None = None) -> Worker:
+    async def work(self, name: str, *, hold: str = "", address: str | None = None, collector: str = "") -> Worker:
         """Start a worker for this run alone."""
         hosts = self.ground.hosts
         where = address or self.ground.server.address
-        told = Told(name, where, self.name, hosts.model.url, hosts.back_ends.url, hold)
+        told = Told(name, where, self.name, hosts.model.url, hosts.back_ends.url, hold, collector)
         self.workers.append(worker := await workers.start(told))
         return worker
 

@@ -12,6 +12,7 @@ from multiprocessing.context import ForkServerProcess
 
 from tests.chaos.incident import TOOLS, settings_for
 from watchkeeper.loop import new_loop
+from watchkeeper.telemetry.telemetry import telemetry
 from watchkeeper.temporal import connect
 from worker import working
 
@@ -31,6 +32,8 @@ class Told:
     model: str
     back_ends: str
     hold: str = ""
+    collector: str = ""
+    """Where its spans go; empty: it makes none."""
 
 
 class Worker:
@@ -82,6 +85,11 @@ def _main(told: Told, ready: Connection) -> None:
 async def _work(told: Told, ready: Connection) -> None:
     client = await connect(told.address)
     settings = settings_for(told.queue, told.name, model=told.model, back_ends=told.back_ends, hold=told.hold)
-    async with working(client, settings, tools=TOOLS):
+    if told.collector:
+        os.environ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] = f"{told.collector}/v1/traces"
+    async with (
+        telemetry(settings, os.environ) as telling,
+        working(client, settings, tools=TOOLS, telemetry=telling),
+    ):
         ready.send("ready")
         await asyncio.Event().wait()

@@ -37,7 +37,7 @@ async def _intake(context: typer.Context, host: str | None, port: int | None) ->
     from watchkeeper import logs
 
     settings = _listening_at(settings_of(context), host, port)
-    logs.log_to_stderr(logging.INFO)
+    logs.log_to_stderr(logging.INFO, settings.telemetry.log_format)
     log = logging.getLogger("watchkeeper")
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -14,7 +14,7 @@ from typing import Any
 import typer
 from rich.text import Text
 from temporalio.client import Client
-from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
+from temporalio.runtime import LoggingConfig, MetricBuffer, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RPCError, RPCStatusCode
 
 from watchkeeper.acts import ActRejected
@@ -102,10 +102,14 @@ async def connected() -> Client:
     return await connect()
 
 
-def quiet() -> None:
-    """Keep the SDK's core from writing to the terminal what we say ourselves, in its own words and colours."""
+def quiet(metrics: MetricBuffer | None = None) -> None:
+    """Keep the SDK's core from writing to the terminal what we say ourselves, in its own words and colours.
+
+    What it measures it puts into ``metrics``.
+    """
     logged = LoggingConfig(filter=TelemetryFilter(core_level="ERROR", other_level="ERROR"))
-    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=logged)))
+    told = TelemetryConfig(logging=logged, metrics=metrics, attach_service_name=False)
+    Runtime.set_default(Runtime(telemetry=told))
 
 
 def user() -> str:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 from rich.text import Text
@@ -20,6 +20,7 @@ from watchkeeper import runs
 from watchkeeper.commands.intake import taking_in_here
 from watchkeeper.commands.performing import EXIT, INTERRUPTED, perform, quiet, settings_of
 from watchkeeper.commands.running import follow_aloud
+from watchkeeper.commands.telling import forward, serving_itself
 from watchkeeper.contracts import RunInput
 from watchkeeper.devserver import TEMPORAL_PORT, UI_PORT, DevServer, dev_server
 from watchkeeper.settings import ModelProfile, Settings
@@ -41,10 +42,11 @@ UI = Annotated[int, typer.Option("--ui-port", min=1, max=65535, help="Port of th
 
 def worker(context: typer.Context) -> None:
     """Work on runs: the production process. SIGTERM drains it."""
+    from watchkeeper.intake.serving import CannotListen
     from watchkeeper.loop import new_loop
     from watchkeeper.tool import ToolDefinitionError
 
-    perform(_worker(context), ToolDefinitionError, loop=new_loop)
+    perform(_worker(context), ToolDefinitionError, CannotListen, loop=new_loop)
 
 
 def dev(
@@ -84,20 +86,28 @@ def demo(
 
 
 async def _worker(context: typer.Context) -> None:
+    from watchkeeper.telemetry.telemetry import telemetry
     from worker import require_keys, work
 
     settings = settings_of(context)
     require_keys(settings)
-    log_to_stderr(logging.INFO)
-    client = await connect()
+    log_to_stderr(logging.INFO, settings.telemetry.log_format)
     log = logging.getLogger("watchkeeper")
-    address = client.service_client.config.target_host
-    log.info("working on the task queue %r of %s, namespace %r", settings.worker.task_queue, address, client.namespace)
-    await work(client, settings)
+    async with telemetry(settings, os.environ) as told:
+        forward(told.buffer)
+        client = await connect()
+        address = client.service_client.config.target_host
+        queue = settings.worker.task_queue
+        log.info("working on the task queue %r of %s, namespace %r", queue, address, client.namespace)
+        async with serving_itself(client, told) as page:
+            if page:
+                log.info("serving /metrics and /healthz at %s", page)
+            await work(client, settings, told)
     log.info("drained")
 
 
 async def _dev(context: typer.Context, ports: tuple[int, int, int | None], database: Path) -> NoReturn:
+    from watchkeeper.telemetry.telemetry import telemetry
     from watchkeeper.tool import catalogue, discover
     from worker import require_keys, working
 
@@ -106,15 +116,17 @@ async def _dev(context: typer.Context, ports: tuple[int, int, int | None], datab
     catalogue(discover(), settings)
     grace = min(settings.worker.shutdown_seconds, GRACE)
     settings = settings.model_copy(update={"worker": settings.worker.model_copy(update={"shutdown_seconds": grace})})
-    log_to_stderr(logging.WARNING)
-    quiet()
+    log_to_stderr(logging.WARNING, settings.telemetry.log_format)
     port, ui_port, intake_port = ports
     async with AsyncExitStack() as stack:
+        told = await stack.enter_async_context(telemetry(settings, os.environ))
+        quiet(told.buffer)
         server = await stack.enter_async_context(dev_server(port=port, ui_port=ui_port, database=database))
-        await stack.enter_async_context(working(server.client, settings))
+        await stack.enter_async_context(working(server.client, settings, telemetry=told))
+        page = await stack.enter_async_context(serving_itself(server.client, told))
         intake = await stack.enter_async_context(taking_in_here(server.client, settings, intake_port))
         _facts(("Temporal", server.address), ("Temporal UI", server.ui), ("Runs are kept in", str(database)))
-        _facts(("Alerts and programs", f"{intake}/docs"))
+        _facts(("Alerts and programs", f"{intake}/docs"), *([("Metrics", f"{page}/metrics")] if page else []))
         _facts(("Model", f"{settings.model.name} at {settings.model.base_url}"))
         _say_how_to_ask(server, ['watchkeeper run "What is wrong?"'])
         out.print(Text("Ctrl-C ends it; open runs go on at the next start.", "dim"))
@@ -218,9 +230,9 @@ async def _until_told(work: Coroutine[Any, Any, int]) -> int:
         return 0
 
 
-def log_to_stderr(level: int) -> None:
+def log_to_stderr(level: int, format: Literal["text", "json"] = "text") -> None:
     """Log from ``level`` on; imported late, as it needs what starting and looking do not."""
     from watchkeeper import logs
 
-    logs.log_to_stderr(level)
+    logs.log_to_stderr(level, format)
     sys.stderr.flush()

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 GRACE = 5
@@ -26,13 +26,15 @@ _HEADER_BYTES = 64 * 2**10
 
 
 class CannotListen(Exception):
-    """The intake cannot listen; the text says where, why, and the way out."""
+    """A process cannot listen; the text says where, why, and the way out."""
 
 
 @asynccontextmanager
-async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator[str]:
-    """Serve an app and give its address; port 0 takes a free one. Raises CannotListen."""
-    listener = _listen(host, port)
+async def serving(
+    app: Starlette, host: str, port: int, keys: str = "intake.host and intake.port"
+) -> AsyncIterator[str]:
+    """Serve an app and give its address; port 0 takes a free one. Raises CannotListen, naming the settings' keys."""
+    listener = _listen(host, port, keys)
     _raise_open_files()
     config = uvicorn.Config(
         app,
@@ -66,14 +68,14 @@ def address(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, keys: str) -> socket.socket:
     try:
         (family, _, _, _, at), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         listener = socket.create_server(at[:2], family=family, backlog=_BACKLOG)
     except OSError as error:
         raise CannotListen(
             f"cannot listen on {host} port {port}: {(error.strerror or str(error)).partition(' (while')[0]}; "
-            "choose another by the command's options, or by intake.host and intake.port"
+            f"choose another by the command's options, or by {keys}"
         ) from error
     listener.setblocking(False)
     return listener
