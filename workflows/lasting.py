@@ -121,7 +121,8 @@ class Lasting(Reporting):
             self._episode.read()
         report = closing.write(asked, self._briefing, ending, self._calls.records, unread, self._episode)
         what = closing.delivery(self._given, ending, report, self._episode)
-        what = what.model_copy(update={"follow_up": reported.follow_ups, "question": reported.question})
+        about = {"follow_up": reported.follow_ups, "question": reported.question}
+        what = what.model_copy(update={**about, "began": self._budget.started_at if self._budget else None})
         self._deliveries.append(asyncio.create_task(closing.deliver(self._given, self._briefing, what, self._posted)))
 
     async def _joined_at_the_end(self) -> bool:
