@@ -24,8 +24,7 @@ RUN install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/watchke
 COPY --from=build /opt/watchkeeper /opt/watchkeeper
 WORKDIR /var/lib/watchkeeper
 USER 10001:10001
-EXPOSE 8080
+EXPOSE 8080 9464
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=30s --timeout=15s --start-period=30s --retries=3 CMD ["watchkeeper", "check", "--worker"]
 ENTRYPOINT ["watchkeeper"]
 CMD ["worker"]

@@ -130,13 +130,8 @@ async def connect(
 
 
 def identity() -> str:
-    """Name this process briefly, for every event repeats it."""
-    return f"{os.getpid()}@{machine()}"
-
-
-def machine() -> str:
-    """Name this machine, or container, briefly; the end of a pod's name is what is its own."""
-    return socket.gethostname()[-16:]
+    """Name this process briefly, for every event repeats it; the end of a pod's name is what is its own."""
+    return f"{os.getpid()}@{socket.gethostname()[-16:]}"
 
 
 def _why(error: Exception) -> str:

@@ -19,7 +19,7 @@ from watchkeeper.hosts.refusals import ModelError
 from watchkeeper.running import run
 from watchkeeper.settings import ModelProfile, Service, Settings, SettingsError
 from watchkeeper.stories.polled import has_worker
-from watchkeeper.temporal import TemporalError, machine
+from watchkeeper.temporal import TemporalError
 from watchkeeper.terminal import count
 from watchkeeper.text import excerpt
 from watchkeeper.tool import Tool, ToolCall, ToolDefinitionError, ToolError, ToolUnavailable, catalogue, discover
@@ -65,19 +65,6 @@ async def check_all(given: Globals) -> AsyncIterator[Verdict]:
                 yield await _back_end(what, tools[tool], named, settings, http)
         if settings.catalogue["team"] or settings.pagerduty.api_token:
             yield await _pagerduty(http, settings)
-
-
-async def check_worker(given: Globals) -> AsyncIterator[Verdict]:
-    """Check whether a worker of this machine polls, and nothing else: the health check of its container."""
-    here = machine()
-    try:
-        client = await connected()
-        queue = given.settings().worker.task_queue
-        polls = await has_worker(client, queue, retry=False, machine=here)
-    except (SettingsError, TemporalError, RPCError) as error:
-        yield Verdict("worker", False, sentence(error))
-    else:
-        yield Verdict("worker", polls, f"{'polls' if polls else 'none polls'} the task queue {queue!r} from {here}")
 
 
 async def _temporal(settings: Settings | None) -> Verdict:

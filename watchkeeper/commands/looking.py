@@ -21,15 +21,12 @@ def tools(
     perform(_tools(context, as_json=as_json), ToolDefinitionError)
 
 
-def check(
-    context: typer.Context,
-    worker: Annotated[bool, typer.Option("--worker", help="Only whether a worker of this machine polls.")] = False,
-) -> None:
+def check(context: typer.Context) -> None:
     """Reach everything that is configured.
 
     Validates the settings and the tools, then tries Temporal, the models and the back ends. Exit code 1 if any fails.
     """
-    perform(_check(context, worker=worker))
+    perform(_check(context))
 
 
 async def _tools(context: typer.Context, *, as_json: bool) -> None:
@@ -52,12 +49,12 @@ async def _tools(context: typer.Context, *, as_json: bool) -> None:
     out.print(table(("tool", "effect", "approval", "timeout", "description"), rows), soft_wrap=True)
 
 
-async def _check(context: typer.Context, *, worker: bool) -> int:
-    from watchkeeper.commands.checking import check_all, check_worker
+async def _check(context: typer.Context) -> int:
+    from watchkeeper.commands.checking import check_all
 
     given = context.obj if isinstance(context.obj, Globals) else Globals()
     failed = False
-    async for verdict in (check_worker if worker else check_all)(given):
+    async for verdict in check_all(given):
         failed |= not verdict.ok
         mark, style = ("✓", "green") if verdict.ok else ("✗", "bold red")
         out.print(Text.assemble((mark, style), f" {verdict.what:<14} ", verdict.detail), soft_wrap=True)

@@ -13,8 +13,8 @@ _POLL = timedelta(seconds=70)
 """A worker polls again within a minute, so one that has not is gone."""
 
 
-async def has_worker(client: Client, queue: str, *, retry: bool = True, machine: str = "") -> bool:
-    """Tell whether a worker polls a task queue, anywhere or on the machine that is named.
+async def has_worker(client: Client, queue: str, *, retry: bool = True, identity: str = "") -> bool:
+    """Tell whether a worker polls a task queue, whichever or the one of an identity.
 
     ``retry``: be patient with a Temporal out of reach. Raises RPCError.
     """
@@ -27,5 +27,5 @@ async def has_worker(client: Client, queue: str, *, retry: bool = True, machine:
         retry=retry,
     )
     alive = datetime.now(UTC) - _POLL
-    pollers = [poller for poller in answer.pollers if not machine or poller.identity.endswith(f"@{machine}")]
+    pollers = [poller for poller in answer.pollers if identity in ("", poller.identity)]
     return any(poller.last_access_time.ToDatetime(tzinfo=UTC) > alive for poller in pollers)

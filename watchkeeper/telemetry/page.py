@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
+
+from watchkeeper.stories.polled import has_worker
 
 SECONDS = 2.0
 """For Temporal to say who polls."""
 
 FRESH = 1.0
 """Seconds for which what it said is told again; whoever may ask here may ask as often as they like."""
-
-_POLL = timedelta(seconds=70)
-"""A worker polls again within a minute."""
 
 
 class Polling:
@@ -45,21 +40,11 @@ class Polling:
             return self._known[1]
 
     async def _ask(self) -> dict[str, bool]:
-        request = DescribeTaskQueueRequest(
-            namespace=self._client.namespace,
-            task_queue=TaskQueue(name=self._task_queue),
-            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-        )
         try:
             async with asyncio.timeout(SECONDS):
-                answer = await self._client.workflow_service.describe_task_queue(request, retry=True)
+                polls = await has_worker(self._client, self._task_queue, identity=self._client.identity)
         except (RPCError, TimeoutError):
             return {"temporal": False, "polls": False}
-        alive, us = datetime.now(UTC) - _POLL, self._client.identity
-        polls = any(
-            poller.identity == us and poller.last_access_time.ToDatetime(tzinfo=UTC) > alive
-            for poller in answer.pollers
-        )
         return {"temporal": True, "polls": polls}
 
 
