@@ -14,6 +14,7 @@ from tests.stage import Run, Stage, staged, until_asked, until_waiting
 from watchkeeper import attributes, runs, showing
 from watchkeeper.contracts import (
     Alert,
+    AlertState,
     CallRecord,
     Glance,
     JsonObject,
@@ -86,6 +87,7 @@ async def test_a_closed_run_says_how_it_ended_and_what_it_took(client: Client) -
         result = await run.result()
     indexed, glance = await shown(run)
     assert (indexed["Outcome"], indexed["Phase"], indexed["Rounds"]) == ("concluded", "over", 2)
+    assert glance.doing == "concluded, over"
     assert glance.report == result.report.body == REPORT
     assert glance.used.startswith("2 of 30 rounds, 1 of 60 calls, ")
 
@@ -212,6 +214,24 @@ def test_words_of_strangers_are_shown_and_not_obeyed() -> None:
             assert "[click](" not in bare and "<img" not in bare.replace("\\<img", "")
             assert "**bold**" not in bare and not bare.startswith("#")
     assert "evil" not in told and "[ok](https://a.example/x?y=1)" in told
+
+
+@pytest.mark.parametrize(
+    ("firing", "over", "said"),
+    [
+        (1, 0, "Its alert fires."),
+        (0, 1, "Its alert is over."),
+        (3, 0, "All 3 alerts fire."),
+        (0, 2, "All 2 alerts are over."),
+        (1, 2, "1 of 3 alerts fires."),
+        (2, 1, "2 of 3 alerts fire."),
+    ],
+)
+def test_after_the_report_it_is_said_how_the_alerts_stand(firing: int, over: int, said: str) -> None:
+    alerts = [AlertState(fingerprint=f"{n}", status="firing", title="Slow") for n in range(firing)]
+    alerts += [AlertState(fingerprint=f"{n}", status="resolved", title="Slow") for n in range(firing, firing + over)]
+    report = Report(summary="s", body="b")
+    assert said in showing.details(showing.View("run", "open", alerts=alerts, report=report)).splitlines()
 
 
 def test_what_is_shown_is_bounded_whatever_a_run_is_about() -> None:

@@ -79,16 +79,14 @@ def beginning(given: RunInput, team: str | None, alerts: Sequence[Alert] = ()) -
 
 def details(view: View) -> str:
     """Tell in Markdown how a run stands, for who looks while it has a worker."""
-    how = f"{view.status.replace('_', ' ')}, {view.doing}" if view.status != "running" else view.doing
-    lines = [f"**{plain(how)}**"]
+    lines = [f"**{plain(_standing(view))}**"]
     lines += [f"\n{plain(view.reason)}"] if view.reason else []
     for call in view.waiting:
         run = view.workflow_id
         lines += ["", f"**Waits for a person** to allow {_call(call)}", ""]
         lines += [f"- `watchkeeper approve {run} {call.key}`", f"- `watchkeeper deny {run} {call.key}`"]
     if view.report is not None:  # which tells of the alerts as they were
-        firing = sum(alert.status == "firing" for alert in view.alerts)
-        lines += ["", f"{firing} of {len(view.alerts)} alerts fire."] * bool(view.alerts)
+        lines += ["", _firing(view.alerts)] * bool(view.alerts)
         lines += ["", "---", "", view.report.body]
     elif view.alerts:
         lines += ["", "**Alerts**", "", *wording.for_people(view.alerts, ALERTS)]
@@ -100,7 +98,7 @@ def details(view: View) -> str:
 
 def glance(view: View) -> Glance:
     """Say the same in brief, for who looks when no worker is alive."""
-    known: dict[str, object] = {"doing": excerpt(view.doing, LINE_BYTES), "used": used(view)}
+    known: dict[str, object] = {"doing": excerpt(_standing(view), LINE_BYTES), "used": used(view)}
     for call in view.waiting[:1]:
         wanted = json_in_words(call.arguments)
         known["waits_for"] = shortened(f"a person, to allow {call.key} {call.name}: {wanted}", LINE_BYTES)
@@ -131,6 +129,20 @@ def used(view: View) -> str:
 def plain(text: str) -> str:
     """Write words of strangers so that Markdown shows them and obeys none of them."""
     return _MARKS.sub(r"\\\1", " ".join(text.split()))
+
+
+def _standing(view: View) -> str:
+    """Say how a run ended, if it did, and what it is doing."""
+    return view.doing if view.status == "running" else f"{view.status.replace('_', ' ')}, {view.doing}"
+
+
+def _firing(alerts: Sequence[AlertState]) -> str:
+    firing, every = sum(alert.status == "firing" for alert in alerts), len(alerts)
+    if firing in (0, every):
+        alone = every == 1
+        who = "Its alert" if alone else f"All {every} alerts"
+        return f"{who} fire{'s' * alone}." if firing else f"{who} {'is' if alone else 'are'} over."
+    return f"{firing} of {every} alerts fire{'s' * (firing == 1)}."
 
 
 def _settled(calls: Iterable[CallRecord]) -> list[CallRecord]:
