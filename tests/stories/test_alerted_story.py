@@ -53,6 +53,7 @@ async def test_following_ends_with_the_report_of_a_run_that_stays_open(client: C
     assert shown["origin"]["source"] == "prod"
     assert "ann tells the model: How bad?" in more
     assert "18 %." in more
+    assert more.rstrip().splitlines()[-1].startswith("2 rounds · 0 calls · "), "what it took, with the follow-up"
     assert "✓ resolved (critical): HighErrorRate" in whole
     assert whole.rstrip().splitlines()[-1].startswith("closed 20")
     assert whole.count("Cause:") == 1

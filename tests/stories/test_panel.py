@@ -86,6 +86,16 @@ def test_a_person_is_awaited_with_the_command_that_answers() -> None:
     assert drawn(told, width=50)[-1] == "    waits for a person, as said above"
 
 
+@pytest.mark.parametrize("width", [60, 100, 118])
+def test_a_long_call_stands_apart_from_its_facts(width: int) -> None:
+    until = Approval("waiting", AT + timedelta(minutes=14, seconds=56))
+    told = story(calls={"r3.0": running("r3.0", "page_engineer", status="waiting", approval=until)})
+    told.calls["r3.0"].arguments = f'{{"summary":"{"x" * 200}"}}'
+    call = next(line for line in drawn(told, width=width) if "page_engineer" in line)
+    assert call.endswith("…  14 min 56 s left")
+    assert len(call) == width
+
+
 def test_a_turn_is_awaited_and_costs_no_time() -> None:
     told = story(rounds=[], turn=Turn("checkout", AT - timedelta(seconds=50)))
     *_, line = drawn(told)

@@ -7,7 +7,7 @@ from rich.text import Text
 from watchkeeper.stories.page import Page
 from watchkeeper.stories.story import Story
 from watchkeeper.stories.told import Act, AlertsChanged
-from watchkeeper.terminal import one_line, visible
+from watchkeeper.terminal import one_line
 
 _ALERTS = 10
 """How many alerts of one notification are shown."""
@@ -37,7 +37,7 @@ def write_alerts(page: Page, told: AlertsChanged) -> None:
     for alert in told.alerts[:_ALERTS]:
         mark, style = ("!", "bold red") if alert.status == "firing" else ("✓", "green")
         bad = f" ({alert.severity})" if alert.severity else ""
-        said = f" {alert.status}{bad}: {one_line(alert.title, page.width - 20)}"
-        page.line(Text.assemble("  ", (mark, style), visible(said)))
+        said = one_line(f"{alert.status}{bad}: {alert.title}", page.width - 4)
+        page.line(Text.assemble("  ", (mark, style), f" {said}"))
     if len(told.alerts) > _ALERTS:
         page.line(Text(f"    and {len(told.alerts) - _ALERTS} more alerts", "dim"))

@@ -7,6 +7,7 @@ from rich.text import Text
 from watchkeeper.stories.page import Page
 from watchkeeper.stories.story import Story
 from watchkeeper.stories.surface import seconds
+from watchkeeper.stories.told import FollowUp
 from watchkeeper.terminal import clock, count, duration, one_line
 
 
@@ -24,6 +25,13 @@ def write_ending(page: Page, story: Story) -> None:
     if story.is_open:
         ask = f'watchkeeper tell {story.workflow_id} "..."'
         page.line(Text(f"It stays open until its alerts resolve; ask more: {ask}", "dim"), wrap=True)
+
+
+def write_answer(page: Page, story: Story, told: FollowUp) -> None:
+    """Write the answer to a follow-up, and what the run has taken with it."""
+    page.line(Text())
+    page.markdown(f"follow-up {told.number}", told.report.body)
+    page.line(Text(" · ".join(_facts(story)), "dim"), wrap=True)
 
 
 def write_closing(page: Page, story: Story) -> None:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from watchkeeper.contracts import CallStatus
 from watchkeeper.stories.comings import write_act, write_alerts
-from watchkeeper.stories.ending import write_closing, write_ending
+from watchkeeper.stories.ending import write_answer, write_closing, write_ending
 from watchkeeper.stories.live import Ticking
 from watchkeeper.stories.outlook import Outlook
 from watchkeeper.stories.page import Page
@@ -97,7 +97,7 @@ class Narrator:
             case AlertsChanged():
                 write_alerts(self._page, told)
             case FollowUp():
-                self._answer(told)
+                write_answer(self._page, self._story, told)
 
     def _reset(self, told: Reset) -> None:
         because = f" ({one_line(told.reason, self._page.width)})" if told.reason else ""
@@ -189,10 +189,6 @@ class Narrator:
             self._page.line(Text("    nobody decided in time", style))
         elif call.result is not None:
             self._page.line(Text(f"    {one_line(_error_of(call.result), self._page.width - 4)}", style))
-
-    def _answer(self, told: FollowUp) -> None:
-        self._page.line(Text())
-        self._page.markdown(f"follow-up {told.number}", told.report.body)
 
     def _ending(self) -> None:
         if self._reported:

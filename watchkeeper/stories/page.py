@@ -19,8 +19,11 @@ WIDTH = 118
 PLAIN = 160
 """Characters of a line that no terminal shows, the facts not counted."""
 
-_FACT = 14
-"""Characters of a fact's column."""
+_FACT, _CLOSE = 14, 10
+"""Characters of a fact's column, and of one on a narrow page."""
+
+_NARROW = 80
+"""Pages of fewer characters are narrow."""
 
 _LEFT = 24
 """Characters that what stands at the left of facts needs; where there is no room for both, facts give way."""
@@ -40,7 +43,7 @@ class _Report(Markdown):
 
 def columns(left: Text, facts: Sequence[str], width: int) -> Text:
     """Return one line whose facts stand at its right end; on a narrow one the first of them are left out."""
-    end = "".join(fact.rjust(_FACT) for fact in facts)
+    end = "".join(f"  {fact}".rjust(_FACT if width >= _NARROW else _CLOSE) for fact in facts)
     if len(end) > width // 2:
         end = "".join(f"  {fact}" for fact in facts)
     while facts and len(end) > max(0, width - _LEFT):
