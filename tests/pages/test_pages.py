@@ -14,7 +14,7 @@ from watchkeeper.pages.account import Account
 from watchkeeper.pages.as_html import html_page
 from watchkeeper.pages.as_markdown import markdown_page
 from watchkeeper.pages.events import MOST, timeline
-from watchkeeper.stories.told import Act, FollowUp
+from watchkeeper.stories.told import Act, Approval, FollowUp
 
 
 def said(page: str) -> str:
@@ -63,6 +63,26 @@ def test_a_run_that_goes_on_is_told_up_to_now() -> None:
         assert "Running" in page
         assert "The run goes on: this page tells it up to 2026-11-25 03:12:02 UTC." in page
         assert "There is none yet." in page
+
+
+def test_a_run_that_waits_for_a_person_says_how_to_answer() -> None:
+    account = made()
+    add_round(account, 1, 2, ("page_engineer", "waiting", 0))
+    account.story.calls["r1.0"].approval = Approval("waiting", after(900))
+    for page in both(account):
+        assert "To answer: watchkeeper approve incident-1 r1.0, or watchkeeper deny incident-1 r1.0" in page
+    account.story.calls["r1.0"].status = "expired"
+    assert all("To answer" not in page for page in both(account))
+
+
+def test_what_took_more_than_one_attempt_says_so() -> None:
+    account = made()
+    add_round(account, 1, 48.6, ("look", "ok", 0.5))
+    account.story.rounds[0].attempts, account.story.rounds[0].retried = 2, "its worker fell silent"
+    account.story.calls["r1.0"].attempts = 3
+    for page in both(account):
+        assert "the model asks for 1 call (48.6 s, 2 attempts: its worker fell silent)" in page
+        assert "r1.0 look service=checkout: ok (500 ms, 3 attempts)" in page
 
 
 async def test_a_run_whose_beginning_the_server_forgot_says_so() -> None:

@@ -20,6 +20,9 @@ Look = CallStatus | Literal["asks", "failed", "firing", "resolved", "deploy", "a
 LANES = 14
 """Tools with a lane of their own; the calls of all others share one."""
 
+_WHY = 120
+"""Characters of why an attempt came to nothing."""
+
 _EARLIER = 5
 """Deploys from before the run that are drawn, the latest ones."""
 
@@ -99,7 +102,7 @@ def _round(round: Round, account: Account) -> Mark:
     else:
         asked = f"asks for {count(len(reply.calls), 'call')}"
         said = {"final": "answers", "empty": "says nothing usable"}.get(reply.kind, asked)
-    took = duration((end - begin).total_seconds())
+    took = f"{duration((end - begin).total_seconds())}{_tried(round)}"
     return _span(begin, end, look, f"round {round.number}: the model {said} ({took})", str(round.number))
 
 
@@ -123,7 +126,7 @@ def _call(call: Call, account: Account) -> Iterator[Mark]:
         yield Mark(*wait, look, title, call.key)
     if call.started_at is not None:
         end = call.ended_at or account.until
-        took = duration((end - call.started_at).total_seconds())
+        took = f"{duration((end - call.started_at).total_seconds())}{_tried(call)}"
         title = f"{given}: {call.status} ({took})"
         yield _span(call.started_at, end, call.status, title, call.key)
     elif call.status not in ("waiting", "running"):
@@ -131,6 +134,12 @@ def _call(call: Call, account: Account) -> Iterator[Mark]:
         at = wait[1] if wait else answered.timestamp() if answered else None
         if at is not None:
             yield Mark(at, at, call.status, f"{given}: {call.status}, never run", call.key)
+
+
+def _tried(what: Round | Call) -> str:
+    """Say what took more than one attempt, and why the last but one came to nothing."""
+    why = f": {one_line(what.retried, _WHY)}" if what.retried else ""
+    return f", {what.attempts} attempts{why}" if what.attempts > 1 else ""
 
 
 def _people(account: Account) -> Iterator[Mark]:

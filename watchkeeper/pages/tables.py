@@ -72,16 +72,19 @@ def _people(account: Account) -> Table:
 
 
 def _waits(account: Account) -> Table:
-    rows = list[tuple[str, ...]]()
+    rows, note = list[tuple[str, ...]](), ""
     for call in account.story.calls.values():
         if call.approval is None:
             continue
+        if call.status == "waiting" and not note:
+            answer = f"{account.story.workflow_id} {call.key}"
+            note = f"To answer: watchkeeper approve {answer}, or watchkeeper deny {answer}"
         wait, approval = wait_of(call, account), call.approval
         waited = duration(wait[1] - wait[0]) if wait else ""
         ended = {"expired": "nobody decided in time", "waiting": f"waits until {moment(approval.expires_at)}"}
         said = ended.get(approval.status, approval.status) + (f" by {approval.by}" if approval.by else "")
         rows.append((call.key, call.name, said, waited))
-    return Table("Decisions that calls waited for", ("Call", "Tool", "Decision", "Waited"), rows, 3)
+    return Table("Decisions that calls waited for", ("Call", "Tool", "Decision", "Waited"), rows, 3, note)
 
 
 def _cost(story: Story) -> Table:
