@@ -334,6 +334,11 @@ async def test_what_is_no_history_is_refused(program: Program, content: str) -> 
     assert (ended.code, "x.json is no recorded history" in ended.sentence()) == (2, True)
 
 
+async def test_what_is_not_there_is_refused_before_anything_is_replayed(program: Program) -> None:
+    ended = await program("replay", str(HISTORIES), "y.json")
+    assert (ended.code, ended.out, "no file or folder y.json" in ended.sentence()) == (2, "", True)
+
+
 # --- bad input ----------------------------------------------------------------------------------------------------
 
 NOWHERE = "127.0.0.1:1"
@@ -361,7 +366,7 @@ NOWHERE = "127.0.0.1:1"
         (["approve", "nope", "r1.0"], 1, "no run 'nope'"),
         (["stop", "nope"], 1, "no run 'nope'"),
         (["history", "export", "nope", "x.json"], 1, "no run 'nope'"),
-        (["replay", "nowhere.json"], 1, "nowhere.json"),
+        (["replay", "nowhere.json"], 2, "no file or folder nowhere.json"),
         (["--config", "nowhere.toml", "tools"], 1, "cannot read 'nowhere.toml'"),
         (["dev", "--temporal-port", "1"], 1, "set WATCHKEEPER_MODEL__API_KEY"),
         (["demo", "--live"], 1, "set WATCHKEEPER_MODEL__API_KEY"),

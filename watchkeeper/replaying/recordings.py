@@ -31,6 +31,8 @@ class Recording:
 def files(paths: Iterable[Path]) -> Iterator[Path]:
     """Give the files among some paths, and those in the folders among them, in order. Raises NotAHistory."""
     for path in paths:
+        if not path.exists():
+            raise NotAHistory(f"no file or folder {path}; {HOW}")
         found = sorted(path.rglob("*.json")) if path.is_dir() else [path]
         if not found:
             raise NotAHistory(f"no recorded history (*.json) in {path}; {HOW}")
