@@ -7,6 +7,7 @@ import fcntl
 import os
 import pty
 import re
+import signal
 import struct
 import sys
 import termios
@@ -118,6 +119,11 @@ class Shown:
         except TimeoutError as error:
             raise AssertionError(f"it never showed {wanted}: {self.screen.text}") from error
         return self.screen.text
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C, which the terminal echoes."""
+        os.write(self._terminal, b"\x03")
+        self.process.send_signal(signal.SIGINT)
 
     async def end(self) -> int:
         """Wait for its end; its exit code."""

@@ -13,6 +13,7 @@ from tests.program import Program
 from tests.screen import Shown, at_terminal
 from tests.stage import staged, until_waiting
 from watchkeeper.contracts import Decision
+from watchkeeper.demo.faults import hang
 from watchkeeper.demo.turns import calls, says
 from workflows.incident import IncidentWorkflow
 
@@ -52,6 +53,24 @@ async def test_the_panel_stands_once_at_every_size_and_goes_in_the_end(client: C
     assert "\x1b[2J" not in shown.said
     colours = re.findall(r"\x1b\[(?:[\d;]*;)?[34]\d(?:;[\d;]*)?m", shown.said)
     assert colours == []
+
+
+@pytest.mark.parametrize("width", [60, 100, 140])
+async def test_who_stops_watching_is_left_with_no_piece_of_the_panel(
+    client: Client, tmp_path: Path, width: int
+) -> None:
+    program = Program(tmp_path, {"TEMPORAL_ADDRESS": client.service_client.config.target_host})
+    async with staged(client, [says("**Fine.**")]) as stage:
+        stage.model.faults.append(hang(60))
+        run = await stage.start()
+        async with at_terminal(program, "watch", run.id, width=width) as shown:
+            await shown.shows("round 1 of 30", "waits for the model")
+            shown.interrupt()
+            assert await shown.end() == 130
+    assert "^C" in shown.said
+    assert "─" not in shown.screen.text
+    assert "round 1 of 30" not in shown.screen.text
+    assert f"watchkeeper watch {run.id}" in shown.screen.text.replace("\n", "")
 
 
 async def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines(client: Client, tmp_path: Path) -> None:

@@ -20,6 +20,10 @@ from watchkeeper.stories.story import Story
 _TICK = 0.25
 """Seconds between two drawings."""
 
+_FREE = 3
+"""Columns at the right of the panel: a terminal echoes Ctrl-C as two characters, and some wrap a line that fills them.
+What is wrapped moves the cursor, and a piece of the panel would stay."""
+
 
 class Ticking:
     """Draws the panel again and again, where there is a terminal to draw on, and calls ``each`` every time."""
@@ -69,5 +73,4 @@ class Ticking:
             return Text("looking for the run", "dim")
         width, height = self._console.size
         now = asyncio.get_running_loop().time()
-        # One column is left free: some terminals wrap a line that fills them, and the panel is drawn over itself.
-        return panel(self._story, self._outlook, datetime.now(UTC), now, width=min(WIDTH, width - 1), height=height)
+        return panel(self._story, self._outlook, datetime.now(UTC), now, width=min(WIDTH, width - _FREE), height=height)
