@@ -80,7 +80,9 @@ async def test_without_a_worker_it_tells_why_what_was_done_what_is_waited_for_an
 async def test_without_a_worker_it_tells_what_an_open_run_found(deserted: Scene, browser: Browser) -> None:
     await browser.read(deserted.page(deserted.alerted), *CALLED)
     await browser.turn_to("User Metadata", FIRED, "What fired", "Team: payments")
-    await browser.turn_to("Memo", '"doing": "open for follow-ups until its alerts resolve"', "v2.4.1", "v2.4.0")
+    await browser.turn_to(
+        "Memo", '"doing": "concluded, open for follow-ups until its alerts resolve"', "v2.4.1", "v2.4.0"
+    )
 
 
 async def test_a_run_that_is_over_has_its_report_for_its_result(deserted: Scene, browser: Browser) -> None:
