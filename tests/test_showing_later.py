@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -10,7 +11,7 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 from tests.sending import Sender, until_reported
-from tests.stage import Run, Stage, staged, until_asked, until_waiting
+from tests.stage import Nothing, Run, Stage, staged, until_asked, until_waiting
 from tests.test_showing import LOOK, REPORT, RESTART, begin, shown
 from watchkeeper import attributes
 from watchkeeper.contracts import Briefing, Carried, CarriedConversation, Report, Reported, RunInput, Spent, Tell
@@ -18,6 +19,7 @@ from watchkeeper.conversation import conversation_digest
 from watchkeeper.demo.faults import hang
 from watchkeeper.demo.turns import Turn, calls, says
 from watchkeeper.history import decode
+from watchkeeper.tool import Tool, ToolContext, tool
 from workflows.incident import IncidentWorkflow
 
 LONG: list[Turn] = [*(calls(LOOK) for _ in range(4)), says(REPORT)]
@@ -73,13 +75,22 @@ async def test_a_run_that_is_cancelled_while_a_call_waits_asks_nobody_for_approv
     assert glance.report is not None and "(was waiting for approval)" in glance.report
 
 
-async def test_what_a_round_does_is_told_in_a_few_words_whatever_the_model_calls(client: Client) -> None:
-    made_up = [(f"tool_{number}_{'x' * 60}", {}) for number in range(20)]
-    async with staged(client, [calls(*made_up, RESTART)]) as stage:
+def _restarting(number: int) -> Tool[Any]:
+    async def restart(args: Nothing, context: ToolContext) -> int:
+        """Restart a service."""
+        return number
+
+    restart.__name__ = f"restart_{number}_{'x' * 50}"
+    return tool(effect="once", approval=True)(restart)
+
+
+async def test_what_a_round_does_is_told_in_a_few_words_whatever_its_tools_are_called(client: Client) -> None:
+    tools = {made.name: made for made in map(_restarting, range(20))}
+    async with staged(client, [calls(*((name, {}) for name in tools))], tools=tools) as stage:
         run = await begin(stage)
-        await until_waiting(run, "r1.20")
+        await until_waiting(run, "r1.19")
         phase = (await run.query(IncidentWorkflow.progress)).phase
-    assert phase.startswith("round 1 of 30: tool_0_xxx") and len(phase.encode()) < 200
+    assert phase.startswith("round 1 of 30: restart_0_xxx") and len(phase.encode()) < 200
 
 
 async def _carried(client: Client, run: Run) -> Carried:

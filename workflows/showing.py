@@ -15,8 +15,8 @@ with workflow.unsafe.imports_passed_through():
 
 ROUNDS = 3
 SECONDS = 15.0
-"""What a round changes is recorded in the first rounds, so many, where a follow-up begins, and later as often as this: a
-long run of quick rounds would else record little but how it stands."""
+"""What a round changes is recorded in the first rounds, so many, where a follow-up begins, and later as often as this:
+a long run of quick rounds would else record little but how it stands."""
 
 
 class Shown(Announced):
