@@ -13,9 +13,10 @@ from tests.sending import Sender, is_open, until_reported
 from tests.stage import Stage, staged, until_asked
 from tests.test_continue_as_new import ROUNDS, SCRIPT, executions, impatient
 from watchkeeper import runs
-from watchkeeper.contracts import CarryRequest, CompactRequest, Remembered, Tell
+from watchkeeper.contracts import CarryRequest, CompactRequest, Remembered, RunInput, Tell
 from watchkeeper.conversation import Request
 from watchkeeper.demo.turns import calls, says
+from watchkeeper.history import decode
 from watchkeeper.stories.following import retell
 from watchkeeper.stories.surface import run_object
 from workflows.incident import IncidentWorkflow
@@ -23,6 +24,17 @@ from workflows.incident import IncidentWorkflow
 __all__ = ["impatient"]
 
 LOOK = ("look", {"service": "checkout"})
+SILENCE = "https://alertmanager.example.com/#/silences/new?filter=%7Balertname%3D%22HighErrorRate%22%7D"
+
+
+async def carried_silence(stage: Stage, workflow_id: str) -> str | None:
+    """What the last execution of a chain was given to silence its group with."""
+    last = (await executions(stage, workflow_id))[-1]
+    first = await anext(aiter(stage.client.get_workflow_handle(workflow_id, run_id=last).fetch_history_events()))
+    given = first.workflow_execution_started_event_attributes.input.payloads
+    carried = (await decode(stage.client.data_converter, given, RunInput)).carried
+    assert carried is not None
+    return carried.silence
 
 
 async def test_alerts_are_told_once_over_a_chain_of_executions(impatient: Client) -> None:
@@ -48,7 +60,7 @@ async def test_alerts_are_told_once_over_a_chain_of_executions(impatient: Client
 async def test_an_open_run_goes_on_as_new_and_answers(impatient: Client, record: Record) -> None:
     async with staged(impatient, [says("**Fine.**"), calls(LOOK), says("Still fine.")]) as stage:
         sender = Sender.on(stage)
-        run = sender.run(await sender.fire())
+        run = sender.run(await sender.fire(links={"silence": SILENCE}))
         await until_reported(run)
         await asyncio.sleep(0.5)
         while len(await executions(stage, run.id)) < 2:
@@ -59,6 +71,7 @@ async def test_an_open_run_goes_on_as_new_and_answers(impatient: Client, record:
         await until_asked(stage, 3)
         await sender.resolve()
         result = await run.result()
+        assert await carried_silence(stage, run.id) == SILENCE
         story = await retell(impatient, run.id)
         info = (await runs.describe(impatient, run.id)).workflow_execution_info
         remembered = await runs.remembered(impatient, info, "episode", Remembered)

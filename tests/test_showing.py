@@ -77,7 +77,7 @@ async def test_so_does_one_whose_model_hangs(client: Client) -> None:
     indexed, glance = await shown(run)
     assert (indexed["Phase"], indexed["Rounds"], indexed.get("WaitingFor")) == ("investigating", 1, None)
     assert glance.doing == "round 2 of 30: asking the model"
-    assert glance.found == ["r1.0 look: service checkout, error_rate 0.182"]
+    assert glance.found == ["r1.0 look: error_rate 0.182"]
 
 
 async def test_a_closed_run_says_how_it_ended_and_what_it_took(client: Client) -> None:
@@ -181,6 +181,7 @@ def test_a_call_is_told_by_its_arguments_in_the_order_of_the_tool(arguments: str
     [
         ('{"service":"checkout","rate":0.182,"up":true}', "service checkout, rate 0.182, up true"),
         ('{"lines":[{"at":"09:41","line":"5xx… (+11095 bytes)', "lines at 09:41, line 5xx… (+11095 bytes)"),
+        ('{"query":"a \\"b\\", c","p95":"4,200 ms"}', "query a 'b', c, p95 4,200 ms"),
         ("no JSON, and yet\nwords", "no JSON, and yet words"),
         ("", ""),
     ],

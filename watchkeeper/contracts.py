@@ -644,6 +644,8 @@ class Carried(Recorded):
     acts: list[str] = Field(default_factory=list, description="Ids of people's latest acts: each is taken once.")
     alerts: list[AlertState] = Field(default_factory=list)
     unread: list[Alert] = Field(default_factory=list, description="Changes of alerts not yet put to the model.")
+    notes: list[str] = Field(default_factory=list, description="What senders said besides, likewise.")
+    silence: str | None = Field(default=None, description="Address at which a person can silence the group.")
     message: Message | None = None
     reported: Reported | None = Field(default=None, description="Absent: it still investigates.")
 

@@ -25,7 +25,7 @@ CALLS = 10
 """How many of the latest calls the current details tell."""
 
 GLANCE_CALLS = 3
-GLANCE_BYTES = 70
+GLANCE_BYTES = 120
 GLANCE_REPORT_BYTES = 900
 """The memo is small: Temporal keeps it beside each run in its lists, and its SDK warns above 2 KiB."""
 
@@ -95,7 +95,7 @@ def details(view: View) -> str:
     elif view.alerts:
         lines += ["", "**Alerts**", "", *wording.for_people(view.alerts, ALERTS)]
     if view.report is None and (found := _settled(view.calls)):
-        told = (f"- {_call(call)}: {plain(json_in_words(call.finding))}" for call in found[-CALLS:])
+        told = (f"- {_call(call)}: {plain(_finding(call))}" for call in found[-CALLS:])
         lines += ["", "**Found so far**", "", *told]
     return "\n".join([*lines, "", f"*{used(view)}*"])
 
@@ -110,7 +110,7 @@ def glance(view: View) -> Glance:
     if view.report is not None:
         known["report"] = excerpt(view.report.body, GLANCE_REPORT_BYTES)
     elif found := _settled(view.calls)[-GLANCE_CALLS:]:
-        told = (f"{call.key} {call.name}: {json_in_words(call.finding)}" for call in found)
+        told = (f"{call.key} {call.name}: {_finding(call)}" for call in found)
         known["found"] = [shortened(line, GLANCE_BYTES) for line in told]
     return Glance.model_validate(known)
 
@@ -137,6 +137,14 @@ def plain(text: str) -> str:
 
 def _settled(calls: Iterable[CallRecord]) -> list[CallRecord]:
     return [call for call in calls if call.status not in ("waiting", "running")]
+
+
+def _finding(call: CallRecord) -> str:
+    """Say what came of a call, without what it says of its own arguments first."""
+    asked, told = json_in_words(call.arguments).split(", "), json_in_words(call.finding).split(", ")
+    while len(told) > 1 and told[0] in asked:
+        told.pop(0)
+    return ", ".join(told)
 
 
 def _call(call: CallRecord) -> str:

@@ -80,6 +80,7 @@ def error_text(error: BaseException) -> str:
 
 
 _MEMBER = re.compile(r'"([^"\\]*)":')
+_BETWEEN = re.compile(r',(?=["{\[])')
 _PUNCTUATION = re.compile(r'[{}\[\]"]')
 _UNITS = {"seconds": "s", "minutes": "min", "hours": "h", "days": "d"}
 
@@ -98,8 +99,8 @@ def arguments_in_words(arguments: str, parameters: Mapping[str, object], max_byt
 
 def json_in_words(text: str) -> str:
     """Write the beginning of some JSON for people, wherever it was cut: ``service checkout, status degraded``."""
-    named = _MEMBER.sub(r"\1 ", text)
-    return " ".join(_PUNCTUATION.sub("", named).replace(",", ", ").split())
+    named = _MEMBER.sub(r"\1 ", _BETWEEN.sub(", ", text.replace('\\"', "'")))
+    return " ".join(_PUNCTUATION.sub("", named).split())
 
 
 def shortened(text: str, max_bytes: int) -> str:

@@ -23,8 +23,8 @@ class Alerted(Attended):
         self._episode = Episode(carried.alerts, carried.unread) if carried else Episode()
         self._reported = carried.reported if carried else None
         self._briefing = carried.briefing if carried else None
-        self._silence: str | None = None
-        self._notes: list[str] = []
+        self._silence = carried.silence if carried else None
+        self._notes = list(carried.notes) if carried else []
         self._changes = 0
         self._looked = self._reported.looked if self._reported else 0
 

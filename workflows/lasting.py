@@ -159,6 +159,8 @@ class Lasting(Reporting):
                 "acts": self._acts,
                 "alerts": self._episode.states,
                 "unread": self._episode.unread,
+                "notes": self._notes,
+                "silence": self._silence,
                 "message": self._message,
                 "reported": self._reported,
             }

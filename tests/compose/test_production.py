@@ -67,7 +67,6 @@ async def stack(
         yield stack
 
 
-@pytest.mark.slow
 async def test_the_namespace_is_there_before_the_worker_starts(stack: Stack) -> None:
     ready = stack.started["temporal-namespace"].ready
     assert ready <= stack.started["worker"].began
@@ -76,7 +75,6 @@ async def test_the_namespace_is_there_before_the_worker_starts(stack: Stack) -> 
     assert json.loads(described)["config"]["workflowExecutionRetentionTtl"] == "259200s"
 
 
-@pytest.mark.slow
 async def test_an_alert_is_taken_from_who_has_the_secret_and_from_nobody_else(stack: Stack, tokens: Path) -> None:
     address = f"http://127.0.0.1:{stack.port(8080)}/alerts/prometheus"
     good = (tokens / "WATCHKEEPER_SOURCES__PROMETHEUS__TOKENS").read_text().strip()
@@ -91,7 +89,6 @@ async def test_an_alert_is_taken_from_who_has_the_secret_and_from_nobody_else(st
     assert "IncidentWorkflow" in shown
 
 
-@pytest.mark.slow
 async def test_it_starts_again_where_everything_is_there(stack: Stack) -> None:
     await stack.down()
     stack.started.clear()

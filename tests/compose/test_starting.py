@@ -74,7 +74,6 @@ async def test_everything_stays_healthy_and_answers_where_it_says(stack: Stack, 
     assert json.loads((await program.python("-c", question)).out) == {"temporal": True, "worker": True}
 
 
-@pytest.mark.slow
 async def test_all_end_cleanly_and_start_again_with_what_they_kept(stack: Stack, program: Program) -> None:
     before = run_of(stack)
     assert await stack.down() == dict.fromkeys(stack.services, 0)

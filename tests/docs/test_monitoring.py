@@ -30,6 +30,8 @@ CHECKS = {
     "amtool check-config alertmanager.yml": "SUCCESS",
     "promtool test rules rules.test.yml": "SUCCESS",
     "promtool check rules rules.yml && promtool test rules rules.test.yml": "SUCCESS",
+    "promtool test rules watchkeeper-rules.test.yml": "SUCCESS",
+    "promtool check rules watchkeeper-rules.yml && promtool test rules watchkeeper-rules.test.yml": "SUCCESS",
 }
 """What is to be typed beside the examples, and what a tool that is content says."""
 

@@ -109,6 +109,15 @@ async def test_people_do_all_that_they_are_shown(alone: Client, tmp_path: Path) 
         assert stage.effects.restarts == ["checkout"]
         assert named["TEXT"] in json.dumps(stage.messages())
 
+        page = await tour.do("watchkeeper report RUN", named)
+        assert "Roll back." in page.out
+        wanted = {**named, "incident.html": "page.html"}
+        await tour.do(".venv/bin/watchkeeper report RUN --html -o incident.html", wanted)
+        assert "Roll back." in (tour.program.directory / "page.html").read_text()
+        assert named["RUN"] in (await tour.do(".venv/bin/watchkeeper list")).out
+        assert "restart" in (await tour.do(".venv/bin/watchkeeper show RUN", named)).out
+        assert " 0 broken" in (await tour.do(".venv/bin/watchkeeper replay --open")).out
+
         await tour.do("watchkeeper history export RUN FILE", {**named, "FILE": "here.json"})
         assert "agrees" in (await tour.do("watchkeeper replay PATH...", {"PATH...": "here.json"})).out
 

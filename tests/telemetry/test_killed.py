@@ -13,7 +13,7 @@ from tests.chaos.server import server
 from tests.telemetry.tapping import Tap, tapping
 from tests.telemetry.trees import recorded, tree
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]
+pytestmark = pytest.mark.timeout(300)
 
 HELD = "r1.1"
 POINTS = (24, 40, 52, 66, 78)

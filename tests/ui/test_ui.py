@@ -31,7 +31,6 @@ async def deserted(played: Scene) -> Scene:
 # --- with a worker ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 async def test_of_an_alert_it_tells_what_fired_what_was_found_and_what_is_waited_for(
     played: Scene, browser: Browser
 ) -> None:
@@ -52,7 +51,6 @@ async def test_of_a_call_that_waits_it_tells_the_commands_that_answer(played: Sc
     assert "2 of 30 rounds, 3 of 60 calls" in shown
 
 
-@pytest.mark.slow
 async def test_the_list_tells_the_runs_apart(played: Scene, browser: Browser) -> None:
     await browser.choose_columns("Workflow ID", "Service", "Phase", "Outcome", "WaitingFor", "Rounds", "CostUsd")
     await browser.read(played.runs, "CostUsd", WAITING, FINISHED, LIMITED, STOPPED, played.alerted)
@@ -79,14 +77,12 @@ async def test_without_a_worker_it_tells_why_what_was_done_what_is_waited_for_an
     assert '"Phase": "investigating", "Rounds": 2, "Service": "checkout", "Severity": "critical"' in attributes
 
 
-@pytest.mark.slow
 async def test_without_a_worker_it_tells_what_an_open_run_found(deserted: Scene, browser: Browser) -> None:
     await browser.read(deserted.page(deserted.alerted), *CALLED)
     await browser.turn_to("User Metadata", FIRED, "What fired", "Team: payments")
     await browser.turn_to("Memo", '"doing": "open for follow-ups until its alerts resolve"', "v2.4.1", "v2.4.0")
 
 
-@pytest.mark.slow
 async def test_a_run_that_is_over_has_its_report_for_its_result(deserted: Scene, browser: Browser) -> None:
     shown = await browser.read(deserted.page(FINISHED), '"status": "concluded"', "**Root cause:**", *CALLED)
     assert "page_engineer • r2.0 checkout" in shown
@@ -94,7 +90,6 @@ async def test_a_run_that_is_over_has_its_report_for_its_result(deserted: Scene,
     await browser.turn_to("Search Attributes", '"Outcome": "concluded"', '"Rounds": 3', '"CostUsd": 0.00')
 
 
-@pytest.mark.slow
 async def test_it_tells_why_a_run_did_not_conclude(deserted: Scene, browser: Browser) -> None:
     await browser.read(deserted.page(LIMITED), "stopped after 1,293 tokens (limit 400) without a conclusion")
     await browser.read(deserted.page(STOPPED), '"status": "stopped"', "stopped by ada: The drill is over.")
