@@ -41,7 +41,8 @@ class Redaction:
     """Gives each secret a name of its own, for code may compare texts: two that differed still do."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        known = sorted({secret for secret in secrets if len(secret) >= _SHORTEST_SECRET}, key=len, reverse=True)
+        long_enough = {secret for secret in secrets if len(secret) >= _SHORTEST_SECRET}
+        known = sorted(long_enough, key=lambda secret: (-len(secret), secret))
         self._names = {
             spelling: f"(secret {n})" for n, secret in enumerate(known, 1) for spelling in _spellings(secret)
         }
