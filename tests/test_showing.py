@@ -244,6 +244,19 @@ def test_what_is_shown_is_bounded_whatever_a_run_is_about() -> None:
     assert len(showing.beginning(RunInput(text=huge, origin=_origin()), None, many).encode()) < 20_000
 
 
+def test_the_links_of_many_alerts_give_way_before_the_alerts_do() -> None:
+    links = {f"way {n}": f"https://a.example/{n}?{'q' * 900}" for n in range(8)}
+    many = [_firing(f"alert {n}", links) for n in range(30)]
+    told = showing.beginning(RunInput(text="*" * 8_000, origin=_origin()), None, many)
+    assert len(told.encode()) < 20_000
+    assert [line for line in told.splitlines() if "alert 0" in line and "[way 7](https://a.example/7?" in line]
+    assert "alert 19" in told and told.endswith("- and 10 more")
+
+
+def _firing(title: str, links: dict[str, str]) -> Alert:
+    return Alert(source="p", group="g", fingerprint=title, status="firing", title=title, links=links)
+
+
 def _call(words: str) -> CallRecord:
     return CallRecord(key="r1.0", name="look", arguments=words[:400], status="ok", finding=words[:300])
 

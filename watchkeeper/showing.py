@@ -18,6 +18,8 @@ TEXT_BYTES = 4_000
 LINE_BYTES = 200
 LINKS = 10
 ALERTS = 20
+ALERTS_BYTES = 8_000
+"""For the alerts that start a run: with all else, Temporal takes some 20,000 bytes of words at a start."""
 
 CALLS = 10
 """How many of the latest calls the current details tell."""
@@ -70,8 +72,8 @@ def beginning(given: RunInput, team: str | None, alerts: Sequence[Alert] = ()) -
     if origin.previous is not None:
         before = origin.previous
         lines.append(f"- **Previous episode:** {before.status} at {utc(before.ended_at)}: {plain(before.summary)}")
-    told = [f"- {_alert(alert)}" for alert in alerts[:ALERTS]]
-    told += [f"- and {len(alerts) - ALERTS} more"] if len(alerts) > ALERTS else []
+    told = _told(alerts[:ALERTS])
+    told += [f"- and {len(alerts) - len(told)} more"] if len(alerts) > len(told) else []
     return "\n".join(
         ["**What fired**", "", *_quoted(given.text), "", *lines, *["", "**Alerts**", "", *told] * bool(told)]
     )
@@ -162,9 +164,21 @@ def _call(call: CallRecord) -> str:
     return f"`{call.key}` {plain(call.name)} ({plain(json_in_words(call.arguments))}){failed}"
 
 
-def _alert(alert: Alert) -> str:
+def _told(alerts: Iterable[Alert]) -> list[str]:
+    """Tell of as many alerts as there is room for; where it is short, without their links."""
+    lines, room = list[str](), ALERTS_BYTES
+    for alert in alerts:
+        ways = (f"- {_alert(alert, links)}" for links in (LINKS, 0))
+        if (line := next((line for line in ways if len(line.encode()) <= room), None)) is None:
+            break
+        lines.append(line)
+        room -= len(line.encode())
+    return lines
+
+
+def _alert(alert: Alert, links: int) -> str:
     since = f" since {utc(alert.starts_at)}" if alert.starts_at else ""
-    ways = [f"[{plain(name)}]({link})" for name, link in [*alert.links.items()][:LINKS] if _LINK.fullmatch(link)]
+    ways = [f"[{plain(name)}]({link})" for name, link in [*alert.links.items()][:links] if _LINK.fullmatch(link)]
     return " · ".join([f"{alert.status}{since}: {plain(alert.title)}", *ways])
 
 

@@ -18,6 +18,10 @@ with workflow.unsafe.imports_passed_through():
     from watchkeeper.budget import Budget, Limit
     from watchkeeper.contracts import Briefing, ModelRequest, Reply, ReplyRef, RunInput, RunResult, Spent, Stop, Words
     from watchkeeper.conversation import Conversation
+    from watchkeeper.text import shortened
+
+NAMES_BYTES = 120
+"""How much of the names of a round's tools is told: Temporal takes 400 bytes of what an activity is for."""
 
 
 @workflow.defn(failure_exception_types=FAILING)
@@ -136,7 +140,7 @@ class IncidentWorkflow(Lasting):
 
     async def _settle(self, briefing: Briefing, talk: Conversation, budget: Budget, reply: Reply) -> None:
         number = budget.spent.rounds
-        names = ", ".join(dict.fromkeys(call.name for call in reply.calls))
+        names = shortened(", ".join(dict.fromkeys(call.name for call in reply.calls)), NAMES_BYTES)
         self._now(f"round {number} of {budget.limits.rounds}: {names}", lastingly=False)
         for result in await self._calls.settle(briefing, reply, number, budget):
             talk.append(result)

@@ -112,6 +112,7 @@ class Lasting(Reporting):
         if self._over:
             self._episode.read()
         if self._over or self._stop is not None:
+            self._calls.abandon()
             return
         if self._said and not ending.text:
             ending = replace(ending, text=self._said)
@@ -120,6 +121,7 @@ class Lasting(Reporting):
             unread, self._words = self._words, []
             self._episode.read()
         report = closing.write(asked, self._briefing, ending, self._calls.records, unread, self._episode)
+        self._calls.abandon()
         what = closing.delivery(self._given, ending, report, self._episode)
         about = {"follow_up": reported.follow_ups, "question": reported.question}
         what = what.model_copy(update={**about, "began": self._budget.started_at if self._budget else None})

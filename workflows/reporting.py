@@ -37,6 +37,7 @@ class Reporting(Admitted):
             ending = replace(ending, text=self._said)
         self._ending, self._said = ending, ""
         self._report = report = self._written(ending)
+        self._calls.abandon()
         follow_ups = self._briefing.follow_ups if self._briefing else None
         stays = ending.status == "concluded" and follow_ups is not None and self._talk is not None
         self._over = not stays

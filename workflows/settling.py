@@ -83,6 +83,12 @@ class Calls:
         """Release the calls that wait: nobody decides any more."""
         self._closed = True
 
+    def abandon(self) -> None:
+        """Have none wait any more: what ended their investigation has ended them, and nobody is asked in vain."""
+        for key in self.waiting():
+            gone = {"status": "denied", "finding": "not run: the investigation had ended"}
+            self._records[key] = self._records[key].model_copy(update=gone)
+
     def reopen(self) -> None:
         """Have people decide again: the run goes on after all."""
         self._closed = False

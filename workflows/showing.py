@@ -15,8 +15,8 @@ with workflow.unsafe.imports_passed_through():
 
 ROUNDS = 3
 SECONDS = 15.0
-"""What a round changes is recorded in the first rounds, so many, and later as often as this: a long run of quick rounds
-would else record little but how it stands."""
+"""What a round changes is recorded in the first rounds, so many, where a follow-up begins, and later as often as this:
+a long run of quick rounds would else record little but how it stands."""
 
 
 class Shown(Announced):
@@ -29,7 +29,9 @@ class Shown(Announced):
     def __init__(self, given: RunInput) -> None:
         super().__init__(given)
         self._coarsely: Phase = "starting"
-        self._shown: dict[str, object] = {}
+        # All that the execution before this one has set is set here, and this is what may have to be taken back.
+        waits_for = workflow.info().typed_search_attributes.get(attributes.WAITING_FOR) if given.carried else None
+        self._shown: dict[str, object] = {attributes.WAITING_FOR.name: waits_for}
         self._recorded_at = 0.0
 
     def _now(self, doing: str, phase: Phase | None = None, *, lastingly: bool = True) -> None:
@@ -39,7 +41,8 @@ class Shown(Announced):
 
     def _begin_round(self, number: int, budget: Budget) -> None:
         doing = f"round {number} of {budget.limits.rounds}: asking the model"
-        self._now(doing, "investigating", lastingly=number <= ROUNDS or workflow.time() - self._recorded_at >= SECONDS)
+        is_news = self._coarsely != "investigating" or number <= ROUNDS
+        self._now(doing, "investigating", lastingly=is_news or workflow.time() - self._recorded_at >= SECONDS)
 
     def _waiting_changed(self) -> None:
         self._show()

@@ -58,7 +58,7 @@ def test_the_example_and_the_files_know_the_same_variables(file: str, told: dict
     if file == PRODUCTION:
         assert named <= known
         assert known - named == {
-            *("PYTHON_IMAGE", "POSTGRES_IMAGE", "TEMPORAL_TOOLS_IMAGE", "TEMPORAL_SERVER_IMAGE", "TEMPORAL_UI_IMAGE"),
+            *("POSTGRES_IMAGE", "TEMPORAL_TOOLS_IMAGE", "TEMPORAL_SERVER_IMAGE", "TEMPORAL_UI_IMAGE"),
             *("TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "TEMPORAL_SHARDS"),
         }
     else:
@@ -78,12 +78,27 @@ def test_every_image_can_be_another(file: str, told: dict[str, str]) -> None:
         assert name, image
         others = {**told, name[1]: "registry.example.com/another:9"}
         assert "registry.example.com/another:9" in {s["image"] for s in services(file, others).values()}
-    (python,) = {
-        service["build"]["args"]["PYTHON_IMAGE"]
-        for service in services(file, {**told, "PYTHON_IMAGE": "registry.example.com/python:3"}).values()
-        if "build" in service
-    }
-    assert python == "registry.example.com/python:3"
+
+
+def test_one_service_of_the_demo_builds_the_image_and_the_others_wait_for_it() -> None:
+    found = services(DEMO, {"PYTHON_IMAGE": "registry.example.com/python:3"})
+    (builder,) = (name for name, service in found.items() if "build" in service)
+    assert found[builder]["build"]["args"]["PYTHON_IMAGE"] == "registry.example.com/python:3"
+    sharing = {name for name, service in found.items() if service["image"] == found[builder]["image"]} - {builder}
+    assert sharing == {"worker", "intake", "alert"}
+    assert {found[name]["pull_policy"] for name in sharing} == {"never"}
+    for name in sharing:
+        assert builder in _needed(found, name)
+
+
+def _needed(found: dict[str, dict[str, Any]], name: str) -> set[str]:
+    """The services that Compose starts, and so builds, with another."""
+    waits = set(found[name].get("depends_on", {}))
+    return waits.union(*(_needed(found, other) for other in waits))
+
+
+def test_production_runs_the_image_that_it_was_told_and_builds_none() -> None:
+    assert [name for name, service in services(PRODUCTION, REQUIRED).items() if "build" in service] == []
 
 
 @forms

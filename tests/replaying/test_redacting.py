@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from base64 import b64decode, b64encode
+from base64 import b64decode, b64encode, urlsafe_b64encode
 from pathlib import Path
 
 import pytest
@@ -70,6 +70,28 @@ def test_a_secret_is_found_in_whatever_spelling() -> None:
     for text in (secret, once, twice, plain, "http://x/?key=pa%22ss%5Cw%C3%B6rd%2F1"):
         assert "(secret 1)" in redaction.text(text)
         assert not {"pa", "ss", "rd"} & set(redaction.text(text).replace("(secret 1)", "").split('"')), text
+
+
+@pytest.mark.parametrize("user", ["", "a:", "ab:", "abc:", "häufig:"])
+def test_nor_does_base64_hide_one(user: str) -> None:
+    secret = "0123456789-tok?n~"
+    for encode in (b64encode, urlsafe_b64encode):
+        written = encode(f"{user}{secret}".encode()).decode()
+        cleared = Redaction([secret]).text(f"Authorization: Basic {written}")
+        before, _, after = cleared.removeprefix("Authorization: Basic ").partition("(secret 1)")
+        assert "(secret 1)" in cleared
+        assert written.startswith(before) and written.endswith(after) and len(before + after) <= len(user) * 2 + 5
+
+
+@pytest.mark.parametrize("written", ["pa%22ss%20%5c1%2f", "pa%22ss+%5C1%2F", "pa%22ss%20%5C1/", "pa&quot;ss \\1/"])
+def test_nor_do_addresses_and_pages(written: str) -> None:
+    assert Redaction(['pa"ss \\1/']).text(f"?t={written}&x") == "?t=(secret 1)&x"
+
+
+def test_a_secret_between_bytes_that_are_no_text_is_taken_out() -> None:
+    around = {"metadata": {"encoding": ""}, "data": b64encode(b"\xff\xfethe-secret-word\xfd").decode()}
+    cleared = Redaction(["the-secret-word"]).history({"input": around})
+    assert b64decode(cleared["input"]["data"]) == b"\xff\xfe(secret 1)\xfd"
 
 
 def test_payloads_headers_memo_failures_and_keys_are_cleared() -> None:

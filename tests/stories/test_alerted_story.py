@@ -57,3 +57,13 @@ async def test_following_ends_with_the_report_of_a_run_that_stays_open(client: C
     assert "✓ resolved (critical): HighErrorRate" in whole
     assert whole.rstrip().splitlines()[-1].startswith("closed 20")
     assert whole.count("Cause:") == 1
+
+
+async def test_a_signal_that_is_no_notification_is_passed_over_as_the_run_passes_it_over(client: Client) -> None:
+    async with staged(client, [says("**Cause:** a deploy.")]) as stage:
+        sender = Sender.on(stage)
+        run = sender.run(await sender.fire())
+        await run.signal("alert", {"nonsense": 1})
+        await until_reported(run)
+        story = await retell(client, run.id)
+    assert story.report is not None and story.episode.firing == 1

@@ -32,9 +32,10 @@ from watchkeeper.demo.model import ScriptedModel
 from watchkeeper.demo.turns import Turn, calls, says
 from watchkeeper.intake import metrics as intake_metrics
 from watchkeeper.ports import HOST, free_port
+from watchkeeper.stories.polled import Polled, Polling
 from watchkeeper.telemetry import instruments
 from watchkeeper.telemetry.meters import prometheus_name
-from watchkeeper.telemetry.page import Polling, page
+from watchkeeper.telemetry.page import page
 from watchkeeper.watchdog.watched import Counts
 from workflows.incident import IncidentWorkflow
 
@@ -201,12 +202,11 @@ async def test_a_worker_is_well_when_it_polls_and_alone_at_its_port(client: Clie
 async def test_a_worker_is_not_well_because_another_one_polls(client: Client) -> None:
     async with staged(client, SCRIPT) as stage:
         queue = stage.settings.worker.task_queue
-        other = await Client.connect(client.service_client.config.target_host, identity="somebody-else")
-        ours, theirs = Polling(client, queue), Polling(other, queue)
+        ours, theirs = Polling(client, queue, client.identity), Polling(client, queue, "somebody-else")
         async with asyncio.timeout(10):
-            while not (await ours.now())["polls"]:
+            while not (await ours.now()).worker:
                 await asyncio.sleep(0.1)
-        assert await theirs.now() == {"temporal": True, "polls": False}
+        assert await theirs.now() == Polled(temporal=True, worker=False)
 
 
 async def test_each_line_of_a_log_of_json_names_its_run_its_call_and_its_span(client: Client, tmp_path: Path) -> None:

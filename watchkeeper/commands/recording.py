@@ -11,7 +11,7 @@ from rich.text import Text
 from temporalio.client import Client
 
 from watchkeeper.commands.performing import Misuse, connected, perform, settings_of
-from watchkeeper.commands.running import RUN
+from watchkeeper.commands.running import EPISODE
 from watchkeeper.contracts import JsonObject
 from watchkeeper.runs import WORKFLOW, describe, named
 from watchkeeper.stories.following import chain_to
@@ -30,7 +30,7 @@ def _histories() -> None:
 @history.command()
 def export(
     context: typer.Context,
-    run: RUN,
+    run: EPISODE,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A .json file to write; - for stdout.")],
     redact: Annotated[bool, typer.Option("--redact/--no-redact", help="Take secrets out.")] = True,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,

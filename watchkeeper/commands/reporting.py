@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 
 from watchkeeper.commands.performing import connected, perform, settings_of
-from watchkeeper.commands.running import RUN
+from watchkeeper.commands.running import EPISODE
 from watchkeeper.settings import Settings
 from watchkeeper.terminal import size
 
 
 def report(
     context: typer.Context,
-    run: RUN,
+    run: EPISODE,
     as_html: Annotated[bool, typer.Option("--html/--md", help="A page with a picture, or Markdown (default).")] = False,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write it there.")] = None,
 ) -> None:

@@ -40,10 +40,11 @@ async def serving_itself(client: Client, telemetry: Telemetry) -> AsyncIterator[
         yield None
         return
     from watchkeeper.intake.serving import serving
-    from watchkeeper.telemetry.page import Polling, page
+    from watchkeeper.stories.polled import Polling
+    from watchkeeper.telemetry.page import page
 
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    app = page(registry, Polling(client, telemetry.settings.worker.task_queue))
+    app = page(registry, Polling(client, telemetry.settings.worker.task_queue, client.identity))
     async with serving(app, section.metrics_host, section.metrics_port, KEYS) as address:
         yield address

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
-from temporalio.service import RPCError
 
 from watchkeeper.intake.intake import Intake
-from watchkeeper.stories.polled import has_worker
-
-SECONDS = 2.0
-"""For Temporal to say who polls."""
-
-_FRESH = 1.0
-"""Seconds for which what was found is told again; whoever may ask here may ask as often as they like."""
+from watchkeeper.stories.polled import Polling
 
 
 class Alive(BaseModel):
@@ -33,36 +24,10 @@ class Ready(BaseModel):
     worker: bool = Field(description="A worker polls. While none does, alerts are accepted, and wait.")
 
 
-class Readiness:
-    """Asks Temporal, one request at a time and not too often."""
-
-    def __init__(self, intake: Intake) -> None:
-        self._intake = intake
-        self._lock = asyncio.Lock()
-        self._known: tuple[float, Ready] | None = None
-
-    async def now(self) -> Ready:
-        """Tell how things are, or were a moment ago."""
-        async with self._lock:
-            clock = asyncio.get_running_loop().time
-            if self._known is None or clock() - self._known[0] > _FRESH:
-                ready = await self._ask()
-                self._known = clock(), ready
-            return self._known[1]
-
-    async def _ask(self) -> Ready:
-        try:
-            async with asyncio.timeout(SECONDS):
-                worker = await has_worker(self._intake.client, self._intake.settings.worker.task_queue)
-        except (RPCError, TimeoutError):
-            return Ready(temporal=False, worker=False)
-        return Ready(temporal=True, worker=worker)
-
-
 def routes(intake: Intake) -> APIRouter:
     """Make the routes."""
     router = APIRouter(tags=["health"])
-    readiness = Readiness(intake)
+    polling = Polling(intake.client, intake.settings.worker.task_queue)
 
     @router.get("/healthz")
     async def healthz() -> Alive:
@@ -72,7 +37,8 @@ def routes(intake: Intake) -> APIRouter:
     @router.get("/readyz", response_model=Ready, responses={503: {"model": Ready, "description": "One is missing."}})
     async def readyz() -> JSONResponse:
         """Tell whether Temporal is reachable and a worker polls."""
-        ready = await readiness.now()
+        found = await polling.now()
+        ready = Ready(temporal=found.temporal, worker=found.worker)
         return JSONResponse(ready.model_dump(), 200 if ready.temporal and ready.worker else 503)
 
     @router.get(

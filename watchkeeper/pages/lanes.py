@@ -9,8 +9,8 @@ from typing import Literal
 
 from watchkeeper.contracts import CallStatus
 from watchkeeper.pages.account import Account
-from watchkeeper.pages.deeds import deed
 from watchkeeper.pages.deploys import deploys
+from watchkeeper.stories.deeds import deed
 from watchkeeper.stories.told import Call, Round
 from watchkeeper.terminal import arguments, count, duration, one_line
 

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from watchkeeper import __version__
 from watchkeeper.contracts import Limits, Usage
 from watchkeeper.pages.account import Account
-from watchkeeper.pages.deeds import deed
 from watchkeeper.pages.lanes import wait_of
+from watchkeeper.stories.deeds import deed
 from watchkeeper.stories.story import Story
 from watchkeeper.terminal import count, duration
 

@@ -6,12 +6,18 @@ import json
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
-from urllib.parse import quote
+from html import escape
+from urllib.parse import quote, quote_plus
 
 from watchkeeper.contracts import JsonObject
 
 _SHORTEST_SECRET = 6
 """Anything shorter is a word that also means something else."""
+
+_DEEP = 4
+"""How often JSON may stand within JSON: a log line within what a tool found within what the model is told."""
+
+_URL_SAFE = str.maketrans("+/", "-_")
 
 _SHAPES = re.compile(
     r"""
@@ -35,7 +41,8 @@ class Redaction:
     """Gives each secret a name of its own, for code may compare texts: two that differed still do."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        known = sorted({secret for secret in secrets if len(secret) >= _SHORTEST_SECRET}, key=len, reverse=True)
+        long_enough = {secret for secret in secrets if len(secret) >= _SHORTEST_SECRET}
+        known = sorted(long_enough, key=lambda secret: (-len(secret), secret))
         self._names = {
             spelling: f"(secret {n})" for n, secret in enumerate(known, 1) for spelling in _spellings(secret)
         }
@@ -65,10 +72,7 @@ class Redaction:
 
     def _data(self, data: str) -> str:
         """Redact what a payload holds: JSON in its texts, anything else as the text that it is."""
-        try:
-            held = b64decode(data).decode()
-        except ValueError:
-            return data  # no text: nothing that could be read in it
+        held = b64decode(data).decode(errors="surrogateescape")
         try:
             decoded = json.loads(held)
         except ValueError:
@@ -76,7 +80,7 @@ class Redaction:
         else:
             cleared = self._json(decoded)
             redacted = held if cleared == decoded else json.dumps(cleared, separators=(",", ":"))
-        return b64encode(redacted.encode()).decode()
+        return b64encode(redacted.encode(errors="surrogateescape")).decode()
 
     def _json(self, value: object) -> object:
         match value:
@@ -103,10 +107,24 @@ class Redaction:
 
 
 def _spellings(secret: str) -> Iterator[str]:
-    """Give how a secret is written: as it is, in JSON, in JSON within JSON, in an address."""
+    """Give how a secret is written: as it is, in JSON within JSON, in an address, in HTML, in base64."""
     yield secret
-    yield quote(secret, safe="")
+    yield escape(secret)
+    for percented in (quote(secret), quote(secret, safe=""), quote_plus(secret)):
+        yield percented
+        yield re.sub("%..", lambda found: found[0].lower(), percented)
     for ascii_only in (True, False):
-        once = json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
-        yield once
-        yield json.dumps(once, ensure_ascii=ascii_only)[1:-1]
+        written = secret
+        for _ in range(_DEEP):
+            written = json.dumps(written, ensure_ascii=ascii_only)[1:-1]
+            yield written
+    yield from _in_base64(secret.encode())
+
+
+def _in_base64(secret: bytes) -> Iterator[str]:
+    """Give what of the base64 of a secret is the same whatever stands around it: ``Basic`` encodes a name as well."""
+    for before in range(3):
+        first, last = -(-before * 8 // 6), (before + len(secret)) * 8 // 6
+        encoded = b64encode(bytes(before) + secret)[first:last].decode()
+        yield encoded
+        yield encoded.translate(_URL_SAFE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
+from watchkeeper.stories.deeds import deed
 from watchkeeper.stories.page import Page
 from watchkeeper.stories.story import Story
 from watchkeeper.stories.told import Act, AlertsChanged
@@ -15,21 +16,9 @@ _ALERTS = 10
 
 def write_act(page: Page, story: Story, act: Act) -> None:
     """Write what a person did to the run."""
-    who = act.by or "somebody"
-    said = f": {act.text}" if act.text else ""
-    match act.kind:
-        case "tell":
-            what = f"tells the model{said}"
-        case "stop":
-            what = f"stops the run{said}"
-        case "decide":
-            decided = story.calls.get(act.call or "")
-            name = f" ({decided.name})" if decided else ""
-            what = f"{'approves' if act.approved else 'denies'} {act.call}{name}{said}"
-        case "extend":
-            more = act.extended.model_dump(exclude_none=True) if act.extended else {}
-            what = f"extends the limits by {' '.join(f'{name}={value}' for name, value in more.items())}"
-    page.line(Text.assemble("  ", ("→", "magenta"), f" {one_line(f'{who} {what}', page.width - 4)}"))
+    decided = story.calls.get(act.call or "")
+    what = f"{act.by or 'somebody'} {deed(act, decided.name if decided else '')}"
+    page.line(Text.assemble("  ", ("→", "magenta"), f" {one_line(what, page.width - 4)}"))
 
 
 def write_alerts(page: Page, told: AlertsChanged) -> None:

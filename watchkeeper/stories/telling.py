@@ -171,8 +171,12 @@ class Telling:
             return (turn,)
         if signal.signal_name != "alert":
             return ()
+        try:
+            told = await self._decode(signal.input.payloads, Notification)
+        except ValueError:  # sent by hand, and no notification: the run has dropped it, too
+            return ()
         episode = self.story.episode
-        episode.take(await self._decode(signal.input.payloads, Notification))
+        episode.take(told)
         changed = episode.read()
         return (AlertsChanged(changed, at),) if changed else ()
 

@@ -7,8 +7,9 @@ from watchkeeper.stories.told import Act
 from watchkeeper.terminal import duration
 
 
-def deed(act: Act) -> str:
-    """Say what a person did, as it follows their name."""
+def deed(act: Act, tool: str = "") -> str:
+    """Say what a person did, as it follows their name; ``tool``: the one whose call they decided on."""
+    about = f" ({tool})" if tool else ""
     said = f": {act.text}" if act.text else ""
     match act.kind:
         case "tell":
@@ -16,7 +17,7 @@ def deed(act: Act) -> str:
         case "stop":
             return f"stops the run{said}"
         case "decide":
-            return f"{'approves' if act.approved else 'denies'} {act.call}{said}"
+            return f"{'approves' if act.approved else 'denies'} {act.call}{about}{said}"
         case "extend":
             return f"extends the limits by {_more(act.extended or LimitChanges())}"
 
