@@ -42,7 +42,7 @@ async def test_a_run_that_is_asked_more_investigates_again_and_waits_for_no_aler
         await until_asked(stage, len(LONG) + 1)
         indexed, glance = await shown(run)
     assert (indexed["Phase"], indexed.get("WaitingFor"), indexed["Outcome"]) == ("investigating", None, "concluded")
-    assert glance.doing == "round 6 of 15: asking the model"
+    assert glance.doing == "concluded, round 6 of 15: asking the model"
 
 
 async def test_nor_does_one_that_goes_on_in_another_execution_before_it_answers(client: Client) -> None:

@@ -45,7 +45,9 @@ async def test_kills_leave_one_tree_without_duplicates_and_orphans() -> None:
     assert called >= {"r1.0", "r1.1", "r1.2", "r2.0", "r3.0", "r4.0"}
     assert {span.facts["watchkeeper.round"] for span in tap.spans if span.name.startswith("chat")} == {1, 2, 3, 4, 5}
     held = [span for span in tap.spans if span.facts.get("gen_ai.tool.call.id") == HELD]
-    assert [span.facts["watchkeeper.attempt"] for span in held] == [2], "what died with its worker told nothing"
+    attempts = [span.facts["watchkeeper.attempt"] for span in held]
+    assert attempts and 1 not in attempts, "what died with its worker told nothing"
+    assert len(attempts) == len(set(attempts))
 
 
 def roots(tap: Tap) -> list[str]:
