@@ -23,7 +23,7 @@ class Shown(Announced):
     """A run that says how it stands whenever that changes.
 
     Its search attributes and its memo outlive every worker. Each change of them is an event, so they follow the rounds
-    and not the calls, and nothing is written that is written already.
+    and not the calls.
     """
 
     def __init__(self, given: RunInput) -> None:
@@ -73,10 +73,8 @@ class Shown(Announced):
                 [key.value_unset() if value is None else key.value_set(value) for key, value in changed]
             )
             self._shown.update({key.name: value for key, value in changed})
-        glance = showing.glance(view)
-        if self._shown.get("now") != glance:
-            workflow.upsert_memo({"now": glance})
-            self._shown["now"] = glance
+        # Whatever it says: if the same words were not written again, a change of words would break the replay of runs.
+        workflow.upsert_memo({"now": showing.glance(view)})
 
     def _view(self) -> showing.View:
         budget, ending = self._budget, self._ending
