@@ -208,6 +208,11 @@ SAFE = {
     "a new tool": edit("activities/tools/get_weather.py", "", TOOL),
     "another summary": edit("workflows/incident.py", "its words, tools, limits", "what it is told, and may do"),
     "other words in reports": edit("watchkeeper/reporting.py", "**No conclusion:**", "**Nobody knows yet:**"),
+    "a memo that says the same all the time": edit(
+        "watchkeeper/showing.py",
+        '{"doing": excerpt(_standing(view), LINE_BYTES), "used": used(view)}',
+        '{"doing": "", "used": ""}',
+    ),
     "another default limit": edit("watchkeeper/settings.py", "Limits(rounds=30,", "Limits(rounds=3,"),
     "a new activity, behind a patch": edit(
         "workflows/incident.py",
