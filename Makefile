@@ -19,15 +19,15 @@ test-slow: $(VENV)/.installed-test
 
 # Kill everything around a run at every point of its history: takes a quarter of an hour.
 chaos: $(VENV)/.installed-test
-	$(BIN)/python -m tests.chaos
+	$(BIN)/python -m tests.end_to_end.chaos
 
 # Storms of alerts, with and without kills of all that takes them in; says how they were answered. Takes five minutes.
 storm: $(VENV)/.installed-test
-	$(BIN)/python -m pytest tests/storms -s
+	$(BIN)/python -m pytest tests/end_to_end/storms -s
 
 # A million answers of hosts, gone wrong; takes a quarter of an hour. How many: make fuzz INPUTS=10000
 fuzz: $(VENV)/.installed-fuzz
-	$(BIN)/python -m tests.fuzz $(INPUTS)
+	$(BIN)/python -m tests.support.fuzz $(INPUTS)
 
 lint: $(VENV)/.installed-lint
 	$(BIN)/ruff format --check .
@@ -43,13 +43,13 @@ bench: $(VENV)/.installed-bench
 
 # Take the pictures of the Temporal UI in docs/pictures anew; needs Chromium.
 pictures: $(VENV)/.installed-bench
-	$(BIN)/python -m tests.ui.pictures
+	$(BIN)/python -m tests.end_to_end.ui.pictures
 
 # Record the histories that replay tests read; a change that needs this needs a decision record too.
 histories: $(VENV)/.installed-test
-	$(BIN)/python -m pytest tests/test_incident.py tests/test_attended.py tests/test_limits.py tests/test_window.py \
-		tests/test_continue_as_new.py tests/test_no_worker.py tests/test_queue.py tests/test_alerted.py \
-		tests/test_alerted_long.py --record-histories
+	$(BIN)/python -m pytest tests/workflows/test_incident.py tests/workflows/test_updates.py tests/workflows/test_limits.py tests/workflows/test_compaction.py \
+		tests/workflows/test_continue_as_new.py tests/workflows/test_no_worker.py tests/workflows/test_queue.py tests/workflows/test_alert_signals.py \
+		tests/workflows/test_alert_signals_continue_as_new.py --record-histories
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

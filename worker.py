@@ -15,24 +15,25 @@ from temporalio.client import Client
 from temporalio.common import WorkerDeploymentVersion
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
-from activities.announcing import AnnouncingActivities
-from activities.briefing import BriefingActivities
-from activities.calling import activity_of
-from activities.carrying import CarryingActivities
-from activities.compacting import CompactingActivities
-from activities.conversations import Conversations
-from activities.model import ModelActivities
-from activities.queueing import QueueingActivities
-from activities.report import ReportActivities
-from watchkeeper import __version__, options
-from watchkeeper.conversation import Store
-from watchkeeper.heartbeat import Heartbeats
-from watchkeeper.hosts.calls import MAX_CALLS
-from watchkeeper.hosts.endpoint import Endpoint
-from watchkeeper.sandbox import Sandbox
-from watchkeeper.settings import Settings, SettingsError
-from watchkeeper.telemetry.telemetry import Telemetry
-from watchkeeper.temporal import ensure_search_attributes
+from activities.announce import AnnounceActivities
+from activities.ask import AskActivities
+from activities.brief import BriefActivities
+from activities.call_tool import activity_of
+from activities.carry import CarryActivities
+from activities.compact import CompactActivities
+from activities.conversation_cache import ConversationCache
+from activities.deliver import DeliverActivities
+from activities.queue import QueueActivities
+from watchkeeper import __version__
+from watchkeeper.config.settings import Settings, SettingsError
+from watchkeeper.llm.client import Endpoint
+from watchkeeper.llm.conversation import Store
+from watchkeeper.llm.tool_calls import MAX_CALLS
+from watchkeeper.telemetry.setup import Telemetry
+from watchkeeper.temporal import activity_options
+from watchkeeper.temporal.client import ensure_search_attributes
+from watchkeeper.temporal.heartbeat import Heartbeats
+from watchkeeper.temporal.sandbox import Sandbox
 from watchkeeper.tool import Tool, catalogue, discover
 from workflows.incident import IncidentWorkflow
 from workflows.queue import QueueWorkflow
@@ -46,7 +47,7 @@ class Working:
     """A running worker, and what it knows."""
 
     worker: Worker
-    conversations: Conversations
+    conversations: ConversationCache
 
 
 @asynccontextmanager
@@ -73,20 +74,20 @@ async def working(
         for endpoint in endpoints:
             stack.push_async_callback(endpoint.close)
         store = Store(settings.worker.conversation_bytes)
-        conversations = Conversations(client, store)
-        queueing = QueueingActivities(client, settings.worker.task_queue)
+        conversations = ConversationCache(client, store)
+        queueing = QueueActivities(client, settings.worker.task_queue)
         worker = Worker(
             client,
             task_queue=settings.worker.task_queue,
             workflows=[IncidentWorkflow, QueueWorkflow],
             workflow_runner=Sandbox(),
             activities=[
-                BriefingActivities(settings, specs, store).brief,
-                ModelActivities(endpoints, conversations).ask,
-                CompactingActivities(conversations).compact,
-                CarryingActivities(conversations).carry,
-                ReportActivities(settings, tools, http).deliver,
-                AnnouncingActivities(settings).announce,
+                BriefActivities(settings, specs, store).brief,
+                AskActivities(endpoints, conversations).ask,
+                CompactActivities(conversations).compact,
+                CarryActivities(conversations).carry,
+                DeliverActivities(settings, tools, http).deliver,
+                AnnounceActivities(settings).announce,
                 queueing.enter,
                 queueing.leave,
                 queueing.find_gone,
@@ -97,10 +98,10 @@ async def working(
             deployment_config=WorkerDeploymentConfig(
                 version=WorkerDeploymentVersion("watchkeeper", __version__), use_worker_versioning=False
             ),
-            max_concurrent_workflow_tasks=options.WORKFLOW_TASKS,
-            sticky_queue_schedule_to_start_timeout=options.STICKY_QUEUE,
+            max_concurrent_workflow_tasks=activity_options.WORKFLOW_TASKS,
+            sticky_queue_schedule_to_start_timeout=activity_options.STICKY_QUEUE,
             # The SDK would hold beats back until little is left of the timeout.
-            max_heartbeat_throttle_interval=options.HEARTBEAT / options.BEATS_PER_HEARTBEAT / 2,
+            max_heartbeat_throttle_interval=activity_options.HEARTBEAT / activity_options.BEATS_PER_HEARTBEAT / 2,
             graceful_shutdown_timeout=timedelta(seconds=settings.worker.shutdown_seconds),
             # A round's calls start on the worker that holds the conversation, without a trip through the queue.
             max_eager_activity_reservations_per_workflow_task=MAX_CALLS,

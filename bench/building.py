@@ -18,16 +18,16 @@ from temporalio.client import Client
 from temporalio.converter import DataConverter
 from temporalio.testing import ActivityEnvironment
 
-from activities.conversations import Conversations
-from activities.model import ModelActivities
+from activities.ask import AskActivities
+from activities.conversation_cache import ConversationCache
 from bench.naive import Messages, NaiveActivities, opening
 from bench.ours import read_page, settings_for
 from bench.task import CALLS, page_text, script
-from watchkeeper.contracts import Entry, ModelRequest, ReplyRef, ResultRef, digest_of
-from watchkeeper.conversation import Store, canonical, conversation_digest, join, message_key
-from watchkeeper.demo.server import serving
-from watchkeeper.hosts.endpoint import Endpoint
-from watchkeeper.temporal import DATA_CONVERTER
+from watchkeeper.contracts import ConversationEntry, ModelRequest, ReplyRef, ResultRef, digest_of
+from watchkeeper.llm.client import Endpoint
+from watchkeeper.llm.conversation import Store, canonical, conversation_digest, join, message_key
+from watchkeeper.temporal.client import DATA_CONVERTER
+from watchkeeper.testing.asgi_server import serving
 from watchkeeper.tool import catalogue, catalogue_digest, wire
 
 T = TypeVar("T")
@@ -111,7 +111,7 @@ async def _ours(client: Client, endpoint: Endpoint, messages: Messages, host: _H
     settings, store = settings_for("bench", endpoint.profile.base_url), Store(STORE_BYTES)
     old, new = messages[: -CALLS - 1], messages[-CALLS - 1 :]
     specs = catalogue({"read_page": read_page}, settings)
-    append: list[Entry] = [ReplyRef(reply=message_key(new[0]))]
+    append: list[ConversationEntry] = [ReplyRef(reply=message_key(new[0]))]
     append += [ResultRef(result=message_key(message)) for message in new[1:]]
     base, joined = conversation_digest(old), join(old)
     request = ModelRequest(
@@ -126,5 +126,5 @@ async def _ours(client: Client, endpoint: Endpoint, messages: Messages, host: _H
     store.put(digest_of(canonical(new[0])), canonical(new[0]))
     for message in new[1:]:
         store.put(digest_of(message["content"].encode()), message["content"].encode())
-    activities = ModelActivities([endpoint], Conversations(client, store))
+    activities = AskActivities([endpoint], ConversationCache(client, store))
     return Build(await DATA_CONVERTER.encode([request]), ModelRequest, DATA_CONVERTER, activities.ask, prepare, host)

@@ -15,7 +15,7 @@ from temporalio.converter import DataConverter
 from temporalio.worker import Worker, WorkerDeploymentConfig, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
-from watchkeeper.hosts.calls import MAX_CALLS
+from watchkeeper.llm.tool_calls import MAX_CALLS
 
 Answers = Mapping[str, Callable[[], Any]]
 """What a worker process can be asked."""

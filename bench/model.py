@@ -19,9 +19,9 @@ from bench.baton import Baton
 from bench.gate import Gate
 from bench.process import answer
 from bench.task import CALLS, script
+from watchkeeper.cli.event_loop import new_loop
 from watchkeeper.contracts import JsonObject
-from watchkeeper.demo.turns import replies
-from watchkeeper.loop import new_loop
+from watchkeeper.testing.scripts import replies
 
 Served = tuple[float, int, float]
 """How many seconds a request was here, how many bytes it had, and when it came, in Unix seconds."""

@@ -11,12 +11,12 @@ from temporalio.client import Client, WorkflowHandle
 
 from bench.contender import Answers, Contender
 from bench.task import page, task
-from watchkeeper import options
+from watchkeeper.cli.event_loop import new_loop
+from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import LimitChanges, RunInput, RunResult
-from watchkeeper.loop import new_loop
-from watchkeeper.sandbox import Sandbox
-from watchkeeper.settings import Settings
-from watchkeeper.temporal import DATA_CONVERTER
+from watchkeeper.temporal import activity_options
+from watchkeeper.temporal.client import DATA_CONVERTER
+from watchkeeper.temporal.sandbox import Sandbox
 from watchkeeper.tool import Arguments, ToolContext, tool
 from worker import working
 from workflows.incident import IncidentWorkflow
@@ -57,7 +57,7 @@ async def _start(
 ) -> WorkflowHandle[IncidentWorkflow, RunResult]:
     given = RunInput(text=task(name, rounds, kib), limits=AMPLE)
     return await client.start_workflow(
-        IncidentWorkflow.run, given, id=name, task_queue=queue, task_timeout=options.TASK_TIMEOUT
+        IncidentWorkflow.run, given, id=name, task_queue=queue, task_timeout=activity_options.TASK_TIMEOUT
     )
 
 

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from watchkeeper.devserver import DevServer, dev_server
-from watchkeeper.ports import free_port
+from watchkeeper.temporal.dev_server import DevServer, dev_server
+from watchkeeper.temporal.ports import free_port
 
 
 @asynccontextmanager

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from watchkeeper.contracts import JsonObject
-from watchkeeper.conversation import canonical
-from watchkeeper.demo.turns import Turn, calls, replies, says
+from watchkeeper.llm.conversation import canonical
+from watchkeeper.testing.scripts import Turn, calls, replies, says
 
 CALLS = 3
 """Tool calls of a round."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from watchkeeper.testing import assert_replays, histories
+from watchkeeper.testing.replay import assert_replays, histories
 
 
 @pytest.mark.parametrize("history", histories(Path(__file__).parent / "histories"))

@@ -6,17 +6,15 @@ import asyncio
 import re
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
-from pathlib import Path
 from typing import Any
 
 import pytest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
-from watchkeeper.devserver import TUNING, find_binary
-from watchkeeper.temporal import DATA_CONVERTER
-
-HISTORIES = Path(__file__).parent / "histories"
+from tests.support.paths import HISTORIES
+from watchkeeper.temporal.client import DATA_CONVERTER
+from watchkeeper.temporal.dev_server import TUNING, find_binary
 
 Record = Callable[[WorkflowHandle[Any, Any], str], Coroutine[Any, Any, None]]
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 from httpx2 import URL, AsyncClient, HTTPError, InvalidURL, LocalProtocolError, Response, UnsupportedProtocol
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from watchkeeper.http import retry_delay, retryable
+from watchkeeper.http_retry import retry_delay, retryable
 from watchkeeper.text import error_text, excerpt
 from watchkeeper.tool import ToolError, ToolUnavailable
 

@@ -9,7 +9,7 @@ from httpx2 import AsyncClient
 from pydantic import BaseModel
 
 from watchkeeper.backend import fetch_as
-from watchkeeper.settings import Settings, variable
+from watchkeeper.config.settings import Settings, variable
 from watchkeeper.tool import ToolError, effect_key
 
 PAGER = "page_engineer"

@@ -20,12 +20,12 @@ from urllib.parse import quote
 from httpx2 import AsyncClient
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, WithJsonSchema
 
-from watchkeeper import schema
+from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import Digest, Effect, JsonObject, ToolRequest, ToolSpec, digest_of
-from watchkeeper.conversation import canonical
-from watchkeeper.reserved import RESERVED
-from watchkeeper.settings import Settings
+from watchkeeper.llm.conversation import canonical
 from watchkeeper.text import ERROR_BYTES, excerpt, same_arguments
+from watchkeeper.tool_calling import json_schema
+from watchkeeper.tool_calling.reserved_names import RESERVED
 
 RESULT_BYTES = 65_536
 """Most bytes of one result that the model is given, unless the tool says otherwise."""
@@ -83,14 +83,14 @@ def _in_catalogue(kind: str) -> Callable[[str, ValidationInfo], str]:
 Service = Annotated[
     str,
     AfterValidator(_in_catalogue("service")),
-    WithJsonSchema({"type": "string", schema.CATALOGUE_KEY: "service"}),
+    WithJsonSchema({"type": "string", json_schema.CATALOGUE_KEY: "service"}),
 ]
 """A name in the operator's service catalogue."""
 
 Team = Annotated[
     str,
     AfterValidator(_in_catalogue("team")),
-    WithJsonSchema({"type": "string", schema.CATALOGUE_KEY: "team"}),
+    WithJsonSchema({"type": "string", json_schema.CATALOGUE_KEY: "team"}),
 ]
 """A team that the operator's catalogue names."""
 
@@ -144,8 +144,8 @@ class Tool(Generic[A]):
     def spec(self, settings: Settings) -> ToolSpec:
         """Describe the tool for one operator. Raises ToolDefinitionError."""
         try:
-            parameters = schema.parameters(self.arguments, settings.catalogue)
-        except schema.SchemaError as error:
+            parameters = json_schema.parameters(self.arguments, settings.catalogue)
+        except json_schema.SchemaError as error:
             raise ToolDefinitionError(f"tool {self.name!r}: {error}") from error
         spec = ToolSpec(
             name=self.name,
@@ -207,7 +207,7 @@ def tool(
         def refuse(why: str) -> ToolDefinitionError:
             return ToolDefinitionError(f"tool {name!r}: {why}")
 
-        if not schema.TOOL_NAME.match(name) or name in RESERVED:
+        if not json_schema.TOOL_NAME.match(name) or name in RESERVED:
             raise refuse(f"choose a name in snake_case that is none of {', '.join(sorted(RESERVED))}")
         if not inspect.iscoroutinefunction(function):
             raise refuse("it must be an `async def`")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import quote
 
-from watchkeeper.contracts import Delivery
+from watchkeeper.contracts import ReportDelivery
 
 
-def write(delivery: Delivery, directory: Path | None) -> bool:
+def write(delivery: ReportDelivery, directory: Path | None) -> bool:
     """Write a report into its file; what is written again is the same. False: there is no directory. Raises OSError."""
     if directory is None:
         return False
@@ -20,7 +20,7 @@ def write(delivery: Delivery, directory: Path | None) -> bool:
     return True
 
 
-def _name(delivery: Delivery) -> str:
+def _name(delivery: ReportDelivery) -> str:
     """Name the file after its run; the runs of a group of alerts share one workflow id."""
     parts = [delivery.workflow_id]
     if delivery.origin is not None:
@@ -30,7 +30,7 @@ def _name(delivery: Delivery) -> str:
     return ".".join(parts)
 
 
-def _markdown(delivery: Delivery) -> str:
+def _markdown(delivery: ReportDelivery) -> str:
     facts = {
         "Run": delivery.workflow_id,
         "Status": delivery.status,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from temporalio import activity
 
-from watchkeeper.contracts import Delivery
+from watchkeeper.contracts import ReportDelivery
 
 
-def write(delivery: Delivery) -> bool:
+def write(delivery: ReportDelivery) -> bool:
     """Write one line about a report."""
     activity.logger.info(
         "%s of %s (%s): %s", delivery.part, delivery.workflow_id, delivery.status, delivery.report.summary

@@ -8,16 +8,16 @@ from typing import Any
 from httpx2 import AsyncClient
 from temporalio import activity
 
-from watchkeeper.contracts import Delivery
-from watchkeeper.conversation import canonical
+from watchkeeper.config.settings import Settings, Team
+from watchkeeper.contracts import ReportDelivery
+from watchkeeper.llm.conversation import canonical
 from watchkeeper.paging import PAGER
-from watchkeeper.running import run
-from watchkeeper.settings import Settings, Team
 from watchkeeper.text import excerpt
 from watchkeeper.tool import Tool, ToolCall, ToolError
+from watchkeeper.tool_calling.execution import run
 
 
-async def wake(delivery: Delivery, settings: Settings, tools: Mapping[str, Tool[Any]], http: AsyncClient) -> bool:
+async def wake(delivery: ReportDelivery, settings: Settings, tools: Mapping[str, Tool[Any]], http: AsyncClient) -> bool:
     """Wake the owning team, or who stands in for it. Raises ToolError and ToolUnavailable."""
     pager = tools.get(PAGER)
     wanted = settings.reports.page_on_hand_off or delivery.last_resort

@@ -12,9 +12,9 @@ from pydantic import BaseModel, Field
 from temporalio import activity
 
 from watchkeeper.backend import fetch_as, send
-from watchkeeper.contracts import Delivery
+from watchkeeper.config.settings import Settings
+from watchkeeper.contracts import ReportDelivery
 from watchkeeper.paging import PAGER
-from watchkeeper.settings import Settings
 from watchkeeper.text import excerpt
 from watchkeeper.tool import Tool, ToolCall, ToolError, ToolUnavailable
 
@@ -40,7 +40,7 @@ class _Notes(BaseModel):
     notes: list[_Note] = Field(default_factory=list)
 
 
-async def note(delivery: Delivery, settings: Settings, tools: Mapping[str, Tool[Any]], http: AsyncClient) -> bool:
+async def note(delivery: ReportDelivery, settings: Settings, tools: Mapping[str, Tool[Any]], http: AsyncClient) -> bool:
     """Write the note once into each of its incidents; one that takes none keeps no other from its own.
 
     Raises ToolUnavailable if any may take it later, else ToolError if any never will.
@@ -61,7 +61,7 @@ async def note(delivery: Delivery, settings: Settings, tools: Mapping[str, Tool[
 
 
 async def _incidents(
-    delivery: Delivery, settings: Settings, tools: Mapping[str, Tool[Any]], http: AsyncClient
+    delivery: ReportDelivery, settings: Settings, tools: Mapping[str, Tool[Any]], http: AsyncClient
 ) -> tuple[list[str], list[ToolError | ToolUnavailable]]:
     """Find the ids of the incidents, each once; also return what kept any from being found."""
     found: dict[str, None] = {}
@@ -85,7 +85,7 @@ async def _incidents(
     return list(found), failed
 
 
-def _page_keys(delivery: Delivery, settings: Settings, tools: Mapping[str, Tool[Any]]) -> list[str]:
+def _page_keys(delivery: ReportDelivery, settings: Settings, tools: Mapping[str, Tool[Any]]) -> list[str]:
     """Name the pages that the run may have sent: to its team, to who stands in for it, and to whom the model chose."""
     if (pager := tools.get(PAGER)) is None:
         return []
@@ -104,7 +104,7 @@ def _team(arguments: str) -> str | None:
     return team if isinstance(team, str) else None
 
 
-async def _note(delivery: Delivery, incident: str, settings: Settings, http: AsyncClient) -> None:
+async def _note(delivery: ReportDelivery, incident: str, settings: Settings, http: AsyncClient) -> None:
     place = f"{settings.pagerduty.api_url}/incidents/{quote(incident, safe='')}/notes"
     marker = f"watchkeeper run={delivery.run} part={delivery.part}"
     there = await fetch_as(_Notes, http, "GET", place, headers=_headers(settings))
@@ -124,7 +124,7 @@ def _headers(settings: Settings) -> dict[str, str]:
     }
 
 
-def _hands_over(delivery: Delivery, settings: Settings) -> bool:
+def _hands_over(delivery: ReportDelivery, settings: Settings) -> bool:
     """Tell whether people are being paged with this report."""
     unfinished = delivery.status in ("limit_reached", "failed") and not delivery.follow_up
     return unfinished and settings.reports.page_on_hand_off and settings.on_call(delivery.service) is not None

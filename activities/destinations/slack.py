@@ -7,17 +7,17 @@ from uuid import NAMESPACE_URL, uuid5
 
 from temporalio import activity
 
-from watchkeeper.contracts import Delivery
-from watchkeeper.settings import Settings
+from watchkeeper.config.settings import Settings
+from watchkeeper.contracts import ReportDelivery
 from watchkeeper.slack.client import Marker, MessageGone, SlackClient
-from watchkeeper.slack.thread import notice, pages
+from watchkeeper.slack.report_thread import notice, pages
 from watchkeeper.tool import ToolUnavailable
 
 SECONDS = 50.0
 """For all requests of an attempt; what was posted by then is found by the next."""
 
 
-async def post(delivery: Delivery, settings: Settings, slack: SlackClient) -> bool:
+async def post(delivery: ReportDelivery, settings: Settings, slack: SlackClient) -> bool:
     """Post a report, each of its replies once. Raises ToolError and ToolUnavailable."""
     message = delivery.message
     channel = message.channel if message else settings.channel(delivery.origin, delivery.service)
@@ -34,7 +34,9 @@ async def post(delivery: Delivery, settings: Settings, slack: SlackClient) -> bo
     return True
 
 
-async def _post(delivery: Delivery, slack: SlackClient, channel: str, thread: str | None, run_url: str | None) -> None:
+async def _post(
+    delivery: ReportDelivery, slack: SlackClient, channel: str, thread: str | None, run_url: str | None
+) -> None:
     there = await _there(delivery, slack, channel, thread)
     text = notice(delivery)
     for number, blocks in enumerate(pages(delivery, run_url), start=1):
@@ -48,7 +50,7 @@ async def _post(delivery: Delivery, slack: SlackClient, channel: str, thread: st
             thread = thread or there[part]
 
 
-async def _there(delivery: Delivery, slack: SlackClient, channel: str, thread: str | None) -> dict[str, str]:
+async def _there(delivery: ReportDelivery, slack: SlackClient, channel: str, thread: str | None) -> dict[str, str]:
     """Find what an earlier attempt posted: the times of the replies, by their parts."""
     info = activity.info()
     if info.attempt == 1:

@@ -9,12 +9,12 @@ from typing import Literal
 from httpx2 import AsyncClient, HTTPError, InvalidURL
 from pydantic import BaseModel, ConfigDict, Field
 
-from watchkeeper.contracts import AlertState, Delivery, Origin, Report, Status
-from watchkeeper.conversation import canonical
-from watchkeeper.http import retry_delay, retryable
-from watchkeeper.sections import Reports
-from watchkeeper.signing import signature_headers
+from watchkeeper.config.sections import Reports
+from watchkeeper.contracts import AlertOrigin, AlertState, Report, ReportDelivery, RunStatus
+from watchkeeper.http_retry import retry_delay, retryable
+from watchkeeper.llm.conversation import canonical
 from watchkeeper.tool import ToolError, ToolUnavailable
+from watchkeeper.webhook_signature import signature_headers
 
 SECONDS = 30.0
 
@@ -27,18 +27,20 @@ class PostedReport(BaseModel):
     form: Literal["watchkeeper.report/1"] = Field(default="watchkeeper.report/1", alias="schema")
     run: str = Field(description="First execution run id; with follow_up it names the report.")
     workflow_id: str
-    status: Status
+    status: RunStatus
     report: Report
     reason: str | None = Field(default=None, description="Why the run did not conclude.")
     service: str | None = None
     severity: str | None = None
-    origin: Origin | None = Field(default=None, description="The group of alerts that started it; null: a person did.")
+    origin: AlertOrigin | None = Field(
+        default=None, description="The group of alerts that started it; null: a person did."
+    )
     alerts: list[AlertState] = Field(default_factory=list, description="As the run knows them.")
     follow_up: int = Field(default=0, description="Which follow-up this answers, from 1; 0: it is the report.")
     question: str | None = Field(default=None, description="What that follow-up asked.")
 
 
-async def post(delivery: Delivery, reports: Reports, http: AsyncClient) -> bool:
+async def post(delivery: ReportDelivery, reports: Reports, http: AsyncClient) -> bool:
     """Post a report, signed if there is a secret; ``webhook-id`` is the same for every attempt.
 
     What goes wrong is told without the address, which can itself be the secret that lets one post. Raises ToolError and
@@ -64,7 +66,7 @@ async def post(delivery: Delivery, reports: Reports, http: AsyncClient) -> bool:
     raise ToolError(answered)
 
 
-def body_of(delivery: Delivery) -> bytes:
+def body_of(delivery: ReportDelivery) -> bytes:
     """Write the body: the same bytes for the same report."""
     posted = PostedReport.model_validate(delivery.model_dump())
     return canonical(posted.model_dump(mode="json", by_alias=True))

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from pydantic import AwareDatetime, BaseModel, Field, RootModel
 
 from watchkeeper.backend import bearer, fetch_as
-from watchkeeper.settings import variable
+from watchkeeper.config.settings import variable
 from watchkeeper.tool import Arguments, Service, ToolContext, ToolError, tool
 
 SHOWN = 10

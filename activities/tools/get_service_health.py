@@ -10,8 +10,8 @@ from typing import Literal, TypeAlias
 from pydantic import BaseModel, Field
 
 from watchkeeper.backend import Aggregate, bearer, fetch_as
-from watchkeeper.sections import Prometheus
-from watchkeeper.settings import variable
+from watchkeeper.config.sections import Prometheus
+from watchkeeper.config.settings import variable
 from watchkeeper.tool import Arguments, Service, ToolContext, ToolError, tool
 
 DOWN_ERROR_RATE = 0.9

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, TypeVar
 from pydantic import BaseModel, Field
 
 from watchkeeper.backend import Aggregate, bearer, fetch_as
-from watchkeeper.settings import variable
+from watchkeeper.config.settings import variable
 from watchkeeper.text import excerpt
 from watchkeeper.tool import Arguments, Service, ToolContext, ToolError, tool
 

@@ -1,1 +1,0 @@
-"""What a run survives: every process around it is killed, frozen or cut off, at every point of its history."""

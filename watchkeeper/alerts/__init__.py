@@ -1,1 +1,1 @@
-"""Alert sources, one file each: prove who sent a body, read the alerts in it. Pure; the intake does the rest."""
+"""Alerts: the source interface, signature verification, severity, service matching. Pure; the intake does the I/O."""

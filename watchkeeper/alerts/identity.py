@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b32encode
 from hashlib import blake2b
 
-from watchkeeper.alerts.plain import line
+from watchkeeper.alerts.plain_text import line
 from watchkeeper.contracts import Alert
 from watchkeeper.text import cap
 

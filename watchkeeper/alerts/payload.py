@@ -7,8 +7,8 @@ from typing import Annotated, TypeAlias, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from watchkeeper.alerts.plain import plain
-from watchkeeper.alerts.times import instant
+from watchkeeper.alerts.plain_text import plain
+from watchkeeper.alerts.timestamps import instant
 from watchkeeper.contracts import JsonObject
 from watchkeeper.text import excerpt
 

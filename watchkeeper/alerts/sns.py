@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.x509 import load_pem_x509_certificate
 
 from watchkeeper.alerts.payload import Payload
-from watchkeeper.alerts.proof import Unverified
+from watchkeeper.alerts.verification import Unverified
 
 TOLERANCE = 3_600.0
 """Seconds a message stays good: SNS signs it once and delivers it again and again."""

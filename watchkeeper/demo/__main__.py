@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from watchkeeper.demo.alarm import AlarmUnheard, raise_alarm
-from watchkeeper.demo.standing import SOURCE, SOURCE_TOKEN, stand
+from watchkeeper.demo.alert import AlarmUnheard, raise_alarm
+from watchkeeper.demo.standalone import SOURCE, SOURCE_TOKEN, stand
 
 FIRING_FOR = timedelta(minutes=2)
 """Checkout has failed for so long when somebody hears of it."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from watchkeeper.demo.query_text import Matcher, QueryError, Tokens
+from watchkeeper.demo.query_lexer import Matcher, QueryError, Tokens
 
 FILTERS = ("|=", "!=", "|~", "!~")
 

@@ -18,8 +18,8 @@ from starlette.routing import Route
 
 from watchkeeper.contracts import JsonObject
 from watchkeeper.demo import logql
-from watchkeeper.demo.loglines import LEVELS, Line, lines
-from watchkeeper.demo.query_text import QueryError, seconds
+from watchkeeper.demo.log_generator import LEVELS, Line, lines
+from watchkeeper.demo.query_lexer import QueryError, seconds
 from watchkeeper.demo.scenario import Scenario
 
 MAX_LIMIT = 5_000

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from watchkeeper.contracts import JsonObject
-from watchkeeper.demo.pager import Incident, Pager
+from watchkeeper.demo.pagerduty_state import Incident, Pager
 
 MAX_EVENT_BYTES = 512 * 1024
 

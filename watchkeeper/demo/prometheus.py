@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from watchkeeper.contracts import JsonObject
 from watchkeeper.demo import promql
-from watchkeeper.demo.query_text import QueryError, seconds
+from watchkeeper.demo.query_lexer import QueryError, seconds
 from watchkeeper.demo.scenario import Scenario
 
 REQUESTS = "http_requests_total"

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
-from watchkeeper.demo.query_text import Matcher, Tokens
+from watchkeeper.demo.query_lexer import Matcher, Tokens
 
 Labels: TypeAlias = frozenset[tuple[str, str]]
 Vector: TypeAlias = dict[Labels, float]

@@ -13,9 +13,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from watchkeeper.contracts import JsonObject
-from watchkeeper.demo.channels import Channels, Post, texts
-from watchkeeper.demo.faults import Fault, fault
-from watchkeeper.demo.slack_blocks import MAX_TEXT, faults_of
+from watchkeeper.demo.slack_block_rules import MAX_TEXT, faults_of
+from watchkeeper.demo.slack_state import Channels, Post, texts
+from watchkeeper.testing.faults import Fault, fault
 
 BOT = "B0WATCH"
 PAGE = 100

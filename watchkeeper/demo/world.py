@@ -7,16 +7,16 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from watchkeeper.demo.channels import Channels
-from watchkeeper.demo.deploys import argocd_app, github_app
-from watchkeeper.demo.endpoint import Endpoint
+from watchkeeper.demo.github_argocd import argocd_app, github_app
 from watchkeeper.demo.loki import loki_app
-from watchkeeper.demo.pager import Pager
 from watchkeeper.demo.pagerduty import events_app, rest_app
+from watchkeeper.demo.pagerduty_state import Pager
 from watchkeeper.demo.prometheus import prometheus_app
 from watchkeeper.demo.scenario import SERVICES, Scenario
-from watchkeeper.demo.server import serving
 from watchkeeper.demo.slack import slack_app
+from watchkeeper.demo.slack_state import Channels
+from watchkeeper.testing.asgi_server import serving
+from watchkeeper.testing.fake_server import Endpoint
 
 GITHUB_TOKEN = "demo-github-token"
 ARGOCD_TOKEN = "demo-argocd-token"

@@ -1,1 +1,1 @@
-"""The intake: what alerts and people's programs speak to, over HTTP."""
+"""The intake: the HTTP process that receives alerts and requests of people and programs."""

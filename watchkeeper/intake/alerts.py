@@ -13,14 +13,14 @@ from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 from temporalio.service import RPCError
 
-from watchkeeper.admission import Admitted, Closing, Outcome
 from watchkeeper.alerts.payload import Malformed
-from watchkeeper.alerts.proof import Unverified
 from watchkeeper.alerts.source import Posted, Received, Source
-from watchkeeper.intake.answers import errors, refusal, try_again
-from watchkeeper.intake.intake import Intake
-from watchkeeper.intake.outside import OutOfReach
-from watchkeeper.temporal import TemporalError
+from watchkeeper.alerts.verification import Unverified
+from watchkeeper.intake.dependencies import Intake
+from watchkeeper.intake.error_responses import errors, refusal, try_again
+from watchkeeper.intake.outbound_http import OutOfReach
+from watchkeeper.runs.dispatch import Admitted, Closing, Outcome
+from watchkeeper.temporal.client import TemporalError
 
 log = logging.getLogger(__name__)
 

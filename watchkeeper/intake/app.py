@@ -15,20 +15,20 @@ from starlette.types import Lifespan
 from temporalio.client import Client
 
 from watchkeeper import __version__
-from watchkeeper.alerts.kinds import make_source
+from watchkeeper.alerts.registry import make_source
+from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import JsonObject
-from watchkeeper.intake import acts, alerts, answers, health, runs, slack
-from watchkeeper.intake.authority import Authority, is_public
-from watchkeeper.intake.body import BODY_SECONDS, Bodies
-from watchkeeper.intake.gate import Crowd, Gate
-from watchkeeper.intake.intake import Admit, Intake
+from watchkeeper.intake import alerts, error_responses, health, run_updates, runs, slack_interactions
+from watchkeeper.intake.authentication import Authority, is_public
+from watchkeeper.intake.body_limit import BODY_SECONDS, Bodies
+from watchkeeper.intake.concurrency_limit import Crowd, Gate
+from watchkeeper.intake.dependencies import Admit, Intake
 from watchkeeper.intake.metrics import Measured, Metrics
-from watchkeeper.intake.outside import SECONDS, Outside
-from watchkeeper.intake.serving import GRACE
-from watchkeeper.intake.slack import Presses
-from watchkeeper.lazy import until_reached
-from watchkeeper.settings import Settings
-from watchkeeper.watchdog.watched import Counts
+from watchkeeper.intake.outbound_http import SECONDS, Outside
+from watchkeeper.intake.server import GRACE
+from watchkeeper.intake.slack_interactions import Presses
+from watchkeeper.temporal.lazy_client import until_reached
+from watchkeeper.watchdog.models import Counts
 
 log = logging.getLogger(__name__)
 
@@ -68,12 +68,12 @@ def create_app(
         redirect_slashes=False,
         redoc_url=None,
     )
-    routers = [alerts.routes(intake), runs.routes(intake), acts.routes(intake), health.routes(intake)]
+    routers = [alerts.routes(intake), runs.routes(intake), run_updates.routes(intake), health.routes(intake)]
     if presses is not None:
-        routers.append(slack.routes(intake, presses, deciding))
+        routers.append(slack_interactions.routes(intake, presses, deciding))
     for router in routers:  # side by side, so that a path's methods can be told; included, each router hides its own
         app.router.routes.extend(router.routes)
-    answers.install(app)
+    error_responses.install(app)
     # The last one is the outermost.
     app.add_middleware(Crowd)
     app.add_middleware(Bodies, seconds=body_seconds)

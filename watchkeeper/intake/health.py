@@ -7,8 +7,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
-from watchkeeper.intake.intake import Intake
-from watchkeeper.stories.polled import Polling
+from watchkeeper.intake.dependencies import Intake
+from watchkeeper.temporal.task_queue import Polling
 
 
 class Alive(BaseModel):

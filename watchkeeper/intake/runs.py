@@ -11,17 +11,18 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from starlette.responses import JSONResponse
 
-from watchkeeper import asked, runs
 from watchkeeper.contracts import RunInput
-from watchkeeper.intake.answers import errors, refusal
-from watchkeeper.intake.asking import Asked, RunList, RunObject
-from watchkeeper.intake.authority import json_only, who
-from watchkeeper.intake.intake import Intake
-from watchkeeper.stories.following import retell
-from watchkeeper.stories.listed import listed
-from watchkeeper.stories.story import Story
-from watchkeeper.stories.surface import run_object
-from watchkeeper.wanted import Wanted
+from watchkeeper.intake.authentication import json_only, who
+from watchkeeper.intake.dependencies import Intake
+from watchkeeper.intake.error_responses import errors, refusal
+from watchkeeper.intake.schemas import Asked, RunList, RunObject
+from watchkeeper.run_view.follow import retell
+from watchkeeper.run_view.json_list import listed
+from watchkeeper.run_view.json_view import run_object
+from watchkeeper.run_view.model import Story
+from watchkeeper.runs import client as runs_client
+from watchkeeper.runs import start_options
+from watchkeeper.runs.list_filter import Wanted
 
 SECONDS = 10.0
 """For Temporal to answer a person's program."""
@@ -56,11 +57,11 @@ def routes(intake: Intake) -> APIRouter:
     )
     async def start(request: Request, wanted: Asked, key: KEY = None) -> JSONResponse:
         """Start a run."""
-        if problem := asked.unknown_service(intake.settings, wanted.service):
+        if problem := start_options.unknown_service(intake.settings, wanted.service):
             return refusal(400, f"service: {problem}")
         given = wanted.given()
         async with asyncio.timeout(SECONDS):
-            found = await runs.start(client, given, intake.settings, _named(who(request), key) if key else None)
+            found = await runs_client.start(client, given, intake.settings, _named(who(request), key) if key else None)
             story = await retell(client, found.workflow_id)
         if key and not _same(given, story):
             return refusal(409, f"this Idempotency-Key started {found.workflow_id}, which was asked something else")
@@ -73,9 +74,9 @@ def routes(intake: Intake) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=1_000, description="How many, the newest first.")] = 50,
     ) -> JSONResponse:
         """List the runs, the newest first."""
-        found = list[runs.Found]()
+        found = list[runs_client.Found]()
         async with asyncio.timeout(SECONDS):
-            async for one in runs.runs(client, Wanted(open_only=only_open, service=service)):
+            async for one in runs_client.runs(client, Wanted(open_only=only_open, service=service)):
                 found.append(one)
                 if len(found) == limit:
                     break

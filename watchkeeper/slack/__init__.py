@@ -1,1 +1,1 @@
-"""Slack: what its messages look like, how they are posted and found again, and what its buttons say."""
+"""Slack: messages, their updates, threads and the buttons on them."""

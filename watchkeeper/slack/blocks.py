@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 
-from watchkeeper.alerts.plain import line, plain
+from watchkeeper.alerts.plain_text import line, plain
 from watchkeeper.contracts import JsonObject
 
 SECTION = 3_000

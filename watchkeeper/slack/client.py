@@ -14,9 +14,9 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web import SlackResponse
 
-from watchkeeper.contracts import JsonObject, Message
-from watchkeeper.http import retry_delay, retryable
-from watchkeeper.sections import Slack
+from watchkeeper.config.sections import Slack
+from watchkeeper.contracts import JsonObject, PostedMessage
+from watchkeeper.http_retry import retry_delay, retryable
 from watchkeeper.text import excerpt
 from watchkeeper.tool import ToolError, ToolUnavailable
 
@@ -72,7 +72,7 @@ class SlackClient:
         *,
         key: str,
         thread: str | None = None,
-    ) -> Message:
+    ) -> PostedMessage:
         """Post a message; ``key`` is an UUID, the same in every attempt."""
         answer = await self._ask(
             "chat.postMessage",
@@ -89,7 +89,7 @@ class SlackClient:
         )
         return _message(answer, channel)
 
-    async def update(self, message: Message, marker: Marker, text: str, blocks: list[JsonObject]) -> None:
+    async def update(self, message: PostedMessage, marker: Marker, text: str, blocks: list[JsonObject]) -> None:
         """Write a message anew. Raises MessageGone, too."""
         await self._ask(
             "chat.update",
@@ -100,12 +100,12 @@ class SlackClient:
 
     async def find(
         self, wanted: Marker, channel: str, since: datetime, thread: str | None = None
-    ) -> dict[str, Message]:
+    ) -> dict[str, PostedMessage]:
         """Find what was posted since a time with markers of this kind and run, by their parts.
 
         It is looked for in a thread, or else among the messages of the channel.
         """
-        found: dict[str, Message] = {}
+        found: dict[str, PostedMessage] = {}
         cursor: str | None = None
         for _ in range(_PAGES):
             answer = await self._read(channel, thread, f"{(since - SKEW).timestamp():.6f}", cursor)
@@ -166,10 +166,10 @@ def _part(message: Mapping[str, object], wanted: Marker) -> str | None:
     return _text(payload.get("part")) if ours else None
 
 
-def _message(answer: Mapping[str, object], channel: str) -> Message:
+def _message(answer: Mapping[str, object], channel: str) -> PostedMessage:
     if not (ts := _text(answer.get("ts"))):
         raise ToolError("Slack did not say which message it is; is slack.url right?")
-    return Message(channel=_text(answer.get("channel")) or channel, ts=ts)
+    return PostedMessage(channel=_text(answer.get("channel")) or channel, ts=ts)
 
 
 def _object(value: object) -> JsonObject:

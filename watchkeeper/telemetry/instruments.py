@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from watchkeeper.telemetry import names
+from watchkeeper.telemetry import semconv
 
 Kind: TypeAlias = Literal["counter", "gauge", "histogram"]
 
@@ -19,7 +19,7 @@ TOKENS = tuple(float(4**power) for power in range(14))
 STARTS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0)
 """Seconds until somebody looks: of an idle worker, of a busy one, of a queue."""
 
-MODEL = names.REQUEST_MODEL
+MODEL = semconv.REQUEST_MODEL
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,14 @@ class Instrument:
     buckets: tuple[float, ...] = ()
 
 
-_OPERATION = (names.OPERATION, names.PROVIDER, MODEL, names.SERVER_ADDRESS, names.SERVER_PORT)
+_OPERATION = (semconv.OPERATION, semconv.PROVIDER, MODEL, semconv.SERVER_ADDRESS, semconv.SERVER_PORT)
 
 DURATION = Instrument(
     "gen_ai.client.operation.duration",
     "histogram",
     "s",
     "Seconds that an attempt to ask a model took; error_type is empty where it answered.",
-    (*_OPERATION, names.ERROR),
+    (*_OPERATION, semconv.ERROR),
     SECONDS,
 )
 TOKEN_USAGE = Instrument(
@@ -50,11 +50,11 @@ TOKEN_USAGE = Instrument(
     "histogram",
     "{token}",
     "Tokens of one completion, by type: input or output.",
-    (*_OPERATION, names.TOKEN_TYPE),
+    (*_OPERATION, semconv.TOKEN_TYPE),
     TOKENS,
 )
 RUNS = Instrument(
-    "watchkeeper.runs",
+    "watchkeeper.runs.client",
     "counter",
     "{run}",
     "Investigations that were reported, by their outcome and by the alert source that started them, or person.",

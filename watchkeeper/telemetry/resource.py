@@ -5,8 +5,8 @@ from __future__ import annotations
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
 from watchkeeper import __version__
-from watchkeeper.telemetry.names import AGENT
-from watchkeeper.temporal import identity
+from watchkeeper.telemetry.semconv import AGENT
+from watchkeeper.temporal.client import identity
 
 
 def resource() -> Resource:

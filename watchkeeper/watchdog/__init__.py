@@ -1,1 +1,1 @@
-"""The watchdog: pages people for alerts that have no report. Part of the intake, so that it outlives the workers."""
+"""The watchdog: pages people for alerts that have no report. It runs in the intake, so it outlives the workers."""

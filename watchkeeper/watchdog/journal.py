@@ -10,8 +10,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TypeAlias
 
-from watchkeeper.settings import SettingsError, variable
-from watchkeeper.watchdog.watched import Watched
+from watchkeeper.config.settings import SettingsError, variable
+from watchkeeper.watchdog.models import Watched
 
 LOCKED = 2.0
 """Seconds to wait for another process that holds the file."""

@@ -1,0 +1,52 @@
+"""Every tool as an activity type of its own, named after the tool."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from httpx2 import AsyncClient
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from watchkeeper.config.settings import Settings
+from watchkeeper.contracts import ToolRequest, ToolResult
+from watchkeeper.llm.conversation import Store
+from watchkeeper.temporal.activity_options import LONGEST_PAUSE, pause
+from watchkeeper.temporal.heartbeat import confirm
+from watchkeeper.text import ERROR_BYTES, excerpt
+from watchkeeper.tool import Tool, ToolCall, ToolUnavailable
+from watchkeeper.tool_calling.execution import redacted, run
+
+
+def activity_of(
+    tool: Tool[Any], settings: Settings, http: AsyncClient, store: Store
+) -> Callable[[ToolRequest], Awaitable[ToolResult]]:
+    """Make the activity that runs a tool.
+
+    It gives a result whenever the tool has an answer, a "no" included, and fails, to be retried on the tool's policy,
+    when the back end cannot answer now (``ToolUnavailable``) or the tool breaks.
+    """
+
+    @activity.defn(name=tool.name)
+    async def call_tool(request: ToolRequest) -> ToolResult:
+        info = activity.info()
+        call = ToolCall(run=request.run, key=info.activity_id, arguments=request.arguments)
+        if tool.effect == "once":
+            await confirm()
+        try:
+            result = await run(tool, call, settings=settings, http=http, at=info.scheduled_time, attempt=info.attempt)
+        except ToolUnavailable as error:
+            delay = pause(info.attempt) if error.delay is None else min(error.delay, LONGEST_PAUSE)
+            raise ApplicationError(
+                excerpt(str(error), ERROR_BYTES), type="ToolUnavailable", next_retry_delay=delay
+            ) from error
+        except Exception as error:  # noqa: BLE001
+            # Whatever a tool breaks with is recorded, and may repeat what it was given: a password in a URL, a token.
+            said = excerpt(str(redacted(str(error), settings.secrets)), ERROR_BYTES)
+            broken = ApplicationError(said, type=type(error).__name__, next_retry_delay=pause(info.attempt))
+            raise broken.with_traceback(error.__traceback__) from None
+        store.put(result.digest, result.content.encode())
+        return result
+
+    return call_tool

@@ -1,0 +1,32 @@
+"""Taking a conversation into the next execution of its run, smaller where it is too large to carry."""
+
+from __future__ import annotations
+
+import json
+
+from temporalio import activity
+
+from activities.conversation_cache import ConversationCache
+from watchkeeper.contracts import CarriedConversation, CarryRequest
+from watchkeeper.llm.compaction import compact
+from watchkeeper.llm.conversation import conversation_digest, join, target
+from watchkeeper.temporal.activity_options import HISTORY
+
+
+class CarryActivities:
+    """Reads conversations whole."""
+
+    def __init__(self, conversations: ConversationCache) -> None:
+        self._conversations = conversations
+
+    @activity.defn
+    async def carry(self, request: CarryRequest) -> CarriedConversation:
+        """Return the conversation that a run takes along. Fails with ``ConversationLost``."""
+        joined = await self._conversations.joined(request)
+        messages = json.loads(b"[" + joined + b"]")
+        if len(joined) <= HISTORY.carried_bytes:
+            return CarriedConversation(messages=messages, digest=target(request))
+        kept, replaced = compact(messages, HISTORY.carried_bytes)
+        digest = conversation_digest(kept)
+        self._conversations.store.put(digest, join(kept))
+        return CarriedConversation(messages=kept, digest=digest, compacted=replaced)

@@ -1,0 +1,109 @@
+"""One request to one model, and what its host answered."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from temporalio import activity
+
+from watchkeeper.config.settings import ModelProfile
+from watchkeeper.contracts import JsonObject, ModelReply, ToolChoice
+from watchkeeper.llm.completion import read_completion
+from watchkeeper.llm.conversation import canonical
+from watchkeeper.llm.errors import ModelError
+from watchkeeper.llm.usage import price
+from watchkeeper.telemetry import activity_context
+
+LARGER = 4
+"""By how much the token cap is raised when reasoning used all of it up."""
+
+
+class Completion(Protocol):
+    """A response of success, unread."""
+
+    @property
+    def body(self) -> bytes: ...  # noqa: D102
+
+    @property
+    def trace_id(self) -> str | None: ...  # noqa: D102
+
+
+class Endpoint(Protocol):
+    """One model at one host (``watchkeeper.llm.client`` speaks to real ones)."""
+
+    @property
+    def profile(self) -> ModelProfile: ...  # noqa: D102
+
+    async def complete(self, body: bytes) -> Completion: ...  # noqa: D102
+
+
+class Prompt(NamedTuple):
+    """What a model is asked, whichever it is."""
+
+    messages: bytes
+    tools: bytes | None
+    """None: the model is offered none."""
+    names: frozenset[str]
+    """All of the catalogue, so that a call written as text is known for what it is."""
+    choice: ToolChoice | None
+
+
+async def complete(endpoint: Endpoint, prompt: Prompt) -> ModelReply:
+    """Ask one host, once more where only a changed request can help. Raises ModelError."""
+    cap = endpoint.profile.max_completion_tokens
+    try:
+        reply = await _ask(endpoint, prompt, cap)
+    except ModelError as error:
+        if error.reason != "tool_choice" or prompt.choice is None:
+            raise
+        activity.logger.warning("%s does not let tools be forced; asking freely", endpoint.profile.name)
+        activity_context.repaired("unforced")
+        prompt = prompt._replace(choice=None)
+        reply = await _ask(endpoint, prompt, cap)
+    if reply.kind != "tool_calls" and reply.truncated and cap is not None:
+        try:
+            return await _ask(endpoint, prompt, cap * LARGER)
+        except ModelError as error:  # what was said before the cut is more than nothing
+            activity.logger.warning("%s gives no more tokens: %s", endpoint.profile.name, error)
+    return reply
+
+
+async def _ask(endpoint: Endpoint, prompt: Prompt, cap: int | None) -> ModelReply:
+    body = _body(endpoint.profile, prompt, cap)
+    activity_context.asked(endpoint.profile, prompt.messages)
+    completion = await endpoint.complete(body)
+    reply = read_completion(
+        completion.body,
+        tools=prompt.names,
+        tools_allowed=prompt.tools is not None,
+        prompt_bytes=len(body),
+        trace_id=completion.trace_id,
+    )
+    activity_context.answered(reply, prompt.names, completion.body)
+    if endpoint.profile.prices is None:
+        return reply
+    cost = price(reply.usage, endpoint.profile.prices)
+    return reply.model_copy(update={"usage": reply.usage.model_copy(update={"cost": cost})})
+
+
+def _body(profile: ModelProfile, prompt: Prompt, cap: int | None) -> bytes:
+    """Write a request, messages first: it differs from the one before it only behind the messages they share."""
+    options: JsonObject = {"model": profile.name, **profile.extra_body}
+    if cap is not None:
+        options["max_completion_tokens"] = cap
+    if prompt.tools:
+        options |= _choice(profile, prompt.choice)
+    tools = (b'"tools":', prompt.tools, b",") if prompt.tools else ()
+    return b"".join((b'{"messages":[', prompt.messages, b"],", *tools, canonical(options)[1:]))
+
+
+def _choice(profile: ModelProfile, choice: ToolChoice | None) -> JsonObject:
+    """Say how freely tools may be chosen: nothing where ``auto`` is the default anyway."""
+    match choice:
+        case ToolChoice(mode="required"):
+            return {"tool_choice": "required", **profile.forced_choice_body}
+        case ToolChoice(mode="named", function=str(name)):
+            named = {"type": "function", "function": {"name": name}}
+            return {"tool_choice": named, **profile.forced_choice_body}
+        case _:
+            return {"tool_choice": "auto"}

@@ -1,0 +1,34 @@
+"""Making a conversation smaller that its model cannot take any more."""
+
+from __future__ import annotations
+
+import json
+
+from temporalio import activity
+
+from activities.conversation_cache import ConversationCache
+from watchkeeper.contracts import CompactionResult, CompactRequest
+from watchkeeper.llm.compaction import OPENING, compact
+from watchkeeper.llm.conversation import conversation_digest, join, target
+
+
+class CompactActivities:
+    """Puts summaries in the place of older rounds."""
+
+    def __init__(self, conversations: ConversationCache) -> None:
+        self._conversations = conversations
+
+    @activity.defn
+    async def compact(self, request: CompactRequest) -> CompactionResult:
+        """Replace the older rounds of a conversation, as far as that makes it smaller. Fails with ``ConversationLost``.
+
+        What is recorded is the summary alone: the rounds that remain are recorded already.
+        """
+        joined = await self._conversations.joined(request)
+        kept, replaced = compact(json.loads(b"[" + joined + b"]"), int(len(joined) * request.keep))
+        smaller = join(kept)
+        if not replaced or len(smaller) >= len(joined):
+            return CompactionResult(digest=target(request))
+        digest = conversation_digest(kept)
+        self._conversations.store.put(digest, smaller)
+        return CompactionResult(digest=digest, summary=kept[OPENING]["content"], replaced=replaced)

@@ -1,0 +1,73 @@
+"""Finding the conversation that a request names: in this worker's store, else in the run's own history."""
+
+from __future__ import annotations
+
+import json
+
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
+
+from watchkeeper.llm.conversation import ConversationLost, Request, Store, extend, target
+from watchkeeper.temporal import history
+from watchkeeper.tool import wire
+
+
+class ConversationCache:
+    """The conversations that a worker process can send."""
+
+    def __init__(self, client: Client, store: Store) -> None:
+        self._client = client
+        self.store = store
+        self.hits = 0
+        self.misses = 0
+
+    async def joined(self, request: Request) -> bytes:
+        """Return the messages that a request asks about, ready to send.
+
+        The base is forgotten when it is extended: only a retry of this same request could ask again, and it finds
+        the extended one.
+
+        Fails with ``ConversationLost``, for good, when neither the store nor the history has it; raises RPCError.
+        """
+        wanted = target(request)
+        if (known := self.store.get(wanted)) is not None:
+            self.hits += 1
+            return known
+        try:
+            joined = self._extended(request)
+            self.hits += 1
+        except ConversationLost:
+            self.misses += 1
+            info = activity.info()
+            activity.logger.info("rebuilding the conversation from the history")
+            recorded = await history.read(self._client, info.workflow_id or "", info.workflow_run_id or "")
+            try:
+                joined = recorded.joined(request)
+            except ConversationLost as error:
+                raise ApplicationError(str(error), type="ConversationLost", non_retryable=True) from error
+        self.store.drop(request.base)
+        self.store.put(wanted, joined)
+        return joined
+
+    async def tools(self, catalogue: str) -> tuple[bytes, frozenset[str]]:
+        """Return the tools of a catalogue as a request carries them, and their names.
+
+        A worker that does not know it finds the run's own tools in its history. Raises RPCError.
+        """
+        if (known := self.store.get(catalogue)) is None:
+            info = activity.info()
+            recorded = await history.read(self._client, info.workflow_id or "", info.workflow_run_id or "")
+            known = wire(recorded.tools)
+            self.store.put(catalogue, known)
+        return known, frozenset(tool["function"]["name"] for tool in json.loads(known))
+
+    def _extended(self, request: Request) -> bytes:
+        if (base := self.store.get(request.base)) is None:
+            raise ConversationLost(f"no conversation {request.base} in the store")
+        return extend(base, request.append, self._part)
+
+    def _part(self, digest: str) -> bytes:
+        if (part := self.store.get(digest)) is None:
+            raise ConversationLost(f"no reply or result {digest} in the store")
+        return part

@@ -1,0 +1,174 @@
+"""The report as a note of PagerDuty incidents: of each that it is about, once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from temporalio.client import Client
+
+from tests.activities.destinations.conftest import PAGER, Office, connected
+from tests.support.harness import failure, look, staged
+from watchkeeper.config.settings import Settings
+from watchkeeper.contracts import AlertOrigin, Evidence, LimitChanges, Report, ReportDelivery
+from watchkeeper.demo.pagerduty_state import Incident
+from watchkeeper.demo.world import World
+from watchkeeper.testing.faults import delay, fault, lose_reply
+from watchkeeper.testing.scripts import calls, says
+
+REPORT = Report(summary="Checkout is fine.", body="All of it.")
+DELIVERY = ReportDelivery(
+    destination="pagerduty_note",
+    run="run-1",
+    workflow_id="incident-1",
+    status="concluded",
+    report=REPORT,
+    service="checkout",
+)
+NOTE = "Checkout is fine.\n\nAll of it.\n\nwatchkeeper run=run-1 part=report"
+
+
+def changed(**members: object) -> ReportDelivery:
+    return DELIVERY.model_copy(update=members)
+
+
+def opened(world: World, team: str, key: str = "") -> Incident:
+    """Open an incident as a page of the run would."""
+    world.pages.accept(
+        {
+            "routing_key": world.routing_keys[team],
+            "event_action": "trigger",
+            "dedup_key": key or f"run-1/page_engineer/{team}",
+            "payload": {"summary": "Orders fail.", "source": "s", "severity": "critical"},
+        }
+    )
+    return world.pages.incidents[-1]
+
+
+def of(incident: Incident) -> AlertOrigin:
+    return AlertOrigin(source="pd", kind="pagerduty", group=incident.id, team="checkout")
+
+
+async def test_the_incident_of_the_alert_and_that_of_our_page_are_noted_once(office: Office) -> None:
+    alerted, paged = opened(office.world, "payments", "theirs"), opened(office.world, "checkout")
+    for attempt in (1, 2):
+        await office.deliver(changed(origin=of(alerted)), "pagerduty_note", attempt=attempt)
+    assert alerted.notes == paged.notes == [NOTE]
+    await office.deliver(changed(origin=of(alerted), follow_up=1), "pagerduty_note")
+    assert [note.splitlines()[-1] for note in alerted.notes] == [
+        "watchkeeper run=run-1 part=report",
+        "watchkeeper run=run-1 part=follow-up-1",
+    ]
+
+
+async def test_whom_the_model_paged_reads_it_too(office: Office) -> None:
+    paged = opened(office.world, "search")
+    other = opened(office.world, "payments", "run-2/page_engineer/payments")
+    evidence = [
+        Evidence(call="r1.0", tool="page_engineer", arguments='{"team":"search","summary":"?"}', finding=""),
+        Evidence(call="r1.1", tool="page_engineer", arguments="not JSON", finding=""),
+        Evidence(call="r1.2", tool="page_engineer", arguments="[]", finding=""),
+    ]
+    await office.deliver(changed(report=REPORT.model_copy(update={"evidence": evidence})), "pagerduty_note")
+    assert (paged.notes, other.notes) == ([NOTE], [])
+
+
+async def test_a_note_whose_answer_was_lost_is_found(office: Office) -> None:
+    paged = opened(office.world, "checkout")
+    office.world.pagerduty_api.faults.extend([delay(0), delay(0), lose_reply()])
+    error = await office.undelivered(DELIVERY, "pagerduty_note")
+    assert (error.type, error.non_retryable) == ("ReportUndelivered", False)
+    await office.deliver(DELIVERY, "pagerduty_note", attempt=2)
+    assert paged.notes == [NOTE]
+
+
+@pytest.mark.parametrize(("status", "kind"), [(503, "ReportUndelivered"), (404, "ReportRefused")])
+async def test_an_incident_that_takes_no_note_keeps_no_other_from_its_own(
+    office: Office, status: int, kind: str
+) -> None:
+    alerted, paged = opened(office.world, "payments", "theirs"), opened(office.world, "checkout")
+    office.world.pagerduty_api.faults.extend([delay(0), fault(status)])
+    error = await office.undelivered(changed(origin=of(alerted)), "pagerduty_note")
+    assert (error.type, alerted.notes, paged.notes) == (kind, [], [NOTE])
+
+
+async def test_what_cannot_be_looked_up_keeps_the_alerts_incident_from_nothing(office: Office) -> None:
+    alerted = opened(office.world, "payments", "theirs")
+    office.world.pagerduty_api.faults.append(fault(500))
+    assert (await office.undelivered(changed(origin=of(alerted)), "pagerduty_note")).type == "ReportUndelivered"
+    assert alerted.notes == [NOTE]
+
+
+async def test_without_an_incident_there_is_nothing_to_do(office: Office) -> None:
+    await office.deliver(changed(service=None), "pagerduty_note")
+    await office.deliver(DELIVERY, "pagerduty_note")
+    assert {request.method for request in office.world.pagerduty_api.requests} == {"GET"}
+
+
+async def test_the_incident_of_a_hand_over_is_waited_for_a_while(office: Office) -> None:
+    handed = changed(status="failed")
+    assert "does not know yet" in (await office.undelivered(handed, "pagerduty_note")).message
+    await office.deliver(handed, "pagerduty_note", attempt=6)
+    paged = opened(office.world, "checkout")
+    await office.deliver(handed, "pagerduty_note", attempt=2)
+    assert paged.notes == [NOTE]
+
+
+@pytest.mark.parametrize("lacking", ["api_token", "from_email"])
+async def test_where_it_is_not_configured_nothing_is_asked(office: Office, lacking: str) -> None:
+    pagerduty: dict[str, Any] = dict(connected(office.world)["pagerduty"])
+    del pagerduty[lacking]
+    office.set(pagerduty=pagerduty)
+    await office.deliver(changed(status="failed"), "pagerduty_note")
+    assert office.world.pagerduty_api.requests == []
+
+
+async def test_a_wrong_token_is_told_and_not_shown(office: Office) -> None:
+    opened(office.world, "checkout")
+    pagerduty = {**connected(office.world)["pagerduty"], "api_token": "a-wrong-token"}
+    office.set(pagerduty=pagerduty)
+    office.world.pagerduty_api.faults.append(fault(401, "no access with a-wrong-token"))
+    error = await office.undelivered(DELIVERY, "pagerduty_note")
+    assert (error.type, "answered 401" in error.message) == ("ReportRefused", True)
+    assert "a-wrong-token" not in error.message
+
+
+async def test_a_run_that_pages_and_hands_over_leaves_its_note(client: Client, world: World) -> None:
+    tools = {**PAGER, "look": look}
+    looked = calls(("look", {"service": "checkout"}))
+    async with staged(client, [looked], tools=tools, **connected(world)) as stage:
+        run = await stage.start(service="checkout", limits=LimitChanges(tokens=1))
+        _, _, hand_off = await failure(run)
+        first = run.first_execution_run_id
+    (incident,) = world.pages.incidents
+    (note,) = incident.notes
+    assert hand_off.undelivered == []
+    assert note.startswith("checkout: no conclusion, stopped after")
+    assert note.endswith(f"\n\nwatchkeeper run={first} part=report")
+
+
+async def test_one_destination_that_is_down_holds_up_no_other(client: Client, world: World) -> None:
+    incident = opened(world, "payments", "theirs")
+    world.slack.outage = fault(404)
+    origin = of(incident)
+    async with staged(client, [says("**Fine.**")], tools=PAGER, episodes={"follow_up": 0}, **connected(world)) as stage:
+        result = await (await stage.start(service="checkout", origin=origin)).result()
+    (undelivered,) = result.undelivered
+    assert undelivered.startswith("slack: Slack answered chat.postMessage with status 404 ")
+    assert [note.splitlines()[0] for note in incident.notes] == ["Fine."]
+    # Nobody but an incident's readers has seen it, so people are paged as when no destination takes it.
+    assert [page.team for page in world.pages.incidents] == ["payments", "checkout"]
+
+
+def test_what_is_reached_through_what() -> None:
+    settings = Settings.model_validate(
+        {
+            "slack": {"token": "xoxb-1", "channel": "C0"},
+            "teams": {"shop": {"slack_channel": "C1"}},
+            "services": {"checkout": {"team": "shop"}},
+        }
+    )
+    assert settings.channel(None, None) == "C0"
+    assert settings.channel(None, "checkout") == "C1"
+    assert settings.channel(AlertOrigin(source="s", kind="k", group="g", team="other"), "checkout") == "C0"
+    assert settings.model_copy(update={"slack": Settings().slack}).channel(None, "checkout") is None

@@ -1,0 +1,128 @@
+"""The report in Slack: whole, in its thread, once."""
+
+from __future__ import annotations
+
+import pytest
+from temporalio.client import Client
+
+from tests.activities.destinations.conftest import CHANNEL, PAGER, Office, connected
+from tests.support.harness import staged
+from watchkeeper.contracts import AlertOrigin, ChannelUpdate, PostedMessage, Report, ReportDelivery
+from watchkeeper.demo.slack import rate_limited
+from watchkeeper.demo.world import World
+from watchkeeper.testing.faults import delay, lose_reply
+from watchkeeper.testing.scripts import says
+
+DELIVERY = ReportDelivery(
+    destination="slack",
+    run="run-1",
+    workflow_id="alert-prod-abc",
+    status="concluded",
+    report=Report(summary="Checkout is fine.", body="# Found\nAll of **checkout** is fine: 0 % <!channel> & é…"),
+    service="checkout",
+)
+LONG = Report(summary="Long.", body="\n".join(f"line {n} " + "<&>" * 20 for n in range(120)))
+
+
+def changed(**members: object) -> ReportDelivery:
+    return DELIVERY.model_copy(update=members)
+
+
+async def living(office: Office) -> PostedMessage:
+    return await office.announce(
+        ChannelUpdate(
+            run="run-1", workflow_id="alert-prod-abc", channel=CHANNEL, title="T", phase="reporting", status="running"
+        )
+    )
+
+
+async def test_it_is_a_reply_to_the_message_of_the_run(office: Office) -> None:
+    message = await living(office)
+    await office.deliver(changed(message=message), "slack")
+    _, reply = office.world.channels.thread(CHANNEL, message.ts)
+    assert reply.metadata == {"event_type": "watchkeeper_report", "event_payload": {"run": "run-1", "part": "report"}}
+    assert reply.words == (
+        "Checkout is fine.\nReport of a run: concluded\n"
+        "*Found*\nAll of *checkout* is fine: 0 % &lt;!channel&gt; &amp; é…"
+    )
+    assert office.world.channels.pings == []
+
+
+async def test_without_such_a_message_it_stands_in_the_channel_of_its_team(office: Office) -> None:
+    await office.deliver(DELIVERY, "slack")
+    teams = {team: {"slack_channel": f"C0{team.upper()}"} for team in ("checkout", "payments")}
+    office.set(teams=teams)
+    await office.deliver(DELIVERY, "slack")
+    origin = AlertOrigin(source="prod", kind="alertmanager", group="g", team="payments")
+    await office.deliver(changed(origin=origin), "slack")
+    assert [post.channel for post in office.world.channels.posts] == [CHANNEL, "C0CHECKOUT", "C0PAYMENTS"]
+    assert all(post.thread_ts is None for post in office.world.channels.posts)
+
+
+@pytest.mark.parametrize("slack", [{}, {"channel": CHANNEL}, {"token": "xoxb-1"}])
+async def test_where_nothing_is_set_there_is_nothing_to_do(office: Office, slack: dict[str, str]) -> None:
+    office.set(slack={"url": office.world.urls.slack_url, **slack})
+    await office.deliver(DELIVERY, "slack")
+    assert office.world.slack.requests == []
+
+
+async def test_a_follow_up_is_a_part_of_its_own(office: Office) -> None:
+    message = await living(office)
+    await office.deliver(changed(message=message), "slack")
+    await office.deliver(changed(message=message, follow_up=2, question="And <!here> payments?"), "slack", attempt=2)
+    *_, reply = office.world.channels.thread(CHANNEL, message.ts)
+    assert reply.words.startswith("Follow-up 2: Checkout is fine.\n*Asked:* And &lt;!here&gt; payments?\n")
+    assert len(office.world.channels.posts) == 3
+
+
+async def test_a_long_report_is_whole_in_several_replies(office: Office) -> None:
+    message = await living(office)
+    await office.deliver(changed(message=message, report=LONG), "slack")
+    _, *replies = office.world.channels.thread(CHANNEL, message.ts)
+    assert len(replies) > 2
+    written = "\n".join(reply.words for reply in replies).replace("&lt;", "<").replace("&gt;", ">")
+    assert written.replace("&amp;", "&").endswith(LONG.body)
+
+
+async def test_a_report_beyond_all_bounds_says_what_is_left_out(office: Office) -> None:
+    await office.deliver(changed(report=Report(summary="s", body="x" * 90_000)), "slack")
+    first, *others = office.world.channels.posts
+    assert len(others) == 5
+    assert {post.thread_ts for post in others} == {first.ts}
+    assert others[-1].words.endswith(
+        "45000 characters are left out here; the whole report: watchkeeper show alert-prod-abc"
+    )
+
+
+@pytest.mark.parametrize("threaded", [True, False])
+@pytest.mark.parametrize("lost", [0, 1, 2])
+async def test_what_an_attempt_posted_is_found_by_the_next(office: Office, threaded: bool, lost: int) -> None:
+    message = await living(office) if threaded else None
+    long = changed(message=message, report=LONG)
+    office.world.slack.faults.extend([*[delay(0)] * lost, lose_reply()])
+    error = await office.undelivered(long, "slack")
+    assert (error.type, error.non_retryable) == ("ReportUndelivered", False)
+    await office.deliver(long, "slack", attempt=2)
+    parts = [post.metadata["event_payload"].get("part") for post in office.world.channels.posts if post.metadata]
+    written = [part for part in parts if part]
+    assert written == ["report", *(f"report/{n}" for n in range(2, len(written) + 1))]
+    assert len(written) > 2
+
+
+async def test_a_report_is_posted_though_its_thread_is_gone(office: Office) -> None:
+    message = await living(office)
+    office.world.channels.posts[0].deleted = True
+    for attempt in (1, 2):
+        await office.deliver(changed(message=message), "slack", attempt=attempt)
+    assert [post.thread_ts for post in office.world.channels.posts[1:]] == [None]
+
+
+async def test_a_run_is_reported_once_whatever_happens_to_the_answer(client: Client, world: World) -> None:
+    world.slack.faults.extend([rate_limited(1), delay(0), lose_reply()])
+    async with staged(client, [says("**Fine.**")], tools=PAGER, **connected(world)) as stage:
+        result = await (await stage.start(service="checkout")).result()
+    assert (result.status, result.undelivered) == ("concluded", [])
+    announced, report = world.channels.posts
+    assert (announced.channel, announced.thread_ts) == (CHANNEL, None)
+    assert report.thread_ts == announced.ts
+    assert "/conversations.history" in [request.path for request in world.slack.requests]

@@ -1,0 +1,136 @@
+"""The outbound webhook: signed so that our own receiving side believes it, in a form that only grows."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from activities.destinations.webhook import PostedReport
+from tests.activities.destinations.conftest import Office
+from tests.activities.test_deliver import DELIVERY, Inbox, names
+from tests.support.alert_requests import refused, source, verify
+from tests.support.harness import settings_for
+from tests.support.paths import DOCS
+from watchkeeper.alerts.source import Posted
+from watchkeeper.contracts import AlertOrigin, AlertState, PostedMessage
+from watchkeeper.testing.faults import fault
+from watchkeeper.webhook_signature import signature_headers
+
+SCHEMA = DOCS / "report.schema.json"
+SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes, ok").decode()
+
+
+@pytest.fixture
+async def inbox() -> AsyncIterator[Inbox]:
+    async with Inbox.open() as inbox:
+        yield inbox
+
+
+def as_posted(inbox: Inbox, **headers: str) -> Posted:
+    request = inbox.requests[-1]
+    return Posted({**request.headers, **headers}, request.body, time.time())
+
+
+async def test_our_own_receiving_side_believes_it_and_nothing_else(office: Office, inbox: Inbox) -> None:
+    office.set(reports={"webhook_url": inbox.url, "webhook_secret": SECRET})
+    await office.deliver(DELIVERY, "webhook")
+    receiver = source("standard_webhooks", secrets=[SECRET])
+    posted = as_posted(inbox)
+    await verify(receiver, posted)
+    changed_body = posted.body.replace(b"concluded", b"stopped!!")
+    for tampered in (
+        Posted(posted.headers, changed_body, posted.now),
+        as_posted(inbox, **{"webhook-id": "run-2/report"}),
+        as_posted(inbox, **{"webhook-timestamp": str(int(posted.now) - 7)}),
+        Posted(posted.headers, posted.body, posted.now + 3_600),
+    ):
+        await refused(receiver, tampered)
+    other = source("standard_webhooks", secrets=["whsec_" + base64.b64encode(b"another secret").decode()])
+    await refused(other, posted)
+
+
+def test_the_vector_of_the_specification() -> None:
+    secret = SecretStr("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    headers = signature_headers(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, b'{"test": 2432232314}')
+    assert headers == {
+        "webhook-timestamp": "1614265330",
+        "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+    }
+
+
+async def test_without_a_secret_it_is_not_signed(office: Office, inbox: Inbox) -> None:
+    office.set(reports={"webhook_url": inbox.url})
+    await office.deliver(DELIVERY, "webhook")
+    assert {name for name in inbox.requests[0].headers if name.startswith("webhook-")} == {"webhook-id"}
+
+
+async def test_each_part_has_an_id_that_stays_over_attempts(office: Office, inbox: Inbox) -> None:
+    office.set(reports={"webhook_url": inbox.url, "webhook_secret": SECRET})
+    inbox.faults.append(fault(429, "", {"Retry-After": "9"}))
+    error = await office.undelivered(DELIVERY, "webhook")
+    assert error.next_retry_delay is not None
+    assert error.next_retry_delay.total_seconds() == 9
+    await office.deliver(DELIVERY, "webhook", attempt=2)
+    await office.deliver(DELIVERY.model_copy(update={"follow_up": 2}), "webhook")
+    ids = [request.headers["webhook-id"] for request in inbox.requests]
+    assert ids == ["run-1/report", "run-1/report", "run-1/follow-up-2"]
+    assert inbox.requests[0].body == inbox.requests[1].body
+
+
+async def test_the_body_is_of_the_published_form(office: Office, inbox: Inbox) -> None:
+    office.set(reports={"webhook_url": inbox.url})
+    whole = DELIVERY.model_copy(
+        update={
+            "origin": AlertOrigin(source="prod", kind="alertmanager", group="g", team="checkout"),
+            "alerts": [AlertState(fingerprint="a", status="firing", title="A")],
+            "message": PostedMessage(channel="C1", ts="1.0"),
+            "question": "Why?",
+            "follow_up": 1,
+        }
+    )
+    await office.deliver(whole, "webhook")
+    body = inbox.requests[0].json()
+    assert body["schema"] == "watchkeeper.report/1"
+    assert list(body) == list(json.loads(SCHEMA.read_text())["properties"])
+    assert (body["origin"]["group"], body["alerts"][0]["title"], body["question"]) == ("g", "A", "Why?")
+
+
+def test_the_published_form_is_frozen(request: pytest.FixtureRequest) -> None:
+    schema = PostedReport.model_json_schema(mode="serialization")
+    if request.config.getoption("--record-contracts"):
+        SCHEMA.write_text(json.dumps(schema, indent=1) + "\n")
+    assert schema == json.loads(SCHEMA.read_text())
+
+
+@pytest.mark.parametrize("secret", ["hunter2", "whsec_", "whsec_%%%", "whsec_c2hvcnQ=", SECRET.removeprefix("whsec_")])
+def test_a_secret_that_signs_nothing_is_refused_at_the_start(secret: str) -> None:
+    with pytest.raises(ValidationError, match="must be whsec_ and the base64 of at least 16 bytes") as refusal:
+        settings_for("http://unused", reports={"webhook_secret": secret})
+    assert secret not in str(refusal.value) or secret == "whsec_"
+
+
+@pytest.mark.parametrize("url", ["https://ui.example/", "ui.example/{run}"])
+def test_an_address_that_leads_to_no_run_is_refused_at_the_start(url: str) -> None:
+    with pytest.raises(ValidationError, match=r"must (hold \{run\}|be an http)"):
+        settings_for("http://unused", reports={"run_url": url})
+
+
+async def test_follow_ups_and_later_runs_of_a_group_are_files_of_their_own(office: Office, tmp_path: Path) -> None:
+    office.set(reports={"directory": str(tmp_path)})
+    origin = AlertOrigin(source="prod", kind="alertmanager", group="g")
+    for changes in ({}, {"follow_up": 1}, {"origin": origin}, {"origin": origin, "run": "run-2", "follow_up": 3}):
+        changed: dict[str, Any] = dict(changes)
+        await office.deliver(DELIVERY.model_copy(update=changed), "directory")
+    assert sorted(names(tmp_path)) == [
+        "incident-1.follow-up-1.md",
+        "incident-1.md",
+        "incident-1.run-1.md",
+        "incident-1.run-2.follow-up-3.md",
+    ]

@@ -1,0 +1,182 @@
+"""The one living message of a run: posted once, written anew, safe whatever an alert says."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.activities.destinations.conftest import CHANNEL, Office
+from watchkeeper.contracts import AlertState, CallRecord, ChannelUpdate, PostedMessage
+from watchkeeper.demo.slack import no, rate_limited
+from watchkeeper.testing.faults import drop_connection, fault, lose_reply, raw_body
+
+RUN = ChannelUpdate(
+    run="run-1",
+    workflow_id="alert-prod-abc",
+    channel=CHANNEL,
+    title="HighErrorRate: checkout fails",
+    phase="asking the model",
+    status="running",
+    service="checkout",
+    severity="critical",
+)
+WAITING = CallRecord(key="r3.0", name="restart_service", arguments='{"service":"checkout"}', status="waiting")
+
+
+def told(**changes: Any) -> ChannelUpdate:
+    return RUN.model_copy(update=changes)
+
+
+async def test_a_run_is_posted_and_then_written_anew(office: Office) -> None:
+    message = await office.announce(RUN)
+    (post,) = office.world.channels.posts
+    assert message == PostedMessage(channel=CHANNEL, ts=post.ts)
+    assert post.metadata == {"event_type": "watchkeeper_run", "event_payload": {"run": "run-1"}}
+    assert post.text == "HighErrorRate: checkout fails: running, asking the model"
+    for words in ("HighErrorRate: checkout fails", "running, asking the model", "critical", "alert-prod-abc"):
+        assert words in post.words
+    again = await office.announce(told(message=message, status="concluded", phase="", summary="**v2** is bad"))
+    assert again == message
+    assert (len(office.world.channels.posts), post.versions) == (1, 2)
+    assert "*v2* is bad" in post.words
+    assert "asking the model" not in post.words
+
+
+async def test_alerts_are_counted(office: Office) -> None:
+    states = [
+        AlertState(fingerprint="a", status="firing", title="A", again=2),
+        AlertState(fingerprint="b", status="firing", title="B", again=1),
+        AlertState(fingerprint="c", status="resolved", title="C"),
+    ]
+    await office.announce(told(alerts=states))
+    assert "2 firing, 1 resolved, fired again 3 times" in office.world.channels.posts[0].words
+    await office.announce(told(alerts=[AlertState(fingerprint="a", status="resolved", title="A", again=1)]))
+    assert "\n1 resolved, fired again once\n" in office.world.channels.posts[1].words
+
+
+async def test_links_lead_to_the_run_and_to_a_silence(office: Office) -> None:
+    office.set(reports={"run_url": "https://ui.example/w/{run}?of={run_id}"})
+    await office.announce(told(workflow_id="a/b", silence="https://am.example/#/silences/new?filter=%7B%7D"))
+    buttons = office.world.channels.posts[0].buttons
+    assert buttons["Open the run"]["url"] == "https://ui.example/w/a%2Fb?of=run-1"
+    assert buttons["Silence"]["url"] == "https://am.example/#/silences/new?filter=%7B%7D"
+    await office.announce(told(silence="javascript:alert(1)"))
+    assert "Silence" not in office.world.channels.posts[1].buttons
+
+
+async def test_a_call_that_waits_is_shown_whole_and_can_be_decided(office: Office) -> None:
+    await office.announce(told(waiting=[WAITING]))
+    (post,) = office.world.channels.posts
+    assert 'restart_service waits for a decision (r3.0)\n{"service":"checkout"}' in post.words
+    approve, deny = post.buttons["Approve"], post.buttons["Deny"]
+    assert (approve["action_id"], deny["action_id"]) == ("approve", "deny")
+    assert approve["value"] == deny["value"] == '{"run":"alert-prod-abc","call":"r3.0","execution":"run-1"}'
+
+
+async def test_more_calls_than_a_message_holds(office: Office) -> None:
+    many = [WAITING.model_copy(update={"key": f"r3.{n}", "arguments": "😀&" * 5_000}) for n in range(32)]
+    await office.announce(told(waiting=many, title="&" * 900, summary="<" * 9_000, reason="x" * 9_000))
+    (post,) = office.world.channels.posts
+    decided = [block["block_id"] for block in post.blocks if block.get("block_id", "").startswith("call-")]
+    assert decided == [f"call-r3.{n}" for n in range(10)]
+    assert "22 more wait for a decision" in post.words
+    assert " characters)" in post.words
+
+
+@pytest.mark.parametrize(
+    "words", ["<!channel> look", "<!here>", "<@U1>", "<https://evil.example|the run>", "&lt;!channel&gt;", "a > b & c"]
+)
+async def test_no_word_of_others_calls_anybody_or_leads_anywhere(office: Office, words: str) -> None:
+    call = CallRecord(key="r1.0", name="restart", arguments=json.dumps({"why": words}), status="waiting")
+    await office.announce(
+        told(title=words, phase=words, service=words, severity=words, reason=words, summary=words, waiting=[call])
+    )
+    (post,) = office.world.channels.posts
+    assert office.world.channels.pings == []
+    assert words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") in post.words
+
+
+async def test_what_a_person_decides_on_hides_nothing(office: Office) -> None:
+    hidden = WAITING.model_copy(update={"arguments": '{"service":"checkout\u202etnuocca\u200b"}'})
+    await office.announce(told(waiting=[hidden]))
+    (post,) = office.world.channels.posts
+    assert '"checkout\ufffdtnuocca\ufffd"' in post.words
+    kinds = [block["text"]["type"] for block in post.blocks if "waits for a decision" in str(block)]
+    assert kinds == ["plain_text"]
+
+
+async def test_a_post_that_could_not_be_recorded_is_found(office: Office) -> None:
+    slack = office.world.slack
+    slack.faults.append(lose_reply())
+    error = await office.unannounced(RUN)
+    assert (error.type, error.non_retryable) == ("AnnouncementUndelivered", False)
+    (post,) = office.world.channels.posts
+    assert await office.announce(told(phase="later"), attempt=2) == PostedMessage(channel=CHANNEL, ts=post.ts)
+    assert (len(office.world.channels.posts), post.versions) == (1, 2)
+
+
+async def test_it_is_found_among_many_and_not_mistaken_for_another_run(office: Office) -> None:
+    await office.announce(RUN)
+    for n in range(210):
+        office.world.channels.post({"channel": CHANNEL, "text": f"talk {n}"})
+    assert (await office.announce(RUN, attempt=2)).ts == office.world.channels.posts[0].ts
+    other = await office.announce(told(run="run-2"), attempt=2)
+    assert other.ts == office.world.channels.posts[-1].ts
+
+
+async def test_an_attempt_that_never_came_through_is_made_up_for(office: Office) -> None:
+    office.world.slack.faults.append(drop_connection())
+    await office.unannounced(RUN)
+    assert office.world.channels.posts == []
+    await office.announce(RUN, attempt=2)
+    assert len(office.world.channels.posts) == 1
+
+
+async def test_a_message_that_somebody_deleted_is_posted_again(office: Office) -> None:
+    message = await office.announce(RUN)
+    office.world.channels.posts[0].deleted = True
+    again = await office.announce(told(message=message))
+    assert again != message
+    assert [post.deleted for post in office.world.channels.posts] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "kind", "said"),
+    [
+        (rate_limited(7), "AnnouncementUndelivered", "ratelimited"),
+        (no("ratelimited"), "AnnouncementUndelivered", "ratelimited"),
+        (no("internal_error"), "AnnouncementUndelivered", "internal_error"),
+        (no("service_unavailable"), "AnnouncementUndelivered", "service_unavailable"),
+        (fault(503, "<html>busy</html>"), "AnnouncementUndelivered", "Slack answered chat.postMessage with"),
+        (drop_connection(), "AnnouncementUndelivered", "cannot be reached for chat.postMessage"),
+        (no("channel_not_found"), "AnnouncementRefused", "channel_not_found"),
+        (no("missing_scope", needed="chat:write"), "AnnouncementRefused", "(the app needs the scope chat:write)"),
+        (no("not_in_channel"), "AnnouncementRefused", "not_in_channel"),
+        (raw_body(b"<html>", "text/html"), "AnnouncementRefused", "non-JSON"),
+    ],
+)
+async def test_what_slack_says_no_to(office: Office, trouble: Any, kind: str, said: str) -> None:
+    office.world.slack.faults.append(trouble)
+    error = await office.unannounced(RUN)
+    assert (error.type, error.non_retryable) == (kind, kind == "AnnouncementRefused")
+    assert said in error.message
+    assert office.world.slack_token not in error.message
+    assert len(office.world.slack.requests) == 1
+
+
+async def test_slack_says_how_long_to_wait(office: Office) -> None:
+    office.world.slack.faults.extend([rate_limited(7), rate_limited(0)])
+    assert (await office.unannounced(RUN)).next_retry_delay == timedelta(seconds=7)
+    assert (await office.unannounced(RUN)).next_retry_delay == timedelta(seconds=1)
+
+
+async def test_a_wrong_token_is_told_and_not_shown(office: Office) -> None:
+    office.set(slack={"url": office.world.urls.slack_url, "token": "xoxb-wrong-token", "channel": CHANNEL})
+    error = await office.unannounced(RUN)
+    assert (error.type, "invalid_auth" in error.message) == ("AnnouncementRefused", True)
+    assert "xoxb-wrong-token" not in error.message
+    office.set(slack={})
+    assert "WATCHKEEPER_SLACK__TOKEN" in (await office.unannounced(RUN)).message

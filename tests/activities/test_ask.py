@@ -1,0 +1,499 @@
+"""Asking the model: outages, refusals, fallbacks, and what is sent and recorded, through real runs and real hosts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from itertools import pairwise
+from typing import Any, get_args
+
+import pytest
+from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities.ask import ERRORS, AskActivities
+from activities.conversation_cache import ConversationCache
+from tests.support.harness import KEY, failure, look, replies, settings_for, staged
+from watchkeeper.config.settings import Settings
+from watchkeeper.contracts import (
+    Briefing,
+    JsonObject,
+    LimitChanges,
+    Limits,
+    ModelRequest,
+    ReplyRef,
+    ToolChoice,
+)
+from watchkeeper.http_retry import MAX_RETRY_DELAY
+from watchkeeper.llm.client import Endpoint
+from watchkeeper.llm.conversation import Store, conversation_digest, join
+from watchkeeper.llm.errors import Reason
+from watchkeeper.temporal import activity_options
+from watchkeeper.testing.faults import Fault, fault
+from watchkeeper.testing.scripted_model import ScriptedModel
+from watchkeeper.testing.scripts import Turn, calls, raw, says
+from watchkeeper.tool import catalogue_digest, wire
+
+LOOK = ("look", {"service": "checkout"})
+REPORT = "Checkout is down."
+SOON = {"retry-after-ms": "10"}
+OUT = fault(503, headers=SOON)
+BAD_KEY = fault(401, {"error": {"message": "Incorrect API key", "code": "invalid_api_key"}})
+NO_QUOTA = fault(429, {"error": {"message": "top up", "type": "exceeded_current_quota_error"}}, {"retry-after": "1"})
+
+
+@asynccontextmanager
+async def profile(model: ScriptedModel, name: str, **keys: Any) -> AsyncIterator[dict[str, Any]]:
+    """A further host, as a table of ``fallbacks``."""
+    async with model.serving() as url:
+        yield {"base_url": url, "name": name, "api_key": KEY, **keys}
+
+
+# --- outages ------------------------------------------------------------------------------------------------------
+
+
+async def test_an_outage_costs_no_round_and_the_same_bytes_are_sent_again(client: Client) -> None:
+    async with staged(client, [calls(LOOK), says(REPORT)]) as stage:
+        stage.model.faults.extend([OUT, OUT])
+        run = await stage.start()
+        result = await run.result()
+        recorded = await replies(client, run)
+    asked = [request.body for request in stage.model.requests]
+    assert (result.status, result.rounds) == ("concluded", 2)
+    assert len(asked) == 4
+    assert asked[0] == asked[1] == asked[2]
+    assert result.usage == recorded[0].usage + recorded[1].usage
+
+
+async def test_a_worker_that_forgot_the_conversation_sends_the_same_bytes_again(client: Client) -> None:
+    async with staged(client, [calls(LOOK), says(REPORT)]) as stage:
+
+        def forget(app: Any) -> Any:
+            if len(stage.model.requests) == 2:  # the second round; what it extends is known from the history alone
+                stage.working.conversations.store = Store(2**20)
+            return OUT(app)
+
+        stage.model.faults.extend([lambda app: app, forget])
+        await (await stage.start()).result()
+        misses = stage.working.conversations.misses
+    assert misses == 1
+    assert stage.model.requests[1].body == stage.model.requests[2].body
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 520])
+async def test_every_sort_of_outage_passes(client: Client, status: int) -> None:
+    async with staged(client, [says(REPORT)]) as stage:
+        stage.model.faults.append(fault(status, headers=SOON))
+        result = await (await stage.start()).result()
+    assert (result.status, result.rounds, len(stage.model.requests)) == ("concluded", 1, 2)
+
+
+def in_three_seconds() -> str:
+    return format_datetime(datetime.now(UTC) + timedelta(seconds=3), usegmt=True)
+
+
+@pytest.mark.parametrize(
+    ("headers", "at_least", "at_most"),
+    [
+        (lambda: {"retry-after-ms": "200"}, 0.2, 0.95),
+        (lambda: {"retry-after": "1.3"}, 1.3, 3.0),
+        (lambda: {"retry-after": in_three_seconds()}, 1.9, 5.0),
+    ],
+    ids=["milliseconds", "seconds", "date"],
+)
+async def test_the_host_says_when_to_ask_again(
+    client: Client, headers: Callable[[], dict[str, str]], at_least: float, at_most: float
+) -> None:
+    async with staged(client, [says(REPORT)]) as stage:
+        stage.model.faults.append(lambda app: fault(429, headers=headers())(app))
+        await (await stage.start()).result()
+    first, second = (request.at for request in stage.model.requests)
+    assert at_least <= second - first <= at_most
+
+
+# --- other models -------------------------------------------------------------------------------------------------
+
+
+async def test_three_attempts_then_the_next_model(client: Client) -> None:
+    other = ScriptedModel([calls(LOOK), says("The other's report.")], key=KEY)
+    async with profile(other, "other") as fallback, staged(client, [says(REPORT)], fallbacks=[fallback]) as stage:
+        stage.model.outage = OUT
+        run = await stage.start()
+        result = await run.result()
+        answered = [reply.model for reply in await replies(client, run)]
+    assert (result.report.body, result.rounds) == ("The other's report.", 2)
+    assert (len(stage.model.requests), len(other.requests)) == (6, 2)
+    assert [request.json()["model"] for request in other.requests] == ["other", "other"]
+    assert answered == ["other", "other"]
+    assert other.prefix_violations() == []
+
+
+@pytest.mark.parametrize("refusal", [BAD_KEY, NO_QUOTA], ids=["key", "quota"])
+async def test_a_model_that_refuses_for_good_is_passed_over_at_once(client: Client, refusal: Fault) -> None:
+    other = ScriptedModel([says("The other's report.")], key=KEY)
+    async with profile(other, "other") as fallback, staged(client, [says(REPORT)], fallbacks=[fallback]) as stage:
+        stage.model.faults.append(refusal)
+        result = await (await stage.start()).result()
+    assert (result.report.body, result.rounds) == ("The other's report.", 1)
+    assert (len(stage.model.requests), len(other.requests)) == (1, 1)
+    assert other.requests[0].at - stage.model.requests[0].at < 0.9
+
+
+async def test_a_long_wait_is_not_waited_where_there_is_another_model(client: Client) -> None:
+    other = ScriptedModel([says("The other's report.")], key=KEY)
+    async with profile(other, "other") as fallback, staged(client, [says(REPORT)], fallbacks=[fallback]) as stage:
+        stage.model.faults.append(fault(429, headers={"retry-after": "600"}))
+        result = await (await stage.start()).result()
+    assert result.report.body == "The other's report."
+    assert other.requests[0].at - stage.model.requests[0].at < 0.9
+
+
+async def test_the_shortest_wait_of_all_models_counts(client: Client) -> None:
+    other = ScriptedModel([says("The other's report.")], key=KEY)
+    async with profile(other, "other") as fallback, staged(client, [says(REPORT)], fallbacks=[fallback]) as stage:
+        stage.model.outage = fault(429, headers={"retry-after": "600"})
+        other.faults.append(OUT)
+        result = await (await stage.start()).result()
+    assert result.report.body == "The other's report."
+
+
+async def test_a_wait_that_outlasts_the_run_is_not_begun(client: Client) -> None:
+    async with staged(client, [calls(LOOK), says(REPORT)]) as stage:
+        stage.model.faults.extend([lambda app: app, fault(429, headers={"retry-after": "600"})])
+        run = await stage.start(limits=LimitChanges(duration=60))
+        kind, message, hand_off = await failure(run)
+    assert (kind, message) == ("ModelUnavailable", "ask failed: HTTP 429: an empty body")
+    assert (hand_off.status, hand_off.rounds, hand_off.tool_calls) == ("failed", 1, 1)
+
+
+@pytest.mark.parametrize(("refusal", "kind"), [(BAD_KEY, "ModelAuthentication"), (NO_QUOTA, "ModelQuota")])
+async def test_a_run_that_every_model_refuses_is_handed_over(client: Client, refusal: Fault, kind: str) -> None:
+    other = ScriptedModel([], key=KEY)
+    script = [calls(LOOK), says(REPORT)]
+    async with profile(other, "other") as fallback, staged(client, script, fallbacks=[fallback]) as stage:
+        stage.model.faults.extend([lambda app: app, refusal])
+        other.outage = refusal
+        got, message, hand_off = await failure(await stage.start())
+    assert got == kind
+    assert message in hand_off.report.body
+    assert (hand_off.status, hand_off.rounds) == ("failed", 1)
+    assert '`r1.0` look `{"service":"checkout"}`' in hand_off.report.body
+    assert (len(stage.model.requests), len(other.requests)) == (2, 1)
+
+
+async def test_a_fallback_that_refuses_does_not_end_a_run_whose_model_is_only_out(client: Client) -> None:
+    other = ScriptedModel([], key="another key")
+    async with profile(other, "other") as fallback, staged(client, [says(REPORT)], fallbacks=[fallback]) as stage:
+        stage.model.faults.extend([OUT] * 4)
+        result = await (await stage.start()).result()
+    assert (result.report.body, result.rounds) == (REPORT, 1)
+    assert (len(stage.model.requests), len(other.requests)) == (5, 2)
+
+
+async def test_a_conversation_too_long_for_the_first_model_is_made_smaller_though_the_others_are_out(
+    client: Client,
+) -> None:
+    other = ScriptedModel([], key=KEY)
+    other.outage = fault(503, headers={"retry-after": "600"})
+    too_long = fault(400, {"error": {"message": "too long", "code": "context_length_exceeded"}})
+    script = [*[calls(LOOK)] * 4, says(REPORT)]
+    async with profile(other, "other") as fallback, staged(client, script, fallbacks=[fallback]) as stage:
+        stage.model.faults.extend([*[lambda app: app] * 4, too_long])
+        result = await (await stage.start()).result()
+    assert result.status == "concluded"
+    assert (len(stage.model.requests), len(other.requests)) == (result.rounds + 1, 1)
+    assert "Earlier rounds" in stage.messages()[2]["content"]
+
+
+async def test_a_fallback_that_is_out_too_gives_the_turn_back(client: Client) -> None:
+    other = ScriptedModel([], key=KEY)
+    other.outage = OUT
+    async with profile(other, "other") as fallback, staged(client, [says(REPORT)], fallbacks=[fallback]) as stage:
+        stage.model.faults.extend([OUT] * 3)
+        result = await (await stage.start()).result()
+    assert (result.report.body, result.rounds) == (REPORT, 1)
+    assert (len(stage.model.requests), len(other.requests)) == (4, 3)
+
+
+# --- what is asked ------------------------------------------------------------------------------------------------
+
+
+async def test_nothing_is_sent_that_nobody_asked_for(client: Client) -> None:
+    async with staged(client, [says(REPORT)]) as stage:
+        await (await stage.start()).result()
+    asked = stage.model.requests[0].json()
+    assert list(asked) == ["messages", "tools", "model", "max_completion_tokens", "tool_choice"]
+    assert (asked["model"], asked["max_completion_tokens"], asked["tool_choice"]) == ("scripted", 16_000, "auto")
+    assert [tool["function"]["name"] for tool in asked["tools"]] == [
+        "look",
+        "page",
+        "refusing",
+        "restart",
+        "unreachable",
+    ]
+
+
+async def test_a_profile_says_what_else_is_sent(client: Client) -> None:
+    own = {"extra_body": {"thinking": {"type": "disabled"}, "temperature": 0.6}, "max_completion_tokens": None}
+    async with staged(client, [says(REPORT)], model=own) as stage:
+        await (await stage.start()).result()
+    asked = stage.model.requests[0].json()
+    assert (asked["thinking"], asked["temperature"]) == ({"type": "disabled"}, 0.6)
+    assert "max_completion_tokens" not in asked
+
+
+async def test_a_worker_without_tools_offers_none(client: Client) -> None:
+    async with staged(client, [says(REPORT)], tools={}) as stage:
+        result = await (await stage.start()).result()
+    assert result.status == "concluded"
+    assert stage.model.requests[0].json().keys() == {"messages", "model", "max_completion_tokens"}
+
+
+@pytest.mark.parametrize("choice", [ToolChoice(mode="required"), ToolChoice(mode="named", function="look")])
+async def test_a_thinking_host_is_asked_freely_where_it_lets_no_tool_be_forced(
+    client: Client, choice: ToolChoice
+) -> None:
+    thinking = ScriptedModel([calls(LOOK), says(REPORT)], key=KEY, thinking=True)
+    async with staged(client, thinking) as stage:
+        result = await (await stage.start(tool_choice=choice)).result()
+    forced, *freely = [request.json()["tool_choice"] for request in thinking.requests]
+    assert (result.status, result.rounds) == ("concluded", 2)
+    assert forced != "auto"
+    assert freely == ["auto", "auto"]
+
+
+@pytest.mark.parametrize("choice", [ToolChoice(mode="required"), ToolChoice(mode="named", function="look")])
+async def test_a_thinking_host_is_told_not_to_think_where_the_profile_says_so(
+    client: Client, choice: ToolChoice
+) -> None:
+    thinking = ScriptedModel([calls(LOOK), says(REPORT)], key=KEY, thinking=True)
+    disabled = {"thinking": {"type": "disabled"}}
+    async with staged(client, thinking, model={"forced_choice_body": disabled}) as stage:
+        result = await (await stage.start(tool_choice=choice)).result()
+    first, second = (request.json() for request in thinking.requests)
+    assert (result.status, result.rounds) == ("concluded", 2)
+    assert (first["thinking"], first["tool_choice"] != "auto") == ({"type": "disabled"}, True)
+    assert ("thinking" in second, second["tool_choice"]) == (False, "auto")
+
+
+async def test_reasoning_that_took_all_tokens_is_asked_for_again_with_more(client: Client) -> None:
+    cut = raw({"role": "assistant", "content": "", "reasoning_content": "hm " * 50}, finish_reason="length")
+
+    def script(request: JsonObject) -> Turn:
+        return says(REPORT) if request["max_completion_tokens"] > 1_000 else cut
+
+    async with staged(client, script, model={"max_completion_tokens": 1_000}) as stage:
+        run = await stage.start()
+        result = await run.result()
+        attempts = [event.activity_task_started_event_attributes.attempt async for event in run.fetch_history_events()]
+    assert (result.report.body, result.rounds) == (REPORT, 1)
+    assert [request.json()["max_completion_tokens"] for request in stage.model.requests] == [1_000, 4_000]
+    assert max(attempts) == 1
+
+
+def test_an_attempt_has_the_time_to_ask_twice() -> None:
+    briefing = Briefing(
+        opening=[],
+        tools=[],
+        catalogue="x" * 22,
+        limits=Limits(rounds=1, tool_calls=1, tokens=1, duration=1),
+        model="scripted",
+        model_deadline=120,
+        history=activity_options.HISTORY,
+        destinations=["log"],
+        nudge="",
+        conclude="",
+    )
+    given = activity_options.model(briefing, timedelta(hours=1))
+    assert given["start_to_close_timeout"] >= timedelta(seconds=240) + activity_options.MARGIN
+    assert given["schedule_to_close_timeout"] == activity_options.MODEL_BUDGET
+
+
+# --- what comes back ----------------------------------------------------------------------------------------------
+
+
+async def test_what_a_reply_cost_is_recorded(client: Client) -> None:
+    usage = {
+        "prompt_tokens": 1_000,
+        "completion_tokens": 200,
+        "prompt_tokens_details": {"cached_tokens": 600},
+        "completion_tokens_details": {"reasoning_tokens": 150},
+    }
+    script = [replace(calls(LOOK), usage=usage), replace(says(REPORT), usage={**usage, "cached_tokens": 900})]
+    prices = {"input": 1.0, "cached_input": 0.1, "output": 4.0}
+    async with staged(client, script, model={"prices": prices}) as stage:
+        run = await stage.start()
+        result = await run.result()
+        first, second = await replies(client, run)
+    assert first.usage.model_dump(exclude_unset=True) == {
+        "prompt_tokens": 1_000,
+        "completion_tokens": 200,
+        "cached_tokens": 600,
+        "reasoning_tokens": 150,
+        "cost": pytest.approx((400 * 1.0 + 600 * 0.1 + 200 * 4.0) / 1e6),
+    }
+    assert second.usage.cached_tokens == 900
+    assert (result.usage.tokens, result.usage.cached_tokens, result.usage.reasoning_tokens) == (2_400, 1_500, 300)
+    assert result.usage.cost == pytest.approx((500 * 1.0 + 1_500 * 0.1 + 400 * 4.0) / 1e6)
+    assert not result.usage.estimated
+    assert first.model is None  # the briefing names it
+    assert all(reply.trace_id and reply.response_id is None for reply in (first, second))
+
+
+async def test_a_usage_that_is_not_reported_is_estimated(client: Client) -> None:
+    async with staged(client, [replace(says(REPORT), usage={"prompt_tokens": None})]) as stage:
+        result = await (await stage.start()).result()
+    assert result.usage.estimated
+    assert result.usage.prompt_tokens == -(-len(stage.model.requests[0].body) // 4)
+    assert result.usage.completion_tokens > 0
+    assert result.usage.cost is None
+
+
+async def test_what_a_host_adds_to_its_message_comes_back_to_it(client: Client) -> None:
+    signed = {"extra_content": {"google": {"thought_signature": "c2ln"}}}
+    script = [
+        calls((*LOOK, signed), reasoning="first look", reasoning_details=[{"type": "text", "text": "…"}]),
+        calls((*LOOK, signed), LOOK, reasoning=""),
+        says(REPORT),
+    ]
+    async with staged(client, script) as stage:
+        result = await (await stage.start()).result()
+    assert result.status == "concluded"
+    first, second = (message for message in stage.messages() if message["role"] == "assistant")
+    assert first["reasoning_content"] == "first look"
+    assert first["reasoning_details"] == [{"type": "text", "text": "…"}]
+    assert first["tool_calls"][0]["extra_content"] == signed["extra_content"]
+    assert second["reasoning_content"] == ""
+    assert second["tool_calls"][0]["extra_content"] == signed["extra_content"]
+    assert "extra_content" not in second["tool_calls"][1]
+
+
+async def test_a_conversation_only_ever_grows_at_its_end(client: Client) -> None:
+    script = [calls(LOOK, reasoning="é…"), calls(LOOK, LOOK), calls(("nothing", {})), says(REPORT)]
+    async with staged(client, script) as stage:
+        await (await stage.start()).result()
+    asked = [request.body for request in stage.model.requests]
+    for earlier, later in pairwise(asked):
+        shared = earlier[: earlier.index(b'],"tools":')]
+        assert later.startswith(shared + b",")
+        assert later[later.index(b'],"tools":') :] == earlier[len(shared) :]
+    assert stage.model.prefix_violations() == []
+
+
+# --- the errors of the activity -----------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def asking(client: Client, model: ScriptedModel) -> AsyncIterator[tuple[AskActivities, ModelRequest]]:
+    """The activity and a request that it can put to a host."""
+    opening = [{"role": "user", "content": "Checkout fails."}]
+    store = Store(2**20)
+    async with AsyncExitStack() as stack:
+        chosen: Settings = settings_for(await stack.enter_async_context(model.serving()))
+        endpoint = Endpoint(chosen.model)
+        stack.push_async_callback(endpoint.close)
+        tools = [look.spec(chosen)]
+        store.put(conversation_digest(opening), join(opening))
+        store.put(catalogue_digest(tools), wire(tools))
+        request = ModelRequest(round=1, base=conversation_digest(opening), append=[], catalogue=catalogue_digest(tools))
+        yield AskActivities([endpoint], ConversationCache(client, store)), request
+
+
+def test_every_reason_has_its_error() -> None:
+    assert ERRORS.keys() == set(get_args(Reason))
+
+
+@pytest.mark.parametrize(
+    ("trouble", "kind", "retried", "delay"),
+    [
+        (fault(503), "ModelUnavailable", True, activity_options.FIRST_PAUSE),
+        (fault(503, headers={"retry-after": "7"}), "ModelUnavailable", True, timedelta(seconds=7)),
+        (fault(429, headers={"retry-after": "86400"}), "ModelUnavailable", True, MAX_RETRY_DELAY),
+        (fault(429, headers={"retry-after": "nan"}), "ModelUnavailable", True, activity_options.FIRST_PAUSE),
+        (fault(200, "<html>Welcome</html>"), "ModelUnavailable", True, activity_options.FIRST_PAUSE),
+        (
+            fault(400, {"error": {"code": "tool_use_failed", "message": "x"}}),
+            "ModelUnavailable",
+            True,
+            activity_options.FIRST_PAUSE,
+        ),
+        (fault(400, {"error": {"message": "tool_choice is bad"}}), "ModelRefused", False, None),
+        (
+            fault(400, {"error": {"message": "This model's maximum context length is 9"}}),
+            "ContextOverflow",
+            False,
+            None,
+        ),
+        (fault(400, {"error": {"code": "content_filter", "message": "x"}}), "ContentFiltered", False, None),
+        (NO_QUOTA, "ModelQuota", False, None),
+        (BAD_KEY, "ModelAuthentication", False, None),
+        (fault(404, {"error": {"message": "no such model"}}), "ModelRefused", False, None),
+    ],
+)
+async def test_what_becomes_of_a_refusal(
+    client: Client, trouble: Fault, kind: str, retried: bool, delay: timedelta | None
+) -> None:
+    model = ScriptedModel([says(REPORT)], key=KEY)
+    model.faults.append(trouble)
+    async with asking(client, model) as (activities, request):
+        with pytest.raises(ApplicationError) as failed:
+            await ActivityEnvironment().run(activities.ask, request)
+    error = failed.value
+    assert (error.type, error.non_retryable, error.next_retry_delay) == (kind, not retried, delay)
+    assert len(model.requests) == 1
+    assert KEY not in str(error)
+
+
+@pytest.mark.parametrize(("attempt", "delay"), [(1, 0.01), (3, 0.01), (4, 8), (6, 32), (7, 60), (100, 60)])
+async def test_a_host_that_is_out_for_long_cannot_call_us_back_every_moment(
+    client: Client, attempt: int, delay: float
+) -> None:
+    model = ScriptedModel([], key=KEY)
+    model.faults.append(OUT)
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, attempt=attempt)
+    async with asking(client, model) as (activities, request):
+        with pytest.raises(ApplicationError) as failed:
+            await environment.run(activities.ask, request)
+    assert failed.value.next_retry_delay == timedelta(seconds=delay)
+
+
+def test_a_long_pause_is_kept_in_a_long_outage() -> None:
+    assert activity_options.model_pause(9, ["one"], timedelta(minutes=5)) == timedelta(minutes=5)
+    assert activity_options.model_pause(9, ["one"], None) == timedelta(minutes=1)
+    assert activity_options.model_pause(6, ["one", "two"], timedelta(seconds=1)) == timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(("attempt", "resampled"), [(1, True), (2, True), (3, False)])
+async def test_an_empty_reply_is_recorded_when_asking_again_did_not_help(
+    client: Client, attempt: int, resampled: bool
+) -> None:
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, attempt=attempt)
+    async with asking(client, ScriptedModel([says(" ")], key=KEY)) as (activities, request):
+        if resampled:
+            with pytest.raises(ApplicationError, match="neither text nor calls") as failed:
+                await environment.run(activities.ask, request)
+            assert (failed.value.type, failed.value.non_retryable) == ("EmptyCompletion", False)
+        else:
+            assert (await environment.run(activities.ask, request)).kind == "empty"
+
+
+async def test_a_conversation_that_is_nowhere_is_lost(client: Client) -> None:
+    async with staged(client, [says(REPORT)]) as stage:
+        run = await stage.start()
+        await run.result()
+    environment = ActivityEnvironment(client)
+    environment.info = replace(environment.info, workflow_id=run.id, workflow_run_id=run.first_execution_run_id)
+    async with asking(client, ScriptedModel([], key=KEY)) as (activities, request):
+        lost = request.model_copy(update={"append": [ReplyRef(reply="x" * 22)], "round": 2})
+        with pytest.raises(
+            ApplicationError, match=re.escape(f"no conversation {request.base} in the history")
+        ) as failed:
+            await environment.run(activities.ask, lost)
+    assert (failed.value.type, failed.value.non_retryable) == ("ConversationLost", True)

@@ -1,0 +1,134 @@
+"""What a quarter of an hour without a model looks like to its hosts, on a server whose time passes in a moment."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from temporalio import workflow
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from activities.ask import AskActivities
+from activities.conversation_cache import ConversationCache
+from tests.support.harness import KEY, look, settings_for
+from watchkeeper.contracts import Briefing, JsonObject, Limits, ModelReply, ModelRequest
+from watchkeeper.llm.client import Endpoint
+from watchkeeper.llm.conversation import Store, conversation_digest, join
+from watchkeeper.temporal import activity_options
+from watchkeeper.temporal.client import DATA_CONVERTER
+from watchkeeper.testing.faults import Fault, fault
+from watchkeeper.testing.scripted_model import ScriptedModel
+from watchkeeper.tool import catalogue_digest, wire
+
+OPENING: list[JsonObject] = [{"role": "user", "content": "Checkout fails."}]
+BRIEFING = Briefing(
+    opening=OPENING,
+    tools=[],
+    catalogue="x" * 22,
+    limits=Limits(rounds=1, tool_calls=1, tokens=1, duration=3_600),
+    model="scripted",
+    model_deadline=120,
+    history=activity_options.HISTORY,
+    destinations=["log"],
+    nudge="",
+    conclude="",
+)
+
+
+@workflow.defn(sandboxed=False)
+class Asking:
+    """One round's question, with the options that every run asks it with."""
+
+    @workflow.run
+    async def run(self, request: ModelRequest) -> ModelReply:
+        return await workflow.execute_activity_method(
+            AskActivities.ask, request, **activity_options.model(BRIEFING, timedelta(hours=1))
+        )
+
+
+@pytest.fixture(scope="module")
+async def hasty() -> AsyncIterator[WorkflowEnvironment]:
+    """A server that lets time pass at once while everybody waits."""
+    binary = shutil.which("temporal-test-server", path=str(Path(sys.executable).parent))
+    async with await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=binary, data_converter=DATA_CONVERTER
+    ) as environment:
+        yield environment
+
+
+async def asked_in_vain(hasty: WorkflowEnvironment, *hosts: ScriptedModel) -> tuple[str | None, timedelta]:
+    """Ask hosts that do not answer; the type of the error, and when it was given up."""
+    client: Client = hasty.client
+    async with AsyncExitStack() as stack:
+        profiles = [settings_for(await stack.enter_async_context(host.serving())).model for host in hosts]
+        endpoints = [Endpoint(profile) for profile in profiles]
+        for endpoint in endpoints:
+            stack.push_async_callback(endpoint.close)
+        store, tools = Store(2**20), [look.spec(settings_for("http://unused"))]
+        store.put(conversation_digest(OPENING), join(OPENING))
+        store.put(catalogue_digest(tools), wire(tools))
+        request = ModelRequest(round=1, base=conversation_digest(OPENING), append=[], catalogue=catalogue_digest(tools))
+        ask = AskActivities(endpoints, ConversationCache(client, store)).ask
+        queue = f"test-{uuid4().hex[:8]}"
+        async with Worker(client, task_queue=queue, workflows=[Asking], activities=[ask]):
+            run = await client.start_workflow(Asking.run, request, id=queue, task_queue=queue)
+            with pytest.raises(WorkflowFailureError) as failed:
+                await run.result()
+            history = await run.fetch_history()
+    took = history.events[-1].event_time.ToDatetime() - history.events[0].event_time.ToDatetime()
+    error = failed.value.cause
+    assert isinstance(error, ActivityError)
+    assert isinstance(error.cause, ApplicationError)
+    return error.cause.type, took
+
+
+def out(trouble: Fault) -> ScriptedModel:
+    host = ScriptedModel([], key=KEY)
+    host.outage = trouble
+    return host
+
+
+@pytest.mark.parametrize(
+    ("headers", "least", "most"),
+    [
+        ({}, 18, 22),
+        ({"retry-after-ms": "10"}, 18, 24),
+        ({"retry-after": "240"}, 4, 4),
+        ({"retry-after": "86400"}, 2, 2),
+    ],
+    ids=["no word", "at once", "four minutes", "a day"],
+)
+async def test_a_host_that_stays_out_is_asked_for_a_quarter_of_an_hour(
+    hasty: WorkflowEnvironment, headers: dict[str, str], least: int, most: int
+) -> None:
+    host = out(fault(503, headers=headers))
+    kind, took = await asked_in_vain(hasty, host)
+    assert kind == "ModelUnavailable"
+    assert took <= activity_options.MODEL_BUDGET
+    assert least <= len(host.requests) <= most
+
+
+async def test_hosts_that_stay_out_take_turns(hasty: WorkflowEnvironment) -> None:
+    hosts = out(fault(503)), out(fault(529))
+    kind, took = await asked_in_vain(hasty, *hosts)
+    first, second = (len(host.requests) for host in hosts)
+    assert kind == "ModelUnavailable"
+    assert timedelta(minutes=13) < took <= activity_options.MODEL_BUDGET
+    assert first + second >= 18
+    assert abs(first - second) <= activity_options.MODEL_ATTEMPTS_PER_PROFILE
+
+
+async def test_hosts_that_refuse_for_good_are_asked_once(hasty: WorkflowEnvironment) -> None:
+    hosts = out(fault(401)), out(fault(429, {"error": {"type": "exceeded_current_quota_error", "message": "spent"}}))
+    kind, _ = await asked_in_vain(hasty, *hosts)
+    assert kind == "ModelAuthentication"
+    assert [len(host.requests) for host in hosts] == [1, 1]

@@ -1,0 +1,60 @@
+"""What a run is briefed about where it is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from temporalio.testing import ActivityEnvironment
+
+from activities.brief import BriefActivities
+from tests.support.harness import settings_for
+from watchkeeper.contracts import AlertOrigin, Briefing, RunInput
+from watchkeeper.llm.conversation import Store
+
+SLACK = {"token": "xoxb-1", "channel": "C0"}
+TEAMS = {"checkout": {"slack_channel": "C1"}}
+ORIGIN = AlertOrigin(source="prod", kind="alertmanager", group="g", team="checkout")
+
+
+async def briefed(given: RunInput, **settings: Any) -> Briefing:
+    activities = BriefActivities(settings_for("http://unused", **settings), [], Store(2**20))
+    return await ActivityEnvironment().run(activities.brief, given)
+
+
+async def test_without_settings_nothing_is_told_in_slack() -> None:
+    briefing = await briefed(RunInput(text="Why?"))
+    assert briefing.destinations == ["log", "page"]
+    assert "channel" not in briefing.model_fields_set
+
+
+@pytest.mark.parametrize(
+    ("given", "channel"),
+    [
+        (RunInput(text="Why?"), "C0"),
+        (RunInput(text="Why?", service="checkout"), "C1"),
+        (RunInput(text="Why?", service="payments"), "C0"),
+        (RunInput(text="Why?", service="payments", origin=ORIGIN), "C1"),
+    ],
+)
+async def test_a_run_is_told_in_the_channel_of_its_team(given: RunInput, channel: str) -> None:
+    briefing = await briefed(given, slack=SLACK, teams=TEAMS)
+    assert (briefing.channel, "slack" in briefing.destinations) == (channel, True)
+
+
+async def test_a_channel_without_a_token_is_none() -> None:
+    briefing = await briefed(RunInput(text="Why?"), slack={"channel": "C0"})
+    assert (briefing.channel, "slack" in briefing.destinations) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("pagerduty", "noted"),
+    [
+        ({"api_token": "t", "from_email": "a@example.com"}, True),
+        ({"api_token": "t"}, False),
+        ({"from_email": "a@example.com"}, False),
+    ],
+)
+async def test_incidents_are_noted_where_it_is_configured(pagerduty: dict[str, str], noted: bool) -> None:
+    briefing = await briefed(RunInput(text="Why?"), pagerduty=pagerduty)
+    assert ("pagerduty_note" in briefing.destinations) == noted

@@ -1,0 +1,368 @@
+"""Delivering the report: to a directory, to a webhook, to the people on call; to each of them once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from httpx2 import AsyncClient
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities.deliver import DeliverActivities
+from tests.support.harness import Nothing, Run, failure, look, on_call, settings_for, staged
+from watchkeeper.contracts import Destination, LimitChanges, Report, ReportDelivery, RunStatus, StopRequest
+from watchkeeper.demo.world import World
+from watchkeeper.testing.asgi_server import serving
+from watchkeeper.testing.fake_server import Endpoint
+from watchkeeper.testing.faults import drop_connection, fault, hang, lose_reply, redirect
+from watchkeeper.testing.scripts import calls, says
+from watchkeeper.tool import ToolContext, discover, tool
+from workflows.incident import IncidentWorkflow
+
+REPORT = "**Checkout** is fine again."
+TOOLS = {"look": look, "page_engineer": discover()["page_engineer"]}
+LOOK = ("look", {"service": "checkout"})
+DELIVERY = ReportDelivery(
+    destination="log",
+    run="run-1",
+    workflow_id="incident-1",
+    status="concluded",
+    report=Report(summary="Checkout is fine.", body="All of **checkout** is fine: 0 % errors, é…"),
+    service="checkout",
+)
+
+
+class Inbox(Endpoint):
+    """A webhook that takes everything."""
+
+    url: str
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls) -> AsyncIterator[Inbox]:
+        inbox = cls(Starlette(routes=[Route("/hook", _take, methods=["POST"])]))
+        async with serving(inbox) as url:
+            inbox.url = f"{url}/hook"
+            yield inbox
+
+
+async def _take(request: Request) -> Response:
+    return Response(status_code=204)
+
+
+@pytest.fixture
+async def inbox() -> AsyncIterator[Inbox]:
+    async with Inbox.open() as inbox:
+        yield inbox
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with World.running() as world:
+        yield world
+
+
+def names(directory: Path) -> list[str]:
+    return [path.name for path in directory.iterdir()]
+
+
+async def deliver(delivery: ReportDelivery, destination: Destination, **reports: Any) -> None:
+    """Deliver as the worker would, in one attempt."""
+    async with AsyncClient(timeout=5) as http:
+        activities = DeliverActivities(settings_for("http://unused", reports=reports), {}, http)
+        chosen = delivery.model_copy(update={"destination": destination})
+        await ActivityEnvironment().run(activities.deliver, chosen)
+
+
+# --- one attempt --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("destination", ["log", "directory", "webhook", "page"])
+async def test_a_destination_that_is_not_configured_has_nothing_to_do(destination: Destination, inbox: Inbox) -> None:
+    await deliver(DELIVERY, destination)
+    assert inbox.requests == []
+
+
+async def test_a_report_becomes_a_file(tmp_path: Path) -> None:
+    directory = tmp_path / "deep" / "down"
+    await deliver(DELIVERY, "directory", directory=directory)
+    await deliver(DELIVERY, "directory", directory=directory)
+    assert names(directory) == ["incident-1.md"]
+    assert (directory / "incident-1.md").read_text() == (
+        "# Checkout is fine.\n\n- Run: incident-1\n- Status: concluded\n- Service: checkout\n\n"
+        "All of **checkout** is fine: 0 % errors, é…\n"
+    )
+
+
+@pytest.mark.parametrize("workflow_id", ["../../etc/passwd", "a/b", "alert é…", ".."])
+async def test_no_name_of_a_run_leads_out_of_the_directory(tmp_path: Path, workflow_id: str) -> None:
+    directory = tmp_path / "reports"
+    await deliver(DELIVERY.model_copy(update={"workflow_id": workflow_id}), "directory", directory=directory)
+    assert names(tmp_path) == ["reports"]
+    (written,) = names(directory)
+    assert workflow_id in (directory / written).read_text()
+
+
+async def test_a_report_is_posted_whole(inbox: Inbox) -> None:
+    await deliver(DELIVERY, "webhook", webhook_url=inbox.url)
+    (request,) = inbox.requests
+    assert ReportDelivery.model_validate({**request.json(), "destination": "log"}) == DELIVERY
+    assert request.headers["content-type"] == "application/json"
+    assert request.headers["webhook-id"] == "run-1/report"
+
+
+async def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("")
+    with pytest.raises(ApplicationError) as failed:
+        await deliver(DELIVERY, "directory", directory=in_the_way)
+    assert (failed.value.type, failed.value.non_retryable) == ("ReportUndelivered", False)
+    assert str(in_the_way) in failed.value.message
+
+
+@pytest.mark.parametrize(
+    ("trouble", "kind", "said"),
+    [
+        (fault(404), "ReportRefused", "the webhook answered 404"),
+        (redirect("http://elsewhere.example/"), "ReportRefused", "the webhook answered 301"),
+        (drop_connection(), "ReportUndelivered", "the webhook cannot be reached: "),
+        (fault(500), "ReportUndelivered", "the webhook answered 500"),
+    ],
+)
+async def test_a_webhook_that_does_not_take_a_report_tells_no_address(
+    inbox: Inbox, trouble: Any, kind: str, said: str
+) -> None:
+    inbox.faults.append(trouble)
+    with pytest.raises(ApplicationError) as failed:
+        await deliver(DELIVERY, "webhook", webhook_url=inbox.url)
+    assert said in failed.value.message
+    assert "hook?" not in failed.value.message
+    assert inbox.url not in failed.value.message
+    assert (failed.value.type, failed.value.non_retryable) == (kind, kind == "ReportRefused")
+
+
+# --- the report of a run ------------------------------------------------------------------------------------------
+
+
+ONE_ROUND = LimitChanges(tokens=1)
+"""Cuts a run after its first round."""
+
+
+async def ended(run: Run) -> RunStatus:
+    """Wait for the end of a run and say how it ended."""
+    with suppress(WorkflowFailureError):
+        await run.result()
+    return (await run.query(IncidentWorkflow.progress)).status
+
+
+async def test_a_run_that_a_limit_cut_pages_the_owners_once(client: Client, world: World) -> None:
+    async with staged(client, [calls(LOOK)], tools=TOOLS, **on_call(world)) as stage:
+        run = await stage.start(service="payments", limits=ONE_ROUND)
+        assert await ended(run) == "limit_reached"
+        first = run.first_execution_run_id
+    (page,) = world.pages.incidents
+    assert (page.team, page.alerts, page.key) == ("payments", 1, f"{first}/page_engineer/payments")
+    assert page.title.startswith("payments: no conclusion, stopped after ")
+    assert world.pages.deliveries[0].severity == "critical"
+
+
+async def test_a_run_that_failed_pages_the_owners_once(client: Client, world: World) -> None:
+    async with staged(client, [calls(LOOK)], tools=TOOLS, **on_call(world)) as stage:
+        stage.model.faults.append(fault(401, {"error": {"message": "Incorrect API key", "code": "invalid_api_key"}}))
+        assert await ended(await stage.start(service="checkout")) == "failed"
+    (page,) = world.pages.incidents
+    assert (page.team, page.alerts) == ("checkout", 1)
+    assert "Incorrect API key" in page.title
+
+
+async def test_nobody_is_woken_by_a_run_that_concluded_or_was_stopped(client: Client, world: World) -> None:
+    async with staged(client, [says(REPORT)], tools=TOOLS, **on_call(world, team="payments")) as stage:
+        concluded = await stage.start(service="checkout")
+        assert await ended(concluded) == "concluded"
+        stage.model.faults.extend([hang(30), hang(30)])
+        stopped = await stage.start(service="checkout")
+        await stopped.execute_update(IncidentWorkflow.stop, StopRequest(reason="false alarm"))
+        assert await ended(stopped) == "stopped"
+        cancelled = await stage.start(service="checkout")
+        await cancelled.cancel()  # while it is briefed
+        assert await ended(cancelled) == "stopped"
+        assert (await cancelled.describe()).status == WorkflowExecutionStatus.CANCELED
+    assert world.pages.deliveries == []
+
+
+async def test_who_was_paged_by_the_model_is_not_woken_again(client: Client, world: World) -> None:
+    paged = calls(("page_engineer", {"team": "checkout", "summary": "Orders fail."}))
+    async with staged(client, [paged], tools=TOOLS, **on_call(world)) as stage:
+        assert await ended(await stage.start(service="checkout", limits=ONE_ROUND)) == "limit_reached"
+    (page,) = world.pages.incidents
+    assert (page.team, page.title, page.alerts) == ("checkout", "Orders fail.", 2)
+
+
+async def test_the_owners_are_paged_though_the_model_paged_others(client: Client, world: World) -> None:
+    paged = calls(("page_engineer", {"team": "search", "summary": "Is it you?"}))
+    async with staged(client, [paged], tools=TOOLS, **on_call(world)) as stage:
+        assert await ended(await stage.start(service="checkout", limits=ONE_ROUND)) == "limit_reached"
+    assert [page.team for page in world.pages.incidents] == ["search", "checkout"]
+
+
+async def test_a_run_without_a_service_pages_the_team_that_is_set_for_it(client: Client, world: World) -> None:
+    async with staged(client, [calls(LOOK)], tools=TOOLS, **on_call(world, team="search")) as stage:
+        assert await ended(await stage.start(limits=ONE_ROUND)) == "limit_reached"
+    assert [page.team for page in world.pages.incidents] == ["search"]
+
+
+@pytest.mark.parametrize("service", [None, "checkout"])
+async def test_whoever_is_on_call_is_paged_where_no_team_can_be(
+    client: Client, world: World, service: str | None
+) -> None:
+    settings = {**on_call(world), "teams": {}}
+    settings["pagerduty"] |= {"routing_key": world.routing_keys["payments"]}
+    async with staged(client, [calls(LOOK)], tools=TOOLS, **settings) as stage:
+        assert await ended(await stage.start(service=service, limits=ONE_ROUND)) == "limit_reached"
+    assert [page.team for page in world.pages.incidents] == ["payments"]
+
+
+async def test_who_stands_in_is_paged_where_the_owners_cannot_be(client: Client, world: World) -> None:
+    settings = on_call(world, team="night-watch")
+    settings["teams"] = {"night-watch": {"routing_key": world.routing_keys["search"]}}
+    async with staged(client, [calls(LOOK)], tools=TOOLS, **settings) as stage:
+        assert await ended(await stage.start(service="checkout", limits=ONE_ROUND)) == "limit_reached"
+    assert [page.team for page in world.pages.incidents] == ["search"]
+
+
+@pytest.mark.parametrize(
+    ("service", "why"),
+    [(None, "no service is named"), ("checkout", "no team of 'checkout' has a routing key")],
+)
+async def test_a_hand_off_that_could_page_nobody_says_so(
+    client: Client, world: World, service: str | None, why: str
+) -> None:
+    settings = on_call(world)
+    del settings["teams"]["checkout"]
+    async with staged(client, [calls(LOOK)], tools=TOOLS, **settings) as stage:
+        _, _, hand_off = await failure(await stage.start(service=service, limits=ONE_ROUND))
+    assert hand_off.undelivered == [
+        f"page: nobody was paged: {why}, and nobody stands in; set reports.team or pagerduty.routing_key"
+    ]
+    assert world.pages.deliveries == []
+
+
+@pytest.mark.parametrize(
+    ("service", "changes"),
+    [
+        (None, {}),
+        ("checkout", {"reports": {"page_on_hand_off": False}}),
+        ("checkout", {"teams": {}}),
+    ],
+    ids=["no service, no team", "not wanted", "nobody can be paged"],
+)
+async def test_a_hand_off_that_pages_nobody(
+    client: Client, world: World, tmp_path: Path, service: str | None, changes: dict[str, Any]
+) -> None:
+    settings = {**on_call(world, directory=tmp_path), **changes}
+    async with staged(client, [calls(LOOK)], tools=TOOLS, **settings) as stage:
+        assert await ended(await stage.start(service=service, limits=ONE_ROUND)) == "limit_reached"
+    assert world.pages.deliveries == []
+
+
+async def test_what_was_delivered_is_recognised_when_the_rest_is_tried_again(
+    client: Client, world: World, inbox: Inbox, tmp_path: Path
+) -> None:
+    inbox.faults.extend([fault(503), fault(503)])
+    reports = on_call(world, directory=tmp_path, webhook_url=inbox.url)
+    async with staged(client, [calls(LOOK)], tools=TOOLS, **reports) as stage:
+        run = await stage.start(service="checkout", limits=ONE_ROUND)
+        assert await ended(run) == "limit_reached"
+        delivered = await destinations(run)
+    assert delivered == ["directory", "log", "page", "webhook"]
+    assert len(inbox.requests) == 3
+    assert {request.headers["webhook-id"] for request in inbox.requests} == {f"{run.first_execution_run_id}/report"}
+    assert len({request.body for request in inbox.requests}) == 1
+    assert inbox.requests[0].json()["status"] == "limit_reached"
+    assert names(tmp_path) == [f"{run.id}.md"]
+    assert len(world.pages.incidents) == 1
+
+
+async def test_a_page_is_tried_until_it_gets_through(client: Client, world: World) -> None:
+    world.pagerduty_events.faults.extend([fault(503), lose_reply()])
+    async with staged(client, [calls(LOOK)], tools=TOOLS, **on_call(world)) as stage:
+        assert await ended(await stage.start(service="checkout", limits=ONE_ROUND)) == "limit_reached"
+    assert len(world.pagerduty_events.requests) == 3
+    (page,) = world.pages.incidents
+    assert page.alerts == 2  # the one whose answer was lost had arrived
+
+
+async def destinations(run: Run) -> list[str]:
+    """Where the report of a run went, as its history has it."""
+    scheduled: dict[int, str] = {}
+    reached: list[str] = []
+    async for event in run.fetch_history_events():
+        if event.HasField("activity_task_scheduled_event_attributes"):
+            scheduled[event.event_id] = event.activity_task_scheduled_event_attributes.activity_id
+        done = scheduled.get(event.activity_task_completed_event_attributes.scheduled_event_id, "")
+        if done.startswith("deliver-"):
+            reached.append(done.removeprefix("deliver-"))
+    return sorted(reached)
+
+
+async def test_a_run_cancelled_while_it_reports_still_reports(client: Client, inbox: Inbox) -> None:
+    inbox.outage = fault(503)
+    async with staged(client, [says(REPORT)], reports={"webhook_url": inbox.url}) as stage:
+        run = await stage.start()
+        while not inbox.requests:
+            await asyncio.sleep(0.05)
+        await run.cancel()
+        inbox.outage = None
+        result = await run.result()
+    assert result.status == "concluded"
+    assert inbox.requests[-1].json()["report"]["body"] == REPORT
+
+
+async def test_what_a_tool_breaks_with_holds_no_secret(client: Client) -> None:
+    @tool(effect="read", attempts=1)
+    async def leaky(args: Nothing, context: ToolContext) -> None:
+        """Break, telling a secret."""
+        raise KeyError(f"token {context.settings.pagerduty.api_token.get_secret_value()}")  # type: ignore[union-attr]
+
+    script = [calls(("leaky", {})), says(REPORT)]
+    async with staged(client, script, tools={"leaky": leaky}, pagerduty={"api_token": "very-secret-token"}) as stage:
+        run = await stage.start()
+        await run.result()
+        history = (await run.fetch_history()).to_json()
+    assert "very-secret-token" not in history
+    assert "KeyError" in stage.results()[0]
+
+
+async def test_a_destination_that_is_gone_keeps_nobody_from_being_paged_once(
+    client: Client, world: World, inbox: Inbox
+) -> None:
+    inbox.outage = fault(404)
+    reports = on_call(world, webhook_url=inbox.url)
+    async with staged(client, [calls(LOOK)], tools=TOOLS, **reports) as stage:
+        run = await stage.start(service="checkout", limits=ONE_ROUND)
+        assert await ended(run) == "limit_reached"
+        reached = await destinations(run)
+    assert reached == ["log", "page"]
+    assert len(inbox.requests) == 1
+    assert len(world.pages.deliveries) == 1
+
+
+async def test_a_conclusion_that_reaches_no_destination_pages_people(
+    client: Client, world: World, inbox: Inbox
+) -> None:
+    inbox.outage = fault(404)
+    async with staged(client, [says(REPORT)], tools=TOOLS, **on_call(world, webhook_url=inbox.url)) as stage:
+        result = await (await stage.start(service="checkout")).result()
+    assert result.status == "concluded"
+    assert result.undelivered == ["webhook: the webhook answered 404"]
+    assert len(world.pages.incidents) == 1

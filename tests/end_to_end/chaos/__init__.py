@@ -1,0 +1,1 @@
+"""What a run survives: every process around it is killed, frozen or cut off, at every point of its history."""

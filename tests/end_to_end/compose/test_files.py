@@ -1,0 +1,207 @@
+"""What the Compose files promise, read from what the real Compose makes of them."""
+
+from __future__ import annotations
+
+import re
+from graphlib import TopologicalSorter
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+from tests.end_to_end.compose.compose_config import DEMO, PRODUCTION, REQUIRED, compose, config, is_one_shot
+from tests.support.paths import ROOT
+from watchkeeper.config.sections import Worker
+from watchkeeper.config.settings import load, variable
+from watchkeeper.temporal.dev_server import TUNING
+
+FORMS = [pytest.param(DEMO, {}, id="demo"), pytest.param(PRODUCTION, REQUIRED, id="production")]
+forms = pytest.mark.parametrize(("file", "told"), FORMS)
+
+_SECRET_NAME = re.compile(r"(TOKENS?|KEY|SECRETS?|PASSWORD|PWD|PASSWD|CREDENTIALS?)(__\w+)?$", re.IGNORECASE)
+_SECRET_VALUE = re.compile(r"\b(xox[a-z]-|gh[pousr]_|sk-|whsec_|AKIA|Bearer )|[0-9a-f]{20,}|://[^/\s:@]+:[^/\s@]+@")
+
+
+def services(file: str, told: dict[str, str]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = config(file, **told)["services"]
+    return found
+
+
+def test_the_demo_needs_to_be_told_nothing() -> None:
+    assert set(services(DEMO, {})) == {"temporal", "world", "worker", "intake", "alert"}
+
+
+def test_production_keeps_its_runs_in_postgresql() -> None:
+    assert set(services(PRODUCTION, REQUIRED)) == {
+        *("postgres", "temporal-schema", "temporal", "temporal-namespace", "temporal-ui"),
+        *("worker", "intake"),
+    }
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_what_production_was_not_told_is_named(name: str) -> None:
+    told = {other: value for other, value in REQUIRED.items() if other != name}
+    said = compose(PRODUCTION, "config", **told)
+    assert said.code != 0
+    assert f"required variable {name} is missing a value: the " in said.err
+
+
+def test_the_example_of_variables_tells_production_all_it_needs() -> None:
+    said = compose(PRODUCTION, "--env-file", str(ROOT / "examples" / "production.env"), "config", "--quiet")
+    assert (said.code, said.out, said.err) == (0, "", "")
+
+
+@forms
+def test_the_example_and_the_files_know_the_same_variables(file: str, told: dict[str, str]) -> None:
+    known = set(re.findall(r"(?<!\$)\$\{(\w+)", (ROOT / file).read_text()))
+    example = (ROOT / "examples" / "production.env").read_text()
+    named = set(re.findall(r"^(\w+)=", example, re.MULTILINE))
+    if file == PRODUCTION:
+        assert named <= known
+        assert known - named == {
+            *("POSTGRES_IMAGE", "TEMPORAL_TOOLS_IMAGE", "TEMPORAL_SERVER_IMAGE", "TEMPORAL_UI_IMAGE"),
+            *("TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "TEMPORAL_SHARDS"),
+        }
+    else:
+        assert known == {
+            *("WATCHKEEPER_IMAGE", "PYTHON_IMAGE", "TEMPORAL_IMAGE"),
+            *("INTAKE_PORT", "TEMPORAL_PORT", "TEMPORAL_UI_PORT"),
+        }
+
+
+@forms
+def test_every_image_can_be_another(file: str, told: dict[str, str]) -> None:
+    written = yaml.safe_load((ROOT / file).read_text())["services"]
+    images = {service["image"] for service in written.values()}
+    assert len(images) > 1
+    for image in images:
+        name = re.match(r"\$\{(\w+):[-?]", image)
+        assert name, image
+        others = {**told, name[1]: "registry.example.com/another:9"}
+        assert "registry.example.com/another:9" in {s["image"] for s in services(file, others).values()}
+
+
+def test_one_service_of_the_demo_builds_the_image_and_the_others_wait_for_it() -> None:
+    found = services(DEMO, {"PYTHON_IMAGE": "registry.example.com/python:3"})
+    (builder,) = (name for name, service in found.items() if "build" in service)
+    assert found[builder]["build"]["args"]["PYTHON_IMAGE"] == "registry.example.com/python:3"
+    sharing = {name for name, service in found.items() if service["image"] == found[builder]["image"]} - {builder}
+    assert sharing == {"worker", "intake", "alert"}
+    assert {found[name]["pull_policy"] for name in sharing} == {"never"}
+    for name in sharing:
+        assert builder in _needed(found, name)
+
+
+def _needed(found: dict[str, dict[str, Any]], name: str) -> set[str]:
+    """The services that Compose starts, and so builds, with another."""
+    waits = set(found[name].get("depends_on", {}))
+    return waits.union(*(_needed(found, other) for other in waits))
+
+
+def test_production_runs_the_image_that_it_was_told_and_builds_none() -> None:
+    assert [name for name, service in services(PRODUCTION, REQUIRED).items() if "build" in service] == []
+
+
+@forms
+def test_every_service_that_goes_on_says_how_it_is(file: str, told: dict[str, str]) -> None:
+    for name, service in services(file, told).items():
+        check = service["healthcheck"]
+        if is_one_shot(service):
+            assert check == {"disable": True}, name
+        else:
+            assert check["test"][0] == "CMD-SHELL", name
+            assert {"interval", "timeout", "retries", "start_period"} <= set(check), name
+
+
+@forms
+def test_no_service_may_do_more_than_it_must(file: str, told: dict[str, str]) -> None:
+    for name, service in services(file, told).items():
+        assert re.fullmatch(r"[1-9]\d*:[1-9]\d*|postgres", service["user"]), name
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["init"] is True, name
+        assert int(service["mem_limit"]) <= 2 * 2**30, name
+        assert service["logging"]["options"].keys() == {"max-size", "max-file"}, name
+        assert service["restart"] in ("unless-stopped", "on-failure:5"), name
+        assert not {"privileged", "cap_add", "network_mode", "pid"} & set(service), name
+
+
+@forms
+def test_ports_are_those_of_this_machine_alone(file: str, told: dict[str, str]) -> None:
+    ports = [port for service in services(file, told).values() for port in service.get("ports", ())]
+    assert {port["target"] for port in ports} >= {7233, 8080}
+    assert {port["host_ip"] for port in ports} == {"127.0.0.1"}
+
+
+@forms
+def test_services_wait_for_what_can_come_to_be(file: str, told: dict[str, str]) -> None:
+    found = services(file, told)
+    waits = {name: service.get("depends_on", {}) for name, service in found.items()}
+    assert list(TopologicalSorter(waits).static_order())
+    for name, dependencies in waits.items():
+        for other, how in dependencies.items():
+            wanted = "service_completed_successfully" if is_one_shot(found[other]) else "service_healthy"
+            assert how["condition"] == wanted, (name, other)
+    assert waits["worker"]
+    assert waits["intake"]
+
+
+@forms
+def test_no_file_holds_a_secret(file: str, told: dict[str, str]) -> None:
+    for name, service in services(file, told).items():
+        for key, value in (service.get("environment") or {}).items():
+            named = _SECRET_NAME.search(key) and not key.endswith("_FILE")
+            assert not (named and value), f"{name}: {key}"
+    for text in ((ROOT / file).read_text(), (ROOT / "Dockerfile").read_text()):
+        assert not _SECRET_VALUE.search(text)
+    assert not _SECRET_VALUE.search((ROOT / "examples" / "production.env").read_text())
+
+
+def test_production_reads_every_secret_from_a_file_of_its_name() -> None:
+    found = config(PRODUCTION, **REQUIRED)
+    for name, secret in found["secrets"].items():
+        assert secret["file"] == f"{REQUIRED['WATCHKEEPER_SECRETS']}/{name}"
+    shared = {secret["source"] for secret in found["services"]["worker"]["secrets"]}
+    assert shared == set(found["secrets"]) - {"postgres_password"}
+    assert shared == {
+        variable("model", "api_key"),
+        variable("pagerduty", "routing_key"),
+        variable("intake", "tokens", "operator"),
+        variable("sources", "prometheus", "tokens"),
+    }
+
+
+def test_the_example_of_settings_needs_the_secrets_that_production_shares_and_no_others(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = config(PRODUCTION, **REQUIRED)["services"]["intake"]
+    for secret in found["secrets"]:
+        (tmp_path / secret["source"]).write_text("0123456789abcdef0123456789abcdef\n")
+    for name, value in found["environment"].items():
+        if name.startswith("WATCHKEEPER_"):
+            monkeypatch.setenv(name, value)
+    monkeypatch.setenv("WATCHKEEPER_SECRETS_DIR", str(tmp_path))
+    monkeypatch.setenv("WATCHKEEPER_CONFIG", str(ROOT / "examples" / "production.toml"))
+    settings = load()
+    assert settings.model.api_key and settings.pages_anybody
+    assert list(settings.intake.tokens) == ["operator"]
+    assert settings.sources["prometheus"].proofs
+    assert (settings.intake.host, settings.intake.port) == ("0.0.0.0", 8080)
+
+
+@forms
+def test_a_worker_gets_the_time_that_it_takes_to_drain(file: str, told: dict[str, str]) -> None:
+    worker = services(file, told)["worker"]
+    minutes, seconds = re.fullmatch(r"(?:(\d+)m)?(?:(\d+)s)?", worker["stop_grace_period"]).groups("0")  # type: ignore[union-attr]
+    assert int(minutes) * 60 + int(seconds) > Worker().shutdown_seconds
+
+
+def test_the_server_of_the_demo_is_tuned_as_ours_is() -> None:
+    tuning = [f"{option}={value}" for option, value in zip(TUNING[::2], TUNING[1::2], strict=True)]
+    assert [option for option in services(DEMO, {})["temporal"]["command"] if option in tuning] == tuning
+
+
+def test_workers_can_be_more() -> None:
+    assert services(PRODUCTION, {**REQUIRED, "WATCHKEEPER_WORKERS": "7"})["worker"]["scale"] == 7
+    assert not {"ports", "volumes", "container_name"} & set(services(PRODUCTION, REQUIRED)["worker"])

@@ -1,0 +1,160 @@
+"""The files in ``examples/`` are right, by the tools of those who read them, and by ours."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+from tests.support.alert_requests import only, read
+from tests.support.paths import EXAMPLES
+from watchkeeper.alerts.registry import make_source
+from watchkeeper.alerts.service_matching import service_of
+from watchkeeper.alerts.start_filter import why_not
+from watchkeeper.config.settings import Settings, load, variable
+from watchkeeper.contracts import Alert
+
+
+def checked(program: str, *arguments: str) -> str:
+    """What a tool says of our files, which it must find right."""
+    path = shutil.which(program)
+    if path is None:
+        pytest.skip(f"{program} is not installed (Debian's packages prometheus and prometheus-alertmanager)")
+    done = subprocess.run([path, *arguments], cwd=EXAMPLES, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The example settings, with the secrets that the examples leave to the environment."""
+    monkeypatch.setenv(variable("sources", "prometheus", "tokens"), "token")
+    monkeypatch.setenv(variable("sources", "grafana", "secrets"), "secret")
+    return load(EXAMPLES / "watchkeeper.toml")
+
+
+def rules(name: str = "rules") -> list[dict[str, Any]]:
+    groups = yaml.safe_load((EXAMPLES / f"{name}.yml").read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def notified(settings: Settings, rule: dict[str, Any], service: str) -> Alert:
+    """An alert of a rule about a service, as Alertmanager would tell of it and our source reads it."""
+    labels = {"alertname": rule["alert"], "service": service, **rule["labels"]}
+    annotations = {name: re.sub(r"{{.*?}}", service, text) for name, text in rule["annotations"].items()}
+    alert = {"status": "firing", "labels": labels, "annotations": annotations, "fingerprint": "f"}
+    source = make_source("prometheus", settings.sources["prometheus"])
+    return only(read(source, {"groupKey": f'{{}}:{{service="{service}"}}', "alerts": [alert]}))
+
+
+RULES = pytest.mark.parametrize("name", ["rules", "watchkeeper-rules"])
+
+
+@RULES
+def test_prometheus_takes_the_rules(name: str) -> None:
+    assert "SUCCESS" in checked("promtool", "check", "rules", f"{name}.yml")
+
+
+@RULES
+def test_the_rules_fire_when_they_should(name: str) -> None:
+    assert "SUCCESS" in checked("promtool", "test", "rules", f"{name}.test.yml")
+
+
+@RULES
+def test_every_rule_is_tried(name: str) -> None:
+    tried = yaml.safe_load((EXAMPLES / f"{name}.test.yml").read_text())["tests"]
+    cases = [case for test in tried for case in test["alert_rule_test"]]
+    for expected in (True, False):  # each fires, and each keeps still
+        assert {case["alertname"] for case in cases if bool(case["exp_alerts"]) is expected} == {
+            rule["alert"] for rule in rules(name)
+        }
+
+
+def test_the_dashboard_asks_what_prometheus_understands(tmp_path: Path) -> None:
+    panels = json.loads((EXAMPLES / "grafana-dashboard.json").read_text())["panels"]
+    asked = [target["expr"] for panel in panels for target in panel.get("targets", ())]
+    rules = [{"record": f"asked:{n}", "expr": expr.replace("$__rate_interval", "5m")} for n, expr in enumerate(asked)]
+    path = tmp_path / "asked.yml"
+    path.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
+    assert f"{len(asked)} rules found" in checked("promtool", "check", "rules", str(path))
+
+
+def test_no_panel_of_the_dashboard_covers_another() -> None:
+    panels = json.loads((EXAMPLES / "grafana-dashboard.json").read_text())["panels"]
+    places = [
+        (panel["gridPos"]["x"] + x, panel["gridPos"]["y"] + y)
+        for panel in panels
+        for x in range(panel["gridPos"]["w"])
+        for y in range(panel["gridPos"]["h"])
+    ]
+    assert len(places) == len(set(places))
+    assert len({panel["id"] for panel in panels}) == len(panels)
+
+
+def test_alertmanager_takes_its_configuration() -> None:
+    assert "SUCCESS" in checked("amtool", "check-config", "alertmanager.yml")
+
+
+@pytest.mark.parametrize(
+    ("labels", "receivers"),
+    [
+        ("service=checkout severity=critical", "watchkeeper,on-call"),
+        ("service=checkout severity=warning", "watchkeeper,on-call"),
+        ("severity=error", "watchkeeper,on-call"),
+        ("service=checkout severity=info", "on-call"),
+        ("severity=none", "on-call"),
+    ],
+)
+def test_people_are_told_whatever_watchkeeper_is_told(labels: str, receivers: str) -> None:
+    routed = ("config", "routes", "test", "--config.file=alertmanager.yml", "alertname=A", *labels.split())
+    assert checked("amtool", *routed) == receivers
+    assert checked("amtool", *routed[:-1], "alertname=Watchdog", "severity=critical") == "nobody"
+
+
+def test_alertmanager_posts_to_the_source_of_the_settings(settings: Settings) -> None:
+    configured = yaml.safe_load((EXAMPLES / "alertmanager.yml").read_text())
+    (receiver,) = [receiver for receiver in configured["receivers"] if receiver["name"] == "watchkeeper"]
+    (webhook,) = receiver["webhook_configs"]
+    assert webhook["send_resolved"] is True
+    assert webhook["url"].endswith(f":{settings.intake.port}/alerts/prometheus")
+    assert settings.sources["prometheus"].kind == "alertmanager"
+
+
+def test_grafana_signs_as_the_source_of_the_settings_expects(settings: Settings) -> None:
+    (point,) = yaml.safe_load((EXAMPLES / "grafana-contact-point.yaml").read_text())["contactPoints"]
+    (receiver,) = point["receivers"]
+    section, sent = settings.sources["grafana"], receiver["settings"]
+    assert receiver["type"] == "webhook"
+    assert receiver["disableResolveMessage"] is False
+    assert sent["url"].endswith(f":{settings.intake.port}/alerts/grafana")
+    expected = section.model_dump(include={"signature_header", "timestamp_header"})
+    assert sent["hmacConfig"]["header"].lower() == expected["signature_header"]
+    assert sent["hmacConfig"]["timestampHeader"].lower() == expected["timestamp_header"]
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
+def test_what_the_rules_say_is_read_as_it_is_meant(rule: dict[str, Any], settings: Settings) -> None:
+    section = settings.sources["prometheus"]
+    for service in settings.services:
+        alert = notified(settings, rule, service)
+        assert alert.severity == rule["labels"]["severity"], "the words are those of our own vocabulary"
+        assert service_of(alert, settings.services, section.service_labels) == service
+        assert alert.team == rule["labels"]["team"] == settings.services[service].team
+        assert alert.title.startswith(f"{rule['alert']}: {service} ")
+        assert service in alert.description
+        assert alert.links == {"runbook": rule["annotations"]["runbook_url"]}
+        starts = why_not(alert, section) is None
+        assert starts == (rule["labels"]["severity"] == "critical")
+
+
+def test_the_rules_are_about_the_services_of_the_settings(settings: Settings) -> None:
+    for rule in rules():
+        named = set(re.findall(r'service=~"([^"]*)"', rule["expr"]))
+        assert named == {"|".join(sorted(settings.services))}
+        assert "{{" not in str(rule["labels"]), "a label that changes makes another alert"

@@ -1,0 +1,169 @@
+"""Every ``watchkeeper`` command that the documentation shows, done as it stands there, in a world that is alive."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+
+from tests.end_to_end.docs.commands import blocks, shown
+from tests.support.harness import KEY, Stage, staged, until_waiting
+from tests.support.paths import ROOT
+from tests.support.program import Ended, Program, Running
+from watchkeeper.config.settings import variable
+from watchkeeper.demo.world import World
+from watchkeeper.temporal.dev_server import dev_server
+from watchkeeper.temporal.ports import free_port
+from watchkeeper.testing.scripts import calls, says
+from workflows.incident import IncidentWorkflow
+
+pytestmark = pytest.mark.timeout(240)
+
+SCRIPT = [calls(("restart", {"service": "checkout"})), says("Checkout is degraded. Roll back.")]
+"""The call waits for a person."""
+
+RUN = '.venv/bin/watchkeeper run "Checkout users report failed orders." --service checkout --limit rounds=10'
+ASK = '.venv/bin/watchkeeper run "What is the current error rate on the payments service?"'
+EXPORT = "watchkeeper history export incident-checkout-20261122-141503-4f2a tests/histories/checkout.json"
+FROM_SERVER = "watchkeeper replay --from-server \"Service = 'checkout'\""
+SERVERS = {"watchkeeper dev", ".venv/bin/watchkeeper dev", "watchkeeper worker", "watchkeeper intake"}
+
+
+def ours() -> set[str]:
+    """The commands of ours that are shown; its name alone is none."""
+    typed = {command for command in shown() if Path(command.split()[0]).name == "watchkeeper"}
+    return typed - {"watchkeeper"}
+
+
+@dataclass
+class Tour:
+    """A person who types what the documentation shows."""
+
+    program: Program
+    tried: set[str] = field(default_factory=set)
+
+    async def begin(self, command: str, filled: Mapping[str, str] | None = None, **environment: str) -> Running:
+        """Start a command, with the words in capitals replaced."""
+        self.tried.add(command)
+        words = shlex.split(command)[1:]
+        return await self.program.begin(*((filled or {}).get(word, word) for word in words), **environment)
+
+    async def do(self, command: str, filled: Mapping[str, str] | None = None) -> Ended:
+        """Do a command to its end, which must be a good one."""
+        ended = await (await self.begin(command, filled)).end()
+        assert ended.code == 0, f"{command}: {ended.err}{ended.out}"
+        return ended
+
+
+@asynccontextmanager
+async def touring(client: Client, directory: Path) -> AsyncIterator[tuple[Tour, Stage]]:
+    async with World.running() as world, staged(client, SCRIPT) as stage:
+        settings = stage.settings
+        (directory / "watchkeeper.toml").write_text(
+            f"[worker]\ntask_queue = '{settings.worker.task_queue}'\n"
+            f"[model]\nbase_url = '{settings.model.base_url}'\nname = 'scripted'\n"
+            f"[services.checkout]\nteam = 'checkout'\n"
+            f"[teams.checkout]\nrouting_key = '{world.routing_keys['checkout']}'\n"
+            f"[pagerduty]\nevents_url = '{world.urls.pagerduty_events_url}'\n"
+        )
+        address = client.service_client.config.target_host
+        environment = {"TEMPORAL_ADDRESS": address, variable("model", "api_key"): KEY}
+        yield Tour(Program(directory, environment)), stage
+
+
+@pytest.fixture
+async def alone() -> AsyncIterator[Client]:
+    """A client of a server that knows no runs of other tests."""
+    async with dev_server(port=free_port(), ui_port=free_port()) as server:
+        yield server.client
+
+
+async def test_people_do_all_that_they_are_shown(alone: Client, tmp_path: Path) -> None:
+    async with touring(alone, tmp_path) as (tour, stage):
+
+        async def begun(command: str) -> tuple[Running, dict[str, str]]:
+            """Start a run that comes to wait for a person; returns what stands for RUN and for its CALL."""
+            running = await tour.begin(command)
+            said = await running.says("incident-")
+            run = next(word for word in said.split() if word.startswith("incident-"))
+            await until_waiting(alone.get_workflow_handle_for(IncidentWorkflow.run, run), "r1.0")
+            return running, {"RUN": run, "CALL": "r1.0", "TEXT": "Mind the promotion codes."}
+
+        running, named = await begun(RUN)
+        assert named["RUN"] in (await tour.do("watchkeeper list")).out
+        assert "restart" in (await tour.do("watchkeeper show RUN", named)).out
+        watching = await tour.begin("watchkeeper watch RUN", named)
+        assert " 0 broken" in (await tour.do("watchkeeper replay --open")).out
+        await tour.do("watchkeeper tell RUN TEXT", named)
+        assert "20" in (await tour.do("watchkeeper extend RUN rounds=10", named)).out
+        await tour.do("watchkeeper approve RUN CALL", named)
+        for follower in (running, watching):
+            followed = await follower.end()
+            assert (followed.code, "Checkout is degraded. Roll back." in followed.out) == (0, True)
+        assert stage.effects.restarts == ["checkout"]
+        assert named["TEXT"] in json.dumps(stage.messages())
+
+        page = await tour.do("watchkeeper report RUN", named)
+        assert "Roll back." in page.out
+        wanted = {**named, "incident.html": "page.html"}
+        await tour.do(".venv/bin/watchkeeper report RUN --html -o incident.html", wanted)
+        assert "Roll back." in (tour.program.directory / "page.html").read_text()
+        assert named["RUN"] in (await tour.do(".venv/bin/watchkeeper list")).out
+        assert "restart" in (await tour.do(".venv/bin/watchkeeper show RUN", named)).out
+        assert " 0 broken" in (await tour.do(".venv/bin/watchkeeper replay --open")).out
+
+        await tour.do("watchkeeper history export RUN FILE", {**named, "FILE": "here.json"})
+        assert "agrees" in (await tour.do("watchkeeper replay PATH...", {"PATH...": "here.json"})).out
+
+        await tour.do(EXPORT, {EXPORT.split()[-2]: named["RUN"], EXPORT.split()[-1]: "checkout.json"})
+        assert "1 history replayed" in (await tour.do(FROM_SERVER)).out
+
+        running, named = await begun(ASK)
+        await tour.do("watchkeeper deny RUN CALL", named)
+        assert ((await running.end()).code, stage.effects.restarts) == (0, ["checkout"])
+
+        running, named = await begun(RUN)
+        await tour.do("watchkeeper stop RUN", named)
+        assert (await running.end()).code == 5
+
+        assert "search_logs" in (await tour.do("watchkeeper tools")).out
+        assert "✓ Temporal" in (await tour.do("watchkeeper check")).out
+    untried = ours() - SERVERS - tour.tried
+    assert not untried, "the documentation shows these, and nobody tries them; do them in the tour"
+    assert not tour.tried - ours(), "the tour does what is not shown any more"
+
+
+@pytest.mark.slow
+async def test_processes_start_as_shown_and_end_when_told(client: Client, tmp_path: Path) -> None:
+    ports = ["--temporal-port", str(free_port()), "--ui-port", str(free_port()), "--intake-port", str(free_port())]
+    ready = {
+        "watchkeeper worker": ([], "working on the task queue"),
+        "watchkeeper intake": (["--port", "0"], "listening at"),
+        "watchkeeper dev": (ports, "Ctrl-C ends it"),
+        ".venv/bin/watchkeeper dev": (ports, "Ctrl-C ends it"),
+    }
+    assert ready.keys() == SERVERS & ours()
+    exported = dict(as_exported())
+    async with touring(client, tmp_path) as (tour, stage):
+        exported[variable("model", "base_url")] = str(stage.settings.model.base_url)
+        for command, (ours_alone, said) in ready.items():
+            process = await tour.program.begin(*shlex.split(command)[1:], *ours_alone, **exported)
+            await process.says(said)
+            process.send(signal.SIGTERM)
+            ended = await process.end()
+            assert (ended.code, "Traceback" in ended.err) == (0, False), f"{command}: {ended.err}"
+
+
+def as_exported() -> list[tuple[str, str]]:
+    """The variables that the README exports before it starts anything, which must be settings of ours."""
+    typed = [command for block in blocks(ROOT / "README.md") for command in block if command.startswith("export ")]
+    pairs = [command.removeprefix("export ").partition("=") for command in typed]
+    assert [name for name, _, _ in pairs] == [variable("model", key) for key in ("base_url", "name", "api_key")]
+    return [(name, value) for name, _, value in pairs]

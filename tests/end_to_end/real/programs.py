@@ -1,0 +1,70 @@
+"""Prometheus and Alertmanager as programs: where they are, and how one is started, awaited and ended."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from httpx2 import AsyncClient, HTTPError
+
+from watchkeeper.temporal.ports import HOST
+
+SECONDS = 30.0
+
+
+def prometheus() -> str | None:
+    """Return the path of Prometheus, if it is installed."""
+    return shutil.which("prometheus")
+
+
+def alertmanager() -> str | None:
+    """Return the path of Alertmanager, if it is installed; Debian calls it ``prometheus-alertmanager``."""
+    return shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
+
+
+def absent() -> str | None:
+    """Say what is not installed; None where both are."""
+    missing = [name for name, path in (("prometheus", prometheus()), ("alertmanager", alertmanager())) if path is None]
+    if not missing:
+        return None
+    return f"not installed: {', '.join(missing)} (Debian's packages prometheus and prometheus-alertmanager)"
+
+
+@asynccontextmanager
+async def program(path: str | None, port: int, directory: Path, *arguments: str) -> AsyncIterator[str]:
+    """Run one that listens on this port until the body ends; gives its base URL once it is ready."""
+    assert path is not None, absent()
+    url, log = f"http://{HOST}:{port}", directory / f"{Path(path).name}.log"
+    with log.open("wb") as said:
+        process = await asyncio.create_subprocess_exec(
+            *(path, *arguments, f"--web.listen-address={HOST}:{port}", "--log.level=warn"),
+            cwd=directory,
+            env={"GOMAXPROCS": "2"},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+        )
+    try:
+        await _ready(f"{url}/-/ready", process, log)
+        yield url
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+async def _ready(url: str, process: asyncio.subprocess.Process, log: Path) -> None:
+    async with AsyncClient(timeout=2) as http, asyncio.timeout(SECONDS):
+        while not await _answers(http, url):
+            assert process.returncode is None, f"it ended, see {log}"
+            await asyncio.sleep(0.05)
+
+
+async def _answers(http: AsyncClient, url: str) -> bool:
+    try:
+        return (await http.get(url)).status_code == 200
+    except HTTPError:
+        return False

@@ -1,0 +1,186 @@
+"""The site of a storm: Temporal, the intake and the workers, each a process to be killed, and the hosts around them."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from tests.end_to_end.chaos.temporal_server import Server, server
+from tests.end_to_end.storms.groups import SERVICE, SOURCE, Group
+from tests.support.program import Program, Running
+from watchkeeper.config.sections import Intake
+from watchkeeper.contracts import JsonObject
+from watchkeeper.demo.world import World
+from watchkeeper.temporal.ports import HOST, free_port
+from watchkeeper.testing.asgi_server import serving
+from watchkeeper.testing.fake_server import Endpoint
+from watchkeeper.testing.scripted_model import ScriptedModel
+from watchkeeper.testing.scripts import Turn, calls, replies, says
+
+KEY = "storm-key"
+DEAD_SECONDS = 1.0
+
+_SETTINGS = """
+[model]
+base_url = "{model}"
+name = "scripted"
+api_key = "{key}"
+[services.{service}]
+team = "{service}"
+[teams.{service}]
+routing_key = "{routing_key}"
+[prometheus]
+url = "{prometheus}"
+[pagerduty]
+events_url = "{pagerduty}"
+[reports]
+webhook_url = "{reports}"
+[worker]
+task_queue = "storm"
+shutdown_seconds = 2
+[intake]
+port = {port}
+patience = {patience}
+[sources.{source}]
+kind = "alertmanager"
+unauthenticated = true
+"""
+
+
+def investigating(request: JsonObject) -> Turn:
+    """A model that looks once, and then knows."""
+    if replies(request) == 0:
+        return calls(("get_service_health", {"service": SERVICE}))
+    return says("**Cause:** the deploy of 10:02.\n\nRoll back.")
+
+
+class Reports:
+    """Where reports are delivered."""
+
+    def __init__(self) -> None:
+        self.delivered: dict[str, list[str]] = defaultdict(list)
+        """Message ids, by workflow id."""
+        self.unasked = set[str]()
+        """Workflow ids of runs whose alerts were over before it was their turn to ask the model."""
+        self.endpoint = Endpoint(Starlette(routes=[Route("/", self._take, methods=["POST"])]))
+        self._arrived = asyncio.Condition()
+
+    async def _take(self, request: Request) -> JSONResponse:
+        report = await request.json()
+        self.delivered[report["workflow_id"]].append(request.headers["webhook-id"])
+        if "before it was this run's turn" in report["report"]["body"]:
+            self.unasked.add(report["workflow_id"])
+        async with self._arrived:
+            self._arrived.notify_all()
+        return JSONResponse({})
+
+    async def of(self, group: Group) -> None:
+        """Wait for the report on a group."""
+        async with self._arrived:
+            await self._arrived.wait_for(lambda: group.workflow_id in self.delivered)
+
+
+class Site:
+    """What is there, and how it is killed and started again."""
+
+    def __init__(self, temporal: Server, program: Program, url: str) -> None:
+        self.temporal = temporal
+        self.url = url
+        """Of the intake, at the same address each time."""
+        self.world: World
+        self.model = ScriptedModel(investigating, key=KEY)
+        self.reports = Reports()
+        self.killed: list[str] = []
+        self._program = program
+        self._intake: Running | None = None
+        self._workers: list[Running] = []
+
+    async def start_intake(self, **environment: str) -> None:
+        """Start the intake; ``environment``: beside the settings of the site."""
+        told = {"TEMPORAL_ADDRESS": self.temporal.address, **environment}
+        self._intake = await self._program.begin("intake", **told)
+        await self._intake.says("listening at")
+
+    async def start_worker(self) -> None:
+        """Start one more worker."""
+        worker = await self._program.begin("worker", TEMPORAL_ADDRESS=self.temporal.address)
+        self._workers.append(worker)
+        await worker.says("working on the task queue")
+
+    async def kill_intake(self) -> None:
+        """Kill the intake."""
+        assert self._intake is not None
+        await _kill(self._intake)
+        self._intake = None
+
+    async def kill_worker(self) -> None:
+        """Kill the worker that has lived for longest."""
+        await _kill(self._workers.pop(0))
+
+    async def strike(self, progress: Callable[[], float], times: int) -> None:
+        """Kill the intake, a worker and Temporal in turn, so often, as the storm goes on; each is started again.
+
+        ``progress``: the share of what is to happen in the storm that has.
+        """
+        blows: list[tuple[str, Callable[[], Awaitable[None]], Callable[[], Awaitable[None]]]] = [
+            ("intake", self.kill_intake, self.start_intake),
+            ("worker", self.kill_worker, self.start_worker),
+            ("Temporal", self.temporal.kill, self.temporal.start),
+        ]
+        for number in range(times):
+            while progress() < (number + 0.5) / times:
+                await asyncio.sleep(0.02)
+            name, kill, start = blows[number % len(blows)]
+            await kill()
+            self.killed.append(f"{name} at {progress():.0%}")
+            await asyncio.sleep(DEAD_SECONDS)
+            await start()
+
+    async def end(self) -> None:
+        """Kill what still lives."""
+        while self._workers:
+            await self.kill_worker()
+        if self._intake is not None:
+            await self.kill_intake()
+
+
+async def _kill(program: Running) -> None:
+    if program.process.returncode is None:
+        program.send(signal.SIGKILL)
+    await program.end()
+
+
+@asynccontextmanager
+async def site(directory: Path, patience: float = Intake().patience) -> AsyncIterator[Site]:
+    """Set up a site whose intake and workers are yet to be started; ``patience``: the intake's, with Temporal."""
+    port = free_port()
+    async with server() as temporal, World.running() as world:
+        there = Site(temporal, Program(directory), f"http://{HOST}:{port}")
+        there.world = world
+        async with there.model.serving() as model, serving(there.reports.endpoint) as reports:
+            settings = _SETTINGS.format(
+                model=model,
+                key=KEY,
+                service=SERVICE,
+                routing_key=world.routing_keys[SERVICE],
+                prometheus=world.urls.prometheus_url,
+                pagerduty=world.urls.pagerduty_events_url,
+                reports=reports,
+                port=port,
+                source=SOURCE,
+                patience=patience,
+            )
+            (directory / "watchkeeper.toml").write_text(settings)
+            try:
+                yield there
+            finally:
+                await there.end()

@@ -1,0 +1,159 @@
+"""Runs that are worth a look: what the demo plays, on a Temporal server with its web pages."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx2
+
+from tests.support.paths import PAYLOADS
+from watchkeeper.cli.intake import taking_in_here
+from watchkeeper.config.sections import Approval, ModelProfile, Watchdog, Worker
+from watchkeeper.config.settings import Settings
+from watchkeeper.contracts import JsonObject, LimitChanges, RunInput, StopRequest, ToolChoice
+from watchkeeper.demo import demo_settings
+from watchkeeper.demo.script import guide
+from watchkeeper.demo.world import World
+from watchkeeper.llm.usage import Prices
+from watchkeeper.runs import client as runs_client
+from watchkeeper.runs.client import Found
+from watchkeeper.temporal.dev_server import DevServer, dev_server
+from watchkeeper.testing.scripted_model import ScriptedModel
+from worker import working
+
+KEY = "scene-key"
+SECONDS = 60.0
+
+FINISHED = "incident-checkout-orders"
+WAITING = "incident-checkout-page"
+LIMITED = "incident-search-slow"
+STOPPED = "incident-payments-drill"
+
+PRICES = Prices(input=0.95, cached_input=0.16, output=4.0)
+"""US dollars per million tokens, so that runs have a cost."""
+
+_FEW = LimitChanges(tokens=400)
+"""A limit that the first round uses up."""
+
+_PAYLOAD = PAYLOADS / "alertmanager-grouped.json"
+_ALERTMANAGER = "prometheus"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A server, the runs on it, and the workers that can be sent home."""
+
+    server: DevServer
+    workers: AsyncExitStack
+    alerted: str
+    """The run that alerts started; it is open after its report."""
+
+    def page(self, run: str, tab: str = "") -> str:
+        """Return the address of a run's latest execution in the web pages, or of one of its tabs."""
+        return f"{self.runs}/{run}{f'/{tab}' if tab else ''}"
+
+    @property
+    def runs(self) -> str:
+        """Address of the list of runs."""
+        return f"{self.server.ui}/namespaces/{self.server.client.namespace}/workflows"
+
+    async def send_workers_home(self) -> None:
+        """Leave the server alone with its runs."""
+        await self.workers.aclose()
+
+
+@asynccontextmanager
+async def scene(directory: Path, pace: float = 0.0) -> AsyncIterator[Scene]:
+    """Play the runs until each is as it should be seen.
+
+    Args:
+        directory: Takes the watchdog's journal.
+        pace: Seconds that the model takes to answer.
+    """
+    model = ScriptedModel(guide, key=KEY, pace=pace)
+    async with (
+        World.running() as world,
+        model.serving() as url,
+        dev_server() as server,
+        AsyncExitStack() as workers,
+    ):
+        profile = demo_settings.scripted(url, KEY).model_copy(update={"prices": PRICES})
+        plain = _settings(world, profile, "on-call", directory)
+        asking = _settings(world, profile, "asks-first", directory, Approval(tools=["page_engineer"]))
+        for settings in (plain, asking):
+            await workers.enter_async_context(working(server.client, settings))
+        async with taking_in_here(server.client, plain, 0) as intake:
+            alerted = await _posted(intake)
+            await _until(server, alerted, _open)
+        await _play(server, plain, asking)
+        yield Scene(server, workers, alerted)
+
+
+async def _play(server: DevServer, plain: Settings, asking: Settings) -> None:
+    """Start one run after the other, so that their order and their pages are the same each time."""
+    client = server.client
+    incident = RunInput(text=demo_settings.INCIDENT, service="checkout", severity="critical")
+    await runs_client.start(client, incident, plain, FINISHED)
+    await _until(server, FINISHED, _closed)
+    slow = RunInput(text="Search is slow. Find out why.", service="search", severity="error", limits=_FEW)
+    await runs_client.start(client, slow, plain, LIMITED)
+    await _until(server, LIMITED, _closed)
+    forced = ToolChoice(mode="named", function="page_engineer")
+    drill = RunInput(text="Page the payments on-call engineer: a drill.", service="payments", tool_choice=forced)
+    await runs_client.start(client, drill, asking, STOPPED)
+    await _until(server, STOPPED, _waits)
+    await client.get_workflow_handle(STOPPED).execute_update("stop", StopRequest(by="ada", reason="The drill is over."))
+    await _until(server, STOPPED, _closed)
+    await runs_client.start(client, incident, asking, WAITING)
+    await _until(server, WAITING, _waits)
+
+
+def _closed(run: Found) -> bool:
+    return run.closed_at is not None
+
+
+def _waits(run: Found) -> bool:
+    return run.waiting_for == "approval"
+
+
+def _open(run: Found) -> bool:
+    return run.phase == "open"
+
+
+async def _posted(intake: str) -> str:
+    """Post what Alertmanager would, as if it fired now; returns the run that it starts."""
+    body: JsonObject = json.loads(_PAYLOAD.read_text())
+    for alert in body["alerts"]:
+        alert["startsAt"] = (datetime.now(UTC) - timedelta(minutes=2)).isoformat()
+    async with httpx2.AsyncClient() as http:
+        answer = await http.post(f"{intake}/alerts/{_ALERTMANAGER}", json=body)
+    assert answer.status_code == 200, answer.text
+    (admitted,) = answer.json()["runs"]
+    return str(admitted["run"])
+
+
+async def _until(server: DevServer, run: str, so: Callable[[Found], bool]) -> None:
+    """Return when something is so of a run."""
+    async with asyncio.timeout(SECONDS):
+        while not so(await runs_client.find(server.client, run)):
+            await asyncio.sleep(0.1)
+
+
+def _settings(
+    world: World, profile: ModelProfile, queue: str, directory: Path, approval: Approval | None = None
+) -> Settings:
+    changes = {
+        "worker": Worker(task_queue=queue, shutdown_seconds=1),
+        "approval": approval or Approval(),
+        "watchdog": Watchdog(journal=directory / "watchdog.db"),
+        "sources": Settings.model_validate(
+            {"sources": {_ALERTMANAGER: {"kind": "alertmanager", "unauthenticated": True}}}
+        ).sources,
+    }
+    return demo_settings.settings_for(world, [profile]).model_copy(update=changes)

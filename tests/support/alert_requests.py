@@ -1,0 +1,84 @@
+"""Sources as settings make them, and requests as vendors send them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.paths import PAYLOADS
+from watchkeeper.alerts.builder import MAX_BYTES
+from watchkeeper.alerts.registry import make_source
+from watchkeeper.alerts.source import Posted, Received, Source
+from watchkeeper.alerts.verification import Unverified
+from watchkeeper.config.settings import Settings
+from watchkeeper.contracts import Alert
+from watchkeeper.temporal.client import DATA_CONVERTER
+
+NOW = 1_795_350_000.0
+"""2026-11-22T12:20:00Z, an hour after the payloads."""
+
+
+def source(kind: str, name: str = "prod", /, **table: Any) -> Source[Any]:
+    """Configure a source as ``[sources.prod]`` would; open to all where no proof is given."""
+    if not table.keys() & {"secrets", "tokens", "passwords", "topics"}:
+        table["unauthenticated"] = True
+    settings = Settings.model_validate({"sources": {name: {"kind": kind, **table}}})
+    return make_source(name, settings.sources[name])
+
+
+def payload(name: str) -> bytes:
+    return (PAYLOADS / f"{name}.json").read_bytes()
+
+
+def posted(body: bytes | object, now: float = NOW, /, **headers: str) -> Posted:
+    """Make a request; ``x_header`` is X-Header."""
+    sent = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Posted({name.replace("_", "-"): value for name, value in headers.items()}, sent, now)
+
+
+def changed(name: str, **members: object) -> bytes:
+    """Return a payload with other members."""
+    return json.dumps({**json.loads(payload(name)), **members}).encode()
+
+
+async def nothing_to_fetch(url: str) -> bytes:
+    raise AssertionError(f"{url} was fetched")
+
+
+async def verify(source: Source[Any], request: Posted) -> None:
+    await source.verify(request, nothing_to_fetch)
+
+
+async def refused(source: Source[Any], request: Posted) -> str:
+    with pytest.raises(Unverified) as caught:
+        await verify(source, request)
+    return str(caught.value)
+
+
+def read(source: Source[Any], body: bytes | object, **headers: str) -> Received:
+    return source.parse(posted(body, **headers))
+
+
+def only(received: Received) -> Alert:
+    (alert,) = received.alerts
+    return alert
+
+
+def assert_fit(alert: Alert) -> None:
+    """An alert is small, clean, plausible, and the same after it went through a history."""
+    converter = DATA_CONVERTER.payload_converter
+    (recorded,) = converter.to_payloads([alert])
+    assert len(recorded.data) <= MAX_BYTES
+    assert converter.from_payloads([recorded], [Alert]) == [alert]
+    text = recorded.data.decode().replace(r"\\", "")  # a backslash that a sender wrote escapes nothing
+    assert not any(mark in text for mark in ("\x1b", "\u202e", "\\u0000", "\ufeff", "\x7f"))
+    assert 0 < len(alert.title) <= 300
+    assert "\n" not in alert.title
+    assert alert.group and alert.fingerprint
+    assert len(alert.group.encode()) <= 200
+    assert len(alert.fingerprint.encode()) <= 200
+    assert all(url.startswith(("http://", "https://")) for url in alert.links.values())
+    for at in (alert.starts_at, alert.ends_at):
+        assert at is None or 0 < at <= NOW

@@ -1,0 +1,228 @@
+"""Edits of the code's text, such as people make: those that break the runs that began before, and those that do not."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.paths import ROOT
+
+PARTS = ("workflows", "activities", "watchkeeper")
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Some text in the place of another, which must be there; an empty ``old`` adds a file."""
+
+    file: str
+    changes: tuple[tuple[str, str], ...]
+
+    def apply(self, root: Path) -> None:
+        """Make it in a copy of the code."""
+        path = root / self.file
+        text = path.read_text() if path.exists() else ""
+        for old, new in self.changes:
+            assert (text.count(old) == 1) if old else not path.exists(), (
+                f"{self.file} has changed; it must have once: {old}"
+            )
+            text = text.replace(old, new, 1)
+        path.write_text(text)
+
+
+def edit(file: str, old: str, new: str, *more: tuple[str, str]) -> Edit:
+    """Write an edit of one file."""
+    return Edit(file, ((old, new), *more))
+
+
+def copy(to: Path) -> None:
+    """Copy the code, and what Python has compiled of it."""
+    for part in PARTS:
+        shutil.copytree(ROOT / part, to / part)
+    shutil.copy2(ROOT / "worker.py", to)
+
+
+@dataclass(frozen=True)
+class Breaking:
+    """An edit, a history that it breaks, and how: where, and in which words."""
+
+    edit: Edit
+    history: str
+    kind: str
+    event_type: str
+    why: str
+
+
+CONTRACTS = "watchkeeper/contracts.py"
+REQUIRED = "is required by this code, and the recording has none"
+
+
+def required(before: str) -> Edit:
+    """Add a required field in front of another one."""
+    return edit(CONTRACTS, before, f"    region: str\n{before}")
+
+
+TOOL = '''"""The weather."""
+
+from __future__ import annotations
+
+from watchkeeper.tool import Arguments, ToolContext, tool
+
+
+class GetWeather(Arguments):
+    """Arguments of ``get_weather``."""
+
+
+@tool(effect="read")
+async def get_weather(args: GetWeather, context: ToolContext) -> str:
+    """Tell the weather."""
+    return "fair"
+'''
+
+BREAKING = {
+    "a required field in what a run starts with": Breaking(
+        required('    text: str = Field(min_length=1, max_length=100_000, description="The alert or the question.")\n'),
+        *("concluded", "unreadable", "WorkflowExecutionStarted", f"`RunInput.region` {REQUIRED}"),
+    ),
+    "a required field in what an activity returns": Breaking(
+        required('    opening: list[JsonObject] = Field(description="The first messages of the conversation'),
+        *("concluded", "unreadable", "ActivityTaskCompleted", f"`Briefing.region` {REQUIRED}"),
+    ),
+    "a required field in a signal": Breaking(
+        required('    at: float = Field(description="Unix seconds at which it came.")\n'),
+        *("alert-joined", "unreadable", "WorkflowExecutionSignaled"),
+        f"`Notification.region` {REQUIRED}: the signal is dropped",
+    ),
+    "a required field in what a person decides": Breaking(
+        required('    call: str = Field(description="Key of the call, such as r3.0.")\n'),
+        *("approved", "unreadable", "WorkflowExecutionUpdateAccepted", f"`Decision.region` {REQUIRED}"),
+    ),
+    "a narrower field": Breaking(
+        edit(CONTRACTS, 'Effect = Literal["read", "keyed", "once"]', 'Effect = Literal["read", "once"]'),
+        *("concluded", "unreadable", "ActivityTaskCompleted"),
+        "`Briefing.tools.1.effect` cannot be read by this code: Input should be 'read' or 'once'",
+    ),
+    "a renamed activity": Breaking(
+        edit("activities/deliver.py", "@activity.defn\n", '@activity.defn(name="hand_over")\n'),
+        *("concluded", "differs", "ActivityTaskScheduled"),
+        "the history schedules the activity `deliver` (deliver-log) there, "
+        "this code schedules the activity `hand_over` (deliver-log)",
+    ),
+    "another id of an activity": Breaking(
+        edit("workflows/model_call.py", 'activity_id=f"r{request.round}"', 'activity_id=f"ask-{request.round}"'),
+        *("concluded", "differs", "ActivityTaskScheduled"),
+        "the history schedules the activity `ask` (r1) there, this code schedules the activity `ask` (ask-1)",
+    ),
+    "reordered awaits": Breaking(
+        edit(
+            "workflows/tool_calls.py",
+            "answers.append(self._answer(key, outcome))",
+            "answers.append(_given(await self._answer(key, outcome)))",
+        ),
+        *("parallel-calls", "differs", "ActivityTaskScheduled"),
+        "the history schedules the activity `look` (r1.1) there, this code does not",
+    ),
+    "a removed timer": Breaking(
+        edit(
+            "workflows/tool_calls.py",
+            "timeout=timedelta(seconds=left),\n",
+            "timeout=None,\n",
+        ),
+        *("approval-expired", "differs", "TimerStarted", "the history starts a timer there, this code does not"),
+    ),
+    "a removed activity": Breaking(
+        edit(
+            "workflows/delivery.py",
+            "    wanted = list(briefing.destinations if",
+            "    return []\n    wanted = list(briefing.destinations if",
+        ),
+        *("concluded", "differs", "ActivityTaskScheduled"),
+        "the history schedules the activity `deliver` (deliver-log) there, this code ",
+    ),
+    "an added activity": Breaking(
+        edit(
+            "workflows/incident.py",
+            "            self._talk = Conversation.of(briefing.opening)\n",
+            '            await workflow.execute_activity("audit", activity_id="audit", **options.BRIEF)\n'
+            "            self._talk = Conversation.of(briefing.opening)\n",
+        ),
+        *("concluded", "differs", "UpsertWorkflowSearchAttributes"),
+        "the history sets search attributes there, this code schedules the activity `audit` (audit)",
+    ),
+    "a renamed workflow": Breaking(
+        edit("workflows/incident.py", "@workflow.defn(failure", '@workflow.defn(name="Incident", failure'),
+        *("concluded", "unknown_workflow", "WorkflowExecutionStarted"),
+        "the history is of the workflow `IncidentWorkflow`, this code has Incident, QueueWorkflow",
+    ),
+    "a renamed signal": Breaking(
+        edit(
+            "workflows/queueing.py", "@workflow.signal\n    def admit(", '@workflow.signal(name="go")\n    def admit('
+        ),
+        *("alert-queued", "differs", "TimerCanceled", "the history cancels a timer there, this code does not"),
+    ),
+    "a loop without an end": Breaking(
+        edit(
+            "workflows/incident.py",
+            "            self._talk = Conversation.of(briefing.opening)\n",
+            "            while True:\n                pass\n",
+        ),
+        *("concluded", "stuck", "WorkflowTaskStarted"),
+        "this code does not come to an end of its step within two seconds",
+    ),
+    "a bug on the way": Breaking(
+        edit(
+            "workflows/incident.py",
+            "            self._talk = Conversation.of(briefing.opening)\n",
+            '            raise OSError("no disk")\n',
+        ),
+        *("concluded", "fails", "WorkflowTaskStarted", "this code raises OSError: no disk"),
+    ),
+}
+
+SAFE = {
+    "other timeouts": edit(
+        "watchkeeper/temporal/activity_options.py",
+        "BRIEF = _options(timedelta(seconds=30)",
+        "BRIEF = _options(timedelta(seconds=7)",
+    ),
+    "another retry policy": edit(
+        "watchkeeper/temporal/activity_options.py",
+        "maximum_attempts=attempts,",
+        "maximum_attempts=attempts + 1, backoff_coefficient=1.5,",
+    ),
+    "another prompt": edit("watchkeeper/prompts/system.md", "Look before you act", "Think before you act"),
+    "another nudge": edit("watchkeeper/prompts/nudge.md", "Call a tool", "Do call a tool"),
+    "an optional field in what a run starts with": edit(
+        CONTRACTS,
+        '    text: str = Field(min_length=1, max_length=100_000, description="The alert or the question.")\n',
+        '    text: str = Field(min_length=1, max_length=100_000, description="The alert or the question.")\n'
+        "    region: str | None = None\n",
+    ),
+    "an optional field in what an activity returns": edit(
+        CONTRACTS,
+        '    content: str = Field(description="Compact JSON text.")\n',
+        '    content: str = Field(description="Compact JSON text.")\n    region: str = ""\n',
+    ),
+    "another argument of an activity": edit(
+        "workflows/tool_calls.py",
+        "arguments=call.arguments),\n            result",
+        "arguments='{}'),\n            result",
+    ),
+    "a new tool": edit("activities/tools/get_weather.py", "", TOOL),
+    "another summary": edit("workflows/incident.py", "its words, tools, limits", "what it is told, and may do"),
+    "other words in reports": edit("watchkeeper/incident/report.py", "**No conclusion:**", "**Nobody knows yet:**"),
+    "a memo that says the same all the time": edit(
+        "watchkeeper/incident/status_text.py",
+        '{"doing": excerpt(_standing(view), LINE_BYTES), "used": used(view)}',
+        '{"doing": "", "used": ""}',
+    ),
+    "another default limit": edit("watchkeeper/config/settings.py", "Limits(rounds=30,", "Limits(rounds=3,"),
+    "a new activity, behind a patch": edit(
+        "workflows/incident.py",
+        "            self._talk = Conversation.of(briefing.opening)\n",
+        '            if workflow.patched("audit"):\n'
+        '                await workflow.execute_activity("audit", activity_id="audit", **options.BRIEF)\n'
+        "            self._talk = Conversation.of(briefing.opening)\n",
+    ),
+}
+"""Runs that began before go on with each of them."""

@@ -1,0 +1,61 @@
+"""A coverage-guided fuzzer for the code that reads model replies: `make fuzz`, or `python -m tests.support.fuzz`.
+
+Each input is a real answer gone wrong. Anything but a safe reply or a ModelError ends it with the input in a file.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from importlib import import_module
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import Any
+
+atheris: Any = import_module("atheris")
+"""Comes without types, and with `make fuzz` alone."""
+
+with atheris.instrument_imports(include=["watchkeeper.llm.completion", "watchkeeper.hosts", "watchkeeper.text"]):
+    from tests.support.host_answers import SEEDS, mutated
+    from tests.support.reply_safety import read
+
+INPUTS = 1_000_000
+LONGEST = 8_192
+"""Bytes of an input; the tests read longer ones."""
+
+SLOWEST = 10
+"""Seconds that one input may take."""
+
+
+def main(inputs: int) -> None:
+    outcomes = Counter[str]()
+
+    def check(body: bytes) -> None:
+        outcomes[read(body, tools_allowed=len(body) % 5 > 0)] += 1
+        if outcomes.total() == inputs:
+            told = ", ".join(f"{count:,} {outcome}" for outcome, count in outcomes.most_common())
+            sys.stdout.write(f"{inputs:,} inputs, each a safe reply or a ModelError: {told}\n")
+            sys.stdout.flush()
+
+    def other(body: bytes, largest: int, seed: int) -> bytes:
+        random = Random(seed)
+        return mutated(random, body if random.random() < 0.5 else None)[:largest]
+
+    with TemporaryDirectory() as corpus:
+        for number, seed in enumerate(SEEDS):
+            (Path(corpus) / str(number)).write_bytes(seed)
+        flags = [
+            f"-runs={inputs}",
+            f"-max_len={LONGEST}",
+            "-len_control=0",
+            f"-timeout={SLOWEST}",
+            "-artifact_prefix=.fuzz-",
+            "-verbosity=0",
+        ]
+        atheris.Setup([sys.argv[0], *flags, corpus], check, custom_mutator=other)
+        atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else INPUTS)

@@ -1,0 +1,86 @@
+"""Runs that only take turns, and a floor on which they are counted while they investigate."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from typing import Any
+
+from temporalio import activity, workflow
+
+with workflow.unsafe.imports_passed_through():
+    from watchkeeper.contracts import QueueSettings
+    from workflows.queue_slot import QueueSlot
+
+
+class Floor:
+    """Who investigates right now, and how many ever did at once."""
+
+    def __init__(self) -> None:
+        self.present: list[str] = []
+        self.came: list[str] = []
+        self.peak = 0
+
+    @activity.defn
+    async def come(self, name: str) -> None:
+        self.present.append(name)
+        self.came.append(name)
+        self.peak = max(self.peak, len(self.present))
+
+    @activity.defn
+    async def go(self, name: str) -> None:
+        self.present.remove(name)
+
+    async def until(self, *names: str) -> None:
+        """Return when these are there, and nobody else."""
+        while sorted(self.present) != sorted(names):
+            await asyncio.sleep(0.02)
+
+
+@workflow.defn
+class InvestigatingWorkflow:
+    """Waits for its turn, investigates until it is told to finish, and stays open until it is told to close."""
+
+    def __init__(self) -> None:
+        self._turn = QueueSlot()
+        self._finished = self._closed = self._stopped = False
+
+    @workflow.run
+    async def run(self, turns: QueueSettings) -> bool:
+        admitted, cancelled = False, None
+        try:
+            admitted = await self._turn.wait(turns, lambda: self._stopped)
+            if admitted:
+                await self._investigate(workflow.info().workflow_id)
+        except asyncio.CancelledError as error:  # not `finally`, which also runs when a worker forgets the run
+            cancelled = error
+        await self._turn.leave(turns)
+        if cancelled is not None:
+            raise cancelled
+        await workflow.wait_condition(lambda: self._closed)
+        return admitted
+
+    async def _investigate(self, name: str) -> None:
+        await self._count(Floor.come, name)
+        await workflow.wait_condition(lambda: self._finished)
+        await self._count(Floor.go, name)
+
+    async def _count(self, counted: Callable[[Floor, str], Coroutine[Any, Any, None]], name: str) -> None:
+        await workflow.execute_local_activity_method(counted, name, start_to_close_timeout=timedelta(seconds=5))
+
+    @workflow.signal
+    def admit(self, token: str) -> None:
+        self._turn.admit(token)
+
+    @workflow.signal
+    def finish(self) -> None:
+        self._finished = True
+
+    @workflow.signal
+    def close(self) -> None:
+        self._finished = self._closed = True
+
+    @workflow.signal
+    def stop(self) -> None:
+        self._stopped = True

@@ -1,0 +1,85 @@
+"""A team with a queue of its own, its runs, and the workers that they need."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+from temporalio.api.sdk.v1 import WorkflowMetadata
+from temporalio.client import Client, WorkflowHandle
+from temporalio.worker import Worker
+
+from activities.queue import QueueActivities
+from tests.support.queue_runs import Floor, InvestigatingWorkflow
+from watchkeeper.contracts import QueueSettings, QueueState
+from watchkeeper.incident.queue_state import queue_id
+from watchkeeper.temporal import activity_options
+from watchkeeper.temporal.sandbox import Sandbox
+from workflows.queue import QueueWorkflow
+
+PLACES = 3
+
+Investigation = WorkflowHandle[InvestigatingWorkflow, bool]
+
+
+class Team:
+    """Runs that wait for their turn in one queue, and a floor to count them on."""
+
+    def __init__(self, client: Client, *, places: int = PLACES, patience: float = 600) -> None:
+        self.client = client
+        self.name = f"team-{uuid4().hex[:8]}"
+        self.task_queue = f"test-{self.name}"
+        self.places = places
+        self.patience = patience
+        self.floor = Floor()
+
+    @property
+    def queue(self) -> WorkflowHandle[QueueWorkflow, None]:
+        """The latest execution of its queue."""
+        return self.client.get_workflow_handle_for(QueueWorkflow.run, queue_id(self.name, self.task_queue))
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[QueueActivities]:
+        """A worker, for as long as the context lasts; gives its activities."""
+        queueing = QueueActivities(self.client, self.task_queue)
+        async with Worker(
+            self.client,
+            task_queue=self.task_queue,
+            workflows=[QueueWorkflow, InvestigatingWorkflow],
+            workflow_runner=Sandbox(),
+            activities=[queueing.enter, queueing.leave, queueing.find_gone, self.floor.come, self.floor.go],
+            sticky_queue_schedule_to_start_timeout=activity_options.STICKY_QUEUE,
+        ):
+            yield queueing
+
+    async def start(self, name: str, priority: int = 3) -> Investigation:
+        """Start a run; it is known as ``TEAM/NAME``."""
+        return await self.client.start_workflow(
+            InvestigatingWorkflow.run,
+            QueueSettings(queue=self.name, places=self.places, patience=self.patience, priority=priority),
+            id=self.run(name),
+            task_queue=self.task_queue,
+            task_timeout=activity_options.TASK_TIMEOUT,
+        )
+
+    def run(self, name: str) -> str:
+        return f"{self.name}/{name}"
+
+    async def present(self, *names: str) -> None:
+        """Return when these of its runs investigate, and no others."""
+        await self.floor.until(*map(self.run, names))
+
+    async def queued(self) -> QueueState:
+        return await self.queue.query(QueueWorkflow.queued)
+
+    async def waiting(self, *names: str) -> None:
+        """Return when these of its runs wait, in this order."""
+        while [one.workflow_id for one in (await self.queued()).waiting] != list(map(self.run, names)):
+            await asyncio.sleep(0.05)
+
+    async def details(self) -> str:
+        """What Temporal's UI shows of the queue."""
+        metadata = await self.queue.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+        return str(metadata.current_details)

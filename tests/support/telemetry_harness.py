@@ -1,0 +1,31 @@
+"""A stage whose worker tells of itself, as the environment wants it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from temporalio.client import Client
+
+from tests.support.harness import KEY, Effects, Stage, settings_for
+from watchkeeper.telemetry.setup import Telemetry, telemetry
+from watchkeeper.testing.scripted_model import ScriptedModel
+from watchkeeper.testing.scripts import Script, Turn
+from worker import working
+
+
+@asynccontextmanager
+async def observed(
+    client: Client, script: Script | Sequence[Turn], **settings: Any
+) -> AsyncIterator[tuple[Stage, Telemetry]]:
+    """Set a stage whose model plays a script; further arguments are settings."""
+    effects, model = Effects(), ScriptedModel(script, key=KEY)
+    async with model.serving() as base_url:
+        chosen = settings_for(base_url, **settings)
+        async with (
+            telemetry(chosen, os.environ) as told,
+            working(client, chosen, tools=effects.tools, telemetry=told) as worker,
+        ):
+            yield Stage(client, chosen, worker, model, effects), told

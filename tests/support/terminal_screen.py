@@ -1,0 +1,165 @@
+"""A terminal for a program: a pty of a size of ours, and what stands on its screen by now."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import pty
+import re
+import signal
+import struct
+import sys
+import termios
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from tests.support.program import Program
+
+SECONDS = 60.0
+
+_PIECE = re.compile(r"\x1b\[(?P<given>[?0-9;]*)(?P<act>[a-zA-Z])|(?P<move>[\r\n])|(?P<text>[^\x1b\r\n]+)")
+
+
+class Screen:
+    """Lines as a terminal shows them; it obeys what our output needs, and refuses the rest."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self.lines = [""]
+        self.visible_cursor = True
+        self._row = self._column = 0
+
+    def feed(self, output: str) -> None:
+        """Obey what a program writes."""
+        at = 0
+        while at < len(output):
+            piece = _PIECE.match(output, at)
+            assert piece, f"no terminal of ours obeys {output[at : at + 20]!r}"
+            at = piece.end()
+            if piece["text"]:
+                self._write(piece["text"])
+            elif piece["move"] == "\r":
+                self._column = 0
+            elif piece["move"]:
+                self._down()
+            else:
+                self._obey(piece["act"], piece["given"])
+
+    def _obey(self, act: str, given: str) -> None:
+        if (act, given) in (("h", "?25"), ("l", "?25")):
+            self.visible_cursor = act == "h"
+        elif act == "A":
+            self._row -= int(given or 1)
+            assert self._row >= 0, "the cursor goes above the screen"
+        elif act == "K":
+            assert given == "2"
+            self.lines[self._row] = ""
+        else:
+            assert act == "m", f"no terminal of ours obeys ESC [ {given} {act}"
+
+    def _write(self, text: str) -> None:
+        for character in text:
+            if self._column == self.width:
+                self._column = 0
+                self._down()
+            line = self.lines[self._row].ljust(self._column)
+            self.lines[self._row] = line[: self._column] + character + line[self._column + 1 :]
+            self._column += 1
+
+    def _down(self) -> None:
+        self._row += 1
+        if self._row == len(self.lines):
+            self.lines.append("")
+
+    @property
+    def text(self) -> str:
+        """All that is shown, and what has scrolled away."""
+        return "\n".join(line.rstrip() for line in self.lines)
+
+
+class Shown:
+    """A program that goes on at a terminal."""
+
+    def __init__(self, process: asyncio.subprocess.Process, terminal: int, width: int, height: int) -> None:
+        self.process = process
+        self.screen = Screen(width)
+        self.said = ""
+        self._terminal, self._ended = terminal, asyncio.Event()
+        self._unread = b""
+        self.resize(width, height)
+        asyncio.get_running_loop().add_reader(terminal, self._read)
+
+    def resize(self, width: int, height: int) -> None:
+        """Make the terminal another size."""
+        self.screen.width = width
+        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+
+    def _read(self) -> None:
+        try:
+            output = os.read(self._terminal, 65_536)
+        except OSError:
+            output = b""
+        if not output:
+            asyncio.get_running_loop().remove_reader(self._terminal)
+            self._ended.set()
+            return
+        whole, cut = _whole((self._unread + output).decode(errors="surrogateescape"))
+        self._unread = cut.encode(errors="surrogateescape")
+        self.said += whole
+        self.screen.feed(whole)
+
+    async def shows(self, *wanted: str) -> str:
+        """Wait until some texts stand on the screen."""
+        try:
+            async with asyncio.timeout(SECONDS):
+                while not all(text in self.screen.text for text in wanted):
+                    assert not self._ended.is_set(), f"it ended without {wanted}: {self.screen.text}"
+                    await asyncio.sleep(0.05)
+        except TimeoutError as error:
+            raise AssertionError(f"it never showed {wanted}: {self.screen.text}") from error
+        return self.screen.text
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C, which the terminal echoes."""
+        os.write(self._terminal, b"\x03")
+        self.process.send_signal(signal.SIGINT)
+
+    async def end(self) -> int:
+        """Wait for its end; its exit code."""
+        async with asyncio.timeout(SECONDS):
+            code = await self.process.wait()
+            await self._ended.wait()
+        return code
+
+
+def _whole(output: str) -> tuple[str, str]:
+    """Split off a character or an escape sequence of which a part has not come yet."""
+    end = re.search(r"(\x1b(\[[?0-9;]*)?|[\udc80-\udcff]+)$", output)
+    return (output[: end.start()], output[end.start() :]) if end else (output, "")
+
+
+@asynccontextmanager
+async def at_terminal(
+    program: Program, *arguments: str, width: int = 100, height: int = 40, **environment: str
+) -> AsyncIterator[Shown]:
+    """Start the program at a terminal; it is ended with the context."""
+    ours, theirs = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "watchkeeper.cli.main", *arguments),
+        cwd=program.directory,
+        env={**program.surroundings, "TERM": "xterm-256color", "LANG": "C.UTF-8", **environment},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    shown = Shown(process, ours, width, height)
+    os.close(theirs)
+    try:
+        yield shown
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        asyncio.get_running_loop().remove_reader(ours)
+        os.close(ours)

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+
+import pytest
+
+from tests.support.alert_requests import assert_fit, changed, only, payload, posted, read, refused, source, verify
+from watchkeeper.alerts.payload import Malformed
+from watchkeeper.alerts.source import MAX_ALERTS
+from watchkeeper.incident.episode import ends, repeats
+
+INCIDENT = payload("generic-incident")
+
+
+def test_what_is_usual_needs_no_map() -> None:
+    generic = source("generic", fields={"starts_at": "timestamp"})
+    fired = only(read(generic, INCIDENT))
+    assert_fit(fired)
+    assert (fired.fingerprint, fired.group, fired.status) == ("inc-77", "inc-77", "firing")
+    assert (fired.title, fired.severity, fired.service) == ("Checkout fails", "error", "checkout")
+    assert fired.labels == {"region": "eu-west-1"}
+    assert fired.starts_at == 1795345829
+    over = only(read(generic, changed("generic-incident", action="Resolved")))
+    assert over.status == "resolved"
+    assert ends(over, fired)
+
+
+def test_a_map() -> None:
+    generic = source(
+        "generic",
+        alerts="batch.items",
+        firing=["bad*"],
+        resolved=["good"],
+        fields={
+            "title": ["missing", "what"],
+            "fingerprint": "/ids/a~1b",
+            "group": "host",
+            "status": "state",
+            "labels": "tags",
+            "starts_at": "since",
+            "service": "about.0.service",
+        },
+    )
+    item = {
+        "what": "x",
+        "ids": {"a/b": 7},
+        "host": "h",
+        "state": "bad",
+        "since": 1795345829,
+        "about": [{"service": "s"}],
+    }
+    items = [item, {**item, "state": "BADLY"}, {**item, "state": "good"}, {**item, "state": "odd"}]
+    received = read(generic, {"batch": {"items": items}})
+    assert [alert.status for alert in received.alerts] == ["firing", "firing", "resolved"]
+    assert received.ignored == ["its status is neither one that fires nor one that is over"]
+    first, second, _ = received.alerts
+    assert (first.title, first.fingerprint, first.group, first.service) == ("x", "7", "h", "s")
+    assert repeats(second, first)
+
+
+def test_a_service_may_be_an_object() -> None:
+    alert = only(read(source("generic"), {"id": "1", "service": {"name": "shop"}, "data": {"team": {"name": "web"}}}))
+    assert (alert.service, alert.team) == ("shop", "web")
+
+
+def test_labels_are_what_is_flat() -> None:
+    labels: dict[str, object] = {"a": 1, "b": None, "c": [1], "d": {}, "e": True}
+    assert only(read(source("generic"), {"id": "1", "labels": labels})).labels == {"a": "1", "b": "", "e": "true"}
+    assert only(read(source("generic"), {"id": "1", "labels": ["a"]})).labels == {}
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ({"a": 1}, "the body: nothing says which alert this is; looked at fingerprint, incidentId"),
+        ({"id": 1, "startsAt": "noon"}, "starts_at: should be a time in ISO 8601"),
+        ([], "the body must be a JSON object"),
+    ],
+)
+def test_what_is_malformed_is_told_with_its_place(sent: object, told: str) -> None:
+    with pytest.raises(Malformed) as caught:
+        read(source("generic"), sent)
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ({}, "items: should be a list of alerts, as the settings of this source say"),
+        ({"items": [{"id": 1}, 2]}, "items[1]: should be an object"),
+        ({"items": [{"id": 1, "startsAt": "noon"}]}, "items[0], starts_at: should be a time"),
+        ({"items": [{}]}, "items[0]: nothing says which alert this is"),
+    ],
+)
+def test_in_a_list_too(sent: object, told: str) -> None:
+    with pytest.raises(Malformed) as caught:
+        read(source("generic", alerts="items"), sent)
+    assert told in str(caught.value)
+
+
+def test_a_list_too_long() -> None:
+    received = read(source("generic", alerts="items"), {"items": [{"id": n} for n in range(MAX_ALERTS + 7)]})
+    assert len(received.alerts) == MAX_ALERTS
+    assert received.notes == [f"only the first {MAX_ALERTS} alerts were read; 7 more came"]
+
+
+async def test_a_signature_in_hexadecimal_with_a_prefix() -> None:
+    generic = source("generic", secrets=["k"], signature_header="X-Hub-Signature-256", signature_prefix="sha256=")
+    signature = hmac.new(b"k", INCIDENT, hashlib.sha256).hexdigest()
+    await verify(generic, posted(INCIDENT, x_hub_signature_256=f"sha256={signature}"))
+    for shown in ("", "sha256=", signature, f"sha1={signature}", f"sha256={signature}0"):
+        await refused(generic, posted(INCIDENT, x_hub_signature_256=shown))
+    await refused(generic, posted(INCIDENT))
+
+
+async def test_a_signature_in_base64_with_its_time() -> None:
+    generic = source(
+        "generic",
+        secrets=["example"],
+        signature_header="x-amzn-event-signature",
+        signature_encoding="base64",
+        timestamp_header="x-amzn-event-timestamp",
+        signed="{timestamp}:{body}",
+    )
+    at, body = "2026-02-01T00:00:00.000Z", b"{body} {timestamp}"
+    now = 1_769_904_000.0
+    signature = base64.b64encode(hmac.new(b"example", f"{at}:".encode() + body, hashlib.sha256).digest()).decode()
+    signed = {"x_amzn_event_signature": signature, "x_amzn_event_timestamp": at}
+    await verify(generic, posted(body, now, **signed))
+    assert "replay" in await refused(generic, posted(body, now + 301, **signed))
+    later = {**signed, "x_amzn_event_timestamp": "2026-02-01T00:00:01.000Z"}
+    assert "another" in await refused(generic, posted(body, now, **later))
+    await refused(generic, posted(body, now, x_amzn_event_signature=signature))
+    hidden = {**signed, "x_amzn_event_timestamp": "{body}"}
+    await refused(generic, posted(body, now, **hidden))

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.alert_requests import assert_fit, only, payload, posted, read, refused, source, verify
+from watchkeeper.alerts.identity import workflow_id
+from watchkeeper.alerts.payload import Malformed
+from watchkeeper.alerts.source import Received
+from watchkeeper.alerts.start_filter import why_not
+from watchkeeper.incident.episode import ends, repeats
+
+EVENT, RESOLVED, METRIC = map(payload, ("sentry-event-alert", "sentry-issue-resolved", "sentry-metric-alert"))
+
+
+def sentry(body: bytes | object, resource: str, **table: Any) -> Received:
+    return read(source("sentry", **table), body, sentry_hook_resource=resource)
+
+
+def resolved(**members: Any) -> dict[str, Any]:
+    sent: dict[str, Any] = json.loads(RESOLVED)
+    return {**sent, **members}
+
+
+async def test_a_signature() -> None:
+    signature = hmac.new(b"client-secret", EVENT, hashlib.sha256).hexdigest()
+    kept = source("sentry", secrets=["new", "client-secret"])
+    await verify(kept, posted(EVENT, sentry_hook_signature=signature))
+    await refused(kept, posted(RESOLVED, sentry_hook_signature=signature))
+    await refused(kept, posted(EVENT, sentry_hook_signature=signature[1:]))
+    await refused(kept, posted(EVENT))
+
+
+def test_an_alert_of_an_issue() -> None:
+    alert = only(sentry(EVENT, "event_alert"))
+    assert_fit(alert)
+    assert alert.group == alert.fingerprint == "issue 1170820242"
+    assert (alert.title, alert.severity, alert.service) == ("TimeoutError: payment provider", "error", "checkout")
+    assert alert.labels["rule"] == "Payments fail"
+    assert why_not(alert, source("sentry").section) is None
+
+
+def test_a_resolved_issue_closes_its_alert() -> None:
+    fired, over = only(sentry(EVENT, "event_alert")), only(sentry(RESOLVED, "issue"))
+    assert over.status == "resolved"
+    assert ends(over, fired)
+    assert workflow_id(over) == workflow_id(fired)
+    for action in ("archived", "ignored"):
+        assert only(sentry(resolved(action=action), "issue")).status == "resolved"
+
+
+def test_events_of_one_issue_are_one_firing() -> None:
+    first = json.loads(EVENT)
+    first["data"]["event"]["event_id"] = "another"
+    assert repeats(only(sentry(first, "event_alert")), only(sentry(EVENT, "event_alert")))
+
+
+def test_a_metric_alert_fires_and_ends() -> None:
+    fired = only(sentry(METRIC, "metric_alert"))
+    assert_fit(fired)
+    assert (fired.group, fired.severity, fired.service) == ("metric 7", "critical", "checkout")
+    sent = json.loads(METRIC)
+    over = only(sentry({**sent, "action": "resolved"}, "metric_alert"))
+    assert over.status == "resolved"
+    assert ends(over, fired)
+    warning = only(sentry({**sent, "action": "warning"}, "metric_alert"))
+    assert why_not(warning, source("sentry").section) == "its severity starts no run"
+
+
+def test_issues_start_runs_only_where_it_is_wished() -> None:
+    for action in ("created", "unresolved"):
+        assert sentry(resolved(action=action), "issue").alerts == []
+        assert only(sentry(resolved(action=action), "issue", issues=True)).status == "firing"
+
+
+def test_a_sample_event_is_a_test() -> None:
+    sample = json.loads(EVENT)
+    sample["data"]["event"]["tags"] = [["sample_event", "yes"]]
+    assert only(sentry(sample, "event_alert")).occasion == "test"
+
+
+@pytest.mark.parametrize(
+    ("resource", "action"),
+    [("installation", "created"), ("comment", "created"), ("error", "created"), ("new", "x"), ("issue", "assigned")],
+)
+def test_what_is_no_alert_is_ignored(resource: str, action: str) -> None:
+    received = sentry(resolved(action=action), resource)
+    assert received.alerts == []
+    assert len(received.ignored) == 1
+
+
+@pytest.mark.parametrize(
+    ("sent", "resource", "told"),
+    [
+        (json.loads(EVENT), "", "the header Sentry-Hook-Resource: is missing"),
+        ({"action": "triggered"}, "event_alert", "data: Field required"),
+        ({"data": {}}, "event_alert", "data.event.issue_id: is missing"),
+        ({"data": {}}, "metric_alert", "data.metric_alert: is missing"),
+        ({"data": {}}, "issue", "data.issue: is missing"),
+        ({"data": {"issue": {}}}, "issue", "data.issue.id: Field required"),
+    ],
+)
+def test_what_is_malformed_is_told_with_its_place(sent: object, resource: str, told: str) -> None:
+    with pytest.raises(Malformed) as caught:
+        sentry(sent, resource)
+    assert told in str(caught.value)

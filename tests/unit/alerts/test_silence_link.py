@@ -1,0 +1,95 @@
+"""A proposal of a silence: of what fires, by labels, for a person to make."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote
+
+import pytest
+
+from tests.support.alert_requests import assert_fit, changed, only, payload, read, source
+from watchkeeper.alerts.silence_link import silence_of, silence_url
+from watchkeeper.contracts import Alert, AlertOrigin
+
+AM = AlertOrigin(source="prod", kind="alertmanager", group="g")
+GRAFANA = AlertOrigin(source="prod", kind="grafana", group="g")
+
+
+def alert(fingerprint: str, link: str | None, status: str = "firing", **labels: str) -> Alert:
+    return Alert.model_validate(
+        {
+            "source": "prod",
+            "group": "g",
+            "fingerprint": fingerprint,
+            "status": status,
+            "title": fingerprint,
+            "labels": labels,
+            "links": {"silence": link} if link else {},
+        }
+    )
+
+
+def of_alertmanager(fingerprint: str, status: str = "firing", **labels: str) -> Alert:
+    return alert(fingerprint, silence_of("https://am.example", labels), status, **labels)
+
+
+def matchers(url: str | None) -> str:
+    assert url is not None
+    place, _, asked = url.partition("/#/silences/new?filter=")
+    assert place == "https://am.example"
+    return unquote(asked)
+
+
+def test_an_alert_of_alertmanager_comes_with_its_silence() -> None:
+    body = changed("alertmanager-firing", externalURL="https://am.example/")
+    found = only(read(source("alertmanager"), body))
+    assert_fit(found)
+    assert matchers(found.links["silence"]) == (
+        '{alertname="HighErrorRate", instance_name="a", service="checkout", severity="critical", team="payments"}'
+    )
+    assert matchers(silence_url(AM, [found])) == matchers(found.links["silence"])
+
+
+@pytest.mark.parametrize("place", ["javascript:alert(1)//", "am.example", "", "https://user:pass@am.example"])
+def test_no_other_address_becomes_one(place: str) -> None:
+    found = only(read(source("alertmanager"), changed("alertmanager-firing", externalURL=place)))
+    assert "silence" not in found.links
+
+
+def test_grafana_says_itself_where_to_silence() -> None:
+    (first, *_) = read(source("grafana"), payload("grafana-firing")).alerts
+    assert "/alerting/silence/new" in first.links["silence"]
+
+
+def test_a_value_cannot_end_its_matcher() -> None:
+    url = silence_of("http://am", {"a": 'x", b="y', "c": "back\\slash\nline", "utf.8 é": "1&d=2#"})
+    assert url is not None
+    assert unquote(url.partition("filter=")[2]) == ('{a="x\\", b=\\"y", c="back\\\\slash\\nline", "utf.8 é"="1&d=2#"}')
+    assert not set(url.partition("filter=")[2]) & set('"&# \n{}')
+    assert silence_of("http://am", {}) is None
+
+
+def test_several_are_silenced_by_what_they_have_in_common() -> None:
+    group = [of_alertmanager("a", team="shop", pod="1"), of_alertmanager("b", team="shop", pod="2")]
+    over = of_alertmanager("c", "resolved", team="other")
+    assert matchers(silence_url(AM, [*group, over])) == '{team="shop"}'
+    assert matchers(silence_url(AM, [group[0], over])) == '{pod="1", team="shop"}'
+
+
+@pytest.mark.parametrize(
+    ("origin", "alerts"),
+    [
+        (None, [of_alertmanager("a", team="shop")]),
+        (AM, []),
+        (AM, [of_alertmanager("a", "resolved", team="shop")]),
+        (AM, [of_alertmanager("a", team="shop"), of_alertmanager("b", team="other")]),
+        (AM, [of_alertmanager("a", team="shop"), alert("b", None, team="shop")]),
+        (GRAFANA, [alert("a", "https://g/1"), alert("b", "https://g/2")]),
+    ],
+    ids=["a person's run", "no alert", "over", "nothing in common", "one cannot be", "not Alertmanager's"],
+)
+def test_where_there_is_no_such_address(origin: AlertOrigin | None, alerts: list[Alert]) -> None:
+    assert silence_url(origin, alerts) is None
+
+
+def test_a_single_alert_of_any_source_has_its_own() -> None:
+    assert silence_url(GRAFANA, [alert("a", "https://g/1"), alert("a", "https://g/1")]) == "https://g/1"

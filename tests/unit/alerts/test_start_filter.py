@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.alert_requests import NOW, source
+from watchkeeper.alerts.builder import make_alert
+from watchkeeper.alerts.service_matching import service_of
+from watchkeeper.alerts.severity import normal, worst
+from watchkeeper.alerts.start_filter import why_not
+from watchkeeper.contracts import Alert
+
+
+def alert(**said: Any) -> Alert:
+    known: dict[str, Any] = {"group": "g", "fingerprint": "f", "status": "firing", "title": "t", "now": NOW}
+    return make_alert("prod", **{**known, **said})
+
+
+@pytest.mark.parametrize(
+    ("said", "table", "reason"),
+    [
+        ({}, {}, None),
+        ({}, {"without_severity": False}, "it has no severity"),
+        ({"severity": "critical"}, {}, None),
+        ({"severity": "P1"}, {}, None),
+        ({"severity": "High"}, {}, None),
+        ({"severity": "warning"}, {}, "its severity starts no run"),
+        ({"severity": "warning"}, {"severities": "warn"}, None),
+        ({"severity": "critical"}, {"severities": ["warn"]}, "its severity starts no run"),
+        ({"severity": "purple"}, {}, "its severity starts no run"),
+        ({"severity": "Purple"}, {"severities": ["purple"]}, None),
+        ({"status": "resolved"}, {}, "it is resolved"),
+        ({"occasion": "test"}, {}, "it is a test"),
+        ({"occasion": "test"}, {"also": ["test"]}, None),
+        ({"occasion": "no_data"}, {"also": ["test"]}, "it says that data is missing"),
+        ({"occasion": "renotify"}, {}, "it is a reminder"),
+        ({"labels": {"env": "prod-eu"}}, {"labels": {"env": "prod*"}}, None),
+        ({"labels": {"env": "preprod"}}, {"labels": {"env": "prod*"}}, "its labels do not match"),
+        ({"labels": {"env": "live"}}, {"labels": {"env": ["prod*", "live"]}}, None),
+        ({"labels": {"env": "live"}}, {"labels": {"env": "live", "team": "web"}}, "its labels do not match"),
+        ({}, {"labels": {"env": "prod"}}, "its labels do not match"),
+        ({}, {"labels": {"env": ""}}, "its labels do not match"),
+        ({}, {"labels": {"env": ["", "prod"]}}, None),
+        ({"labels": {"env": "Prod"}}, {"labels": {"env": "prod"}}, "its labels do not match"),
+        (
+            {"labels": {"alertname": "Watchdog"}},
+            {"ignore": {"alertname": ["Watchdog", "Info*"]}},
+            "its labels are ignored",
+        ),
+        ({"labels": {"alertname": "Down"}}, {"ignore": {"alertname": ["Watchdog", "Info*"]}}, None),
+    ],
+)
+def test_what_starts_a_run(said: dict[str, Any], table: dict[str, Any], reason: str | None) -> None:
+    assert why_not(alert(**said), source("alertmanager", **table).section) == reason
+
+
+def test_a_pattern_full_of_stars_takes_no_time() -> None:
+    section = source("alertmanager", labels={"a": "*a" * 40 + "b"}).section
+    assert why_not(alert(labels={"a": "a" * 300}), section) == "its labels do not match"
+
+
+CATALOGUE = ["checkout", "API Service", "search_index"]
+
+
+@pytest.mark.parametrize(
+    ("service", "labels", "found"),
+    [
+        ("checkout", {}, "checkout"),
+        (" Checkout ", {}, "checkout"),
+        ("api-service", {}, "API Service"),
+        ("Search Index", {}, "search_index"),
+        ("checkout-v2", {}, None),
+        ("unknown", {"app": "checkout"}, "checkout"),
+        (None, {"app": "nothing", "job": "checkout"}, "checkout"),
+        (None, {"job": "checkout", "app": "search-index"}, "search_index"),
+        (None, {"other": "checkout"}, None),
+        (None, {}, None),
+    ],
+)
+def test_a_service_is_found_in_the_catalogue(service: str | None, labels: dict[str, str], found: str | None) -> None:
+    assert service_of(alert(service=service, labels=labels), CATALOGUE, ["app", "job"]) == found
+
+
+def test_severities() -> None:
+    assert [normal(word) for word in ("CRIT", "page", "Sev2", "P3", "notice", " Odd  one ")] == [
+        *("critical", "critical", "error", "warning", "info", "odd one"),
+    ]
+    assert len(normal("x" * 500)) == 50
+    assert worst("P3", "error") == "error"
+    assert worst("odd", "info") == "info"
+    assert worst("odd", None) == "odd"
+    assert worst(None, "") is None

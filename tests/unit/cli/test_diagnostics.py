@@ -1,0 +1,148 @@
+"""``tools`` and ``check``: the catalogue as it is sent, and a verdict on everything that is configured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.client import Client
+
+from tests.support.program import Ended, Program
+from watchkeeper.config.settings import ModelProfile
+from watchkeeper.demo.demo_settings import settings_for
+from watchkeeper.demo.script import guide
+from watchkeeper.demo.world import World
+from watchkeeper.testing.scripted_model import ScriptedModel
+from watchkeeper.tool import catalogue, discover, wire
+
+KEY = "model-key"
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with World.running() as world:
+        yield world
+
+
+@pytest.fixture
+def program(client: Client, tmp_path: Path) -> Program:
+    return Program(tmp_path, {"TEMPORAL_ADDRESS": client.service_client.config.target_host})
+
+
+def configure(program: Program, world: World, model: str, **changes: Any) -> None:
+    """Write settings for the world; a change replaces or, when None, removes a key such as loki__url."""
+    urls = world.urls
+    keys: dict[str, Any] = {
+        "model__base_url": model,
+        "model__api_key": KEY,
+        "services__checkout__team": "checkout",
+        "services__checkout__github": "acme/checkout",
+        "services__search__team": "search",
+        "services__search__argocd": "search",
+        "prometheus__url": urls.prometheus_url,
+        "loki__url": urls.loki_url,
+        "github__url": urls.github_url,
+        "argocd__url": urls.argocd_url,
+        "argocd__token": world.argocd_token,
+        "pagerduty__events_url": urls.pagerduty_events_url,
+        "pagerduty__api_url": urls.pagerduty_api_url,
+        "pagerduty__api_token": world.pagerduty_token,
+        "pagerduty__routing_key": "x" * 32,
+        **changes,
+    }
+    lines = [f"{key.replace('__', '.')} = {json.dumps(value)}" for key, value in keys.items() if value is not None]
+    (program.directory / "watchkeeper.toml").write_text("\n".join(lines))
+
+
+def verdicts(ended: Ended) -> dict[str, tuple[bool, str]]:
+    """What was said of each thing."""
+    assert "Traceback" not in ended.out + ended.err
+    found: dict[str, tuple[bool, str]] = {}
+    for line in ended.out.splitlines():
+        mark, what, detail = line.split(maxsplit=2)
+        found[what] = (mark == "✓", detail)
+    return found
+
+
+async def test_the_catalogue_is_what_the_model_is_sent(program: Program, world: World) -> None:
+    configure(program, world, "http://unused/v1")
+    ended = await program("tools", "--json")
+    settings = settings_for(world, [ModelProfile()])
+    few = settings.model_copy(update={"services": {k: v for k, v in settings.services.items() if k != "payments"}})
+    few = few.model_copy(update={"teams": {}})
+    assert ended.out.encode() == wire(catalogue(discover(), few)) + b"\n"
+    table = (await program("tools")).out
+    for name in ("get_deploys", "get_service_health", "page_engineer", "search_logs"):
+        assert name in table
+    assert "keyed" in table
+
+
+async def test_all_is_within_reach(program: Program, world: World) -> None:
+    async with ScriptedModel(guide, key=KEY).serving() as url:
+        configure(program, world, url)
+        ended = await program("check")
+    found = verdicts(ended)
+    assert ended.code == 0, ended.out
+    assert found.keys() == {"configuration", "tools", "Temporal", "model", "Prometheus", "Loki", "deploys", "PagerDuty"}
+    assert "no worker polls" in found["Temporal"][1]
+    assert world.pages.deliveries == [], "somebody was woken by a check"
+
+
+@pytest.mark.parametrize(
+    ("what", "change", "said"),
+    [
+        ("model", {"model__api_key": "wrong"}, "WATCHKEEPER_MODEL__API_KEY"),
+        ("model", {"model__api_key": None}, "no API key"),
+        ("model", {"model__name": "gpt-0"}, "gpt-0"),
+        ("model", {"model__base_url": "http://127.0.0.1:1/v1"}, "127.0.0.1:1"),
+        ("Prometheus", {"prometheus__url": "http://127.0.0.1:1"}, "127.0.0.1:1"),
+        ("Prometheus", {"prometheus__requests_metric": "no_such_metric"}, "no_such_metric"),
+        ("Loki", {"loki__url": "http://127.0.0.1:1"}, "127.0.0.1:1"),
+        ("deploys", {"services__checkout__github": "acme/nothing"}, "404"),
+        ("deploys", {"argocd__token": "wrong"}, "401"),
+        ("PagerDuty", {"pagerduty__api_token": "wrong"}, "401"),
+        ("PagerDuty", {"pagerduty__routing_key": None}, "nobody can be paged of: checkout, search"),
+        ("PagerDuty", {"pagerduty__events_url": "http://127.0.0.1:1"}, "127.0.0.1:1"),
+    ],
+)
+async def test_what_fails_is_named_with_the_way_out(
+    program: Program, world: World, what: str, change: dict[str, Any], said: str
+) -> None:
+    async with ScriptedModel(guide, key=KEY, models=["moonshotai-kimi-k2-6"]).serving() as url:
+        configure(program, world, url, **change)
+        ended = await program("check")
+    found = verdicts(ended)
+    assert ended.code == 1
+    assert [name for name, (ok, _) in found.items() if not ok] == [what]
+    assert said in found[what][1]
+
+
+async def test_a_hand_off_that_would_page_nobody_is_foretold(program: Program, world: World) -> None:
+    keys = {f"teams__{team}__routing_key": "x" * 32 for team in ("checkout", "search")}
+    async with ScriptedModel(guide, key=KEY).serving() as url:
+        configure(program, world, url, pagerduty__routing_key=None, **keys)
+        ended = await program("check")
+    ok, said = verdicts(ended)["PagerDuty"]
+    assert ok
+    assert "without reports.team, the hand-off of a run that names no service pages nobody" in said
+
+
+async def test_only_what_is_configured_is_checked(program: Program) -> None:
+    async with ScriptedModel(guide, key=KEY).serving() as url:
+        (program.directory / "watchkeeper.toml").write_text(
+            f"[model]\nbase_url = '{url}'\n[services.checkout]\nteam = 'a'\n[teams.a]\nrouting_key = '{'k' * 32}'\n"
+            "[pagerduty]\nevents_url = 'http://127.0.0.1:1'"
+        )
+        ended = await program("check", WATCHKEEPER_MODEL__API_KEY=KEY)
+    assert verdicts(ended).keys() == {"configuration", "tools", "Temporal", "model", "PagerDuty"}
+
+
+async def test_broken_settings_and_a_server_out_of_reach_are_verdicts(program: Program) -> None:
+    (program.directory / "watchkeeper.toml").write_text("[model")
+    ended = await program("check", TEMPORAL_ADDRESS="127.0.0.1:1")
+    found = verdicts(ended)
+    assert (ended.code, found["configuration"][0], found["Temporal"][0]) == (1, False, False)
+    assert "not valid TOML" in found["configuration"][1]

@@ -1,0 +1,209 @@
+"""Lists of runs, narrowed as people narrow them, and the earlier episodes of one name."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.text import Text
+from temporalio.client import Client, WorkflowFailureError
+
+from tests.support.alert_sender import Sender
+from tests.support.harness import on_call, settings_for, staged, until_waiting
+from tests.support.program import Program
+from tests.support.terminal_screen import at_terminal
+from watchkeeper.contracts import Decision, LimitChanges, RunInput, StopRequest
+from watchkeeper.demo.world import World
+from watchkeeper.runs import client as runs_client
+from watchkeeper.runs.client import Found, NoSuchRun
+from watchkeeper.runs.list_filter import State, Wanted
+from watchkeeper.testing.scripts import always, calls, says
+from workflows.incident import IncidentWorkflow
+
+LOOK = ("look", {"service": "checkout"})
+RESTART = ("restart", {"service": "checkout"})
+REPORT = "**Status:** checkout is degraded."
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture
+def program(client: Client, tmp_path: Path) -> Program:
+    return Program(tmp_path, {"TEMPORAL_ADDRESS": client.service_client.config.target_host})
+
+
+async def found(client: Client, **wanted: Any) -> dict[str, Found]:
+    """The runs that are listed, by name."""
+    return {one.workflow_id: one async for one in runs_client.runs(client, Wanted(**wanted))}
+
+
+async def until_listed(client: Client, run: str, **wanted: Any) -> Found:
+    """Return a run when a list shows it, which comes a moment after what it shows."""
+    async with asyncio.timeout(30):
+        while run not in (listed := await found(client, **wanted)):
+            await asyncio.sleep(0.1)
+    return listed[run]
+
+
+async def test_a_run_is_found_by_what_is_known_of_it(client: Client, program: Program) -> None:
+    async with staged(client, [calls(RESTART), says(REPORT)]) as stage:
+        sender = Sender.on(stage)
+        run = sender.run(await sender.fire())
+        await until_waiting(run, "r1.0")
+        waiting = await until_listed(client, run.id, waiting_for="approval")
+        others: list[dict[str, Any]] = [
+            {"service": "payments"},
+            {"severity": "warning"},
+            {"team": "payments"},
+            {"source": "person"},
+            {"state": "concluded"},
+            {"waiting_for": "turn"},
+            {"since": datetime.now(UTC) + timedelta(hours=1)},
+            {"query": "Rounds > 1 OR Rounds = 0"},
+        ]
+        strangers = [wanted for wanted in others if run.id in await found(client, **wanted)]
+        narrowed = ["--service", "checkout", "--severity", "critical", "--team", "checkout", "--source", "prod"]
+        narrowed += ["--status", "running", "--waiting", "approval", "--since", "1h", "--query", "Rounds = 1", "--open"]
+        shown, as_json = await program("list", *narrowed), await program("list", "--json", *narrowed)
+        await run.execute_update(IncidentWorkflow.decide, Decision(call="r1.0", approved=True, by="ada"))
+        reported = await until_listed(client, run.id, waiting_for="alerts", open_only=True, state="concluded")
+        await sender.resolve()
+        await run.result()
+        over = await until_listed(client, run.id, state="concluded", query="ExecutionStatus = 'Completed'")
+    assert strangers == []
+    known = ("checkout", "critical", "checkout", "prod")
+    assert facts_of(waiting) == ("running", *known, "investigating", "approval", 1)
+    assert facts_of(reported) == ("concluded", *known, "open", "alerts", 2)
+    assert facts_of(over) == ("concluded", *known, "over", None, 2)
+    (line,) = [line for line in shown.out.splitlines() if line.startswith(run.id)]
+    assert "  waits for approval  checkout  critical  " in line
+    (item,) = [item for item in json.loads(as_json.out) if item["run"] == run.id]
+    wanted = {"status": "running", "team": "checkout", "source": "prod", "waiting_for": "approval", "rounds": 1}
+    assert {name: item[name] for name in wanted} == wanted
+
+
+def facts_of(one: Found) -> tuple[str | int | None, ...]:
+    return one.status, one.service, one.severity, one.team, one.source, one.phase, one.waiting_for, one.rounds
+
+
+@pytest.mark.parametrize(
+    ("state", "outcome"),
+    [("stopped", "terminated"), ("stopped", "stopped"), ("failed", "failed"), ("limit_reached", "limited")],
+)
+async def test_a_run_is_found_by_how_it_ended(client: Client, state: str, outcome: str) -> None:
+    script = always(calls(LOOK), without_tools=calls(LOOK)) if outcome == "limited" else [calls(RESTART)]
+    async with staged(client, script) as stage:
+        if outcome == "failed":
+            stage.model.fail_next(401, {"error": {"message": "bad key"}}, times=1)
+        run = await stage.start(limits=LimitChanges(rounds=2))
+        if outcome in ("terminated", "stopped"):
+            await until_waiting(run, "r1.0")
+            stopping = (
+                run.terminate() if outcome == "terminated" else run.execute_update(IncidentWorkflow.stop, StopRequest())
+            )
+            await stopping
+        with suppress(WorkflowFailureError):
+            await run.result()
+        one = await until_listed(client, run.id, state=state)
+        every: list[State] = ["running", "concluded", "limit_reached", "failed", "stopped"]
+        assert [each for each in every if run.id in await found(client, state=each)] == [state] == [one.status]
+
+
+async def test_an_earlier_episode_is_listed_by_a_name_that_shows_it(client: Client, program: Program) -> None:
+    async with staged(client, [says(REPORT)]) as stage:
+        sender = Sender.on(stage)
+        first = sender.run(await sender.fire())
+        await sender.resolve()
+        await first.result()
+        second = sender.run(await sender.fire("HighLatency", at=500))
+        assert (second.id, second.first_execution_run_id) != (first.id, first.first_execution_run_id)
+        await until_listed(client, first.id, open_only=True)
+        plain = (await program("list")).out
+        closed = (await program("list", "--query", f"WorkflowId = '{first.id}' AND ExecutionStatus = 'Completed'")).out
+        whole = f"{first.id}@{first.first_execution_run_id}"
+        episode = whole[: len(first.id) + 9]
+        told = [await program(*command) for command in (("show", episode), ("watch", whole))]
+        shown, latest = await runs_client.find(client, episode), await runs_client.find(client, first.id)
+        for unknown in ("00000000", f"{'0' * 8}-0000-4000-8000-{'0' * 12}"):
+            with pytest.raises(NoSuchRun, match=f"no run '{first.id}@{unknown}'"):
+                await runs_client.find(client, f"{first.id}@{unknown}")
+        await sender.resolve("HighLatency", at=500, over=501)
+        await second.result()
+    assert [line.split()[0] for line in plain.splitlines() if line.startswith(first.id)] == [first.id, episode]
+    assert closed.split()[0] == episode, "in a list of some, the latest of a name is not the latest there is"
+    assert [one.code for one in told] == [0, 0]
+    assert all("HighErrorRate: checkout" in one.out and "HighLatency" not in one.out for one in told)
+    assert (shown.workflow_id, shown.run_id) == (first.id, first.first_execution_run_id)
+    assert latest.run_id == second.first_execution_run_id
+
+
+async def test_who_waits_for_a_turn_is_told_so(client: Client, program: Program) -> None:
+    async with World.running() as world:
+        settings = {**on_call(world), "episodes": {"investigations": 1}}
+        async with staged(client, [calls(RESTART), says(REPORT)], **settings) as stage:
+            first = Sender.on(stage)
+            investigating = first.run(await first.fire())
+            await until_waiting(investigating, "r1.0")
+            second = Sender.on(stage)
+            waiting = second.run(await second.fire())
+            piped = await program.begin("watch", waiting.id)
+            async with at_terminal(program, "watch", waiting.id) as shown:
+                queued = "queued behind the other investigations of checkout"
+                await shown.shows(f"{queued}: it waits for its turn", "• queued: waits for its turn behind")
+                await piped.says(f"{queued}: it waits for its turn")
+                assert (await until_listed(client, waiting.id, waiting_for="turn")).phase == "queued"
+                assert f"it goes on: {queued}" in (await program("show", waiting.id)).out
+                await investigating.execute_update(IncidentWorkflow.decide, Decision(call="r1.0", approved=False))
+                await shown.shows("it is its turn, after ", "in the queue of checkout", "approve")
+                await until_waiting(waiting, "r1.0")
+                await waiting.execute_update(IncidentWorkflow.decide, Decision(call="r1.0", approved=False))
+                await shown.shows("It stays open")
+                assert await shown.end() == 0
+            ended = await piped.end()
+            for sender, run in ((first, investigating), (second, waiting)):
+                await sender.resolve()
+                await run.result()
+    assert "it is its turn, after " in ended.out
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["--query", "Rounds ="], 1, "Temporal cannot list by 'Rounds ='"),
+        (["--query", "Colour = 'red'"], 1, "Colour"),
+        (["--since", "yesterday"], 2, "--since 'yesterday': write 90m, 24h, 7d, or a time such as 2026-11-25T03:00"),
+        (["--since", "99999999d"], 2, "--since '99999999d'"),
+    ],
+)
+async def test_a_list_that_cannot_be_made_is_one_sentence(
+    program: Program, options: list[str], code: int, said: str
+) -> None:
+    ended = await program("list", *options)
+    assert (ended.code, said in ended.sentence()) == (code, True), ended.err
+
+
+async def test_a_list_that_is_empty_says_how_to_see_more(program: Program) -> None:
+    ended = await program("list", "--service", "no-such")
+    assert (ended.code, ended.out) == (0, "")
+    assert "watchkeeper list" in ended.err
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+async def test_a_list_fits_its_terminal(client: Client, program: Program, width: int) -> None:
+    text = "\u30c1\u30a7\u30c3\u30af \x1b[2J fails " * 20
+    begun = await runs_client.start(client, RunInput(text=text, service="checkout"), settings_for("http://unused"))
+    await until_listed(client, begun.workflow_id)
+    async with at_terminal(program, "list", "--since", "1h", width=width) as shown:
+        assert await shown.end() == 0
+    await client.get_workflow_handle(begun.workflow_id).terminate()
+    lines = [Text.from_ansi(line) for line in shown.said.splitlines()]
+    rows = [line for line in lines if not line.plain.startswith(("incident-", "alert-"))]
+    assert rows
+    assert all(line.cell_len <= width for line in (lines if width > 80 else rows))
+    assert "starting" in shown.screen.text
+    assert "checkout" in shown.screen.text

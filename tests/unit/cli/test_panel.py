@@ -1,0 +1,151 @@
+"""What stands below a story while it goes on: drawn from a story and an outlook, at every width."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from watchkeeper.cli.watch.panel import panel
+from watchkeeper.contracts import Alert, AlertNotification, Limits, ModelReply, Report, RunInput, Usage, digest_of
+from watchkeeper.run_view.entries import Approval, Call, Round, Turn
+from watchkeeper.run_view.model import Story
+from watchkeeper.run_view.pending_work import Attempt, Outlook
+
+AT = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
+LIMITS = Limits(rounds=20, tool_calls=40, tokens=200_000, duration=1_800, cost=0.5)
+HOSTILE = "\x1b]0;owned\x07 \x1b[2J\u202e\r\n\u30c1\u30a7\u30c3\u30af" * 20
+
+
+def story(**facts: object) -> Story:
+    """A run that began 72 seconds ago and is in its third round."""
+    used = Usage(prompt_tokens=41_000, completion_tokens=200, cost=0.0312)
+    told = Story(workflow_id="incident-checkout-1", given=RunInput(text="Why?"), limits=LIMITS)
+    told.started_at = AT - timedelta(seconds=72)
+    told.rounds = [
+        Round(number, AT, AT, reply=ModelReply(kind="tool_calls", message={}, digest=digest_of(b""), usage=usage))
+        for number, usage in ((1, Usage()), (2, Usage()), (3, used))
+    ]
+    vars(told).update(facts)
+    return told
+
+
+def running(key: str, name: str = "search_logs", **facts: object) -> Call:
+    call = Call(key, int(key[1]), name, '{"query":"NullPointer"}', started_at=AT - timedelta(seconds=4))
+    vars(call).update(facts)
+    return call
+
+
+def drawn(told: Story, outlook: Outlook | None = None, width: int = 100, height: int = 40) -> list[str]:
+    return panel(told, outlook or Outlook(), AT, 100.0, width=width, height=height).plain.splitlines()
+
+
+def test_what_is_spent_stands_against_the_limits() -> None:
+    told = story(calls={"r1.0": running("r1.0", status="ok"), "r3.0": running("r3.0")})
+    _, spent, *_ = drawn(told, width=118)
+    assert (
+        spent
+        == "round 3 of 20 · 2 of 40 calls · 41,200 of 200,000 tokens · 1 min 12 s of 30 min 00 s · $0.0312 of $0.50"
+    )
+
+
+def test_a_call_under_way_shows_its_time_and_its_attempt() -> None:
+    told = story(calls={"r3.0": running("r3.0"), "r3.1": running("r3.1", "get_metrics")})
+    lost = Attempt("r3.1 get_metrics", 2, None, None, "1@host", "activity Heartbeat timeout", True, AT)
+    _, _, *lines = drawn(told, Outlook({"r3.1": lost}), width=118)
+    assert [line.split() for line in lines] == [
+        ["•", "r3.0", "search_logs", "query=NullPointer", "4", "s"],
+        ["•", "r3.1", "get_metrics", "query=NullPointer", "attempt", "2", "4", "s"],
+        ["its", "worker", "fell", "silent"],
+    ]
+
+
+def test_an_attempt_that_failed_says_why_and_when_it_comes_again() -> None:
+    told = story(calls={"r3.0": running("r3.0")})
+    due = AT + timedelta(seconds=8)
+    failed = Attempt("r3.0 search_logs", 3, None, due, "1@host", "loki answered 503", False, AT)
+    assert drawn(told, Outlook({"r3.0": failed}))[-1] == "    again in 8 s: loki answered 503"
+
+
+def test_the_model_is_awaited() -> None:
+    told = story()
+    told.rounds.append(Round(4, AT - timedelta(seconds=9)))
+    assert drawn(told)[-1].split() == ["•", "r4", "waits", "for", "the", "model", "9", "s"]
+    vars(told).update(status="concluded", reporting=True)
+    assert drawn(told)[-1] == "  • open for follow-ups"
+    told.asked_more = True
+    assert drawn(told)[-1].split()[1:6] == ["r4", "waits", "for", "the", "model"], "of a follow-up, too"
+
+
+def test_a_person_is_awaited_with_the_command_that_answers() -> None:
+    approval = Approval("waiting", expires_at=AT + timedelta(minutes=14))
+    told = story(calls={"r3.0": running("r3.0", "restart", status="waiting", approval=approval)})
+    *_, call, answer = drawn(told)
+    assert call.endswith("14 min 00 s left")
+    assert answer == "    waits for a person: watchkeeper approve incident-checkout-1 r3.0"
+    assert drawn(told, width=50)[-1] == "    waits for a person, as said above"
+
+
+@pytest.mark.parametrize("width", [60, 100, 118])
+def test_a_long_call_stands_apart_from_its_facts(width: int) -> None:
+    until = Approval("waiting", AT + timedelta(minutes=14, seconds=56))
+    told = story(calls={"r3.0": running("r3.0", "page_engineer", status="waiting", approval=until)})
+    told.calls["r3.0"].arguments = f'{{"summary":"{"x" * 200}"}}'
+    call = next(line for line in drawn(told, width=width) if "page_engineer" in line)
+    assert call.endswith("…  14 min 56 s left")
+    assert len(call) == width
+
+
+def test_a_turn_is_awaited_and_costs_no_time() -> None:
+    told = story(rounds=[], turn=Turn("checkout", AT - timedelta(seconds=50)))
+    *_, line = drawn(told)
+    assert line.startswith("  • queued: waits for its turn behind the other investigations of checkout")
+    assert line.endswith(" 50 s")
+    told = story(turn=Turn("checkout", AT - timedelta(seconds=50), AT - timedelta(seconds=10)))
+    assert " 10 s of 30 min" in "".join(drawn(told))
+
+
+def test_alerts_are_awaited_after_the_report() -> None:
+    told = story(status="concluded", report=Report(summary="x", body="x"))
+    alert = Alert(source="prod", group="g", fingerprint="f", status="firing", title="Slow", starts_at=1.0)
+    told.episode.take(AlertNotification(alerts=[alert], at=1.0))
+    assert drawn(told)[-1] == "  • open for follow-ups (1 firing)"
+
+
+@pytest.mark.parametrize(
+    ("outlook", "said"),
+    [
+        (Outlook(unreached_since=88.0), "! Temporal is out of reach for 12 s; the run is safe"),
+        (Outlook(polled=False), "! no worker is there; the run waits for one: watchkeeper worker"),
+        (Outlook(untaken_since=93.0), "! no worker has taken it up for 7 s; it waits for one: watchkeeper worker"),
+    ],
+)
+def test_what_is_missing_is_said(outlook: Outlook, said: str) -> None:
+    assert drawn(story(calls={"r3.0": running("r3.0")}), outlook)[-1].strip() == said
+
+
+def test_a_moment_in_which_no_worker_has_taken_it_is_not_worth_a_word() -> None:
+    assert "no worker" not in "".join(drawn(story(), Outlook(untaken_since=98.0)))
+
+
+def test_a_low_terminal_shows_some_of_many_calls() -> None:
+    told = story(calls={f"r3.{place}": running(f"r3.{place}") for place in range(30)})
+    lines = drawn(told, height=20)
+    assert len(lines) <= 20
+    assert lines[-1] == "  and 23 more calls"
+
+
+@pytest.mark.parametrize("width", [40, 41, 53, 79, 117])
+@pytest.mark.parametrize("height", [10, 50])
+def test_no_line_is_wider_than_the_terminal_whatever_a_model_says(width: int, height: int) -> None:
+    approval = Approval("waiting", expires_at=AT + timedelta(minutes=14))
+    given = {
+        "r3.0": running("r3.0", HOSTILE, arguments=HOSTILE),
+        "r3.1": running("r3.1", "\u30c1" * 40, status="waiting", approval=approval),
+        "r3.2": running("r3.2", same_as="r3.0", started_at=None),
+    }
+    failed = Attempt("r3.0 x", 12, None, AT + timedelta(hours=3), "1@host", HOSTILE, False, AT)
+    told = story(calls=given, workflow_id="incident-" + "x" * 200)
+    text = panel(told, Outlook({"r3.0": failed}, polled=False), AT, 100.0, width=width, height=height)
+    assert all(line.cell_len <= width for line in text.split("\n"))
+    assert not {"\x1b", "\x07", "\u202e", "\r"} & set(text.plain)

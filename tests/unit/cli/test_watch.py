@@ -1,0 +1,83 @@
+"""Watching at a terminal: the panel below the story, whatever the terminal's size and the world's words."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+
+from tests.support.harness import staged, until_waiting
+from tests.support.program import Program
+from tests.support.terminal_screen import Shown, at_terminal
+from watchkeeper.contracts import Decision
+from watchkeeper.testing.faults import hang
+from watchkeeper.testing.scripts import calls, says
+from workflows.incident import IncidentWorkflow
+
+RESTART = ("restart", {"service": "checkout"})
+HOSTILE = "\x1b]0;owned\x07 \x1b[2J \u202egnp.exe \U0001f525\u30c1\u30a7\u30c3\u30af"
+
+pytestmark = pytest.mark.timeout(120)
+
+
+async def drawn_at(shown: Shown, width: int, height: int = 30) -> str:
+    """Make the terminal another size; what it shows when it was drawn on a few times."""
+    shown.resize(width, height)
+    await asyncio.sleep(1)
+    return shown.screen.text
+
+
+async def test_the_panel_stands_once_at_every_size_and_goes_in_the_end(client: Client, tmp_path: Path) -> None:
+    program = Program(tmp_path, {"TEMPORAL_ADDRESS": client.service_client.config.target_host})
+    script = [calls(("look", {"service": HOSTILE}), RESTART, content=HOSTILE), says(f"**Found:** {HOSTILE}")]
+    async with staged(client, script) as stage:
+        run = await stage.start(f"Checkout {HOSTILE}")
+        await until_waiting(run, "r1.1")
+        async with at_terminal(program, "watch", run.id, NO_COLOR="1") as shown:
+            await shown.shows("round 1 of 30", "left")
+            drawings = [await drawn_at(shown, width) for width in (60, 41, 200, 100)]
+            await run.execute_update(IncidentWorkflow.decide, Decision(call="r1.1", approved=True, by="ada"))
+            assert await shown.end() == 0
+    for drawing in drawings:
+        assert drawing.count("round 1 of 30") == 1
+        assert drawing.count("min") >= 1
+    assert "round 1 of 30" not in shown.screen.text
+    assert shown.screen.text.count("watchkeeper approve") == 1, "what was told stays as it was told"
+    assert "ada approves r1.1 (restart)" in shown.screen.text
+    assert "Found:" in shown.screen.text
+    assert shown.screen.visible_cursor
+    assert "\x1b]" not in shown.said
+    assert "\x1b[2J" not in shown.said
+    colours = re.findall(r"\x1b\[(?:[\d;]*;)?[34]\d(?:;[\d;]*)?m", shown.said)
+    assert colours == []
+
+
+@pytest.mark.parametrize("width", [60, 100, 140])
+async def test_who_stops_watching_is_left_with_no_piece_of_the_panel(
+    client: Client, tmp_path: Path, width: int
+) -> None:
+    program = Program(tmp_path, {"TEMPORAL_ADDRESS": client.service_client.config.target_host})
+    async with staged(client, [says("**Fine.**")]) as stage:
+        stage.model.faults.append(hang(60))
+        run = await stage.start()
+        async with at_terminal(program, "watch", run.id, width=width) as shown:
+            await shown.shows("round 1 of 30", "waits for the model")
+            shown.interrupt()
+            assert await shown.end() == 130
+    assert "^C" in shown.said
+    assert "─" not in shown.screen.text
+    assert "round 1 of 30" not in shown.screen.text
+    assert f"watchkeeper watch {run.id}" in shown.screen.text.replace("\n", "")
+
+
+async def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines(client: Client, tmp_path: Path) -> None:
+    program = Program(tmp_path, {"TEMPORAL_ADDRESS": client.service_client.config.target_host})
+    async with staged(client, [calls(("look", {"service": "checkout"})), says("**Fine.**")]) as stage:
+        run = await stage.start()
+        async with at_terminal(program, "watch", run.id, TERM="dumb") as shown:
+            assert await shown.end() == 0
+    assert "r1.0  look  service=checkout" in shown.screen.text
+    assert not re.search(r"\x1b\[\d*[AK]", shown.said)

@@ -1,0 +1,290 @@
+"""The scenes of the demo, played over HTTP with tools that say what each test makes them say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from httpx2 import AsyncClient
+
+from tests.support.model_requests import SYSTEM, result, said, tool
+from watchkeeper.contracts import JsonObject
+from watchkeeper.demo.script import guide
+from watchkeeper.testing.scripted_model import ScriptedModel
+
+INCIDENT = (
+    "Checkout users are reporting failed orders in the last few minutes. "
+    "Find out what is going on and take the appropriate action."
+)
+SERVICE: JsonObject = {"type": "string", "enum": ["checkout", "payments", "search"]}
+TEXT: JsonObject = {"type": "string"}
+TOOLS = [
+    tool("get_deploys", service=SERVICE, hours={"type": "integer"}),
+    tool("get_service_health", service=SERVICE),
+    tool("page_engineer", team=SERVICE, summary=TEXT, severity=TEXT),
+    tool("search_logs", service=SERVICE, query=TEXT, minutes={"type": "integer"}),
+]
+PAGE = {"tool_choice": {"type": "function", "function": {"name": "page_engineer"}}}
+NPE = (
+    "2026-11-22T13:42:07.126-00:47 ERROR checkout v2.4.1 POST /api/checkout 500 3729ms order=ord_1 "
+    'java.lang.NullPointerException: Cannot invoke "com.acme.promo.Promotion.code()" because "promotion" is null '
+    "at com.acme.checkout.CheckoutController.applyPromo(CheckoutController.java:118) release=v2.4.1 "
+    "first_seen=13:42:07"
+)
+
+Tool = Callable[[JsonObject], JsonObject]
+
+
+def health(arguments: JsonObject) -> JsonObject:
+    if arguments["service"] == "checkout":
+        return {"service": "checkout", "status": "degraded", "error_rate": 0.182, "p95_latency_ms": 4200}
+    return {"service": arguments["service"], "status": "healthy", "error_rate": 0.002, "p95_latency_ms": 180}
+
+
+def deploys(arguments: JsonObject) -> JsonObject:
+    newest = {"version": "v2.4.1", "deployed_at": "2026-11-22T14:17:00Z", "description": "v2.4.1 at 13:30 (UTC-00:47)"}
+    return {"deploys": [newest, {"version": "v2.4.0", "deployed_at": "2026-11-21T16:47:00Z"}]}
+
+
+def logs(arguments: JsonObject) -> JsonObject:
+    found = [NPE] if arguments["service"] == "checkout" else []
+    return {"total": len(found), "lines": [{"at": "2026-11-22T14:29:07Z", "line": line} for line in found]}
+
+
+def page(arguments: JsonObject) -> JsonObject:
+    return {"team": arguments["team"], "status": "triggered", "incident": "INC-4827", "dedup_key": "k"}
+
+
+GOOD: dict[str, Tool] = {
+    "get_service_health": health,
+    "get_deploys": deploys,
+    "search_logs": logs,
+    "page_engineer": page,
+}
+
+
+def broken(said_of_it: str) -> Tool:
+    return lambda arguments: {"error": said_of_it}
+
+
+class Session:
+    """A conversation with the guide's model, tools run until it answers."""
+
+    def __init__(self, http: AsyncClient, url: str, tools: dict[str, Tool]) -> None:
+        self._http, self._url, self._tools = http, url, tools
+        self.messages: list[JsonObject] = [SYSTEM]
+        self.rounds: list[list[tuple[str, Any]]] = []
+
+    async def ask(self, text: str, **first: Any) -> str:
+        self.messages.append({"role": "user", "content": text})
+        self.rounds = []
+        for _ in range(8):
+            message = await said(
+                self._http, self._url, {"model": "m", "messages": self.messages, "tools": TOOLS, **first}
+            )
+            first = {}
+            self.messages.append(message)
+            if "tool_calls" not in message:
+                return str(message["content"])
+            self.rounds.append([self._run(call) for call in message["tool_calls"]])
+        raise AssertionError(f"no answer after {len(self.rounds)} rounds")
+
+    def _run(self, call: JsonObject) -> tuple[str, Any]:
+        name, arguments = call["function"]["name"], json.loads(call["function"]["arguments"])
+        self.messages.append(result(call["id"], json.dumps(self._tools[name](arguments))))
+        return name, arguments
+
+    @property
+    def called(self) -> list[list[str]]:
+        return [[name for name, _ in calls] for calls in self.rounds]
+
+
+class Stage:
+    def __init__(self, http: AsyncClient, url: str) -> None:
+        self.http, self.url = http, url
+
+    def session(self, **tools: Tool) -> Session:
+        return Session(self.http, self.url, GOOD | tools)
+
+
+@pytest.fixture
+async def stage(http: AsyncClient) -> Any:
+    model = ScriptedModel(guide)
+    async with model.serving() as url:
+        yield Stage(http, url)
+    assert model.prefix_violations() == []
+
+
+async def test_the_incident_takes_three_rounds(stage: Stage) -> None:
+    session = stage.session()
+    report = await session.ask(INCIDENT)
+    assert session.called == [["get_service_health", "get_deploys", "search_logs"], ["page_engineer"]]
+    (_, paged) = session.rounds[1][0]
+    assert paged["team"] == "checkout"
+    for fact in ("18.2%", "4,200 ms", "NullPointerException in CheckoutController.applyPromo", "13:42", "v2.4.1"):
+        assert fact in paged["summary"]
+    for fact in (
+        "error rate is **18.2%** and p95 latency is **4,200 ms**",
+        "Deploy **v2.4.1** went live at 13:30",
+        "**NullPointerException in `CheckoutController.applyPromo`** starting at 13:42, tied directly to the new",
+        "Paged the checkout on-call engineer and opened **INC-4827**",
+        "Roll back checkout to **v2.4.0**",
+    ):
+        assert fact in report
+
+
+async def test_reasoning_comes_with_every_turn(stage: Stage) -> None:
+    session = stage.session()
+    await session.ask(INCIDENT)
+    replies = [message for message in session.messages if message["role"] == "assistant"]
+    assert len(replies) == 3
+    assert all(reply["reasoning_content"] for reply in replies)
+
+
+async def test_a_healthy_service_wakes_nobody(stage: Stage) -> None:
+    session = stage.session(get_service_health=lambda a: health({"service": "search"}), search_logs=lambda a: {})
+    report = await session.ask(INCIDENT)
+    assert session.called == [["get_service_health", "get_deploys", "search_logs"]]
+    assert "checkout is healthy" in report and "None; nobody was paged." in report
+    assert "18.2%" not in report and "Roll back" not in report
+
+
+async def test_it_reports_what_the_tools_say_and_nothing_else(stage: Stage) -> None:
+    session = stage.session(
+        get_service_health=lambda a: {"status": "down", "errorRate": 0.97, "p95LatencyMs": 30_000},
+        get_deploys=lambda a: {"deploys": [{"version": "v9", "deployed_at": "2026-01-02T03:04:05Z"}]},
+        search_logs=lambda a: {"lines": ["TimeoutError: no route"]},
+        page_engineer=lambda a: {"status": "triggered", "incident": None},
+    )
+    report = await session.ask(INCIDENT)
+    for fact in (
+        "checkout is down: error rate is **97%** and p95 latency is **30,000 ms**",
+        "Deploy **v9** went live on 2026-01-02. Logs show a **TimeoutError**.",
+        "Paged the checkout on-call engineer and its incident number is not known yet",
+        "Have the team look at checkout",
+    ):
+        assert fact in report
+    assert "tied directly" not in report
+
+
+async def test_what_cannot_be_looked_up_is_said_and_a_person_is_woken(stage: Stage) -> None:
+    session = stage.session(get_service_health=broken("no Prometheus"), search_logs=broken("no Loki"))
+    report = await session.ask(INCIDENT)
+    assert session.called[1] == ["page_engineer"]
+    assert "the health of checkout could not be read: no Prometheus." in report
+    assert "The logs could not be searched: no Loki." in report
+
+
+async def test_a_page_that_failed_is_not_claimed_nor_repeated(stage: Stage) -> None:
+    session = stage.session(page_engineer=broken("denied by dana"))
+    report = await session.ask(INCIDENT)
+    assert len(session.rounds) == 2
+    assert "Paging the checkout on-call engineer failed: denied by dana" in report
+    assert "Page the checkout on-call engineer by hand." in report
+
+
+async def test_one_question_one_call(stage: Stage) -> None:
+    session = stage.session()
+    answer = await session.ask("What is the current error rate on the payments service?")
+    assert session.rounds == [[("get_service_health", {"service": "payments"})]]
+    assert answer == (
+        "The payments service is currently **healthy** with an error rate of **0.2%** and a p95 latency of "
+        "**180 ms**. No immediate action is required."
+    )
+
+
+async def test_a_question_about_a_service_that_cannot_be_read(stage: Stage) -> None:
+    answer = await stage.session(get_service_health=broken("timed out.")).ask("How is search doing?")
+    assert answer == "I could not read the health of the search service: timed out."
+
+
+async def test_a_snapshot_takes_one_round_and_one_line(stage: Stage) -> None:
+    session = stage.session()
+    answer = await session.ask("Give me a health snapshot of checkout, payments, and search.")
+    assert session.rounds == [
+        [("get_service_health", {"service": service}) for service in ("checkout", "payments", "search")]
+    ]
+    assert answer == (
+        "**checkout** is degraded (18.2% error rate, 4,200 ms p95 latency); **payments** and **search** are healthy. "
+        "**Next action:** investigate checkout at once, the latest deploy first."
+    )
+
+
+async def test_a_forced_page_comes_with_its_context(stage: Stage) -> None:
+    session = stage.session()
+    report = await session.ask("Page the checkout team: orders with promotions fail.", **PAGE)
+    assert session.called == [["page_engineer", "get_service_health", "get_deploys"]]
+    assert session.rounds[0][0][1]["summary"] == "Page the checkout team: orders with promotions fail."
+    assert "opened **INC-4827**" in report
+
+
+async def test_a_required_call_is_made(stage: Stage) -> None:
+    session = stage.session()
+    await session.ask("How is search doing?")
+    await session.ask("Thank you.", tool_choice="required")
+    assert len(session.rounds) == 1
+
+
+async def test_without_a_named_service_it_looks_at_all_and_follows_the_sick_one(stage: Stage) -> None:
+    session = stage.session()
+    report = await session.ask("Something is broken. Find out what.")
+    assert session.called == [["get_service_health"] * 3, ["get_deploys", "search_logs"], ["page_engineer"]]
+    assert "INC-4827" in report and "payments" not in report
+
+
+async def test_anything_else_is_answered_with_the_health_of_all(stage: Stage) -> None:
+    session = stage.session()
+    assert "**payments** and **search** are healthy" in await session.ask("Hello.")
+    assert session.called == [["get_service_health"] * 3]
+
+
+async def test_a_follow_up_looks_again_but_pages_nobody_twice(stage: Stage) -> None:
+    session = stage.session()
+    await session.ask(INCIDENT)
+    assert "currently **degraded**" in await session.ask("Is it fixed now?")
+    assert session.called == [["get_service_health"]]
+    await session.ask("Checkout is failing again, investigate.")
+    assert session.called == [["get_service_health", "get_deploys", "search_logs"]]
+
+
+async def test_a_resolved_alert_is_no_new_incident(stage: Stage) -> None:
+    session = stage.session()
+    await session.ask(INCIDENT)
+    await session.ask("Alert CheckoutErrors on checkout resolved.")
+    assert session.called == [["get_service_health"]]
+
+
+async def test_cornered_it_concludes_from_what_it_has(stage: Stage, http: AsyncClient) -> None:
+    asked: JsonObject = {"model": "m", "messages": [SYSTEM, {"role": "user", "content": INCIDENT}]}
+    first = await said(http, stage.url, asked | {"tools": TOOLS})
+    answers = [
+        result(call["id"], json.dumps(GOOD[call["function"]["name"]](json.loads(call["function"]["arguments"]))))
+        for call in first["tool_calls"]
+    ]
+    enough: JsonObject = {"role": "user", "content": "You have no tool calls left. Write your report now."}
+    asked["messages"] += [first, *answers, enough]
+    report = (await said(http, stage.url, asked))["content"]
+    assert "error rate is **18.2%**" in report
+    assert "None; nobody was paged." in report
+    assert "Page the checkout on-call engineer by hand. Roll back checkout to **v2.4.0**" in report
+
+
+async def test_with_nothing_at_all_it_says_so(stage: Stage, http: AsyncClient) -> None:
+    asked: JsonObject = {"model": "m", "messages": [{"role": "user", "content": INCIDENT}]}
+    assert (await said(http, stage.url, asked))["content"].startswith("I could not look anything up")
+
+
+async def test_only_tools_that_are_offered_are_called(stage: Stage, http: AsyncClient) -> None:
+    asked: JsonObject = {"model": "m", "messages": [{"role": "user", "content": INCIDENT}], "tools": TOOLS[1:2]}
+    message = await said(http, stage.url, asked)
+    assert [call["function"]["name"] for call in message["tool_calls"]] == ["get_service_health"]
+
+
+async def test_the_page_goes_to_the_team_that_fits(stage: Stage, http: AsyncClient) -> None:
+    teams: JsonObject = {"type": "string", "enum": ["platform", "team-checkout"]}
+    tools = [tool("page_engineer", team=teams, summary=TEXT)]
+    asked: JsonObject = {"model": "m", "messages": [{"role": "user", "content": INCIDENT}], "tools": tools, **PAGE}
+    message = await said(http, stage.url, asked)
+    assert json.loads(message["tool_calls"][0]["function"]["arguments"])["team"] == "team-checkout"

@@ -1,0 +1,277 @@
+"""Turns are taken in order, so many at once, whatever comes late, again or not at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from activities.brief import BriefActivities
+from tests.support.harness import settings_for
+from watchkeeper.alerts.severity import priority_of
+from watchkeeper.contracts import AlertOrigin, QueueEntry, QueueExit, QueueSettings, QueueState, RunInput
+from watchkeeper.incident.queue_state import LEFT_REMEMBERED, SHOWN, Line, in_words, queue_id
+from watchkeeper.llm.conversation import Store
+
+
+def entrant(run: str, priority: int = 3, at: float = 0, places: int = 1, sent: float | None = None) -> QueueEntry:
+    return QueueEntry(
+        queue="checkout",
+        run=run,
+        workflow_id=f"alert-{run}",
+        priority=priority,
+        at=at,
+        sent=at if sent is None else sent,
+        places=places,
+    )
+
+
+def leaving(run: str, at: float = 1_000) -> QueueExit:
+    return QueueExit(queue="checkout", run=run, at=at)
+
+
+def line(*entrants: QueueEntry) -> Line:
+    made = Line(QueueState(name="checkout"))
+    for one in entrants:
+        made.enter(one)
+    return made
+
+
+def runs(entrants: list[QueueEntry]) -> list[str]:
+    return [one.run for one in entrants]
+
+
+def test_the_worst_goes_first_then_whoever_has_waited_longest() -> None:
+    waiting = line(
+        entrant("info", 5, at=1), entrant("late", 1, at=4), entrant("early", 1, at=2), entrant("error", 2, at=3)
+    )
+    admitted = []
+    while not waiting.is_empty:
+        (told,) = waiting.admit()
+        admitted.append(told.run)
+        waiting.leave(leaving(told.run))
+    assert admitted == ["early", "late", "error", "info"]
+
+
+def test_those_who_have_a_place_keep_it_whoever_comes() -> None:
+    taken = line(entrant("info", 5))
+    taken.admit()
+    taken.enter(entrant("critical", 1, at=1))
+    assert taken.admit() == []
+    assert taken.is_full
+    assert (runs(taken.queue.holding), runs(taken.queue.waiting)) == (["info"], ["critical"])
+
+
+def test_who_enters_twice_waits_once() -> None:
+    waiting = line(entrant("a"), entrant("b", at=1), entrant("b", at=1, sent=2))
+    waiting.admit()
+    assert runs(waiting.queue.waiting) == ["b"]
+
+
+def test_who_enters_again_with_a_place_is_told_again() -> None:
+    taken = line(entrant("a"))
+    assert runs(taken.admit()) == ["a"]
+    assert not taken.is_due
+    taken.enter(entrant("a", sent=60))
+    assert taken.is_due
+    assert runs(taken.admit()) == ["a"]
+    assert runs(taken.queue.holding) == ["a"]
+
+
+def test_the_latest_who_enters_says_how_many_places_there_are() -> None:
+    waiting = line(entrant("a", places=1), entrant("b", at=1, places=1), entrant("c", at=2, places=3))
+    waiting.enter(entrant("b", at=1, sent=60, places=1))
+    assert runs(waiting.admit()) == ["a", "b", "c"]
+
+
+def test_fewer_places_take_nobody_s_place_away() -> None:
+    taken = line(entrant("a", places=2), entrant("b", at=1, places=2))
+    taken.admit()
+    taken.enter(entrant("c", at=2, places=1))
+    taken.leave(leaving("a"))
+    assert taken.admit() == []
+    taken.leave(leaving("b"))
+    assert runs(taken.admit()) == ["c"]
+
+
+def test_who_waits_can_leave() -> None:
+    waiting = line(entrant("a"), entrant("b", at=1))
+    waiting.admit()
+    waiting.leave(leaving("b"))
+    waiting.leave(leaving("a"))
+    assert waiting.is_empty
+
+
+def test_an_entry_that_leaving_has_overtaken_takes_no_place() -> None:
+    overtaken = line()
+    overtaken.leave(leaving("a", at=5))
+    overtaken.enter(entrant("a", sent=4))
+    assert overtaken.is_empty
+
+
+def test_who_comes_back_after_leaving_waits_again() -> None:
+    back = line(entrant("a"))
+    back.admit()
+    back.leave(leaving("a", at=5))
+    back.enter(entrant("a", sent=6))
+    assert runs(back.admit()) == ["a"]
+    back.leave(leaving("a", at=5))
+    assert runs(back.queue.holding) == ["a"], "an old word took its place away"
+
+
+def test_a_run_that_is_gone_is_not_told() -> None:
+    taken = line(entrant("a"))
+    taken.admit()
+    taken.enter(entrant("a", sent=1))
+    taken.drop("a")
+    assert not taken.is_due
+    assert taken.admit() == []
+
+
+def test_only_the_latest_who_left_are_remembered() -> None:
+    left = line()
+    for number in range(LEFT_REMEMBERED + 10):
+        left.leave(leaving(f"run-{number}", at=number))
+    left.leave(leaving("run-50", at=999))
+    remembered = [one.run for one in left.queue.left]
+    assert len(remembered) == LEFT_REMEMBERED
+    assert remembered[-1] == "run-50"
+
+
+RUNS = st.sampled_from("abcdefgh")
+ACTS = st.one_of(
+    st.tuples(st.just("enter"), RUNS, st.integers(1, 5)),
+    st.tuples(st.just("again"), RUNS, st.just(0)),
+    st.tuples(st.just("leave"), RUNS, st.just(0)),
+    st.tuples(st.just("gone"), RUNS, st.just(0)),
+    st.tuples(st.just("admit"), st.just(""), st.just(0)),
+    st.tuples(st.just("renew"), st.just(""), st.just(0)),
+)
+
+
+@given(st.integers(1, 4), st.lists(ACTS, max_size=60))
+def test_whatever_happens_no_more_hold_than_may_and_everybody_gets_a_turn(
+    places: int, acts: list[tuple[str, str, int]]
+) -> None:
+    queue = line()
+    entered: dict[str, QueueEntry] = {}
+    holding: list[str] = []
+    for now, (act, run, priority) in enumerate(acts):
+        match act:
+            case "enter" if run not in entered:
+                entered[run] = entrant(run, priority, at=now, places=places)
+                queue.enter(entered[run])
+            case "again" if run in entered:
+                queue.enter(entered[run].model_copy(update={"sent": now}))
+            case "leave":
+                queue.leave(leaving(run, at=now))
+                entered.pop(run, None)
+            case "gone":
+                queue.drop(run)
+                entered.pop(run, None)
+            case "admit":
+                _admit(queue, holding, entered)
+            case "renew":
+                _admit(queue, holding, entered)
+                queue = Line(queue.queue)
+        holding = [run for run in holding if run in entered]
+        assert runs(queue.queue.holding) == holding
+        assert len(holding) <= places
+        assert sorted([*holding, *runs(queue.queue.waiting)]) == sorted(entered)
+    served = []
+    _admit(queue, holding, entered)
+    while holding:
+        served.append(run := holding.pop(0))
+        queue.leave(leaving(run))
+        _admit(queue, holding, entered)
+    assert sorted(served) == sorted(entered)
+    assert queue.is_empty
+
+
+def _admit(queue: Line, holding: list[str], entered: dict[str, QueueEntry]) -> None:
+    """Admit, and see that who is admitted goes before all who wait."""
+    admitted = [one for one in queue.admit() if one.run not in holding]
+    waiting = queue.queue.waiting
+    assert not waiting or len(queue.queue.holding) == waiting[0].places, "a place stays free while somebody waits"
+    ranks = [(entered[one.run].priority, entered[one.run].at) for one in [*admitted, *waiting]]
+    assert ranks == sorted(ranks)
+    holding += runs(admitted)
+
+
+def test_the_words_name_all_in_order() -> None:
+    queue = line(entrant("a", places=1), entrant("b", 5, at=1), entrant("c", 1, at=2))
+    queue.admit()
+    assert in_words(queue.queue).splitlines() == [
+        "**1 of 1 places taken, 2 waiting**",
+        "",
+        "- alert-c (priority 1) investigates",
+        "1. alert-a (priority 3) waits",
+        "2. alert-b (priority 5) waits",
+    ]
+
+
+def test_the_words_of_a_long_queue_are_bounded() -> None:
+    queue = line(*(entrant(f"run-{number}", at=number) for number in range(SHOWN + 21)))
+    queue.admit()
+    words = in_words(queue.queue)
+    assert words.count("waits") == SHOWN
+    assert words.endswith("and 20 more")
+
+
+@pytest.mark.parametrize(("name", "known_as"), [("checkout", "checkout"), ("team-7", "team-7"), ("x" * 40, "x" * 40)])
+def test_a_plain_team_has_a_plain_queue(name: str, known_as: str) -> None:
+    assert queue_id(name, "watchkeeper") == f"queue-{known_as}@watchkeeper"
+
+
+def test_workers_of_another_task_queue_have_queues_of_their_own() -> None:
+    assert queue_id("checkout", "blue") != queue_id("checkout", "green")
+
+
+def test_other_names_are_told_apart() -> None:
+    names = [
+        "Checkout",
+        "check out",
+        "check-out-",
+        "(no team)",
+        "no team",
+        "支払い",
+        "Zahlungen ☂",
+        "x" * 41,
+        "x" * 500,
+    ]
+    known_as = [queue_id(name, "watchkeeper") for name in [*names, "checkout", "check-out", "no-team"]]
+    assert len(set(known_as)) == len(known_as)
+    assert max(map(len, known_as)) <= 72
+    assert known_as[3].startswith("queue-no-team~")
+
+
+@pytest.mark.parametrize(
+    ("severity", "priority"),
+    [("critical", 1), ("error", 2), (None, 3), ("purple", 3), ("", 3), ("warning", 4), ("info", 5), ("SEV1", 1)],
+)
+def test_severity_is_priority(severity: str | None, priority: int) -> None:
+    assert priority_of(severity) == priority
+
+
+async def turns_of(given: RunInput, **episodes: Any) -> QueueSettings | None:
+    settings = settings_for("http://127.0.0.1:1/v1", episodes=episodes)
+    return (await BriefActivities(settings, [], Store(2**20)).brief(given)).turns
+
+
+async def test_runs_of_alerts_take_turns_by_team_and_severity() -> None:
+    origin = AlertOrigin(source="prod", kind="alertmanager", group="g", team="checkout")
+    told = await turns_of(RunInput(text="why?", severity="warning", origin=origin), investigations=2, queue=90)
+    assert told == QueueSettings(queue="checkout", places=2, patience=90, priority=4)
+
+
+async def test_alerts_of_no_team_share_a_queue() -> None:
+    origin = AlertOrigin(source="prod", kind="alertmanager", group="g")
+    told = await turns_of(RunInput(text="why?", origin=origin))
+    assert told is not None
+    assert (told.queue, told.places, told.priority) == ("(no team)", 5, 3)
+
+
+async def test_a_person_s_question_waits_for_nobody() -> None:
+    assert await turns_of(RunInput(text="why?", severity="info")) is None

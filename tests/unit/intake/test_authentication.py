@@ -1,0 +1,128 @@
+"""Who may act: whoever shows a token, by its name; without tokens, this machine alone and no web page in it."""
+
+from __future__ import annotations
+
+import pytest
+from temporalio.client import Client
+
+from tests.support.intake_harness import OTHER, SENDER, TOKEN, Temporal, bearer, settings, taking_in
+from watchkeeper.config.settings import Settings, SettingsError
+from watchkeeper.intake.authentication import refuse_open
+
+GUARDED = (
+    ("GET", "/runs"),
+    ("POST", "/runs"),
+    ("GET", "/runs/any"),
+    *(("POST", f"/runs/any/{act}") for act in ("tell", "approve", "deny", "stop", "extend")),
+    ("GET", "/nothing/of/the/kind"),
+    ("GET", "//runs"),
+    ("POST", "/alerts"),
+)
+OPEN_TO_ALL = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"authorization": ""},
+        {"authorization": "Bearer"},
+        bearer("another"),
+        bearer(TOKEN[:-1]),
+        bearer(TOKEN + "1"),
+        bearer(SENDER),
+        {"authorization": TOKEN},
+        {"authorization": f"Basic {TOKEN}"},
+        {"authorization": "Bearer \N{SNOWMAN}".encode()},
+    ],
+    ids=str,
+)
+async def test_without_a_good_token_nothing_is_told_or_done(client: Client, headers: dict[str, str]) -> None:
+    async with taking_in(client, Temporal().admit) as http:
+        for method, path in GUARDED:
+            answer = await http.request(method, path, json={}, headers=headers)
+            assert (answer.status_code, path) == (401, path)
+            assert answer.headers["www-authenticate"] == 'Bearer realm="watchkeeper"'
+            assert answer.json() == {"error": "show one of the intake's tokens: Authorization: Bearer TOKEN"}
+
+
+@pytest.mark.parametrize("headers", [bearer(TOKEN), bearer(OTHER), {"authorization": f"bearer  {TOKEN}"}], ids=str)
+async def test_each_token_is_good(client: Client, headers: dict[str, str]) -> None:
+    async with taking_in(client, Temporal().admit) as http:
+        assert (await http.get("/runs", headers=headers)).status_code == 200
+        assert (await http.get("/runs/nobody", headers=headers)).status_code == 404
+        assert (await http.get("/nothing/of/the/kind", headers=headers)).status_code == 404
+
+
+async def test_what_tells_nothing_of_runs_is_open_and_names_no_source(client: Client) -> None:
+    async with taking_in(client, Temporal().admit) as http:
+        answers = [await http.get(path) for path in OPEN_TO_ALL]
+    assert [answer.status_code for answer in answers] == [200, 503, 200, 200, 200]
+    assert not any("door" in answer.text for answer in answers)
+
+
+async def test_a_token_opens_no_source(client: Client) -> None:
+    async with taking_in(client, Temporal().admit) as http:
+        answer = await http.post("/alerts/prom", content=b"{}", headers=bearer(TOKEN))
+    assert answer.status_code == 401
+
+
+def without_tokens() -> Settings:
+    return settings(intake={})
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:8080", "127.0.0.1", "127.0.0.1:1", "127.8.9.1", "[::1]:80"])
+async def test_without_tokens_this_machine_is_served(client: Client, host: str) -> None:
+    async with taking_in(client, Temporal().admit, without_tokens()) as http:
+        answer = await http.get("/runs", headers={"host": host})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil", "192.0.2.1", "0.0.0.0", ""],
+)
+async def test_without_tokens_no_other_name_leads_here(client: Client, host: str) -> None:
+    async with taking_in(client, Temporal().admit, without_tokens()) as http:
+        for method, path in GUARDED:
+            answer = await http.request(method, path, json={"text": "Why?"}, headers={"host": host})
+            assert (answer.status_code, path) == (403, path)
+
+
+@pytest.mark.parametrize("tables", [{}, {"intake": {}}], ids=["with tokens", "without"])
+@pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
+async def test_what_a_web_page_could_send_starts_nothing(
+    client: Client, kind: str | None, tables: dict[str, dict[str, str]]
+) -> None:
+    headers = bearer(TOKEN) | ({"content-type": kind} if kind else {})
+    async with taking_in(client, Temporal().admit, settings(**tables)) as http:
+        for path in ("/runs", "/runs/any/stop", "/runs/any/approve"):
+            for body in (b"", b'{"text": "Why?"}'):
+                answer = await http.post(path, content=body, headers=headers)
+                assert (answer.status_code, answer.json()["error"][:21]) == (415, "the body must be JSON")
+
+
+async def test_no_web_page_is_allowed_to_send_json(client: Client) -> None:
+    asking = {"origin": "https://evil.example", "access-control-request-method": "POST"}
+    async with taking_in(client, Temporal().admit, without_tokens()) as http:
+        answer = await http.request("OPTIONS", "/runs", headers=asking)
+    assert answer.status_code == 405
+    assert not any(name.startswith("access-control") for name in answer.headers)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost", "LOCALHOST"])
+def test_loopback_needs_no_token(host: str) -> None:
+    refuse_open(settings(intake={"host": host}))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "intake.example", "127.0.0.1.example", ""])
+def test_every_other_place_does(host: str) -> None:
+    with pytest.raises(SettingsError, match="WATCHKEEPER_INTAKE__TOKENS__NAME"):
+        refuse_open(settings(intake={"host": host}))
+    refuse_open(settings(intake={"host": host, "tokens": {"ada": TOKEN}}))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_an_empty_token_is_none(host: str) -> None:
+    with pytest.raises(SettingsError, match=r"intake\.tokens\.ada is empty"):
+        refuse_open(settings(intake={"host": host, "tokens": {"ada": " ", "bob": OTHER}}))

@@ -1,0 +1,72 @@
+"""A storm: a thousand alerts at once are all answered in time, though Temporal does not."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+
+from httpx2 import AsyncClient
+from temporalio.client import Client
+
+from tests.support.alert_requests import payload
+from tests.support.intake_harness import TOKEN, Temporal, bearer, settings, taking_in
+from tests.support.raw_http import exchange, request
+from tests.unit.intake.test_alerts import STARTED
+from watchkeeper.intake.concurrency_limit import CROWD, PLACES
+
+FIRING = payload("alertmanager-firing")
+REQUEST = request("/alerts/open", f"Content-Length: {len(FIRING)}", "Connection: close", body=FIRING)
+STORM = 1_000
+
+
+async def storm(http: AsyncClient, times: int = STORM) -> tuple[Counter[str], float]:
+    """Send so many alerts at once; gives the statuses, and the seconds until all were answered."""
+    began = time.perf_counter()
+    answers = await asyncio.gather(*(exchange(http, REQUEST) for _ in range(times)))
+    return Counter(answer.split()[1] for answer in answers), time.perf_counter() - began
+
+
+async def test_when_temporal_hangs_a_storm_is_told_to_come_again_in_time(client: Client) -> None:
+    temporal = Temporal(hangs=True)
+    async with taking_in(client, temporal.admit, settings(intake={"patience": 0.9})) as http:
+        answered, took = await storm(http)
+        alive = await http.get("/healthz")
+    assert answered == {"503": STORM}
+    # Beside the patience, what it takes this one process to send and to serve all of them.
+    assert took < 0.9 + 6
+    assert PLACES <= len(temporal.received) <= CROWD
+    assert alive.status_code == 200
+
+
+async def test_a_storm_whose_senders_come_again_is_accepted_whole(client: Client) -> None:
+    temporal, left, accepted = Temporal([STARTED]), STORM, 0
+    async with taking_in(client, temporal.admit) as http:
+        async with asyncio.timeout(30):
+            while left:
+                answered, _ = await storm(http, left)
+                assert answered.keys() <= {"200", "503"}
+                accepted, left = accepted + answered["200"], answered["503"]
+    assert accepted == STORM == len(temporal.received)
+
+
+async def test_what_comes_beside_a_storm_is_served(client: Client) -> None:
+    temporal = Temporal(hangs=True)
+    async with taking_in(client, temporal.admit) as http:
+        raging = asyncio.create_task(storm(http, CROWD + 200))
+        while len(temporal.received) < PLACES:
+            await asyncio.sleep(0.01)
+        listed = await http.get("/runs", headers=bearer(TOKEN))
+        await raging
+        metrics = (await http.get("/metrics")).text
+    assert listed.status_code == 200
+    assert f'watchkeeper_intake_requests_total{{code="503",source="open"}} {CROWD + 200}.0' in metrics
+
+
+async def test_after_a_storm_the_places_are_free_again(client: Client) -> None:
+    temporal = Temporal([STARTED], hangs=True)
+    async with taking_in(client, temporal.admit, settings(intake={"patience": 0.3})) as http:
+        await storm(http, 3 * PLACES)
+        temporal.hangs = False
+        answered, _ = await storm(http, 3 * PLACES)
+    assert answered == {"200": 3 * PLACES}

@@ -1,0 +1,48 @@
+"""What the OpenAPI document says is what the intake does: schemathesis looks for where it is not."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+
+from tests.support.harness import staged, until_waiting
+from tests.support.intake_harness import TOKEN, settings, taking_in
+from watchkeeper.runs.dispatch import admit
+from watchkeeper.testing.scripts import calls
+
+CONFIGURATION = """
+[parameters]
+"path.source" = "open"
+"path.run" = "%s"
+
+[[operations]]
+include-path-regex = "/alerts/.*"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "400"]
+checks.negative_data_rejection.enabled = false
+"""
+"""What is well-formed for a source is a matter of its kind, which the document does not know."""
+
+
+@pytest.mark.timeout(110)
+async def test_schemathesis_finds_nothing(client: Client, tmp_path: Path) -> None:
+    async with staged(client, lambda request: calls(("restart", {"service": "checkout"}))) as stage:
+        run = await stage.start()
+        await until_waiting(run, "r1.0")
+        (tmp_path / "schemathesis.toml").write_text(CONFIGURATION % run.id)
+        chosen = settings(worker={"task_queue": stage.settings.worker.task_queue})
+        async with taking_in(client, admit, chosen) as http:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "schemathesis.cli", "run", str(http.base_url.join("/openapi.json"))),
+                *("--checks", "all", "--max-examples", "8", "--seed", "1", "--phases", "coverage,fuzzing"),
+                *("--header", f"Authorization: Bearer {TOKEN}"),
+                cwd=tmp_path,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+            )
+            said, _ = await process.communicate()
+    assert process.returncode == 0, said.decode()
+    assert "13 selected / 13 total" in said.decode()

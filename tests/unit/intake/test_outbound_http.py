@@ -1,0 +1,174 @@
+"""What the intake fetches: certificates and confirmations, only as they are given, and never more than is good."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gzip
+import json
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from httpx2 import AsyncClient, Response
+from temporalio.client import Client
+
+from tests.support.alert_requests import payload
+from tests.support.intake_harness import Temporal, settings, taking_in
+from tests.support.outside_hosts import Elsewhere, answer
+from tests.unit.alerts.sources.test_cloudwatch import CERTIFICATE, SIGNED, TOPIC, certificate
+from tests.unit.intake.test_alerts import STARTED
+from watchkeeper.alerts.verification import Unverified
+from watchkeeper.intake.outbound_http import OutOfReach, Outside
+
+HOST = "sns.eu-west-1.amazonaws.com"
+KEY = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+PEM = certificate(KEY)
+CLOUDWATCH = settings(sources={"aws": {"kind": "cloudwatch", "topics": [TOPIC]}})
+CONFIRMING = f"https://{HOST}/?Action=ConfirmSubscription&TopicArn={TOPIC}&Token=only-for-us"
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Elsewhere:
+    return Elsewhere(HOST, tmp_path)
+
+
+def signed(name: str, **members: Any) -> bytes:
+    """Sign an envelope as SNS does, now."""
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    envelope = {**json.loads(payload(name)), "SignatureVersion": "2", "Timestamp": now, **members}
+    lines = [f"{part}\n{envelope[part]}\n" for part in SIGNED[envelope["Type"]] if envelope.get(part) is not None]
+    signature = KEY.sign("".join(lines).encode(), padding.PKCS1v15(), SHA256())
+    return json.dumps({**envelope, "Signature": base64.b64encode(signature).decode()}).encode()
+
+
+async def post(http: AsyncClient, body: bytes) -> Response:
+    return await http.post("/alerts/aws", content=body, headers={"content-type": "text/plain; charset=UTF-8"})
+
+
+async def test_an_alarm_is_believed_for_its_certificate_which_is_fetched_once(
+    client: Client, elsewhere: Elsewhere
+) -> None:
+    elsewhere.answers = [answer(200, PEM)]
+    temporal = Temporal([STARTED])
+    async with elsewhere.reached() as out, taking_in(client, temporal.admit, CLOUDWATCH, http=out) as http:
+        answers = [await post(http, signed("sns-cloudwatch-alarm")) for _ in range(3)]
+    assert [done.status_code for done in answers] == [200] * 3
+    assert elsewhere.connected == [f"{HOST}:443"]
+    assert len(temporal.received) == 3
+
+
+@pytest.mark.parametrize("status", [500, 503, 429, 408])
+async def test_a_certificate_that_cannot_be_had_now_is_nobodys_forgery(
+    client: Client, elsewhere: Elsewhere, status: int
+) -> None:
+    elsewhere.answers = [answer(status), answer(200, PEM)]
+    async with elsewhere.reached() as out, taking_in(client, Temporal([STARTED]).admit, CLOUDWATCH, http=out) as http:
+        first, second = [await post(http, signed("sns-cloudwatch-alarm")) for _ in range(2)]
+    assert (first.status_code, first.headers["retry-after"]) == (503, "1")
+    assert second.status_code == 200
+
+
+async def test_nor_is_one_whose_host_is_away(client: Client) -> None:
+    async with (
+        AsyncClient(proxy="http://127.0.0.1:1") as out,
+        taking_in(client, Temporal().admit, CLOUDWATCH, http=out) as http,
+    ):
+        assert (await post(http, signed("sns-cloudwatch-alarm"))).status_code == 503
+
+
+async def test_a_certificate_that_is_not_there_proves_nothing(client: Client, elsewhere: Elsewhere) -> None:
+    elsewhere.answers = [answer(404), answer(301, b"", f"Location: {CERTIFICATE}"), answer(200, b"none")]
+    async with elsewhere.reached() as out, taking_in(client, Temporal().admit, CLOUDWATCH, http=out) as http:
+        answers = [await post(http, signed("sns-cloudwatch-alarm")) for _ in range(3)]
+    assert [done.status_code for done in answers] == [401] * 3
+    assert len(elsewhere.asked) == 3
+
+
+async def test_a_certificate_that_comes_late_is_there_for_the_next_request(
+    client: Client, elsewhere: Elsewhere
+) -> None:
+    chosen = CLOUDWATCH.model_copy(update={"intake": CLOUDWATCH.intake.model_copy(update={"patience": 0.3})})
+    elsewhere.answers = [answer(200, PEM)]
+    elsewhere.open.clear()
+    async with elsewhere.reached() as out, taking_in(client, Temporal([STARTED]).admit, chosen, http=out) as http:
+        early = await asyncio.gather(*(post(http, signed("sns-cloudwatch-alarm")) for _ in range(3)))
+        elsewhere.open.set()
+        async with asyncio.timeout(5):
+            while (later := await post(http, signed("sns-cloudwatch-alarm"))).status_code != 200:
+                await asyncio.sleep(0.05)
+    assert [done.status_code for done in early] == [503] * 3
+    assert later.json()["status"] == "accepted"
+    assert len(elsewhere.asked) == 1
+
+
+async def test_a_subscription_is_confirmed_and_its_address_told_to_nobody(
+    client: Client, elsewhere: Elsewhere, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="watchkeeper")
+    elsewhere.answers = [answer(200, PEM), answer(200, b"<ConfirmSubscriptionResponse/>")]
+    asking = signed("sns-subscription", SubscribeURL=CONFIRMING, SigningCertURL=CERTIFICATE, TopicArn=TOPIC)
+    async with elsewhere.reached() as out, taking_in(client, Temporal().admit, CLOUDWATCH, http=out) as http:
+        done = await post(http, asking)
+    assert (done.status_code, done.json()["status"]) == (200, "confirmed"), done.text
+    assert elsewhere.asked[1] == CONFIRMING.removeprefix(f"https://{HOST}")
+    told = [record.getMessage() for record in caplog.records if record.name.startswith("watchkeeper")]
+    assert any("confirmed a subscription" in line for line in told)
+    assert not any("only-for-us" in line or HOST in line for line in told)
+
+
+@pytest.mark.parametrize("trouble", [answer(500), answer(403), answer(302, b"", "Location: https://evil.example/")])
+async def test_a_confirmation_that_fails_is_asked_for_again(
+    client: Client, elsewhere: Elsewhere, trouble: bytes
+) -> None:
+    elsewhere.answers = [answer(200, PEM), trouble]
+    asking = signed("sns-subscription", SubscribeURL=CONFIRMING, SigningCertURL=CERTIFICATE, TopicArn=TOPIC)
+    async with elsewhere.reached() as out, taking_in(client, Temporal().admit, CLOUDWATCH, http=out) as http:
+        done = await post(http, asking)
+    assert done.status_code == 503
+    assert set(elsewhere.connected) == {f"{HOST}:443"}
+
+
+async def test_what_is_fetched_is_small_and_over_tls(elsewhere: Elsewhere) -> None:
+    bomb = gzip.compress(b"x" * 5_000_000)
+    elsewhere.answers = [answer(200, b"x" * 70_000), answer(200, bomb, "Content-Encoding: gzip")]
+    async with elsewhere.reached() as http:
+        outside = Outside(http)
+        for _ in range(2):
+            with pytest.raises(Unverified, match="too large"):
+                await outside.certificate(CERTIFICATE)
+        for url in (f"http://{HOST}/a.pem", "file:///etc/passwd", "https://[", ""):
+            with pytest.raises((Unverified, OutOfReach)):
+                await outside.certificate(url)
+        with pytest.raises(OutOfReach):  # the certificate of the host is of another name
+            await outside.certificate("https://other.example/a.pem")
+    assert len(elsewhere.asked) == 2
+
+
+async def test_few_certificates_are_kept(elsewhere: Elsewhere) -> None:
+    elsewhere.answers = [answer(200, PEM)]
+    async with elsewhere.reached() as http:
+        outside = Outside(http)
+        for number in range(20):
+            await outside.certificate(f"https://{HOST}/{number}.pem")
+        await outside.certificate(f"https://{HOST}/19.pem")
+        assert len(elsewhere.asked) == 20
+        await outside.certificate(f"https://{HOST}/0.pem")
+    assert len(elsewhere.asked) == 21
+
+
+async def test_few_are_fetched_at_once(elsewhere: Elsewhere) -> None:
+    elsewhere.answers = [None]
+    async with elsewhere.reached() as http:
+        outside = Outside(http)
+        fetching = [asyncio.create_task(outside.certificate(f"https://{HOST}/{number}.pem")) for number in range(20)]
+        done, _ = await asyncio.wait(fetching, timeout=1)
+        refused = [task.exception() for task in done]
+        assert len(refused) == 12
+        assert all(isinstance(error, OutOfReach) for error in refused)
+        last = await asyncio.gather(*fetching, return_exceptions=True)
+    assert all(isinstance(error, OutOfReach) for error in last)

@@ -1,0 +1,105 @@
+"""What people's programs do to a run over HTTP, in the name of their token."""
+
+from __future__ import annotations
+
+import asyncio
+
+from httpx2 import AsyncClient, Response
+from temporalio.client import Client
+
+from tests.support.harness import Run, staged, until_asked, until_waiting
+from tests.support.intake_harness import OTHER, TOKEN, Temporal, bearer, taking_in
+from tests.unit.intake.test_runs import on
+from watchkeeper.intake.runs import SECONDS
+from watchkeeper.run_view.follow import retell
+from watchkeeper.testing.scripts import calls, says
+
+RESTART = ("restart", {"service": "checkout"})
+
+
+async def act(http: AsyncClient, run: str, name: str, token: str = TOKEN, **what: object) -> Response:
+    return await http.post(f"/runs/{run}/{name}", json=what, headers=bearer(token), timeout=SECONDS + 5)
+
+
+async def test_people_steer_decide_extend_and_are_named(client: Client) -> None:
+    script = [calls(RESTART), calls(RESTART), says("Rolled back.")]
+    async with staged(client, script) as stage, taking_in(client, Temporal().admit, on(stage)) as http:
+        run = await stage.start(limits=None)
+        await until_waiting(run, "r1.0")
+        told = await act(http, run.id, "tell", text="Payments was deployed too.")
+        unknown = await act(http, run.id, "approve", call="r9.9")
+        denied = await act(http, run.id, "deny", call="r1.0", note="not on a Friday")
+        await until_waiting(run, "r2.0")
+        extended = await act(http, run.id, "extend", OTHER, limits={"rounds": 5})
+        approved = await act(http, run.id, "approve", OTHER, call="r2.0")
+        second = await act(http, run.id, "deny", call="r2.0")
+        await run.result()
+        late = await act(http, run.id, "tell", text="Too late?")
+        story = await retell(client, run.id)
+    assert [answer.status_code for answer in (told, denied, extended, approved)] == [200] * 4
+    assert (denied.json()["run"], denied.json()["done"]) == (run.id, "r1.0 denied")
+    assert extended.json() == {"run": run.id, "limits": {**extended.json()["limits"], "rounds": 35}}
+    assert (unknown.status_code, "no call 'r9.9' waits" in unknown.json()["error"]) == (409, True)
+    assert (second.status_code, late.status_code) == (409, 409)
+    assert "is over: concluded" in late.json()["error"]
+    assert [(done.kind, done.by) for done in story.acts] == [
+        ("tell", "ada"),
+        ("decide", "ada"),
+        ("extend", "bob"),
+        ("decide", "bob"),
+    ]
+    assert stage.effects.restarts == ["checkout"]
+    assert "denied by ada: not on a Friday" in stage.results()[0]
+
+
+async def test_a_run_is_stopped_with_its_report(client: Client) -> None:
+    async with (
+        staged(client, [calls(RESTART)]) as stage,
+        taking_in(client, Temporal().admit, on(stage)) as http,
+    ):
+        run = await stage.start()
+        await until_waiting(run, "r1.0")
+        answer = await act(http, run.id, "stop", reason="false alarm")
+        result = await run.result()
+        told = await http.get(f"/runs/{run.id}", headers=bearer(TOKEN))
+    assert answer.status_code == 200
+    assert (result.status, result.reason) == ("stopped", "stopped by ada: false alarm")
+    assert told.json()["status"] == "stopped"
+
+
+async def test_nobody_acts_on_a_run_that_is_not_there(client: Client) -> None:
+    async with taking_in(client, Temporal().admit) as http:
+        answers = [
+            await act(http, "incident-nobody", "tell", text="Hello?"),
+            await act(http, "incident-nobody", "approve", call="r1.0"),
+            await act(http, "incident-nobody", "stop"),
+            await act(http, "incident-nobody", "extend", limits={"rounds": 1}),
+        ]
+    assert [(answer.status_code, "incident-nobody" in answer.json()["error"]) for answer in answers] == [
+        (404, True)
+    ] * 4
+
+
+async def test_an_act_that_says_nothing_is_refused(client: Client) -> None:
+    async with taking_in(client, Temporal().admit) as http:
+        answers = [
+            await act(http, "any", "tell", text="  "),
+            await act(http, "any", "tell", text="Hello", by="somebody else"),
+            await act(http, "any", "approve"),
+            await act(http, "any", "approve", call=7),
+            await act(http, "any", "extend", limits={"rounds": -1}),
+            await act(http, "any", "stop", reason=None),
+        ]
+    assert [answer.status_code for answer in answers] == [400] * 6
+
+
+async def test_without_a_worker_it_is_not_said_to_be_done(client: Client) -> None:
+    async with staged(client, [calls(RESTART)]) as stage:
+        run: Run = await stage.start()
+        await until_asked(stage, 1)
+        await until_waiting(run, "r1.0")
+    async with taking_in(client, Temporal().admit, on(stage)) as http:
+        answer, alive = await asyncio.gather(act(http, run.id, "tell", text="Anybody?"), http.get("/healthz"))
+    await run.terminate()
+    assert (answer.status_code, alive.status_code) == (503, 200)
+    assert "no worker took it within 10 s" in answer.json()["error"]

@@ -1,0 +1,146 @@
+"""The intake as a process of its own, and as a part of ``dev``."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import socket
+
+import pytest
+from httpx2 import AsyncClient
+from temporalio.client import Client
+
+from tests.support.alert_requests import payload
+from tests.support.intake_harness import SENDER, TOKEN, bearer
+from tests.support.program import Program, Running
+from tests.support.raw_http import connection, head, request
+from tests.unit.cli.test_processes import developing, port_of, ports, program
+from watchkeeper.runs.client import find
+from watchkeeper.temporal.ports import free_port, is_free
+
+__all__ = ["program"]
+
+pytestmark = pytest.mark.timeout(180)
+
+FIRING = payload("alertmanager-firing")
+SETTINGS = f"""
+[worker]
+task_queue = "taken-in-by-a-process"
+[sources.prom]
+kind = "alertmanager"
+tokens = ["{SENDER}"]
+"""
+
+
+def address(said: str) -> str:
+    found = re.search(r"listening at (http://\S+)", said)
+    assert found, said
+    return found[1]
+
+
+async def taking_in(program: Program, *arguments: str, **environment: str) -> tuple[Running, str]:
+    process = await program.begin("intake", "--port", "0", *arguments, **environment)
+    return process, address(await process.says("listening at"))
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+async def test_it_takes_alerts_and_ends_when_told(client: Client, program: Program, told: signal.Signals) -> None:
+    (program.directory / "watchkeeper.toml").write_text(SETTINGS)
+    process, url = await taking_in(program, TEMPORAL_ADDRESS=client.service_client.config.target_host)
+    async with AsyncClient(base_url=url, timeout=10) as http:
+        taken = await http.post("/alerts/prom?token=in-the-address", content=FIRING, headers=bearer(SENDER))
+        refused = await http.post("/alerts/prom", content=FIRING, headers=bearer("guessed"))
+        page = await http.get("/docs")
+        process.send(told)
+        ended = await process.end()
+    assert (taken.status_code, refused.status_code, page.status_code) == (200, 401, 200), taken.text
+    run = await find(client, taken.json()["runs"][0]["run"])
+    assert run.run_id == taken.json()["runs"][0]["run_id"]
+    await client.get_workflow_handle(run.workflow_id).terminate()
+    assert ended.code == 0
+    assert all(
+        said in ended.err for said in ("started from 'prom'", "refused what came for the source 'prom'", "ended")
+    )
+    assert not any(secret in ended.err for secret in (SENDER, "in-the-address", "guessed", "Traceback"))
+
+
+async def test_it_answers_what_it_has_taken_before_it_ends(client: Client, program: Program) -> None:
+    (program.directory / "watchkeeper.toml").write_text(SETTINGS)
+    process, url = await taking_in(program, TEMPORAL_ADDRESS=client.service_client.config.target_host)
+    async with AsyncClient(base_url=url) as http, connection(http) as (reader, writer):
+        await http.get("/healthz")
+        length = f"Content-Length: {len(FIRING)}"
+        writer.write(request("/alerts/prom", length, f"Authorization: Bearer {SENDER}", body=FIRING[:-1]))
+        await writer.drain()
+        await asyncio.sleep(0.2)
+        process.send(signal.SIGTERM)
+        await asyncio.sleep(0.3)
+        writer.write(FIRING[-1:])
+        answer = await head(reader)
+        ended = await process.end()
+    assert answer.startswith("HTTP/1.1 200")
+    assert ended.code == 0
+
+
+async def test_it_starts_without_temporal_and_says_so(program: Program) -> None:
+    process, url = await taking_in(program, TEMPORAL_ADDRESS=f"127.0.0.1:{free_port()}")
+    async with AsyncClient(base_url=url, timeout=10) as http:
+        await process.says("no [sources.NAME] is configured", "Temporal is out of reach")
+        alive, ready = await http.get("/healthz"), await http.get("/readyz")
+    process.send(signal.SIGTERM)
+    ended = await process.end()
+    assert (alive.status_code, ready.status_code) == (200, 503)
+    assert (ended.code, "Traceback" in ended.err) == (0, False)
+
+
+async def test_it_refuses_to_listen_to_everybody_without_tokens(client: Client, program: Program) -> None:
+    refused = await program("intake", "--host", "0.0.0.0", "--port", "0")
+    assert refused.code == 1
+    assert "WATCHKEEPER_INTAKE__TOKENS__NAME" in refused.sentence()
+    here = {"TEMPORAL_ADDRESS": client.service_client.config.target_host, "WATCHKEEPER_INTAKE__TOKENS__ADA": TOKEN}
+    process, url = await taking_in(program, "--host", "0.0.0.0", **here)
+    async with AsyncClient(base_url=url.replace("0.0.0.0", "127.0.0.1"), timeout=10) as http:
+        answers = [(await http.get("/runs", headers=headers)).status_code for headers in ({}, bearer(TOKEN))]
+    process.send(signal.SIGTERM)
+    await process.end()
+    assert answers == [401, 200]
+
+
+async def test_a_place_where_it_cannot_listen_is_named(program: Program) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        in_use = await program("intake", "--port", port)
+    nowhere = await program("intake", "--host", "192.0.2.1", WATCHKEEPER_INTAKE__TOKENS__ADA=TOKEN)
+    assert (in_use.code, nowhere.code) == (1, 1)
+    assert f"cannot listen on 127.0.0.1 port {port}" in in_use.sentence()
+    assert "cannot listen on 192.0.2.1 port 8080" in nowhere.sentence()
+
+
+async def test_dev_takes_alerts_too(program: Program) -> None:
+    (program.directory / "watchkeeper.toml").write_text(SETTINGS)
+    chosen = free_port()
+    async with developing(program, *ports(), "--intake-port", str(chosen)) as (dev, said):
+        assert port_of(said, "Alerts and programs") == chosen
+        async with AsyncClient(base_url=f"http://127.0.0.1:{chosen}", timeout=10) as http:
+            taken = await http.post("/alerts/prom", content=FIRING, headers=bearer(SENDER))
+            run = taken.json()["runs"][0]["run"]
+            ready = await http.get("/readyz")
+            told = await http.get(f"/runs/{run}")
+            strange = await http.get(f"/runs/{run}", headers={"host": "evil.example"})
+        dev.send(signal.SIGINT)
+        ended = await dev.end()
+    assert (taken.status_code, ready.status_code, told.status_code, strange.status_code) == (200, 200, 200, 403)
+    assert ended.code == 0
+    assert "Traceback" not in ended.err
+    assert is_free(chosen)
+
+
+async def test_dev_takes_a_free_port_where_the_usual_one_is_taken(program: Program) -> None:
+    taken = socket.create_server(("127.0.0.1", 0))
+    usual = taken.getsockname()[1]
+    async with developing(program, *ports(), WATCHKEEPER_INTAKE__PORT=str(usual)) as (_, said):
+        assert port_of(said, "Alerts and programs") != usual
+    named = await program("dev", *ports(), "--intake-port", str(usual), WATCHKEEPER_MODEL__API_KEY="key")
+    taken.close()
+    assert (named.code, f"cannot listen on 127.0.0.1 port {usual}" in named.sentence()) == (1, True)

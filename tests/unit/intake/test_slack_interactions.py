@@ -1,0 +1,166 @@
+"""Presses on Slack's buttons: proven, answered at once, and carried to the run."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+import pytest
+from httpx2 import AsyncClient, Response
+from pydantic import SecretStr
+from temporalio.client import Client
+
+from tests.support.harness import Run, Stage, staged, until_waiting
+from tests.support.intake_harness import SOURCES, Temporal, taking_in
+from tests.support.intake_harness import settings as intake_settings
+from watchkeeper.alerts.payload import Malformed
+from watchkeeper.alerts.verification import Unverified
+from watchkeeper.config.settings import Settings
+from watchkeeper.run_view.follow import retell
+from watchkeeper.slack import interactions
+from watchkeeper.slack.status_message import APPROVE
+from watchkeeper.testing.scripts import calls, says
+
+SECRET = "signing-secret"
+RESTART = ("restart", {"service": "checkout"})
+
+
+@dataclass(frozen=True)
+class Press:
+    run: str
+    execution: str
+    call: str
+    approved: bool = True
+    by: str = "grace"
+
+
+class Presses:
+    """Reads presses in a form of its own: JSON under a plain proof."""
+
+    def verify(self, headers: Mapping[str, str], body: bytes, secret: SecretStr, now: float) -> None:
+        if headers.get("x-proof") != secret.get_secret_value() or now < 1e9:
+            raise Unverified("it shows no proof")
+
+    def pressed(self, body: bytes) -> Press | None:
+        if not body:
+            return None
+        try:
+            return Press(**json.loads(body))
+        except ValueError:
+            raise Malformed("the body is not JSON") from None
+
+
+def settings(stage: Stage | None = None, secret: str | None = SECRET) -> Settings:
+    tables = {"slack": {"signing_secret": secret}} if secret else {}
+    queue = {"task_queue": stage.settings.worker.task_queue} if stage else {}
+    return intake_settings(sources=SOURCES, worker=queue, **tables)
+
+
+async def press(http: AsyncClient, run: str, execution: str, call: str = "r1.0", **more: object) -> Response:
+    body = {"run": run, "execution": execution, "call": call, **more}
+    return await http.post("/slack/interactions", content=json.dumps(body), headers={"x-proof": SECRET})
+
+
+async def until_logged(caplog: pytest.LogCaptureFixture, text: str) -> None:
+    async with asyncio.timeout(10):
+        while text not in caplog.text:
+            await asyncio.sleep(0.02)
+
+
+def first(run: Run) -> str:
+    return run.first_execution_run_id or ""
+
+
+async def test_a_press_decides(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="watchkeeper")
+    async with (
+        staged(client, [calls(RESTART), says("Restarted.")]) as stage,
+        taking_in(client, Temporal().admit, settings(stage), presses=Presses()) as http,
+    ):
+        run = await stage.start()
+        await until_waiting(run, "r1.0")
+        answer = await press(http, run.id, first(run))
+        await run.result()
+        story = await retell(client, run.id)
+        again = await press(http, run.id, first(run), approved=False)
+        await until_logged(caplog, "it was not taken")
+    assert (answer.status_code, again.status_code) == (200, 200)
+    assert stage.effects.restarts == ["checkout"]
+    assert [(act.kind, act.by) for act in story.acts] == [("decide", "grace")]
+    assert f"grace approves r1.0 of {run.id} in Slack: r1.0 approved" in caplog.text
+    assert f"grace denies r1.0 of {run.id} in Slack, and it was not taken: {run.id} is over" in caplog.text
+
+
+async def test_a_press_as_slack_sends_it_decides(client: Client) -> None:
+    async with (
+        staged(client, [calls(RESTART), says("Restarted.")]) as stage,
+        taking_in(client, Temporal().admit, settings(stage), presses=interactions) as http,
+    ):
+        run = await stage.start()
+        await until_waiting(run, "r1.0")
+        value = json.dumps({"run": run.id, "execution": first(run), "call": "r1.0"})
+        told = {"type": "block_actions", "user": {"name": "grace"}, "actions": [{"action_id": APPROVE, "value": value}]}
+        body = urlencode({"payload": json.dumps(told)})
+        at = f"{time.time():.0f}"
+        signature = hmac.new(SECRET.encode(), f"v0:{at}:{body}".encode(), hashlib.sha256).hexdigest()
+        headers = {"x-slack-request-timestamp": at, "x-slack-signature": f"v0={signature}"}
+        forged = await http.post("/slack/interactions", content=body + "&a=b", headers=headers)
+        answer = await http.post("/slack/interactions", content=body, headers=headers)
+        await run.result()
+    assert (forged.status_code, answer.status_code) == (401, 200)
+    assert stage.effects.restarts == ["checkout"]
+
+
+async def test_a_button_of_an_earlier_run_decides_nothing_in_this_one(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with (
+        staged(client, [calls(RESTART), says("Fine.")]) as stage,
+        taking_in(client, Temporal().admit, settings(stage), presses=Presses()) as http,
+    ):
+        run = await stage.start()
+        await until_waiting(run, "r1.0")
+        answer = await press(http, run.id, "00000000-0000-0000-0000-000000000000")
+        await until_logged(caplog, "it is about an earlier run")
+        await until_waiting(run, "r1.0")
+        await run.terminate()
+    assert answer.status_code == 200
+    assert stage.effects.restarts == []
+
+
+async def test_it_is_answered_before_the_run_has_decided(client: Client) -> None:
+    async with staged(client, [calls(RESTART)]) as stage:
+        run = await stage.start()
+        await until_waiting(run, "r1.0")
+    async with taking_in(client, Temporal().admit, settings(stage), presses=Presses()) as http, asyncio.timeout(3):
+        answer = await press(http, run.id, first(run))  # and no worker is there
+        await run.terminate()
+    assert (answer.status_code, answer.json()) == (200, {})
+
+
+async def test_what_is_no_press_is_nothing_to_do(client: Client) -> None:
+    async with taking_in(client, Temporal().admit, settings(), presses=Presses()) as http:
+        answer = await http.post("/slack/interactions", headers={"x-proof": SECRET})
+    assert (answer.status_code, answer.json()) == (200, {})
+
+
+async def test_what_nothing_proves_is_refused(client: Client) -> None:
+    async with taking_in(client, Temporal().admit, settings(), presses=Presses()) as http:
+        forged = await http.post("/slack/interactions", content=b"{", headers={"x-proof": "guessed"})
+        broken = await http.post("/slack/interactions", content=b"{", headers={"x-proof": SECRET})
+    assert (forged.status_code, forged.json()) == (401, {"error": "nothing proves that it comes from Slack"})
+    assert (broken.status_code, broken.json()) == (400, {"error": "the body is not JSON"})
+
+
+async def test_without_a_signing_secret_there_are_no_buttons(client: Client) -> None:
+    async with taking_in(client, Temporal().admit, settings(secret=None), presses=Presses()) as http:
+        answer = await http.post("/slack/interactions", content=b"{}", headers={"x-proof": ""})
+    async with taking_in(client, Temporal().admit, settings()) as http:
+        nowhere = await http.post("/slack/interactions", content=b"{}", headers={"x-proof": SECRET})
+    assert (answer.status_code, nowhere.status_code) == (404, 404)

@@ -1,0 +1,202 @@
+"""Making a conversation smaller: whole rounds give way to a summary, and what is left can still be sent."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from temporalio.client import Client
+from temporalio.testing import ActivityEnvironment
+
+from activities.carry import CarryActivities
+from activities.conversation_cache import ConversationCache
+from watchkeeper.contracts import CarryRequest, JsonObject
+from watchkeeper.llm.compaction import FINDING_BYTES, OPENING, SUMMARY_BYTES, compact
+from watchkeeper.llm.conversation import Store, conversation_digest, join
+from watchkeeper.temporal.activity_options import HISTORY
+from watchkeeper.testing.message_rules import check_messages
+
+BEGINNING: list[JsonObject] = [
+    {"role": "system", "content": "You are on call."},
+    {"role": "user", "content": "Checkout fails."},
+]
+
+
+def round_of(*calls: tuple[str, str], said: str | None = None, number: int = 0, **extras: str) -> list[JsonObject]:
+    """A reply with calls of ``look``, each given as its service and its result, and the results."""
+    asked = [
+        {
+            "id": f"look:{number}:{position}",
+            "type": "function",
+            "function": {"name": "look", "arguments": json.dumps({"service": service})},
+        }
+        for position, (service, _) in enumerate(calls)
+    ]
+    results = [
+        {"role": "tool", "tool_call_id": call["id"], "content": result}
+        for call, (_, result) in zip(asked, calls, strict=True)
+    ]
+    return [{"role": "assistant", "content": said, "tool_calls": asked, **extras}, *results]
+
+
+def told(text: str) -> JsonObject:
+    return {"role": "user", "content": text}
+
+
+def size(messages: list[JsonObject]) -> int:
+    return len(join(messages))
+
+
+def summary_of(kept: list[JsonObject]) -> list[str]:
+    """The lines of the summary that follows the opening, without its heading."""
+    assert kept[OPENING]["role"] == "user"
+    heading, *lines = kept[OPENING]["content"].split("\n")
+    assert "Earlier rounds" in heading
+    return list(lines)
+
+
+def test_what_fits_stays_as_it_is() -> None:
+    messages = [*BEGINNING, *round_of(("checkout", "fine")), told("Look again.")]
+    assert compact(messages, 10_000) == (messages, 0)
+
+
+def test_the_oldest_rounds_become_lines_and_the_latest_stay() -> None:
+    latest = round_of(("search", "slow"), number=2, reasoning_content="hm")
+    messages = [
+        *BEGINNING,
+        *round_of(("checkout", "x" * 5_000), ("payments", '{"ok":true}'), said="I look at both."),
+        told("It began at noon."),
+        *round_of(("payments", "y\n\n  y"), number=1),
+        *latest,
+    ]
+    kept, replaced = compact(messages, 4_000)
+    assert kept[:OPENING] == BEGINNING
+    assert kept[OPENING + 1 :] == [*messages[6:8], *latest]
+    assert replaced == 4
+    assert summary_of(kept) == [
+        "- you: I look at both.",
+        f'- look {{"service": "checkout"}} -> {"x" * FINDING_BYTES}… (+4700 bytes)',
+        '- look {"service": "payments"} -> {"ok":true}',
+        "- user: It began at noon.",
+    ]
+
+
+def test_what_was_found_is_one_line_each() -> None:
+    messages = [*BEGINNING, *round_of(("checkout", "a\n\tb " + "z" * 9_000)), *round_of(("search", "fine"), number=1)]
+    lines = summary_of(compact(messages, 3_000)[0])
+    assert len(lines) == 1
+    assert lines[0].startswith('- look {"service": "checkout"} -> a b zzz')
+
+
+def test_a_round_too_large_to_keep_is_summed_up_too() -> None:
+    messages = [*BEGINNING, *round_of(("checkout", "x" * 9_000))]
+    kept, replaced = compact(messages, 4_000)
+    assert (len(kept), replaced) == (OPENING + 1, 2)
+    check_messages(kept)
+
+
+def test_where_there_is_no_room_for_all_lines_the_oldest_give_way() -> None:
+    rounds = [round_of((f"service-{number}", "q" * 200), number=number) for number in range(200)]
+    kept, _ = compact([*BEGINNING, *(message for turn in rounds for message in turn)], 8_000)
+    first, *lines = summary_of(kept)
+    assert first == "- (earlier entries are left out)"
+    services = [int(line.split("service-")[1].split('"')[0]) for line in lines]
+    assert services == list(range(services[0], 200 - (len(kept) - OPENING - 1) // 2))
+    assert services[0] > 0
+
+
+def test_a_second_compaction_keeps_the_lines_of_the_first() -> None:
+    first = [*BEGINNING, *round_of(("checkout", "down since noon")), told("Really?"), *round_of(("x", "y" * 9_000))]
+    once, _ = compact(first, 6_000)
+    again, replaced = compact([*once, *round_of(("payments", "fine")), *round_of(("search", "z" * 9_000))], 6_000)
+    lines = summary_of(again)
+    assert lines[: len(summary_of(once))] == summary_of(once)
+    assert [line.split(" -> ")[0] for line in lines[len(summary_of(once)) :]] == [
+        '- look {"service": "payments"}',
+        '- look {"service": "search"}',
+    ]
+    assert replaced == len(once) - OPENING + 4
+    assert str(again).count("Earlier rounds") == 1
+
+
+def test_what_is_left_out_is_said_once_however_often_it_is_compacted() -> None:
+    messages = BEGINNING
+    for number in range(300):
+        messages = [*messages, *round_of((f"service-{number}", "q" * 250), number=number)]
+        messages, _ = compact(messages, 6_000)
+    lines = summary_of(messages)
+    assert [line for line in lines if "left out" in line] == lines[:1]
+    assert "service-0" not in str(messages)
+    assert "service-299" in str(messages)
+
+
+_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=60).map(lambda text: f"={text}")
+_long = st.builds(lambda text, times: text * times, _text, st.integers(1, 80))
+_round = st.builds(
+    lambda calls, said, words: (calls, said, words),
+    st.lists(st.tuples(_text, _long), min_size=1, max_size=4),
+    st.none() | _long,
+    st.lists(_text, max_size=2),
+)
+
+
+@st.composite
+def conversations(draw: st.DrawFn) -> list[JsonObject]:
+    messages = list(BEGINNING)
+    for number, (calls, said, words) in enumerate(draw(st.lists(_round, max_size=8))):
+        messages += round_of(*calls, said=said, number=number, reasoning_content=draw(_text))
+        messages += [told(text) for text in words]
+    return messages
+
+
+@given(conversations(), st.integers(4_000, 40_000), st.integers(4_000, 40_000))
+def test_whatever_was_said_what_is_left_fits_and_can_be_sent(
+    messages: list[JsonObject], max_bytes: int, next_bytes: int
+) -> None:
+    kept, replaced = compact(messages, max_bytes)
+    check_messages(kept)  # every call with its result right behind it
+    assert size(kept) <= max(max_bytes, size(messages) if not replaced else 0)
+    assert kept[:OPENING] == messages[:OPENING]
+    if not replaced:
+        assert kept == messages
+        return
+    assert size(messages) > max_bytes // 2
+    rest = kept[OPENING + 1 :]
+    assert rest == messages[OPENING + replaced :]
+    assert not rest or rest[0]["role"] == "assistant"
+    again, _ = compact(kept, next_bytes)
+    check_messages(again)
+    assert size(again) <= max(next_bytes, size(kept) if again == kept else 0)
+
+
+def test_a_summary_stays_far_below_what_can_be_recorded_however_much_is_kept() -> None:
+    rounds = [round_of((f"service-{number}", "q" * 3_000), number=number) for number in range(5_000)]
+    kept, replaced = compact([*BEGINNING, *(message for turn in rounds for message in turn)], 8_000_000)
+    assert replaced > 2 * 1_000
+    assert SUMMARY_BYTES - 1_000 < size(kept[OPENING : OPENING + 1]) <= SUMMARY_BYTES
+
+
+@pytest.mark.parametrize("character", ['"', "\\", "\x01", "é", "🙂"])
+def test_a_summary_is_no_larger_than_it_may_be_however_it_is_encoded(character: str) -> None:
+    rounds = [round_of((character * 20, character * 400), number=number) for number in range(100)]
+    kept, _ = compact([*BEGINNING, *(message for turn in rounds for message in turn)], 20_000)
+    assert size(kept[OPENING : OPENING + 1]) <= 5_000
+    assert size(kept) <= 20_000
+
+
+@pytest.mark.parametrize(("kib", "fits"), [(90, True), (150, False)])
+async def test_a_run_takes_along_no_more_than_it_can(client: Client, kib: int, fits: bool) -> None:
+    rounds = [round_of(("checkout", "x" * kib * 1024), number=number) for number in range(10)]
+    messages = [*BEGINNING, *(message for turn in rounds for message in turn)]
+    store = Store(2**25)
+    store.put(conversation_digest(messages), join(messages))
+    carrying = CarryActivities(ConversationCache(client, store))
+    carried = await ActivityEnvironment().run(
+        carrying.carry, CarryRequest(base=conversation_digest(messages), append=[])
+    )
+    assert (carried.messages == messages, carried.compacted == 0) == (fits, fits)
+    assert size(carried.messages) <= HISTORY.carried_bytes
+    assert carried.digest == conversation_digest(carried.messages)
+    assert store.get(carried.digest) == join(carried.messages)

@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import json
+import time
+from datetime import timedelta
+
+import pytest
+
+from watchkeeper.llm.error_body import parse_json
+from watchkeeper.llm.errors import ModelError, Reason, read_error, read_refusal
+from watchkeeper.text import ERROR_BYTES
+
+MOONSHOT_OVERFLOW = "Invalid request: Your request exceeded model token limit: 262144 (requested: 269030)"
+TOGETHER_OVERFLOW = "The max_tokens parameter must be less than the context length"
+GROQ_OVERFLOW = "Request too large for model `x` in organization `o` on tokens per minute (TPM): Limit 6000"
+NGINX_413 = "<html><head><title>413 Request Entity Too Large</title></head><body>nginx</body></html>"
+
+
+def refuse(status: int, body: object, **headers: str) -> ModelError:
+    raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    return read_refusal(status, {name.replace("_", "-"): value for name, value in headers.items()}, raw)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        (400, {"error": {"message": MOONSHOT_OVERFLOW, "type": "invalid_request_error"}}, "context_overflow"),
+        (400, {"error": {"message": "too long", "code": "context_length_exceeded"}}, "context_overflow"),
+        (
+            400,
+            {"object": "error", "message": "This model's maximum context length is 8 tokens", "code": 400},
+            "context_overflow",
+        ),
+        (400, {"error": {"message": "too big", "type": "exceed_context_size_error"}}, "context_overflow"),
+        (400, {"error": "request exceeds the available context size, try more"}, "context_overflow"),
+        (403, {"error": {"message": TOGETHER_OVERFLOW}}, "context_overflow"),
+        (413, {"error": {"message": GROQ_OVERFLOW, "code": "rate_limit_exceeded"}}, "context_overflow"),
+        (400, {"error": {"message": "prompt is too long: 210000 tokens > 200000"}}, "context_overflow"),
+        (422, [{"error": {"message": "The input token count exceeds the maximum"}}], "context_overflow"),
+        (
+            400,
+            {
+                "error": {
+                    "message": "Provider returned error",
+                    "metadata": {"raw": "maximum context length is 8"},
+                }
+            },
+            "context_overflow",
+        ),
+        (429, {"error": {"message": "maximum context length"}}, "unavailable"),
+        (413, NGINX_413, "refused"),
+        (413, {"error": {"message": "Request too large: at most 32 MB"}}, "refused"),
+        (422, {"detail": [{"msg": "field required", "input": "maximum context length"}]}, "refused"),
+        (400, {"error": {"code": "tool_use_failed", "failed_generation": "<function"}}, "tool_use_failed"),
+        (400, {"error": "tool_choice 'specified' is incompatible with thinking enabled"}, "tool_choice"),
+        (400, {"error": {"message": "unsupported", "param": "tool_choice"}}, "tool_choice"),
+        (404, {"error": {"message": "No endpoints that support the provided 'tool_choice'"}}, "tool_choice"),
+        (400, {"error": {"message": "high risk", "type": "content_filter"}}, "content_filter"),
+        (429, {"error": {"message": "spent", "type": "exceeded_current_quota_error"}}, "quota"),
+        (429, {"error": {"message": "spent", "code": "insufficient_quota"}}, "quota"),
+        (402, "", "quota"),
+        (429, [{"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "quota"}}], "unavailable"),
+        (401, {"error": {"message": "bad key"}}, "auth"),
+        (403, {"error": {"message": "no", "type": "permission_error"}}, "auth"),
+        (400, {"error": {"message": "no", "code": "invalid_api_key"}}, "auth"),
+        (400, {"error": {"message": "invalid temperature: only 1 is allowed for this model"}}, "refused"),
+        (404, {"error": {"message": "no such model"}}, "refused"),
+        (405, "", "refused"),
+        (408, "", "unavailable"),
+        (409, "", "unavailable"),
+        (425, "", "unavailable"),
+        (500, "boom", "unavailable"),
+        (500, {"error": {"type": "authentication_error"}}, "unavailable"),
+        (503, "<html>busy</html>", "unavailable"),
+        (529, {"error": {"type": "overloaded_error"}}, "unavailable"),
+        (204, "", "malformed"),
+    ],
+)
+def test_what_a_refusal_means(status: int, body: object, reason: Reason) -> None:
+    error = refuse(status, body)
+    assert error.reason == reason
+    assert error.retryable == (reason in {"unavailable", "malformed", "tool_use_failed"})
+
+
+OVERFLOWS: list[object] = [
+    {"error": {"message": "too long", "code": "context_length_exceeded"}},
+    {"error": {"message": "too long", "type": "exceed_context_size_error"}},
+    {"object": "error", "message": "This model's Maximum Context Length is 8 tokens", "code": 400},
+    {"error": "request exceeds the available context size"},
+    {"error": {"message": MOONSHOT_OVERFLOW}},
+    {"error": {"message": TOGETHER_OVERFLOW}},
+    {"error": {"message": GROQ_OVERFLOW}},
+    {"error": {"message": "prompt is too long: 210000 tokens > 200000"}},
+    [{"error": {"message": "The input token count exceeds the maximum"}}],
+]
+
+
+@pytest.mark.parametrize("said", OVERFLOWS, ids=lambda said: str(said)[:60])
+@pytest.mark.parametrize(
+    ("status", "overflow"),
+    [(400, True), (403, True), (413, True), (422, True), (401, False), (404, False), (429, False), (500, False)],
+)
+def test_an_overflow_is_known_by_its_wording_where_a_status_allows_it(
+    status: int, said: object, overflow: bool
+) -> None:
+    assert (refuse(status, said).reason == "context_overflow") is overflow
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "retryable"),
+    [
+        (400, {"X_Should_Retry": "true"}, True),
+        (401, {"x_should_retry": "true"}, True),
+        (500, {"x_should_retry": "false"}, False),
+        (429, {"x_should_retry": "maybe"}, True),
+    ],
+)
+def test_the_host_has_the_last_word(status: int, headers: dict[str, str], retryable: bool) -> None:
+    assert refuse(status, {"error": {"message": "x"}}, **headers).retryable is retryable
+
+
+def test_spent_quota_is_not_retried_even_if_the_host_says_so() -> None:
+    error = refuse(429, {"error": {"code": "insufficient_quota"}}, x_should_retry="true", retry_after="3")
+    assert (error.reason, error.retryable, error.delay) == ("quota", False, None)
+
+
+@pytest.mark.parametrize(
+    ("value", "delay"),
+    [("3", 3), ("0.5", 0.5), ("nan", None), ("-1", None), ("soon", None), ("9999999", 600)],
+)
+def test_the_delay_a_host_asks_for(value: str, delay: float | None) -> None:
+    expected = None if delay is None else timedelta(seconds=delay)
+    assert refuse(429, {}, Retry_After=value).delay == expected
+
+
+def test_a_redirect_names_where_it_leads() -> None:
+    error = refuse(301, "", Location="https://api.example/v2")
+    assert error.reason == "refused"
+    assert "https://api.example/v2" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"error": {"message": "one"}}, "HTTP 400: one"),
+        ({"error": "two"}, "HTTP 400: two"),
+        ([{"error": {"message": "three"}}], "HTTP 400: three"),
+        ({"object": "error", "message": "four", "code": 400}, "HTTP 400: four"),
+        ({"detail": "five"}, "HTTP 400: five"),
+        ({"errors": [{"code": "bad", "message": "six"}]}, "HTTP 400: six"),
+        ("seven, no JSON", "HTTP 400: 'seven, no JSON'"),
+        ('"eight"', "HTTP 400: eight"),
+        ("", "HTTP 400: an empty body"),
+        (NGINX_413, "HTTP 400: a page (413 Request Entity Too Large)"),
+        ({"error": {"message": None}}, """HTTP 400: '{"error": {"message": null}}'"""),
+        ([], "HTTP 400: '[]'"),
+    ],
+)
+def test_what_a_host_says_is_passed_on(body: object, said: str) -> None:
+    assert str(refuse(400, body)) == said
+
+
+@pytest.mark.parametrize("said", ["Incorrect API key provided", "Incorrect API key provided."])
+def test_the_way_out_is_a_sentence_of_its_own(said: str) -> None:
+    way_out = "Check the API key and what it may use."
+    assert str(refuse(401, {"error": {"message": said}})) == f"HTTP 401: Incorrect API key provided. {way_out}"
+
+
+def test_the_text_is_clean_and_short() -> None:
+    text = str(refuse(400, {"error": {"message": "\ud83d\x00" + "x" * 500_000}}))
+    text.encode()
+    assert "\x00" not in text
+    assert len(text.encode()) < ERROR_BYTES + 100
+
+
+def test_no_wording_takes_long() -> None:
+    began = time.perf_counter()
+    refuse(413, {"error": {"message": "request too large " * 30_000}})
+    assert time.perf_counter() - began < 1
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b"\xff", b"", b"{", b"1" * 5_000])
+def test_a_body_that_cannot_be_parsed_is_one_error(body: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse_json(body)
+    assert read_refusal(400, {}, body).reason == "refused"
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ({"error": {"code": 401, "message": "x"}}, "auth"),
+        ({"error": {"code": "403", "message": "x"}}, "auth"),
+        ({"error": {"code": 402, "message": "x"}}, "quota"),
+        ({"error": {"code": 404, "message": "x"}}, "refused"),
+        ({"error": {"code": 400, "message": "x"}}, "unavailable"),
+        ({"error": {"code": 400, "message": MOONSHOT_OVERFLOW}}, "context_overflow"),
+        ({"error": {"message": MOONSHOT_OVERFLOW}}, "context_overflow"),
+        ({"error": {"code": "invalid_api_key"}}, "auth"),
+        ({"error": {"code": "insufficient_quota"}}, "quota"),
+        ({"error": {"code": 502, "message": "x"}}, "unavailable"),
+        ({"error": True}, "unavailable"),
+        ([{"error": {"code": 401}}], "auth"),
+        ({"object": "error", "code": 404, "message": "x"}, "refused"),
+    ],
+)
+def test_an_error_inside_a_success(body: object, reason: Reason) -> None:
+    assert read_error(body).reason == reason

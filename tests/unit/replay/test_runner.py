@@ -1,0 +1,105 @@
+"""Histories that cannot be replayed: each gets its verdict, in time, and the next one its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from base64 import b64encode
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from temporalio.api.common.v1 import Payload
+from temporalio.converter import PayloadCodec
+
+from tests.support.broken_workflow import SequentialWorkflow
+from tests.support.paths import HISTORIES
+from tests.support.program import Program
+from watchkeeper.contracts import JsonObject
+from watchkeeper.replay.history_files import NotAHistory, Recording, read
+from watchkeeper.replay.runner import replay
+from watchkeeper.temporal.client import DATA_CONVERTER
+from watchkeeper.testing.replay import WORKFLOWS, Verdict, assert_replays, histories, replayed
+
+CONCLUDED = HISTORIES / "concluded.json"
+
+
+async def given(*paths: Path) -> AsyncIterator[Recording]:
+    for path in paths:
+        yield read(path)
+
+
+def changed(directory: Path, change: Callable[[list[JsonObject]], None]) -> Path:
+    """Write a history whose events were changed."""
+    recorded = json.loads(CONCLUDED.read_text())
+    change(recorded["events"])
+    file = directory / "changed.json"
+    file.write_text(json.dumps(recorded))
+    return file
+
+
+class Deaf(PayloadCodec):
+    """Gives no answer, as a decoder can whose server is gone, until it is back."""
+
+    def __init__(self) -> None:
+        self.back = False
+
+    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        return list(payloads)
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        while not self.back:
+            await asyncio.sleep(0.05)
+        return list(payloads)
+
+
+async def test_a_replay_that_hangs_is_given_up_and_the_next_one_goes_on() -> None:
+    deaf = Deaf()
+    recordings = given(CONCLUDED, HISTORIES / "denied.json")
+    verdicts: list[Verdict] = []
+    async for verdict in replay(
+        recordings, WORKFLOWS, converter=replace(DATA_CONVERTER, payload_codec=deaf), lanes=1, timeout=2
+    ):
+        verdicts.append(verdict)
+        deaf.back = True
+    assert [verdict.kind for verdict in verdicts] == ["stuck", "agrees"]
+    assert verdicts[0].why == "the replay stands still since then, for 2 s"
+
+
+async def test_events_that_are_missing_are_told(tmp_path: Path) -> None:
+    file = changed(tmp_path, lambda events: events.__delitem__(slice(6, 9)))
+    verdict = await replayed(file)
+    assert (verdict.kind, verdict.event) == ("incomplete", 10)
+    assert verdict.why == "it follows event 6: what was between them is missing"
+
+
+async def test_payloads_that_are_stored_elsewhere_are_told(tmp_path: Path) -> None:
+    def store(events: list[JsonObject]) -> None:
+        first = next(event for event in events if event["eventType"] == "EVENT_TYPE_ACTIVITY_TASK_COMPLETED")
+        (payload,) = first["activityTaskCompletedEventAttributes"]["result"]["payloads"]
+        payload["metadata"] = {"encoding": b64encode(b"json/external-storage-reference").decode()}
+
+    file = changed(tmp_path, store)
+    verdict = await replayed(file)
+    assert (verdict.kind, verdict.why) == ("incomplete", "it names payloads that are stored elsewhere")
+
+
+async def test_a_history_that_takes_too_long_is_told(tmp_path: Path) -> None:
+    ended = await Program(tmp_path)("replay", str(CONCLUDED), "--timeout", "0.01")
+    assert (ended.code, ended.err) == (1, "")
+    assert "the replay stands still since then, for 0.01 s" in ended.out
+    assert "a slow machine needs a longer --timeout" in ended.out
+
+
+def test_users_fail_their_tests_with_the_reason() -> None:
+    with pytest.raises(AssertionError) as failed:
+        assert_replays(HISTORIES / "parallel-calls.json", [SequentialWorkflow])
+    said, mend = str(failed.value).splitlines()
+    assert "parallel-calls.json: event 20, ActivityTaskScheduled: the history schedules the activity `look`" in said
+    assert mend.startswith("To mend it: let runs that began the old way go on with it")
+
+
+def test_a_gate_without_histories_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NotAHistory, match="no recorded history"):
+        histories(tmp_path)

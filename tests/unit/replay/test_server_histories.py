@@ -1,0 +1,134 @@
+"""The gate before a deploy: the code of today against the runs that a server holds."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from temporalio.api.workflowservice.v1 import PauseWorkflowExecutionRequest
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+
+from tests.support.code_edits import BREAKING, copy
+from tests.support.harness import Run, Stage, staged
+from tests.support.program import Program
+from tests.unit.cli.test_cli import address_of
+from watchkeeper.replay.runner import replay
+from watchkeeper.replay.server_histories import NoSuchQuery, fetched, served
+from watchkeeper.temporal.client import DATA_CONVERTER
+from watchkeeper.temporal.dev_server import TUNING, find_binary
+from watchkeeper.testing.replay import WORKFLOWS
+from watchkeeper.testing.scripts import always, calls, says
+from workflows.incident import IncidentWorkflow
+
+LOOK = ("look", {"service": "checkout"})
+RESTART = ("restart", {"service": "checkout"})
+
+
+@pytest.fixture
+def program(client: Client, tmp_path: Path) -> Program:
+    return Program(tmp_path, {"TEMPORAL_ADDRESS": address_of(client)})
+
+
+@pytest.fixture
+async def pausing() -> AsyncIterator[Client]:
+    """A server on which runs can be paused, which not every one lets people do."""
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(find_binary()),
+        dev_server_extra_args=[*TUNING, "--dynamic-config-value", "frontend.WorkflowPauseEnabled=true"],
+        dev_server_log_level="error",
+        data_converter=DATA_CONVERTER,
+    ) as environment:
+        yield environment.client
+
+
+async def waiting(stage: Stage) -> Run:
+    """Start a run and return when it waits for a person."""
+    run = await stage.start(service="checkout")
+    while "waiting" not in [call.status for call in (await run.query(IncidentWorkflow.progress)).calls]:
+        await asyncio.sleep(0.1)
+    return run
+
+
+async def listed(client: Client, query: str, number: int) -> None:
+    """Return when the server's lists have caught up with what happened."""
+    async with asyncio.timeout(20):
+        while (await client.count_workflows(query)).count != number:
+            await asyncio.sleep(0.1)
+
+
+async def test_open_runs_are_replayed_as_far_as_they_are(client: Client, program: Program) -> None:
+    async with staged(client, always(calls(RESTART), without_tools=says("Stopped."))) as stage:
+        run = await waiting(stage)
+        await listed(client, f"WorkflowId = '{run.id}'", 1)
+        ended = await program("replay", "--open", "--from-server", f"WorkflowId = '{run.id}'", "--json")
+        await run.terminate()
+    said = json.loads(ended.out)
+    assert (ended.code, ended.err, said["replayed"], said["broken"]) == (0, "", 1, 0)
+    assert said["histories"][0]["name"] == f"{run.id} {run.first_execution_run_id}"
+
+
+async def test_a_deploy_that_would_strand_open_runs_is_refused(client: Client, program: Program) -> None:
+    async with staged(client, always(calls(RESTART), without_tools=says("Stopped."))) as stage:
+        run = await waiting(stage)
+        await listed(client, f"WorkflowId = '{run.id}'", 1)
+        code = program.directory / "code"
+        copy(code)
+        BREAKING["a removed timer"].edit.apply(code)
+        query = f"WorkflowId = '{run.id}'"
+        ended = await program("replay", "--from-server", query, PYTHONPATH=str(code))
+        await run.terminate()
+    assert (ended.code, ended.err) == (1, "")
+    (breaks, total, mend) = ended.out.splitlines()
+    assert breaks.startswith(f"breaks  {run.id} {run.first_execution_run_id}: event ")
+    assert breaks.endswith(", TimerStarted: the history starts a timer there, this code does not")
+    assert total == "1 history replayed, 1 broken"
+    assert mend.startswith("to mend 1: let runs that began the old way go on with it (`if workflow.patched(")
+
+
+async def test_a_paused_run_is_one_that_must_go_on(pausing: Client, tmp_path: Path) -> None:
+    client, program = pausing, Program(tmp_path, {"TEMPORAL_ADDRESS": address_of(pausing)})
+    async with staged(client, always(calls(RESTART), without_tools=says("Stopped."))) as stage:
+        run = await waiting(stage)
+        await client.workflow_service.pause_workflow_execution(
+            PauseWorkflowExecutionRequest(
+                namespace=client.namespace, workflow_id=run.id, request_id=str(uuid4()), reason="a test"
+            )
+        )
+        await listed(client, f"WorkflowId = '{run.id}' AND ExecutionStatus = 'Paused'", 1)
+        ended = await program("replay", "--open", "--from-server", f"WorkflowId = '{run.id}'")
+        await run.terminate()
+    assert (ended.code, ended.out) == (0, "1 history replayed, 0 broken\n")
+
+
+async def test_a_query_finds_runs_that_are_over_and_pages_through_them(client: Client) -> None:
+    async with staged(client, always(says("Fine."), without_tools=says("Fine."))) as stage:
+        queue = stage.settings.worker.task_queue
+        for _ in range(3):
+            await (await stage.start()).result()
+    query = f"TaskQueue = '{queue}'"
+    await listed(client, query, 3)
+    found = [verdict async for verdict in replay(served(client, query, page_size=1), WORKFLOWS)]
+    assert [verdict.agrees for verdict in found] == [True, True, True]
+    assert len({verdict.run for verdict in found}) == 3
+
+
+async def test_a_run_that_was_deleted_meanwhile_is_left_out(client: Client) -> None:
+    assert await fetched(client, "incident-gone", str(uuid4())) is None
+
+
+async def test_what_the_server_does_not_understand_is_misuse(client: Client, program: Program) -> None:
+    with pytest.raises(NoSuchQuery):
+        [recording async for recording in served(client, "Servce = 'checkout'")]
+    ended = await program("replay", "--from-server", "Servce = 'checkout'")
+    assert ended.code == 2
+    assert "the server does not understand the query \"Servce = 'checkout'\"" in ended.sentence()
+
+
+async def test_nothing_to_replay_is_misuse(program: Program) -> None:
+    ended = await program("replay")
+    assert (ended.code, "say what to replay" in ended.sentence()) == (2, True)

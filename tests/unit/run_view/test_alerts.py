@@ -1,0 +1,69 @@
+"""The story of a run that alerts started: what fired, what was concluded, what was asked and answered after that."""
+
+from __future__ import annotations
+
+import asyncio
+from io import StringIO
+
+from rich.console import Console
+from temporalio.client import Client
+
+from tests.support.alert_sender import Sender, until_reported
+from tests.support.harness import staged
+from watchkeeper.cli.watch.renderer import Narrator
+from watchkeeper.contracts import TellRequest
+from watchkeeper.run_view.follow import follow, retell
+from watchkeeper.run_view.json_view import run_object
+from watchkeeper.run_view.projection import Telling
+from watchkeeper.runs.client import find
+from watchkeeper.testing.scripts import says
+from workflows.incident import IncidentWorkflow
+
+PATIENCE = 20.0
+
+
+async def narrated(client: Client, run: str) -> tuple[Telling, str]:
+    """Follow a run as `watch` does; what a person reads."""
+    telling, written = Telling(client.data_converter), StringIO()
+    narrator = Narrator(telling.story, Console(file=written, width=200))
+    async with asyncio.timeout(PATIENCE):
+        await follow(client, run, telling, narrator.tell, narrator.notice)
+    return telling, written.getvalue()
+
+
+async def test_following_ends_with_the_report_of_a_run_that_stays_open(client: Client) -> None:
+    async with staged(client, [says("**Cause:** a deploy."), says("18 %.")]) as stage:
+        sender = Sender.on(stage)
+        run = sender.run(await sender.fire())
+        telling, read = await narrated(client, run.id)
+        await until_reported(run)
+        shown = run_object(await retell(client, run.id))
+        listed = await find(client, run.id)
+        await run.execute_update(IncidentWorkflow.tell, TellRequest(text="How bad?", by="ann"))
+        _, more = await narrated(client, run.id)
+        await sender.resolve()
+        await run.result()
+        _, whole = await narrated(client, run.id)
+    assert telling.story.status == "concluded"
+    assert "! firing (critical): HighErrorRate: checkout fails" in read
+    assert "It stays open until its alerts resolve; ask more: watchkeeper tell" in read
+    assert (shown["status"], shown["open"], shown["closed_at"]) == ("concluded", True, None)
+    assert (listed.status, listed.closed_at) == ("concluded", None)
+    assert shown["alerts"][0]["title"] == "HighErrorRate: checkout fails"
+    assert shown["origin"]["source"] == "prod"
+    assert "ann tells the model: How bad?" in more
+    assert "18 %." in more
+    assert more.rstrip().splitlines()[-1].startswith("2 rounds · 0 calls · "), "what it took, with the follow-up"
+    assert "✓ resolved (critical): HighErrorRate" in whole
+    assert whole.rstrip().splitlines()[-1].startswith("closed 20")
+    assert whole.count("Cause:") == 1
+
+
+async def test_a_signal_that_is_no_notification_is_passed_over_as_the_run_passes_it_over(client: Client) -> None:
+    async with staged(client, [says("**Cause:** a deploy.")]) as stage:
+        sender = Sender.on(stage)
+        run = sender.run(await sender.fire())
+        await run.signal("alert", {"nonsense": 1})
+        await until_reported(run)
+        story = await retell(client, run.id)
+    assert story.report is not None and story.episode.firing == 1

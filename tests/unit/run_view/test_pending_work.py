@@ -1,0 +1,122 @@
+"""What the server says of a run beside its history, and what of that is news."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from temporalio.api.enums.v1 import PendingActivityState, PendingWorkflowTaskState, TimeoutType
+from temporalio.api.failure.v1 import Failure, TimeoutFailureInfo
+from temporalio.api.history.v1 import ActivityTaskStartedEventAttributes, HistoryEvent, TimerFiredEventAttributes
+from temporalio.api.workflow.v1 import PendingActivityInfo, PendingWorkflowTaskInfo
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse as Description
+
+from watchkeeper.run_view.pending_work import UNTAKEN, Outlook
+
+AT = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
+STARTED = PendingActivityState.PENDING_ACTIVITY_STATE_STARTED
+SCHEDULED = PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
+SILENT = Failure(
+    message="activity Heartbeat timeout",
+    timeout_failure_info=TimeoutFailureInfo(timeout_type=TimeoutType.TIMEOUT_TYPE_HEARTBEAT),
+)
+REFUSED = Failure(message="loki answered 503")
+
+
+def look(
+    state: PendingActivityState.ValueType,
+    attempt: int = 1,
+    *,
+    failure: Failure | None = None,
+    started: float | None = None,
+    heard: float | None = None,
+    due: float | None = None,
+    worker: str = "1@host",
+) -> Description:
+    """One call as the server describes it; times are seconds."""
+    pending = PendingActivityInfo(
+        activity_id="r1.0", state=state, attempt=attempt, last_worker_identity=worker, last_failure=failure
+    )
+    pending.activity_type.name = "search_logs"
+    times = (
+        (pending.last_started_time, started),
+        (pending.last_heartbeat_time, heard),
+        (pending.next_attempt_schedule_time, due),
+    )
+    for stamp, seconds in times:
+        if seconds is not None:
+            stamp.FromDatetime(AT + timedelta(seconds=seconds))
+    return Description(pending_activities=[pending])
+
+
+def started(attempt: int, at: float) -> HistoryEvent:
+    """An attempt as a history tells of it."""
+    event = HistoryEvent(activity_task_started_event_attributes=ActivityTaskStartedEventAttributes(attempt=attempt))
+    event.event_time.FromDatetime(AT + timedelta(seconds=at))
+    return event
+
+
+def test_a_first_attempt_is_no_news() -> None:
+    outlook = Outlook()
+    assert outlook.see(look(SCHEDULED), 0.0) == []
+    assert outlook.see(look(STARTED, started=0), 1.0) == []
+    assert outlook.hear(started(1, 0), "r1.0", 2.0) == ""
+
+
+def test_a_lost_worker_and_the_one_that_carries_on_are_news_once() -> None:
+    outlook = Outlook()
+    outlook.see(look(STARTED, started=0, heard=1), 1.0)
+    lost = look(SCHEDULED, 2, failure=SILENT, heard=1)
+    assert outlook.see(lost, 3.0) == ["r1.0 search_logs: its worker fell silent; attempt 2 waits for a worker"]
+    assert outlook.see(lost, 4.0) == []
+    again = look(STARTED, 2, failure=SILENT, started=6, worker="2@host")
+    assert outlook.see(again, 7.0) == ["r1.0 search_logs: another worker carries on after 5.0 s: attempt 2"]
+    assert outlook.see(again, 8.0) == []
+
+
+def test_a_quick_recovery_is_heard_from_the_history() -> None:
+    outlook = Outlook()
+    outlook.see(look(STARTED, started=0.5), 1.0)  # it was killed before its first sign of life
+    outlook.see(look(SCHEDULED, 2, failure=SILENT), 3.0)
+    said = outlook.hear(started(2, 4.5), "r1.0", 5.0)
+    assert said == "r1.0 search_logs: another worker carries on after 4.0 s: attempt 2"
+    assert outlook.hear(started(2, 4.5), "r1.0", 5.1) == ""
+
+
+def test_a_recovery_between_two_looks_is_one_sentence() -> None:
+    outlook = Outlook()
+    outlook.see(look(STARTED, started=0, heard=1), 1.0)
+    again = look(STARTED, 2, failure=SILENT, started=3.5, worker="2@host")
+    assert outlook.see(again, 5.0) == [
+        "r1.0 search_logs: its worker fell silent; another worker carries on after 2.5 s: attempt 2"
+    ]
+
+
+def test_a_worker_that_was_only_slow_is_the_same_one() -> None:
+    outlook = Outlook()
+    outlook.see(look(STARTED, started=0, heard=1), 1.0)
+    (said,) = outlook.see(look(STARTED, 2, failure=SILENT, started=4), 5.0)
+    assert said.endswith("the same worker carries on after 3.0 s: attempt 2")
+
+
+def test_a_failure_is_told_with_its_reason_and_is_no_missing_worker() -> None:
+    outlook = Outlook()
+    failed = look(SCHEDULED, 2, failure=REFUSED, due=30)
+    assert outlook.see(failed, 1.0) == ["r1.0 search_logs: attempt 2, the last one failed: loki answered 503"]
+    assert outlook.see(failed, 20.0) == []
+    assert not outlook.unattended(20.0), "it only waits for its pause to be over"
+
+
+def test_work_that_lies_there_means_a_missing_worker_until_one_shows_itself() -> None:
+    outlook = Outlook()
+    task = PendingWorkflowTaskInfo(state=PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED)
+    lies_there = Description(pending_workflow_task=task)
+    outlook.see(lies_there, 10.0)
+    outlook.see(lies_there, 11.0)
+    assert not outlook.unattended(10.0 + UNTAKEN - 0.1)
+    assert outlook.unattended(10.0 + UNTAKEN)
+    outlook.told_at = 13.0
+    fired = HistoryEvent(timer_fired_event_attributes=TimerFiredEventAttributes())
+    assert outlook.hear(fired, "", 14.0) == "", "timers fire without a worker"
+    assert outlook.unattended(14.0)
+    assert outlook.hear(started(1, 0), "r2", 15.0) == "a worker carries on after 5.0 s"
+    assert not outlook.unattended(15.0)

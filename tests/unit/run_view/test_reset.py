@@ -1,0 +1,112 @@
+"""Whoever follows a run that is reset in Temporal goes on with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from temporalio.client import Client
+
+from tests.support.harness import Run, reset, staged
+from tests.workflows.test_continue_as_new import executions, impatient
+from watchkeeper.contracts import Decision, LimitChanges
+from watchkeeper.run_view.entries import Call, Reset, Round
+from watchkeeper.run_view.follow import follow, retell
+from watchkeeper.run_view.model import Story
+from watchkeeper.run_view.projection import Telling, Told
+from watchkeeper.temporal.client import DATA_CONVERTER
+from watchkeeper.testing.scripts import Turn, calls, says
+from workflows.incident import IncidentWorkflow
+
+__all__ = ["impatient"]
+
+LOOK = ("look", {"service": "checkout"})
+RESTART = ("restart", {"service": "checkout"})
+
+
+class Follower:
+    """Follows a run, and keeps what it is told."""
+
+    def __init__(self, client: Client, run: Run) -> None:
+        self.told: list[Told] = []
+        self.notices: list[str] = []
+        telling = Telling(DATA_CONVERTER)
+        self.following = asyncio.create_task(follow(client, run.id, telling, self.told.append, self.notices.append))
+
+    async def until(self, happened: Callable[[Told], bool], times: int = 1) -> None:
+        """Return when something was told so often."""
+        while sum(map(happened, self.told)) < times:
+            assert not self.following.done(), self.following
+            await asyncio.sleep(0.02)
+
+
+def waits(told: Told) -> bool:
+    return isinstance(told, Call) and told.approval is not None
+
+
+def answered(told: Told) -> bool:
+    return isinstance(told, Round) and told.reply is not None
+
+
+async def test_a_run_that_is_reset_while_it_is_followed_is_followed_on(client: Client) -> None:
+    async with staged(client, [calls(LOOK), calls(RESTART), says("**Fine** again.")]) as stage:
+        run = await stage.start()
+        follower = Follower(client, run)
+        await follower.until(waits)
+        again = await reset(client, run, before="r2")
+        await follower.until(waits, times=2)
+        await again.execute_update(IncidentWorkflow.decide, Decision(call="r2.0", approved=True, by="ada"))
+        story = await asyncio.wait_for(follower.following, 30)
+    assert (story.status, story.run_id, story.first_run_id) == ("concluded", again.run_id, run.first_execution_run_id)
+    assert [told.number for told in follower.told if isinstance(told, Round) and answered(told)] == [1, 2, 2, 3]
+    assert [told for told in follower.told if isinstance(told, Reset)] == [Reset("decide again")]
+    assert follower.told[-1] is story
+    assert [(call.key, call.status) for call in story.calls.values()] == [("r1.0", "ok"), ("r2.0", "ok")]
+    assert [told.number for told in story.rounds if told.reply] == [1, 2, 3]
+    assert stage.effects.restarts == ["checkout"]
+
+
+async def test_so_is_one_that_has_continued_as_new(impatient: Client) -> None:
+    script: list[Turn] = [*[calls(LOOK)] * 7, calls(RESTART), says("**Fine** again.")]
+    async with staged(impatient, script) as stage:
+        run = await stage.start()
+        follower = Follower(impatient, run)
+        await follower.until(waits)
+        before = await executions(stage, run.id)
+        again = await reset(impatient, run, before="r8")
+        await follower.until(waits, times=2)
+        await again.execute_update(IncidentWorkflow.decide, Decision(call="r8.0", approved=True, by="ada"))
+        story = await asyncio.wait_for(follower.following, 30)
+        latest = (await run.describe()).run_id
+        retold = await retell(impatient, run.id)
+    assert len(before) > 1
+    assert (story.status, story.run_id, story.first_run_id) == ("concluded", latest, run.first_execution_run_id)
+    assert [told.number for told in story.rounds if told.reply] == [*range(1, 10)]
+    assert [told.number for told in follower.told if isinstance(told, Round) and answered(told)] == [*range(1, 9), 8, 9]
+    assert retold == story
+
+
+async def test_a_run_that_a_person_terminates_is_over(client: Client) -> None:
+    async with staged(client, [calls(RESTART)]) as stage:
+        run = await stage.start(limits=LimitChanges(rounds=5))
+        follower = Follower(client, run)
+        await follower.until(waits)
+        await run.terminate(reason="no longer needed")
+        story = await asyncio.wait_for(follower.following, 30)
+    assert (story.status, story.reason) == ("stopped", "terminated in Temporal: no longer needed")
+    assert isinstance(follower.told[-1], Story)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_a_finished_run_that_was_reset_is_told_as_it_went_on(client: Client, times: int) -> None:
+    async with staged(client, [calls(LOOK), says("**Fine** again.")]) as stage:
+        run = await stage.start()
+        await run.result()
+        for _ in range(times):
+            run = await reset(client, run, before="r2")
+            await run.result()
+    told: list[Told] = []
+    story = await retell(client, run.id, told.append)
+    assert (story.status, story.run_id, story.rounds_spent) == ("concluded", run.run_id, 2)
+    assert sum(isinstance(one, Reset) for one in told) == times

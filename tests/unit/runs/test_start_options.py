@@ -1,0 +1,42 @@
+"""How runs are started: nothing but the run itself ends it, and nothing begins it again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from google.protobuf.json_format import ParseDict
+from temporalio.api.history.v1 import WorkflowExecutionStartedEventAttributes as Started
+from temporalio.client import Client
+
+from tests.support.harness import staged
+from tests.support.paths import HISTORIES
+from watchkeeper.contracts import RunInput
+from watchkeeper.runs import client as runs_client
+from watchkeeper.testing.scripts import says
+
+
+def check(started: Started) -> None:
+    # Tried again, a run that failed would page its people a second time; over its time, it would end without a report.
+    assert not started.HasField("retry_policy")
+    assert started.workflow_execution_timeout.ToTimedelta().total_seconds() == 0
+    assert started.workflow_run_timeout.ToTimedelta().total_seconds() == 0
+    assert (started.attempt, started.cron_schedule) == (1, "")
+
+
+async def test_a_run_is_neither_repeated_nor_timed_out(client: Client) -> None:
+    async with staged(client, [says("Fine.")]) as stage:
+        found = await runs_client.start(client, RunInput(text="Why?"), stage.settings)
+        handle = client.get_workflow_handle(found.workflow_id)
+        await handle.result()
+        first = await anext(aiter(handle.fetch_history_events()))
+    check(first.workflow_execution_started_event_attributes)
+
+
+@pytest.mark.parametrize("path", sorted(HISTORIES.glob("*.json")), ids=lambda path: path.stem)
+def test_nor_was_any_that_is_recorded_those_that_continue_another_included(path: Path) -> None:
+    (first, *_) = json.loads(path.read_text())["events"]
+    started = ParseDict(first["workflowExecutionStartedEventAttributes"], Started())
+    assert ("continue-as-new" in path.stem and path.stem[-1] > "1") == bool(started.continued_execution_run_id)
+    check(started)

@@ -1,0 +1,84 @@
+"""What a message shows fits, and does nothing but show."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from watchkeeper.contracts import CallRecord, ChannelUpdate, Report, ReportDelivery
+from watchkeeper.demo.slack_block_rules import MAX_TEXT, faults_of
+from watchkeeper.demo.slack_state import texts
+from watchkeeper.slack.blocks import as_mrkdwn, escaped, fitting
+from watchkeeper.slack.report_thread import pages
+from watchkeeper.slack.status_message import headline, living
+
+PART_OF_AN_ENTITY = re.compile(r"&(?!amp;|lt;|gt;)")
+
+words = st.text(st.characters(codec="utf-8") | st.sampled_from("<>&!@#*\n😀`")) | st.builds(
+    lambda text, times: text * times, st.sampled_from(["<!channel> ", "😀&", "# *\n", "**a** "]), st.integers(0, 900)
+)
+
+
+def units(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
+
+
+@given(words, st.integers(60, 400))
+def test_an_escaped_text_fits_and_holds_no_half_sign(text: str, room: int) -> None:
+    shown = escaped(text, room)
+    assert units(shown) <= room
+    assert not set(shown) & set("<>")
+    assert not PART_OF_AN_ENTITY.search(shown)
+
+
+def test_a_text_is_cut_only_where_it_must_be() -> None:
+    assert escaped("<" * 15, 60) == "&lt;" * 15
+    assert escaped("<" * 16, 60) == "&lt;" * 5 + "… (+11 characters)"
+    assert fitting("a&b", 5) == 1
+    assert fitting("a&b", 7) == 3
+
+
+def test_bold_words_and_headings_are_written_as_slack_has_them() -> None:
+    assert as_mrkdwn("## What **v2** did\nIt **broke**: 2 ** 3 **") == "*What v2 did*\nIt *broke*: 2 ** 3 **"
+
+
+@given(words, words, words, st.integers(0, 12))
+def test_every_living_message_is_one_that_slack_takes(title: str, said: str, arguments: str, calls: int) -> None:
+    waiting = [CallRecord(key=f"r1.{n}", name="restart", arguments=arguments, status="waiting") for n in range(calls)]
+    announcement = ChannelUpdate(
+        run="run-1",
+        workflow_id="alert-é",
+        channel="C1",
+        title=title,
+        phase=said,
+        status="running",
+        service=said,
+        severity=said,
+        reason=said,
+        summary=said,
+        waiting=waiting,
+        silence="https://am.example/" + "x" * 4_000,
+    )
+    blocks = living(announcement, "https://ui.example/{run}")
+    assert faults_of(blocks) == []
+    assert sum(map(units, texts(blocks))) <= MAX_TEXT
+    assert not re.search("<[!@#]", headline(announcement) + "\n".join(texts(blocks)))
+
+
+@given(words, words, st.integers(0, 2))
+def test_every_reply_is_one_that_slack_takes(summary: str, body: str, follow_up: int) -> None:
+    delivery = ReportDelivery(
+        destination="slack",
+        run="run-1",
+        workflow_id="alert-1",
+        status="concluded",
+        report=Report(summary=summary, body=body),
+        follow_up=follow_up,
+        question=summary,
+    )
+    for blocks in pages(delivery, None):
+        assert faults_of(blocks) == []
+        assert sum(map(units, texts(blocks))) <= MAX_TEXT
+        assert not re.search("<[!@#]", "\n".join(texts(blocks)))

@@ -1,0 +1,60 @@
+"""The trace of a run whose workers are killed again and again: still one tree, and nothing recorded is missing."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from tests.end_to_end.chaos.hosts import hosts
+from tests.end_to_end.chaos.incidents import WHOLE
+from tests.end_to_end.chaos.player import Ground, Play, playing
+from tests.end_to_end.chaos.temporal_server import server
+from tests.support.otlp_receiver import Tap, tapping
+from tests.support.span_tree import recorded, tree
+
+pytestmark = pytest.mark.timeout(300)
+
+HELD = "r1.1"
+POINTS = (24, 40, 52, 66, 78)
+"""Events after which the worker of the moment is killed: before and after the run continues as new."""
+
+
+async def test_kills_leave_one_tree_without_duplicates_and_orphans() -> None:
+    async with (
+        server() as running,
+        hosts() as around,
+        tapping() as tap,
+        playing(Ground(running, around), WHOLE) as play,
+    ):
+        await play.work("first", hold=HELD, collector=tap.url)
+        await play.begin()
+        await play.until_arrival(HELD)
+        await replaced(play, tap)
+        for number in POINTS:
+            await play.until_event(number)
+            await replaced(play, tap)
+        assert await play.until_over()
+        wanted = recorded(play.following)
+        await tap.until(lambda tap: wanted.keys() <= {span.span for span in tap.spans} and bool(roots(tap)))
+        executions = len(play.following.executions)
+    root = tree(tap.spans)
+    assert executions > 1, "it has continued as new"
+    assert root.facts["watchkeeper.outcome"] == "concluded"
+    called = {span.facts["gen_ai.tool.call.id"] for span in tap.spans if "gen_ai.tool.call.id" in span.facts}
+    assert called >= {"r1.0", "r1.1", "r1.2", "r2.0", "r3.0", "r4.0"}
+    assert {span.facts["watchkeeper.round"] for span in tap.spans if span.name.startswith("chat")} == {1, 2, 3, 4, 5}
+    held = [span for span in tap.spans if span.facts.get("gen_ai.tool.call.id") == HELD]
+    attempts = [span.facts["watchkeeper.attempt"] for span in held]
+    assert attempts and 1 not in attempts, "what died with its worker told nothing"
+    assert len(attempts) == len(set(attempts))
+
+
+def roots(tap: Tap) -> list[str]:
+    return [span.span for span in tap.spans if not span.parent]
+
+
+async def replaced(play: Play, tap: Tap) -> None:
+    """Kill the worker and start another."""
+    play.workers[-1].send(signal.SIGKILL)
+    await play.work(f"worker-{len(play.workers)}", collector=tap.url)

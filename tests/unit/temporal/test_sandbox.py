@@ -1,0 +1,39 @@
+"""The sandbox that is entered once still restricts, and what it answers outside is what it would answer inside."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+from temporalio import workflow
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.converter import WorkflowSerializationContext
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import RestrictedWorkflowAccessError
+
+from watchkeeper.temporal.client import DATA_CONVERTER
+from watchkeeper.temporal.sandbox import Sandbox
+
+
+@workflow.defn(failure_exception_types=[RestrictedWorkflowAccessError])
+class Peeking:
+    @workflow.run
+    async def run(self) -> None:
+        open("/dev/null")  # noqa: ASYNC230, PTH123, SIM115
+
+
+async def test_workflow_code_cannot_reach_out(client: Client) -> None:
+    queue = str(uuid4())
+    async with Worker(client, task_queue=queue, workflows=[Peeking], workflow_runner=Sandbox()):
+        with pytest.raises(WorkflowFailureError) as failed:
+            await client.execute_workflow(Peeking.run, id=queue, task_queue=queue)
+    assert isinstance(failed.value.cause, ApplicationError)
+    assert failed.value.cause.type == "RestrictedWorkflowAccessError"
+
+
+def test_our_encoding_is_the_same_for_every_run_and_keeps_all_in_the_history() -> None:
+    context = WorkflowSerializationContext(namespace="default", workflow_id="run")
+    assert DATA_CONVERTER.with_context(context) is DATA_CONVERTER
+    assert DATA_CONVERTER.payload_codec is None
+    assert DATA_CONVERTER.external_storage is None

@@ -1,0 +1,167 @@
+"""What runs are listed by: registered by whoever comes first, and said where it cannot be."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.enums.v1 import WorkflowTaskFailedCause as Cause
+from temporalio.api.operatorservice.v1 import (
+    AddSearchAttributesRequest,
+    ListSearchAttributesRequest,
+    RemoveSearchAttributesRequest,
+)
+from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
+from temporalio.client import Client
+
+from tests.support.forbidding_server import forbidding
+from tests.support.harness import Run, settings_for, staged, until_asked
+from watchkeeper.contracts import RunInput
+from watchkeeper.run_view.follow import follow
+from watchkeeper.run_view.projection import Telling
+from watchkeeper.runs import client as runs_client
+from watchkeeper.runs.list_filter import Wanted
+from watchkeeper.temporal import search_attributes
+from watchkeeper.temporal.client import DATA_CONVERTER, TemporalError, connect, ensure_search_attributes, indexed_type
+from watchkeeper.testing.faults import delay
+from watchkeeper.testing.scripts import says
+
+OURS = {key.name: indexed_type(key) for key in search_attributes.ALL}
+KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
+NOBODY = settings_for("http://127.0.0.1:9")
+
+
+@pytest.fixture
+async def bare(client: Client) -> Client:
+    """A client of a namespace that knows nothing of us."""
+    request = RegisterNamespaceRequest(namespace=f"bare-{uuid4().hex[:8]}")
+    request.workflow_execution_retention_period.FromTimedelta(timedelta(days=1))
+    await client.workflow_service.register_namespace(request)
+    return Client(client.service_client, namespace=request.namespace, data_converter=DATA_CONVERTER)
+
+
+async def known(client: Client) -> dict[str, IndexedValueType.ValueType]:
+    request = ListSearchAttributesRequest(namespace=client.namespace)
+    return dict((await client.operator_service.list_search_attributes(request)).custom_attributes)
+
+
+async def register(client: Client, kind: IndexedValueType.ValueType, *names: str) -> None:
+    await client.operator_service.add_search_attributes(
+        AddSearchAttributesRequest(namespace=client.namespace, search_attributes=dict.fromkeys(names, kind))
+    )
+
+
+async def test_a_worker_registers_them(bare: Client) -> None:
+    assert await known(bare) == {}
+    async with staged(bare, []):
+        assert await known(bare) == OURS
+
+
+async def test_so_does_who_starts_a_run_before_there_was_a_worker(bare: Client) -> None:
+    found = await runs_client.start(bare, RunInput(text="Why?", service="checkout"), NOBODY)
+    assert await known(bare) == OURS
+    assert (await runs_client.find(bare, found.workflow_id)).service == "checkout"
+
+
+async def test_the_longest_that_can_be_given_is_found_again(bare: Client) -> None:
+    longest = "\N{FIRE}" * 150  # each is written as twelve bytes, of at most 2,048
+    given = RunInput(text="Why?", service=longest, severity=longest)
+    found = await runs_client.start(bare, given, NOBODY)
+    async with asyncio.timeout(30):
+        while not (listed := [run async for run in runs_client.runs(bare, Wanted(service=longest))]):
+            await asyncio.sleep(0.1)
+    assert [(run.workflow_id, run.severity) for run in listed] == [(found.workflow_id, longest)]
+
+
+async def test_what_is_missing_is_added_to_what_is_there(bare: Client) -> None:
+    await register(bare, KEYWORD, search_attributes.OUTCOME.name, "TheirOwn")
+    await ensure_search_attributes(bare)
+    await ensure_search_attributes(bare)
+    assert await known(bare) == {**OURS, "TheirOwn": KEYWORD}
+
+
+async def test_workers_that_come_at_once_do_not_mind_each_other(bare: Client) -> None:
+    await asyncio.gather(*(ensure_search_attributes(bare) for _ in range(5)))
+    assert await known(bare) == OURS
+
+
+async def test_one_of_another_type_keeps_a_worker_from_starting(bare: Client) -> None:
+    await register(bare, IndexedValueType.INDEXED_VALUE_TYPE_INT, search_attributes.OUTCOME.name)
+    with pytest.raises(TemporalError) as refused:
+        async with staged(bare, []):
+            pass
+    assert str(refused.value) == (
+        f"of the search attributes in namespace {bare.namespace!r}, Outcome must be of type Keyword and is "
+        "not; where nobody else needs them, have an administrator run: temporal operator search-attribute remove "
+        f"--namespace {bare.namespace} --name Outcome; "
+        "else give Watchkeeper a namespace of its own (TEMPORAL_NAMESPACE)"
+    )
+    with pytest.raises(TemporalError, match="must be of type Keyword"):
+        await runs_client.start(bare, RunInput(text="Why?"), NOBODY)
+
+
+async def test_where_there_is_no_room_for_them_the_server_says_why(bare: Client) -> None:
+    await register(bare, KEYWORD, *(f"TheirOwn{number}" for number in range(9)))
+    with pytest.raises(TemporalError, match="cannot have more than 10 search attribute of type Keyword"):
+        await ensure_search_attributes(bare)
+
+
+async def test_where_it_is_forbidden_the_way_out_is_a_command() -> None:
+    async with forbidding() as address:
+        client = await connect(address, {})
+        with pytest.raises(TemporalError) as refused:
+            await ensure_search_attributes(client)
+    assert str(refused.value) == (
+        "cannot register search attributes in namespace 'default' (Request unauthorized.); have an administrator run: "
+        "temporal operator search-attribute create --namespace default --name Service --type Keyword "
+        "--name Severity --type Keyword --name Team --type Keyword --name Source --type Keyword "
+        "--name Phase --type Keyword --name Outcome --type Keyword --name WaitingFor --type Keyword "
+        "--name Rounds --type Int --name CostUsd --type Double"
+    )
+
+
+async def test_who_may_only_use_them_needs_no_more() -> None:
+    async with forbidding(requests=1) as address:
+        client = await connect(address, {})
+        await ensure_search_attributes(client)  # may not ask what is registered, but may list by it
+
+
+async def test_an_unknown_namespace_is_named(client: Client) -> None:
+    nowhere = Client(client.service_client, namespace="nowhere", data_converter=DATA_CONVERTER)
+    with pytest.raises(TemporalError, match=r"^Namespace nowhere is not found\. Set TEMPORAL_NAMESPACE"):
+        await ensure_search_attributes(nowhere)
+
+
+async def why_a_task_failed(run: Run) -> Cause.ValueType:
+    async for event in run.fetch_history_events(wait_new_event=True):
+        if event.HasField("workflow_task_failed_event_attributes"):
+            return event.workflow_task_failed_event_attributes.cause
+    raise AssertionError("the run ended without that")
+
+
+@pytest.mark.slow
+async def test_a_run_whose_attribute_vanished_goes_on_when_a_worker_has_registered_it_again(bare: Client) -> None:
+    async with staged(bare, [says("Fine.")]) as stage:
+        stage.model.faults.append(delay(2))
+        run = await stage.start()
+        await until_asked(stage, 1)
+        await bare.operator_service.remove_search_attributes(
+            RemoveSearchAttributesRequest(namespace=bare.namespace, search_attributes=[search_attributes.OUTCOME.name])
+        )
+        notices: list[str] = []
+        following = asyncio.create_task(
+            follow(bare, run.id, Telling(DATA_CONVERTER), lambda told: None, notices.append)
+        )
+        assert await why_a_task_failed(run) == Cause.WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES
+        while not notices:
+            await asyncio.sleep(0.1)
+        await ensure_search_attributes(bare)
+        story = await following
+    assert story.status == "concluded"
+    (notice,) = notices
+    assert notice.startswith("no worker can carry it on; it is tried again, and goes on when this is mended: BadSearch")
+    assert search_attributes.OUTCOME.name in notice
+    assert (await runs_client.find(bare, run.id)).status == "concluded"

@@ -1,0 +1,203 @@
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from httpx2 import AsyncClient
+from openai import (
+    APIConnectionError,
+    AsyncOpenAI,
+    AuthenticationError,
+    BadRequestError,
+    DefaultAsyncHttpxClient,
+    InternalServerError,
+    RateLimitError,
+)
+
+from tests.support.model_requests import SYSTEM, USER, ask, assistant, call, refused, request, result, said
+from watchkeeper.contracts import JsonObject
+from watchkeeper.testing import faults
+from watchkeeper.testing.scripted_model import ScriptedModel
+from watchkeeper.testing.scripts import calls, raw, says
+
+LOOK = calls(("get_health", {"service": "checkout"}), ("get_health", {"service": "payments"}), reasoning="Both.")
+
+
+def client(url: str, key: str = "k") -> AsyncOpenAI:
+    return AsyncOpenAI(
+        base_url=url, api_key=key, max_retries=0, http_client=DefaultAsyncHttpxClient(verify=False, trust_env=False)
+    )
+
+
+async def test_a_round_with_the_vendors_client() -> None:
+    model = ScriptedModel([LOOK, says("All is well.")], key="secret")
+    body: Any = request()
+    async with model.serving() as url, client(url, "secret") as openai:
+        first = (await openai.chat.completions.create(**body)).choices[0]
+        assert first.finish_reason == "tool_calls"
+        asked = first.message.tool_calls or []
+        assert [c.id for c in asked] == ["functions.get_health:0", "functions.get_health:1"]
+        body["messages"] += [first.message.model_dump(exclude_none=True), *(result(c.id) for c in asked)]
+        second = (await openai.chat.completions.create(**body)).choices[0]
+    assert (second.finish_reason, second.message.content) == ("stop", "All is well.")
+    assert model.prefix_violations() == []
+    assert [r.json()["messages"][0] for r in model.requests] == [SYSTEM, SYSTEM]
+
+
+async def test_ids_count_on_over_the_conversation(http: AsyncClient) -> None:
+    model = ScriptedModel([LOOK, LOOK])
+    async with model.serving() as url:
+        first = await said(http, url, request())
+        answers = [result(c["id"]) for c in first["tool_calls"]]
+        second = await said(http, url, request(first, *answers))
+    assert [c["id"] for c in second["tool_calls"]] == ["functions.get_health:2", "functions.get_health:3"]
+
+
+async def test_the_same_question_gets_the_same_answer(http: AsyncClient) -> None:
+    async with ScriptedModel([LOOK]).serving() as url, ScriptedModel([LOOK]).serving() as other:
+        answers = [(await ask(http, base, request())).json() for base in (url, url, other)]
+    assert len({answer["id"] for answer in answers}) == 1
+    assert answers[0]["choices"] == answers[1]["choices"] == answers[2]["choices"]
+
+
+async def test_the_cache_serves_what_was_sent_before(http: AsyncClient) -> None:
+    model = ScriptedModel([LOOK, says("done")])
+    async with model.serving() as url:
+        first = (await ask(http, url, request())).json()
+        message = first["choices"][0]["message"]
+        answers = [result(c["id"]) for c in message["tool_calls"]]
+        second = (await ask(http, url, request(message, *answers))).json()
+        again = (await ask(http, url, request(message, *answers))).json()
+        without = request(message, *answers)
+        del without["tools"]
+        cold = (await ask(http, url, without)).json()
+    usage = first["usage"]
+    assert usage["prompt_tokens_details"] == {"cached_tokens": 0}
+    assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
+    assert usage["completion_tokens_details"]["reasoning_tokens"] == 2
+    assert 0 <= usage["prompt_tokens"] - second["usage"]["prompt_tokens_details"]["cached_tokens"] <= 1
+    assert second["usage"]["prompt_tokens"] > usage["prompt_tokens"]
+    assert 0 <= second["usage"]["prompt_tokens"] - again["usage"]["prompt_tokens_details"]["cached_tokens"] <= 1
+    assert cold["usage"]["prompt_tokens_details"]["cached_tokens"] < 10
+
+
+async def test_usage_is_about_a_quarter_of_the_bytes(http: AsyncClient) -> None:
+    async with ScriptedModel([says("x" * 4000)]).serving() as url:
+        body: JsonObject = {"model": "m", "messages": [{"role": "user", "content": "é" * 4000}]}
+        usage = (await ask(http, url, body)).json()["usage"]
+    assert usage["prompt_tokens"] == pytest.approx(2000, abs=20)
+    assert usage["completion_tokens"] == pytest.approx(1000, abs=20)
+
+
+async def test_the_key_is_demanded_everywhere(http: AsyncClient) -> None:
+    async with ScriptedModel([says("hi")], key="right").serving() as url:
+        async with client(url, "wrong") as openai:
+            with pytest.raises(AuthenticationError) as caught:
+                await openai.chat.completions.create(model="m", messages=[{"role": "user", "content": "x"}])
+            assert caught.value.code == "invalid_api_key"
+            with pytest.raises(AuthenticationError):
+                await openai.models.list()
+        async with client(url, "right") as openai:
+            assert [m.id async for m in await openai.models.list()] == ["moonshotai-kimi-k2-6"]
+        assert (await refused(http, url, request(), status=401))["message"] == "Incorrect API key provided"
+
+
+async def test_only_the_models_it_serves(http: AsyncClient) -> None:
+    async with ScriptedModel([says("hi")], models=("a", "b")).serving() as url:
+        assert (await said(http, url, request(model="b")))["content"] == "hi"
+        error = await refused(http, url, request(model="c"), status=404)
+        listed = (await http.get(f"{url}/models")).json()["data"]
+    assert (error["code"], error["message"]) == ("model_not_found", "The model 'c' does not exist; there are: a, b")
+    assert [model["id"] for model in listed] == ["a", "b"]
+
+
+async def test_a_conversation_too_long_for_its_window(http: AsyncClient) -> None:
+    async with ScriptedModel([says("hi")], context_window=100).serving() as url:
+        body: JsonObject = {"model": "m", "messages": [{"role": "user", "content": "x" * 1000}]}
+        message = (await refused(http, url, body))["message"]
+        assert (await ask(http, url, {"model": "m", "messages": [USER]})).status_code == 200
+    assert message.startswith("Invalid request: Your request exceeded model token limit: 100 (requested: 2")
+
+
+async def test_a_script_that_ended_says_so(http: AsyncClient) -> None:
+    async with ScriptedModel([]).serving() as url:
+        error = await refused(http, url, request())
+    assert error["code"] == "script_ended"
+    assert "the script has 0 turns" in error["message"]
+
+
+async def test_a_raw_message_is_sent_untouched(http: AsyncClient) -> None:
+    message = {"role": "assistant", "tool_calls": [{"function": {"name": "", "arguments": "{"}}], "content": [1]}
+    async with ScriptedModel([raw(message, None, usage={"prompt_tokens": "many"})]).serving() as url:
+        completion = (await ask(http, url, request())).json()
+    assert completion["choices"] == [{"index": 0, "message": message, "finish_reason": None}]
+    assert completion["usage"] == {"prompt_tokens": "many"}
+
+
+async def test_requests_are_recorded_byte_for_byte(http: AsyncClient) -> None:
+    model = ScriptedModel([says("hi")])
+    body = b'{ "model":"m",\n"messages":[ {"role":"user", "content":"\xc3\xa9 \\u00e9"} ] }'
+    async with model.serving() as url:
+        answer = await http.post(f"{url}/chat/completions", content=body, headers={"x-mark": "1"})
+        await http.get(f"{url}/models")
+    assert answer.status_code == 200
+    assert answer.headers["x-trace-id"]
+    (received,) = model.requests
+    assert (received.body, received.headers["x-mark"]) == (body, "1")
+
+
+async def test_an_answer_takes_its_pace() -> None:
+    model = ScriptedModel([says("hi")], pace=0.3)
+    async with model.serving() as url, client(url) as openai:
+        started = time.perf_counter()
+        ask_once = openai.chat.completions.create
+        await asyncio.gather(*(ask_once(model="m", messages=[{"role": "user", "content": "x"}]) for _ in range(3)))
+    assert 0.3 <= time.perf_counter() - started < 0.85
+
+
+async def test_faults_come_before_the_script_and_do_not_advance_it() -> None:
+    model = ScriptedModel([says("hi")])
+    html = faults.raw_body(b"<html>busy</html>", "text/html")
+    lost = [faults.drop_connection(), faults.lose_reply()]
+    model.faults.extend([faults.fault(429, {"error": {"message": "slow"}}, {"retry-after": "1"}), html, *lost])
+    model.fail_next(500, "oops")
+    async with model.serving() as url, client(url) as openai:
+
+        async def once() -> Any:
+            return await openai.chat.completions.create(model="m", messages=[{"role": "user", "content": "x"}])
+
+        with pytest.raises(RateLimitError) as limited:
+            await once()
+        assert limited.value.response.headers["retry-after"] == "1"
+        assert await once() == "<html>busy</html>"
+        for _ in lost:
+            with pytest.raises(APIConnectionError):
+                await once()
+        with pytest.raises(InternalServerError):
+            await once()
+        assert (await once()).choices[0].message.content == "hi"
+    assert len(model.requests) == 6
+
+
+async def test_only_posts_are_answered(http: AsyncClient) -> None:
+    async with ScriptedModel([says("hi")]).serving() as url:
+        assert (await http.get(f"{url}/chat/completions")).status_code == 405
+        assert (await http.post(f"{url}/responses")).status_code == 404
+
+
+async def test_strictness_reaches_the_vendors_client() -> None:
+    orphan: Any = [USER, result()]
+    async with ScriptedModel([says("hi")]).serving() as url, client(url) as openai:
+        with pytest.raises(BadRequestError, match="must directly follow the assistant message") as caught:
+            await openai.chat.completions.create(model="m", messages=orphan)
+    assert caught.value.param == "messages[1].tool_call_id"
+
+
+async def test_a_host_that_was_restarted_takes_up_the_conversation(http: AsyncClient) -> None:
+    script = [LOOK, says("done")]
+    conversation = (assistant(call("functions.get_health:0"), call("functions.get_health:1")),)
+    answers = [result("functions.get_health:0"), result("functions.get_health:1")]
+    restarted = ScriptedModel(script)
+    async with restarted.serving() as url:
+        assert (await said(http, url, request(*conversation, *answers)))["content"] == "done"
+    assert restarted.prefix_violations() == []

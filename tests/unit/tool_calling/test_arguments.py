@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import Field, ValidationError
+
+from watchkeeper.tool import Arguments, Service
+from watchkeeper.tool_calling.arguments import parse, rejection
+from watchkeeper.tool_calling.json_schema import parameters
+
+CATALOGUE = {"service": ["checkout", "payments"]}
+
+
+class Window(Arguments):
+    start: int
+    end: int = 0
+
+
+class Ask(Arguments):
+    service: Service = Field(default="checkout", description="Name.")
+    text: str = ""
+    words: list[str] = Field(default_factory=list)
+    window: Window | None = None
+    windows: list[Window] = Field(default_factory=list)
+    limit: int = Field(default=1, ge=1, le=9)
+
+
+def read(**arguments: Any) -> Ask:
+    return parse(Ask, json.dumps(arguments), CATALOGUE)
+
+
+def refuse(text: str) -> dict[str, Any]:
+    with pytest.raises(ValidationError) as caught:
+        parse(Ask, text, CATALOGUE)
+    return rejection(caught.value, parameters(Ask, CATALOGUE))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"words": '["a", "b"]'}, {"words": ["a", "b"]}),
+        ({"window": '{"start": 1}'}, {"window": {"start": 1}}),
+        ({"windows": '[{"start": 1}]'}, {"windows": [{"start": 1}]}),
+        ({"windows": ['{"start": 1}', {"start": 2}]}, {"windows": [{"start": 1}, {"start": 2}]}),
+        ({"words": "[]", "window": '{"start": 1}'}, {"words": [], "window": {"start": 1}}),
+    ],
+)
+def test_a_structure_encoded_twice_is_decoded_once_more(arguments: Any, expected: Any) -> None:
+    assert read(**arguments) == Ask.model_validate(expected, context=CATALOGUE)
+
+
+def test_arguments_encoded_twice_as_a_whole() -> None:
+    assert parse(Ask, json.dumps(json.dumps({"text": "a"})), CATALOGUE).text == "a"
+
+
+@pytest.mark.parametrize("text", ['["a"]', '{"start": 1}', '"a"', "1", "null"])
+def test_a_string_that_is_wanted_stays_what_it_is(text: str) -> None:
+    assert read(text=text).text == text
+    assert read(words=[text]).words == [text]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"words": "a"},
+        {"words": "[1]"},
+        {"words": json.dumps(json.dumps(["a"]))},
+        {"window": "[]"},
+        {"window": '{"start": 1, "more": 2}'},
+        {"window": '{"start": 1} and so on'},
+        {"windows": ["1"]},
+    ],
+)
+def test_nothing_else_is_guessed(arguments: Any) -> None:
+    with pytest.raises(ValidationError):
+        read(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("text", "faults"),
+    [
+        (
+            '{"limit": 99}',
+            [
+                {
+                    "at": "limit",
+                    "problem": "Input should be less than or equal to 9",
+                    "got": "99",
+                    "expected": {"type": "integer", "description": "(default 1).", "minimum": 1, "maximum": 9},
+                }
+            ],
+        ),
+        (
+            '{"service": "shop"}',
+            [
+                {
+                    "at": "service",
+                    "problem": "the catalogue has no such service; the nearest of its 2: checkout, payments",
+                    "got": "shop",
+                    "expected": {
+                        "type": "string",
+                        "description": "Name (default checkout).",
+                        "enum": ["checkout", "payments"],
+                    },
+                }
+            ],
+        ),
+        (
+            '{"windows": [{"end": 1}], "colour": [true]}',
+            [
+                {"at": "windows.0.start", "problem": "Field required", "expected": {"type": "integer"}},
+                {
+                    "at": "colour",
+                    "problem": "Extra inputs are not permitted",
+                    "got": "[true]",
+                    "expected": {"only": ["service", "text", "words", "window", "windows", "limit"]},
+                },
+            ],
+        ),
+        (
+            '{"window": {"start": 1, "begin": 2}}',
+            [
+                {
+                    "at": "window.begin",
+                    "problem": "Extra inputs are not permitted",
+                    "got": "2",
+                    "expected": {"only": ["start", "end"]},
+                }
+            ],
+        ),
+    ],
+)
+def test_each_fault_is_told_with_what_is_expected(text: str, faults: list[dict[str, Any]]) -> None:
+    assert refuse(text) == {"error": "the arguments do not fit the tool's schema; nothing was run", "arguments": faults}
+
+
+def test_what_is_no_json_is_told_with_the_whole_schema() -> None:
+    (fault,) = refuse('{"text": "a"')["arguments"]
+    assert fault["at"] == "(the whole)"
+    assert fault["problem"].startswith("Invalid JSON: EOF while parsing")
+    assert fault["expected"]["properties"].keys() == Ask.model_fields.keys()
+
+
+def test_a_rejection_is_small_and_holds_no_address() -> None:
+    huge = {"text": ["x" * 100_000], **{f"{'k' * 1_000}{i}": "\ud83d" for i in range(50)}}
+    told = refuse(json.dumps(huge).replace("\\ud83d", "?"))
+    text = json.dumps(told)
+    assert len(text) < 10_000
+    assert "http" not in text
+    assert len(told["arguments"]) == 10
+    assert told["more"] == "41 more"
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False),
+        lambda v: st.lists(v) | st.dictionaries(st.sampled_from([*Ask.model_fields, "x"]), v),
+    ),
+    st.booleans(),
+)
+def test_whatever_the_model_writes_is_read_or_rejected(value: object, twice: bool) -> None:
+    text = json.dumps(json.dumps(value) if twice else value)
+    try:
+        parse(Ask, text, CATALOGUE)
+    except ValidationError as error:
+        assert rejection(error, parameters(Ask, CATALOGUE))["arguments"]
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_whatever_text_it_writes_is_read_or_rejected(text: str) -> None:
+    try:
+        parse(Ask, text, CATALOGUE)
+    except ValidationError as error:
+        json.dumps(rejection(error, parameters(Ask, CATALOGUE)), ensure_ascii=False).encode()

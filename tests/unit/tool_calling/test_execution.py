@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from httpx2 import AsyncClient
+from hypothesis import given
+from hypothesis import strategies as st
+
+from watchkeeper.config.settings import Settings
+from watchkeeper.contracts import ToolResult, digest_of
+from watchkeeper.tool import Arguments, Service, Tool, ToolCall, ToolContext, ToolError, ToolUnavailable, tool
+from watchkeeper.tool_calling.execution import run
+
+SETTINGS = Settings.model_validate(
+    {"services": {"checkout": {"team": "shop"}}, "model": {"api_key": "k3y-of-the-model"}}
+)
+AT = datetime(2026, 11, 22, 13, 44, tzinfo=UTC)
+HTTP = AsyncClient()
+
+
+class Ask(Arguments):
+    service: Service = "checkout"
+    text: str = ""
+
+
+class Nothing(Arguments):
+    pass
+
+
+def returning(answer: Callable[[Ask, ToolContext], Any], **options: Any) -> Tool[Ask]:
+    @tool(**{"effect": "read", **options})
+    async def ask_something(args: Ask, context: ToolContext) -> Any:
+        """Ask."""
+        return answer(args, context)
+
+    return ask_something
+
+
+async def result(tool: Tool[Any], arguments: str = "{}", settings: Settings = SETTINGS) -> ToolResult:
+    call = ToolCall(run="run-1", key="r3.0", arguments=arguments)
+    return await run(tool, call, settings=settings, http=HTTP, at=AT, attempt=2)
+
+
+async def test_a_tool_gets_its_arguments_and_its_context() -> None:
+    seen: list[tuple[Ask, ToolContext]] = []
+    asked = returning(lambda args, context: seen.append((args, context)))
+    done = await result(asked, '{"text": "a"}')
+    ((args, context),) = seen
+    assert (args.text, context.at, context.attempt, context.settings, context.http) == ("a", AT, 2, SETTINGS, HTTP)
+    assert context.call == ToolCall(run="run-1", key="r3.0", arguments='{"text": "a"}')
+    assert context.idempotency_key == asked.idempotency_key(context.call, args)
+    assert (done.status, done.content) == ("ok", "null")
+
+
+async def test_a_result_is_compact_json_and_only_what_is_set_is_recorded() -> None:
+    done = await result(returning(lambda *_: {"b": 1, "a": ["é", None, 0.182]}))
+    assert done.content == '{"b":1,"a":["é",null,0.182]}'
+    assert done.digest == digest_of(done.content.encode())
+    assert done.model_dump(exclude_unset=True) == {"content": done.content}
+
+
+async def test_bad_arguments_are_rejected_and_nothing_runs() -> None:
+    ran: list[Ask] = []
+    done = await result(returning(lambda args, _: ran.append(args)), '{"service": "shop"}')
+    assert (done.status, ran) == ("rejected", [])
+    assert json.loads(done.content)["arguments"][0]["at"] == "service"
+    assert "cut" not in done.model_fields_set
+
+
+def _raise(error: BaseException) -> Callable[..., Any]:
+    def answer(*_: Any) -> Any:
+        raise error
+
+    return answer
+
+
+async def test_a_no_is_a_result() -> None:
+    done = await result(returning(_raise(ToolError("no index \ud83d of that name"))))
+    assert (done.status, done.content) == ("error", '{"error":"no index \ufffd of that name"}')
+
+
+async def test_an_outage_is_raised_with_the_pause_the_back_end_asks_for() -> None:
+    with pytest.raises(ToolUnavailable, match="busy") as caught:
+        await result(returning(_raise(ToolUnavailable("busy", timedelta(seconds=7)))))
+    assert caught.value.delay == timedelta(seconds=7)
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), TimeoutError("own"), ValueError("v")])
+async def test_a_bug_is_raised_as_it_is(error: Exception) -> None:
+    with pytest.raises(type(error)) as caught:
+        await result(returning(_raise(error)))
+    assert caught.value is error
+
+
+async def test_bad_data_inside_a_tool_is_not_the_models_fault() -> None:
+    with pytest.raises(ValueError, match="validation error for Ask"):
+        await result(returning(lambda *_: Ask.model_validate({"lost": 1})))
+
+
+async def test_a_tool_that_takes_too_long_is_to_be_tried_again() -> None:
+    @tool(effect="read", timeout=timedelta(seconds=0.05))
+    async def sleepy(args: Ask, context: ToolContext) -> None:
+        """Sleep."""
+        await asyncio.sleep(30)
+
+    with pytest.raises(ToolUnavailable, match=r"sleepy gave no result in 0\.05 s"):
+        await result(sleepy)
+
+
+async def test_a_cancelled_call_is_cancelled() -> None:
+    @tool(effect="read")
+    async def sleepy(args: Ask, context: ToolContext) -> None:
+        """Sleep."""
+        await asyncio.sleep(30)
+
+    running = asyncio.create_task(result(sleepy))
+    await asyncio.sleep(0.01)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+def _loop() -> list[Any]:
+    loop: list[Any] = []
+    loop.append(loop)
+    return loop
+
+
+@pytest.mark.parametrize(
+    "output",
+    ["\ud83d\0", b"\xff", {1, 2}, {("a",): object()}, AT, math.nan, [math.inf], _loop(), 10**4000, lambda: None],
+    ids=lambda output: type(output).__name__,
+)
+async def test_what_a_tool_returns_never_fails_it(output: object) -> None:
+    done = await result(returning(lambda *_: output))
+    assert done.status == "ok"
+    assert "\0" not in done.content
+    json.loads(done.content)
+    done.content.encode()
+
+
+async def test_a_large_result_is_cut_in_the_middle_and_says_so() -> None:
+    lines = [f"line {number}" for number in range(10_000)]
+    done = await result(returning(lambda *_: lines, max_bytes=5_000))
+    whole = json.dumps(lines, separators=(",", ":"))
+    content = json.loads(done.content)
+    assert 4_900 < len(done.content.encode()) <= 5_000
+    assert whole.startswith(content["head"]) and whole.endswith(content["tail"])
+    assert done.cut == len(whole) - len(content["head"]) - len(content["tail"])
+    assert f"{done.cut} of {len(whole)} bytes were cut" in content["truncated"]
+    assert "narrow the question (service, text)" in content["truncated"]
+
+
+@given(st.text(st.characters(codec="utf-8") | st.sampled_from('"\\\x01é漢😀'), min_size=300), st.integers(1_024, 1_300))
+async def test_a_result_is_never_larger_than_it_may_be(text: str, max_bytes: int) -> None:
+    text *= 5
+    done = await result(returning(lambda *_: text, max_bytes=max_bytes))
+    whole = json.dumps(text.replace("\0", "\ufffd"), ensure_ascii=False)
+    size = len(done.content.encode())
+    if len(whole.encode()) <= max_bytes:
+        assert done.content == whole
+        return
+    assert size <= max_bytes
+    content = json.loads(done.content)
+    assert done.cut == len(whole.encode()) - len((content["head"] + content["tail"]).encode()) > 0
+    assert whole.startswith(content["head"]) and whole.endswith(content["tail"])
+
+
+async def test_a_large_error_is_cut_too() -> None:
+    done = await result(returning(_raise(ToolError("\x01" * 1_900)), max_bytes=1_024))
+    assert (done.status, len(done.content) <= 1_024, done.cut > 0) == ("error", True, True)
+
+
+async def test_a_tool_without_arguments_has_no_way_to_ask_for_less() -> None:
+    @tool(effect="read", max_bytes=1_024)
+    async def dump_all(args: Nothing, context: ToolContext) -> str:
+        """Dump."""
+        return "x" * 2_000
+
+    assert "no way to ask for less" in (await result(dump_all)).content
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda *_: {"token k3y-of-the-model": ["Bearer k3y-of-the-model"]},
+        _raise(ToolError("401: bad key k3y-of-the-model")),
+    ],
+)
+async def test_no_secret_of_the_settings_is_in_a_result(answer: Callable[..., Any]) -> None:
+    done = await result(returning(answer))
+    assert "k3y" not in done.content
+    assert "(secret)" in done.content
+    json.loads(done.content)
+
+
+async def test_no_secret_is_in_an_outage_nor_in_its_cause() -> None:
+    def answer(*_: Any) -> Any:
+        try:
+            raise OSError("cannot send Bearer k3y-of-the-model")
+        except OSError as error:
+            raise ToolUnavailable(f"try later: {error}") from error
+
+    with pytest.raises(ToolUnavailable, match=r"Bearer \(secret\)") as caught:
+        await result(returning(answer))
+    assert caught.value.__cause__ is None
+
+
+async def test_a_secret_of_digits_leaves_numbers_alone() -> None:
+    settings = Settings.model_validate({"loki": {"token": "123456"}})
+    done = await result(returning(lambda *_: {"total": 123456, "said": "is 123456"}), settings=settings)
+    assert done.content == '{"total":123456,"said":"is (secret)"}'
+
+
+async def test_a_short_secret_is_a_word_like_any_other() -> None:
+    settings = Settings.model_validate({"loki": {"token": "shop"}})
+    assert (await result(returning(lambda *_: "shopping"), settings=settings)).content == '"shopping"'

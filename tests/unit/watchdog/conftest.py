@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from httpx2 import AsyncClient
+from temporalio.client import Client, WorkflowHandle
+
+from tests.support.harness import on_call, settings_for
+from watchkeeper.config.settings import Settings
+from watchkeeper.contracts import AlertOrigin, LimitChanges, RunInput
+from watchkeeper.demo.world import World
+from watchkeeper.temporal import activity_options
+from watchkeeper.temporal.client import DATA_CONVERTER
+from watchkeeper.temporal.dev_server import dev_server
+from watchkeeper.temporal.ports import HOST, free_port
+from watchkeeper.tool import discover
+from watchkeeper.watchdog.watchdog import Watchdog
+
+TOOLS = {"page_engineer": discover()["page_engineer"]}
+ONE_ROUND = LimitChanges(tokens=1)
+"""Cuts a run after its first round, so that it hands over."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What the intake says of a delivery that Temporal took."""
+
+    workflow_id: str | None
+    run_id: str | None
+    title: str = "Checkout fails"
+    service: str | None = "checkout"
+    team: str | None = None
+    severity: str | None = "critical"
+    outcome: str = "started"
+
+
+@dataclass
+class Post:
+    """Where a test watches from: settings whose task queue has no worker until the test starts one."""
+
+    client: Client
+    world: World
+    settings: Settings
+    http: AsyncClient
+    queue: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.queue = self.settings.worker.task_queue
+
+    @property
+    def titles(self) -> list[str]:
+        """What people were woken by."""
+        return [incident.title for incident in self.world.pages.incidents]
+
+    def set(self, **tables: Any) -> None:
+        """Change some keys of some tables of the settings."""
+        old = self.settings
+        changed = {name: getattr(old, name).model_copy(update=keys) for name, keys in tables.items()}
+        self.settings = old.model_copy(update=changed)
+
+    async def start(self, workflow_id: str = "", **given: Any) -> tuple[WorkflowHandle[Any, Any], Taken]:
+        """Start the run of a group of alerts, as the intake does."""
+        group = uuid4().hex
+        origin = AlertOrigin(source="test", kind="alertmanager", group=group, team=given.pop("team", None))
+        given = {"text": "Checkout fails", "service": "checkout", "limits": ONE_ROUND, "origin": origin} | given
+        handle = await self.client.start_workflow(
+            "IncidentWorkflow",
+            RunInput(**given),
+            id=workflow_id or f"alert-test-{group}",
+            task_queue=self.queue,
+            task_timeout=activity_options.TASK_TIMEOUT,
+        )
+        return handle, Taken(handle.id, handle.first_execution_run_id)
+
+    @contextmanager
+    def watchdog(self, client: Client | None = None) -> Iterator[Watchdog]:
+        """One that looks when it is told to."""
+        watchdog = Watchdog(client or self.client, self.settings, self.http, every=0.1)
+        try:
+            yield watchdog
+        finally:
+            watchdog.close()
+
+    @asynccontextmanager
+    async def watching(self, client: Client | None = None) -> AsyncIterator[Watchdog]:
+        """One that watches, as in the intake."""
+        with self.watchdog(client) as watchdog:
+            task = asyncio.create_task(watchdog.watching())
+            try:
+                yield watchdog
+            finally:
+                task.cancel()
+                (ended,) = await asyncio.gather(task, return_exceptions=True)
+                assert isinstance(ended, asyncio.CancelledError), ended
+
+
+async def until(condition: Callable[[], object], seconds: float = 20) -> None:
+    """Return when something has come about."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.05)
+
+
+async def nowhere() -> Client:
+    """A client of a Temporal that is not there."""
+    return await Client.connect(f"{HOST}:{free_port()}", data_converter=DATA_CONVERTER, lazy=True)
+
+
+@pytest.fixture(scope="session")
+async def own_temporal() -> AsyncIterator[Client]:
+    """A server without the runs of other tests, which the watchdog would take for its own."""
+    async with dev_server() as server:
+        yield server.client
+
+
+@pytest.fixture
+async def post(own_temporal: Client, tmp_path: Path) -> AsyncIterator[Post]:
+    async with World.running() as world, AsyncClient(timeout=5) as http:
+        watchdog = {"outage": 1, "journal": tmp_path / "journal.db"}
+        settings = settings_for("http://unused", watchdog=watchdog, **on_call(world))
+        yield Post(own_temporal, world, settings, http)
+        async for run in own_temporal.list_workflows("ExecutionStatus = 'Running'"):
+            await own_temporal.get_workflow_handle(run.id, run_id=run.run_id).terminate("the test is over")

@@ -1,0 +1,141 @@
+"""The journal: what it keeps, what it refuses, and that no alert is refused for its sake."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.unit.watchdog.conftest import Post, Taken, nowhere, until
+from watchkeeper.config.settings import SettingsError
+from watchkeeper.watchdog.journal import Journal
+from watchkeeper.watchdog.models import Counts, Watched
+from watchkeeper.watchdog.watch_list import KEPT, MOST_OVER, Book
+
+
+def watched(number: int, **changes: float | None) -> Watched:
+    now = time.time()
+    incident = Watched(f"run-{number}", f"alert-test-{number}", f"run-{number}", "é", None, None, "critical", now, now)
+    for name, value in changes.items():
+        setattr(incident, name, value)
+    return incident
+
+
+async def test_what_is_written_is_found_again(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.db")
+    incidents = [watched(1), watched(2, paged_at=5.25), watched(3)]
+    await asyncio.gather(*(journal.put(incident) for incident in incidents), journal.begin_outage(4.5))
+    await journal.drop("run-3")
+    other = Journal(tmp_path / "journal.db")  # though the first is not closed, as after a crash
+    assert (other.watched(), other.outage()) == (incidents[:2], 4.5)
+    await journal.end_outage()
+    assert other.outage() is None
+    journal.close()
+    other.close()
+
+
+async def test_without_a_file_it_is_in_memory(post: Post) -> None:
+    post.set(watchdog={"journal": None})
+    async with post.watching(await nowhere()) as watchdog:
+        await watchdog.accepted(Taken("alert-test-1", "run-1"))
+        await until(lambda: watchdog.counts.pages)
+
+
+def damaged(path: Path) -> Path:
+    Journal(path).close()
+    content = bytearray(path.read_bytes())
+    content[100:] = b"\xff" * (len(content) - 100)
+    path.write_bytes(content)
+    return path
+
+
+def of_another_form(path: Path) -> Path:
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE watched (id INTEGER)")
+    database.close()
+    return path
+
+
+def text(path: Path) -> Path:
+    path.write_text("this is no database " * 100)
+    return path
+
+
+@pytest.mark.parametrize(
+    "make", [text, damaged, of_another_form, lambda path: path / "missing" / "journal.db", lambda path: path.parent]
+)
+async def test_a_file_that_cannot_be_used_is_named_with_the_way_out(post: Post, tmp_path: Path, make: object) -> None:
+    assert callable(make)
+    path = make(tmp_path / "other.db")
+    post.set(watchdog={"journal": path})
+    with pytest.raises(SettingsError) as refused, post.watchdog():
+        pass
+    assert str(refused.value).startswith(f"watchdog.journal: {str(path)!r} cannot be used (")
+    assert "WATCHKEEPER_WATCHDOG__JOURNAL" in str(refused.value)
+
+
+async def test_what_cannot_be_written_is_watched_all_the_same(post: Post, caplog: pytest.LogCaptureFixture) -> None:
+    async with post.watching(await nowhere()) as watchdog:
+        await until(lambda: watchdog.counts.outage)
+        other = sqlite3.connect(post.settings.watchdog.journal or "")
+        other.execute("BEGIN IMMEDIATE")
+        await watchdog.accepted(Taken("alert-test-1", "run-1"))
+        assert watchdog.counts.unjournaled == 1
+        other.close()
+        await until(lambda: watchdog.counts.pages)
+    assert "the watchdog's journal cannot be written: database is locked" in caplog.text
+
+
+async def test_the_event_loop_does_not_wait_for_the_disk(post: Post) -> None:
+    async with post.watching(await nowhere()) as watchdog:
+        await until(lambda: watchdog.counts.outage)
+        other = sqlite3.connect(post.settings.watchdog.journal or "")
+        other.execute("BEGIN IMMEDIATE")
+        waiting = asyncio.create_task(watchdog.accepted(Taken("alert-test-1", "run-1")))
+        began = time.monotonic()
+        for _ in range(10):
+            await asyncio.sleep(0.01)
+        assert time.monotonic() - began < 1
+        assert not waiting.done(), "the intake does not answer before it is written"
+        other.rollback()
+        await waiting
+        other.close()
+        assert watchdog.counts.unjournaled == 0
+
+
+async def test_an_incident_for_which_nobody_can_be_paged_is_kept_for_a_day(post: Post) -> None:
+    post.settings = post.settings.model_copy(update={"teams": {}})
+    journal, now = Journal(post.settings.watchdog.journal), time.time()
+    await journal.put(watched(1, deadline=now - KEPT + 60))
+    await journal.put(watched(2, deadline=now - KEPT - 60))
+    with post.watchdog() as watchdog:
+        await watchdog.look()
+        assert (watchdog.counts.unpageable, watchdog.counts.watched) == (2, 1)
+    assert [incident.key for incident in journal.watched()] == ["run-1"]
+    journal.close()
+
+
+async def test_what_is_over_is_kept_for_a_day(tmp_path: Path) -> None:
+    journal, now = Journal(tmp_path / "journal.db"), time.time()
+    book = Book(journal, Counts())
+    await book.put(watched(1))
+    await book.put(watched(2, reported_at=now - KEPT + 60))
+    await book.put(watched(3, reported_at=now - KEPT - 60))
+    await book.put(watched(4, paged_at=now - KEPT - 60))
+    await book.prune(now)
+    assert [incident.key for incident in journal.watched()] == ["run-1", "run-2"]
+    journal.close()
+
+
+async def test_what_is_over_is_bounded(tmp_path: Path) -> None:
+    journal, now = Journal(tmp_path / "journal.db"), time.time()
+    book = Book(journal, Counts())
+    await asyncio.gather(*(book.put(watched(n, reported_at=now - n)) for n in range(MOST_OVER + 3)))
+    await book.prune(now)
+    assert len(journal.watched()) == MOST_OVER
+    assert book.find(f"run-{MOST_OVER}") is None
+    assert book.find("run-0") is not None
+    journal.close()

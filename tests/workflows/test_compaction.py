@@ -1,0 +1,152 @@
+"""A conversation that outgrows its model's window: older rounds give way to a summary, and the run goes on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from temporalio.client import Client
+
+from tests.conftest import Record
+from tests.support.harness import KEY, Run, Stage, failure, staged
+from watchkeeper.contracts import JsonObject, RunResult, TellRequest
+from watchkeeper.testing.faults import Fault, delay, fault, raw_body
+from watchkeeper.testing.scripted_model import ScriptedModel
+from watchkeeper.testing.scripts import Turn, calls, says
+from watchkeeper.tool import Arguments, ToolContext, tool
+from workflows.incident import IncidentWorkflow
+
+ROUNDS = 12
+KIB = 4
+AMPLE = {"rounds": 100, "tool_calls": 1_000, "tokens": 10**9, "duration": 600}
+
+
+class Page(Arguments):
+    number: int
+
+
+@tool(effect="read")
+async def read_page(args: Page, context: ToolContext) -> dict[str, Any]:
+    """Read a page."""
+    return {"number": args.number, "text": "x" * (KIB * 1024)}
+
+
+def reading(request: JsonObject) -> Turn:
+    """Read two pages a round, by what was read last, then conclude; the thought behind it comes along."""
+    asked = [call for message in request["messages"] for call in message.get("tool_calls", ())]
+    last = int(asked[-1]["function"]["arguments"].split(":")[1].rstrip("}")) if asked else 0
+    if last >= 2 * (ROUNDS - 1):
+        return says("**All read.**")
+    pages = [("read_page", {"number": last + 1}), ("read_page", {"number": last + 2})]
+    return calls(*pages, reasoning=f"pages after {last}")
+
+
+def overflowing(window: int) -> ScriptedModel:
+    return ScriptedModel(reading, key=KEY, context_window=window)
+
+
+async def compactions(run: Run) -> int:
+    history = await run.fetch_history()
+    scheduled = [event.activity_task_scheduled_event_attributes.activity_type.name for event in history.events]
+    return scheduled.count("compact")
+
+
+def assert_read_to_the_end(result: RunResult, stage: Stage) -> None:
+    assert (result.status, result.rounds, result.tool_calls) == ("concluded", ROUNDS, 2 * (ROUNDS - 1))
+    assert "Earlier rounds of this investigation" in stage.messages()[2]["content"]
+    assert "read_page" in stage.messages()[2]["content"]
+    thinking = [message for message in stage.messages() if message.get("tool_calls")]
+    assert thinking
+    assert all(message["reasoning_content"] for message in thinking)
+
+
+async def test_a_refusal_for_length_is_answered_by_a_smaller_conversation(client: Client, record: Record) -> None:
+    async with staged(client, overflowing(8_000), tools={"read_page": read_page}, limits=AMPLE) as stage:
+        run = await stage.start()
+        result = await run.result()
+        made = await compactions(run)
+        await record(run, "context-overflow")
+    assert_read_to_the_end(result, stage)
+    assert 1 <= len(stage.model.prefix_violations()) <= made
+
+
+async def test_a_conversation_is_made_smaller_before_the_model_refuses_it(client: Client, record: Record) -> None:
+    small = {"context_tokens": 8_000, "max_completion_tokens": 1_000}
+    async with staged(client, overflowing(8_000), tools={"read_page": read_page}, limits=AMPLE, model=small) as stage:
+        run = await stage.start()
+        result = await run.result()
+        made = await compactions(run)
+        await record(run, "compacted")
+    assert_read_to_the_end(result, stage)
+    assert made >= 2
+    assert len(stage.model.requests) == ROUNDS, "none was refused"
+
+
+async def test_a_worker_that_knows_nothing_finds_the_summary_in_the_history(client: Client) -> None:
+    async with staged(client, overflowing(8_000), tools={"read_page": read_page}, limits=AMPLE) as stage:
+        stage.forget_everything()
+        run = await stage.start()
+        result = await run.result()
+        made = await compactions(run)
+    assert_read_to_the_end(result, stage)
+    assert stage.working.conversations.hits == 0
+    assert len(stage.model.prefix_violations()) <= made
+
+
+async def test_what_people_said_outlives_every_summary(client: Client) -> None:
+    words = "Leave the payments database alone: " + "it is being migrated. " * 20
+
+    async with staged(client, overflowing(8_000), tools={"read_page": read_page}, limits=AMPLE) as stage:
+        stage.model.faults.append(fault(503, headers={"retry-after": "1"}))
+        run = await stage.start()
+        await run.execute_update(IncidentWorkflow.tell, TellRequest(text=words, by="ada"))
+        result = await run.result()
+        made = await compactions(run)
+    assert made >= 2
+    assert_read_to_the_end(result, stage)
+    assert words.strip() in stage.messages()[2]["content"]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        fault(400, {"error": {"message": "too long", "code": "context_length_exceeded"}}),
+        fault(400, {"message": "This model's maximum context length is 8192 tokens", "code": 400}),
+        fault(
+            400, {"error": {"type": "exceed_context_size_error", "message": "request exceeds available context size"}}
+        ),
+        fault(403, {"error": {"message": "max_tokens parameter must be less than the context length"}}),
+        fault(413, {"error": {"message": "Request too large for model: tokens per minute (TPM): Limit 6000"}}),
+        fault(400, {"type": "error", "error": {"message": "prompt is too long: 210000 tokens > 200000"}}),
+        raw_body(b'[{"error": {"message": "The input token count exceeds the maximum"}}]', "application/json", 400),
+    ],
+    ids=["openai", "vllm", "llama.cpp", "together", "groq", "anthropic", "gemini"],
+)
+async def test_whatever_words_a_host_refuses_it_with(client: Client, refusal: Fault) -> None:
+    async with staged(client, reading, tools={"read_page": read_page}, limits=AMPLE) as stage:
+        stage.model.faults += [*[delay(0)] * 4, refusal]
+        run = await stage.start()
+        result = await run.result()
+        made = await compactions(run)
+    assert_read_to_the_end(result, stage)
+    assert made == 1
+
+
+async def test_what_cannot_be_made_smaller_ends_the_run_with_its_hand_off(client: Client) -> None:
+    async with staged(client, overflowing(300), tools={"read_page": read_page}, limits=AMPLE) as stage:
+        run = await stage.start("Checkout fails. " * 500)
+        kind, message, hand_off = await failure(run)
+    assert kind == "ContextOverflow"
+    assert "token limit: 300" in message
+    assert "Checkout fails." in hand_off.report.body
+    assert len(stage.model.requests) == 1
+
+
+async def test_a_model_that_always_refuses_for_length_is_asked_a_few_times(client: Client) -> None:
+    async with staged(client, reading, tools={"read_page": read_page}, limits=AMPLE) as stage:
+        refusal = fault(400, {"error": {"code": "context_length_exceeded", "message": "no"}})
+        stage.model.faults += [*[delay(0)] * 4, *[refusal] * 50]
+        kind, _, hand_off = await failure(await stage.start())
+    assert kind == "ContextOverflow"
+    assert (hand_off.rounds, hand_off.tool_calls) == (4, 8)
+    assert 5 < len(stage.model.requests) <= 9

@@ -1,0 +1,154 @@
+"""A run that outgrows its history goes on in a new execution, at a round boundary, with nothing lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client, WorkflowUpdateFailedError
+from temporalio.service import RPCError
+from temporalio.testing import WorkflowEnvironment
+
+from tests.conftest import Record
+from tests.support.harness import Nothing, Stage, failure, staged, until_asked
+from tests.workflows.test_payload_sizes import carried_state
+from watchkeeper.contracts import CarryRequest, ExtendRequest, LimitChanges, StopRequest, TellRequest
+from watchkeeper.llm.conversation import Request
+from watchkeeper.temporal.client import DATA_CONVERTER
+from watchkeeper.temporal.dev_server import TUNING, find_binary
+from watchkeeper.testing.scripts import calls, says
+from watchkeeper.tool import ToolContext, catalogue, tool
+from workflows.incident import IncidentWorkflow
+
+ROUNDS = 9
+SCRIPT = [*(calls(("look", {"service": "checkout"})) for _ in range(ROUNDS - 1)), says("**Fine** again.")]
+
+
+@pytest.fixture(scope="module")
+async def impatient() -> AsyncIterator[Client]:
+    """A server that suggests to continue as new after a few rounds."""
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(find_binary()),
+        dev_server_extra_args=[*TUNING, "--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=50"],
+        dev_server_log_level="error",
+        data_converter=DATA_CONVERTER,
+    ) as environment:
+        yield environment.client
+
+
+async def executions(stage: Stage, workflow_id: str) -> list[str]:
+    """Run ids of a chain, the first one first."""
+    found = [run async for run in stage.client.list_workflows(f"WorkflowId = '{workflow_id}'")]
+    return [run.run_id for run in sorted(found, key=lambda run: run.start_time)]
+
+
+async def test_a_chain_of_executions_is_one_investigation(impatient: Client, record: Record) -> None:
+    async with staged(impatient, SCRIPT) as stage:
+        run = await stage.start(service="checkout")
+        result = await run.result()
+        chain = await executions(stage, run.id)
+        for number, run_id in enumerate(chain, 1):
+            await record(impatient.get_workflow_handle(run.id, run_id=run_id), f"continue-as-new-{number}")
+        keys = [item.call for item in result.report.evidence]
+        misses = stage.working.conversations.misses
+    assert len(chain) >= 2
+    assert (result.status, result.rounds, result.tool_calls) == ("concluded", ROUNDS, ROUNDS - 1)
+    assert keys == [f"r{number}.0" for number in range(1, ROUNDS)]
+    assert stage.model.prefix_violations() == []
+    assert misses == 0
+
+
+async def test_a_worker_that_knows_nothing_reads_the_carried_conversation(impatient: Client) -> None:
+    async with staged(impatient, SCRIPT, worker={"conversation_bytes": 2**20}) as stage:
+        stage.forget_everything()
+        result = await (await stage.start()).result()
+    assert result.status == "concluded"
+    assert stage.working.conversations.hits == 0
+    assert stage.working.conversations.misses >= ROUNDS
+    assert stage.model.prefix_violations() == []
+
+
+async def test_words_told_on_the_way_are_carried(impatient: Client) -> None:
+    async with staged(impatient, [*SCRIPT, *[says("**Fine** again.")] * 3]) as stage:
+        run = await stage.start()
+        accepted: list[str] = []
+        with suppress(RPCError, WorkflowUpdateFailedError):  # the run may be over before the last of them
+            while len(stage.model.requests) < ROUNDS - 1:
+                words = f"word {len(accepted)}"
+                await run.execute_update(IncidentWorkflow.tell, TellRequest(text=words))
+                accepted.append(words)
+        result = await run.result()
+        told = [message["content"] for message in stage.messages() if message["role"] == "user"][1:]
+        chain = await executions(stage, run.id)
+    assert result.status == "concluded"
+    assert len(chain) >= 2
+    assert len(accepted) > 5
+    assert told == accepted
+
+
+async def test_an_act_that_is_sent_again_after_continuing_is_taken_once(impatient: Client) -> None:
+    async with staged(impatient, [*SCRIPT, *[says("**Fine** again.")] * 3]) as stage:
+        run = await stage.start()
+        tell, more = TellRequest(text="Mind the queue.", by="ada"), ExtendRequest(by=LimitChanges(rounds=5))
+        limits = None
+        await until_asked(stage, 1)
+        with suppress(RPCError, WorkflowUpdateFailedError):  # the run may be over before the last of them
+            while len(stage.model.requests) < ROUNDS - 1:
+                await run.execute_update(IncidentWorkflow.tell, tell, id="tell-1")
+                limits = await run.execute_update(IncidentWorkflow.extend, more, id="extend-1")
+        result = await run.result()
+        said = [message["content"] for message in stage.messages() if message["role"] == "user"][1:]
+        chain = await executions(stage, run.id)
+    assert len(chain) >= 2
+    assert said == ["ada: Mind the queue."]
+    assert limits == result.limits
+    assert result.limits is not None
+    assert result.limits.rounds == stage.settings.limits.rounds + 5
+
+
+async def test_a_stop_on_the_way_is_not_lost(impatient: Client) -> None:
+    async with staged(impatient, SCRIPT) as stage:
+        joined = stage.working.conversations.joined
+        reached, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slow(request: Request) -> bytes:
+            if isinstance(request, CarryRequest):
+                reached.set()
+                await go_on.wait()
+            return await joined(request)
+
+        stage.working.conversations.joined = slow  # type: ignore[method-assign]  # holds the run where it continues
+        run = await stage.start()
+        await asyncio.wait_for(reached.wait(), 30)
+        stopping = asyncio.create_task(run.execute_update(IncidentWorkflow.stop, StopRequest(by="ada")))
+        while (await run.query(IncidentWorkflow.progress)).phase != "continuing as new":
+            await asyncio.sleep(0.05)
+        await stopping
+        go_on.set()
+        result = await run.result()
+        asked = len(stage.model.requests)
+    assert (result.status, result.reason) == ("stopped", "stopped by ada")
+    assert asked < ROUNDS
+
+
+async def test_a_state_too_large_to_take_along_ends_the_run_with_its_report(impatient: Client, tmp_path: Path) -> None:
+    @tool(effect="read")
+    async def read_much(args: Nothing, context: ToolContext) -> str:
+        """Read a lot."""
+        return "x" * 60_000
+
+    script = [calls(*[("read_much", {})] * 3) for _ in range(ROUNDS)]
+    tools = {"read_much": read_much}
+    async with staged(impatient, script, tools=tools, reports={"directory": tmp_path}) as stage:
+        specs = catalogue(tools, stage.settings)
+        state = carried_state([], tools=specs, conclude="x" * 1_700_000)
+        soon = state.briefing.history.model_copy(update={"events": 50})
+        briefing = state.briefing.model_copy(update={"history": soon})
+        run = await stage.start(carried=state.model_copy(update={"briefing": briefing}))
+        kind, message, result = await failure(run)
+    assert (kind, result.status) == ("Bug", "failed")
+    assert "PayloadsTooLarge: RunInput: 2," in message
+    assert "PayloadsTooLarge" in (tmp_path / f"{run.id}.md").read_text()

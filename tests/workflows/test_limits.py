@@ -1,0 +1,172 @@
+"""What bounds a run: each limit ends it with an error of its own, exactly where it was set."""
+
+from __future__ import annotations
+
+import pytest
+from temporalio.client import Client
+
+from tests.conftest import Record
+from tests.support.harness import Stage, failure, staged, until_asked
+from watchkeeper.contracts import ExtendRequest, JsonObject, LimitChanges
+from watchkeeper.testing.faults import fault, hang
+from watchkeeper.testing.scripts import Turn, always, calls, raw, replies, says
+from watchkeeper.tool import Arguments, ToolContext, ToolError, tool
+from workflows.incident import IncidentWorkflow
+
+LOOK = ("look", {"service": "checkout"})
+REPORT = "**Status:** checkout is degraded, 18.2 % errors.\n\nRoll back."
+PRICED = {"prices": {"input": 1.0, "output": 1.0}}
+
+
+def toolless(stage: Stage) -> list[bool]:
+    """Which requests to the model offered no tools."""
+    return ["tools" not in request.json() for request in stage.model.requests]
+
+
+async def test_the_last_round_has_no_tools_and_the_cap_is_exact(client: Client, record: Record) -> None:
+    stubborn = always(calls(LOOK), without_tools=says('{"name": "look", "arguments": {"service": "checkout"}}'))
+    async with staged(client, stubborn) as stage:
+        run = await stage.start(limits=LimitChanges(rounds=3))
+        kind, message, hand_off = await failure(run)
+        await record(run, "round-limit")
+    assert kind == "RoundLimitReached"
+    assert message == "stopped after 3 rounds without a conclusion"
+    assert (hand_off.status, hand_off.rounds, hand_off.tool_calls) == ("limit_reached", 3, 2)
+    assert "look" in hand_off.report.body
+    asked = toolless(stage)
+    assert asked == [False, False] + [True] * (len(asked) - 2)
+    assert "no tool calls left" in stage.messages()[-1]["content"]
+
+
+async def test_a_model_that_concludes_in_its_last_round_has_concluded(client: Client) -> None:
+    obedient = always(calls(LOOK), without_tools=says(REPORT))
+    async with staged(client, obedient) as stage:
+        result = await (await stage.start(limits=LimitChanges(rounds=2))).result()
+    assert (result.status, result.rounds) == ("concluded", 2)
+
+
+async def test_tool_calls_over_the_limit_are_not_run(client: Client, record: Record) -> None:
+    asked = [("look", {"service": name}) for name in ("payments", "checkout", "payments")]
+    async with staged(client, always(calls(*asked), without_tools=says(" "))) as stage:
+        run = await stage.start(limits=LimitChanges(tool_calls=2))
+        kind, _, hand_off = await failure(run)
+        await record(run, "tool-call-limit")
+    assert kind == "ToolCallLimitReached"
+    assert hand_off.tool_calls == 2
+    assert "limit of tool calls" in stage.results()[2]
+
+
+@pytest.mark.parametrize(
+    ("limits", "kind", "name"),
+    [
+        (LimitChanges(tokens=1_000), "TokenLimitReached", "token-limit"),
+        (LimitChanges(cost=0.001), "CostLimitReached", "cost-limit"),
+    ],
+)
+async def test_what_was_spent_ends_a_run(
+    client: Client, record: Record, limits: LimitChanges, kind: str, name: str
+) -> None:
+    async with staged(client, always(calls(LOOK), without_tools=says(REPORT)), model=PRICED) as stage:
+        run = await stage.start(limits=limits)
+        got, message, hand_off = await failure(run)
+        await record(run, name)
+    assert got == kind
+    assert "without a conclusion" in message
+    assert "0.182" in hand_off.report.body
+
+
+async def test_time_ends_a_run_whose_model_never_answers(client: Client, record: Record) -> None:
+    async with staged(client, always(calls(LOOK), without_tools=says(REPORT))) as stage:
+        stage.model.faults.append(hang(20))
+        run = await stage.start(limits=LimitChanges(duration=1))
+        kind, message, hand_off = await failure(run)
+        await record(run, "duration-limit")
+    assert (kind, message) == ("DurationLimitReached", "stopped after 1 seconds without a conclusion")
+    assert hand_off.report.body
+
+
+async def test_time_that_ends_in_an_outage_says_so(client: Client) -> None:
+    async with staged(client, [says(REPORT)]) as stage:
+        stage.model.faults += [fault(503, "Loading model"), hang(20)]
+        kind, message, _ = await failure(await stage.start(limits=LimitChanges(duration=3)))
+    assert kind == "DurationLimitReached"
+    assert message == "stopped after 3 seconds without a conclusion; ask failed: HTTP 503: 'Loading model'"
+
+
+async def test_one_and_the_same_failing_call_ends_a_run(client: Client, record: Record) -> None:
+    spellings = ['{"service":"chekout"}', '{ "service": "chekout" }']
+
+    def circling(request: JsonObject) -> Turn:
+        return calls(("look", spellings[replies(request) % 2]), LOOK) if request.get("tools") else says(" ")
+
+    async with staged(client, circling) as stage:
+        run = await stage.start(limits=LimitChanges(failures=3))
+        kind, message, hand_off = await failure(run)
+        await record(run, "failure-limit")
+    assert kind == "FailureLimitReached"
+    assert message == "stopped after one and the same call failed 3 times in a row without a conclusion"
+    assert hand_off.rounds == 4
+    assert toolless(stage)[:4] == [False, False, False, True]
+
+
+async def test_a_call_that_succeeds_in_between_has_not_failed_in_a_row(client: Client) -> None:
+    answers = iter([False, False, True, False, False, True])
+
+    @tool(effect="read")
+    async def flaky(args: Arguments, context: ToolContext) -> str:
+        """Fail twice, then succeed."""
+        if next(answers):
+            return "fine"
+        raise ToolError("not now")
+
+    script = [*(calls(("flaky", {})) for _ in range(6)), says(REPORT)]
+    async with staged(client, script, tools={"flaky": flaky}) as stage:
+        result = await (await stage.start(limits=LimitChanges(failures=3))).result()
+    assert (result.status, result.rounds) == ("concluded", 7)
+
+
+async def test_a_person_can_let_a_run_go_on_that_fails_in_circles(client: Client) -> None:
+    async with staged(client, always(calls(("refusing", {})), without_tools=says(REPORT))) as stage:
+        stage.model.faults.append(fault(503, headers={"retry-after": "2"}))
+        run = await stage.start(limits=LimitChanges(failures=2, rounds=9))
+        await until_asked(stage, 1)
+        limits = await run.execute_update(IncidentWorkflow.extend, ExtendRequest(by=LimitChanges(failures=3)))
+        result = await run.result()
+    assert limits.failures == 5
+    assert (result.status, result.rounds) == ("concluded", 6)
+
+
+async def test_an_attempt_without_a_completion_costs_no_round(client: Client) -> None:
+    async with staged(client, [calls(LOOK), says(REPORT)]) as stage:
+        stage.model.faults += [fault(503), fault(429, headers={"retry-after": "0"})]
+        result = await (await stage.start(limits=LimitChanges(rounds=2))).result()
+    assert (result.status, result.rounds) == ("concluded", 2)
+    assert len(stage.model.requests) == 4
+
+
+async def test_an_empty_reply_is_resampled_then_nudged_then_ends_the_run(client: Client, record: Record) -> None:
+    empty = raw({"role": "assistant", "content": " "})
+    async with staged(client, lambda request: empty) as stage:
+        run = await stage.start()
+        kind, _, hand_off = await failure(run)
+        await record(run, "empty")
+    assert kind == "EmptyCompletion"
+    assert hand_off.rounds == 2
+    assert len(stage.model.requests) == 6
+    assert "neither text nor a usable tool call" in stage.messages()[-1]["content"]
+
+
+async def test_when_its_time_is_over_a_run_reports_what_it_knows(client: Client) -> None:
+    script = [calls(("restart", {"service": "checkout"})), says(REPORT)]
+    async with staged(client, script) as stage:
+        result = await (await stage.start(limits=LimitChanges(duration=2))).result()
+    assert (result.status, result.rounds, result.tool_calls) == ("concluded", 2, 0)
+    assert toolless(stage) == [False, True]
+    assert "nobody decided" in stage.results()[0]
+
+
+async def test_a_limit_on_a_cost_that_nobody_can_count_is_refused(client: Client) -> None:
+    async with staged(client, [says(REPORT)]) as stage:
+        kind, message, _ = await failure(await stage.start(limits=LimitChanges(cost=1)))
+    assert kind == "PricesUnknown"
+    assert "[model.prices]" in message

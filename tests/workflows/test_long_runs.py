@@ -1,0 +1,165 @@
+"""What a long investigation costs: in history, in requests, in a second worker."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from pydantic import Field
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client
+
+from tests.support.harness import Nothing, Run, Stage, staged, until_waiting
+from watchkeeper.contracts import Decision, JsonObject
+from watchkeeper.testing.scripts import Turn, calls, says
+from watchkeeper.tool import Arguments, Tool, ToolContext, tool
+from worker import working
+from workflows.incident import IncidentWorkflow
+
+AMPLE = {"rounds": 1_000, "tool_calls": 10_000, "tokens": 10**9, "duration": 3_600}
+ENDLESS = {"context_tokens": 10**8}
+"""A window that no conversation fills, so that none gives way to a summary."""
+
+APPROVED = Decision(call="r30.0", approved=True)
+
+
+class Read(Arguments):
+    page: str = Field(description="Which page.")
+    kib: int = Field(description="How long it is.", ge=1, le=1_000)
+
+
+@tool(effect="read", max_bytes=200_000)
+async def read_page(args: Read, context: ToolContext) -> dict[str, Any]:
+    """Read a page of so many KiB."""
+    return {"page": args.page, "text": "x" * (args.kib * 1024 - 40)}
+
+
+@tool(effect="once", approval=True)
+async def publish(args: Nothing, context: ToolContext) -> str:
+    """Publish what was read."""
+    return "published"
+
+
+async def another(client: Client) -> Client:
+    """A client of its own for a second worker on a queue."""
+    return await Client.connect(client.service_client.config.target_host, data_converter=client.data_converter)
+
+
+def reading(rounds: int, kib: int) -> Any:
+    """Three pages a round, then a conclusion; what is due, the last page asked for tells."""
+
+    def script(request: JsonObject) -> Turn:
+        asked = [call for message in request["messages"] for call in message.get("tool_calls", ())]
+        done = int(json.loads(asked[-1]["function"]["arguments"])["page"].split("-")[0]) + 1 if asked else 0
+        if done == rounds - 1:
+            return says("**All read.**")
+        return calls(*(("read_page", {"page": f"{done}-{n}", "kib": kib}) for n in range(3)))
+
+    return script
+
+
+def message_bytes(stage: Stage) -> int:
+    return len(json.dumps(stage.messages(), ensure_ascii=False, separators=(",", ":")).encode())
+
+
+async def history_bytes(run: Run) -> int:
+    return int((await run.describe()).raw_description.workflow_execution_info.history_size_bytes)
+
+
+async def test_each_byte_of_the_conversation_is_recorded_once(client: Client) -> None:
+    async with staged(client, reading(100, 4), tools={"read_page": read_page}, limits=AMPLE, model=ENDLESS) as stage:
+        run = await stage.start()
+        result = await run.result()
+        size, said = await history_bytes(run), message_bytes(stage)
+    assert (result.status, result.rounds, result.tool_calls) == ("concluded", 100, 297)
+    assert size <= 1.25 * said
+    assert stage.model.prefix_violations() == []
+    assert stage.working.conversations.misses == 0
+
+
+async def test_a_round_costs_the_same_however_late_it_is(client: Client) -> None:
+    async with staged(client, reading(60, 1), tools={"read_page": read_page}, limits=AMPLE, model=ENDLESS) as stage:
+        run = await stage.start()
+        await run.result()
+        history = await run.fetch_history()
+    asked = [
+        event.activity_task_scheduled_event_attributes.input.ByteSize()
+        for event in history.events
+        if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
+        and event.activity_task_scheduled_event_attributes.activity_type.name == "ask"
+    ]
+    assert len(asked) == 60
+    assert max(asked[10:]) - min(asked[10:]) <= 8  # the digits of round and length
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+async def test_large_results_do_not_end_a_run(client: Client) -> None:
+    async with staged(client, reading(60, 64), tools={"read_page": read_page}, limits=AMPLE, model=ENDLESS) as stage:
+        run = await stage.start()
+        result = await run.result()
+        size, said = await history_bytes(run), message_bytes(stage)
+    assert (result.status, result.rounds, result.tool_calls) == ("concluded", 60, 177)
+    assert size <= 1.05 * said
+    assert stage.model.prefix_violations() == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+async def test_a_thousand_rounds_are_one_investigation(client: Client) -> None:
+    async with staged(client, reading(1_000, 1), tools={"read_page": read_page}, limits=AMPLE) as stage:
+        run = await stage.start()
+        result = await run.result()
+        chain = [found async for found in client.list_workflows(f"WorkflowId = '{run.id}'")]
+    assert (result.status, result.rounds, result.tool_calls) == ("concluded", 1_000, 2_997)
+    assert len(chain) > 2
+    assert "earlier rounds" in str(stage.messages()[:3]).lower()
+    assert all(found.history_length < 9_000 for found in chain)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+async def test_a_new_worker_takes_up_many_runs_at_once(client: Client) -> None:
+    """Together their histories replay far longer than one workflow task may take."""
+    tools: dict[str, Tool[Any]] = {"read_page": read_page, "publish": publish}
+
+    def script(request: JsonObject) -> Turn:
+        if any(message.get("content") == '"published"' for message in request["messages"]):
+            return says("**All read.**")
+        turn = reading(30, 1)(request)
+        return turn if "tool_calls" in turn.message else calls(("publish", {}))
+
+    async with staged(client, script, tools=tools, limits=AMPLE) as stage:
+        runs = [await stage.start(f"Question {number}") for number in range(40)]
+        for run in runs:
+            await until_waiting(run, "r30.0")
+        await stage.working.worker.shutdown()
+        async with working(await another(client), stage.settings, tools=tools):
+            await asyncio.gather(*(run.execute_update(IncidentWorkflow.decide, APPROVED) for run in runs))
+            results = await asyncio.gather(*(run.result() for run in runs))
+    assert [result.status for result in results] == ["concluded"] * 40
+
+
+async def test_two_workers_share_a_queue_and_rarely_miss(client: Client) -> None:
+    async with staged(client, reading(20, 4), tools={"read_page": read_page}, limits=AMPLE) as stage:
+        async with working(await another(client), stage.settings, tools={"read_page": read_page}) as other:
+            runs = [await stage.start(f"Question {number}") for number in range(6)]
+            for run in runs:
+                assert (await run.result()).status == "concluded"
+        workers = (stage.working.conversations, other.conversations)
+    hits, misses = sum(w.hits for w in workers), sum(w.misses for w in workers)
+    assert hits + misses == 6 * 20
+    assert all(w.hits for w in workers), "both workers took part"
+    assert hits / (hits + misses) > 0.9
+    assert stage.model.prefix_violations() == []
+
+
+async def test_a_lost_conversation_is_read_from_the_history(client: Client) -> None:
+    async with staged(client, reading(6, 4), tools={"read_page": read_page}, limits=AMPLE) as stage:
+        stage.forget_everything()
+        result = await (await stage.start()).result()
+    assert result.status == "concluded"
+    assert (stage.working.conversations.hits, stage.working.conversations.misses) == (0, 6)
+    assert stage.model.prefix_violations() == []

@@ -1,0 +1,261 @@
+"""Outages of the model's host, each as whole runs: one that passes, one of the first host alone, one of every host.
+
+What passes costs no round; where the first host is out the fallback answers; where all are, the run is handed over and
+one person is woken. All runs go on at once, on one worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+from starlette.types import ASGIApp
+from temporalio.client import Client
+
+from tests.support.fault_host import EVER, ManyFates, Sent
+from tests.support.harness import KEY, Run, Stage, failure, look, on_call, replies, staged
+from watchkeeper.contracts import LimitChanges, RunResult
+from watchkeeper.demo.world import World
+from watchkeeper.testing.faults import Fault, drip, drop_connection, fault, hang, raw_body, reset_midway, truncated
+from watchkeeper.testing.scripted_model import ScriptedModel
+from watchkeeper.testing.scripts import calls, says
+from watchkeeper.tool import discover
+
+LOOK = calls(("look", {"service": "checkout"}))
+REPORT = says("Checkout is down.")
+COMPLETION = b'{"choices":[{"message":{"role":"assistant","content":"Checkout is down."}}]}'
+JSON = "application/json"
+DEADLINE = 2.0
+"""Seconds one call may take, so that a host that hangs does not hold up the tests."""
+
+SHORT = LimitChanges(duration=20)
+"""What a run has in all where nothing answers: time for the first host's three attempts and one of the fallback."""
+
+
+def busy(retry_after: str) -> Fault:
+    return fault(
+        429, {"error": {"message": "slow down", "type": "rate_limit_reached_error"}}, {"retry-after": retry_after}
+    )
+
+
+def busy_for_a_second(app: ASGIApp) -> ASGIApp:
+    return busy(format_datetime(datetime.now(UTC) + timedelta(seconds=1), usegmt=True))(app)
+
+
+OUTAGES: dict[str, tuple[Fault, str]] = {
+    "it loads its model": (fault(503, {"error": {"message": "Loading model", "code": 503}}), "HTTP 503: Loading model"),
+    "busy, in seconds": (busy("1"), "HTTP 429: slow down"),
+    "busy, in milliseconds": (fault(429, "slow down", {"retry-after-ms": "700"}), "HTTP 429: 'slow down'"),
+    "busy, by date": (busy_for_a_second, "HTTP 429: slow down"),
+    "busy, in no words": (busy("soon"), "HTTP 429: slow down"),
+    "overloaded": (fault(529, {"type": "error", "error": {"type": "overloaded_error"}}), "HTTP 529: "),
+    "bad gateway": (fault(502, "<html><title>502 Bad Gateway</title></html>"), "HTTP 502: a page (502 Bad Gateway)"),
+    "it hangs": (hang(30), "no whole answer from"),
+    "it drips": (drip(COMPLETION, 0.2), "no whole answer from"),
+    "half a body": (truncated(COMPLETION[:-20]), "no answer from"),
+    "a reset in the body": (reset_midway(COMPLETION[:-20]), "no answer from"),
+    "a reset": (drop_connection(), "no answer from"),
+    "bad gzip": (raw_body(b"no gzip", JSON, headers={"content-encoding": "gzip"}), "no answer from"),
+    "half the gzip": (raw_body(gzip.compress(COMPLETION)[:-9], JSON, headers={"content-encoding": "gzip"}), "No chat"),
+    "a page": (
+        raw_body(b"<html><title>Sign in</title></html>", "text/html"),
+        "No chat completion but a page (Sign in)",
+    ),
+    "half the JSON": (raw_body(COMPLETION[:-20], JSON), "No chat completion"),
+}
+
+REFUSALS: dict[str, tuple[Fault, str, str]] = {
+    "401": (fault(401, {"error": {"message": "Incorrect API key"}}), "ModelAuthentication", "Incorrect API key."),
+    "403": (fault(403, {"error": {"message": "no access"}}), "ModelAuthentication", "no access."),
+    "402": (fault(402, {"error": {"message": "no credit"}}), "ModelQuota", "no credit."),
+    "429 exceeded_current_quota_error": (
+        fault(429, {"error": {"message": "spent", "type": "exceeded_current_quota_error"}}, {"retry-after": "1"}),
+        "ModelQuota",
+        "spent.",
+    ),
+    "429 insufficient_quota": (
+        fault(429, {"error": {"message": "spent", "code": "insufficient_quota"}}, {"x-should-retry": "true"}),
+        "ModelQuota",
+        "spent.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A worker with two hosts, people to page, and the runs that it works on."""
+
+    stage: Stage
+    hosts: tuple[ManyFates, ManyFates]
+    world: World
+    reports: Path
+    runs: dict[str, Run]
+
+    async def concluded(self, name: str) -> RunResult:
+        return await self.runs[name].result()
+
+    def asked(self, name: str) -> tuple[int, int]:
+        """How often each host was asked."""
+        first, second = (len(host.asked[name]) for host in self.hosts)
+        return first, second
+
+    async def handed_over(self, name: str) -> tuple[str, str, RunResult]:
+        """The error of a run that must fail, its hand-off delivered and one person woken."""
+        run = self.runs[name]
+        kind, message, hand_off = await failure(run)
+        assert hand_off.status == "failed"
+        assert message in hand_off.report.body
+        assert hand_off.undelivered == []
+        (written,) = self.reports.glob(f"{run.id}.md")
+        assert hand_off.report.body in written.read_text()
+        key = f"{run.first_execution_run_id}/page_engineer/checkout"
+        (page,) = [page for page in self.world.pages.deliveries if page.dedup_key == key]
+        assert page.summary == hand_off.report.summary
+        return kind, message, hand_off
+
+
+@pytest.fixture(scope="module")
+async def scene(client: Client, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
+    first: dict[str, list[Sent]] = {}
+    second: dict[str, list[Sent]] = {}
+    for name, (trouble, _) in OUTAGES.items():
+        first[f"{name}, passing"] = [trouble, LOOK, trouble, REPORT]
+        first[f"{name}, first host"] = [LOOK, *[trouble] * EVER]
+        first[f"{name}, everywhere"] = [LOOK, *[trouble] * EVER]
+        second[f"{name}, everywhere"] = [trouble] * EVER
+    for name, refusal in [*((name, refusal) for name, (refusal, _, _) in REFUSALS.items()), ("a day", busy("86400"))]:
+        first[f"{name}, first host"] = first[f"{name}, everywhere"] = [LOOK, *[refusal] * EVER]
+        second[f"{name}, everywhere"] = [refusal] * EVER
+    hosts = ManyFates(first, then=REPORT), ManyFates(second, then=REPORT)
+    reports = tmp_path_factory.mktemp("reports")
+    async with AsyncExitStack() as stack:
+        world = await stack.enter_async_context(World.running())
+        fallback = {"base_url": await stack.enter_async_context(hosts[1].serving()), "name": "other", "api_key": KEY}
+        settings = on_call(world, directory=reports)
+        stage = await stack.enter_async_context(
+            staged(
+                client,
+                hosts[0],
+                tools={"look": look, "page_engineer": discover()["page_engineer"]},
+                model={"deadline": DEADLINE},
+                fallbacks=[{**fallback, "deadline": DEADLINE}],
+                **settings,
+            )
+        )
+
+        async def start(name: str) -> Run:
+            limits = SHORT if name.endswith(", everywhere") else None
+            return await stage.start(name, service="checkout", limits=limits)
+
+        names = list(first)
+        runs = dict(zip(names, await asyncio.gather(*map(start, names)), strict=True))
+        yield Scene(stage, hosts, world, reports, runs)
+
+
+@pytest.mark.parametrize("name", OUTAGES)
+async def test_an_outage_that_passes_costs_nothing(scene: Scene, client: Client, name: str) -> None:
+    result = await scene.concluded(f"{name}, passing")
+    recorded = await replies(client, scene.runs[f"{name}, passing"])
+    assert (result.status, result.report.body) == ("concluded", "Checkout is down.")
+    assert (result.rounds, result.tool_calls) == (2, 1)
+    assert result.usage == recorded[0].usage + recorded[1].usage
+    first, second = scene.asked(f"{name}, passing")
+    assert first >= 4
+    assert second == 0
+
+
+@pytest.mark.parametrize("name", OUTAGES)
+async def test_the_fallback_answers_where_the_first_host_is_out(scene: Scene, client: Client, name: str) -> None:
+    result = await scene.concluded(f"{name}, first host")
+    recorded = await replies(client, scene.runs[f"{name}, first host"])
+    assert (result.status, result.report.body, result.rounds) == ("concluded", "Checkout is down.", 2)
+    assert [reply.model for reply in recorded] == [None, "other"]
+    first, second = scene.asked(f"{name}, first host")
+    assert first == 4
+    assert second >= 1
+
+
+@pytest.mark.parametrize("name", OUTAGES)
+async def test_an_outage_of_every_host_is_handed_to_a_person(scene: Scene, name: str) -> None:
+    _, said = OUTAGES[name]
+    kind, message, hand_off = await scene.handed_over(f"{name}, everywhere")
+    assert kind == "ModelUnavailable"
+    assert message.startswith("ask failed: ")
+    assert said in message
+    assert (hand_off.rounds, hand_off.tool_calls) == (1, 1)
+    assert '`r1.0` look `{"service":"checkout"}`: {"service":"checkout","error_rate":0.182}' in hand_off.report.body
+    first, second = scene.asked(f"{name}, everywhere")
+    assert first >= 4
+    assert second >= 1
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+async def test_who_refuses_the_key_or_the_money_is_asked_once(scene: Scene, name: str) -> None:
+    result = await scene.concluded(f"{name}, first host")
+    assert (result.status, result.rounds) == ("concluded", 2)
+    assert scene.asked(f"{name}, first host") == (2, 1)
+    _, kind, said = REFUSALS[name]
+    got, message, hand_off = await scene.handed_over(f"{name}, everywhere")
+    assert got == kind
+    assert said in message
+    assert (hand_off.rounds, hand_off.tool_calls) == (1, 1)
+    assert scene.asked(f"{name}, everywhere") == (2, 1)
+
+
+async def test_a_pause_of_a_day_is_not_waited_for(scene: Scene) -> None:
+    result = await scene.concluded("a day, first host")
+    assert (result.status, result.rounds) == ("concluded", 2)
+    assert scene.asked("a day, first host") == (2, 1)
+    kind, message, _ = await scene.handed_over("a day, everywhere")
+    assert (kind, message) == ("ModelUnavailable", "ask failed: HTTP 429: slow down")
+    assert scene.asked("a day, everywhere") == (2, 1)
+
+
+@pytest.fixture
+def nowhere() -> str:
+    """The address of a host that is not there."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+
+
+async def test_a_host_that_comes_up_late_is_asked_again(client: Client, nowhere: str) -> None:
+    late = ScriptedModel([LOOK, REPORT], key=KEY)
+    async with staged(client, [], model={"base_url": nowhere}) as stage:
+        run = await stage.start()
+        while not any(waiting.attempt > 1 for waiting in (await run.describe()).raw_description.pending_activities):
+            await asyncio.sleep(0.05)
+        async with late.serving(int(nowhere.split(":")[2].removesuffix("/v1"))):
+            result = await run.result()
+    assert (result.status, result.rounds, result.tool_calls) == ("concluded", 2, 1)
+    assert len(late.requests) == 2
+
+
+async def test_the_fallback_answers_where_the_first_host_is_not_there(client: Client, nowhere: str) -> None:
+    other = ScriptedModel([REPORT], key=KEY)
+    async with other.serving() as url:
+        fallbacks = [{"base_url": url, "name": "other", "api_key": KEY}]
+        async with staged(client, [], model={"base_url": nowhere}, fallbacks=fallbacks) as stage:
+            result = await (await stage.start()).result()
+    assert (result.status, result.rounds, result.report.body) == ("concluded", 1, "Checkout is down.")
+
+
+async def test_where_no_host_is_there_a_person_is_woken(client: Client, nowhere: str) -> None:
+    async with World.running() as world:
+        tools = {"page_engineer": discover()["page_engineer"]}
+        async with staged(client, [], tools=tools, model={"base_url": nowhere}, **on_call(world)) as stage:
+            kind, message, hand_off = await failure(
+                await stage.start(service="checkout", limits=LimitChanges(duration=5))
+            )
+        pages = world.pages.deliveries
+    assert kind == "ModelUnavailable"
+    assert message.startswith(f"ask failed: no answer from {nowhere}: ConnectError")
+    assert [(page.team, page.summary) for page in pages] == [("checkout", hand_off.report.summary)]

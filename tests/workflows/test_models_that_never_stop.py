@@ -1,0 +1,114 @@
+"""Models that never stop: each run ends at exactly its cap, with one page and a report that a person can act on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from itertools import cycle, islice
+
+import pytest
+from temporalio.client import Client
+
+from tests.support.fault_host import EVER, ManyFates, Sent
+from tests.support.harness import Run, failure, look, on_call, staged
+from watchkeeper.contracts import LimitChanges, RunResult
+from watchkeeper.demo.world import World
+from watchkeeper.testing.scripts import Turn, calls, raw, says
+from watchkeeper.tool import discover
+
+ROUNDS = 7
+LOOK = ("look", {"service": "checkout"})
+
+
+def page(summary: str, severity: str = "critical") -> Turn:
+    return calls(("page_engineer", {"team": "checkout", "summary": summary, "severity": severity}))
+
+
+AS_TEXT = '{"name": "page_engineer", "arguments": {"team": "checkout", "summary": "Wake up."}}'
+LEAKED = (
+    "<|tool_calls_section_begin|><|tool_call_begin|>functions.page_engineer:99<|tool_call_argument_begin|>"
+    '{"team": "checkout", "summary": "Wake up."}<|tool_call_end|><|tool_calls_section_end|>'
+)
+
+GOES_ON: dict[str, list[Turn]] = {
+    "it pages": [page("Orders fail."), page("Still failing!", "error"), page("Nobody answers?", "warning")],
+    "it pages and starts again": [page("Orders fail."), calls(LOOK), page("It is the deploy."), calls(LOOK, LOOK)],
+    "it pages twice at once": [
+        calls(
+            ("page_engineer", {"team": "checkout", "summary": "Orders fail."}),
+            ("page_engineer", {"team": "checkout", "summary": "Do come."}),
+        )
+    ],
+    "its pages leak": [raw({"role": "assistant", "content": LEAKED}), calls(LOOK)],
+}
+
+LAST_WORDS: dict[str, Turn] = {
+    "a call": page("One more."),
+    "a call as text": says(AS_TEXT),
+    "a call in a fence": says(f"```json\n{AS_TEXT}\n```"),
+    "a call as a tag": says(f"<tool_call>{AS_TEXT}</tool_call>"),
+    "a leaked call": says(LEAKED),
+    "a call leaked into its thoughts": says("", reasoning_content=LEAKED),
+    "half a leaked call": says(LEAKED[:-40]),
+    "nothing": says(""),
+    "only thoughts": says("", reasoning_content="I should page again."),
+}
+
+NAMES = [f"{going}, then {ending}" for going in GOES_ON for ending in LAST_WORDS]
+
+
+@pytest.fixture(scope="module")
+async def world() -> AsyncIterator[World]:
+    async with World.running() as world:
+        yield world
+
+
+@pytest.fixture(scope="module")
+async def host() -> ManyFates:
+    fates: dict[str, list[Sent]] = {
+        f"{going}, then {ending}": [*islice(cycle(turns), ROUNDS - 1), *[last] * EVER]
+        for going, turns in GOES_ON.items()
+        for ending, last in LAST_WORDS.items()
+    }
+    return ManyFates(fates, then=says("never"))
+
+
+@pytest.fixture(scope="module")
+async def runs(client: Client, host: ManyFates, world: World) -> AsyncIterator[Mapping[str, Run]]:
+    tools = {"look": look, "page_engineer": discover()["page_engineer"]}
+    async with staged(client, host, tools=tools, **on_call(world)) as stage:
+
+        async def start(name: str) -> Run:
+            return await stage.start(name, service="checkout", limits=LimitChanges(rounds=ROUNDS))
+
+        yield dict(zip(NAMES, await asyncio.gather(*map(start, NAMES)), strict=True))
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_it_ends_at_the_cap_with_one_page_and_a_report(
+    host: ManyFates, world: World, runs: Mapping[str, Run], name: str
+) -> None:
+    run = runs[name]
+    kind, message, hand_off = await failure(run)
+    assert (kind, message) == ("RoundLimitReached", f"stopped after {ROUNDS} rounds without a conclusion")
+    assert (hand_off.status, hand_off.rounds) == ("limit_reached", ROUNDS)
+
+    offered = ["tools" in request.json() for request in host.asked[name]]
+    assert offered[: ROUNDS - 1] == [True] * (ROUNDS - 1)
+    assert not any(offered[ROUNDS - 1 :])
+
+    key = f"{run.first_execution_run_id}/page_engineer/checkout"
+    (woken,) = [incident for incident in world.pages.incidents if incident.key.startswith(key)]
+    assert (woken.team, woken.key) == ("checkout", key)
+    assert_usable(hand_off, name)
+
+
+def assert_usable(hand_off: RunResult, name: str) -> None:
+    report = hand_off.report
+    assert report.summary == f"checkout: no conclusion, stopped after {ROUNDS} rounds without a conclusion"
+    assert f"> {name}" in report.body
+    assert '`r1.0` page_engineer `{"team"' in report.body
+    assert '"status":"triggered"' in report.body
+    assert "a person takes over from here" in report.body
+    assert "<|tool_call" not in report.body
+    assert [item.tool for item in report.evidence][:1] == ["page_engineer"]

@@ -1,0 +1,128 @@
+"""Time without a worker is nobody's answer: what no worker took was not run, and a run goes on with the next one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from tests.conftest import Record
+from tests.support.harness import Nothing, Run, Stage, failure, staged, until_asked
+from watchkeeper.contracts import LimitChanges, ToolSpec
+from watchkeeper.temporal import activity_options
+from watchkeeper.temporal.sandbox import Sandbox
+from watchkeeper.testing.faults import delay, hang
+from watchkeeper.testing.scripts import calls, says
+from watchkeeper.tool import Tool, ToolContext, tool
+from worker import working
+from workflows.incident import IncidentWorkflow
+
+REPORT = "**Status:** nothing was restarted."
+BRIEF = LimitChanges(duration=5)
+
+
+@tool(effect="once", timeout=timedelta(seconds=1))
+async def restart(args: Nothing, context: ToolContext) -> str:
+    """Restart it."""
+    return "restarted"
+
+
+@tool(effect="read")
+async def look(args: Nothing, context: ToolContext) -> str:
+    """Take a while to look at it."""
+    await asyncio.sleep(1)
+    return "seen"
+
+
+TOOLS: dict[str, Tool[Any]] = {"restart": restart, "look": look}
+
+
+async def connected(stage: Stage) -> Client:
+    return await Client.connect(
+        stage.client.service_client.config.target_host, data_converter=stage.client.data_converter
+    )
+
+
+@asynccontextmanager
+async def deciding_alone(stage: Stage) -> AsyncIterator[None]:
+    """A worker that takes the steps of runs but no activity, as if all that take some were gone."""
+    queue = stage.settings.worker.task_queue
+    client = await connected(stage)
+    async with Worker(client, task_queue=queue, workflows=[IncidentWorkflow], workflow_runner=Sandbox()):
+        yield
+
+
+async def until_timed_out(run: Run) -> None:
+    """Return when an activity has timed out, as the history tells."""
+    while not any(
+        event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT for event in (await run.fetch_history()).events
+    ):
+        await asyncio.sleep(0.2)
+
+
+async def test_a_call_that_no_worker_took_was_not_run(client: Client, record: Record) -> None:
+    async with staged(client, [calls(("restart", {})), says(REPORT)], tools=TOOLS) as stage:
+        stage.model.faults.append(delay(1))
+        run = await stage.start(limits=BRIEF)
+        await until_asked(stage, 1)
+        await stage.working.worker.shutdown()  # the answer that is under way is recorded all the same
+        async with deciding_alone(stage):
+            await until_timed_out(run)
+        async with working(await connected(stage), stage.settings, tools=TOOLS):
+            result = await run.result()
+        await record(run, "untaken-call")
+    assert (result.status, result.rounds) == ("concluded", 2)
+    assert stage.results() == ['{"error":"not run: no worker took it before the run\'s time was over"}']
+
+
+async def test_a_model_that_no_worker_asked_has_not_failed(client: Client, record: Record) -> None:
+    async with staged(client, [calls(("look", {})), says(REPORT)], tools=TOOLS) as stage:
+        run = await stage.start(limits=BRIEF)
+        await until_asked(stage, 1)
+        await asyncio.sleep(0.5)
+        await stage.working.worker.shutdown()  # while it looks, which is recorded all the same
+        async with deciding_alone(stage):
+            await until_timed_out(run)
+        async with working(await connected(stage), stage.settings, tools=TOOLS):
+            result = await run.result()
+        await record(run, "untaken-question")
+    assert (result.status, result.rounds) == ("concluded", 2)
+    assert stage.results() == ['"seen"']
+    assert "tools" not in stage.model.requests[-1].json(), "its time is over: one round is left, to report"
+
+
+async def test_a_model_call_that_a_worker_gave_up_as_it_ended_has_not_failed(client: Client) -> None:
+    async with staged(client, [says(REPORT)], worker={"shutdown_seconds": 0}) as stage:
+        stage.model.outage = hang(60)
+        run = await stage.start(limits=BRIEF)
+        await until_asked(stage, 1)
+        await stage.working.worker.shutdown()
+        async with deciding_alone(stage):
+            await until_timed_out(run)
+        stage.model.outage = None
+        async with working(await connected(stage), stage.settings, tools=stage.effects.tools):
+            result = await run.result()
+    assert (result.status, result.rounds, len(stage.model.requests)) == ("concluded", 1, 2)
+
+
+async def test_a_model_that_was_asked_and_out_of_reach_has_failed(client: Client) -> None:
+    async with staged(client, [says(REPORT)]) as stage:
+        stage.model.fail_next(503, times=100)
+        run = await stage.start(limits=LimitChanges(duration=2))
+        kind, _, result = await failure(run)
+    assert (kind, result.status, result.rounds) == ("ModelUnavailable", "failed", 0)
+
+
+def test_an_effect_is_not_begun_when_its_decision_is_old() -> None:
+    spec = ToolSpec(name="restart", description="", parameters={}, effect="keyed", timeout=30, attempts=3)
+    question = spec.model_copy(update={"effect": "read"})
+    hours = timedelta(hours=2)
+    assert activity_options.tool(question, hours)["schedule_to_close_timeout"] == hours
+    assert activity_options.tool(spec, hours)["schedule_to_close_timeout"] == timedelta(minutes=5, seconds=135)
+    assert activity_options.tool(spec, timedelta(seconds=1))["schedule_to_close_timeout"] == timedelta(seconds=45)

@@ -1,0 +1,325 @@
+"""Nothing that a run records outgrows what Temporal takes: a step over it would be tried again for ever, or worse."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import get_args
+from uuid import uuid4
+
+import pytest
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.worker import Worker
+
+from tests.support.harness import Nothing, failure, staged
+from tests.support.oversized_workflow import Oversized
+from watchkeeper.alerts.builder import make_alert
+from watchkeeper.alerts.source import MAX_ALERTS
+from watchkeeper.contracts import (
+    AlertNotification,
+    AlertOrigin,
+    Briefing,
+    BudgetUsed,
+    CallRecord,
+    CarriedConversation,
+    CarriedState,
+    Contract,
+    Decision,
+    Destination,
+    EpisodeMemo,
+    FollowUpState,
+    Limits,
+    ModelRequest,
+    ReportDelivery,
+    RunInput,
+    RunResult,
+    TextEntry,
+    ToolRequest,
+    ToolResult,
+    ToolSpec,
+    Usage,
+)
+from watchkeeper.incident.alert_text import for_model
+from watchkeeper.incident.episode import KNOWN, UNREAD, Episode, marks
+from watchkeeper.incident.report import ANSWER_BYTES, concluded, hand_off, of_alerts
+from watchkeeper.llm.completion import MAX_MESSAGE_BYTES, read_completion
+from watchkeeper.llm.conversation import canonical, conversation_digest
+from watchkeeper.llm.tool_calls import MAX_ARGUMENT_BYTES, MAX_CALLS
+from watchkeeper.prompts import prompt
+from watchkeeper.temporal.activity_options import HISTORY
+from watchkeeper.temporal.client import DATA_CONVERTER, PAYLOAD_BYTES, PayloadsTooLarge
+from watchkeeper.testing.scripts import says
+from watchkeeper.text import ERROR_BYTES, excerpt
+from watchkeeper.tool import LARGEST_RESULT_BYTES, ToolContext, catalogue_digest, tool
+from workflows.handlers import NAME_CHARACTERS, REMARK_CHARACTERS, WAITING_BYTES
+from workflows.incident import IncidentWorkflow
+from workflows.outcome import REASON_BYTES
+from workflows.tool_calls import ARGUMENT_BYTES, FINDING_BYTES, REMEMBERED
+
+STEP_BYTES = 4 * 2**20
+HISTORY_BYTES = 50 * 2**20
+"""Temporal terminates a run whose step, or whose history, takes more: the run is over, with no report."""
+
+
+def size(value: object) -> int:
+    (payload,) = DATA_CONVERTER.payload_converter.to_payloads([value])
+    return len(payload.data)
+
+
+@pytest.mark.parametrize("too_much", [1, 2_000_000])
+def test_what_is_too_large_is_named_before_it_is_recorded(too_much: int) -> None:
+    longest = "x" * (PAYLOAD_BYTES - len('{"content":""}'))
+    assert size(ToolResult(content=longest)) == PAYLOAD_BYTES
+    with pytest.raises(PayloadsTooLarge) as refused:
+        size(ToolResult(content=longest + "x" * too_much))
+    said = f"ToolResult: {PAYLOAD_BYTES + too_much:,} bytes are too many to record; at most 2,000,000"
+    assert str(refused.value) == said
+
+
+async def test_a_run_that_is_too_large_to_start_is_refused_where_it_is_started(client: Client) -> None:
+    name = f"incident-{uuid4()}"
+    with pytest.raises(PayloadsTooLarge, match=r"RunInput: 3,000,011 bytes are too many to record"):
+        await client.start_workflow(
+            IncidentWorkflow.run, RunInput.model_construct(text="x" * 3_000_000), id=name, task_queue="none"
+        )
+    with pytest.raises(RPCError) as unknown:
+        await client.get_workflow_handle(name).describe()
+    assert unknown.value.status == RPCStatusCode.NOT_FOUND
+
+
+def carried_state(
+    words: list[str], asked: str = "Why?", tools: list[ToolSpec] | None = None, conclude: str = ""
+) -> CarriedState:
+    """The state of a run that continues as new."""
+    messages = [{"role": "user", "content": asked}]
+    briefing = Briefing(
+        opening=[],
+        tools=tools or [],
+        catalogue=catalogue_digest(tools or []),
+        limits=Limits(rounds=99, tool_calls=99, tokens=10**9, duration=10**9),
+        model="scripted",
+        model_deadline=5,
+        history=HISTORY,
+        destinations=["log", "directory"],
+        nudge=prompt("nudge"),
+        conclude=conclude,
+    )
+    return CarriedState(
+        briefing=briefing,
+        conversation=CarriedConversation(messages=messages, digest=conversation_digest(messages)),
+        limits=briefing.limits,
+        spent=BudgetUsed(rounds=1),
+        started_at=time.time(),
+        words=words,
+    )
+
+
+async def test_a_run_whose_next_step_is_too_large_ends_with_its_report(client: Client, tmp_path: Path) -> None:
+    async with staged(client, [says("never asked")], reports={"directory": tmp_path}) as stage:
+        # In a request each of the words takes ten times what it takes among those that wait.
+        run = await stage.start(service="checkout", carried=carried_state(["x"] * 70_000))
+        kind, message, result = await failure(run)
+    assert (kind, result.status, stage.model.requests) == ("Bug", "failed", [])
+    assert "PayloadsTooLarge: ModelRequest: 2," in message
+    assert "bytes are too many to record; at most 2,000,000" in message
+    assert "PayloadsTooLarge" in (tmp_path / f"{run.id}.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "message"),
+    [
+        ("argument", "PayloadsTooLarge", "str: 3,000,002 bytes are too many to record; at most 2,000,000"),
+        ("memo", "PayloadsTooLarge", "str: 3,000,002 bytes are too many to record; at most 2,000,000"),
+        ("result", "PayloadsTooLarge", "str: 3,000,002 bytes are too many to record; at most 2,000,000"),
+        ("detail", "Wrong", "it went wrong"),
+    ],
+)
+async def test_nothing_too_large_keeps_a_workflow_open(client: Client, place: str, kind: str, message: str) -> None:
+    async with Worker(client, task_queue=f"test-{uuid4()}", workflows=[Oversized]) as worker:
+        with pytest.raises(WorkflowFailureError) as failed:
+            await client.execute_workflow(Oversized.run, place, id=f"{uuid4()}", task_queue=worker.task_queue)
+    error = failed.value.cause
+    assert isinstance(error, ApplicationError)
+    assert (error.type, error.message, error.details) == (kind, message, ())
+
+
+async def test_a_catalogue_that_is_too_large_to_record_ends_a_run_at_once(client: Client, tmp_path: Path) -> None:
+    async def explained(args: Nothing, context: ToolContext) -> None: ...
+
+    explained.__doc__ = "Use it " + "well " * 500_000
+    tools = {"explained": tool(effect="read")(explained)}
+    async with staged(client, [], tools=tools, reports={"directory": tmp_path}) as stage:
+        run = await stage.start()
+        kind, message, result = await failure(run)
+        attempts = [
+            event.activity_task_started_event_attributes.attempt
+            async for event in run.fetch_history_events()
+            if event.HasField("activity_task_started_event_attributes")
+        ]
+    assert (kind, result.status) == ("PayloadsTooLarge", "failed")
+    assert message.startswith("brief failed: Briefing: 2,50")
+    assert set(attempts) == {1}
+    assert "brief failed" in (tmp_path / f"{run.id}.md").read_text()
+
+
+# --- the largest of everything that a run records ------------------------------------------------------------------
+
+WORST = "\x01"
+"""One byte of text, six of JSON; where a text is JSON already, a backslash is the worst: two."""
+
+UPDATES = 2_000
+"""How many an execution takes at most."""
+
+TOLD = {
+    "control characters": [WORST * 8_000] * (WAITING_BYTES // 48_003),
+    "empty lines": ["\n" * 8_000] * (WAITING_BYTES // 16_003),
+    "many": [f"{number:124}" for number in range(UPDATES)],
+}
+CALLS = [
+    CallRecord(
+        key=f"r99999.{number}",
+        name="x" * 64,
+        arguments=excerpt("\\" * 9_000, ARGUMENT_BYTES),
+        status="ok",
+        finding=excerpt(WORST * 9_000, FINDING_BYTES),
+    )
+    for number in range(REMEMBERED)
+]
+GIVEN = RunInput(text=WORST * 100_000, service="s" * 150, severity=WORST * 150)
+CONCLUDED = WORST * 170_000
+TOOL = ToolSpec(
+    name="x" * 64, description="x" * 1_000, parameters={"x": "x" * 4_000}, effect="read", timeout=1, attempts=4
+)
+
+
+@pytest.mark.parametrize("told", TOLD.values(), ids=TOLD)
+def test_all_that_people_can_say_together_waits_to_be_put_to_the_model(told: list[str]) -> None:
+    assert WAITING_BYTES * 0.9 < len(canonical(told)) <= WAITING_BYTES
+
+
+@pytest.mark.parametrize("told", TOLD.values(), ids=TOLD)
+@pytest.mark.parametrize("answer", [WORST * 170_000, "\n" * 262_143 + "x"], ids=["control characters", "empty lines"])
+def test_the_largest_report_goes_to_all_destinations_in_one_step(told: list[str], answer: str) -> None:
+    destinations = get_args(Destination)
+    for report in (concluded(answer, CALLS, told), hand_off(GIVEN, CALLS, WORST * REASON_BYTES, answer, told)):
+        delivery = ReportDelivery(
+            destination="directory",
+            run="r" * 36,
+            workflow_id="w" * 1_000,
+            status="limit_reached",
+            report=report,
+            reason=WORST * REASON_BYTES,
+            service=GIVEN.service,
+            severity=GIVEN.severity,
+        )
+        result = RunResult(
+            status="limit_reached",
+            report=report,
+            rounds=1,
+            tool_calls=1,
+            usage=Usage(),
+            reason=delivery.reason,
+            undelivered=[WORST * ERROR_BYTES] * len(destinations),
+        )
+        assert size(delivery) * len(destinations) < STEP_BYTES
+        assert size(result) < PAYLOAD_BYTES
+
+
+def flood(alerts: int) -> Episode:
+    """A group of as many alerts as are told apart, each as large as a sender can make it."""
+    labels = {f"label{n}": "v" * 90 for n in range(60)}
+    told = [
+        make_alert(
+            "s" * 50,
+            now=0,
+            group="g" * 200,
+            fingerprint=f"{n:0200}",
+            status="firing",
+            title="é" * 300,
+            starts_at=n,
+            episode=f"{n:0100}",
+            description="d" * 3_000,
+            labels=labels,
+            severity="s" * 50,
+        )
+        for n in range(alerts)
+    ]
+    episode = Episode()
+    episode.take(AlertNotification(alerts=told, at=0))
+    return episode
+
+
+def test_the_largest_group_is_told_and_remembered_within_bounds() -> None:
+    episode = flood(MAX_ALERTS + 100)
+    assert (len(episode.states), episode.more, len(episode.unread)) == (KNOWN, MAX_ALERTS + 100 - KNOWN, UNREAD)
+    assert len(for_model(episode.read(), prompt("began"), ["n" * 500] * 100).encode()) < 64 * 2**10
+    origin = AlertOrigin(source="s" * 50, kind="k" * 50, group="g" * 200, team="t" * 150)
+    given = RunInput(text="x" * 300, origin=origin)
+    report = concluded("x" * ANSWER_BYTES, CALLS, ["y" * 32_000], of_alerts(given, episode))
+    delivery = ReportDelivery(destination="page", run="r" * 36, workflow_id="w" * 70, status="concluded", report=report)
+    delivery = delivery.model_copy(update={"origin": origin, "alerts": episode.states[:20], "question": "q" * 2_000})
+    assert size(delivery) * len(get_args(Destination)) < STEP_BYTES
+    summary = EpisodeMemo(status="concluded", summary=report.summary, began=[1.5] * 20, marks=marks(episode.states))
+    assert size(summary) < 16_000
+
+
+def test_the_largest_state_of_an_open_run_is_taken_along() -> None:
+    episode = flood(KNOWN)
+    report = concluded("x" * ANSWER_BYTES, CALLS, ["y" * 32_000])
+    state = carried_state([], "x" * HISTORY.carried_bytes, [TOOL] * 20).model_copy(
+        update={
+            "calls": CALLS,
+            "alerts": episode.states,
+            "unread": episode.unread,
+            "reported": FollowUpState(report=report, at=0, question="q" * 2_000),
+        }
+    )
+    assert size(RunInput(text="x" * 300, carried=state)) < PAYLOAD_BYTES
+
+
+@pytest.mark.parametrize("told", TOLD.values(), ids=TOLD)
+def test_the_largest_request_to_a_model(told: list[str]) -> None:
+    error = canonical({"error": WORST * (NAME_CHARACTERS + REMARK_CHARACTERS + 100)}).decode()
+    refused = [TextEntry(role="tool", content=error) for _ in range(MAX_CALLS)]
+    said = [TextEntry(role="user", content=text) for text in told]
+    request = ModelRequest(round=99_999, base="d" * 22, append=[*refused, *said], catalogue="c" * 22)
+    assert size(request) < PAYLOAD_BYTES
+
+
+@pytest.mark.parametrize("told", TOLD.values(), ids=TOLD)
+def test_the_largest_state_that_a_run_takes_along(told: list[str]) -> None:
+    state = carried_state(told, "x" * HISTORY.carried_bytes, [TOOL] * 20).model_copy(update={"calls": CALLS})
+    assert size(GIVEN.model_copy(update={"text": "x" * 100_000, "carried": state})) < PAYLOAD_BYTES
+
+
+@pytest.mark.parametrize(
+    "largest",
+    [
+        GIVEN,
+        ToolResult(content="\\" * LARGEST_RESULT_BYTES, cut=10**9),
+        ToolRequest(run="r" * 36, arguments="\\" * MAX_ARGUMENT_BYTES),
+        Decision(call="r99999.31", approved=True, by=WORST * NAME_CHARACTERS, note=WORST * REMARK_CHARACTERS),
+    ],
+    ids=lambda largest: type(largest).__name__,
+)
+def test_what_else_is_recorded_is_bounded_too(largest: Contract) -> None:
+    assert size(largest) < PAYLOAD_BYTES
+
+
+def test_the_largest_round_fits_into_a_history_that_is_about_to_end() -> None:
+    results = MAX_CALLS * size(ToolResult(content="\\" * LARGEST_RESULT_BYTES))
+    reply_and_calls, closing = 2 * PAYLOAD_BYTES, STEP_BYTES + PAYLOAD_BYTES
+    assert HISTORY.bytes + results + reply_and_calls + closing < HISTORY_BYTES
+
+
+def test_the_largest_reply_is_recorded() -> None:
+    calls = [{"id": f"c{n}", "function": {"name": "nothing", "arguments": "{"}} for n in range(MAX_CALLS)]
+    message = {"role": "assistant", "content": WORST * 160_000, "tool_calls": calls}
+    tools = frozenset(f"{n:064}" for n in range(100))
+    body = canonical({"choices": [{"message": message, "finish_reason": "tool_calls"}]})
+    reply = read_completion(body, tools=tools, tools_allowed=True, prompt_bytes=0)
+    assert len(reply.problems) == MAX_CALLS
+    assert 900_000 < len(canonical(reply.message)) <= MAX_MESSAGE_BYTES
+    assert size(reply) < PAYLOAD_BYTES

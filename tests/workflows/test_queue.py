@@ -1,0 +1,340 @@
+"""Runs of one team take turns on a real server: never more at once than may, whatever ends, dies or is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from temporalio.client import Client, WorkflowExecution, WorkflowFailureError, WorkflowHandle
+from temporalio.testing import ActivityEnvironment, WorkflowEnvironment
+
+from activities.queue import WORKFLOW, QueueActivities
+from tests.conftest import Record
+from tests.support.forbidding_server import forbidding
+from tests.support.harness import reset
+from tests.support.queue_runs import InvestigatingWorkflow
+from tests.support.queue_team import PLACES, Investigation, Team
+from watchkeeper.contracts import QueueEntry, QueueExit, QueueState
+from watchkeeper.incident.queue_state import queue_id
+from watchkeeper.temporal import queue_history
+from watchkeeper.temporal.client import DATA_CONVERTER
+from watchkeeper.temporal.dev_server import TUNING, find_binary
+from workflows.queue import QueueWorkflow
+
+HELD = ("a", "b", "c")
+
+
+@pytest.fixture(scope="module")
+async def impatient() -> AsyncIterator[Client]:
+    """A server that suggests to continue as new after a few acts."""
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(find_binary()),
+        dev_server_extra_args=[*TUNING, "--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=40"],
+        dev_server_log_level="error",
+        data_converter=DATA_CONVERTER,
+    ) as environment:
+        yield environment.client
+
+
+async def full(team: Team) -> list[Investigation]:
+    """Start as many runs as there are places."""
+    runs = [await team.start(name) for name in HELD]
+    await team.present(*HELD)
+    return runs
+
+
+async def close(*runs: Investigation) -> list[bool]:
+    """Let runs end; gives whether they were admitted."""
+    for run in runs:
+        await run.signal(InvestigatingWorkflow.close)
+    return await asyncio.gather(*(run.result() for run in runs))
+
+
+async def test_so_many_investigate_at_once_and_the_worst_goes_first(client: Client, record: Record) -> None:
+    team = Team(client)
+    async with team.working():
+        runs = await full(team)
+        severities = {"d": 5, "e": 3, "f": 1, "g": 4, "h": 2, "i": 1, "j": 3, "k": 5, "l": 2}
+        for name, priority in severities.items():
+            runs.append(await team.start(name, priority))
+            while len((await team.queued()).waiting) < len(runs) - PLACES:
+                await asyncio.sleep(0.02)
+        order = ["f", "i", "h", "l", "e", "j", "g", "d", "k"]
+        await team.waiting(*order)
+        details = await team.details()
+        queue = team.queue
+        for name in [*HELD, *order[:-PLACES]]:
+            came = len(team.floor.came)
+            await client.get_workflow_handle(team.run(name)).signal(InvestigatingWorkflow.finish)
+            while len(team.floor.came) == came:
+                await asyncio.sleep(0.02)
+        assert await close(*runs) == [True] * 12
+        await queue.result()
+        await record(queue, "queue-full")
+    assert details.splitlines()[0] == "**3 of 3 places taken, 9 waiting**"
+    assert [line.split()[1] for line in details.splitlines()[5:]] == list(map(team.run, order))
+    assert [name.removeprefix(f"{team.name}/") for name in team.floor.came[PLACES:]] == order
+    assert team.floor.peak == PLACES
+
+
+async def test_a_run_that_leaves_makes_room_though_it_stays_open(client: Client) -> None:
+    team = Team(client)
+    async with team.working():
+        first, *others = await full(team)
+        await first.signal(InvestigatingWorkflow.finish)
+        last = await team.start("d")
+        await team.present("b", "c", "d")
+        assert (await first.describe()).close_time is None
+        assert await close(first, *others, last) == [True] * 4
+
+
+async def test_runs_that_die_without_leaving_keep_no_place(client: Client) -> None:
+    team = Team(client)
+    async with team.working():
+        first, second, third = await full(team)
+        for dead in (first, second):
+            await dead.terminate()
+            team.floor.present.remove(dead.id)
+        again = await team.start("a")  # the next episode of the same group
+        last = await team.start("e")
+        await team.present("a", "c", "e")
+        assert await close(third, again, last) == [True] * 3
+    assert team.floor.peak == PLACES
+
+
+async def test_a_run_that_died_waiting_is_passed_over(client: Client) -> None:
+    team = Team(client)
+    async with team.working():
+        runs = await full(team)
+        dead, heir = await team.start("d", 1), await team.start("e")
+        await team.waiting("d", "e")
+        await dead.terminate()
+        await runs[0].signal(InvestigatingWorkflow.finish)
+        await team.present("b", "c", "e")
+        assert await close(*runs, heir) == [True] * 4
+
+
+async def test_patience_ends_and_so_does_the_waiting(client: Client) -> None:
+    team = Team(client)
+    async with team.working():
+        runs = await full(team)
+        team.patience = 1
+        tired = await team.start("d")
+        assert await close(tired) == [False]
+        assert (await team.queued()).waiting == []
+        assert await close(*runs) == [True] * 3
+
+
+async def test_a_run_that_is_stopped_or_cancelled_waits_no_longer(client: Client) -> None:
+    team = Team(client)
+    async with team.working():
+        runs = await full(team)
+        stopped, cancelled = await team.start("d", 1), await team.start("e")
+        await team.waiting("d", "e")
+        await stopped.signal(InvestigatingWorkflow.stop)
+        await cancelled.cancel()
+        assert await close(stopped) == [False]
+        with pytest.raises(WorkflowFailureError):
+            await cancelled.result()
+        assert (await team.queued()).waiting == []
+        await runs[0].cancel()
+        with pytest.raises(WorkflowFailureError):
+            await runs[0].result()
+        assert len((await team.queued()).holding) == PLACES - 1
+        assert await close(*runs[1:]) == [True] * 2
+
+
+async def test_a_queue_that_is_ended_by_hand_is_taken_up_by_the_next(client: Client) -> None:
+    team = Team(client)
+    async with team.working():
+        runs = await full(team)
+        runs.append(await team.start("d"))
+        await team.waiting("d")
+        await team.queue.terminate()
+        runs.append(await team.start("e", 1))
+        await team.waiting("e", "d")
+        await runs[0].signal(InvestigatingWorkflow.finish)
+        await team.present("b", "c", "e")
+        assert await close(*runs) == [True] * 5
+    assert team.floor.peak == PLACES
+
+
+async def test_who_leaves_a_queue_that_is_gone_makes_room_in_the_next(client: Client) -> None:
+    team = Team(client)
+    async with team.working():
+        runs = await full(team)
+        runs.append(await team.start("d"))
+        await team.waiting("d")
+        await team.queue.terminate()
+        await runs[0].signal(InvestigatingWorkflow.finish)
+        await team.present("b", "c", "d")
+        assert await close(*runs) == [True] * 4
+    assert team.floor.peak == PLACES
+
+
+async def test_what_a_queue_heard_without_a_worker_is_not_lost_with_it(client: Client) -> None:
+    team = Team(client)
+    async with team.working():
+        runs = await full(team)
+        runs.append(await team.start("d"))
+        await team.waiting("d")
+        told = (await team.queued()).holding
+    leaving = QueueExit(queue=team.name, run=told[0].run, at=told[0].sent + 60)
+    await team.queue.signal(QueueWorkflow.leave, leaving)
+    await team.queue.terminate()
+    described = await team.queue.describe()
+    left = await queue_history.read(client, described.id, described.run_id or "")
+    assert left.holding == told[1:]
+    assert [one.workflow_id for one in left.waiting] == [team.run("d")]
+    assert (left.name, left.places, left.left) == (team.name, PLACES, [leaving])
+    for run in runs:
+        await run.terminate()
+
+
+async def test_another_worker_goes_on_where_one_ended(client: Client) -> None:
+    team = Team(client)
+    async with team.working():
+        runs = await full(team)
+        runs.append(await team.start("d"))
+        await team.waiting("d")
+    await runs[0].signal(InvestigatingWorkflow.finish)
+    runs.append(await team.start("e", 1))
+    async with team.working():
+        await runs[1].signal(InvestigatingWorkflow.finish)
+        await team.present("c", "d", "e")
+        assert await close(*runs) == [True] * 5
+    assert team.floor.peak == PLACES
+
+
+async def test_an_answer_that_was_lost_is_given_again(client: Client) -> None:
+    team = Team(client)
+    async with team.working() as queueing:
+        runs = await full(team)
+        (lost,) = [one for one in (await team.queued()).holding if one.workflow_id == runs[0].id]
+        again = lost.model_copy(update={"sent": lost.sent + 60})
+        await ActivityEnvironment().run(queueing.enter, again)
+        events = [event async for event in runs[0].fetch_history_events()]
+        while sum(event.HasField("workflow_execution_signaled_event_attributes") for event in events) < 2:
+            await asyncio.sleep(0.05)
+            events = [event async for event in runs[0].fetch_history_events()]
+        assert len((await team.queued()).holding) == PLACES
+        assert await close(*runs) == [True] * 3
+
+
+async def test_a_run_that_is_reset_keeps_its_place(client: Client) -> None:
+    team = Team(client)
+    async with team.working():
+        runs = await full(team)
+        runs.append(await team.start("d"))
+        await team.waiting("d")
+        team.floor.present.remove(runs[0].id)
+        await reset(client, runs[0], before="enter")
+        await team.present(*HELD)
+        latest: list[Investigation] = [client.get_workflow_handle(run.id, result_type=bool) for run in runs]
+        assert await close(*latest)
+    assert team.floor.peak == PLACES
+
+
+async def test_a_run_ignores_the_answer_to_another_of_its_name(client: Client) -> None:
+    team = Team(client)
+    async with team.working():
+        runs = await full(team)
+        waiting = await team.start("d")
+        await team.waiting("d")
+        await waiting.signal(InvestigatingWorkflow.admit, "of-an-earlier-episode")
+        await waiting.query("__temporal_workflow_metadata")
+        assert team.run("d") not in team.floor.came
+        assert await close(*runs, waiting) == [True] * 4
+    assert team.floor.peak == PLACES
+
+
+async def test_nothing_is_lost_where_a_queue_ends_or_continues(impatient: Client, record: Record) -> None:
+    team = Team(impatient)
+    async with team.working():
+        for _ in range(2):
+            runs = [await team.start(f"{number}", number % 5 + 1) for number in range(20)]
+            for run in runs:
+                await run.signal(InvestigatingWorkflow.close)
+            assert await asyncio.gather(*(run.result() for run in runs)) == [True] * 20
+        chain = await continued(impatient, queue_id(team.name, team.task_queue))
+        for number, execution in enumerate(chain[:2], 1):
+            await record(execution, f"queue-continue-as-new-{number}")
+    assert len(chain) >= 2
+    assert team.floor.peak == PLACES
+
+
+async def continued(client: Client, workflow_id: str) -> list[WorkflowHandle[Any, Any]]:
+    """The executions of the latest queue of its name that continued as new, the first one first."""
+    chains: dict[str, list[WorkflowExecution]] = {}
+    async for found in client.list_workflows(f"WorkflowId = '{workflow_id}'"):
+        chains.setdefault(found.raw_info.first_run_id, []).append(found)
+    chain = next(sorted(chain, key=lambda one: one.start_time) for chain in chains.values() if len(chain) > 1)
+    return [client.get_workflow_handle(one.id, run_id=one.run_id) for one in chain]
+
+
+async def test_nothing_is_lost_where_signals_come_as_fast_as_they_can(impatient: Client) -> None:
+    """Each of the entrants leaves at once, so that the queue ends again and again while others enter."""
+    team = Team(impatient, places=2)
+    async with team.working() as queueing:
+        runs = [await team.start(f"{number}") for number in range(10)]
+        taken: list[str] = []
+
+        async def enter_and_leave(number: int) -> None:
+            run, now = f"run-{number}", 1_000.0 + number
+            one = QueueEntry(
+                queue=team.name, run=run, workflow_id=runs[0].id, priority=1, at=now, sent=now, places=team.places
+            )
+            await ActivityEnvironment().run(queueing.enter, one)
+            leaving = QueueExit(queue=team.name, run=run, at=now + 0.5)
+            await ActivityEnvironment().run(queueing.leave, leaving)
+            taken.append(run)
+
+        await asyncio.gather(*(enter_and_leave(number) for number in range(100)), *(close(run) for run in runs))
+        while (await team.queue.describe()).close_time is None:
+            await asyncio.sleep(0.05)
+    assert len(taken) == 100
+    assert 1 <= team.floor.peak <= team.places
+
+
+async def test_only_what_is_known_to_be_over_is_gone(client: Client) -> None:
+    team = Team(client)
+    async with team.working() as queueing:
+        runs = await full(team)
+        holding = (await team.queued()).holding
+        earlier = holding[0].model_copy(update={"run": "of-an-earlier-episode"})
+        nowhere = holding[0].model_copy(update={"run": "nowhere", "workflow_id": "nowhere"})
+        asked = QueueState(name=team.name, holding=[*holding, earlier, nowhere])
+        assert await ActivityEnvironment().run(queueing.find_gone, asked) == ["of-an-earlier-episode", "nowhere"]
+        assert await close(*runs) == [True] * 3
+        assert await ActivityEnvironment().run(queueing.find_gone, asked) == [one.run for one in asked.holding]
+    async with forbidding() as address:
+        blind = QueueActivities(await Client.connect(address), team.task_queue)
+        assert await ActivityEnvironment().run(blind.find_gone, asked) == []
+
+
+def test_those_who_start_a_queue_call_it_by_its_name() -> None:
+    assert QueueWorkflow.__name__ == WORKFLOW
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_it_looks_again_and_runs_enter_again(client: Client) -> None:
+    team = Team(client)
+    async with team.working():
+        runs = await full(team)
+        waiting = await team.start("d")
+        await team.waiting("d")
+        await asyncio.sleep(2)  # it has looked
+        await runs[0].terminate()
+        team.floor.present.remove(runs[0].id)
+        await team.present("b", "c", "d")
+        last = await team.start("e")
+        await team.waiting("e")
+        await team.queue.terminate()
+        while (await team.queue.describe()).close_time is not None:
+            await asyncio.sleep(0.5)
+        await team.waiting("e")
+        assert await close(*runs[1:], waiting, last) == [True] * 4
+    assert team.floor.peak == PLACES

@@ -1,0 +1,234 @@
+"""Whole runs through whatever may happen at once: random replies, failures, people, limits, compactions, renewals.
+
+Whatever happens, the strictest of hosts finds nothing wrong with any conversation, and each run ends typed, within its
+limits, with one report. `make test-slow` tries for longer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from temporalio.client import Client, WorkflowFailureError, WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError
+from temporalio.testing import WorkflowEnvironment
+
+from tests.support.fault_host import ManyFates, Sent
+from tests.support.harness import Run, Stage, staged
+from tests.support.reply_safety import assert_outgoing
+from watchkeeper.contracts import ExtendRequest, JsonObject, LimitChanges, RunResult, StopRequest, TellRequest
+from watchkeeper.temporal.client import DATA_CONVERTER
+from watchkeeper.temporal.dev_server import TUNING, find_binary
+from watchkeeper.testing.asgi_server import serving
+from watchkeeper.testing.errors import Refused
+from watchkeeper.testing.fake_server import Endpoint
+from watchkeeper.testing.faults import drop_connection, fault, raw_body
+from watchkeeper.testing.scripts import raw, says
+
+pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
+
+AT_ONCE = 6
+UPDATES: dict[type[Any], str] = {TellRequest: "tell", ExtendRequest: "extend", StopRequest: "stop"}
+ENDS = {
+    *("RoundLimitReached", "ToolCallLimitReached", "TokenLimitReached", "DurationLimitReached", "FailureLimitReached"),
+    *("EmptyCompletion", "ContextOverflow", "ContentFiltered", "ModelUnavailable"),
+}
+SOON = {"retry-after-ms": "10"}
+FITS = '{"service":"checkout"}'
+BLOCK = f"<|tool_call_begin|>functions.look:0<|tool_call_argument_begin|>{FITS}<|tool_call_end|>"
+
+ids = st.sampled_from(["look:0", "look:1", "functions.look:0", "", None, 7, "x" * 300])
+asked = st.sampled_from(
+    [
+        *[("look", FITS)] * 4,
+        *(("look", '{"service":"chekout"}'), ("look", '{"service":'), ("look", ""), ("functions.look:3", FITS)),
+        *(("page", '{"team":"checkout","summary":"18 %"}'), ("page", '{"team":"payments","summary":"now"}')),
+        *(("unreachable", "{}"), ("refusing", "{}"), ("restart", FITS), ("reboot", "{}"), ("", "{}")),
+    ]
+)
+
+
+def calling(made: list[tuple[Any, tuple[str, str]]], content: str | None, times: int) -> Sent:
+    calls = [{"id": i, "type": "function", "function": {"name": name, "arguments": text}} for i, (name, text) in made]
+    return raw({"role": "assistant", "content": content, "tool_calls": calls * times}, "tool_calls")
+
+
+turns = st.builds(
+    calling,
+    st.lists(st.tuples(ids, asked), min_size=1, max_size=4),
+    st.sampled_from([None, "", "I look.", BLOCK]),
+    st.sampled_from([1, 1, 1, 1, 20]),
+)
+sent = st.one_of(
+    turns,
+    turns,
+    turns,
+    turns,
+    st.sampled_from(
+        [
+            says(BLOCK),
+            says("Checkout is down."),
+            says(""),
+            raw({"role": "assistant", "content": None, "reasoning_content": "hm"}),
+            raw({"role": "assistant", "content": '{"name": "look", "arguments": {}}'}),
+            raw({"role": "assistant", "content": None, "refusal": "No."}),
+            fault(503, headers=SOON),
+            fault(429, headers=SOON),
+            fault(400, {"error": {"message": "too long", "code": "context_length_exceeded"}}),
+            raw_body(b'{"choices":[{"mess', "application/json", headers=SOON),
+            drop_connection(),
+        ]
+    ),
+)
+acts = st.one_of(
+    st.builds(TellRequest, text=st.sampled_from(["It was the deploy.", "\x00\u2028 é"]), by=st.just("ada")),
+    st.builds(ExtendRequest, by=st.builds(LimitChanges, rounds=st.integers(1, 2), tool_calls=st.integers(1, 5))),
+    st.builds(StopRequest, by=st.just("ada")),
+)
+limits = st.builds(
+    LimitChanges,
+    rounds=st.integers(1, 8),
+    tool_calls=st.sampled_from([1, 4, 60]),
+    tokens=st.sampled_from([3_000, 10**9]),
+    failures=st.integers(1, 4),
+    duration=st.sampled_from([3, 20, 20]),
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run meets: from its host, from people (after so many requests), and its limits."""
+
+    sends: list[Sent] = field(repr=False)
+    then: Sent = field(repr=False)
+    acts: list[tuple[int, TellRequest | ExtendRequest | StopRequest]]
+    limits: LimitChanges
+
+
+_plans = st.builds(
+    Plan,
+    sends=st.lists(sent, max_size=10),
+    then=st.one_of(turns, st.just(says("Checkout is down."))),
+    acts=st.lists(st.tuples(st.integers(1, 8), acts), max_size=3),
+    limits=limits,
+)
+
+
+plans = _plans.map(lambda plan: plan)
+"""Shown as they show themselves: how each was built would fill pages."""
+
+
+class Strict(ManyFates):
+    """Remembers what it refused, and lets nobody take it for an outage."""
+
+    def __init__(self, plans: dict[str, Plan]) -> None:
+        super().__init__({name: [*plan.sends, *[plan.then] * 200] for name, plan in plans.items()}, says("Enough."))
+        self.refused: list[str] = []
+
+    def _answer(self, body: bytes, trace: str) -> JsonObject:
+        try:
+            return super()._answer(body, trace)
+        except Refused as refused:
+            self.refused.append(str(refused))
+            raise
+
+
+@pytest.fixture(scope="module")
+async def impatient() -> AsyncIterator[Client]:
+    """A server that suggests to continue as new after a few rounds."""
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(find_binary()),
+        dev_server_extra_args=[*TUNING, "--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=40"],
+        dev_server_log_level="error",
+        data_converter=DATA_CONVERTER,
+    ) as environment:
+        yield environment.client
+
+
+async def act(host: Strict, name: str, plan: Plan, run: Run) -> None:
+    """Do what people do; that a run rejects it, or is over, is its right."""
+    for after, deed in sorted(plan.acts, key=lambda planned: planned[0]):
+        while len(host.asked[name]) < after:
+            await asyncio.sleep(0.05)
+        with suppress(WorkflowUpdateFailedError, RPCError):
+            await run.execute_update(UPDATES[type(deed)], deed)
+
+
+async def play(stage: Stage, host: Strict, name: str, plan: Plan) -> tuple[Run, str, RunResult]:
+    run = await stage.start(name, limits=plan.limits)
+    people = asyncio.create_task(act(host, name, plan, run))
+    try:
+        result = await run.result()
+        return run, result.status, result
+    except WorkflowFailureError as failed:
+        error = failed.cause
+        assert isinstance(error, ApplicationError)
+        return run, str(error.type), RunResult.model_validate(error.details[0])
+    finally:
+        people.cancel()
+
+
+async def all_hold(client: Client, drawn: list[Plan], context_tokens: int, *, forgetful: bool) -> None:
+    named = {f"run {number}": plan for number, plan in enumerate(drawn)}
+    host = Strict(named)
+    inbox = Endpoint(Starlette(routes=[Route("/", _take, methods=["POST"])]))
+    async with serving(inbox) as url:
+        about: dict[str, Any] = {
+            "reports": {"webhook_url": url},
+            "approval": {"timeout": 0.5},
+            "model": {"context_tokens": context_tokens, "max_completion_tokens": 500},
+        }
+        async with staged(client, host, **about) as stage:
+            if forgetful:
+                stage.forget_everything()
+            ended = await asyncio.gather(*(play(stage, host, name, plan) for name, plan in named.items()))
+    assert host.refused == []
+    for request in host.requests:
+        assert_outgoing(request.json()["messages"])
+    for run, how, result in ended:
+        assert how in {"concluded", "stopped", *ENDS}
+        assert result.limits is not None
+        assert result.rounds <= result.limits.rounds
+        assert result.tool_calls <= result.limits.tool_calls
+        assert result.report.summary
+        assert result.report.body
+        name = f"{run.first_execution_run_id}/report"
+        reports = [post for post in inbox.requests if post.headers["webhook-id"] == name]
+        assert len(reports) == 1
+        assert reports[0].json()["report"]["summary"] == result.report.summary
+
+
+async def _take(request: Request) -> Response:
+    return Response(status_code=204)
+
+
+QUIET: dict[str, Any] = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.too_slow],
+    "phases": [Phase.explicit, Phase.reuse, Phase.generate],  # a smaller example would take minutes to be found
+}
+
+
+@settings(max_examples=3, **QUIET)
+@given(st.lists(plans, min_size=AT_ONCE, max_size=AT_ONCE), st.sampled_from([3_000, 100_000]), st.booleans())
+async def test_runs_end_well(impatient: Client, drawn: list[Plan], context_tokens: int, forgetful: bool) -> None:
+    await all_hold(impatient, drawn, context_tokens, forgetful=forgetful)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3_600)
+@settings(max_examples=60, **QUIET)
+@given(st.lists(plans, min_size=3 * AT_ONCE, max_size=3 * AT_ONCE), st.sampled_from([3_000, 100_000]), st.booleans())
+async def test_many_runs_end_well(impatient: Client, drawn: list[Plan], context_tokens: int, forgetful: bool) -> None:
+    await all_hold(impatient, drawn, context_tokens, forgetful=forgetful)

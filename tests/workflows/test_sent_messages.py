@@ -1,0 +1,212 @@
+"""What goes out to the model, whatever came before: each call is followed at once by its one answer, and by no other.
+
+Here without a server: the workflow's side of a conversation, the worker's store and the run's history, put through
+random rounds, compactions and continue-as-new. ``test_random_runs.py`` does the same to whole runs.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.host_answers import TOOLS, mutated
+from tests.support.reply_safety import assert_outgoing
+from watchkeeper.contracts import (
+    CarryRequest,
+    CompactionResult,
+    CompactRequest,
+    ConversationEntry,
+    JsonObject,
+    ModelRequest,
+    ReplyRef,
+    ResultRef,
+    TextEntry,
+    digest_of,
+)
+from watchkeeper.llm.compaction import OPENING, compact
+from watchkeeper.llm.completion import read_completion
+from watchkeeper.llm.conversation import (
+    Conversation,
+    Request,
+    Store,
+    canonical,
+    conversation_digest,
+    extend,
+    join,
+    target,
+)
+from watchkeeper.llm.errors import ModelError
+from watchkeeper.temporal.history import Recorded
+from watchkeeper.text import clean
+
+BEGINNING: list[JsonObject] = [
+    {"role": "system", "content": "Look before you act."},
+    {"role": "user", "content": "Checkout fails."},
+]
+CATALOGUE = "x" * 22
+
+texts = st.text(st.characters(codec=None), max_size=30)
+words = texts.map(clean).filter(str.strip)
+ids = st.sampled_from(["functions.look:0", "functions.look:1", "a", "", None, 7, "x" * 300]) | texts
+names = st.sampled_from(["search_logs", "page_engineer", "find_bugs", "", None]) | texts
+arguments = st.sampled_from(["{}", '{"a":1}', "", "{", '{"a": NaN}', "[]"]) | texts
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> bytes:
+    """A completion with calls, now and then hundreds; or a real one gone wrong."""
+    if draw(st.integers(0, 4)) == 0:
+        return mutated(Random(draw(st.integers(0, 2**32))))
+    calls = [
+        {"id": call_id, "type": "function", "function": {"name": name, "arguments": text}}
+        for call_id, name, text in draw(
+            st.lists(st.tuples(ids, names, arguments), min_size=draw(st.sampled_from([0, 1, 1])), max_size=5)
+        )
+    ] * draw(st.sampled_from([1, 1, 1, 2, 100]))
+    message = {"role": "assistant", "content": draw(texts | st.none()), "tool_calls": calls}
+    return json.dumps({"choices": [{"message": message, "finish_reason": "stop"}]}).encode()
+
+
+@dataclass
+class Told:
+    """A person's words."""
+
+    text: str
+
+
+@dataclass
+class Smaller:
+    """A compaction that keeps a part."""
+
+    keep: float
+
+
+class Renewed:
+    """Continue-as-new."""
+
+
+class Forgotten:
+    """A worker that knows nothing takes over."""
+
+
+@dataclass
+class Run:
+    """What the workflow, the worker and the history hold of one conversation."""
+
+    talk: Conversation = field(default_factory=lambda: Conversation.of(BEGINNING))
+    store: Store = field(default_factory=lambda: Store(2**20))
+    recorded: Recorded = field(default_factory=lambda: Recorded(beginning=BEGINNING))
+    number: int = 0
+
+    def ask(self, answer: bytes, results: Random) -> None:
+        """Put what is new to the model, and settle the calls of its answer."""
+        self.number += 1
+        base, new = self.talk.take()
+        request = ModelRequest(round=self.number, base=base, append=new, catalogue=CATALOGUE)
+        messages = self.read(request)
+        assert_outgoing(messages)
+        self.recorded.led(request, target(request))
+        try:
+            reply = read_completion(answer, tools=TOOLS, tools_allowed=True, prompt_bytes=1)
+        except ModelError:
+            self.talk.append(TextEntry(role="user", content="Go on."))
+            return
+        if reply.kind == "empty":
+            self.talk.append(TextEntry(role="user", content="You said nothing."))
+            return
+        self.keep(reply.digest, canonical(reply.message))
+        self.talk.append(ReplyRef(reply=reply.digest))
+        for position, _ in enumerate(reply.calls):
+            self.talk.append(self.result(results, reply.problems.get(position)))
+        if not reply.calls:
+            self.talk.append(TextEntry(role="user", content="And?"))
+
+    def result(self, random: Random, problem: str | None) -> ConversationEntry:
+        content = canonical({"error": problem} if problem else {"found": "x" * random.choice([1, 900, 4_000])}).decode()
+        if problem or random.random() < 0.3:
+            return TextEntry(role="tool", content=content)
+        self.keep(digest_of(content.encode()), content.encode())
+        return ResultRef(result=digest_of(content.encode()))
+
+    def keep(self, digest: str, content: bytes) -> None:
+        self.store.put(digest, content)
+        self.recorded.parts[digest] = content
+
+    def read(self, request: Request) -> list[JsonObject]:
+        """What the store has, which must be what the history has."""
+        rebuilt = self.recorded.joined(request)
+        base = self.store.get(request.base)
+        if base is not None:
+            assert extend(base, request.append, lambda digest: self.recorded.parts[digest]) == rebuilt
+        self.store.put(target(request), rebuilt)
+        messages: list[JsonObject] = json.loads(b"[" + rebuilt + b"]")
+        assert conversation_digest(messages) == target(request)
+        return messages
+
+    def shrink(self, keep: float) -> None:
+        base, new = self.talk.take()
+        request = CompactRequest(base=base, append=new, keep=keep)
+        messages = self.read(request)
+        kept, replaced = compact(messages, int(len(join(messages)) * keep))
+        if not replaced or len(join(kept)) >= len(join(messages)):
+            self.recorded.led(request, target(request))
+            self.talk.replace(target(request))
+            return
+        made = CompactionResult(digest=conversation_digest(kept), summary=kept[OPENING]["content"], replaced=replaced)
+        self.recorded.led(request, made.digest, made)
+        self.store.put(made.digest, join(kept))
+        self.talk.replace(made.digest)
+
+    def renew(self) -> None:
+        base, new = self.talk.take()
+        messages = self.read(CarryRequest(base=base, append=new))
+        carried, _ = compact(messages, 3_000) if len(join(messages)) > 3_000 else (messages, 0)
+        self.recorded = Recorded(beginning=carried)
+        self.talk = Conversation(conversation_digest(carried))
+
+
+steps: st.SearchStrategy[Any] = st.one_of(
+    answers(),
+    answers(),
+    answers(),
+    st.builds(Told, words),
+    st.builds(Smaller, st.sampled_from([0.1, 0.5, 0.9])),
+    st.builds(Renewed),
+    st.builds(Forgotten),
+)
+
+
+@given(st.lists(steps, min_size=3, max_size=15), st.randoms(use_true_random=False))
+@settings(max_examples=150, deadline=None)
+def test_each_call_is_followed_by_its_one_answer(taken: list[Any], random: Random) -> None:
+    run = Run()
+    for step in [*taken, b"{}"]:
+        match step:
+            case bytes():
+                run.ask(step, random)
+            case Told():
+                run.talk.append(TextEntry(role="user", content=step.text))
+            case Smaller():
+                run.shrink(step.keep)
+            case Renewed():
+                run.renew()
+            case Forgotten():
+                run.store = Store(2**20)
+
+
+def test_two_summaries_that_say_the_same_lead_nobody_round_in_circles() -> None:
+    call = {"id": "a", "function": {"name": "search_logs", "arguments": '{"service": "checkout"}'}}
+    answer = json.dumps({"choices": [{"message": {"tool_calls": [call] * 3}}]}).encode()
+    run, made = Run(), set[str]()
+    for _ in range(3):
+        run.talk.append(TextEntry(role="user", content="And now?"))
+        run.ask(answer, Random(1))
+        run.shrink(0.01)
+        made.add(run.talk.digest)
+    run.ask(answer, Random(1))
+    assert len(made) == 1

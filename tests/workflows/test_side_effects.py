@@ -1,0 +1,386 @@
+"""A side effect happens once: what becomes of it when its attempt dies, is repeated or cannot be told, in real runs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import Field
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from temporalio.client import Client, WorkflowFailureError
+
+from tests.support.harness import look, reset, staged
+from watchkeeper.backend import fetch, send
+from watchkeeper.contracts import CallRecord, Decision, Effect, JsonObject, RunResult
+from watchkeeper.testing.asgi_server import serving
+from watchkeeper.testing.fake_server import Endpoint
+from watchkeeper.testing.faults import Fault, delay, drop_connection, fault, lose_reply
+from watchkeeper.testing.scripts import Turn, calls, says
+from watchkeeper.tool import Arguments, Tool, ToolContext, ToolDefinitionError, ToolError, ToolUnavailable, tool
+from workflows.incident import IncidentWorkflow
+
+REPORT = "Done."
+SOON = timedelta(milliseconds=10)
+
+Act = Callable[[ToolContext], Awaitable[Any]]
+
+
+class Doing(Arguments):
+    what: str = Field(default="it", description="What to do.")
+
+
+def acting(act: Act, effect: Effect, **options: Any) -> tuple[Mapping[str, Tool[Any]], list[ToolContext]]:
+    """A catalogue of one tool, ``act``, and the context of each of its attempts."""
+    attempts: list[ToolContext] = []
+
+    @tool(effect=effect, **options)
+    async def act_on_it(args: Doing, context: ToolContext) -> Any:
+        """Do something."""
+        attempts.append(context)
+        return await act(context)
+
+    return {"act_on_it": act_on_it}, attempts
+
+
+async def played(
+    client: Client, tools: Mapping[str, Tool[Any]], *rounds: list[str]
+) -> tuple[RunResult, list[CallRecord], list[str]]:
+    """Run ``act_on_it`` as often as said in each round; give the run's result, its calls, and what the model read."""
+    script = [calls(*(("act_on_it", {"what": what}) for what in asked)) for asked in rounds or (["it"],)]
+    async with staged(client, [*script, says(REPORT)], tools=tools) as stage:
+        run = await stage.start()
+        result = await run.result()
+        progress = await run.query(IncidentWorkflow.progress)
+    return result, progress.calls, stage.results()
+
+
+def error(text: str) -> str:
+    """The result that tells the model of an error."""
+    return json.dumps({"error": text}, separators=(",", ":"))
+
+
+UNKNOWN = "It may or may not have taken effect; check before doing it again."
+
+
+async def raise_a_bug(context: ToolContext) -> None:
+    raise KeyError("deploys")
+
+
+async def hang(context: ToolContext) -> None:
+    await asyncio.sleep(60)
+
+
+async def be_unavailable(context: ToolContext) -> None:
+    raise ToolUnavailable("POST http://deploys/ answered 503", SOON)
+
+
+@pytest.mark.parametrize(
+    ("act", "said"),
+    [
+        (raise_a_bug, "KeyError: 'deploys'"),
+        (hang, "act_on_it gave no result in 0.2 s"),
+        (be_unavailable, "POST http://deploys/ answered 503"),
+    ],
+)
+async def test_what_may_happen_once_is_attempted_once(client: Client, act: Act, said: str) -> None:
+    tools, attempts = acting(act, "once", timeout=timedelta(seconds=0.2))
+    result, (call,), read = await played(client, tools)
+    assert len(attempts) == 1
+    assert (call.status, call.finding, read) == ("unknown", f"{said}. {UNKNOWN}", [error(f"{said}. {UNKNOWN}")])
+    assert (result.status, result.report.evidence) == ("concluded", [])
+
+
+async def test_an_effect_whose_answer_was_lost_is_not_repeated(client: Client) -> None:
+    host = Endpoint(Starlette(routes=[Route("/restart", _accept, methods=["POST"])]))
+    host.faults.append(lose_reply())
+    async with serving(host) as url:
+        tools, attempts = acting(lambda context: send(context.http, "POST", f"{url}/restart"), "once")
+        _, (call,), (read,) = await played(client, tools)
+    assert (len(attempts), len(host.requests), call.status) == (1, 1, "unknown")
+    assert UNKNOWN in read
+
+
+async def _accept(request: Request) -> JSONResponse:
+    return JSONResponse({"restarted": True})
+
+
+class Target:
+    """A host that honours idempotency keys as strictly as any: one effect a key, and a key for one effect only."""
+
+    def __init__(self) -> None:
+        self.effects: dict[str, str] = {}
+        self.host = Endpoint(Starlette(routes=[Route("/act", self._take, methods=["POST"])]))
+
+    async def _take(self, request: Request) -> JSONResponse:
+        key, wanted = request.headers["idempotency-key"], (await request.body()).decode()
+        if self.effects.setdefault(key, wanted) != wanted:
+            return JSONResponse({"error": "this key has been used for something else"}, 422)
+        return JSONResponse({"done": wanted})
+
+    @asynccontextmanager
+    async def acting(self, **options: Any) -> AsyncIterator[tuple[Mapping[str, Tool[Any]], list[ToolContext]]]:
+        """A tool that acts on it, and the contexts of its attempts."""
+        async with serving(self.host) as url:
+
+            async def act(context: ToolContext) -> Any:
+                headers = {"Idempotency-Key": context.idempotency_key}
+                sent = {"headers": headers, "content": context.call.arguments}
+                return await fetch(context.http, "POST", f"{url}/act", **sent)
+
+            yield acting(act, "keyed", **options)
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [lose_reply(), drop_connection(), delay(0.5), fault(503)],
+    ids=["reply lost", "request lost", "late", "refused"],
+)
+async def test_a_keyed_effect_in_doubt_is_repeated_and_happens_once(client: Client, trouble: Fault) -> None:
+    target = Target()
+    target.host.faults.append(trouble)
+    async with target.acting(timeout=timedelta(seconds=0.3)) as (tools, attempts):
+        _, (call,), read = await played(client, tools)
+        while len(target.effects) < 1 or len(target.host.requests) < 2:
+            await asyncio.sleep(0.02)  # for what was delayed beyond the patience of its attempt
+    assert len(attempts) >= 2
+    assert {context.idempotency_key for context in attempts} == set(target.effects)
+    assert len(target.effects) == 1
+    assert (call.status, len(read)) == ("ok", 1)
+    assert read[0].startswith('{"done":')
+
+
+async def test_an_effect_of_unknown_outcome_can_be_asked_for_again(client: Client) -> None:
+    async def act(context: ToolContext) -> str:
+        if context.call.key == "r1.0":
+            await hang(context)
+        return "done"
+
+    tools, attempts = acting(act, "once", timeout=timedelta(seconds=0.2))
+    _, found, read = await played(client, tools, ["it"], ["it"])
+    assert [(call.key, call.status) for call in found] == [("r1.0", "unknown"), ("r2.0", "ok")]
+    assert read == [error(f"act_on_it gave no result in 0.2 s. {UNKNOWN}"), '"done"']
+    assert len({context.idempotency_key for context in attempts}) == len(attempts) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("effect", "attempted"), [("once", 1), ("keyed", 2)])
+async def test_an_attempt_that_will_not_end_is_left_behind(client: Client, effect: Effect, attempted: int) -> None:
+    released = asyncio.Event()
+
+    async def cling(context: ToolContext) -> str:
+        while context.attempt == 1 and not released.is_set():
+            with suppress(asyncio.CancelledError):
+                await released.wait()
+        return "done"
+
+    tools, attempts = acting(cling, effect, timeout=timedelta(seconds=0.2))
+    async with staged(client, [calls(("act_on_it", {})), says(REPORT)], tools=tools) as stage:
+        run = await stage.start()
+        await run.result()
+        (call,) = (await run.query(IncidentWorkflow.progress)).calls
+        read = stage.results()
+        released.set()
+    assert len(attempts) == attempted
+    assert len({context.idempotency_key for context in attempts}) == 1
+    unknown = error(f"act_on_it did not answer in time. {UNKNOWN}")
+    assert (call.status, read) == (("unknown", [unknown]) if effect == "once" else ("ok", ['"done"']))
+
+
+async def test_an_effect_under_a_key_is_repeated_under_the_same_key(client: Client) -> None:
+    async def act(context: ToolContext) -> str:
+        if context.attempt < 3:
+            raise ToolUnavailable("503", SOON)
+        return "done"
+
+    tools, attempts = acting(act, "keyed")
+    _, (call,), read = await played(client, tools)
+    assert [context.attempt for context in attempts] == [1, 2, 3]
+    assert len({context.idempotency_key for context in attempts}) == 1
+    assert len({context.at for context in attempts}) == 1
+    assert (call.status, read) == ("ok", ['"done"'])
+
+
+async def test_a_keyed_effect_that_breaks_is_repeated_under_the_same_key(client: Client) -> None:
+    tools, attempts = acting(raise_a_bug, "keyed", attempts=2)
+    _, (call,), read = await played(client, tools)
+    assert len(attempts) == 2
+    assert len({context.idempotency_key for context in attempts}) == 1
+    assert (call.status, read) == ("unknown", [error(f"KeyError: 'deploys' (after retries). {UNKNOWN}")])
+
+
+async def test_a_question_that_breaks_is_an_error_and_no_more(client: Client) -> None:
+    tools, attempts = acting(raise_a_bug, "read", attempts=2)
+    _, (call,), read = await played(client, tools)
+    assert (len(attempts), call.status) == (2, "error")
+    assert read == [error("KeyError: 'deploys' (after retries)")]
+
+
+class Untellable:
+    def __repr__(self) -> str:
+        raise RuntimeError("not today")
+
+
+def nested(depth: int) -> list[Any]:
+    return [nested(depth - 1)] if depth else []
+
+
+_loop: list[Any] = []
+_loop.append(_loop)
+
+RESULTS = {
+    "half a surrogate": {"half": "\ud83d", "nul": "\x00", "nan": float("nan"), "inf": -float("inf"), "bytes": b"\xff"},
+    "untellable": Untellable(),
+    "loop": _loop,
+    "5 MB": "x" * 5_000_000,
+    "5 MB of control characters": "\x01" * 5_000_000,
+    "many": list(range(500_000)),
+    "deep": nested(900),
+    "odd keys": {"\udc00": {1, 2}, (1, 2): object(), None: 10**5_000},
+}
+
+
+@pytest.mark.parametrize("effect", ["once", "keyed"])
+@pytest.mark.parametrize("result", RESULTS.values(), ids=RESULTS)
+async def test_an_effect_whose_result_cannot_be_told_has_happened(client: Client, effect: Effect, result: Any) -> None:
+    async def act(context: ToolContext) -> Any:
+        return result
+
+    tools, attempts = acting(act, effect)
+    done, (call,), (read,) = await played(client, tools)
+    assert (len(attempts), call.status, done.status) == (1, "ok", "concluded")
+    assert 0 < len(read.encode()) <= 65_536
+
+
+@pytest.mark.parametrize("effect", ["once", "keyed"])
+async def test_an_effect_that_ends_in_a_long_no_has_happened(client: Client, effect: Effect) -> None:
+    async def act(context: ToolContext) -> Any:
+        raise ToolError("done, but \ud83d" + "x" * 5_000_000)
+
+    tools, attempts = acting(act, effect)
+    _, (call,), (read,) = await played(client, tools)
+    assert (len(attempts), call.status) == (1, "error")
+    assert read.startswith('{"error":"done, but \N{REPLACEMENT CHARACTER}xxx')
+    assert len(read) < 3_000
+
+
+@pytest.mark.parametrize(("effect", "attempted"), [("once", 1), ("keyed", 2)])
+async def test_an_effect_that_breaks_at_length_is_told_in_short(client: Client, effect: Effect, attempted: int) -> None:
+    async def act(context: ToolContext) -> Any:
+        raise RuntimeError("\ud83d" + "x" * 5_000_000)
+
+    tools, attempts = acting(act, effect, attempts=attempted)
+    _, (call,), (read,) = await played(client, tools)
+    assert (len(attempts), call.status) == (attempted, "unknown")
+    assert len({context.idempotency_key for context in attempts}) == 1
+    assert read.startswith('{"error":"RuntimeError: \N{REPLACEMENT CHARACTER}xxx')
+    assert UNKNOWN in read
+    assert len(read) < 3_000
+
+
+async def test_a_key_names_the_decision(client: Client) -> None:
+    async def act(context: ToolContext) -> str:
+        return "done"
+
+    tools, attempts = acting(act, "keyed")
+    await played(client, tools, ["this", "that", "this"], ["this"])
+    keys = {context.call.key: context.idempotency_key for context in attempts}
+    assert keys.keys() == {"r1.0", "r1.1", "r2.0"}  # the third call is the first one's twin
+    assert len(set(keys.values())) == 3
+
+
+async def test_a_wide_key_names_the_effect_in_its_incident(client: Client) -> None:
+    async def act(context: ToolContext) -> str:
+        return "done"
+
+    tools, attempts = acting(act, "keyed", key=("what",))
+    await played(client, tools, ["this", "that"], ["this"])
+    first, second, again = sorted(attempts, key=lambda context: context.call.key)
+    assert first.idempotency_key == again.idempotency_key == f"{first.call.run}/act_on_it/this"
+    assert second.idempotency_key == f"{first.call.run}/act_on_it/that"
+
+
+@pytest.mark.parametrize("forgetful", [False, True], ids=["", "by a worker that knows nothing"])
+async def test_a_reset_run_that_decides_the_same_repeats_its_effect_under_the_same_key(
+    client: Client, forgetful: bool
+) -> None:
+    target = Target()
+    script = [calls(("act_on_it", {})), says(REPORT)]
+    async with target.acting() as (tools, attempts), staged(client, script, tools=tools) as stage:
+        if forgetful:
+            stage.forget_everything()
+        run = await stage.start()
+        await run.result()
+        again = await reset(client, run, before="r1.0")
+        result = await again.result()
+        asked = len(stage.model.requests)
+    assert again.run_id != run.first_execution_run_id
+    assert (result.status, asked) == ("concluded", 3)
+    assert [context.idempotency_key for context in attempts] == [*target.effects] * 2
+
+
+@pytest.mark.parametrize(("first", "then", "effects"), [("this", "that", 2), ("this", "this", 1)])
+async def test_a_reset_run_that_decides_anew_is_known_by_what_it_decides(
+    client: Client, first: str, then: str, effects: int
+) -> None:
+    decisions = iter([first, then])
+
+    def script(request: JsonObject) -> Turn:
+        done = request["messages"][-1]["role"] == "tool"
+        return says(REPORT) if done else calls(("act_on_it", {"what": next(decisions)}))
+
+    target = Target()
+    async with target.acting() as (tools, attempts), staged(client, script, tools=tools) as stage:
+        run = await stage.start()
+        await run.result()
+        result = await (await reset(client, run, before="r1")).result()
+    assert result.status == "concluded"
+    assert [context.call.key for context in attempts] == ["r1.0", "r1.0"]
+    assert {context.idempotency_key for context in attempts} == set(target.effects)
+    assert len(target.effects) == effects
+
+
+async def test_the_operator_says_what_else_waits_for_a_person(client: Client) -> None:
+    script = [calls(("look", {"service": "checkout"})), says(REPORT)]
+    async with staged(client, script, approval={"tools": ["look"]}) as stage:
+        run = await stage.start()
+        while not (waiting := await run.query(IncidentWorkflow.waiting)):
+            await asyncio.sleep(0.02)
+        await run.execute_update(IncidentWorkflow.decide, Decision(call="r1.0", approved=True, by="ada"))
+        result = await run.result()
+    assert [(call.key, call.name) for call in waiting] == [("r1.0", "look")]
+    assert (result.status, result.tool_calls) == ("concluded", 1)
+    assert "0.182" in stage.results()[0]
+
+
+async def test_a_worker_does_not_start_with_an_approval_that_means_no_tool(client: Client) -> None:
+    with pytest.raises(
+        ToolDefinitionError, match=r"approval\.tools names lok, which no tool is called; there are: look"
+    ):
+        async with staged(client, [], tools={"look": look}, approval={"tools": ["lok"]}):
+            pass
+
+
+async def test_an_effect_in_flight_when_its_run_is_cancelled_is_told_to_people(client: Client, tmp_path: Path) -> None:
+    tools, attempts = acting(hang, "once")
+    script = [calls(("act_on_it", {}))]
+    async with staged(client, script, tools=tools, reports={"directory": tmp_path}) as stage:
+        run = await stage.start()
+        while not attempts:
+            await asyncio.sleep(0.02)
+        await run.cancel()
+        with pytest.raises(WorkflowFailureError):
+            await run.result()
+        progress = await run.query(IncidentWorkflow.progress)
+    assert (progress.status, len(attempts)) == ("stopped", 1)
+    told = (tmp_path / f"{run.id}.md").read_text()
+    assert "`r1.0` act_on_it" in told
+    assert "may or may not have taken effect; check before doing it again" in told

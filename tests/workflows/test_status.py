@@ -1,0 +1,272 @@
+"""What the Temporal UI shows of a run, whether or not a worker is alive."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.client import Client
+
+from tests.support.alert_sender import Sender, until_reported
+from tests.support.harness import Run, Stage, staged, until_asked, until_waiting
+from tests.support.paths import ROOT
+from watchkeeper.contracts import (
+    Alert,
+    AlertOrigin,
+    AlertState,
+    CallRecord,
+    JsonObject,
+    Limits,
+    PreviousEpisode,
+    Report,
+    RunInput,
+    RunMemo,
+    StopRequest,
+)
+from watchkeeper.incident import status_text
+from watchkeeper.runs import client as runs_client
+from watchkeeper.temporal import search_attributes
+from watchkeeper.testing.faults import hang
+from watchkeeper.testing.scripts import calls, says
+from watchkeeper.text import arguments_in_words, json_in_words
+from workflows.incident import IncidentWorkflow
+
+WORKFLOWS = ROOT / "workflows"
+REPORT = "**Cause:** the deploy of 10:02.\n\nRoll back."
+LOOK, RESTART = ("look", {"service": "checkout"}), ("restart", {"service": "checkout"})
+PRICES = {"prices": {"input": 1.0, "output": 1.0}}
+LIMITS = Limits(rounds=30, tool_calls=60, tokens=400_000, duration=1_800)
+
+
+async def begin(stage: Stage, **given: Any) -> Run:
+    """Start a run as people do."""
+    asked = RunInput.model_validate({"text": "Checkout fails.\nSince ten.", "service": "checkout", **given})
+    found = await runs_client.start(stage.client, asked, stage.settings)
+    return stage.client.get_workflow_handle_for(IncidentWorkflow.run, found.workflow_id)
+
+
+async def shown(run: Run) -> tuple[dict[str, Any], RunMemo]:
+    """What the server says of a run by itself: its search attributes, and its memo ``now``."""
+    described = await run.describe()
+    mine = {key.name: described.typed_search_attributes.get(key) for key in search_attributes.ALL}
+    glance = await described.memo_value("now", type_hint=RunMemo)
+    return {name: value for name, value in mine.items() if value is not None}, glance
+
+
+async def test_a_run_that_waits_for_a_person_says_so_with_no_worker_alive(client: Client) -> None:
+    async with staged(client, [calls(LOOK), calls(RESTART)], model=PRICES) as stage:
+        run = await begin(stage, severity="critical")
+        await until_waiting(run, "r2.0")
+    indexed, glance = await shown(run)
+    assert 0 < indexed.pop("CostUsd") < 1
+    assert indexed == {
+        **{"Service": "checkout", "Severity": "critical", "Team": "checkout", "Source": "person"},
+        **{"Phase": "investigating", "WaitingFor": "approval", "Rounds": 2},
+    }
+    assert glance.waits_for == "a person, to allow r2.0 restart: service checkout"
+    assert glance.answer == f"watchkeeper approve {run.id} r2.0"
+    assert glance.doing == "round 2 of 30: restart"
+    assert [found.partition(":")[0] for found in glance.found] == ["r1.0 look"]
+    assert glance.used.startswith("2 of 30 rounds, 1 of 60 calls, ")
+
+
+async def test_so_does_one_whose_model_hangs(client: Client) -> None:
+    async with staged(client, [calls(LOOK)]) as stage:
+        run = await begin(stage)
+        await until_asked(stage, 1)
+        stage.model.faults.append(hang(60))
+        await until_asked(stage, 2)
+    indexed, glance = await shown(run)
+    assert (indexed["Phase"], indexed["Rounds"], indexed.get("WaitingFor")) == ("investigating", 1, None)
+    assert glance.doing == "round 2 of 30: asking the model"
+    assert glance.found == ["r1.0 look: error_rate 0.182"]
+
+
+async def test_a_closed_run_says_how_it_ended_and_what_it_took(client: Client) -> None:
+    async with staged(client, [calls(LOOK), says(REPORT)]) as stage:
+        run = await begin(stage)
+        result = await run.result()
+    indexed, glance = await shown(run)
+    assert (indexed["Outcome"], indexed["Phase"], indexed["Rounds"]) == ("concluded", "over", 2)
+    assert glance.doing == "concluded, over"
+    assert glance.report == result.report.body == REPORT
+    assert glance.used.startswith("2 of 30 rounds, 1 of 60 calls, ")
+
+
+async def test_a_stopped_run_says_so_and_waits_for_nobody(client: Client) -> None:
+    async with staged(client, [calls(RESTART)]) as stage:
+        run = await begin(stage)
+        await until_waiting(run, "r1.0")
+        await run.execute_update(IncidentWorkflow.stop, StopRequest(reason="false alarm", by="ada"))
+        await run.result()
+    indexed, glance = await shown(run)
+    assert (indexed["Outcome"], indexed.get("WaitingFor"), glance.waits_for) == ("stopped", None, None)
+
+
+async def test_an_open_run_has_its_report_where_no_worker_is_needed(client: Client) -> None:
+    async with staged(client, [says(REPORT)]) as stage:
+        sender = Sender.on(stage)
+        run = sender.run(await sender.fire(links={"runbook": "https://wiki.example.com/checkout"}))
+        await until_reported(run)
+        described = await run.describe()
+        details = await described.static_details()
+        assert await described.static_summary() == "critical · checkout · HighErrorRate: checkout fails"
+    indexed, glance = await shown(run)
+    assert (indexed["Outcome"], indexed["Phase"], indexed["WaitingFor"]) == ("concluded", "open", "alerts")
+    assert (indexed["Source"], indexed["Team"]) == ("prod", "checkout")
+    assert glance.report is not None and glance.report.startswith(REPORT)
+    assert details is not None
+    for told in ("**What fired**", "> HighErrorRate: checkout fails", "[runbook](https://wiki.example.com/checkout)"):
+        assert told in details
+
+
+async def test_every_round_is_a_group_of_events_with_their_summaries(client: Client) -> None:
+    async with staged(client, [calls(LOOK, RESTART), says(REPORT)]) as stage:
+        run = await begin(stage)
+        await until_waiting(run, "r1.1")
+        await run.execute_update(IncidentWorkflow.stop, StopRequest())
+        await run.result()
+    groups: dict[str, dict[str, None]] = {}
+    async for event in run.fetch_history_events():
+        if not event.user_metadata.HasField("summary"):
+            continue
+        (summary,) = await client.data_converter.decode([event.user_metadata.summary])
+        for marker in event.event_group_markers:
+            groups.setdefault(marker.label.id, {})[summary] = None  # of a timer that was cancelled, twice
+    assert {name: list(summaries) for name, summaries in groups.items()} == {
+        "r1": ["round 1 of 30", "r1.0 checkout", "r1.1 restart: waits for approval"]
+    }
+
+
+def _without_a_summary(path: Path) -> list[str]:
+    """Activities and timers that the UI would show without saying what they are for."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+            continue
+        name, given = node.func.attr, {keyword.arg for keyword in node.keywords}
+        is_activity = name.startswith(("execute_activity", "start_activity")) or name == "sleep"
+        is_timer = name == "wait_condition" and "timeout" in given
+        if (is_activity and "summary" not in given) or (is_timer and "timeout_summary" not in given):
+            found.append(f"{path.name}:{node.lineno}: {name}")
+    return found
+
+
+def test_every_activity_and_timer_says_what_it_is_for() -> None:
+    assert [missing for path in sorted(WORKFLOWS.glob("*.py")) for missing in _without_a_summary(path)] == []
+
+
+SCHEMA: JsonObject = {
+    "properties": {
+        "service": {"type": "string", "enum": ["checkout"]},
+        "query": {"type": "string"},
+        "minutes": {"type": "integer"},
+        "limit": {"type": "integer"},
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ('{"minutes":30,"query":"NullPointer","service":"checkout"}', 'checkout "NullPointer" 30 min'),
+        ('{"limit":5,"deep":true,"tags":["a"]}', 'limit=5 deep=true tags=["a"]'),
+        ('{"query":"two\\nlines"}', '"two\\nlines"'),
+        ("{}", ""),
+    ],
+)
+def test_a_call_is_told_by_its_arguments_in_the_order_of_the_tool(arguments: str, words: str) -> None:
+    assert arguments_in_words(arguments, SCHEMA) == words
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        ('{"service":"checkout","rate":0.182,"up":true}', "service checkout, rate 0.182, up true"),
+        ('{"lines":[{"at":"09:41","line":"5xx… (+11095 bytes)', "lines at 09:41, line 5xx… (+11095 bytes)"),
+        ('{"query":"a \\"b\\", c","p95":"4,200 ms"}', "query a 'b', c, p95 4,200 ms"),
+        ("no JSON, and yet\nwords", "no JSON, and yet words"),
+        ("", ""),
+    ],
+)
+def test_what_was_found_is_told_in_words_wherever_it_was_cut(found: str, words: str) -> None:
+    assert json_in_words(found) == words
+
+
+HOSTILE = "`code` [click](javascript:alert(1)) <img src=x> **bold** # head\n- item"
+
+
+def test_words_of_strangers_are_shown_and_not_obeyed() -> None:
+    origin = AlertOrigin(source="p*od", kind="alertmanager", group=HOSTILE, previous=_previous(HOSTILE))
+    alert = Alert(
+        source="prod",
+        group="g",
+        fingerprint="f",
+        status="firing",
+        title=HOSTILE,
+        links={"ok": "https://a.example/x?y=1", "bad": "https://a.example/)[x](http://evil"},
+    )
+    told = status_text.beginning(RunInput(text=HOSTILE, service=HOSTILE, origin=origin), HOSTILE, [alert])
+    view = status_text.View("run", HOSTILE, limits=LIMITS, calls=[_call(HOSTILE)])
+    for text in (told, status_text.details(view)):
+        lines = text.replace("[ok](https://a.example/x?y=1)", "").splitlines()
+        for line in lines:
+            bare = line.removeprefix("> ")
+            assert "[click](" not in bare and "<img" not in bare.replace("\\<img", "")
+            assert "**bold**" not in bare and not bare.startswith("#")
+    assert "evil" not in told and "[ok](https://a.example/x?y=1)" in told
+
+
+@pytest.mark.parametrize(
+    ("firing", "over", "said"),
+    [
+        (1, 0, "Its alert fires."),
+        (0, 1, "Its alert is over."),
+        (3, 0, "All 3 alerts fire."),
+        (0, 2, "All 2 alerts are over."),
+        (1, 2, "1 of 3 alerts fires."),
+        (2, 1, "2 of 3 alerts fire."),
+    ],
+)
+def test_after_the_report_it_is_said_how_the_alerts_stand(firing: int, over: int, said: str) -> None:
+    alerts = [AlertState(fingerprint=f"{n}", status="firing", title="Slow") for n in range(firing)]
+    alerts += [AlertState(fingerprint=f"{n}", status="resolved", title="Slow") for n in range(firing, firing + over)]
+    report = Report(summary="s", body="b")
+    assert said in status_text.details(status_text.View("run", "open", alerts=alerts, report=report)).splitlines()
+
+
+def test_what_is_shown_is_bounded_whatever_a_run_is_about() -> None:
+    huge = "é" * 90_000
+    calls_ = [_call(huge) for _ in range(100)]
+    view = status_text.View("run", huge, limits=LIMITS, calls=calls_, report=Report(summary=huge, body=huge))
+    assert len(status_text.glance(view).model_dump_json(exclude_unset=True).encode()) < 2_048
+    assert len(status_text.headline(RunInput(text=huge, severity="s" * 150, service="s" * 150), huge).encode()) < 250
+    many = [Alert(source="p", group="g", fingerprint=f"{n}", status="firing", title="t" * 300) for n in range(500)]
+    assert len(status_text.beginning(RunInput(text=huge, origin=_origin()), None, many).encode()) < 20_000
+
+
+def test_the_links_of_many_alerts_give_way_before_the_alerts_do() -> None:
+    links = {f"way {n}": f"https://a.example/{n}?{'q' * 900}" for n in range(8)}
+    many = [_firing(f"alert {n}", links) for n in range(30)]
+    told = status_text.beginning(RunInput(text="*" * 8_000, origin=_origin()), None, many)
+    assert len(told.encode()) < 20_000
+    assert [line for line in told.splitlines() if "alert 0" in line and "[way 7](https://a.example/7?" in line]
+    assert "alert 19" in told and told.endswith("- and 10 more")
+
+
+def _firing(title: str, links: dict[str, str]) -> Alert:
+    return Alert(source="p", group="g", fingerprint=title, status="firing", title=title, links=links)
+
+
+def _call(words: str) -> CallRecord:
+    return CallRecord(key="r1.0", name="look", arguments=words[:400], status="ok", finding=words[:300])
+
+
+def _origin() -> AlertOrigin:
+    return AlertOrigin(source="prod", kind="alertmanager", group="g")
+
+
+def _previous(summary: str) -> PreviousEpisode:
+    return PreviousEpisode(run="r", status="concluded", summary=summary, ended_at=1_764_064_800.0)

@@ -1,0 +1,119 @@
+"""What the Temporal UI shows of runs that go on after their report, or that are ended in Temporal."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
+
+from tests.support.alert_sender import Sender, until_reported
+from tests.support.harness import Nothing, Run, Stage, staged, until_asked, until_waiting
+from tests.workflows.test_status import LOOK, REPORT, RESTART, begin, shown
+from watchkeeper.contracts import (
+    Briefing,
+    BudgetUsed,
+    CarriedConversation,
+    CarriedState,
+    FollowUpState,
+    Report,
+    RunInput,
+    TellRequest,
+)
+from watchkeeper.llm.conversation import conversation_digest
+from watchkeeper.temporal import search_attributes
+from watchkeeper.temporal.history import decode
+from watchkeeper.testing.faults import hang
+from watchkeeper.testing.scripts import Turn, calls, says
+from watchkeeper.tool import Tool, ToolContext, tool
+from workflows.incident import IncidentWorkflow
+
+LONG: list[Turn] = [*(calls(LOOK) for _ in range(4)), says(REPORT)]
+"""More rounds than are recorded one by one."""
+
+
+async def reported(stage: Stage) -> Run:
+    """A run that stays open after its report."""
+    sender = Sender.on(stage)
+    run = sender.run(await sender.fire())
+    await until_reported(run)
+    return run
+
+
+async def test_a_run_that_is_asked_more_investigates_again_and_waits_for_no_alerts(client: Client) -> None:
+    async with staged(client, LONG) as stage:
+        run = await reported(stage)
+        stage.model.faults.append(hang(60))
+        await run.execute_update(IncidentWorkflow.tell, TellRequest(text="And the database?"))
+        await until_asked(stage, len(LONG) + 1)
+        indexed, glance = await shown(run)
+    assert (indexed["Phase"], indexed.get("WaitingFor"), indexed["Outcome"]) == ("investigating", None, "concluded")
+    assert glance.doing == "concluded, round 6 of 15: asking the model"
+
+
+async def test_nor_does_one_that_goes_on_in_another_execution_before_it_answers(client: Client) -> None:
+    async with staged(client, [says(REPORT)]) as stage:
+        carried = await _carried(client, await reported(stage))
+        stage.model.faults.append(hang(60))
+        run = await client.start_workflow(
+            IncidentWorkflow.run,
+            RunInput(text="Checkout fails.", carried=carried),
+            id=f"incident-{uuid4()}",
+            task_queue=stage.settings.worker.task_queue,
+            search_attributes=TypedSearchAttributes([SearchAttributePair(search_attributes.WAITING_FOR, "alerts")]),
+        )
+        await until_asked(stage, 2)
+        indexed, _ = await shown(run)
+    assert (indexed["Phase"], indexed.get("WaitingFor")) == ("investigating", None)
+
+
+async def test_a_run_that_is_cancelled_while_a_call_waits_asks_nobody_for_approval_any_more(client: Client) -> None:
+    async with staged(client, [calls(RESTART)]) as stage:
+        run = await begin(stage)
+        await until_waiting(run, "r1.0")
+        await run.cancel()
+        with pytest.raises(WorkflowFailureError):
+            await run.result()
+        waiting = await run.query(IncidentWorkflow.waiting)
+    indexed, glance = await shown(run)
+    assert (indexed["Outcome"], indexed.get("WaitingFor")) == ("stopped", None)
+    assert (waiting, glance.waits_for, glance.answer) == ([], None, None)
+    assert glance.report is not None and "(was waiting for approval)" in glance.report
+
+
+def _restarting(number: int) -> Tool[Any]:
+    async def restart(args: Nothing, context: ToolContext) -> int:
+        """Restart a service."""
+        return number
+
+    restart.__name__ = f"restart_{number}_{'x' * 50}"
+    return tool(effect="once", approval=True)(restart)
+
+
+async def test_what_a_round_does_is_told_in_a_few_words_whatever_its_tools_are_called(client: Client) -> None:
+    tools = {made.name: made for made in map(_restarting, range(20))}
+    async with staged(client, [calls(*((name, {}) for name in tools))], tools=tools) as stage:
+        run = await begin(stage)
+        await until_waiting(run, "r1.19")
+        phase = (await run.query(IncidentWorkflow.progress)).phase
+    assert phase.startswith("round 1 of 30: restart_0_xxx") and len(phase.encode()) < 200
+
+
+async def _carried(client: Client, run: Run) -> CarriedState:
+    """What a run that is asked a follow-up takes into its next execution."""
+    history = await run.fetch_history()
+    briefed = next(e for e in history.events if e.HasField("activity_task_completed_event_attributes"))
+    made = briefed.activity_task_completed_event_attributes.result.payloads
+    briefing = await decode(client.data_converter, made, Briefing)
+    digest = conversation_digest(briefing.opening)
+    return CarriedState(
+        briefing=briefing.model_copy(update={"opening": []}),
+        conversation=CarriedConversation(messages=briefing.opening, digest=digest),
+        limits=briefing.limits,
+        spent=BudgetUsed(rounds=4),
+        started_at=time.time(),
+        reported=FollowUpState(report=Report(summary="A deploy.", body=REPORT), at=time.time(), question="And now?"),
+    )

@@ -1,0 +1,107 @@
+"""Making an ``Alert`` of what a sender says: anybody can write it, so it is cleaned and capped, whatever it is.
+
+An alert takes at most ``MAX_BYTES`` as JSON. The caps below add up to less, as each character that is let through
+takes at most twice its bytes in JSON.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Literal
+from urllib.parse import urlsplit
+
+from watchkeeper.alerts.plain_text import line, plain
+from watchkeeper.alerts.severity import normal
+from watchkeeper.contracts import Alert, AlertReason
+from watchkeeper.text import cap, excerpt
+
+MAX_BYTES = 32_000
+
+_TITLE_CHARS = 300
+_DESCRIPTION_BYTES = 3_000
+_NAME_BYTES = 100
+_VALUE_BYTES = 300
+_LABELS = 60
+_LABELS_BYTES = 6_000
+_LINKS = 8
+_LINK_CHARS = 1_000
+
+_ADDRESS = re.compile(r"https?://[!#-;=?-\[\]_a-z~%]+", re.IGNORECASE)
+
+
+def make_alert(
+    source: str,
+    *,
+    now: float,
+    group: str,
+    fingerprint: str,
+    status: Literal["firing", "resolved"],
+    title: str,
+    description: str = "",
+    starts_at: int | None = None,
+    ends_at: int | None = None,
+    episode: str | None = None,
+    occasion: AlertReason | None = None,
+    severity: str | None = None,
+    service: str | None = None,
+    team: str | None = None,
+    labels: Mapping[str, str] | None = None,
+    links: Mapping[str, str | None] | None = None,
+) -> Alert:
+    """Make an alert; times are Unix microseconds, ``group``, ``fingerprint`` and ``episode`` come from ``identity``."""
+    said = {
+        "source": source,
+        "group": group,
+        "fingerprint": fingerprint,
+        "status": status,
+        "title": _line(title, _TITLE_CHARS * 4)[:_TITLE_CHARS] or "(an alert without a title)",
+        "episode": episode,
+        "starts_at": _past(starts_at, now),
+        "ends_at": _past(ends_at, now) if status == "resolved" else None,
+        "occasion": occasion,
+        "description": excerpt(plain(description).strip(), _DESCRIPTION_BYTES),
+        "severity": normal(_line(severity, _NAME_BYTES)) if severity else None,
+        "service": _line(service, _NAME_BYTES),
+        "team": _line(team, _NAME_BYTES),
+        "labels": _labels(labels or {}),
+        "links": _links(links or {}),
+    }
+    return Alert.model_validate({name: value for name, value in said.items() if value})
+
+
+def _line(text: str | None, max_bytes: int) -> str:
+    return cap(line(text or ""), max_bytes)[0].strip()
+
+
+def _past(micros: int | None, now: float) -> float | None:
+    return None if micros is None else min(micros / 1e6, now)
+
+
+def _labels(given: Mapping[str, str]) -> dict[str, str]:
+    kept: dict[str, str] = {}
+    room = _LABELS_BYTES
+    for name, value in given.items():
+        name, value = _line(name, _NAME_BYTES), excerpt(plain(value), _VALUE_BYTES)
+        room -= len(name.encode()) + len(value.encode())
+        if room < 0 or len(kept) == _LABELS:
+            break
+        if name:
+            kept[name] = value
+    return kept
+
+
+def _links(given: Mapping[str, str | None]) -> dict[str, str]:
+    good = {name: url.strip() for name, url in given.items() if url and _leads_somewhere(url.strip())}
+    return {_line(name, _NAME_BYTES): url for name, url in list(good.items())[:_LINKS]}
+
+
+def _leads_somewhere(url: str) -> bool:
+    """Tell whether an address can be shown; one that holds a password cannot, and half an address leads nowhere."""
+    if len(url) > _LINK_CHARS or not _ADDRESS.fullmatch(url):
+        return False
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return bool(parts.hostname) and "@" not in parts.netloc

@@ -1,0 +1,1 @@
+"""One alert source per file: payload models of the vendor, signature check and parser."""

@@ -1,0 +1,125 @@
+"""Prometheus Alertmanager, webhook version 4: it groups, and tells of each alert of a group again and again."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from watchkeeper.alerts.builder import make_alert
+from watchkeeper.alerts.config import SourceSection
+from watchkeeper.alerts.identity import episode_at, identity
+from watchkeeper.alerts.payload import Items, Malformed, Payload, Text, Texts, Time, read, read_json
+from watchkeeper.alerts.silence_link import silence_of
+from watchkeeper.alerts.source import MAX_ALERTS, Posted, Received, S, Source
+from watchkeeper.contracts import Alert, AlertReason
+
+_RUNBOOK = ("runbook_url", "runbook")
+_DASHBOARD = ("dashboard_url", "dashboard", "grafana_url")
+
+
+class GroupedAlert(Payload):
+    """One alert of a group; Grafana's has more links."""
+
+    status: Text = ""
+    labels: Texts = Field(default_factory=dict)
+    annotations: Texts = Field(default_factory=dict)
+    startsAt: Time = None
+    endsAt: Time = None
+    generatorURL: Text = ""
+    fingerprint: Text = ""
+    silenceURL: Text = ""
+    dashboardURL: Text = ""
+    panelURL: Text = ""
+
+
+class Group(Payload):
+    """The body of a notification."""
+
+    groupKey: Text = ""
+    groupLabels: Texts = Field(default_factory=dict)
+    truncatedAlerts: Text = ""
+    externalURL: Text = ""
+    alerts: Items[GroupedAlert]
+
+
+class GroupingSource(Source[S]):
+    """What Alertmanager and those that speak like it have in common."""
+
+    def parse(self, posted: Posted) -> Received:
+        """Read a notification: each alert of the group, whatever the status of the group."""
+        body = read_json(posted.body)
+        if "alerts" not in body:
+            raise Malformed("alerts: is missing; send the notification itself, not a template of your own")
+        alerts = body["alerts"]
+        cut = len(alerts) - MAX_ALERTS if isinstance(alerts, list) else 0
+        group = read(Group, {**body, "alerts": alerts[:MAX_ALERTS]} if cut > 0 else body)
+        received = Received(alerts=[self._alert(alert, group, posted.now) for alert in group.alerts])
+        if cut > 0:
+            received.notes.append(f"only the first {MAX_ALERTS} alerts of this group were read; {cut} more came")
+        left_out = group.truncatedAlerts
+        if left_out.isascii() and left_out.isdecimal() and left_out.strip("0"):
+            received.notes.append(f"the sender left {left_out[:9]} alerts out of this group (its max_alerts)")
+        if not received.alerts:
+            received.ignored.append("the group holds no alert")
+        return received
+
+    def occasion(self, alert: GroupedAlert, group: Group) -> AlertReason | None:
+        """Tell whether an alert fires for another reason than trouble."""
+        return None
+
+    def silence(self, alert: GroupedAlert, group: Group) -> str | None:
+        """Return the address at which a person can silence an alert."""
+        return alert.silenceURL
+
+    def _alert(self, alert: GroupedAlert, group: Group, now: float) -> Alert:
+        labels, notes = alert.labels, alert.annotations
+        name = labels.get("alertname", "")
+        summary = notes.get("summary") or notes.get("title") or notes.get("message") or ""
+        fingerprint = alert.fingerprint or _in_one(labels)
+        return make_alert(
+            self.name,
+            now=now,
+            group=identity(group.groupKey or _in_one(group.groupLabels) or fingerprint or "(no labels)"),
+            fingerprint=identity(fingerprint or "(no labels)"),
+            status=_status(alert, now),
+            title=f"{name}: {summary}" if name and summary else name or summary,
+            description=notes.get("description") or notes.get("message") or "",
+            episode=episode_at(alert.startsAt),
+            starts_at=alert.startsAt,
+            ends_at=alert.endsAt,
+            occasion=self.occasion(alert, group),
+            severity=labels.get("severity") or labels.get("priority") or notes.get("severity"),
+            service=labels.get("service"),
+            team=labels.get("team") or labels.get("owner"),
+            labels=labels,
+            links={
+                "runbook": _first(notes, _RUNBOOK) or _first(labels, _RUNBOOK),
+                "dashboard": alert.dashboardURL or _first(notes, _DASHBOARD),
+                "panel": alert.panelURL,
+                "source": alert.generatorURL,
+                "silence": self.silence(alert, group),
+            },
+        )
+
+
+class Alertmanager(GroupingSource[SourceSection]):
+    """Alertmanager signs nothing: it shows a token, a password or a header of its ``http_config``."""
+
+    def silence(self, alert: GroupedAlert, group: Group) -> str | None:
+        """Propose a silence of all the labels of the alert, in Alertmanager's own form for one."""
+        return silence_of(group.externalURL, alert.labels)
+
+
+def _status(alert: GroupedAlert, now: float) -> Literal["firing", "resolved"]:
+    if alert.status:
+        return "resolved" if alert.status == "resolved" else "firing"
+    return "resolved" if alert.endsAt and alert.endsAt <= now * 1e6 else "firing"
+
+
+def _in_one(labels: dict[str, str]) -> str:
+    return ",".join(f"{name}={labels[name]}" for name in sorted(labels))
+
+
+def _first(found: dict[str, str], names: tuple[str, ...]) -> str | None:
+    return next((found[name] for name in names if found.get(name)), None)

@@ -1,0 +1,155 @@
+"""CloudWatch alarms through an SNS topic that posts to the intake."""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+
+from pydantic import Field, model_validator
+
+from watchkeeper.alerts.builder import make_alert
+from watchkeeper.alerts.config import Names, SourceSection
+from watchkeeper.alerts.identity import episode_at, identity
+from watchkeeper.alerts.payload import Items, Malformed, Payload, Text, Time, read, read_json
+from watchkeeper.alerts.sns import (
+    TOLERANCE,
+    Envelope,
+    check_certificate_url,
+    check_signature,
+    confirms,
+)
+from watchkeeper.alerts.source import Fetch, Posted, Received, Source
+from watchkeeper.alerts.verification import Unverified, check_age
+from watchkeeper.contracts import Alert
+
+_ARN = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d+:[\w-]+(\.fifo)?")
+_CERTIFICATES = 8
+_STATES = ("ALARM", "OK", "INSUFFICIENT_DATA")
+
+
+class CloudWatchSection(SourceSection):
+    """The topics that are believed; SNS signs every message, so no secret is needed."""
+
+    topics: Names = Field(min_length=1, description="ARNs. Only these are believed, and confirmed when they ask.")
+
+    @property
+    def proofs(self) -> bool:
+        """Always: the signature."""
+        return True
+
+    @model_validator(mode="after")
+    def _topics_are_topics(self) -> CloudWatchSection:
+        if wrong := next((topic for topic in self.topics if not _ARN.fullmatch(topic)), None):
+            raise ValueError(f"topics: {wrong!r} is no ARN of an SNS topic (arn:aws:sns:REGION:ACCOUNT:NAME)")
+        return self
+
+
+class _Dimension(Payload):
+    name: Text = ""
+    value: Text = ""
+
+
+class _Trigger(Payload):
+    MetricName: Text = ""
+    Namespace: Text = ""
+    Dimensions: Items[_Dimension] = Field(default_factory=list)
+
+
+class _Alarm(Payload):
+    AlarmName: Text
+    AlarmArn: Text = ""
+    AlarmDescription: Text = ""
+    AWSAccountId: Text = ""
+    Region: Text = ""
+    NewStateValue: Text
+    NewStateReason: Text = ""
+    OldStateValue: Text = ""
+    StateChangeTime: Time = None
+    Trigger: _Trigger | None = None
+
+
+class CloudWatch(Source[CloudWatchSection]):
+    """A message is believed for the certificate of SNS, fetched from SNS's own address alone, and only once."""
+
+    Section = CloudWatchSection
+
+    def __init__(self, name: str, section: CloudWatchSection) -> None:
+        super().__init__(name, section)
+        self._certificates: OrderedDict[str, bytes] = OrderedDict()
+
+    async def verify(self, posted: Posted, fetch: Fetch) -> None:
+        """Check the topic, the age and the signature, in this order: for a stranger's message nothing is fetched."""
+        await super().verify(posted, fetch)
+        envelope = read(Envelope, read_json(posted.body))
+        if envelope.TopicArn not in self.section.topics:
+            raise Unverified("its topic is not one of those in the settings")
+        check_certificate_url(envelope.SigningCertURL)
+        check_age(envelope.Timestamp, posted.now, TOLERANCE)
+        url = envelope.SigningCertURL
+        certificate = self._certificates.get(url) or await fetch(url)
+        check_signature(envelope, certificate)
+        self._certificates[url] = certificate
+        if len(self._certificates) > _CERTIFICATES:
+            self._certificates.popitem(last=False)
+
+    def parse(self, posted: Posted) -> Received:
+        """Read the message in the envelope; one that is no alarm is ignored."""
+        envelope = read(Envelope, read_json(posted.body))
+        if envelope.Type == "SubscriptionConfirmation":
+            return self._subscription(envelope)
+        if envelope.Type == "UnsubscribeConfirmation":
+            return Received(ignored=["the topic sends no more"])
+        try:
+            message = read_json(envelope.Message.encode("utf-8", "surrogatepass"))
+        except Malformed:
+            return Received(ignored=["its message is no alarm"])
+        if "AlarmName" not in message:
+            return Received(ignored=["its message is no alarm"])
+        try:
+            alarm = read(_Alarm, message)
+        except Malformed as error:
+            raise Malformed(f"in Message: {error}") from None
+        if alarm.NewStateValue not in _STATES:
+            raise Malformed(f"in Message: NewStateValue: should be one of {', '.join(_STATES)}")
+        return Received(alerts=[self._alert(alarm, posted.now)])
+
+    def _subscription(self, envelope: Envelope) -> Received:
+        url, topic = envelope.SubscribeURL or "", envelope.TopicArn
+        if topic not in self.section.topics or not confirms(url, topic):
+            return Received(ignored=["what would confirm the subscription is not an address of SNS for its topic"])
+        return Received(ignored=["the topic asks whether to send"], confirm=url)
+
+    def _alert(self, alarm: _Alarm, now: float) -> Alert:
+        which = (alarm.AlarmArn,) if alarm.AlarmArn else (alarm.AWSAccountId, alarm.Region, alarm.AlarmName)
+        over = alarm.NewStateValue == "OK"
+        labels = _labels(alarm)
+        return make_alert(
+            self.name,
+            now=now,
+            group=identity(*which),
+            fingerprint=identity(*which),
+            # The time is that of the change, so it names the firing where it begins and says nothing where it ends.
+            episode=None if over else episode_at(alarm.StateChangeTime),
+            status="resolved" if over else "firing",
+            title=alarm.AlarmName,
+            description="\n".join(part for part in (alarm.AlarmDescription, alarm.NewStateReason) if part),
+            starts_at=None if over else alarm.StateChangeTime,
+            ends_at=alarm.StateChangeTime,
+            occasion="no_data" if alarm.NewStateValue == "INSUFFICIENT_DATA" else None,
+            service=labels.get("ServiceName"),
+            labels=labels,
+        )
+
+
+def _labels(alarm: _Alarm) -> dict[str, str]:
+    trigger = alarm.Trigger or _Trigger()
+    said = {
+        "alarm": alarm.AlarmName,
+        "account": alarm.AWSAccountId,
+        "region": alarm.Region,
+        "namespace": trigger.Namespace,
+        "metric": trigger.MetricName,
+        "was": alarm.OldStateValue,
+        **{dimension.name: dimension.value for dimension in trigger.Dimensions},
+    }
+    return {name: value for name, value in said.items() if value}

@@ -1,0 +1,137 @@
+"""Datadog: a body that its user writes of variables; those of the documentation and of common templates are known."""
+
+from __future__ import annotations
+
+import re
+
+from pydantic import AliasChoices, Field, field_validator
+
+from watchkeeper.alerts.builder import make_alert
+from watchkeeper.alerts.config import SourceSection
+from watchkeeper.alerts.identity import identity
+from watchkeeper.alerts.payload import Malformed, Payload, Text, read, read_json
+from watchkeeper.alerts.source import Posted, Received, Source
+from watchkeeper.alerts.timestamps import instant
+from watchkeeper.contracts import Alert, AlertReason
+
+_UNSET = re.compile(r"\$[A-Z][A-Z0-9_]*|null|None")
+_TEST = re.compile(r"\[TEST\]")
+_RECOVERED = {"recovered", "no data recovered", "warn recovered"}
+_TYPES = {"error": "error", "warning": "warning", "info": "info", "success": "info"}
+
+
+def _of(*names: str) -> AliasChoices:
+    return AliasChoices(*names)
+
+
+class _Event(Payload):
+    transition: Text = Field(default="", validation_alias=_of("alert_transition", "transition"))
+    monitor: Text = Field(default="", validation_alias=_of("monitor_id", "alert_id"))
+    scope: Text = Field(default="", validation_alias=_of("scopes", "alert_scope", "scope"))
+    cycle: Text = Field(default="", validation_alias=_of("alert_cycle_key", "cycle_key"))
+    aggregation: Text = Field(default="", validation_alias=_of("aggreg_key", "aggregation_key"))
+    event: Text = Field(default="", validation_alias=_of("id", "event_id"))
+    title: Text = Field(default="", validation_alias=_of("alert_title", "title", "event_title"))
+    message: Text = Field(default="", validation_alias=_of("body", "event_msg", "message", "text_only_msg"))
+    priority: Text = Field(default="", validation_alias=_of("severity", "alert_priority", "priority"))
+    kind: Text = Field(default="", validation_alias=_of("alert_type", "type"))
+    query: Text = Field(default="", validation_alias=_of("alert_query", "query"))
+    date: Text = Field(default="", validation_alias=_of("date", "date_posix", "last_updated"))
+    link: Text = Field(default="", validation_alias=_of("url", "link"))
+    snapshot: Text = ""
+    tags: Text = ""
+    hostname: Text = ""
+
+    @field_validator("*")
+    @classmethod
+    def _set(cls, value: str) -> str:
+        """Take a variable that Datadog did not replace for what it is: nothing."""
+        return "" if _UNSET.fullmatch(value.strip()) else value
+
+
+class Datadog(Source[SourceSection]):
+    """Datadog signs nothing: it shows a password in the address or a header of your own."""
+
+    def parse(self, posted: Posted) -> Received:
+        """Read an event of a monitor; one of no monitor is ignored."""
+        body = read_json(posted.body)
+        lower = {name.lower(): value for name, value in body.items()}
+        event = read(_Event, lower)
+        if not (event.monitor or event.aggregation or event.cycle):
+            if _TEST.match(event.title) or not any(value for _, value in event):
+                return Received(ignored=["a test: no variable is set"])
+            raise Malformed('monitor_id: is missing; put "monitor_id": "$ALERT_ID" into the payload of the webhook')
+        transition = event.transition.strip().lower()
+        if not transition and not event.kind:
+            raise Malformed(
+                'alert_transition: is missing; put "alert_transition": "$ALERT_TRANSITION" into the payload of the '
+                "webhook, it says whether the monitor recovered"
+            )
+        return Received(alerts=[self._alert(event, transition, posted.now)])
+
+    def _alert(self, event: _Event, transition: str, now: float) -> Alert:
+        tags = _tags(event.tags, event.scope)
+        which = (event.monitor, event.scope) if event.monitor else (event.aggregation or event.cycle,)
+        recovered = transition in _RECOVERED or (not transition and event.kind == "success")
+        at = _time(event.date)
+        return make_alert(
+            self.name,
+            now=now,
+            group=identity(*which),
+            fingerprint=identity(*which),
+            # The date is that of the event, and each reminder is an event; only the cycle names the firing.
+            episode=identity(event.cycle) if event.cycle else None,
+            status="resolved" if recovered else "firing",
+            title=event.title,
+            description=event.message,
+            starts_at=None if recovered else at,
+            ends_at=at,
+            occasion=_occasion(event, transition),
+            severity=_severity(event, transition),
+            service=tags.get("service"),
+            team=tags.get("team"),
+            labels={**tags, **_labels(event)},
+            links={"event": event.link, "snapshot": event.snapshot},
+        )
+
+
+def _occasion(event: _Event, transition: str) -> AlertReason | None:
+    if _TEST.match(event.title):
+        return "test"
+    if transition in {"no data", "re-no data"}:
+        return "no_data"
+    return "renotify" if transition == "renotify" else None
+
+
+def _severity(event: _Event, transition: str) -> str | None:
+    if transition in {"warn", "re-warn"}:
+        return "warning"
+    return event.priority or _TYPES.get(event.kind.lower())
+
+
+def _labels(event: _Event) -> dict[str, str]:
+    said = {
+        "monitor_id": event.monitor,
+        "scope": event.scope,
+        "transition": event.transition,
+        "query": event.query,
+        "host": event.hostname,
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+def _tags(*lists: str) -> dict[str, str]:
+    """Read ``service:checkout,env:prod``, also where a template wrote them as a JSON list; of two the first counts."""
+    found: dict[str, str] = {}
+    for tag in ",".join(lists).replace('"', "").strip("[]").split(","):
+        name, _, value = tag.strip().partition(":")
+        if name and value:
+            found.setdefault(name, value)
+    return found
+
+
+def _time(text: str) -> int | None:
+    try:
+        return instant(text)
+    except ValueError:
+        return None

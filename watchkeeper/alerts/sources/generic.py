@@ -1,0 +1,59 @@
+"""Any sender of JSON, whether it shows a token or signs in a way of its own."""
+
+from __future__ import annotations
+
+import base64
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from watchkeeper.alerts.config import HeaderName
+from watchkeeper.alerts.mapped_json import MappedSection, MappedSource
+from watchkeeper.alerts.source import Fetch, Posted
+from watchkeeper.alerts.verification import check_age, check_signatures, sha256, words
+
+
+class GenericSection(MappedSection):
+    """How a sender signs, if it does: HMAC-SHA256."""
+
+    signature_header: HeaderName | None = None
+    signature_prefix: str = Field(default="", max_length=50, description='What stands before it, such as "sha256=".')
+    signature_encoding: Literal["hex", "base64"] = "hex"
+    signed: str = Field(default="{body}", max_length=100, description='What is signed, such as "{timestamp}:{body}".')
+    timestamp_header: HeaderName | None = None
+
+    @model_validator(mode="after")
+    def _can_be_checked(self) -> GenericSection:
+        if self.secrets and not self.signature_header:
+            raise ValueError("secrets need signature_header, the header that holds the signature")
+        if self.signed.count("{body}") != 1:
+            raise ValueError("signed must hold {body} once")
+        if ("{timestamp}" in self.signed) != bool(self.timestamp_header):
+            raise ValueError("timestamp_header and {timestamp} in signed go together")
+        return self
+
+
+class Generic(MappedSource[GenericSection]):
+    """A sender that shows a token or a password, or signs with HMAC-SHA256 in a way that the settings describe."""
+
+    Section = GenericSection
+
+    async def verify(self, posted: Posted, fetch: Fetch) -> None:
+        """Check what the settings ask for."""
+        await super().verify(posted, fetch)
+        section = self.section
+        if not section.secrets:
+            return
+        timestamp = ""
+        if section.timestamp_header:
+            timestamp = posted.headers.get(section.timestamp_header, "")
+            check_age(timestamp, posted.now)
+        before, _, after = section.signed.replace("{timestamp}", timestamp).partition("{body}")
+        signed = before.encode() + posted.body + after.encode()
+        digests = [sha256(key, signed) for key in words(section.secrets)]
+        in_hex = section.signature_encoding == "hex"
+        good = [digest.hex().encode() if in_hex else base64.b64encode(digest) for digest in digests]
+        shown = posted.headers.get(section.signature_header or "", "").strip()
+        if not shown.startswith(section.signature_prefix):
+            shown = ""
+        check_signatures([shown.removeprefix(section.signature_prefix)] if shown else [], good)

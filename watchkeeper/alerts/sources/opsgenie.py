@@ -1,0 +1,80 @@
+"""Opsgenie (its vendor ends it in April 2027): what is done to an alert, as a webhook integration tells it."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from watchkeeper.alerts.builder import make_alert
+from watchkeeper.alerts.config import SourceSection
+from watchkeeper.alerts.identity import identity
+from watchkeeper.alerts.payload import Items, Malformed, Payload, Text, Texts, Time, read, read_json
+from watchkeeper.alerts.source import Posted, Received, Source
+from watchkeeper.contracts import Alert
+
+_CLOSES = {"close", "delete"}
+
+
+class _Alert(Payload):
+    alertId: Text = ""
+    alias: Text = ""
+    tinyId: Text = ""
+    message: Text = ""
+    description: Text = ""
+    entity: Text = ""
+    priority: Text = ""
+    createdAt: Time = None
+    updatedAt: Time = None
+    source: Text = ""
+    team: Text = ""
+    tags: Items[Text] = Field(default_factory=list)
+    details: Texts = Field(default_factory=dict)
+
+
+class _Webhook(Payload):
+    action: Text
+    alert: _Alert
+    integrationName: Text = ""
+
+
+class Opsgenie(Source[SourceSection]):
+    """Opsgenie signs nothing: it shows a header of your own."""
+
+    def parse(self, posted: Posted) -> Received:
+        """Read an action: creating, closing and deleting change whether an alert is open."""
+        webhook = read(_Webhook, read_json(posted.body))
+        action = webhook.action.lower()
+        if action != "create" and action not in _CLOSES:
+            return Received(ignored=["it does not change whether the alert is open"])
+        if not (webhook.alert.alias or webhook.alert.alertId):
+            raise Malformed("alert.alias: is missing, and alert.alertId too; one must say which alert this is")
+        return Received(alerts=[self._alert(webhook.alert, action in _CLOSES, posted.now)])
+
+    def _alert(self, alert: _Alert, closed: bool, now: float) -> Alert:
+        name = identity(alert.alias or alert.alertId)
+        tags = dict(_tag(tag) for tag in alert.tags)
+        return make_alert(
+            self.name,
+            now=now,
+            group=name,
+            fingerprint=name,
+            episode=identity(alert.alertId) if alert.alertId else None,
+            status="resolved" if closed else "firing",
+            title=alert.message,
+            description=alert.description,
+            starts_at=alert.createdAt,
+            ends_at=alert.updatedAt,
+            severity=alert.priority,
+            service=alert.details.get("service") or tags.get("service") or alert.entity,
+            team=alert.details.get("team") or tags.get("team"),
+            labels={**tags, **alert.details, **_said(entity=alert.entity, source=alert.source, number=alert.tinyId)},
+            links={"runbook": alert.details.get("runbook_url") or alert.details.get("runbook")},
+        )
+
+
+def _tag(tag: str) -> tuple[str, str]:
+    name, _, value = tag.partition(":")
+    return name.strip(), value.strip()
+
+
+def _said(**labels: str) -> dict[str, str]:
+    return {name: value for name, value in labels.items() if value}

@@ -1,0 +1,155 @@
+"""PagerDuty, V3 webhooks: each incident is a group of its own, and each event tells how it stands."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+from pydantic import Field
+
+from watchkeeper.alerts.builder import make_alert
+from watchkeeper.alerts.config import Names, SourceSection
+from watchkeeper.alerts.identity import episode_at, identity
+from watchkeeper.alerts.payload import Items, Malformed, Payload, Text, Time, read, read_json
+from watchkeeper.alerts.severity import worst
+from watchkeeper.alerts.source import Fetch, Posted, Received, Source
+from watchkeeper.alerts.verification import check_signatures, sha256, words
+from watchkeeper.contracts import Alert
+
+_FIRES = {"triggered", "reopened", "unacknowledged", "escalated", "priority_updated"}
+_URGENCY = {"high": "error", "low": "warning"}
+
+_OWN_KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/.+")
+"""The idempotency key of a page that a run sent, which PagerDuty keeps as the incident's key."""
+
+
+class PagerDutySection(SourceSection):
+    """Whose doings are our own."""
+
+    signs: ClassVar[bool] = True
+
+    own_agents: Names = Field(
+        default_factory=list, description="Ids of the users and integrations Watchkeeper acts as."
+    )
+
+
+class _Reference(Payload):
+    id: Text = ""
+    summary: Text = ""
+    html_url: Text = ""
+
+
+class _Body(Payload):
+    details: Text = ""
+
+
+class _Incident(Payload):
+    id: Text = ""
+    type: Text = ""
+    number: Text = ""
+    status: Text = ""
+    incident_key: Text = ""
+    created_at: Time = None
+    title: Text = ""
+    html_url: Text = ""
+    urgency: Text = ""
+    priority: _Reference | None = None
+    service: _Reference | None = None
+    escalation_policy: _Reference | None = None
+    teams: Items[_Reference] = Field(default_factory=list)
+    body: _Body | None = None
+
+
+class _Event(Payload):
+    event_type: Text
+    occurred_at: Time = None
+    agent: _Reference | None = None
+    data: object = None
+
+
+class _Webhook(Payload):
+    event: _Event
+
+
+class PagerDuty(Source[PagerDutySection]):
+    """Signed with HMAC-SHA256 over the body, once for each secret while they change."""
+
+    Section = PagerDutySection
+
+    async def verify(self, posted: Posted, fetch: Fetch) -> None:
+        """Check the signatures; one good one is enough."""
+        await super().verify(posted, fetch)
+        if not self.section.secrets:
+            return
+        listed = [part.strip() for part in posted.headers.get("x-pagerduty-signature", "").split(",")]
+        shown = [signature.removeprefix("v1=") for signature in listed if signature.startswith("v1=")]
+        check_signatures(shown, [sha256(key, posted.body).hex().encode() for key in words(self.section.secrets)])
+
+    def parse(self, posted: Posted) -> Received:
+        """Read an event: what is wrong or over is an alert; what people do meanwhile is theirs."""
+        event = read(_Webhook, read_json(posted.body)).event
+        family, _, act = event.event_type.partition(".")
+        if family != "incident":
+            return Received(ignored=["a test" if family == "pagey" else "it is not about an incident"])
+        if act != "resolved" and act not in _FIRES:
+            return Received(ignored=["it does not change whether the incident is open"])
+        if event.agent and event.agent.id in self.section.own_agents:
+            return Received(ignored=["Watchkeeper did it itself"])
+        incident = _incident(event.data)
+        if _OWN_KEY.fullmatch(incident.incident_key):
+            return Received(ignored=["the incident is a page of Watchkeeper's own"])
+        if act != "resolved" and incident.status not in {"triggered", ""}:
+            return Received(ignored=["people have the incident already"])
+        return Received(alerts=[self._alert(event, incident, act, posted.now)])
+
+    def _alert(self, event: _Event, incident: _Incident, act: str, now: float) -> Alert:
+        name = identity(incident.id)
+        urgency, priority = _URGENCY.get(incident.urgency), incident.priority.summary if incident.priority else None
+        return make_alert(
+            self.name,
+            now=now,
+            group=name,
+            fingerprint=name,
+            status="resolved" if act == "resolved" else "firing",
+            title=incident.title,
+            description=incident.body.details if incident.body else "",
+            episode=_episode(event, incident, act),
+            starts_at=incident.created_at,
+            ends_at=event.occurred_at,
+            severity=worst(urgency, priority),
+            service=incident.service.summary if incident.service else None,
+            team=incident.teams[0].summary if incident.teams else None,
+            labels=_labels(incident),
+            links={
+                "incident": incident.html_url,
+                "service": incident.service.html_url if incident.service else None,
+            },
+        )
+
+
+def _episode(event: _Event, incident: _Incident, act: str) -> str | None:
+    """Name the firing where it begins; what happens to an incident later happens to the firing that is open."""
+    began = {"triggered": incident.created_at or event.occurred_at, "reopened": event.occurred_at}
+    return episode_at(began.get(act))
+
+
+def _incident(data: object) -> _Incident:
+    try:
+        incident = read(_Incident, data)
+    except Malformed as error:
+        raise Malformed(f"in event.data: {error}") from None
+    if not incident.id:
+        raise Malformed("event.data.id: is missing; it says which incident this is")
+    return incident
+
+
+def _labels(incident: _Incident) -> dict[str, str]:
+    said = {
+        "urgency": incident.urgency,
+        "priority": incident.priority.summary if incident.priority else "",
+        "number": incident.number,
+        "incident_key": incident.incident_key,
+        "service": incident.service.summary if incident.service else "",
+        "escalation_policy": incident.escalation_policy.summary if incident.escalation_policy else "",
+    }
+    return {name: value for name, value in said.items() if value}

@@ -1,0 +1,1 @@
+"""The commands of the ``watchkeeper`` program, one file for each group of commands."""

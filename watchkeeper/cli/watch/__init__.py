@@ -1,0 +1,1 @@
+"""The terminal renderer of ``run``, ``watch`` and ``show``."""

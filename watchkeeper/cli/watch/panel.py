@@ -1,0 +1,137 @@
+"""The panel below a story that is told live: what is spent, what is under way, who is awaited (pure)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rich.text import Text
+
+from watchkeeper.cli.watch.layout import columns
+from watchkeeper.console import arguments, count, duration, one_line
+from watchkeeper.run_view.entries import UNSETTLED, Call
+from watchkeeper.run_view.model import Story
+from watchkeeper.run_view.pending_work import Attempt, Outlook
+
+_FEWEST = 2
+"""Calls that are shown however low the terminal is."""
+
+_AROUND = 6
+"""Lines of the panel that are no calls."""
+
+_NAME = 64
+"""Characters of a tool's name that are shown: a model may make up any."""
+
+_MINUTE = 60
+
+
+def panel(story: Story, outlook: Outlook, at: datetime, now: float, *, width: int, height: int) -> Text:
+    """Draw the panel, no wider than ``width``; ``now`` is the clock of the outlook, which has no dates."""
+    most = max(_FEWEST, (height - _AROUND) // 2)
+    lines = [Text("─" * width, "dim"), *_wrapped(_spent(story, at), width)]
+    lines += [line for call in _open_calls(story)[:most] for line in _call(story, outlook, call, at, width)]
+    if (hidden := len(_open_calls(story)) - most) > 0:
+        lines.append(Text(f"  and {count(hidden, 'more call')}", "dim"))
+    lines += _awaited(story, outlook, at, now, width)
+    for line in lines:
+        line.truncate(width, overflow="ellipsis")
+    return Text("\n").join(lines)
+
+
+def _open_calls(story: Story) -> list[Call]:
+    return [call for call in story.calls.values() if call.status in UNSETTLED and not story.settled]
+
+
+def _spent(story: Story, at: datetime) -> list[str]:
+    """Say what is spent, against the limits where they are known."""
+    limits, usage = story.limits, story.usage
+    number = max([story.rounds_spent, *(asked.number for asked in story.rounds[-1:])])
+    began = (story.turn.until if story.turn else None) or story.started_at  # what was queued for costs no time
+    time = elapsed((at - began).total_seconds() if began else 0.0)
+    tokens = f"{'about ' if usage.estimated else ''}{usage.tokens:,}"
+    if limits is None or story.is_open:  # a follow-up has limits of its own, which no history tells
+        facts = [count(number, "round"), count(len(story.calls), "call"), f"{tokens} tokens", time]
+        return [*facts, f"${usage.cost:.4f}"] if usage.cost is not None else facts
+    facts = [
+        f"round {number} of {limits.rounds:,}",
+        f"{story.earlier.tool_calls + len(story.calls):,} of {count(limits.tool_calls, 'call')}",
+        f"{tokens} of {count(limits.tokens, 'token')}",
+        f"{time} of {elapsed(limits.duration)}",
+    ]
+    if usage.cost is not None or limits.cost is not None:
+        bound = f" of ${limits.cost:.2f}" if limits.cost is not None else ""
+        facts.append(f"${usage.cost or 0:.4f}{bound}")
+    return facts
+
+
+def _wrapped(facts: list[str], width: int) -> list[Text]:
+    lines = [""]
+    for fact in facts:
+        longer = f"{lines[-1]} · {fact}" if lines[-1] else fact
+        if len(longer) <= width or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines.append(fact)
+    return [Text(line, "dim") for line in lines]
+
+
+def _call(story: Story, outlook: Outlook, call: Call, at: datetime, width: int) -> list[Text]:
+    """Show a call that is not over: one line, and one more on what people should know or do."""
+    waits = call.status == "waiting"
+    left = Text.assemble(
+        "  ", ("•", "bold yellow" if waits else "cyan"), f" {call.key}  ", (one_line(call.name, _NAME), "bold")
+    )
+    left.append(f"  {one_line(arguments(call.arguments), width)}", "dim")
+    if waits:
+        until = call.approval.expires_at if call.approval else None
+        facts = [f"{elapsed((until - at).total_seconds())} left"] if until else []
+        answer = f"    waits for a person: watchkeeper approve {story.workflow_id} {call.key}"
+        answer = answer if len(answer) <= width else "    waits for a person, as said above"
+        return [columns(left, facts, width), Text(answer, "yellow")]
+    if call.started_at is None:  # decided, but not begun: or the twin of one that runs
+        return [columns(left, [f"as {call.same_as}" if call.same_as else "next"], width)]
+    return _tried(left, outlook.attempts.get(call.key), call.started_at, at, width)
+
+
+def _tried(left: Text, attempt: Attempt | None, since: datetime, at: datetime, width: int) -> list[Text]:
+    facts = [elapsed((at - since).total_seconds())]
+    if attempt is None or attempt.number == 1:
+        return [columns(left, facts, width)]
+    facts.insert(0, f"attempt {attempt.number}")
+    because = "its worker fell silent" if attempt.lost else one_line(attempt.failure, width)
+    if attempt.due_at is not None:
+        because = f"again in {elapsed((attempt.due_at - at).total_seconds())}: {because}"
+    return [columns(left, facts, width), Text(f"    {because}", "yellow")]
+
+
+def _awaited(story: Story, outlook: Outlook, at: datetime, now: float, width: int) -> list[Text]:
+    """Say what the run waits for."""
+    lines = [_line(outlook, now)] if outlook.unreached_since is not None or outlook.unattended(now) else []
+    asked = story.rounds[-1] if story.rounds else None
+    if story.queued and story.turn is not None:
+        waited = elapsed((at - story.turn.since).total_seconds())
+        left = Text(f"  • queued: waits for its turn behind the other investigations of {story.turn.queue}", "cyan")
+        return [columns(left, [waited], width), *lines]
+    delivering = story.reporting and not story.asked_more
+    if asked is not None and asked.reply is None and asked.failure is None and not delivering:
+        left = Text.assemble("  ", ("•", "cyan"), f" r{asked.number}  ", ("waits for the model", "bold"))
+        return [*_tried(left, outlook.attempts.get(f"r{asked.number}"), asked.asked_at, at, width), *lines]
+    if _open_calls(story):
+        return lines
+    firing = f" ({story.episode.firing} firing)" if story.episode.firing else ""
+    return [Text(f"  • {story.doing}{firing}", "cyan"), *lines]
+
+
+def _line(outlook: Outlook, now: float) -> Text:
+    if outlook.unreached_since is not None:
+        return Text(
+            f"  ! Temporal is out of reach for {elapsed(now - outlook.unreached_since)}; the run is safe", "yellow"
+        )
+    if not outlook.polled:
+        return Text("  ! no worker is there; the run waits for one: watchkeeper worker", "yellow")
+    waited = elapsed(outlook.untaken(now))
+    return Text(f"  ! no worker has taken it up for {waited}; it waits for one: watchkeeper worker", "yellow")
+
+
+def elapsed(seconds: float) -> str:
+    """Write how long something takes so far, in full seconds: it is read while it grows."""
+    return f"{max(0.0, seconds):.0f} s" if seconds < _MINUTE else duration(seconds)

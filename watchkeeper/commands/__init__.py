@@ -1,1 +1,0 @@
-"""The commands of the ``watchkeeper`` program, a file for each kind."""

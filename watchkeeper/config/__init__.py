@@ -1,0 +1,1 @@
+"""Settings: ``watchkeeper.toml``, environment variables and secret files."""

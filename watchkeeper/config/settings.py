@@ -1,0 +1,295 @@
+"""The operator's settings: ``watchkeeper.toml``, each key overridable by the environment, secrets from either or files.
+
+Read once, at the edge (``load``); everything else is given what it needs. The connection to Temporal is not here: it
+is read from Temporal's own environment and configuration file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NestedSecretsSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+from pydantic_settings import SettingsError as PydanticSettingsError
+
+from watchkeeper.alerts.registry import AnySource
+from watchkeeper.config.sections import (
+    Approval,
+    ArgoCD,
+    Episodes,
+    GitHub,
+    Intake,
+    Loki,
+    ModelProfile,
+    PagerDuty,
+    Prometheus,
+    Reports,
+    RunLimits,
+    Service,
+    Slack,
+    SourceName,
+    Team,
+    Telemetry,
+    Watchdog,
+    Worker,
+)
+from watchkeeper.contracts import AlertOrigin, JsonObject, LimitChanges, Limits
+
+__all__ = ["CONFIG_FILE", "ModelProfile", "Service", "Settings", "SettingsError", "Team", "load", "variable"]
+
+CONFIG_FILE = "watchkeeper.toml"
+
+ON_CALL = "on-call"
+"""Stands for the people whom ``pagerduty.routing_key`` wakes, where no team is named."""
+
+_PREFIX = "WATCHKEEPER_"
+_NESTED = "__"
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the text names the key, the value and the way out."""
+
+
+def variable(*path: str) -> str:
+    """Name the environment variable (or the secret file) that sets a key: ``("teams", "on-call", "routing_key")``."""
+    return _PREFIX + _NESTED.join(_spellable(part) for part in path).upper()
+
+
+def _spellable(name: str) -> str:
+    return re.sub(r"\W", "_", name.lower())
+
+
+class Settings(BaseSettings):
+    """All settings of a process."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX,
+        env_nested_delimiter=_NESTED,
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        nested_model_default_partial_update=True,
+    )
+
+    model: ModelProfile = ModelProfile()
+    fallbacks: list[ModelProfile] = Field(default_factory=list, description="Asked in turn from attempt 4 on.")
+    limits: RunLimits = Limits(rounds=30, tool_calls=60, tokens=400_000, duration=1_800, failures=5)
+    services: dict[str, Service] = Field(default_factory=dict)
+    teams: dict[str, Team] = Field(default_factory=dict)
+    prometheus: Prometheus = Prometheus()
+    loki: Loki = Loki()
+    github: GitHub = GitHub()
+    argocd: ArgoCD = ArgoCD()
+    pagerduty: PagerDuty = PagerDuty()
+    approval: Approval = Approval()
+    reports: Reports = Reports()
+    slack: Slack = Slack()
+    intake: Intake = Intake()
+    episodes: Episodes = Episodes()
+    watchdog: Watchdog = Watchdog()
+    worker: Worker = Worker()
+    telemetry: Telemetry = Telemetry()
+    sources: dict[SourceName, AnySource] = Field(default_factory=dict, description="Who may send alerts.")
+    tools: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Free tables for your own tools.")
+
+    @property
+    def profiles(self) -> list[ModelProfile]:
+        """The models in the order in which they are asked."""
+        return [self.model, *self.fallbacks]
+
+    @property
+    def catalogue(self) -> dict[str, list[str]]:
+        """The operator's own names, as the tools' enumerations, sorted."""
+        owners = {service.team for service in self.services.values()}
+        return {"service": sorted(self.services), "team": sorted(owners | set(self.teams))}
+
+    @cached_property
+    def secrets(self) -> list[str]:
+        """Every secret that is set, longest first."""
+        own = _secret_words(self.tools)
+        return sorted({secret for secret in _secrets_in(self) if secret} | own, key=len, reverse=True)
+
+    def limits_for(self, asked: LimitChanges | None) -> Limits:
+        """The limits of a run: the configured ones, each replaced by what its starter asks for."""
+        wanted = asked.model_dump(exclude_none=True) if asked else {}
+        return Limits.model_validate({**self.limits.model_dump(exclude_none=True), **wanted})
+
+    def routing_key(self, team: str) -> SecretStr | None:
+        """The PagerDuty integration key that wakes a team."""
+        own = self.teams.get(team, Team()).routing_key
+        return own or self.pagerduty.routing_key
+
+    def on_call(self, service: str | None, team: str | None = None) -> str | None:
+        """The team that a hand-off wakes.
+
+        The one that is named, if the catalogue knows it, else the owner of the service, else ``reports.team``, else who
+        is on call for all. None: nobody of these can be paged.
+        """
+        known = team in self.teams or any(service.team == team for service in self.services.values())
+        wanted = (team if known else None, self.team_of(service), self.reports.team)
+        named = [name for name in wanted if name and self.routing_key(name)]
+        return named[0] if named else ON_CALL if self.pagerduty.routing_key else None
+
+    def team_of(self, service: str | None) -> str | None:
+        """The team that owns a service; None where the catalogue does not say."""
+        owner = self.services.get(service or "")
+        return owner.team if owner else None
+
+    def channel(self, origin: AlertOrigin | None, service: str | None) -> str | None:
+        """The Slack channel in which a run is told: its team's own, else the common one. None: nowhere."""
+        team = (origin and origin.team) or self.team_of(service) or ""
+        channel = self.teams.get(team, Team()).slack_channel or self.slack.channel
+        return channel if self.slack.token and channel else None
+
+    @property
+    def notes_incidents(self) -> bool:
+        """Whether reports can become notes of PagerDuty incidents."""
+        return self.pagerduty.api_token is not None and self.pagerduty.from_email is not None
+
+    @property
+    def pages_anybody(self) -> bool:
+        """Whether there is a key to page with at all."""
+        return self.pagerduty.routing_key is not None or any(team.routing_key for team in self.teams.values())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _respell(cls, tables: JsonObject) -> JsonObject:
+        """Let a variable mean the name it cannot spell: TEAMS__ON_CALL is the team On-Call, where there is one."""
+        services, teams = tables.get("services", {}), tables.get("teams", {})
+        if not isinstance(services, dict) or not isinstance(teams, dict):
+            return tables
+        owners = [service.get("team") for service in services.values() if isinstance(service, dict)]
+        sources = tables.get("sources", {})
+        return {
+            **tables,
+            "sources": _respelled(sources, ()) if isinstance(sources, dict) else sources,
+            "services": _respelled(services, ()),
+            "teams": _respelled(teams, [owner for owner in owners if isinstance(owner, str)]),
+        }
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment over secret files over arguments: the arguments are the content of ``watchkeeper.toml``."""
+        secrets = NestedSecretsSettingsSource(
+            file_secret_settings, secrets_dir_missing="error", secrets_nested_delimiter=_NESTED
+        )
+        return (env_settings, secrets, init_settings)
+
+
+def _respelled(tables: JsonObject, names: Iterable[str]) -> JsonObject:
+    known = [*tables, *names]
+    spelled = {_spellable(name): name for name in known if name != _spellable(name)}
+    merged = {name: table for name, table in tables.items() if name not in spelled}
+    for name in tables.keys() & spelled.keys():
+        table, own = tables[name], merged.get(spelled[name], {})
+        both = isinstance(table, dict) and isinstance(own, dict)
+        merged[spelled[name]] = {**own, **table} if both else table
+    return merged
+
+
+def _secrets_in(value: object) -> Iterator[str]:
+    match value:
+        case SecretStr():
+            yield value.get_secret_value()
+        case BaseModel():
+            for _, member in value:
+                yield from _secrets_in(member)
+        case dict():
+            for member in value.values():
+                yield from _secrets_in(member)
+        case list():
+            for member in value:
+                yield from _secrets_in(member)
+
+
+_SECRET_NAME = re.compile("token|key|secret|password|credential", re.IGNORECASE)
+
+
+def _secret_words(table: JsonObject) -> set[str]:
+    """Return what the free tables of people's own tools hold under a name that says it is a secret."""
+    found: set[str] = set()
+    for name, value in table.items():
+        if isinstance(value, dict):
+            found |= _secret_words(value)
+        elif isinstance(value, str) and _SECRET_NAME.search(name):
+            found.add(value)
+    return found - {""}
+
+
+def load(path: Path | None = None) -> Settings:
+    """Read the settings of this process.
+
+    The file is ``path``, else what WATCHKEEPER_CONFIG names, else ``watchkeeper.toml`` in the working directory, else
+    none. Secrets may also stand in files under WATCHKEEPER_SECRETS_DIR, one a key, named as in the environment.
+
+    Raises SettingsError.
+    """
+    named = path or (Path(os.environ["WATCHKEEPER_CONFIG"]) if os.environ.get("WATCHKEEPER_CONFIG") else None)
+    source = named or Path(CONFIG_FILE)
+    secrets = os.environ.get("WATCHKEEPER_SECRETS_DIR") or None
+    try:
+        content = tomllib.loads(source.read_text(encoding="utf-8")) if named or source.exists() else {}
+    except OSError as error:
+        raise SettingsError(f"cannot read {str(source)!r}: {error.strerror}; name another with --config") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{source} is not valid TOML: {error}") from error
+    _refuse_unknown(content, f"in {source}")
+    try:
+        _refuse_unknown(_tables_of_variables(secrets), "in the environment or WATCHKEEPER_SECRETS_DIR")
+        return Settings(**{**content, "_secrets_dir": secrets})
+    except ValidationError as error:
+        raise SettingsError(f"in {source} or the environment: {_complaints(error)}") from error
+    except PydanticSettingsError as error:
+        because = f": {error.__cause__}" if error.__cause__ else ""
+        raise SettingsError(f"in the environment: {error}{because}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"cannot read a secret under WATCHKEEPER_SECRETS_DIR={secrets}: {error}") from error
+
+
+def _tables_of_variables(secrets: str | None) -> Iterator[str]:
+    """Name the tables that nested variables mean; the others may be Kubernetes' own, such as WATCHKEEPER_PORT."""
+    directory = Path(secrets) if secrets else None
+    files = [entry.name for entry in directory.iterdir()] if directory and directory.is_dir() else []
+    for name in [*os.environ, *files]:
+        if name.upper().startswith(_PREFIX) and _NESTED in name:
+            yield name[len(_PREFIX) :].split(_NESTED)[0].lower()
+
+
+def _refuse_unknown(tables: Iterable[str], where: str) -> None:
+    if unknown := sorted(set(tables) - set(Settings.model_fields)):
+        known = ", ".join(Settings.model_fields)
+        raise SettingsError(f"{where}: no such setting: {', '.join(unknown)}; there are: {known}")
+
+
+def _complaints(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(map(str, fault['loc']))}: {_complaint(fault['type'], fault['msg'], fault['input'])}"
+        for fault in error.errors(include_url=False)
+    )
+
+
+def _complaint(kind: str, message: str, value: object) -> str:
+    if kind == "extra_forbidden":
+        return "no such setting"
+    # What should have been text may be a secret, and so may any text; a number that failed its check is what to show.
+    shown = f" (got {value!r})" if isinstance(value, bool | int | float) and kind != "string_type" else ""
+    return f"{message.removeprefix('Value error, ')}{shown}"

@@ -1,0 +1,149 @@
+"""Every type that crosses a Temporal boundary.
+
+What is recorded in a history is read again by every later version, so two rules hold here, and a test
+freezes the JSON schema of each type:
+
+* a new field is optional, and absent means what the code did before the field existed;
+* a default is only ever the neutral "absent" (``None``, empty, ``False``), never a policy: absent fields are not
+  recorded (see ``watchkeeper.temporal.client``), so a default that means something would change recorded runs.
+"""
+
+from watchkeeper.contracts.alerts import (
+    Alert,
+    AlertNotification,
+    AlertOrigin,
+    AlertReason,
+    AlertState,
+    PreviousEpisode,
+)
+from watchkeeper.contracts.base import (
+    Contract,
+    Digest,
+    JsonObject,
+    RunStatus,
+    digest_of,
+)
+from watchkeeper.contracts.briefing import (
+    Briefing,
+    Destination,
+    FollowUpSettings,
+    HistoryBounds,
+)
+from watchkeeper.contracts.carried import (
+    CarriedConversation,
+    CarriedState,
+    CarryRequest,
+    FollowUpState,
+)
+from watchkeeper.contracts.conversation import (
+    CompactionResult,
+    CompactRequest,
+    ConversationEntry,
+    ModelReply,
+    ModelRequest,
+    ReplyRef,
+    RequestedCall,
+    ResultRef,
+    TextEntry,
+)
+from watchkeeper.contracts.limits import (
+    BudgetUsed,
+    LimitChanges,
+    Limits,
+    Usage,
+)
+from watchkeeper.contracts.people import (
+    Decision,
+    ExtendRequest,
+    StopRequest,
+    TellRequest,
+)
+from watchkeeper.contracts.queue import (
+    QueueEntry,
+    QueueExit,
+    QueueSettings,
+    QueueState,
+)
+from watchkeeper.contracts.reports import (
+    ChannelUpdate,
+    Evidence,
+    PostedMessage,
+    Report,
+    ReportDelivery,
+)
+from watchkeeper.contracts.runs import (
+    EpisodeMemo,
+    RunInput,
+    RunMemo,
+    RunProgress,
+    RunResult,
+)
+from watchkeeper.contracts.tools import (
+    CallRecord,
+    CallStatus,
+    Effect,
+    ToolChoice,
+    ToolRequest,
+    ToolResult,
+    ToolSpec,
+)
+
+__all__ = [
+    "Alert",
+    "AlertNotification",
+    "AlertOrigin",
+    "AlertReason",
+    "AlertState",
+    "Briefing",
+    "BudgetUsed",
+    "CallRecord",
+    "CallStatus",
+    "CarriedConversation",
+    "CarriedState",
+    "CarryRequest",
+    "ChannelUpdate",
+    "CompactRequest",
+    "CompactionResult",
+    "Contract",
+    "ConversationEntry",
+    "Decision",
+    "Destination",
+    "Digest",
+    "Effect",
+    "EpisodeMemo",
+    "Evidence",
+    "ExtendRequest",
+    "FollowUpSettings",
+    "FollowUpState",
+    "HistoryBounds",
+    "JsonObject",
+    "LimitChanges",
+    "Limits",
+    "ModelReply",
+    "ModelRequest",
+    "PostedMessage",
+    "PreviousEpisode",
+    "QueueEntry",
+    "QueueExit",
+    "QueueSettings",
+    "QueueState",
+    "ReplyRef",
+    "Report",
+    "ReportDelivery",
+    "RequestedCall",
+    "ResultRef",
+    "RunInput",
+    "RunMemo",
+    "RunProgress",
+    "RunResult",
+    "RunStatus",
+    "StopRequest",
+    "TellRequest",
+    "TextEntry",
+    "ToolChoice",
+    "ToolRequest",
+    "ToolResult",
+    "ToolSpec",
+    "Usage",
+    "digest_of",
+]

@@ -1,0 +1,59 @@
+"""The state that a run takes through continue-as-new."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from watchkeeper.contracts.alerts import Alert, AlertState
+from watchkeeper.contracts.base import Contract, Digest, JsonObject
+from watchkeeper.contracts.briefing import Briefing
+from watchkeeper.contracts.conversation import ConversationEntry
+from watchkeeper.contracts.limits import BudgetUsed, Limits
+from watchkeeper.contracts.reports import PostedMessage, Report
+from watchkeeper.contracts.tools import CallRecord
+
+
+class FollowUpState(Contract):
+    """What a run that stays open after its report takes along."""
+
+    report: Report
+    at: float = Field(description="When it was reported, in Unix seconds.")
+    question: str | None = Field(default=None, description="The follow-up that is being answered.")
+    follow_ups: int = Field(default=0, description="How many there were, this one included.")
+    looked: int = Field(default=0, description="How many of them alerts asked for that joined.")
+    undelivered: list[str] = Field(default_factory=list)
+
+
+class CarryRequest(Contract):
+    """The argument of ``carry``: the conversation to take into the next execution of the run."""
+
+    base: Digest
+    append: list[ConversationEntry]
+
+
+class CarriedConversation(Contract):
+    """A conversation whole, older rounds replaced by a summary where it was too large to carry."""
+
+    messages: list[JsonObject]
+    digest: Digest
+    compacted: int = Field(default=0, description="Messages that the summary replaces.")
+
+
+class CarriedState(Contract):
+    """The state of a run that continues as new, at a round boundary."""
+
+    briefing: Briefing = Field(description="Its opening is empty: the conversation begins with it.")
+    conversation: CarriedConversation
+    limits: Limits
+    spent: BudgetUsed
+    started_at: float = Field(description="Unix seconds at which the run began.")
+    calls: list[CallRecord] = Field(default_factory=list)
+    words: list[str] = Field(default_factory=list, description="People's words not yet put to the model.")
+    nudged: bool = False
+    acts: list[str] = Field(default_factory=list, description="Ids of people's latest acts: each is taken once.")
+    alerts: list[AlertState] = Field(default_factory=list)
+    unread: list[Alert] = Field(default_factory=list, description="Changes of alerts not yet put to the model.")
+    notes: list[str] = Field(default_factory=list, description="What senders said besides, likewise.")
+    silence: str | None = Field(default=None, description="Address at which a person can silence the group.")
+    message: PostedMessage | None = None
+    reported: FollowUpState | None = Field(default=None, description="Absent: it still investigates.")

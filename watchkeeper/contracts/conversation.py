@@ -1,0 +1,106 @@
+"""The conversation with the model: requests, replies, compaction."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from pydantic import ConfigDict, Field
+
+from watchkeeper.contracts.base import Contract, Digest, JsonObject
+from watchkeeper.contracts.limits import Usage
+from watchkeeper.contracts.tools import ToolChoice
+
+
+class ReplyRef(Contract):
+    """A model reply, by the digest of its message."""
+
+    model_config = ConfigDict(extra="forbid")
+    reply: Digest
+
+
+class ResultRef(Contract):
+    """The result of the next unanswered call of the last reply, by the digest of its content."""
+
+    model_config = ConfigDict(extra="forbid")
+    result: Digest
+
+
+class TextEntry(Contract):
+    """Words that no activity result holds: a person's, or the workflow's own.
+
+    With the role ``tool`` they answer the next unanswered call of the last reply.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    role: Literal["user", "tool"]
+    content: str
+
+
+ConversationEntry: TypeAlias = ReplyRef | ResultRef | TextEntry
+
+
+class ModelRequest(Contract):
+    """One question to the model; the conversation is named, not carried."""
+
+    round: int
+    base: Digest = Field(description="The conversation that ``append`` extends.")
+    append: list[ConversationEntry]
+    catalogue: Digest
+    toolless: bool = Field(default=False, description="The model is offered no tools.")
+    tool_choice: ToolChoice | None = Field(default=None, description="Absent: auto.")
+
+
+class ModelReply(Contract):
+    """A completion, normalised before it is recorded, so that echoing it can never poison the conversation."""
+
+    kind: Literal["final", "tool_calls", "empty"] = Field(description="Decided by the calls present.")
+    message: JsonObject = Field(description="The assistant message as it is echoed; unknown fields kept.")
+    digest: Digest = Field(description="Of the canonical bytes of the message.")
+    usage: Usage
+    problems: dict[int, str] = Field(
+        default_factory=dict,
+        description="Calls that cannot be run, by position: what is wrong, for the model.",
+    )
+    dropped: int = Field(default=0, description="Calls over the cap, removed from the message.")
+    truncated: bool = Field(default=False, description="The host cut the reply at its token limit.")
+    finish_reason: str | None = Field(default=None, description="Absent when it is what the kind implies.")
+    model: str | None = Field(default=None, description="The model that answered, if not the briefing's.")
+    response_id: str | None = None
+    trace_id: str | None = Field(default=None, description="The host's request id, for its support.")
+
+    @property
+    def text(self) -> str:
+        """What the model said in words."""
+        content = self.message.get("content")
+        return content if isinstance(content, str) else ""
+
+    @property
+    def calls(self) -> list[RequestedCall]:
+        """The tool calls of the message, in order."""
+        return [
+            RequestedCall(name=c["function"]["name"], arguments=c["function"]["arguments"])
+            for c in self.message.get("tool_calls", ())
+        ]
+
+
+class RequestedCall(Contract):
+    """What the model asked for; the arguments are raw text until the tool's own model parses them."""
+
+    name: str
+    arguments: str
+
+
+class CompactRequest(Contract):
+    """The argument of ``compact``: the conversation whose older rounds give way to a summary."""
+
+    base: Digest
+    append: list[ConversationEntry]
+    keep: float = Field(gt=0, lt=1, description="The part of its bytes that may remain.")
+
+
+class CompactionResult(Contract):
+    """What stands in the place of a conversation's older rounds; the rest of it is recorded already."""
+
+    digest: Digest = Field(description="The conversation with the summary in it.")
+    summary: str = Field(default="", description="In the user's role, behind the opening.")
+    replaced: int = Field(default=0, description="Messages behind the opening that the summary replaces; absent: none.")

@@ -1,0 +1,71 @@
+"""Tool calls: what the model may call, what is run and what comes of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from watchkeeper.contracts.base import Contract, Digest, JsonObject, digest_of
+
+Effect = Literal["read", "keyed", "once"]
+"""What running a tool twice does: nothing (``read``), nothing under the same key (``keyed``), harm (``once``)."""
+
+
+CallStatus = Literal["waiting", "running", "ok", "error", "rejected", "denied", "expired", "unknown"]
+"""How a tool call stands.
+
+``waiting`` for a person's decision; ``error`` the tool failed; ``rejected`` never run (unknown tool, bad arguments,
+over a limit); ``unknown`` a side effect that may or may not have taken place.
+"""
+
+
+class ToolChoice(Contract):
+    """How freely the model reaches for tools; ``function`` names the tool when the mode is ``named``."""
+
+    mode: Literal["auto", "none", "required", "named"]
+    function: str | None = None
+
+
+class ToolSpec(Contract):
+    """One tool as the model sees it and as the workflow runs it."""
+
+    name: str
+    description: str
+    parameters: JsonObject = Field(description="JSON schema of the arguments.")
+    effect: Effect
+    timeout: float = Field(gt=0, description="Seconds one attempt may take.")
+    attempts: int = Field(ge=1, description="Attempts in all, the first one included.")
+    approval: float | None = Field(
+        default=None, description="Seconds to wait for a person's decision; absent: none needed."
+    )
+
+
+class ToolRequest(Contract):
+    """The argument of every tool activity; the activity's type names the tool, its id the call (r3.0)."""
+
+    run: str = Field(description="First execution run id of the workflow: the same after continue-as-new and reset.")
+    arguments: str = Field(description="JSON text, as the model wrote it.")
+
+
+class ToolResult(Contract):
+    """What the model reads of a call that was run, cleaned and capped."""
+
+    status: Literal["ok", "error", "rejected"] = "ok"
+    content: str = Field(description="Compact JSON text.")
+    cut: int = Field(default=0, description="Bytes that were cut from the content.")
+
+    @property
+    def digest(self) -> Digest:
+        """Name of the content; computed, because the content stands beside it in the history."""
+        return digest_of(self.content.encode())
+
+
+class CallRecord(Contract):
+    """One tool call as the run remembers it for its report and for people."""
+
+    key: str
+    name: str
+    arguments: str
+    status: CallStatus
+    finding: str = Field(default="", description="The beginning of the result.")

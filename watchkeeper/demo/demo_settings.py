@@ -1,0 +1,64 @@
+"""The demo as it is played: the operator's settings that point at the simulated world, and what to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import SecretStr
+
+from watchkeeper.config.sections import ArgoCD, GitHub, Loki, ModelProfile, PagerDuty, Prometheus, Service, Team, Worker
+from watchkeeper.config.settings import Settings
+from watchkeeper.demo.github_argocd import ARGOCD_APPLICATIONS, ENVIRONMENT, OWNER
+from watchkeeper.demo.scenario import SERVICES
+from watchkeeper.demo.world import World
+from watchkeeper.testing.scripted_model import MODEL
+
+INCIDENT = (
+    "Checkout users are reporting failed orders in the last few minutes. "
+    "Find out what is going on and take the appropriate action."
+)
+"""What the demo is about; the service is checkout."""
+
+SERVICE = "checkout"
+
+MORE = (
+    ("What is the current error rate on the payments service?",),
+    ("Give me a health snapshot of checkout, payments and search.",),
+    ("Page the checkout on-call engineer: orders are failing.", "--tool-choice", "page_engineer"),
+)
+"""More to ask: texts, each with the options that go with it."""
+
+SHUTDOWN_SECONDS = 2.0
+"""A demo ends when it is told to; what an activity has not finished by then would be taken up again."""
+
+
+def scripted(base_url: str, key: str) -> ModelProfile:
+    """Return the profile of the scripted model."""
+    return ModelProfile(base_url=base_url, name=MODEL, api_key=SecretStr(key))
+
+
+def settings_for(world: World, profiles: Sequence[ModelProfile]) -> Settings:
+    """Return settings for the simulated world and these models alone, whatever environment and files say."""
+    urls = world.urls
+    # Not Settings(...): that reads the environment, which means the world of others.
+    return Settings.model_construct(
+        model=profiles[0],
+        fallbacks=list(profiles[1:]),
+        services={name: _service(name) for name in SERVICES},
+        teams={name: Team(routing_key=SecretStr(key)) for name, key in world.routing_keys.items()},
+        prometheus=Prometheus(url=urls.prometheus_url),
+        loki=Loki(url=urls.loki_url),
+        github=GitHub(url=urls.github_url, token=SecretStr(world.github_token)),
+        argocd=ArgoCD(url=urls.argocd_url, token=SecretStr(world.argocd_token)),
+        pagerduty=PagerDuty(
+            events_url=urls.pagerduty_events_url,
+            api_url=urls.pagerduty_api_url,
+            api_token=SecretStr(world.pagerduty_token),
+        ),
+        worker=Worker(shutdown_seconds=SHUTDOWN_SECONDS),
+    )
+
+
+def _service(name: str) -> Service:
+    argocd = name if name in ARGOCD_APPLICATIONS else None
+    return Service(team=name, github=f"{OWNER}/{name}", environment=ENVIRONMENT, argocd=argocd)

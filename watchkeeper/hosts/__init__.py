@@ -1,1 +1,0 @@
-"""Model hosts: how they are asked, and what to make of anything they answer."""

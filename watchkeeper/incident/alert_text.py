@@ -1,0 +1,68 @@
+"""Alerts in words: for the model, to whom they are data, and for the people who read a report (pure).
+
+What the model is told is part of a conversation that goes on after a deploy: a change of these words needs
+``workflow.patched``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from watchkeeper.contracts import Alert, AlertState
+from watchkeeper.llm.conversation import canonical
+from watchkeeper.text import cap, excerpt, utc
+
+WHOLE = 8
+"""How many alerts the model is told whole; of the others only what they are called."""
+
+LISTED = 40
+WHOLE_BYTES = 4_000
+DESCRIPTION_BYTES = 1_500
+LABELS = 25
+VALUE_BYTES = 200
+TITLE_BYTES = 300
+
+
+def for_model(alerts: Sequence[Alert], introduction: str, notes: Sequence[str] = ()) -> str:
+    """Tell the model of alerts: one a line, as JSON between marks that nothing in it can close."""
+    lines = [_line(alert, whole=number < WHOLE) for number, alert in enumerate(alerts[:LISTED])]
+    if len(alerts) > LISTED:
+        lines.append(canonical({"more_alerts_of_the_group": len(alerts) - LISTED}).decode())
+    lines += [canonical({"note": excerpt(note, VALUE_BYTES)}).decode() for note in notes[:LISTED]]
+    data = "\n".join(lines).replace("</", "<\\/")
+    return f"{introduction.strip()}\n\n<alerts>\n{data}\n</alerts>"
+
+
+def _line(alert: Alert, *, whole: bool) -> str:
+    facts: dict[str, object] = {
+        "status": alert.status,
+        "title": excerpt(alert.title, TITLE_BYTES),
+        "severity": alert.severity,
+        "service": alert.service,
+        "since": utc(alert.starts_at),
+        "until": utc(alert.ends_at),
+    }
+    if whole:
+        facts["description"] = excerpt(alert.description, DESCRIPTION_BYTES)
+        facts["links"] = alert.links
+        facts["labels"] = {name: excerpt(alert.labels[name], VALUE_BYTES) for name in list(alert.labels)[:LABELS]}
+    told = canonical({name: fact for name, fact in facts.items() if fact}).decode()
+    if whole and len(told.encode()) > WHOLE_BYTES:
+        return _line(alert, whole=False)
+    return told
+
+
+def for_people(states: Sequence[AlertState], most: int = 20) -> list[str]:
+    """Tell people of the alerts of a run: a line of Markdown each, those that fire first."""
+    ordered = sorted(states, key=lambda state: state.status != "firing")
+    lines = [f"- {_state(state)}: {cap(state.title, TITLE_BYTES)[0]}" for state in ordered[:most]]
+    if len(ordered) > most:
+        lines.append(f"- and {len(ordered) - most} more")
+    return lines
+
+
+def _state(state: AlertState) -> str:
+    again = f", fired again {state.again} times" if state.again > 1 else ", fired again" if state.again else ""
+    if state.status == "firing":
+        return f"firing since {utc(state.starts_at)}{again}" if state.starts_at else f"firing{again}"
+    return f"resolved at {utc(state.ends_at)}{again}" if state.ends_at else f"resolved{again}"

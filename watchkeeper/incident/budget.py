@@ -1,0 +1,123 @@
+"""The limits of a run as one budget: what is spent, what is left, which limit cuts it (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from watchkeeper.contracts import BudgetUsed, LimitChanges, Limits, Usage
+
+Limit = Literal["rounds", "tool_calls", "tokens", "cost", "duration", "failures"]
+
+ERRORS: dict[Limit, str] = {
+    "rounds": "RoundLimitReached",
+    "tool_calls": "ToolCallLimitReached",
+    "tokens": "TokenLimitReached",
+    "cost": "CostLimitReached",
+    "duration": "DurationLimitReached",
+    "failures": "FailureLimitReached",
+}
+"""The type of the error with which a run fails, by the limit that ended it."""
+
+REMEMBERED = 100
+"""How many failing calls, the latest ones, are counted: a model that goes round in circles repeats fewer."""
+
+
+class Budget:
+    """What a run may spend and has spent. Times are Unix seconds."""
+
+    def __init__(self, limits: Limits, spent: BudgetUsed, started_at: float) -> None:
+        self.limits = limits
+        self.spent = spent
+        self.started_at = started_at
+
+    @property
+    def deadline(self) -> float:
+        """When the run's time is over."""
+        return self.started_at + self.limits.duration
+
+    @property
+    def calls_left(self) -> int:
+        """How many more tool calls may run."""
+        return max(0, self.limits.tool_calls - self.spent.tool_calls)
+
+    def charge_round(self, usage: Usage) -> None:
+        """Count one completion received."""
+        self.spent = self.spent.model_copy(update={"rounds": self.spent.rounds + 1, "usage": self.spent.usage + usage})
+
+    def charge_calls(self, count: int) -> None:
+        """Count tool calls run."""
+        self.spent = self.spent.model_copy(update={"tool_calls": self.spent.tool_calls + count})
+
+    def charge_failures(self, succeeded: Mapping[str, bool]) -> None:
+        """Count how often in a row each call has failed; given is whether it succeeded, by what was asked."""
+        failing = dict(self.spent.failing)
+        for call, success in succeeded.items():
+            times = failing.pop(call, 0)
+            if not success:
+                failing[call] = times + 1
+        latest = dict([*failing.items()][-REMEMBERED:])
+        self.spent = self.spent.model_copy(update={"failing": latest})
+
+    def extend(self, by: LimitChanges) -> Limits:
+        """Raise the limits; a limit that does not bound the run stays so."""
+        raised = {
+            name: getattr(self.limits, name) + more
+            for name, more in by.model_dump(exclude_none=True).items()
+            if getattr(self.limits, name) is not None
+        }
+        self.limits = self.limits.model_copy(update=raised)
+        return self.limits
+
+    def renew(self, more: Limits, now: float) -> None:
+        """Allow so much beyond what is spent, from now on."""
+        spent = self.spent
+        known = {"cost": (spent.usage.cost or 0) + more.cost} if more.cost is not None else {}
+        self.started_at = now
+        self.spent = spent.model_copy(update={"failing": {}})
+        self.limits = more.model_copy(
+            update={
+                "rounds": spent.rounds + more.rounds,
+                "tool_calls": spent.tool_calls + more.tool_calls,
+                "tokens": spent.usage.tokens + more.tokens,
+                **known,
+            }
+        )
+
+    def exhausted(self) -> Limit | None:
+        """Return the limit that leaves no further round, if there is one."""
+        spent, limits = self.spent, self.limits
+        if spent.rounds >= limits.rounds:
+            return "rounds"
+        if spent.usage.tokens >= limits.tokens:
+            return "tokens"
+        if limits.cost is not None and (spent.usage.cost or 0) >= limits.cost:
+            return "cost"
+        return None
+
+    def last_words(self, now: float) -> Limit | None:
+        """Return the limit because of which the next round is the model's last and has no tools, if there is one.
+
+        Time is among them, because it passes while nobody works too: after an outage a run still reports what it knows.
+        """
+        if now >= self.deadline:
+            return "duration"
+        if self.spent.rounds + 1 >= self.limits.rounds:
+            return "rounds"
+        if not self.calls_left:
+            return "tool_calls"
+        if self.limits.failures is not None and max(self.spent.failing.values(), default=0) >= self.limits.failures:
+            return "failures"
+        return None
+
+    def sentence(self, limit: Limit) -> str:
+        """Say which limit stopped the run."""
+        reached = {
+            "rounds": f"{self.limits.rounds} rounds",
+            "tool_calls": f"{self.limits.tool_calls} tool calls",
+            "tokens": f"{self.spent.usage.tokens:,} tokens (limit {self.limits.tokens:,})",
+            "cost": f"${self.spent.usage.cost or 0:.4f} (limit ${self.limits.cost or 0:.4f})",
+            "duration": f"{self.limits.duration} seconds",
+            "failures": f"one and the same call failed {self.limits.failures} times in a row",
+        }[limit]
+        return f"stopped after {reached} without a conclusion"

@@ -1,0 +1,130 @@
+"""One model at one OpenAI-compatible host: bytes out, bytes back, everything else a ``ModelError``."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+import httpx2
+
+from watchkeeper import __version__
+from watchkeeper.config.settings import ModelProfile
+from watchkeeper.llm.errors import ModelError, read_refusal
+
+CONNECT_SECONDS = 5.0
+KEPT_CONNECTIONS = 100
+RESPONSE_BYTES = 32 * 2**20
+SHORTEST_KEY = 8
+"""A shorter word is no secret, and would be found everywhere."""
+
+_GZIP = 16 + zlib.MAX_WBITS
+
+TRACE_HEADERS = ("x-request-id", "x-trace-id", "cf-ray")
+"""Where hosts name a request for their support; Moonshot's is x-trace-id."""
+
+
+class Completion(NamedTuple):
+    """A response of success, unread."""
+
+    body: bytes
+    trace_id: str | None
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    """A response body, unzipped, that ends in an error rather than in the worker's memory."""
+
+    def __init__(self, stream: httpx2.AsyncByteStream, *, zipped: bool) -> None:
+        self._stream = stream
+        self._unzip = zlib.decompressobj(_GZIP) if zipped else None
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        room = RESPONSE_BYTES
+        async for chunk in self._stream:
+            part = self._unzipped(chunk, room + 1)
+            if (room := room - len(part)) < 0:
+                raise httpx2.ReadError(f"the response is larger than {RESPONSE_BYTES:,} bytes")
+            yield part
+
+    def _unzipped(self, chunk: bytes, at_most: int) -> bytes:
+        if self._unzip is None:
+            return chunk
+        try:
+            return self._unzip.decompress(chunk, at_most)
+        except zlib.error as error:
+            raise httpx2.DecodingError(str(error)) from error
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+async def _bound(response: httpx2.Response) -> None:
+    """Read a body as we asked for it, whatever its host says that it is."""
+    encoding = response.headers.pop("content-encoding", "identity").lower()
+    if encoding not in ("identity", "gzip"):
+        raise httpx2.DecodingError(f"the response has the encoding {encoding!r}, which was not asked for")
+    if isinstance(response.stream, httpx2.AsyncByteStream):
+        response.stream = _Bounded(response.stream, zipped=encoding == "gzip")
+
+
+class Endpoint:
+    """The client of one model profile, one for the life of a worker process.
+
+    It neither retries nor follows redirects: Temporal retries, and a redirect would turn the POST into a GET that
+    carries the key elsewhere.
+    """
+
+    def __init__(self, profile: ModelProfile) -> None:
+        self.profile = profile
+        self._key = profile.api_key.get_secret_value() if profile.api_key else ""
+        self._url = httpx2.URL(f"{profile.base_url}/chat/completions")
+        self._headers = httpx2.Headers(
+            {
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip",
+                "Content-Type": "application/json",
+                "User-Agent": f"watchkeeper/{__version__}",
+            }
+        )
+        if self._key:
+            self._headers["Authorization"] = f"Bearer {self._key}"
+        # The deadline of a call bounds all the rest.
+        self._client = httpx2.AsyncClient(
+            timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS),
+            follow_redirects=False,
+            event_hooks={"response": [_bound]},
+        )
+
+    async def complete(self, body: bytes) -> Completion:
+        """Send one request. Raises ModelError; a host that drips is cut off at the profile's deadline."""
+        try:
+            async with asyncio.timeout(self.profile.deadline):
+                response = await self._client.send(
+                    httpx2.Request("POST", self._url, headers=self._headers, content=body)
+                )
+        except TimeoutError:
+            seconds = f"{self.profile.deadline:g} seconds"
+            raise ModelError("unavailable", f"no whole answer from {self.profile.base_url} in {seconds}") from None
+        except (httpx2.HTTPError, OSError, ValueError) as error:
+            said = self._redacted(f"{type(error).__name__}: {error}".rstrip(": "))
+            raise ModelError("unavailable", f"no answer from {self.profile.base_url}: {said}") from None
+        if not response.is_success:
+            headers = {name: self._redacted(value) for name, value in response.headers.items()}
+            raise read_refusal(response.status_code, headers, self._redacted_body(response))
+        trace_id = next((response.headers[name] for name in TRACE_HEADERS if name in response.headers), None)
+        return Completion(self._redacted_body(response), trace_id and self._redacted(trace_id))
+
+    def _redacted_body(self, response: httpx2.Response) -> bytes:
+        return self._redacted(response.content.decode("latin-1")).encode("latin-1")
+
+    def _redacted(self, said: str) -> str:
+        """Take the key out of what a host says: some repeat it in their errors, and errors are recorded."""
+        if len(self._key) < SHORTEST_KEY:
+            return said
+        return said.replace(self._key, "(key)").replace(self._key.replace("/", r"\/"), "(key)")
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()

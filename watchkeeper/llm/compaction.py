@@ -1,0 +1,108 @@
+"""Making a conversation smaller: its older rounds become a summary of what was done and found (pure).
+
+Calls are never parted from their results: what is replaced is whole rounds, each an assistant message with everything
+up to the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from watchkeeper.contracts import JsonObject
+from watchkeeper.llm.conversation import canonical
+from watchkeeper.text import excerpt
+
+_HEAD = "Earlier rounds of this investigation, in short (the full results are no longer shown; ask again if needed):"
+_LEFT_OUT = "- (earlier entries are left out)"
+
+OPENING = 2
+"""The system prompt and what was asked: never replaced."""
+
+_TOLD = "- user: "
+
+FINDING_BYTES = 300
+WORDS_BYTES = 2_000
+SUMMARY_SHARE = 4
+SUMMARY_BYTES = 256 * 1024
+"""The summary takes at most one part in so many of what may be kept, and at most so many bytes."""
+
+
+def compact(messages: Sequence[JsonObject], max_bytes: int) -> tuple[list[JsonObject], int]:
+    """Keep the opening and the latest rounds within a size; put a summary in the place of the others.
+
+    Returns the messages kept, and how many the summary replaces.
+    """
+    opening, rounds = _split(messages)
+    budget = max_bytes - max_bytes // SUMMARY_SHARE - _size(opening)
+    kept: list[list[JsonObject]] = []
+    for turn in reversed(rounds):
+        if (budget := budget - _size(turn)) < 0:
+            break
+        kept.insert(0, turn)
+    old = rounds[: len(rounds) - len(kept)]
+    if not old:
+        return list(messages), 0
+    summary, count = _summary(old, min(max_bytes // SUMMARY_SHARE, SUMMARY_BYTES)), sum(map(len, old))
+    return replaced(messages, summary, count), count
+
+
+def replaced(messages: Sequence[JsonObject], summary: str, count: int) -> list[JsonObject]:
+    """Put a summary in the place of so many messages behind the opening."""
+    return [*messages[:OPENING], {"role": "user", "content": summary}, *messages[OPENING + count :]]
+
+
+def _split(messages: Sequence[JsonObject]) -> tuple[list[JsonObject], list[list[JsonObject]]]:
+    rounds: list[list[JsonObject]] = []
+    for message in messages[OPENING:]:
+        if message["role"] == "assistant" or not rounds:
+            rounds.append([])
+        rounds[-1].append(message)
+    return list(messages[:OPENING]), rounds
+
+
+def _size(messages: Sequence[JsonObject]) -> int:
+    return sum(len(canonical(message)) + 1 for message in messages)
+
+
+def _summary(rounds: Sequence[Sequence[JsonObject]], max_bytes: int) -> str:
+    """Tell what was done, the latest last; where it is too much, the oldest lines give way, people's words last."""
+    lines = [line for turn in rounds for line in _lines(turn)]
+    told = [number for number, line in enumerate(lines) if line.startswith(_TOLD)]
+    others = [number for number, line in enumerate(lines) if line != _LEFT_OUT and not line.startswith(_TOLD)]
+    left = max_bytes - _size([{"role": "user", "content": f"{_HEAD}\n{_LEFT_OUT}\n"}])
+    shown: list[int] = []
+    for numbers in (told, others):
+        for number in reversed(numbers):
+            # Encoded, a line has two quotes, and a line break takes as much.
+            if (room := left - len(canonical(lines[number]))) < 0:
+                break
+            left = room
+            shown.append(number)
+    complete = len(shown) == len(lines)
+    return "\n".join([_HEAD, *([] if complete else [_LEFT_OUT]), *(lines[number] for number in sorted(shown))])
+
+
+def _lines(turn: Sequence[JsonObject]) -> list[str]:
+    lines: list[str] = []
+    calls: list[JsonObject] = []
+    for message in turn:
+        content = str(message.get("content") or "")
+        if content.startswith(_HEAD):
+            lines += content.split("\n")[1:]
+            continue
+        if message["role"] == "user":
+            lines.append(f"{_TOLD}{_on_one_line(content, WORDS_BYTES)}")
+            continue
+        found = _on_one_line(content, FINDING_BYTES)
+        if message["role"] == "tool":
+            function = calls.pop(0)["function"]
+            lines.append(f"- {function['name']} {excerpt(function['arguments'], FINDING_BYTES)} -> {found}")
+            continue
+        calls = list(message.get("tool_calls", ()))
+        if found:
+            lines.append(f"- you: {found}")
+    return lines
+
+
+def _on_one_line(text: str, max_bytes: int) -> str:
+    return " ".join(excerpt(text, max_bytes).split())

@@ -1,0 +1,215 @@
+"""A raw chat completion made a ``ModelReply``, whatever a host sends.
+
+A conversation is recorded for good and sent again in every round, so one message that a host refuses to read back
+would end the run for ever. Hence all that is wrong with a reply is put right here, before it is recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from watchkeeper.contracts import JsonObject, ModelReply, digest_of
+from watchkeeper.llm.conversation import canonical
+from watchkeeper.llm.error_body import parse_json
+from watchkeeper.llm.errors import ModelError, no_completion, read_error
+from watchkeeper.llm.extra_fields import unknown_fields
+from watchkeeper.llm.tool_calls import read_calls
+from watchkeeper.llm.tool_calls_in_text import Leak, find_leak
+from watchkeeper.llm.usage import read_usage
+from watchkeeper.text import cap, clean, without_thought
+
+MAX_TEXT_BYTES = 262_144
+"""What the content, and what the reasoning, of a reply may take."""
+
+MAX_MESSAGE_BYTES = 1_048_576
+"""What a whole message may take, encoded; Temporal refuses to record 2 MiB, and the reply would be lost."""
+
+_MAX_LABEL = 200
+_REASONING = ("reasoning_content", "reasoning")
+"""Where hosts put the reasoning: Moonshot; vLLM, Together, Groq and OpenRouter."""
+
+_NOT_ECHOED = {
+    "role",
+    "content",
+    "tool_calls",
+    # What only responses hold, and what strict hosts refuse as unknown when it is sent back:
+    "function_call",
+    "refusal",
+    "annotations",
+    "audio",
+}
+_BLANK: JsonObject = {"role": "assistant", "content": None}
+_CUT = {"length", "max_tokens", "model_length"}
+_WITHHELD = {"content_filter", "sensitive", "safety", "refusal"}
+
+
+_IMPLIED = {"tool_calls": "tool_calls", "final": "stop", "empty": None}
+"""The finish_reason that says no more than what was found, and is not recorded."""
+
+
+def read_completion(
+    body: bytes,
+    *,
+    tools: frozenset[str],
+    tools_allowed: bool,
+    prompt_bytes: int,
+    trace_id: str | None = None,
+) -> ModelReply:
+    """Read the body of a 2xx response.
+
+    What the reply is follows from the calls and words in it, never from its finish_reason. ``tools`` are the names
+    in the catalogue; when no tools are allowed, calls of any sort are removed. ``prompt_bytes``, the size of the
+    request, stands in for a usage that the host does not report.
+
+    Raises:
+        ModelError: The body is no completion, reports an error, or says that the host or model refused to answer.
+    """
+    completion, choice = _first_choice(body)
+    received = dict(choice["message"])
+    cut, withheld = _finished(choice, _CUT), _finished(choice, _WITHHELD)
+    refusal = _take_text(received)
+    entries, garbled = _take_calls(received, tools, tools_allowed=tools_allowed)
+    calls = read_calls(entries, tools, cut=cut)
+    if not calls.echoed and (withheld or refusal.strip()):
+        raise ModelError("content_filter", f"The answer was withheld: {refusal or choice['finish_reason']}")
+
+    shortened = [key for key in ("content", *_REASONING) if _shorten(received, key)]
+    message = _message(received, calls.echoed)
+    encoded = canonical(message)
+    if len(encoded) > MAX_MESSAGE_BYTES:
+        raise ModelError("malformed", f"The reply takes {len(encoded)} bytes, more than {MAX_MESSAGE_BYTES}.")
+    said = not garbled and _says_something(received["content"])
+    kind = "tool_calls" if calls.echoed else "final" if said else "empty"
+    if kind == "empty" and completion.get("error"):
+        raise read_error(completion)
+    reply = {
+        "kind": kind,
+        "message": message,
+        "digest": digest_of(encoded),
+        "usage": read_usage(
+            [completion.get("usage"), choice.get("usage")],
+            prompt_bytes=prompt_bytes,
+            completion_bytes=0 if message == _BLANK else len(body),
+        ),
+        "problems": calls.problems,
+        "dropped": calls.dropped,
+        "truncated": cut or bool(shortened),
+        "finish_reason": _label(choice.get("finish_reason")) if choice.get("finish_reason") != _IMPLIED[kind] else None,
+        "model": _label(completion.get("model")),
+        # Hosts' support finds a request by either; the one in the headers is also that of their proxies.
+        "response_id": None if _label(trace_id) else _label(completion.get("id")),
+        "trace_id": _label(trace_id),
+    }
+    return ModelReply.model_validate({name: value for name, value in reply.items() if value})
+
+
+def _first_choice(body: bytes) -> tuple[JsonObject, JsonObject]:
+    """Return a completion and its first choice, which holds a message."""
+    try:
+        parsed = parse_json(body)
+    except ValueError:
+        raise no_completion(body) from None
+    completion: JsonObject = parsed if isinstance(parsed, dict) else {}
+    match completion.get("choices"):
+        case [{"error": error}, *_] if error:
+            raise read_error({"error": error})
+        case [{"message": dict()} as choice, *_]:
+            return completion, choice
+        case [dict() as choice, *_] if _finished(choice, _WITHHELD):
+            raise ModelError("content_filter", f"The answer was withheld: {choice['finish_reason']}")
+    match parsed:
+        case {"error": _} | {"errors": _} | {"detail": _} | {"code": _} | {"object": "error"} | [{"error": _}, *_]:
+            raise read_error(parsed)
+        case _:
+            raise no_completion(body)
+
+
+def _take_text(received: JsonObject) -> str:
+    """Make the content a string, and return what the model says in refusal."""
+    content = received.get("content")
+    parts = content if isinstance(content, list) else [content]
+    received["content"] = "".join(_part(part, "text") for part in parts)
+    return _part(received, "refusal") + "".join(_part(part, "refusal") for part in parts)
+
+
+def _part(part: object, field: str) -> str:
+    match part:
+        case str() if field == "text":
+            return part
+        case {"type": kind} if field == "text" and kind not in ("text", "output_text", None):
+            return ""
+        case dict() if isinstance(part.get(field), str):
+            return str(part[field])
+        case _:
+            return ""
+
+
+def _take_calls(received: JsonObject, tools: frozenset[str], *, tools_allowed: bool) -> tuple[list[object], bool]:
+    """Return the calls of a message, and take those in its words out of them.
+
+    Also tells whether the words are a call that cannot be read, hence no answer.
+    """
+    entries = _structured_calls(received)
+    key, leak = "content", find_leak(received["content"], tools)
+    if not entries and not received["content"].strip():
+        key, leak = _leak_in_reasoning(received, tools)
+    calls = entries or (list(leak.calls) if leak else [])
+    if leak and (calls or not tools_allowed):
+        received[key] = leak.rest.strip()
+    return (calls, leak is not None and not calls) if tools_allowed else ([], False)
+
+
+def _leak_in_reasoning(received: JsonObject, tools: frozenset[str]) -> tuple[str, Leak | None]:
+    """Find calls where a parser that missed the end of the reasoning has put them."""
+    texts = {key: text for key in _REASONING if isinstance(text := received.get(key), str)}
+    leaks = ((key, find_leak(text, tools)) for key, text in texts.items())
+    return next(((key, leak) for key, leak in leaks if leak), ("content", None))
+
+
+def _message(received: JsonObject, calls: list[JsonObject]) -> JsonObject:
+    """Write the message as it is echoed: no empty text beside calls, which Moonshot refuses."""
+    content = received["content"]
+    message: JsonObject = {"role": "assistant", "content": content if content.strip() else None}
+    if calls:
+        message["tool_calls"] = calls
+    reasoning = {key: received[key] for key in _REASONING if isinstance(received.get(key), str)}
+    return message | reasoning | unknown_fields(received, _NOT_ECHOED | reasoning.keys())
+
+
+def _structured_calls(received: Mapping[str, Any]) -> list[object]:
+    match received:
+        case {"tool_calls": [_, *_] as entries}:
+            return [entry for entry in entries if entry is not None]
+        case {"tool_calls": {"function": _} as entry}:
+            return [entry]
+        case {"function_call": dict() as function} if any(function.values()):
+            return [{"function": function}]
+        case _:
+            return []
+
+
+def _says_something(content: str) -> bool:
+    """Tell whether there is a word besides a thought that its host did not take out."""
+    return any(map(str.isalnum, without_thought(content)))
+
+
+def _finished(choice: Mapping[str, Any], reasons: set[str]) -> bool:
+    """Tell whether a choice ended for one of the reasons (Gemini adds detail: ``content_filter: SAFETY``)."""
+    reason = choice.get("finish_reason")
+    return isinstance(reason, str) and reason.lower().partition(":")[0] in reasons
+
+
+def _shorten(received: JsonObject, key: str) -> bool:
+    """Clean and cap a text, telling whether it had to be cut."""
+    if not isinstance(text := received.get(key), str):
+        return False
+    text = clean(text)
+    kept, cut = cap(text.strip() if len(text) > MAX_TEXT_BYTES else text, MAX_TEXT_BYTES)
+    received[key] = f"{kept}\n[{cut} bytes were cut here]" if cut else kept
+    return cut > 0
+
+
+def _label(value: object) -> str | None:
+    """Return an identifier of the host's, short enough to be recorded."""
+    return clean(value)[:_MAX_LABEL] or None if isinstance(value, str) else None

@@ -1,0 +1,199 @@
+"""The tool calls of a reply, made safe to echo: whatever cannot be run becomes a problem that the model reads."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
+from typing import Any, NamedTuple, TypeGuard
+
+from pydantic_core import from_json
+
+from watchkeeper.contracts import JsonObject
+from watchkeeper.llm.extra_fields import is_shallow, unknown_fields
+from watchkeeper.text import clean, excerpt
+
+MAX_CALLS = 32
+"""Calls of one reply that are kept; a reply with 14,408 of them has been seen."""
+
+MAX_ARGUMENT_BYTES = 65_536
+"""What the arguments of one call may take."""
+
+NO_NAME = "unknown_tool"
+"""Stands for a name that hosts would refuse to read back."""
+
+_ECHOABLE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+_MAX_ID = 256
+
+
+class Calls(NamedTuple):
+    """The calls of a reply."""
+
+    echoed: list[JsonObject]
+    """As ``tool_calls`` of the message: ids unique, names well-formed, arguments the text of a JSON object."""
+    problems: dict[int, str]
+    """Those that cannot be run, by position."""
+    dropped: int
+    """How many over the cap were left out."""
+
+
+class BadArguments(ValueError):
+    """Arguments that are not one JSON object."""
+
+
+def read_calls(entries: Sequence[object], tools: Set[str], *, cut: bool) -> Calls:
+    """Normalise the calls of a reply; ``cut`` says that the host cut it at its token limit."""
+    kept = [entry if isinstance(entry, dict) else {} for entry in entries[:MAX_CALLS]]
+    echoed: list[JsonObject] = []
+    problems: dict[int, str] = {}
+    for position, entry in enumerate(kept):
+        function = entry["function"] if isinstance(entry.get("function"), dict) else entry
+        name, problem = read_name(function.get("name"), tools)
+        try:
+            arguments = read_arguments(function.get("arguments"))
+        except BadArguments as error:
+            arguments, problem = "{}", problem or _explain(name, error, cut=cut)
+        if problem:
+            problems[position] = problem
+        echoed.append(_echo(entry, function, name, arguments))
+    _fill_in_ids(echoed, [entry.get("id") for entry in kept])
+    return Calls(echoed, problems, len(entries) - len(kept))
+
+
+def read_name(raw: object, tools: Set[str]) -> tuple[str, str | None]:
+    """Return the name to echo and, if no tool has it, what to tell the model."""
+    available = f"Available tools: {', '.join(sorted(tools)) or 'none'}."
+    if not isinstance(raw, str) or not raw.strip():
+        return NO_NAME, f"The call names no tool. {available}"
+    name = raw.strip()
+    if name not in tools:
+        name = re.sub(r":[0-9]+$", "", name.removeprefix("functions."))
+    if name in tools:
+        return name, None
+    echoed = name if _ECHOABLE_NAME.fullmatch(name) else NO_NAME
+    return echoed, f"There is no tool {excerpt(raw, 100)!r}. {available}"
+
+
+def read_arguments(raw: object) -> str:
+    """Return arguments as the text of a JSON object, as the model wrote it where it wrote one.
+
+    Nothing stands for no arguments, and an object that was encoded twice is taken out of its string. Anything else
+    is not guessed at: what runs must be what the model said.
+
+    Raises:
+        BadArguments: They are no JSON object, or one that cannot be sent on. The text is for the model.
+    """
+    match raw:
+        case None:
+            return "{}"
+        case str():
+            text = raw
+        case dict() if is_shallow(raw):
+            text = json.dumps(raw, ensure_ascii=False, separators=(",", ":"))
+        case dict():
+            raise BadArguments("they are nested too deeply")
+        case _:
+            raise BadArguments(f"they are {_kind(raw)}, not an object")
+    if not text.strip():
+        return "{}"
+    if (size := len(text.encode(errors="replace"))) > MAX_ARGUMENT_BYTES:
+        raise BadArguments(f"they take {size} bytes, and at most {MAX_ARGUMENT_BYTES} are accepted")
+    parsed = _parse(text)
+    if isinstance(parsed, str):
+        text = parsed
+        parsed = _parse(text)
+    if not isinstance(parsed, dict):
+        raise BadArguments(f"they are {_kind(parsed)}, not an object: {excerpt(text, 100)}")
+    return text
+
+
+def _parse(text: str) -> object:
+    """Parse JSON strictly; jiter refuses what breaks later parsers: depth, endless digits, lone surrogates, NaN."""
+    if clean(text) != text:
+        raise BadArguments("they hold a NUL or half of a surrogate pair, which cannot be sent")
+    try:
+        from_json(text, allow_inf_nan=False)
+        parsed: object = json.loads(text, object_pairs_hook=_object, parse_float=_finite)
+    except ValueError as error:
+        raise BadArguments(f"{error}{_near(text, str(error))}") from None
+    return parsed
+
+
+def _object(pairs: list[tuple[str, Any]]) -> JsonObject:
+    """Build an object; two values under one key are two wishes, and no parser agrees which of them counts."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise BadArguments(f"the key {excerpt(twice, 100)!r} occurs more than once")
+    return fields
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise BadArguments(f"the number {excerpt(digits, 40)} is out of range")
+    return number
+
+
+def _near(text: str, error: str) -> str:
+    """Quote what stands where the parser stopped."""
+    where = re.search(r"line (\d+) column (\d+)$", error)
+    if where is None:
+        return ""
+    line = "".join(text.split("\n")[int(where[1]) - 1 : int(where[1])]).encode()
+    column = int(where[2])
+    return f", near {line[max(0, column - 40) : column + 40].decode(errors='ignore')!r}"
+
+
+def _kind(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a string"
+        case _:
+            return "an array"
+
+
+def _explain(name: str, error: BadArguments, *, cut: bool) -> str:
+    if cut:
+        said = f"The reply was cut at the token limit, and with it the arguments of {name}: {error}."
+        return clean(f"{said} Call it again, with shorter arguments.")
+    said = f"The arguments of {name} cannot be read: {error}."
+    return clean(f"{said} Call it again, with one JSON object and nothing else as its arguments.")
+
+
+def _fill_in_ids(calls: list[JsonObject], received: list[object]) -> None:
+    """Give every call an id: its own as received, else one of the form that K2 writes itself.
+
+    After ids of any other form, self-hosted K2 writes calls that nobody can parse.
+    """
+    taken = {call_id for call_id in received if _is_echoable_id(call_id)}
+    given = set[str]()
+    for position, (call, call_id) in enumerate(zip(calls, received, strict=True)):
+        if not _is_echoable_id(call_id) or call_id in given:
+            name = call["function"]["name"]
+            numbered = (f"functions.{name}:{index}" for index in itertools.count(position))
+            call_id = next(new for new in numbered if new not in taken)
+            taken.add(call_id)
+        given.add(call_id)
+        call["id"] = call_id
+
+
+def _is_echoable_id(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and 0 < len(value) <= _MAX_ID and bool(value.strip()) and value.isprintable()
+
+
+def _echo(entry: Mapping[str, Any], function: Mapping[str, Any], name: str, arguments: str) -> JsonObject:
+    """Write a call as it is sent back, with the fields that only its host understands."""
+    echo: JsonObject = {"id": None, "type": "function", "function": {"name": name, "arguments": arguments}}
+    if function is not entry:
+        echo["function"] |= unknown_fields(function, {"name", "arguments"})
+    return echo | unknown_fields(entry, {"id", "type", "function", "name", "arguments"})

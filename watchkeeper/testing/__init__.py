@@ -1,0 +1,1 @@
+"""The public test kit: a scripted model with strict rules, and replay tests for recorded histories."""

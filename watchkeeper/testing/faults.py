@@ -1,0 +1,149 @@
+"""What a host can do to a caller instead of answering: one fault for one request.
+
+A fault is ASGI middleware: it gets the app that would have answered, and may answer in its place, before it or
+after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import struct
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from watchkeeper.contracts import JsonObject
+from watchkeeper.testing.asgi_server import transport_of
+
+Fault: TypeAlias = Callable[[ASGIApp], ASGIApp]
+Body: TypeAlias = str | bytes | JsonObject
+
+_CLOSE_BY_RESET = struct.pack("ii", 1, 0)
+
+
+def fault(status: int = 503, body: Body = "", headers: Mapping[str, str] | None = None) -> Fault:
+    """Answer with a status; a mapping as body is sent as JSON."""
+    if isinstance(body, dict):
+        return raw_body(json.dumps(body).encode(), "application/json", status, headers)
+    return raw_body(body.encode() if isinstance(body, str) else body, "text/plain", status, headers)
+
+
+def raw_body(body: bytes, content_type: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Fault:
+    """Answer with exactly these bytes, whatever they claim to be."""
+    return lambda app: Response(body, status, {"content-type": content_type, **(headers or {})})
+
+
+def redirect(url: str, status: int = 301) -> Fault:
+    """Send the caller elsewhere."""
+    return lambda app: Response(status_code=status, headers={"location": url})
+
+
+def delay(seconds: float) -> Fault:
+    """Answer as ever, later."""
+
+    def late(app: ASGIApp) -> ASGIApp:
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            await asyncio.sleep(seconds)
+            await app(scope, receive, send)
+
+        return answer
+
+    return late
+
+
+def hang(seconds: float) -> Fault:
+    """Say nothing for a time, then close the connection."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(seconds)
+        await _break(scope, receive)
+
+    return lambda app: answer
+
+
+def drip(body: bytes, seconds_per_byte: float = 1.0, content_type: str = "application/json") -> Fault:
+    """Answer 200 at once and send the body byte by byte, so that no read ever times out."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for at in range(len(body)):
+            await asyncio.sleep(seconds_per_byte)
+            await send({"type": "http.response.body", "body": body[at : at + 1], "more_body": True})
+        await send({"type": "http.response.body"})
+
+    return lambda app: answer
+
+
+def raw_response(response: bytes) -> Fault:
+    """Write these bytes to the connection, status line and all, then close it: truncation, bad chunks, no HTTP."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        transport = transport_of(scope)
+        transport.write(response)
+        transport.close()
+        await _disconnected(receive)
+
+    return lambda app: answer
+
+
+def truncated(body: bytes, missing: int = 100) -> Fault:
+    """Promise more bytes of a JSON body than are sent."""
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body) + missing}\r\n\r\n"
+    return raw_response(head.encode() + body)
+
+
+def drop_connection() -> Fault:
+    """Reset the connection without an answer; the request has had no effect."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await _break(scope, receive)
+
+    return lambda app: answer
+
+
+def reset_midway(body: bytes, content_type: str = "application/json") -> Fault:
+    """Begin to send a body, then reset the connection."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(b"content-type", content_type.encode()), (b"content-length", str(2 * len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+        await _break(scope, receive)
+
+    return lambda app: answer
+
+
+def lose_reply() -> Fault:
+    """Act on the request, then reset the connection: the caller cannot know whether it took effect."""
+
+    def lossy(app: ASGIApp) -> ASGIApp:
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            await app(scope, receive, _swallow)
+            await _break(scope, receive)
+
+        return answer
+
+    return lossy
+
+
+async def _swallow(message: Message) -> None:
+    pass
+
+
+async def _break(scope: Scope, receive: Receive) -> None:
+    transport = transport_of(scope)
+    connection: socket.socket = transport.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _CLOSE_BY_RESET)
+    transport.abort()
+    await _disconnected(receive)
+
+
+async def _disconnected(receive: Receive) -> None:
+    # Returning earlier would make the server answer 500 for an app that did not answer.
+    while (await receive())["type"] != "http.disconnect":
+        pass

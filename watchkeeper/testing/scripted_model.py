@@ -1,0 +1,163 @@
+"""A chat-completions host that plays a script and is as strict as the strictest real one.
+
+It refuses what any known host would refuse (``strictness``, ``schemas``, ``parameters``), notices when its own words
+come back changed (``sent``), and keeps account of what a prompt cache would save (``prefixes``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from hashlib import blake2b
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from watchkeeper.contracts import JsonObject
+from watchkeeper.testing.asgi_server import serving
+from watchkeeper.testing.echo_check import SentMessages
+from watchkeeper.testing.errors import Refused
+from watchkeeper.testing.fake_server import Endpoint
+from watchkeeper.testing.message_rules import check_messages
+from watchkeeper.testing.parameter_rules import check_parameters, read_request
+from watchkeeper.testing.prompt_cache import Prefixes, RawRequest
+from watchkeeper.testing.schema_rules import check_tools
+from watchkeeper.testing.scripts import Script, ScriptEnded, Turn, turns
+
+MODEL = "moonshotai-kimi-k2-6"
+BYTES_PER_TOKEN = 4
+
+
+class ScriptedModel(Endpoint):
+    """The host; as an ``Endpoint`` it records the chat completion requests and can be made to fail.
+
+    ``key``: the API key it demands. ``pace``: seconds an answer takes. ``thinking``: refuse forced tools and foreign
+    sampling, as Moonshot does. ``context_window``: the most tokens of a prompt. ``models``: the names it serves, any
+    name if there are none.
+    """
+
+    def __init__(
+        self,
+        script: Script | Sequence[Turn],
+        *,
+        key: str | None = None,
+        pace: float = 0.0,
+        thinking: bool = False,
+        context_window: int | None = None,
+        models: Sequence[str] = (),
+    ) -> None:
+        super().__init__(Starlette(routes=[Route("/{path:path}", self._complete, methods=["POST"])]))
+        self.script: Script = script if callable(script) else turns(script)
+        self._key = key
+        self._pace = pace
+        self._thinking = thinking
+        self._window = context_window
+        self._models = models
+        self._sent = SentMessages()
+        self._prefixes = Prefixes()
+
+    @asynccontextmanager
+    async def serving(self, port: int = 0) -> AsyncIterator[str]:
+        """Serve on loopback and give the base URL for a client, ``/v1`` included."""
+        async with serving(self.host(), port) as url:
+            yield f"{url}/v1"
+
+    def host(self) -> Starlette:
+        """Return the app that answers what a client asks below the base URL of the host, ``/v1`` not included."""
+        return Starlette(routes=[Route("/v1/chat/completions", self), Route("/v1/models", self._list_models)])
+
+    def prefix_violations(self) -> list[str]:
+        """Say where a conversation did not go on, byte for byte, from where it stood."""
+        return list(self._prefixes.violations)
+
+    async def _list_models(self, request: Request) -> Response:
+        try:
+            self._authorise(request)
+        except Refused as refused:
+            return JSONResponse(refused.body, refused.status)
+        names = self._models or (MODEL,)
+        listed = [{"id": name, "object": "model", "created": 0, "owned_by": "watchkeeper"} for name in names]
+        return JSONResponse({"object": "list", "data": listed})
+
+    async def _complete(self, request: Request) -> Response:
+        body = await request.body()
+        trace = blake2b(body, digest_size=12).hexdigest()
+        try:
+            self._authorise(request)
+            completion = self._answer(body, trace)
+        except Refused as refused:
+            return JSONResponse(refused.body, refused.status, {"x-trace-id": trace})
+        if self._pace:
+            await asyncio.sleep(self._pace)
+        return Response(json.dumps(completion), media_type="application/json", headers={"x-trace-id": trace})
+
+    def _authorise(self, request: Request) -> None:
+        if self._key is not None and request.headers.get("authorization") != f"Bearer {self._key}":
+            raise Refused("Incorrect API key provided", status=401, code="invalid_api_key")
+
+    def _answer(self, body: bytes, trace: str) -> JsonObject:
+        request = read_request(body)
+        if "tools" in request:
+            check_tools(request["tools"])
+        check_parameters(request, thinking=self._thinking)
+        check_messages(request.get("messages"))
+        self._sent.check(request["messages"])
+        if self._models and request["model"] not in self._models:
+            said = f"The model {request['model']!r} does not exist; there are: {', '.join(self._models)}"
+            raise Refused(said, "model", status=404, code="model_not_found")
+        return self._completion(request, RawRequest.of(body), trace)
+
+    def _completion(self, request: JsonObject, raw: RawRequest, trace: str) -> JsonObject:
+        replies = [message for message in request["messages"] if message["role"] == "assistant"]
+        cached = self._prefixes.add(raw, continues=bool(replies) and self._sent.knows(replies[-1]))
+        prompt_tokens = _tokens(raw.tools + raw.joined)
+        if self._window is not None and prompt_tokens > self._window:
+            raise Refused(
+                f"Invalid request: Your request exceeded model token limit: {self._window} (requested: {prompt_tokens})"
+            )
+        try:
+            turn = self.script(request)
+        except ScriptEnded as error:
+            raise Refused(str(error), code="script_ended") from None
+        message = _numbered(turn.message, replies) if turn.numbered else turn.message
+        self._sent.remember(message, sound=turn.sound)
+        return {
+            "id": f"chatcmpl-{trace}",
+            "object": "chat.completion",
+            "created": int(time.time()),
+            "model": request["model"],
+            "choices": [{"index": 0, "message": message, "finish_reason": turn.finish_reason}],
+            "usage": turn.usage or _usage(prompt_tokens, cached // BYTES_PER_TOKEN, message),
+        }
+
+
+def _numbered(message: JsonObject, replies: list[JsonObject]) -> JsonObject:
+    """Give ids to the calls, counted over the whole conversation as Kimi does."""
+    if "tool_calls" not in message:
+        return message
+    before = sum(len(reply.get("tool_calls") or ()) for reply in replies)
+    calls = [
+        {"id": f"functions.{call['function']['name']}:{before + i}", **call}
+        for i, call in enumerate(message["tool_calls"])
+    ]
+    return {**message, "tool_calls": calls}
+
+
+def _usage(prompt_tokens: int, cached_tokens: int, message: JsonObject) -> JsonObject:
+    completion_tokens = _tokens(json.dumps(message))
+    return {
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": completion_tokens,
+        "total_tokens": prompt_tokens + completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": cached_tokens},
+        "completion_tokens_details": {"reasoning_tokens": _tokens(str(message.get("reasoning_content") or ""))},
+    }
+
+
+def _tokens(text: str) -> int:
+    return -(-len(text.encode(errors="replace")) // BYTES_PER_TOKEN)

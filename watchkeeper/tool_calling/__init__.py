@@ -1,0 +1,1 @@
+"""Tool calls: argument parsing, JSON schema, execution and result encoding."""

@@ -1,0 +1,95 @@
+"""Reading the arguments of a tool call, and telling the model what was wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import getitem
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails, from_json
+
+from watchkeeper.contracts import JsonObject
+from watchkeeper.llm.conversation import canonical
+from watchkeeper.text import excerpt
+from watchkeeper.tool_calling.result_encoding import jsonable
+
+M = TypeVar("M", bound=BaseModel)
+
+_STRUCTURE_WANTED = {"list_type", "dict_type", "model_type", "model_attributes_type", "dataclass_type"}
+_FAULTS_SHOWN = 10
+_EXCERPT_BYTES = 200
+
+
+def parse(arguments: type[M], text: str, catalogue: Mapping[str, Sequence[str]]) -> M:
+    """Read arguments from the model's own text.
+
+    An object or a list that was encoded twice is decoded once more, where the schema wants one and got a string: Kimi
+    does that, on its own host too (MoonshotAI/kimi-cli#2513). Nothing else is guessed. Raises ValidationError.
+    """
+    try:
+        return arguments.model_validate_json(text, context=catalogue)
+    except ValidationError as error:
+        decoded = _decoded_once_more(text, error)
+        if decoded is None:
+            raise
+    return arguments.model_validate_json(decoded, context=catalogue)
+
+
+def _decoded_once_more(text: str, error: ValidationError) -> bytes | None:
+    """Return the arguments with every structure that came as a string decoded; None if there is none."""
+    faults = error.errors(include_url=False, include_context=False)
+    encoded = [fault for fault in faults if fault["type"] in _STRUCTURE_WANTED and isinstance(fault["input"], str)]
+    if not encoded:
+        return None
+    whole: dict[Any, Any] = {"arguments": from_json(text)}
+    try:
+        for fault in encoded:
+            *way, last = ("arguments", *fault["loc"])
+            reduce(getitem, way, whole)[last] = from_json(fault["input"])
+    except (ValueError, LookupError, TypeError):  # it is no JSON, or the location names a branch of a union
+        return None
+    return canonical(jsonable(whole["arguments"]))
+
+
+def rejection(error: ValidationError, parameters: JsonObject) -> JsonObject:
+    """Tell the model what was wrong with each argument, and what the tool's schema expects in its place."""
+    faults = error.errors(include_url=False, include_context=False)
+    told: JsonObject = {
+        "error": "the arguments do not fit the tool's schema; nothing was run",
+        "arguments": [_told(fault, parameters) for fault in faults[:_FAULTS_SHOWN]],
+    }
+    if more := len(faults) - _FAULTS_SHOWN:
+        told |= {"more": f"{more} more"} if more > 0 else {}
+    return told
+
+
+def _told(fault: ErrorDetails, parameters: JsonObject) -> JsonObject:
+    message = fault["msg"].removeprefix("Value error, ")
+    told: JsonObject = {
+        "at": excerpt(".".join(map(str, fault["loc"])), _EXCERPT_BYTES) or "(the whole)",
+        "problem": excerpt(message, _EXCERPT_BYTES),
+    }
+    if fault["type"] != "missing":
+        got = fault["input"]
+        text = got if isinstance(got, str) else canonical(jsonable(got)).decode()
+        told["got"] = excerpt(text, _EXCERPT_BYTES)
+    expected = _expected(fault, parameters)
+    return {**told, "expected": expected} if expected is not None else told
+
+
+def _expected(fault: ErrorDetails, parameters: JsonObject) -> object:
+    if fault["type"] == "extra_forbidden":
+        parent = _schema_at(fault["loc"][:-1], parameters) or {}
+        return {"only": list(parent.get("properties", {}))}
+    return _schema_at(fault["loc"], parameters)
+
+
+def _schema_at(location: Sequence[int | str], schema: JsonObject) -> JsonObject | None:
+    found: JsonObject | None = schema
+    for part in location:
+        if found is None:
+            return None
+        found = found.get("items") if isinstance(part, int) else found.get("properties", {}).get(part)
+    return found

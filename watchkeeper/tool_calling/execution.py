@@ -1,0 +1,117 @@
+"""Running one tool call: from the model's raw arguments to the text that the model reads of it."""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_right
+from datetime import datetime
+from typing import Any, Literal
+
+from httpx2 import AsyncClient
+from pydantic import ValidationError
+
+from watchkeeper.config.settings import Settings
+from watchkeeper.contracts import ToolResult
+from watchkeeper.llm.conversation import canonical
+from watchkeeper.text import cap, excerpt
+from watchkeeper.tool import Tool, ToolCall, ToolContext, ToolError, ToolUnavailable
+from watchkeeper.tool_calling.arguments import parse, rejection
+from watchkeeper.tool_calling.json_schema import parameters
+from watchkeeper.tool_calling.result_encoding import jsonable
+
+_SHORTEST_SECRET = 6
+"""Anything shorter is a word that also means something else."""
+
+_FIELDS_BYTES = 300
+"""How much of the names of a tool's arguments is told to the model where a result is cut."""
+
+
+async def run(
+    tool: Tool[Any], call: ToolCall, *, settings: Settings, http: AsyncClient, at: datetime, attempt: int
+) -> ToolResult:
+    """Run a call and return what the model reads of it; no secret of the settings is in it.
+
+    Args:
+        tool: The tool that the model named.
+        call: What the model wants of it.
+        settings: The operator's.
+        http: Shared by the process.
+        at: When the call was decided: the same in every attempt.
+        attempt: Counted from 1.
+
+    Raises:
+        ToolUnavailable: The attempt may be repeated; its text holds no secret and may be recorded.
+    """
+    try:
+        args = parse(tool.arguments, call.arguments, settings.catalogue)
+    except ValidationError as error:
+        return _result(tool, settings, "rejected", rejection(error, parameters(tool.arguments, settings.catalogue)))
+    context = ToolContext(
+        call=call,
+        at=at,
+        attempt=attempt,
+        idempotency_key=tool.idempotency_key(call, args),
+        settings=settings,
+        http=http,
+    )
+    deadline = asyncio.timeout(tool.timeout.total_seconds())
+    try:
+        async with deadline:
+            output = await tool(args, context)
+    except ToolError as error:
+        return _result(tool, settings, "error", {"error": str(error)})
+    except ToolUnavailable as error:
+        # Not from the error, whose causes would be recorded as they are.
+        raise ToolUnavailable(str(redacted(str(error), settings.secrets)), error.delay) from None
+    except TimeoutError:
+        if not deadline.expired():
+            raise
+        raise ToolUnavailable(f"{tool.name} gave no result in {tool.timeout.total_seconds():g} s") from None
+    # Beside the event loop: it beats for every call of this worker, and a large result takes seconds to read.
+    return await asyncio.to_thread(_result, tool, settings, "ok", output)
+
+
+def _result(
+    tool: Tool[Any], settings: Settings, status: Literal["ok", "error", "rejected"], output: object
+) -> ToolResult:
+    whole = canonical(redacted(jsonable(output), settings.secrets)).decode()
+    content, cut = _capped(whole, tool)
+    result = ToolResult(content=content) if status == "ok" else ToolResult(status=status, content=content)
+    return result.model_copy(update={"cut": cut}) if cut else result
+
+
+def redacted(value: object, secrets: list[str]) -> object:
+    """Take the operator's secrets out of every text of a JSON value; what is recorded stays for ever."""
+    match value:
+        case str():
+            for secret in secrets:
+                if len(secret) >= _SHORTEST_SECRET:
+                    value = value.replace(secret, "(secret)")
+            return value
+        case dict():
+            return {redacted(key, secrets): redacted(item, secrets) for key, item in value.items()}
+        case list():
+            return [redacted(item, secrets) for item in value]
+        case _:
+            return value
+
+
+def _capped(whole: str, tool: Tool[Any]) -> tuple[str, int]:
+    """Cut the middle out of a result that is too large; also return how many bytes were cut."""
+    encoded = whole.encode()
+    if len(encoded) <= tool.max_bytes:
+        return whole, 0
+    fields = excerpt(", ".join(tool.arguments.model_fields), _FIELDS_BYTES)
+    narrow = f"narrow the question ({fields}) to see it" if fields else "the tool has no way to ask for less"
+
+    def shown(each: int) -> tuple[bytes, int]:
+        head = cap(whole, each)[0]
+        tail = encoded[len(encoded) - each :].decode(errors="ignore")
+        cut = len(encoded) - len(head.encode()) - len(tail.encode())
+        said = f"{cut} of {len(encoded)} bytes were cut from the middle; {narrow}"
+        return canonical({"truncated": said, "head": head, "tail": tail}), cut
+
+    # The size grows with what is shown, but how fast depends on what has to be escaped.
+    each = bisect_right(range(tool.max_bytes // 2), tool.max_bytes, key=lambda each: len(shown(each)[0])) - 1
+    content, cut = shown(each)
+    return content.decode(), cut

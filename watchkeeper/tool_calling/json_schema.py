@@ -1,0 +1,163 @@
+"""JSON schema of a tool's arguments, in the subset that every provider accepts.
+
+The subset is the intersection of what OpenAI, Moonshot (MFJS), Gemini and Groq document or were seen to accept: closed
+objects, everything inlined, leaves with a plain ``type``, string enumerations, bounds. What models need to know
+besides (defaults, lengths) goes into the description in words. What the subset cannot say is refused when the tool
+is loaded, not by the provider at 3 a.m.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.errors import PydanticInvalidForJsonSchema
+
+from watchkeeper.contracts import JsonObject
+from watchkeeper.llm.conversation import canonical
+
+CATALOGUE_KEY = "x-catalogue"
+"""Marks a string whose enumeration is the operator's own."""
+
+MOST_NAMES = 500
+"""Longest enumeration that Moonshot takes; a larger catalogue is checked all the same, but not enumerated."""
+
+DEEPEST = 5
+"""Levels of a schema, from the arguments themselves to a leaf, as Moonshot documents it."""
+
+MOST_PROPERTIES = 100
+"""Fields of one object, as Moonshot documents it."""
+
+TOOL_NAME = re.compile(r"^[a-z][a-z0-9_]{0,63}$")
+
+_LEAVES = {"string", "integer", "number", "boolean"}
+_IN_WORDS = {
+    "minLength": "length at least {}",
+    "maxLength": "length at most {}",
+    "minItems": "at least {} items",
+    "maxItems": "at most {} items",
+    "default": "default {}",
+}
+_KNOWN = {
+    *("type", "description", "title", "enum", "const", "minimum", "maximum", "anyOf", "$ref", CATALOGUE_KEY),
+    *("properties", "required", "additionalProperties", "items", "$defs"),
+    *_IN_WORDS,
+}
+_WAYS_OUT = {
+    "exclusiveMinimum": "use ge= instead of gt=",
+    "exclusiveMaximum": "use le= instead of lt=",
+    "pattern": "check it in a validator and say the form in the description",
+    "format": "use a plain string and say the form in the description",
+    "prefixItems": "use a list",
+    "uniqueItems": "use a list",
+    "oneOf": "use one closed object",
+    "multipleOf": "check it in a validator",
+}
+
+
+class SchemaError(Exception):
+    """A tool's arguments cannot be described in the portable subset; the text names the field and the way out."""
+
+
+def parameters(arguments: type[BaseModel], catalogue: Mapping[str, Sequence[str]]) -> JsonObject:
+    """Emit the schema of a tool's arguments, its enumerations filled from the operator's catalogue.
+
+    Equal inputs give equal schemas, key order included. Raises SchemaError.
+    """
+    try:
+        schema = arguments.model_json_schema()
+    except PydanticInvalidForJsonSchema as error:
+        raise SchemaError(f"{arguments.__name__}: {error.message}; use plain fields") from error
+    emitted = _Emitter(schema.get("$defs", {}), catalogue).emit(schema, arguments.__name__)
+    emitted.pop("description", None)  # the docstring of the arguments class speaks to engineers
+    return emitted
+
+
+class _Emitter:
+    def __init__(self, definitions: JsonObject, catalogue: Mapping[str, Sequence[str]]) -> None:
+        self._definitions = definitions
+        self._catalogue = catalogue
+
+    def emit(self, schema: JsonObject, where: str, inside: tuple[str, ...] = ()) -> JsonObject:
+        if 1 + where.count(".") + where.count("[]") > DEEPEST:
+            raise SchemaError(f"{where}: nested more than {DEEPEST} deep; flatten the arguments")
+        if "$ref" in schema:
+            name = schema["$ref"].rsplit("/", 1)[-1]
+            if name in inside:
+                raise SchemaError(f"{where}: {name} contains itself; a tool's arguments must be finite")
+            schema = {**self._definitions[name], **schema}
+            inside = (*inside, name)
+        if "anyOf" in schema:
+            schema = self._without_null(schema, where)
+            if "$ref" in schema:
+                return self.emit(schema, where, inside)
+        for keyword in sorted(schema.keys() - _KNOWN, key=lambda keyword: (keyword not in _WAYS_OUT, keyword)):
+            way_out = _WAYS_OUT.get(keyword, "use a plain field and check it in a validator")
+            raise SchemaError(f"{where}: no provider-neutral way to say {keyword!r}; {way_out}")
+        described = self._description(schema)
+        match schema.get("type"):
+            case "object":
+                return {"type": "object", **described, **self._members(schema, where, inside)}
+            case "array" if "items" in schema:
+                return {
+                    "type": "array",
+                    **described,
+                    "items": self.emit(schema["items"], f"{where}[]", inside),
+                }
+            case leaf if leaf in _LEAVES:
+                return {"type": leaf, **described, **self._values(schema, where)}
+            case other:
+                raise SchemaError(f"{where}: type {other!r}; give the field one plain type")
+
+    def _without_null(self, schema: JsonObject, where: str) -> JsonObject:
+        branches = [branch for branch in schema["anyOf"] if branch.get("type") != "null"]
+        if len(branches) != 1:
+            raise SchemaError(f"{where}: a union of types; give the field one type")
+        rest = {key: value for key, value in schema.items() if key != "anyOf"}
+        if rest.get("default", ...) is None:
+            del rest["default"]
+        return {**branches[0], **rest}
+
+    def _members(self, schema: JsonObject, where: str, inside: tuple[str, ...]) -> JsonObject:
+        if "properties" not in schema and schema.get("additionalProperties", True):
+            raise SchemaError(f"{where}: an object of unknown keys; name its fields")
+        if len(schema.get("properties", {})) > MOST_PROPERTIES:
+            raise SchemaError(f"{where}: more than {MOST_PROPERTIES} fields; make several tools of it")
+        properties = {
+            name: self.emit(member, f"{where}.{name}", inside) for name, member in schema.get("properties", {}).items()
+        }
+        members: JsonObject = {"properties": properties}
+        if required := sorted(schema.get("required", ())):
+            members["required"] = required
+        return {**members, "additionalProperties": False}
+
+    def _values(self, schema: JsonObject, where: str) -> JsonObject:
+        values: JsonObject = {key: schema[key] for key in ("minimum", "maximum") if key in schema}
+        if (kind := schema.get(CATALOGUE_KEY)) is not None:
+            names = list(self._catalogue.get(kind, ()))
+            if 0 < len(names) <= MOST_NAMES:
+                values["enum"] = names
+        elif "const" in schema or "enum" in schema:
+            values["enum"] = schema.get("enum") or [schema["const"]]
+        if not all(isinstance(value, str) for value in values.get("enum", ())):
+            raise SchemaError(f"{where}: an enumeration of {values['enum']}; only strings can be enumerated")
+        if len(values.get("enum", ())) > MOST_NAMES:
+            raise SchemaError(f"{where}: an enumeration of more than {MOST_NAMES} names; use a plain string")
+        return values
+
+    def _description(self, schema: JsonObject) -> JsonObject:
+        remarks = [
+            words.format(_in_words(schema[keyword]))
+            for keyword, words in _IN_WORDS.items()
+            if schema.get(keyword) not in (None, "", [], {})
+        ]
+        text = str(schema.get("description", ""))
+        if remarks:
+            text = f"{text.removesuffix('.')} ({', '.join(remarks)}).".lstrip()
+        return {"description": text} if text else {}
+
+
+def _in_words(value: Any) -> str:
+    return value if isinstance(value, str) else canonical(value).decode()

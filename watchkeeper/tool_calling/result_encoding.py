@@ -1,0 +1,95 @@
+"""Whatever a tool returns, as JSON.
+
+It is read after the effect of the call took place, so nothing here may fail: a value that JSON has no form for becomes
+words about it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Set
+from dataclasses import fields, is_dataclass
+from datetime import date, time, timedelta
+from enum import Enum
+
+from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
+
+from watchkeeper.llm.conversation import canonical
+from watchkeeper.text import clean, error_text
+
+DEPTH = 64
+"""How deep values may nest; nobody reads deeper, and an encoder that recurses gives up at some depth."""
+
+_INTEGER_BITS = 10_000
+"""Python refuses to write integers of more than 4,300 digits."""
+
+
+def jsonable(value: object, inside: tuple[int, ...] = ()) -> object:
+    """Return a value that ``canonical`` can encode.
+
+    Fields of a model that are None are left out. Numbers that JSON cannot write become their names; bytes are read as
+    UTF-8; times are ISO 8601, durations seconds.
+    """
+    match value:
+        case None | bool():
+            return value
+        case Enum():
+            return jsonable(value.value, inside)
+        case str():
+            return clean(value)
+        case int():
+            bits = value.bit_length()
+            return value if bits <= _INTEGER_BITS else f"(an integer of {bits} bits)"
+        case float():
+            return value if math.isfinite(value) else str(value)
+        case bytes() | bytearray() | memoryview():
+            return clean(bytes(value).decode(errors="replace"))
+        case date() | time():
+            return value.isoformat()
+        case timedelta():
+            return value.total_seconds()
+        case BaseException():
+            return error_text(value)
+        case _ if id(value) in inside:
+            return "(contains itself)"
+        case _ if len(inside) >= DEPTH:
+            return "(nested too deeply)"
+        case _:
+            return _container(value, (*inside, id(value)))
+
+
+def _container(value: object, inside: tuple[int, ...]) -> object:
+    match value:
+        case BaseModel():
+            return jsonable(_dump(value), inside)
+        case Mapping():
+            return {_key(key, inside): jsonable(item, inside) for key, item in value.items()}
+        case Set():
+            return sorted((jsonable(item, inside) for item in value), key=canonical)
+        case list() | tuple():
+            return [jsonable(item, inside) for item in value]
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            return {field.name: jsonable(getattr(value, field.name, None), inside) for field in fields(value)}
+        case _:
+            return _other(value, inside)
+
+
+def _other(value: object, inside: tuple[int, ...]) -> object:
+    """Read what pydantic knows: addresses, paths, decimals, secrets (as asterisks), iterators."""
+    try:
+        return jsonable(to_jsonable_python(value), inside)
+    except ValueError:
+        return f"(a value of type {clean(type(value).__name__)})"
+
+
+def _key(key: object, inside: tuple[int, ...]) -> str:
+    name = jsonable(key, inside)
+    return name if isinstance(name, str) else canonical(name).decode()
+
+
+def _dump(model: BaseModel) -> object:
+    try:
+        return model.model_dump(exclude_none=True, warnings=False)
+    except (ValueError, TypeError):
+        return {name: value for name, value in model if value is not None}

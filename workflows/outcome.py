@@ -1,0 +1,104 @@
+"""How a run ends, and the error that says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NoReturn
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
+
+with workflow.unsafe.imports_passed_through():
+    from watchkeeper.contracts import ModelReply, RunResult, RunStatus, StopRequest
+    from watchkeeper.incident.budget import ERRORS, Budget, Limit
+    from watchkeeper.text import error_text, excerpt
+
+BUGS = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError)
+"""What a bug in workflow code raises. Not ``Exception``: that would let nondeterminism after a bad deploy fail every
+open run, where waiting for the fixed worker loses none."""
+
+FAILURE_TYPES = tuple(bug for bug in BUGS if bug is not RuntimeError)
+"""The bugs that may fail a run without its report, as the last resort. Not ``RuntimeError``: as that the SDK raises a
+recorded result that this version cannot read, which a worker of a later version can."""
+
+REASON_BYTES = 1_000
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Why the investigation is over; ``error`` is the type with which the run fails, if it does."""
+
+    status: RunStatus
+    reason: str | None = None
+    error: str | None = None
+    text: str = ""
+    by_cancellation: bool = False
+
+    @classmethod
+    def concluded(cls, reply: ModelReply) -> Outcome:
+        """The model concluded."""
+        cut = "\n\n*(cut at the model's token limit)*" if reply.truncated else ""
+        return cls("concluded", text=reply.text + cut)
+
+    @classmethod
+    def limit(cls, limit: Limit, budget: Budget, error: ActivityError | None = None) -> Outcome:
+        """A limit cut the run, perhaps while an activity went on failing."""
+        why = budget.sentence(limit)
+        if error is not None and isinstance(_last(error), ApplicationError):
+            why = excerpt(f"{why}; {cls.failed(error).reason}", REASON_BYTES)
+        return cls("limit_reached", why, ERRORS[limit])
+
+    @classmethod
+    def empty(cls) -> Outcome:
+        """The model went on answering nothing."""
+        return cls("failed", "the model answered nothing usable, even when asked again", "EmptyCompletion")
+
+    @classmethod
+    def stopped(cls, stop: StopRequest) -> Outcome:
+        """A person ended the run."""
+        by = f" by {stop.by}" if stop.by else ""
+        because = f": {excerpt(stop.reason, REASON_BYTES)}" if stop.reason else ""
+        return cls("stopped", f"stopped{by}{because}")
+
+    @classmethod
+    def cancelled(cls) -> Outcome:
+        """Somebody cancelled the workflow itself."""
+        return replace(cls.stopped(StopRequest(reason="cancelled in Temporal")), by_cancellation=True)
+
+    @classmethod
+    def recovered(cls) -> Outcome:
+        """The alerts were over before it was the run's turn to investigate."""
+        return cls("concluded", text="The alerts resolved before it was this run's turn. Nobody has looked into why.")
+
+    @classmethod
+    def unattended(cls, patience: float) -> Outcome:
+        """It never was the run's turn."""
+        why = f"not investigated: the team's other investigations left no place for it within {patience / 60:g} minutes"
+        return cls("failed", why, "QueueTimeout")
+
+    @classmethod
+    def failed(cls, error: ActivityError) -> Outcome:
+        """An activity that the run cannot do without gave up."""
+        match _last(error):
+            case ApplicationError() as cause:
+                kind, why = cause.type or "ApplicationError", cause.message
+            case TimeoutError():
+                kind, why = "Timeout", "no answer in time, over all attempts"
+            case cause:
+                kind, why = type(cause).__name__, str(cause)
+        return cls("failed", excerpt(f"{error.activity_type} failed: {why}", REASON_BYTES), kind)
+
+    @classmethod
+    def bug(cls, bug: Exception) -> Outcome:
+        """Workflow code raised what it never should."""
+        return cls("failed", excerpt(f"a bug in Watchkeeper: {error_text(bug)}", REASON_BYTES), "Bug")
+
+    def fail(self, result: RunResult) -> NoReturn:
+        """Fail the run with its typed error, the hand-off in the details."""
+        raise ApplicationError(self.reason or self.status, result, type=self.error, non_retryable=True)
+
+
+def _last(error: ActivityError) -> BaseException | None:
+    """What an activity failed with: where its time was over, its last attempt that ended by itself."""
+    cause = error.cause
+    return cause.cause or cause if isinstance(cause, TimeoutError) else cause
