@@ -18,7 +18,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.ask import ERRORS, AskActivities
 from activities.conversation_cache import ConversationCache
-from tests.support.harness import KEY, failure, look, replies, settings_for, staged
+from tests.support.harness import KEY, failure, look, replies, run_harness, settings_for
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import (
     Briefing,
@@ -58,12 +58,12 @@ async def profile(model: ScriptedModel, name: str, **keys: Any) -> AsyncIterator
 
 
 async def test_an_outage_costs_no_round_and_the_same_bytes_are_sent_again(client: Client) -> None:
-    async with staged(client, [calls(LOOK), says(REPORT)]) as stage:
-        stage.model.faults.extend([OUT, OUT])
-        run = await stage.start()
+    async with run_harness(client, [calls(LOOK), says(REPORT)]) as harness:
+        harness.model.faults.extend([OUT, OUT])
+        run = await harness.start()
         result = await run.result()
         recorded = await replies(client, run)
-    asked = [request.body for request in stage.model.requests]
+    asked = [request.body for request in harness.model.requests]
     assert (result.status, result.rounds) == ("concluded", 2)
     assert len(asked) == 4
     assert asked[0] == asked[1] == asked[2]
@@ -71,26 +71,26 @@ async def test_an_outage_costs_no_round_and_the_same_bytes_are_sent_again(client
 
 
 async def test_a_worker_that_forgot_the_conversation_sends_the_same_bytes_again(client: Client) -> None:
-    async with staged(client, [calls(LOOK), says(REPORT)]) as stage:
+    async with run_harness(client, [calls(LOOK), says(REPORT)]) as harness:
 
         def forget(app: Any) -> Any:
-            if len(stage.model.requests) == 2:  # the second round; what it extends is known from the history alone
-                stage.working.conversations.store = Store(2**20)
+            if len(harness.model.requests) == 2:  # the second round; what it extends is known from the history alone
+                harness.working.conversations.store = Store(2**20)
             return OUT(app)
 
-        stage.model.faults.extend([lambda app: app, forget])
-        await (await stage.start()).result()
-        misses = stage.working.conversations.misses
+        harness.model.faults.extend([lambda app: app, forget])
+        await (await harness.start()).result()
+        misses = harness.working.conversations.misses
     assert misses == 1
-    assert stage.model.requests[1].body == stage.model.requests[2].body
+    assert harness.model.requests[1].body == harness.model.requests[2].body
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 520])
 async def test_every_sort_of_outage_passes(client: Client, status: int) -> None:
-    async with staged(client, [says(REPORT)]) as stage:
-        stage.model.faults.append(fault(status, headers=SOON))
-        result = await (await stage.start()).result()
-    assert (result.status, result.rounds, len(stage.model.requests)) == ("concluded", 1, 2)
+    async with run_harness(client, [says(REPORT)]) as harness:
+        harness.model.faults.append(fault(status, headers=SOON))
+        result = await (await harness.start()).result()
+    assert (result.status, result.rounds, len(harness.model.requests)) == ("concluded", 1, 2)
 
 
 def in_three_seconds() -> str:
@@ -109,10 +109,10 @@ def in_three_seconds() -> str:
 async def test_the_host_says_when_to_ask_again(
     client: Client, headers: Callable[[], dict[str, str]], at_least: float, at_most: float
 ) -> None:
-    async with staged(client, [says(REPORT)]) as stage:
-        stage.model.faults.append(lambda app: fault(429, headers=headers())(app))
-        await (await stage.start()).result()
-    first, second = (request.at for request in stage.model.requests)
+    async with run_harness(client, [says(REPORT)]) as harness:
+        harness.model.faults.append(lambda app: fault(429, headers=headers())(app))
+        await (await harness.start()).result()
+    first, second = (request.at for request in harness.model.requests)
     assert at_least <= second - first <= at_most
 
 
@@ -121,13 +121,16 @@ async def test_the_host_says_when_to_ask_again(
 
 async def test_three_attempts_then_the_next_model(client: Client) -> None:
     other = ScriptedModel([calls(LOOK), says("The other's report.")], key=KEY)
-    async with profile(other, "other") as fallback, staged(client, [says(REPORT)], fallbacks=[fallback]) as stage:
-        stage.model.outage = OUT
-        run = await stage.start()
+    async with (
+        profile(other, "other") as fallback,
+        run_harness(client, [says(REPORT)], fallbacks=[fallback]) as harness,
+    ):
+        harness.model.outage = OUT
+        run = await harness.start()
         result = await run.result()
         answered = [reply.model for reply in await replies(client, run)]
     assert (result.report.body, result.rounds) == ("The other's report.", 2)
-    assert (len(stage.model.requests), len(other.requests)) == (6, 2)
+    assert (len(harness.model.requests), len(other.requests)) == (6, 2)
     assert [request.json()["model"] for request in other.requests] == ["other", "other"]
     assert answered == ["other", "other"]
     assert other.prefix_violations() == []
@@ -136,36 +139,45 @@ async def test_three_attempts_then_the_next_model(client: Client) -> None:
 @pytest.mark.parametrize("refusal", [BAD_KEY, NO_QUOTA], ids=["key", "quota"])
 async def test_a_model_that_refuses_for_good_is_passed_over_at_once(client: Client, refusal: Fault) -> None:
     other = ScriptedModel([says("The other's report.")], key=KEY)
-    async with profile(other, "other") as fallback, staged(client, [says(REPORT)], fallbacks=[fallback]) as stage:
-        stage.model.faults.append(refusal)
-        result = await (await stage.start()).result()
+    async with (
+        profile(other, "other") as fallback,
+        run_harness(client, [says(REPORT)], fallbacks=[fallback]) as harness,
+    ):
+        harness.model.faults.append(refusal)
+        result = await (await harness.start()).result()
     assert (result.report.body, result.rounds) == ("The other's report.", 1)
-    assert (len(stage.model.requests), len(other.requests)) == (1, 1)
-    assert other.requests[0].at - stage.model.requests[0].at < 0.9
+    assert (len(harness.model.requests), len(other.requests)) == (1, 1)
+    assert other.requests[0].at - harness.model.requests[0].at < 0.9
 
 
 async def test_a_long_wait_is_not_waited_where_there_is_another_model(client: Client) -> None:
     other = ScriptedModel([says("The other's report.")], key=KEY)
-    async with profile(other, "other") as fallback, staged(client, [says(REPORT)], fallbacks=[fallback]) as stage:
-        stage.model.faults.append(fault(429, headers={"retry-after": "600"}))
-        result = await (await stage.start()).result()
+    async with (
+        profile(other, "other") as fallback,
+        run_harness(client, [says(REPORT)], fallbacks=[fallback]) as harness,
+    ):
+        harness.model.faults.append(fault(429, headers={"retry-after": "600"}))
+        result = await (await harness.start()).result()
     assert result.report.body == "The other's report."
-    assert other.requests[0].at - stage.model.requests[0].at < 0.9
+    assert other.requests[0].at - harness.model.requests[0].at < 0.9
 
 
 async def test_the_shortest_wait_of_all_models_counts(client: Client) -> None:
     other = ScriptedModel([says("The other's report.")], key=KEY)
-    async with profile(other, "other") as fallback, staged(client, [says(REPORT)], fallbacks=[fallback]) as stage:
-        stage.model.outage = fault(429, headers={"retry-after": "600"})
+    async with (
+        profile(other, "other") as fallback,
+        run_harness(client, [says(REPORT)], fallbacks=[fallback]) as harness,
+    ):
+        harness.model.outage = fault(429, headers={"retry-after": "600"})
         other.faults.append(OUT)
-        result = await (await stage.start()).result()
+        result = await (await harness.start()).result()
     assert result.report.body == "The other's report."
 
 
 async def test_a_wait_that_outlasts_the_run_is_not_begun(client: Client) -> None:
-    async with staged(client, [calls(LOOK), says(REPORT)]) as stage:
-        stage.model.faults.extend([lambda app: app, fault(429, headers={"retry-after": "600"})])
-        run = await stage.start(limits=LimitChanges(duration=60))
+    async with run_harness(client, [calls(LOOK), says(REPORT)]) as harness:
+        harness.model.faults.extend([lambda app: app, fault(429, headers={"retry-after": "600"})])
+        run = await harness.start(limits=LimitChanges(duration=60))
         kind, message, hand_off = await failure(run)
     assert (kind, message) == ("ModelUnavailable", "ask failed: HTTP 429: an empty body")
     assert (hand_off.status, hand_off.rounds, hand_off.tool_calls) == ("failed", 1, 1)
@@ -175,24 +187,27 @@ async def test_a_wait_that_outlasts_the_run_is_not_begun(client: Client) -> None
 async def test_a_run_that_every_model_refuses_is_handed_over(client: Client, refusal: Fault, kind: str) -> None:
     other = ScriptedModel([], key=KEY)
     script = [calls(LOOK), says(REPORT)]
-    async with profile(other, "other") as fallback, staged(client, script, fallbacks=[fallback]) as stage:
-        stage.model.faults.extend([lambda app: app, refusal])
+    async with profile(other, "other") as fallback, run_harness(client, script, fallbacks=[fallback]) as harness:
+        harness.model.faults.extend([lambda app: app, refusal])
         other.outage = refusal
-        got, message, hand_off = await failure(await stage.start())
+        got, message, hand_off = await failure(await harness.start())
     assert got == kind
     assert message in hand_off.report.body
     assert (hand_off.status, hand_off.rounds) == ("failed", 1)
     assert '`r1.0` look `{"service":"checkout"}`' in hand_off.report.body
-    assert (len(stage.model.requests), len(other.requests)) == (2, 1)
+    assert (len(harness.model.requests), len(other.requests)) == (2, 1)
 
 
 async def test_a_fallback_that_refuses_does_not_end_a_run_whose_model_is_only_out(client: Client) -> None:
     other = ScriptedModel([], key="another key")
-    async with profile(other, "other") as fallback, staged(client, [says(REPORT)], fallbacks=[fallback]) as stage:
-        stage.model.faults.extend([OUT] * 4)
-        result = await (await stage.start()).result()
+    async with (
+        profile(other, "other") as fallback,
+        run_harness(client, [says(REPORT)], fallbacks=[fallback]) as harness,
+    ):
+        harness.model.faults.extend([OUT] * 4)
+        result = await (await harness.start()).result()
     assert (result.report.body, result.rounds) == (REPORT, 1)
-    assert (len(stage.model.requests), len(other.requests)) == (5, 2)
+    assert (len(harness.model.requests), len(other.requests)) == (5, 2)
 
 
 async def test_a_conversation_too_long_for_the_first_model_is_made_smaller_though_the_others_are_out(
@@ -202,31 +217,34 @@ async def test_a_conversation_too_long_for_the_first_model_is_made_smaller_thoug
     other.outage = fault(503, headers={"retry-after": "600"})
     too_long = fault(400, {"error": {"message": "too long", "code": "context_length_exceeded"}})
     script = [*[calls(LOOK)] * 4, says(REPORT)]
-    async with profile(other, "other") as fallback, staged(client, script, fallbacks=[fallback]) as stage:
-        stage.model.faults.extend([*[lambda app: app] * 4, too_long])
-        result = await (await stage.start()).result()
+    async with profile(other, "other") as fallback, run_harness(client, script, fallbacks=[fallback]) as harness:
+        harness.model.faults.extend([*[lambda app: app] * 4, too_long])
+        result = await (await harness.start()).result()
     assert result.status == "concluded"
-    assert (len(stage.model.requests), len(other.requests)) == (result.rounds + 1, 1)
-    assert "Earlier rounds" in stage.messages()[2]["content"]
+    assert (len(harness.model.requests), len(other.requests)) == (result.rounds + 1, 1)
+    assert "Earlier rounds" in harness.messages()[2]["content"]
 
 
 async def test_a_fallback_that_is_out_too_gives_the_turn_back(client: Client) -> None:
     other = ScriptedModel([], key=KEY)
     other.outage = OUT
-    async with profile(other, "other") as fallback, staged(client, [says(REPORT)], fallbacks=[fallback]) as stage:
-        stage.model.faults.extend([OUT] * 3)
-        result = await (await stage.start()).result()
+    async with (
+        profile(other, "other") as fallback,
+        run_harness(client, [says(REPORT)], fallbacks=[fallback]) as harness,
+    ):
+        harness.model.faults.extend([OUT] * 3)
+        result = await (await harness.start()).result()
     assert (result.report.body, result.rounds) == (REPORT, 1)
-    assert (len(stage.model.requests), len(other.requests)) == (4, 3)
+    assert (len(harness.model.requests), len(other.requests)) == (4, 3)
 
 
 # --- what is asked ------------------------------------------------------------------------------------------------
 
 
 async def test_nothing_is_sent_that_nobody_asked_for(client: Client) -> None:
-    async with staged(client, [says(REPORT)]) as stage:
-        await (await stage.start()).result()
-    asked = stage.model.requests[0].json()
+    async with run_harness(client, [says(REPORT)]) as harness:
+        await (await harness.start()).result()
+    asked = harness.model.requests[0].json()
     assert list(asked) == ["messages", "tools", "model", "max_completion_tokens", "tool_choice"]
     assert (asked["model"], asked["max_completion_tokens"], asked["tool_choice"]) == ("scripted", 16_000, "auto")
     assert [tool["function"]["name"] for tool in asked["tools"]] == [
@@ -240,18 +258,18 @@ async def test_nothing_is_sent_that_nobody_asked_for(client: Client) -> None:
 
 async def test_a_profile_says_what_else_is_sent(client: Client) -> None:
     own = {"extra_body": {"thinking": {"type": "disabled"}, "temperature": 0.6}, "max_completion_tokens": None}
-    async with staged(client, [says(REPORT)], model=own) as stage:
-        await (await stage.start()).result()
-    asked = stage.model.requests[0].json()
+    async with run_harness(client, [says(REPORT)], model=own) as harness:
+        await (await harness.start()).result()
+    asked = harness.model.requests[0].json()
     assert (asked["thinking"], asked["temperature"]) == ({"type": "disabled"}, 0.6)
     assert "max_completion_tokens" not in asked
 
 
 async def test_a_worker_without_tools_offers_none(client: Client) -> None:
-    async with staged(client, [says(REPORT)], tools={}) as stage:
-        result = await (await stage.start()).result()
+    async with run_harness(client, [says(REPORT)], tools={}) as harness:
+        result = await (await harness.start()).result()
     assert result.status == "concluded"
-    assert stage.model.requests[0].json().keys() == {"messages", "model", "max_completion_tokens"}
+    assert harness.model.requests[0].json().keys() == {"messages", "model", "max_completion_tokens"}
 
 
 @pytest.mark.parametrize("choice", [ToolChoice(mode="required"), ToolChoice(mode="named", function="look")])
@@ -259,8 +277,8 @@ async def test_a_thinking_host_is_asked_freely_where_it_lets_no_tool_be_forced(
     client: Client, choice: ToolChoice
 ) -> None:
     thinking = ScriptedModel([calls(LOOK), says(REPORT)], key=KEY, thinking=True)
-    async with staged(client, thinking) as stage:
-        result = await (await stage.start(tool_choice=choice)).result()
+    async with run_harness(client, thinking) as harness:
+        result = await (await harness.start(tool_choice=choice)).result()
     forced, *freely = [request.json()["tool_choice"] for request in thinking.requests]
     assert (result.status, result.rounds) == ("concluded", 2)
     assert forced != "auto"
@@ -273,8 +291,8 @@ async def test_a_thinking_host_is_told_not_to_think_where_the_profile_says_so(
 ) -> None:
     thinking = ScriptedModel([calls(LOOK), says(REPORT)], key=KEY, thinking=True)
     disabled = {"thinking": {"type": "disabled"}}
-    async with staged(client, thinking, model={"forced_choice_body": disabled}) as stage:
-        result = await (await stage.start(tool_choice=choice)).result()
+    async with run_harness(client, thinking, model={"forced_choice_body": disabled}) as harness:
+        result = await (await harness.start(tool_choice=choice)).result()
     first, second = (request.json() for request in thinking.requests)
     assert (result.status, result.rounds) == ("concluded", 2)
     assert (first["thinking"], first["tool_choice"] != "auto") == ({"type": "disabled"}, True)
@@ -287,12 +305,12 @@ async def test_reasoning_that_took_all_tokens_is_asked_for_again_with_more(clien
     def script(request: JsonObject) -> Turn:
         return says(REPORT) if request["max_completion_tokens"] > 1_000 else cut
 
-    async with staged(client, script, model={"max_completion_tokens": 1_000}) as stage:
-        run = await stage.start()
+    async with run_harness(client, script, model={"max_completion_tokens": 1_000}) as harness:
+        run = await harness.start()
         result = await run.result()
         attempts = [event.activity_task_started_event_attributes.attempt async for event in run.fetch_history_events()]
     assert (result.report.body, result.rounds) == (REPORT, 1)
-    assert [request.json()["max_completion_tokens"] for request in stage.model.requests] == [1_000, 4_000]
+    assert [request.json()["max_completion_tokens"] for request in harness.model.requests] == [1_000, 4_000]
     assert max(attempts) == 1
 
 
@@ -326,8 +344,8 @@ async def test_what_a_reply_cost_is_recorded(client: Client) -> None:
     }
     script = [replace(calls(LOOK), usage=usage), replace(says(REPORT), usage={**usage, "cached_tokens": 900})]
     prices = {"input": 1.0, "cached_input": 0.1, "output": 4.0}
-    async with staged(client, script, model={"prices": prices}) as stage:
-        run = await stage.start()
+    async with run_harness(client, script, model={"prices": prices}) as harness:
+        run = await harness.start()
         result = await run.result()
         first, second = await replies(client, run)
     assert first.usage.model_dump(exclude_unset=True) == {
@@ -346,10 +364,10 @@ async def test_what_a_reply_cost_is_recorded(client: Client) -> None:
 
 
 async def test_a_usage_that_is_not_reported_is_estimated(client: Client) -> None:
-    async with staged(client, [replace(says(REPORT), usage={"prompt_tokens": None})]) as stage:
-        result = await (await stage.start()).result()
+    async with run_harness(client, [replace(says(REPORT), usage={"prompt_tokens": None})]) as harness:
+        result = await (await harness.start()).result()
     assert result.usage.estimated
-    assert result.usage.prompt_tokens == -(-len(stage.model.requests[0].body) // 4)
+    assert result.usage.prompt_tokens == -(-len(harness.model.requests[0].body) // 4)
     assert result.usage.completion_tokens > 0
     assert result.usage.cost is None
 
@@ -361,10 +379,10 @@ async def test_what_a_host_adds_to_its_message_comes_back_to_it(client: Client) 
         calls((*LOOK, signed), LOOK, reasoning=""),
         says(REPORT),
     ]
-    async with staged(client, script) as stage:
-        result = await (await stage.start()).result()
+    async with run_harness(client, script) as harness:
+        result = await (await harness.start()).result()
     assert result.status == "concluded"
-    first, second = (message for message in stage.messages() if message["role"] == "assistant")
+    first, second = (message for message in harness.messages() if message["role"] == "assistant")
     assert first["reasoning_content"] == "first look"
     assert first["reasoning_details"] == [{"type": "text", "text": "…"}]
     assert first["tool_calls"][0]["extra_content"] == signed["extra_content"]
@@ -375,14 +393,14 @@ async def test_what_a_host_adds_to_its_message_comes_back_to_it(client: Client) 
 
 async def test_a_conversation_only_ever_grows_at_its_end(client: Client) -> None:
     script = [calls(LOOK, reasoning="é…"), calls(LOOK, LOOK), calls(("nothing", {})), says(REPORT)]
-    async with staged(client, script) as stage:
-        await (await stage.start()).result()
-    asked = [request.body for request in stage.model.requests]
+    async with run_harness(client, script) as harness:
+        await (await harness.start()).result()
+    asked = [request.body for request in harness.model.requests]
     for earlier, later in pairwise(asked):
         shared = earlier[: earlier.index(b'],"tools":')]
         assert later.startswith(shared + b",")
         assert later[later.index(b'],"tools":') :] == earlier[len(shared) :]
-    assert stage.model.prefix_violations() == []
+    assert harness.model.prefix_violations() == []
 
 
 # --- the errors of the activity -----------------------------------------------------------------------------------
@@ -485,8 +503,8 @@ async def test_an_empty_reply_is_recorded_when_asking_again_did_not_help(
 
 
 async def test_a_conversation_that_is_nowhere_is_lost(client: Client) -> None:
-    async with staged(client, [says(REPORT)]) as stage:
-        run = await stage.start()
+    async with run_harness(client, [says(REPORT)]) as harness:
+        run = await harness.start()
         await run.result()
     environment = ActivityEnvironment(client)
     environment.info = replace(environment.info, workflow_id=run.id, workflow_run_id=run.first_execution_run_id)

@@ -19,7 +19,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.deliver import DeliverActivities
-from tests.support.harness import Nothing, Run, failure, look, on_call, settings_for, staged
+from tests.support.harness import Nothing, Run, failure, look, on_call, run_harness, settings_for
 from watchkeeper.contracts import Destination, LimitChanges, Report, ReportDelivery, RunStatus, StopRequest
 from watchkeeper.demo.world import World
 from watchkeeper.testing.asgi_server import serving
@@ -166,8 +166,8 @@ async def ended(run: Run) -> RunStatus:
 
 
 async def test_a_run_that_a_limit_cut_pages_the_owners_once(client: Client, world: World) -> None:
-    async with staged(client, [calls(LOOK)], tools=TOOLS, **on_call(world)) as stage:
-        run = await stage.start(service="payments", limits=ONE_ROUND)
+    async with run_harness(client, [calls(LOOK)], tools=TOOLS, **on_call(world)) as harness:
+        run = await harness.start(service="payments", limits=ONE_ROUND)
         assert await ended(run) == "limit_reached"
         first = run.first_execution_run_id
     (page,) = world.pages.incidents
@@ -177,23 +177,23 @@ async def test_a_run_that_a_limit_cut_pages_the_owners_once(client: Client, worl
 
 
 async def test_a_run_that_failed_pages_the_owners_once(client: Client, world: World) -> None:
-    async with staged(client, [calls(LOOK)], tools=TOOLS, **on_call(world)) as stage:
-        stage.model.faults.append(fault(401, {"error": {"message": "Incorrect API key", "code": "invalid_api_key"}}))
-        assert await ended(await stage.start(service="checkout")) == "failed"
+    async with run_harness(client, [calls(LOOK)], tools=TOOLS, **on_call(world)) as harness:
+        harness.model.faults.append(fault(401, {"error": {"message": "Incorrect API key", "code": "invalid_api_key"}}))
+        assert await ended(await harness.start(service="checkout")) == "failed"
     (page,) = world.pages.incidents
     assert (page.team, page.alerts) == ("checkout", 1)
     assert "Incorrect API key" in page.title
 
 
 async def test_nobody_is_woken_by_a_run_that_concluded_or_was_stopped(client: Client, world: World) -> None:
-    async with staged(client, [says(REPORT)], tools=TOOLS, **on_call(world, team="payments")) as stage:
-        concluded = await stage.start(service="checkout")
+    async with run_harness(client, [says(REPORT)], tools=TOOLS, **on_call(world, team="payments")) as harness:
+        concluded = await harness.start(service="checkout")
         assert await ended(concluded) == "concluded"
-        stage.model.faults.extend([hang(30), hang(30)])
-        stopped = await stage.start(service="checkout")
+        harness.model.faults.extend([hang(30), hang(30)])
+        stopped = await harness.start(service="checkout")
         await stopped.execute_update(IncidentWorkflow.stop, StopRequest(reason="false alarm"))
         assert await ended(stopped) == "stopped"
-        cancelled = await stage.start(service="checkout")
+        cancelled = await harness.start(service="checkout")
         await cancelled.cancel()  # while it is briefed
         assert await ended(cancelled) == "stopped"
         assert (await cancelled.describe()).status == WorkflowExecutionStatus.CANCELED
@@ -202,22 +202,22 @@ async def test_nobody_is_woken_by_a_run_that_concluded_or_was_stopped(client: Cl
 
 async def test_who_was_paged_by_the_model_is_not_woken_again(client: Client, world: World) -> None:
     paged = calls(("page_engineer", {"team": "checkout", "summary": "Orders fail."}))
-    async with staged(client, [paged], tools=TOOLS, **on_call(world)) as stage:
-        assert await ended(await stage.start(service="checkout", limits=ONE_ROUND)) == "limit_reached"
+    async with run_harness(client, [paged], tools=TOOLS, **on_call(world)) as harness:
+        assert await ended(await harness.start(service="checkout", limits=ONE_ROUND)) == "limit_reached"
     (page,) = world.pages.incidents
     assert (page.team, page.title, page.alerts) == ("checkout", "Orders fail.", 2)
 
 
 async def test_the_owners_are_paged_though_the_model_paged_others(client: Client, world: World) -> None:
     paged = calls(("page_engineer", {"team": "search", "summary": "Is it you?"}))
-    async with staged(client, [paged], tools=TOOLS, **on_call(world)) as stage:
-        assert await ended(await stage.start(service="checkout", limits=ONE_ROUND)) == "limit_reached"
+    async with run_harness(client, [paged], tools=TOOLS, **on_call(world)) as harness:
+        assert await ended(await harness.start(service="checkout", limits=ONE_ROUND)) == "limit_reached"
     assert [page.team for page in world.pages.incidents] == ["search", "checkout"]
 
 
 async def test_a_run_without_a_service_pages_the_team_that_is_set_for_it(client: Client, world: World) -> None:
-    async with staged(client, [calls(LOOK)], tools=TOOLS, **on_call(world, team="search")) as stage:
-        assert await ended(await stage.start(limits=ONE_ROUND)) == "limit_reached"
+    async with run_harness(client, [calls(LOOK)], tools=TOOLS, **on_call(world, team="search")) as harness:
+        assert await ended(await harness.start(limits=ONE_ROUND)) == "limit_reached"
     assert [page.team for page in world.pages.incidents] == ["search"]
 
 
@@ -227,16 +227,16 @@ async def test_whoever_is_on_call_is_paged_where_no_team_can_be(
 ) -> None:
     settings = {**on_call(world), "teams": {}}
     settings["pagerduty"] |= {"routing_key": world.routing_keys["payments"]}
-    async with staged(client, [calls(LOOK)], tools=TOOLS, **settings) as stage:
-        assert await ended(await stage.start(service=service, limits=ONE_ROUND)) == "limit_reached"
+    async with run_harness(client, [calls(LOOK)], tools=TOOLS, **settings) as harness:
+        assert await ended(await harness.start(service=service, limits=ONE_ROUND)) == "limit_reached"
     assert [page.team for page in world.pages.incidents] == ["payments"]
 
 
 async def test_who_stands_in_is_paged_where_the_owners_cannot_be(client: Client, world: World) -> None:
     settings = on_call(world, team="night-watch")
     settings["teams"] = {"night-watch": {"routing_key": world.routing_keys["search"]}}
-    async with staged(client, [calls(LOOK)], tools=TOOLS, **settings) as stage:
-        assert await ended(await stage.start(service="checkout", limits=ONE_ROUND)) == "limit_reached"
+    async with run_harness(client, [calls(LOOK)], tools=TOOLS, **settings) as harness:
+        assert await ended(await harness.start(service="checkout", limits=ONE_ROUND)) == "limit_reached"
     assert [page.team for page in world.pages.incidents] == ["search"]
 
 
@@ -249,8 +249,8 @@ async def test_a_hand_off_that_could_page_nobody_says_so(
 ) -> None:
     settings = on_call(world)
     del settings["teams"]["checkout"]
-    async with staged(client, [calls(LOOK)], tools=TOOLS, **settings) as stage:
-        _, _, hand_off = await failure(await stage.start(service=service, limits=ONE_ROUND))
+    async with run_harness(client, [calls(LOOK)], tools=TOOLS, **settings) as harness:
+        _, _, hand_off = await failure(await harness.start(service=service, limits=ONE_ROUND))
     assert hand_off.undelivered == [
         f"page: nobody was paged: {why}, and nobody stands in; set reports.team or pagerduty.routing_key"
     ]
@@ -270,8 +270,8 @@ async def test_a_hand_off_that_pages_nobody(
     client: Client, world: World, tmp_path: Path, service: str | None, changes: dict[str, Any]
 ) -> None:
     settings = {**on_call(world, directory=tmp_path), **changes}
-    async with staged(client, [calls(LOOK)], tools=TOOLS, **settings) as stage:
-        assert await ended(await stage.start(service=service, limits=ONE_ROUND)) == "limit_reached"
+    async with run_harness(client, [calls(LOOK)], tools=TOOLS, **settings) as harness:
+        assert await ended(await harness.start(service=service, limits=ONE_ROUND)) == "limit_reached"
     assert world.pages.deliveries == []
 
 
@@ -280,8 +280,8 @@ async def test_what_was_delivered_is_recognised_when_the_rest_is_tried_again(
 ) -> None:
     inbox.faults.extend([fault(503), fault(503)])
     reports = on_call(world, directory=tmp_path, webhook_url=inbox.url)
-    async with staged(client, [calls(LOOK)], tools=TOOLS, **reports) as stage:
-        run = await stage.start(service="checkout", limits=ONE_ROUND)
+    async with run_harness(client, [calls(LOOK)], tools=TOOLS, **reports) as harness:
+        run = await harness.start(service="checkout", limits=ONE_ROUND)
         assert await ended(run) == "limit_reached"
         delivered = await destinations(run)
     assert delivered == ["directory", "log", "page", "webhook"]
@@ -295,8 +295,8 @@ async def test_what_was_delivered_is_recognised_when_the_rest_is_tried_again(
 
 async def test_a_page_is_tried_until_it_gets_through(client: Client, world: World) -> None:
     world.pagerduty_events.faults.extend([fault(503), lose_reply()])
-    async with staged(client, [calls(LOOK)], tools=TOOLS, **on_call(world)) as stage:
-        assert await ended(await stage.start(service="checkout", limits=ONE_ROUND)) == "limit_reached"
+    async with run_harness(client, [calls(LOOK)], tools=TOOLS, **on_call(world)) as harness:
+        assert await ended(await harness.start(service="checkout", limits=ONE_ROUND)) == "limit_reached"
     assert len(world.pagerduty_events.requests) == 3
     (page,) = world.pages.incidents
     assert page.alerts == 2  # the one whose answer was lost had arrived
@@ -317,8 +317,8 @@ async def destinations(run: Run) -> list[str]:
 
 async def test_a_run_cancelled_while_it_reports_still_reports(client: Client, inbox: Inbox) -> None:
     inbox.outage = fault(503)
-    async with staged(client, [says(REPORT)], reports={"webhook_url": inbox.url}) as stage:
-        run = await stage.start()
+    async with run_harness(client, [says(REPORT)], reports={"webhook_url": inbox.url}) as harness:
+        run = await harness.start()
         while not inbox.requests:
             await asyncio.sleep(0.05)
         await run.cancel()
@@ -335,12 +335,14 @@ async def test_what_a_tool_breaks_with_holds_no_secret(client: Client) -> None:
         raise KeyError(f"token {context.settings.pagerduty.api_token.get_secret_value()}")  # type: ignore[union-attr]
 
     script = [calls(("leaky", {})), says(REPORT)]
-    async with staged(client, script, tools={"leaky": leaky}, pagerduty={"api_token": "very-secret-token"}) as stage:
-        run = await stage.start()
+    async with run_harness(
+        client, script, tools={"leaky": leaky}, pagerduty={"api_token": "very-secret-token"}
+    ) as harness:
+        run = await harness.start()
         await run.result()
         history = (await run.fetch_history()).to_json()
     assert "very-secret-token" not in history
-    assert "KeyError" in stage.results()[0]
+    assert "KeyError" in harness.results()[0]
 
 
 async def test_a_destination_that_is_gone_keeps_nobody_from_being_paged_once(
@@ -348,8 +350,8 @@ async def test_a_destination_that_is_gone_keeps_nobody_from_being_paged_once(
 ) -> None:
     inbox.outage = fault(404)
     reports = on_call(world, webhook_url=inbox.url)
-    async with staged(client, [calls(LOOK)], tools=TOOLS, **reports) as stage:
-        run = await stage.start(service="checkout", limits=ONE_ROUND)
+    async with run_harness(client, [calls(LOOK)], tools=TOOLS, **reports) as harness:
+        run = await harness.start(service="checkout", limits=ONE_ROUND)
         assert await ended(run) == "limit_reached"
         reached = await destinations(run)
     assert reached == ["log", "page"]
@@ -361,8 +363,8 @@ async def test_a_conclusion_that_reaches_no_destination_pages_people(
     client: Client, world: World, inbox: Inbox
 ) -> None:
     inbox.outage = fault(404)
-    async with staged(client, [says(REPORT)], tools=TOOLS, **on_call(world, webhook_url=inbox.url)) as stage:
-        result = await (await stage.start(service="checkout")).result()
+    async with run_harness(client, [says(REPORT)], tools=TOOLS, **on_call(world, webhook_url=inbox.url)) as harness:
+        result = await (await harness.start(service="checkout")).result()
     assert result.status == "concluded"
     assert result.undelivered == ["webhook: the webhook answered 404"]
     assert len(world.pages.incidents) == 1

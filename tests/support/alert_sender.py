@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 
-from tests.support.harness import Stage
+from tests.support.harness import Harness
 from watchkeeper.alerts.config import SourceSection
 from watchkeeper.alerts.registry import make_source
 from watchkeeper.alerts.source import Received, Source
@@ -32,9 +32,9 @@ class Sender:
         self.began = time.time() - 600
 
     @classmethod
-    def on(cls, stage: Stage, **section: Any) -> Sender:
-        """A source that is known where a stage stands."""
-        return cls(stage.client, stage.settings, **section)
+    def on(cls, harness: Harness, **section: Any) -> Sender:
+        """A source whose settings belong to this harness."""
+        return cls(harness.client, harness.settings, **section)
 
     def alert(self, name: str = "HighErrorRate", at: float = 0, over: float | None = None, **facts: Any) -> Alert:
         """An alert that fires since ``at``, or is over."""

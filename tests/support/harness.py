@@ -1,4 +1,4 @@
-"""A stage for one test: a worker on a task queue of its own, a scripted model, tools to call."""
+"""A harness for one test: a worker with its own task queue, a scripted model and tools to call."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from watchkeeper.tool import Arguments, Service, Team, Tool, ToolContext, ToolEr
 from worker import Working, working
 from workflows.incident import IncidentWorkflow
 
-KEY = "stage-key"
+KEY = "harness-key"
 
 Run = WorkflowHandle[IncidentWorkflow, RunResult]
 
@@ -91,7 +91,7 @@ class Effects:
 
 
 @dataclass(frozen=True)
-class Stage:
+class Harness:
     client: Client
     settings: Settings
     working: Working
@@ -151,20 +151,20 @@ def on_call(world: World, **reports: Any) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def staged(
+async def run_harness(
     client: Client,
     script: Script | Sequence[Turn] | ScriptedModel,
     *,
     tools: Mapping[str, Tool[Any]] | None = None,
     **settings: Any,
-) -> AsyncIterator[Stage]:
-    """Set a stage whose model plays a script; further arguments are settings."""
+) -> AsyncIterator[Harness]:
+    """Run a worker and a model that plays a script. Other arguments are settings tables."""
     effects = Effects()
     model = script if isinstance(script, ScriptedModel) else ScriptedModel(script, key=KEY)
     async with model.serving() as base_url:
         chosen = settings_for(base_url, **settings)
         async with working(client, chosen, tools=effects.tools if tools is None else tools) as worker:
-            yield Stage(client, chosen, worker, model, effects)
+            yield Harness(client, chosen, worker, model, effects)
 
 
 async def failure(run: Run) -> tuple[str, str, RunResult]:
@@ -198,9 +198,9 @@ async def until_waiting(run: Run, key: str) -> None:
         await asyncio.sleep(0.05)
 
 
-async def until_asked(stage: Stage, times: int) -> None:
+async def until_asked(harness: Harness, times: int) -> None:
     """Return when the model was asked so often."""
-    while len(stage.model.requests) < times:
+    while len(harness.model.requests) < times:
         await asyncio.sleep(0.02)
 
 

@@ -1,4 +1,4 @@
-"""A stage whose worker tells of itself, as the environment wants it."""
+"""A harness whose worker exports telemetry."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from temporalio.client import Client
 
-from tests.support.harness import KEY, Effects, Stage, settings_for
+from tests.support.harness import KEY, Effects, Harness, settings_for
 from watchkeeper.telemetry.setup import Telemetry, telemetry
 from watchkeeper.testing.scripted_model import ScriptedModel
 from watchkeeper.testing.scripts import Script, Turn
@@ -19,8 +19,8 @@ from worker import working
 @asynccontextmanager
 async def observed(
     client: Client, script: Script | Sequence[Turn], **settings: Any
-) -> AsyncIterator[tuple[Stage, Telemetry]]:
-    """Set a stage whose model plays a script; further arguments are settings."""
+) -> AsyncIterator[tuple[Harness, Telemetry]]:
+    """Run a harness with telemetry. Other arguments are settings tables."""
     effects, model = Effects(), ScriptedModel(script, key=KEY)
     async with model.serving() as base_url:
         chosen = settings_for(base_url, **settings)
@@ -28,4 +28,4 @@ async def observed(
             telemetry(chosen, os.environ) as told,
             working(client, chosen, tools=effects.tools, telemetry=told) as worker,
         ):
-            yield Stage(client, chosen, worker, model, effects), told
+            yield Harness(client, chosen, worker, model, effects), told

@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError
 
 from tests.conftest import Record
 from tests.support.alert_sender import Sender, is_open, until_reported
-from tests.support.harness import Stage, staged, until_asked
+from tests.support.harness import Harness, run_harness, until_asked
 from tests.workflows.test_continue_as_new import ROUNDS, SCRIPT, executions, impatient
 from watchkeeper.contracts import CarryRequest, CompactRequest, EpisodeMemo, RunInput, TellRequest
 from watchkeeper.llm.conversation import Request
@@ -27,58 +27,58 @@ LOOK = ("look", {"service": "checkout"})
 SILENCE = "https://alertmanager.example.com/#/silences/new?filter=%7Balertname%3D%22HighErrorRate%22%7D"
 
 
-async def carried_silence(stage: Stage, workflow_id: str) -> str | None:
+async def carried_silence(harness: Harness, workflow_id: str) -> str | None:
     """What the last execution of a chain was given to silence its group with."""
-    last = (await executions(stage, workflow_id))[-1]
-    first = await anext(aiter(stage.client.get_workflow_handle(workflow_id, run_id=last).fetch_history_events()))
+    last = (await executions(harness, workflow_id))[-1]
+    first = await anext(aiter(harness.client.get_workflow_handle(workflow_id, run_id=last).fetch_history_events()))
     given = first.workflow_execution_started_event_attributes.input.payloads
-    carried = (await decode(stage.client.data_converter, given, RunInput)).carried
+    carried = (await decode(harness.client.data_converter, given, RunInput)).carried
     assert carried is not None
     return carried.silence
 
 
 async def test_alerts_are_told_once_over_a_chain_of_executions(impatient: Client) -> None:
-    async with staged(impatient, [*SCRIPT, says("Both."), says("Both.")]) as stage:
-        sender = Sender.on(stage)
+    async with run_harness(impatient, [*SCRIPT, says("Both."), says("Both.")]) as harness:
+        sender = Sender.on(harness)
         run = sender.run(await sender.fire())
-        await until_asked(stage, 2)
+        await until_asked(harness, 2)
         await sender.fire("Latency", at=10)
-        await until_asked(stage, ROUNDS - 1)
+        await until_asked(harness, ROUNDS - 1)
         for _ in range(3):
             await sender.tell(sender.alert(), sender.alert("Latency", 10))
         await until_reported(run)
         await sender.tell(sender.alert(over=300), sender.alert("Latency", 10, over=310))
         result = await run.result()
-        chain = await executions(stage, run.id)
+        chain = await executions(harness, run.id)
     assert len(chain) >= 2
-    told = [message["content"] for message in stage.messages() if message["role"] == "user"]
+    told = [message["content"] for message in harness.messages() if message["role"] == "user"]
     assert sum("Latency: checkout fails" in words for words in told) == 1
     assert (result.status, result.rounds) == ("concluded", ROUNDS)
-    assert stage.model.prefix_violations() == []
+    assert harness.model.prefix_violations() == []
 
 
 async def test_an_open_run_goes_on_as_new_and_answers(impatient: Client, record: Record) -> None:
-    async with staged(impatient, [says("**Fine.**"), calls(LOOK), says("Still fine.")]) as stage:
-        sender = Sender.on(stage)
+    async with run_harness(impatient, [says("**Fine.**"), calls(LOOK), says("Still fine.")]) as harness:
+        sender = Sender.on(harness)
         run = sender.run(await sender.fire(links={"silence": SILENCE}))
         await until_reported(run)
         await asyncio.sleep(0.5)
-        while len(await executions(stage, run.id)) < 2:
+        while len(await executions(harness, run.id)) < 2:
             await sender.fire()
             await asyncio.sleep(0.05)
         assert (await sender.fire()).run_id == run.first_execution_run_id
         await run.execute_update(IncidentWorkflow.tell, TellRequest(text="And now?"))
-        await until_asked(stage, 3)
+        await until_asked(harness, 3)
         await sender.resolve()
         result = await run.result()
-        assert await carried_silence(stage, run.id) == SILENCE
+        assert await carried_silence(harness, run.id) == SILENCE
         story = await retell(impatient, run.id)
         info = (await runs_client.describe(impatient, run.id)).workflow_execution_info
         remembered = await runs_client.remembered(impatient, info, "episode", EpisodeMemo)
-        for number, run_id in enumerate((await executions(stage, run.id))[:2], 1):
+        for number, run_id in enumerate((await executions(harness, run.id))[:2], 1):
             await record(impatient.get_workflow_handle(run.id, run_id=run_id), f"open-run-continue-as-new-{number}")
     assert (result.report.summary, result.rounds) == ("Fine.", 3)
-    assert stage.model.prefix_violations() == []
+    assert harness.model.prefix_violations() == []
     assert remembered is not None
     assert info.start_time.ToDatetime(tzinfo=UTC).timestamp() - remembered.began[0] > 0.5, "it began with the first one"
     told = run_object(story)
@@ -87,22 +87,22 @@ async def test_an_open_run_goes_on_as_new_and_answers(impatient: Client, record:
     assert [alert["status"] for alert in told["alerts"]] == ["resolved"]
 
 
-def lose(stage: Stage, kind: type[Request]) -> None:
+def lose(harness: Harness, kind: type[Request]) -> None:
     """Have no worker find the conversation that a kind of request asks for."""
-    joined = stage.working.conversations.joined
+    joined = harness.working.conversations.joined
 
     async def lost(request: Request) -> bytes:
         if isinstance(request, kind):
             raise ApplicationError("no conversation", type="ConversationLost", non_retryable=True)
         return await joined(request)
 
-    stage.working.conversations.joined = lost  # type: ignore[method-assign]
+    harness.working.conversations.joined = lost  # type: ignore[method-assign]
 
 
 async def test_a_question_that_cannot_be_put_to_the_model_is_answered_once(client: Client) -> None:
-    async with staged(client, [says("**Fine.**")], model={"context_tokens": 1024}) as stage:
-        lose(stage, CompactRequest)
-        sender = Sender.on(stage)
+    async with run_harness(client, [says("**Fine.**")], model={"context_tokens": 1024}) as harness:
+        lose(harness, CompactRequest)
+        sender = Sender.on(harness)
         run = sender.run(await sender.fire())
         await until_reported(run)
         await run.execute_update(IncidentWorkflow.tell, TellRequest(text="And now?"))
@@ -117,9 +117,9 @@ async def test_a_question_that_cannot_be_put_to_the_model_is_answered_once(clien
 
 
 async def test_an_open_run_that_cannot_go_on_as_new_ends_as_it_concluded(impatient: Client) -> None:
-    async with staged(impatient, [says("**Fine.**")]) as stage:
-        lose(stage, CarryRequest)
-        sender = Sender.on(stage)
+    async with run_harness(impatient, [says("**Fine.**")]) as harness:
+        lose(harness, CarryRequest)
+        sender = Sender.on(harness)
         run = sender.run(await sender.fire())
         await until_reported(run)
         while await is_open(run):
@@ -130,8 +130,8 @@ async def test_an_open_run_that_cannot_go_on_as_new_ends_as_it_concluded(impatie
 
 
 async def test_a_flood_of_one_group_is_one_run(client: Client) -> None:
-    async with staged(client, [says("**Fine.**")]) as stage:
-        sender = Sender.on(stage)
+    async with run_harness(client, [says("**Fine.**")]) as harness:
+        sender = Sender.on(harness)
         told = await asyncio.gather(*(sender.fire() for _ in range(300)))
         run = sender.run(told[0])
         await until_reported(run)
@@ -139,4 +139,4 @@ async def test_a_flood_of_one_group_is_one_run(client: Client) -> None:
         await sender.resolve()
         await run.result()
     assert {one.run_id for one in told} == {run.first_execution_run_id}
-    assert len(stage.model.requests) == 1
+    assert len(harness.model.requests) == 1

@@ -8,7 +8,7 @@ import pytest
 from temporalio.client import Client
 
 from tests.conftest import Record
-from tests.support.harness import KEY, Run, Stage, failure, staged
+from tests.support.harness import KEY, Harness, Run, failure, run_harness
 from watchkeeper.contracts import JsonObject, RunResult, TellRequest
 from watchkeeper.testing.faults import Fault, delay, fault, raw_body
 from watchkeeper.testing.scripted_model import ScriptedModel
@@ -51,60 +51,62 @@ async def compactions(run: Run) -> int:
     return scheduled.count("compact")
 
 
-def assert_read_to_the_end(result: RunResult, stage: Stage) -> None:
+def assert_read_to_the_end(result: RunResult, harness: Harness) -> None:
     assert (result.status, result.rounds, result.tool_calls) == ("concluded", ROUNDS, 2 * (ROUNDS - 1))
-    assert "Earlier rounds of this investigation" in stage.messages()[2]["content"]
-    assert "read_page" in stage.messages()[2]["content"]
-    thinking = [message for message in stage.messages() if message.get("tool_calls")]
+    assert "Earlier rounds of this investigation" in harness.messages()[2]["content"]
+    assert "read_page" in harness.messages()[2]["content"]
+    thinking = [message for message in harness.messages() if message.get("tool_calls")]
     assert thinking
     assert all(message["reasoning_content"] for message in thinking)
 
 
 async def test_a_refusal_for_length_is_answered_by_a_smaller_conversation(client: Client, record: Record) -> None:
-    async with staged(client, overflowing(8_000), tools={"read_page": read_page}, limits=AMPLE) as stage:
-        run = await stage.start()
+    async with run_harness(client, overflowing(8_000), tools={"read_page": read_page}, limits=AMPLE) as harness:
+        run = await harness.start()
         result = await run.result()
         made = await compactions(run)
         await record(run, "context-overflow")
-    assert_read_to_the_end(result, stage)
-    assert 1 <= len(stage.model.prefix_violations()) <= made
+    assert_read_to_the_end(result, harness)
+    assert 1 <= len(harness.model.prefix_violations()) <= made
 
 
 async def test_a_conversation_is_made_smaller_before_the_model_refuses_it(client: Client, record: Record) -> None:
     small = {"context_tokens": 8_000, "max_completion_tokens": 1_000}
-    async with staged(client, overflowing(8_000), tools={"read_page": read_page}, limits=AMPLE, model=small) as stage:
-        run = await stage.start()
+    async with run_harness(
+        client, overflowing(8_000), tools={"read_page": read_page}, limits=AMPLE, model=small
+    ) as harness:
+        run = await harness.start()
         result = await run.result()
         made = await compactions(run)
         await record(run, "compacted")
-    assert_read_to_the_end(result, stage)
+    assert_read_to_the_end(result, harness)
     assert made >= 2
-    assert len(stage.model.requests) == ROUNDS, "none was refused"
+    assert len(harness.model.requests) == ROUNDS, "none was refused"
 
 
 async def test_a_worker_that_knows_nothing_finds_the_summary_in_the_history(client: Client) -> None:
-    async with staged(client, overflowing(8_000), tools={"read_page": read_page}, limits=AMPLE) as stage:
-        stage.forget_everything()
-        run = await stage.start()
+    async with run_harness(client, overflowing(8_000), tools={"read_page": read_page}, limits=AMPLE) as harness:
+        harness.forget_everything()
+        run = await harness.start()
         result = await run.result()
         made = await compactions(run)
-    assert_read_to_the_end(result, stage)
-    assert stage.working.conversations.hits == 0
-    assert len(stage.model.prefix_violations()) <= made
+    assert_read_to_the_end(result, harness)
+    assert harness.working.conversations.hits == 0
+    assert len(harness.model.prefix_violations()) <= made
 
 
 async def test_what_people_said_outlives_every_summary(client: Client) -> None:
     words = "Leave the payments database alone: " + "it is being migrated. " * 20
 
-    async with staged(client, overflowing(8_000), tools={"read_page": read_page}, limits=AMPLE) as stage:
-        stage.model.faults.append(fault(503, headers={"retry-after": "1"}))
-        run = await stage.start()
+    async with run_harness(client, overflowing(8_000), tools={"read_page": read_page}, limits=AMPLE) as harness:
+        harness.model.faults.append(fault(503, headers={"retry-after": "1"}))
+        run = await harness.start()
         await run.execute_update(IncidentWorkflow.tell, TellRequest(text=words, by="ada"))
         result = await run.result()
         made = await compactions(run)
     assert made >= 2
-    assert_read_to_the_end(result, stage)
-    assert words.strip() in stage.messages()[2]["content"]
+    assert_read_to_the_end(result, harness)
+    assert words.strip() in harness.messages()[2]["content"]
 
 
 @pytest.mark.parametrize(
@@ -123,30 +125,30 @@ async def test_what_people_said_outlives_every_summary(client: Client) -> None:
     ids=["openai", "vllm", "llama.cpp", "together", "groq", "anthropic", "gemini"],
 )
 async def test_whatever_words_a_host_refuses_it_with(client: Client, refusal: Fault) -> None:
-    async with staged(client, reading, tools={"read_page": read_page}, limits=AMPLE) as stage:
-        stage.model.faults += [*[delay(0)] * 4, refusal]
-        run = await stage.start()
+    async with run_harness(client, reading, tools={"read_page": read_page}, limits=AMPLE) as harness:
+        harness.model.faults += [*[delay(0)] * 4, refusal]
+        run = await harness.start()
         result = await run.result()
         made = await compactions(run)
-    assert_read_to_the_end(result, stage)
+    assert_read_to_the_end(result, harness)
     assert made == 1
 
 
 async def test_what_cannot_be_made_smaller_ends_the_run_with_its_hand_off(client: Client) -> None:
-    async with staged(client, overflowing(300), tools={"read_page": read_page}, limits=AMPLE) as stage:
-        run = await stage.start("Checkout fails. " * 500)
+    async with run_harness(client, overflowing(300), tools={"read_page": read_page}, limits=AMPLE) as harness:
+        run = await harness.start("Checkout fails. " * 500)
         kind, message, hand_off = await failure(run)
     assert kind == "ContextOverflow"
     assert "token limit: 300" in message
     assert "Checkout fails." in hand_off.report.body
-    assert len(stage.model.requests) == 1
+    assert len(harness.model.requests) == 1
 
 
 async def test_a_model_that_always_refuses_for_length_is_asked_a_few_times(client: Client) -> None:
-    async with staged(client, reading, tools={"read_page": read_page}, limits=AMPLE) as stage:
+    async with run_harness(client, reading, tools={"read_page": read_page}, limits=AMPLE) as harness:
         refusal = fault(400, {"error": {"code": "context_length_exceeded", "message": "no"}})
-        stage.model.faults += [*[delay(0)] * 4, *[refusal] * 50]
-        kind, _, hand_off = await failure(await stage.start())
+        harness.model.faults += [*[delay(0)] * 4, *[refusal] * 50]
+        kind, _, hand_off = await failure(await harness.start())
     assert kind == "ContextOverflow"
     assert (hand_off.rounds, hand_off.tool_calls) == (4, 8)
-    assert 5 < len(stage.model.requests) <= 9
+    assert 5 < len(harness.model.requests) <= 9

@@ -13,7 +13,7 @@ from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
 from tests.conftest import Record
-from tests.support.harness import Nothing, Stage, failure, staged, until_asked
+from tests.support.harness import Harness, Nothing, failure, run_harness, until_asked
 from tests.workflows.test_payload_sizes import carried_state
 from watchkeeper.contracts import CarryRequest, ExtendRequest, LimitChanges, StopRequest, TellRequest
 from watchkeeper.llm.conversation import Request
@@ -39,50 +39,50 @@ async def impatient() -> AsyncIterator[Client]:
         yield environment.client
 
 
-async def executions(stage: Stage, workflow_id: str) -> list[str]:
+async def executions(harness: Harness, workflow_id: str) -> list[str]:
     """Run ids of a chain, the first one first."""
-    found = [run async for run in stage.client.list_workflows(f"WorkflowId = '{workflow_id}'")]
+    found = [run async for run in harness.client.list_workflows(f"WorkflowId = '{workflow_id}'")]
     return [run.run_id for run in sorted(found, key=lambda run: run.start_time)]
 
 
 async def test_a_chain_of_executions_is_one_investigation(impatient: Client, record: Record) -> None:
-    async with staged(impatient, SCRIPT) as stage:
-        run = await stage.start(service="checkout")
+    async with run_harness(impatient, SCRIPT) as harness:
+        run = await harness.start(service="checkout")
         result = await run.result()
-        chain = await executions(stage, run.id)
+        chain = await executions(harness, run.id)
         for number, run_id in enumerate(chain, 1):
             await record(impatient.get_workflow_handle(run.id, run_id=run_id), f"continue-as-new-{number}")
         keys = [item.call for item in result.report.evidence]
-        misses = stage.working.conversations.misses
+        misses = harness.working.conversations.misses
     assert len(chain) >= 2
     assert (result.status, result.rounds, result.tool_calls) == ("concluded", ROUNDS, ROUNDS - 1)
     assert keys == [f"r{number}.0" for number in range(1, ROUNDS)]
-    assert stage.model.prefix_violations() == []
+    assert harness.model.prefix_violations() == []
     assert misses == 0
 
 
 async def test_a_worker_that_knows_nothing_reads_the_carried_conversation(impatient: Client) -> None:
-    async with staged(impatient, SCRIPT, worker={"conversation_bytes": 2**20}) as stage:
-        stage.forget_everything()
-        result = await (await stage.start()).result()
+    async with run_harness(impatient, SCRIPT, worker={"conversation_bytes": 2**20}) as harness:
+        harness.forget_everything()
+        result = await (await harness.start()).result()
     assert result.status == "concluded"
-    assert stage.working.conversations.hits == 0
-    assert stage.working.conversations.misses >= ROUNDS
-    assert stage.model.prefix_violations() == []
+    assert harness.working.conversations.hits == 0
+    assert harness.working.conversations.misses >= ROUNDS
+    assert harness.model.prefix_violations() == []
 
 
 async def test_words_told_on_the_way_are_carried(impatient: Client) -> None:
-    async with staged(impatient, [*SCRIPT, *[says("**Fine** again.")] * 3]) as stage:
-        run = await stage.start()
+    async with run_harness(impatient, [*SCRIPT, *[says("**Fine** again.")] * 3]) as harness:
+        run = await harness.start()
         accepted: list[str] = []
         with suppress(RPCError, WorkflowUpdateFailedError):  # the run may be over before the last of them
-            while len(stage.model.requests) < ROUNDS - 1:
+            while len(harness.model.requests) < ROUNDS - 1:
                 words = f"word {len(accepted)}"
                 await run.execute_update(IncidentWorkflow.tell, TellRequest(text=words))
                 accepted.append(words)
         result = await run.result()
-        told = [message["content"] for message in stage.messages() if message["role"] == "user"][1:]
-        chain = await executions(stage, run.id)
+        told = [message["content"] for message in harness.messages() if message["role"] == "user"][1:]
+        chain = await executions(harness, run.id)
     assert result.status == "concluded"
     assert len(chain) >= 2
     assert len(accepted) > 5
@@ -90,28 +90,28 @@ async def test_words_told_on_the_way_are_carried(impatient: Client) -> None:
 
 
 async def test_an_act_that_is_sent_again_after_continuing_is_taken_once(impatient: Client) -> None:
-    async with staged(impatient, [*SCRIPT, *[says("**Fine** again.")] * 3]) as stage:
-        run = await stage.start()
+    async with run_harness(impatient, [*SCRIPT, *[says("**Fine** again.")] * 3]) as harness:
+        run = await harness.start()
         tell, more = TellRequest(text="Mind the queue.", by="ada"), ExtendRequest(by=LimitChanges(rounds=5))
         limits = None
-        await until_asked(stage, 1)
+        await until_asked(harness, 1)
         with suppress(RPCError, WorkflowUpdateFailedError):  # the run may be over before the last of them
-            while len(stage.model.requests) < ROUNDS - 1:
+            while len(harness.model.requests) < ROUNDS - 1:
                 await run.execute_update(IncidentWorkflow.tell, tell, id="tell-1")
                 limits = await run.execute_update(IncidentWorkflow.extend, more, id="extend-1")
         result = await run.result()
-        said = [message["content"] for message in stage.messages() if message["role"] == "user"][1:]
-        chain = await executions(stage, run.id)
+        said = [message["content"] for message in harness.messages() if message["role"] == "user"][1:]
+        chain = await executions(harness, run.id)
     assert len(chain) >= 2
     assert said == ["ada: Mind the queue."]
     assert limits == result.limits
     assert result.limits is not None
-    assert result.limits.rounds == stage.settings.limits.rounds + 5
+    assert result.limits.rounds == harness.settings.limits.rounds + 5
 
 
 async def test_a_stop_on_the_way_is_not_lost(impatient: Client) -> None:
-    async with staged(impatient, SCRIPT) as stage:
-        joined = stage.working.conversations.joined
+    async with run_harness(impatient, SCRIPT) as harness:
+        joined = harness.working.conversations.joined
         reached, go_on = asyncio.Event(), asyncio.Event()
 
         async def slow(request: Request) -> bytes:
@@ -120,8 +120,8 @@ async def test_a_stop_on_the_way_is_not_lost(impatient: Client) -> None:
                 await go_on.wait()
             return await joined(request)
 
-        stage.working.conversations.joined = slow  # type: ignore[method-assign]  # holds the run where it continues
-        run = await stage.start()
+        harness.working.conversations.joined = slow  # type: ignore[method-assign]  # holds the run where it continues
+        run = await harness.start()
         await asyncio.wait_for(reached.wait(), 30)
         stopping = asyncio.create_task(run.execute_update(IncidentWorkflow.stop, StopRequest(by="ada")))
         while (await run.query(IncidentWorkflow.progress)).phase != "continuing as new":
@@ -129,7 +129,7 @@ async def test_a_stop_on_the_way_is_not_lost(impatient: Client) -> None:
         await stopping
         go_on.set()
         result = await run.result()
-        asked = len(stage.model.requests)
+        asked = len(harness.model.requests)
     assert (result.status, result.reason) == ("stopped", "stopped by ada")
     assert asked < ROUNDS
 
@@ -142,12 +142,12 @@ async def test_a_state_too_large_to_take_along_ends_the_run_with_its_report(impa
 
     script = [calls(*[("read_much", {})] * 3) for _ in range(ROUNDS)]
     tools = {"read_much": read_much}
-    async with staged(impatient, script, tools=tools, reports={"directory": tmp_path}) as stage:
-        specs = catalogue(tools, stage.settings)
+    async with run_harness(impatient, script, tools=tools, reports={"directory": tmp_path}) as harness:
+        specs = catalogue(tools, harness.settings)
         state = carried_state([], tools=specs, conclude="x" * 1_700_000)
         soon = state.briefing.history.model_copy(update={"events": 50})
         briefing = state.briefing.model_copy(update={"history": soon})
-        run = await stage.start(carried=state.model_copy(update={"briefing": briefing}))
+        run = await harness.start(carried=state.model_copy(update={"briefing": briefing}))
         kind, message, result = await failure(run)
     assert (kind, result.status) == ("Bug", "failed")
     assert "PayloadsTooLarge: RunInput: 2," in message

@@ -18,7 +18,7 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
 from tests.support.fault_host import ManyFates, Sent
-from tests.support.harness import Run, Stage, replies, staged
+from tests.support.harness import Harness, Run, replies, run_harness
 from watchkeeper.contracts import JsonObject, ModelReply, RunResult
 from watchkeeper.llm.tool_calls import MAX_CALLS
 from watchkeeper.testing.faults import drop_connection, fault, lose_reply, raw_body, raw_response, truncated
@@ -383,10 +383,10 @@ async def played(client: Client) -> AsyncIterator[Mapping[str, asyncio.Task[Ende
     """The runs of all rows, under way."""
     host = ManyFates({name: row.sends for name, row in ROWS.items()}, then=says(REPORT))
     ample = 10_000_000
-    async with staged(client, host, limits={"tokens": ample}, model={"context_tokens": ample}) as stage:
+    async with run_harness(client, host, limits={"tokens": ample}, model={"context_tokens": ample}) as harness:
 
         async def play(name: str) -> Ended:
-            return await ended(stage, host, name, await stage.start(name))
+            return await ended(harness, host, name, await harness.start(name))
 
         plays = {name: asyncio.create_task(play(name)) for name in ROWS}
         yield plays
@@ -395,7 +395,7 @@ async def played(client: Client) -> AsyncIterator[Mapping[str, asyncio.Task[Ende
         await asyncio.gather(*plays.values(), return_exceptions=True)
 
 
-async def ended(stage: Stage, host: ManyFates, name: str, run: Run) -> Ended:
+async def ended(harness: Harness, host: ManyFates, name: str, run: Run) -> Ended:
     try:
         result = await run.result()
         status, said = str(result.status), result.report.body
@@ -406,7 +406,7 @@ async def ended(stage: Stage, host: ManyFates, name: str, run: Run) -> Ended:
         result = RunResult.model_validate(error.details[0])
         status, said = error.type, error.message
     requests = [request.json() for request in host.asked[name]]
-    return Ended(status, said, result, await replies(stage.client, run), requests)
+    return Ended(status, said, result, await replies(harness.client, run), requests)
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -9,7 +9,7 @@ import pytest
 from temporalio.client import Client, WorkflowFailureError
 
 from tests.conftest import Record
-from tests.support.harness import failure, staged
+from tests.support.harness import failure, run_harness
 from watchkeeper.contracts import ToolChoice
 from watchkeeper.testing.faults import fault
 from watchkeeper.testing.scripts import calls, says
@@ -20,36 +20,36 @@ REPORT = "**Status:** checkout is degraded, 18.2 % errors.\n\nRoll back."
 
 
 async def test_concludes_in_the_words_of_the_model(client: Client, record: Record) -> None:
-    async with staged(client, [calls(LOOK, reasoning="look first"), says(REPORT)]) as stage:
-        run = await stage.start(service="checkout", severity="critical")
+    async with run_harness(client, [calls(LOOK, reasoning="look first"), says(REPORT)]) as harness:
+        run = await harness.start(service="checkout", severity="critical")
         result = await run.result()
         await record(run, "concluded")
     assert (result.status, result.rounds, result.tool_calls) == ("concluded", 2, 1)
     assert result.report.summary == "Status: checkout is degraded, 18.2 % errors."
     assert result.report.body == REPORT
     assert [item.tool for item in result.report.evidence] == ["look"]
-    assert stage.messages()[2]["reasoning_content"] == "look first"
-    assert stage.model.prefix_violations() == []
+    assert harness.messages()[2]["reasoning_content"] == "look first"
+    assert harness.model.prefix_violations() == []
 
 
 async def test_parallel_calls_are_answered_in_call_order(client: Client, record: Record) -> None:
     asked = [("look", {"service": name}) for name in ("payments", "checkout", "payments")]
-    async with staged(client, [calls(*asked), says(REPORT)]) as stage:
-        run = await stage.start()
+    async with run_harness(client, [calls(*asked), says(REPORT)]) as harness:
+        run = await harness.start()
         await run.result()
         await record(run, "parallel-calls")
-    found = [result.split('"')[3] for result in stage.results()]
+    found = [result.split('"')[3] for result in harness.results()]
     assert found == ["payments", "checkout", "payments"]
 
 
 async def test_failures_of_tools_are_results(client: Client, record: Record) -> None:
-    async with staged(client, [calls(("unreachable", {}), ("refusing", {}), LOOK), says(REPORT)]) as stage:
-        run = await stage.start()
+    async with run_harness(client, [calls(("unreachable", {}), ("refusing", {}), LOOK), says(REPORT)]) as harness:
+        run = await harness.start()
         result = await run.result()
         progress = await run.query(IncidentWorkflow.progress)
         await record(run, "tool-failure")
     assert result.status == "concluded"
-    unavailable, refused, found = stage.results()
+    unavailable, refused, found = harness.results()
     assert unavailable == '{"error":"GET http://backend/ answered 503: try later (after retries)"}'
     assert refused == '{"error":"no such index: logs-2026"}'
     assert "0.182" in found
@@ -58,36 +58,36 @@ async def test_failures_of_tools_are_results(client: Client, record: Record) -> 
 
 async def test_bad_arguments_are_told_to_the_model(client: Client, record: Record) -> None:
     bad = calls(("look", '{"service": "checkout"'), ("look", {"service": "chekout"}), ("look", {"servce": "checkout"}))
-    async with staged(client, [bad, says(REPORT)]) as stage:
-        run = await stage.start()
+    async with run_harness(client, [bad, says(REPORT)]) as harness:
+        run = await harness.start()
         result = await run.result()
         await record(run, "bad-arguments")
     assert result.status == "concluded"
-    broken, unknown, misspelt = stage.results()
+    broken, unknown, misspelt = harness.results()
     assert "JSON" in broken
     assert "checkout, payments" in unknown
     assert "servce" in misspelt
-    assert stage.messages()[2]["tool_calls"][0]["function"]["arguments"] == "{}"
+    assert harness.messages()[2]["tool_calls"][0]["function"]["arguments"] == "{}"
 
 
 async def test_unknown_tools_are_told_to_the_model(client: Client, record: Record) -> None:
-    async with staged(client, [calls(("reboot_everything", {})), says(REPORT)]) as stage:
-        run = await stage.start()
+    async with run_harness(client, [calls(("reboot_everything", {})), says(REPORT)]) as harness:
+        run = await harness.start()
         result = await run.result()
         await record(run, "unknown-tool")
     assert (result.status, result.tool_calls) == ("concluded", 0)
-    assert "look, page, refusing, restart, unreachable" in stage.results()[0]
+    assert "look, page, refusing, restart, unreachable" in harness.results()[0]
 
 
 async def test_identical_effects_in_one_message_happen_once(client: Client) -> None:
     page = ("page", {"team": "checkout", "summary": "18.2 % errors"})
-    async with staged(client, [calls(page, page), says(REPORT)]) as stage:
-        run = await stage.start()
+    async with run_harness(client, [calls(page, page), says(REPORT)]) as harness:
+        run = await harness.start()
         result = await run.result()
         first = run.first_execution_run_id
-    assert stage.effects.pages == [f"{first}/page/checkout"]
+    assert harness.effects.pages == [f"{first}/page/checkout"]
     assert result.tool_calls == 1
-    assert len(stage.results()) == 2
+    assert len(harness.results()) == 2
 
 
 @pytest.mark.parametrize(
@@ -102,46 +102,46 @@ async def test_identical_effects_in_one_message_happen_once(client: Client) -> N
     ],
 )
 async def test_a_forced_tool_is_forced_in_the_first_round(client: Client, choice: ToolChoice, sent: list[Any]) -> None:
-    async with staged(client, [calls(LOOK), says(REPORT)]) as stage:
-        await (await stage.start(tool_choice=choice)).result()
-    assert [request.json()["tool_choice"] for request in stage.model.requests] == sent
+    async with run_harness(client, [calls(LOOK), says(REPORT)]) as harness:
+        await (await harness.start(tool_choice=choice)).result()
+    assert [request.json()["tool_choice"] for request in harness.model.requests] == sent
 
 
 async def test_without_tools_the_model_only_talks(client: Client) -> None:
-    async with staged(client, [says(REPORT)]) as stage:
-        result = await (await stage.start(tool_choice=ToolChoice(mode="none"))).result()
+    async with run_harness(client, [says(REPORT)]) as harness:
+        result = await (await harness.start(tool_choice=ToolChoice(mode="none"))).result()
     assert result.status == "concluded"
-    assert "tools" not in stage.model.requests[0].json()
+    assert "tools" not in harness.model.requests[0].json()
 
 
 async def test_an_unknown_service_fails_the_run_and_says_which_are_known(client: Client) -> None:
-    async with staged(client, [says(REPORT)]) as stage:
-        kind, message, _ = await failure(await stage.start(service="chekout"))
+    async with run_harness(client, [says(REPORT)]) as harness:
+        kind, message, _ = await failure(await harness.start(service="chekout"))
     assert kind == "UnknownService"
     assert "known: checkout, payments" in message
 
 
 async def test_a_model_that_refuses_the_key_is_not_hammered(client: Client) -> None:
-    async with staged(client, [says(REPORT)]) as stage:
-        stage.model.faults.append(fault(401, {"error": {"message": "Incorrect API key", "code": "invalid_api_key"}}))
-        kind, message, hand_off = await failure(await stage.start())
+    async with run_harness(client, [says(REPORT)]) as harness:
+        harness.model.faults.append(fault(401, {"error": {"message": "Incorrect API key", "code": "invalid_api_key"}}))
+        kind, message, hand_off = await failure(await harness.start())
     assert kind == "ModelAuthentication"
     assert "Incorrect API key" in message
-    assert len(stage.model.requests) == 1
+    assert len(harness.model.requests) == 1
     assert hand_off.status == "failed"
 
 
 async def test_a_host_that_ignores_a_forced_tool_is_told_once(client: Client) -> None:
-    async with staged(client, [says("I would look."), calls(LOOK), says(REPORT)]) as stage:
-        result = await (await stage.start(tool_choice=ToolChoice(mode="named", function="look"))).result()
+    async with run_harness(client, [says("I would look."), calls(LOOK), says(REPORT)]) as harness:
+        result = await (await harness.start(tool_choice=ToolChoice(mode="named", function="look"))).result()
     assert (result.status, result.rounds) == ("concluded", 3)
-    assert "You were to call look" in stage.messages(1)[-1]["content"]
+    assert "You were to call look" in harness.messages(1)[-1]["content"]
 
 
 async def test_an_input_that_is_no_incident_fails_at_once(client: Client) -> None:
-    async with staged(client, [says(REPORT)]) as stage:
+    async with run_harness(client, [says(REPORT)]) as harness:
         run = await client.start_workflow(
-            "IncidentWorkflow", {"text": ""}, id="incident-without-text", task_queue=stage.settings.worker.task_queue
+            "IncidentWorkflow", {"text": ""}, id="incident-without-text", task_queue=harness.settings.worker.task_queue
         )
         with pytest.raises(WorkflowFailureError) as failed:
             await asyncio.wait_for(run.result(), 20)
@@ -151,7 +151,7 @@ async def test_an_input_that_is_no_incident_fails_at_once(client: Client) -> Non
 async def test_an_effect_is_the_same_however_its_arguments_are_spaced(client: Client) -> None:
     page = {"team": "checkout", "summary": "18.2 % errors"}
     spaced = '{ "summary": "18.2 % errors",  "team": "checkout" }'
-    async with staged(client, [calls(("page", page), ("page", spaced)), says(REPORT)]) as stage:
-        await (await stage.start()).result()
-    assert len(stage.effects.pages) == 1
-    assert len(stage.results()) == 2
+    async with run_harness(client, [calls(("page", page), ("page", spaced)), says(REPORT)]) as harness:
+        await (await harness.start()).result()
+    assert len(harness.effects.pages) == 1
+    assert len(harness.results()) == 2

@@ -6,7 +6,7 @@ import pytest
 from temporalio.client import Client
 
 from tests.conftest import Record
-from tests.support.harness import Stage, failure, staged, until_asked
+from tests.support.harness import Harness, failure, run_harness, until_asked
 from watchkeeper.contracts import ExtendRequest, JsonObject, LimitChanges
 from watchkeeper.testing.faults import fault, hang
 from watchkeeper.testing.scripts import Turn, always, calls, raw, replies, says
@@ -18,42 +18,42 @@ REPORT = "**Status:** checkout is degraded, 18.2 % errors.\n\nRoll back."
 PRICED = {"prices": {"input": 1.0, "output": 1.0}}
 
 
-def toolless(stage: Stage) -> list[bool]:
+def toolless(harness: Harness) -> list[bool]:
     """Which requests to the model offered no tools."""
-    return ["tools" not in request.json() for request in stage.model.requests]
+    return ["tools" not in request.json() for request in harness.model.requests]
 
 
 async def test_the_last_round_has_no_tools_and_the_cap_is_exact(client: Client, record: Record) -> None:
     stubborn = always(calls(LOOK), without_tools=says('{"name": "look", "arguments": {"service": "checkout"}}'))
-    async with staged(client, stubborn) as stage:
-        run = await stage.start(limits=LimitChanges(rounds=3))
+    async with run_harness(client, stubborn) as harness:
+        run = await harness.start(limits=LimitChanges(rounds=3))
         kind, message, hand_off = await failure(run)
         await record(run, "round-limit")
     assert kind == "RoundLimitReached"
     assert message == "stopped after 3 rounds without a conclusion"
     assert (hand_off.status, hand_off.rounds, hand_off.tool_calls) == ("limit_reached", 3, 2)
     assert "look" in hand_off.report.body
-    asked = toolless(stage)
+    asked = toolless(harness)
     assert asked == [False, False] + [True] * (len(asked) - 2)
-    assert "no tool calls left" in stage.messages()[-1]["content"]
+    assert "no tool calls left" in harness.messages()[-1]["content"]
 
 
 async def test_a_model_that_concludes_in_its_last_round_has_concluded(client: Client) -> None:
     obedient = always(calls(LOOK), without_tools=says(REPORT))
-    async with staged(client, obedient) as stage:
-        result = await (await stage.start(limits=LimitChanges(rounds=2))).result()
+    async with run_harness(client, obedient) as harness:
+        result = await (await harness.start(limits=LimitChanges(rounds=2))).result()
     assert (result.status, result.rounds) == ("concluded", 2)
 
 
 async def test_tool_calls_over_the_limit_are_not_run(client: Client, record: Record) -> None:
     asked = [("look", {"service": name}) for name in ("payments", "checkout", "payments")]
-    async with staged(client, always(calls(*asked), without_tools=says(" "))) as stage:
-        run = await stage.start(limits=LimitChanges(tool_calls=2))
+    async with run_harness(client, always(calls(*asked), without_tools=says(" "))) as harness:
+        run = await harness.start(limits=LimitChanges(tool_calls=2))
         kind, _, hand_off = await failure(run)
         await record(run, "tool-call-limit")
     assert kind == "ToolCallLimitReached"
     assert hand_off.tool_calls == 2
-    assert "limit of tool calls" in stage.results()[2]
+    assert "limit of tool calls" in harness.results()[2]
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,8 @@ async def test_tool_calls_over_the_limit_are_not_run(client: Client, record: Rec
 async def test_what_was_spent_ends_a_run(
     client: Client, record: Record, limits: LimitChanges, kind: str, name: str
 ) -> None:
-    async with staged(client, always(calls(LOOK), without_tools=says(REPORT)), model=PRICED) as stage:
-        run = await stage.start(limits=limits)
+    async with run_harness(client, always(calls(LOOK), without_tools=says(REPORT)), model=PRICED) as harness:
+        run = await harness.start(limits=limits)
         got, message, hand_off = await failure(run)
         await record(run, name)
     assert got == kind
@@ -76,9 +76,9 @@ async def test_what_was_spent_ends_a_run(
 
 
 async def test_time_ends_a_run_whose_model_never_answers(client: Client, record: Record) -> None:
-    async with staged(client, always(calls(LOOK), without_tools=says(REPORT))) as stage:
-        stage.model.faults.append(hang(20))
-        run = await stage.start(limits=LimitChanges(duration=1))
+    async with run_harness(client, always(calls(LOOK), without_tools=says(REPORT))) as harness:
+        harness.model.faults.append(hang(20))
+        run = await harness.start(limits=LimitChanges(duration=1))
         kind, message, hand_off = await failure(run)
         await record(run, "duration-limit")
     assert (kind, message) == ("DurationLimitReached", "stopped after 1 seconds without a conclusion")
@@ -86,9 +86,9 @@ async def test_time_ends_a_run_whose_model_never_answers(client: Client, record:
 
 
 async def test_time_that_ends_in_an_outage_says_so(client: Client) -> None:
-    async with staged(client, [says(REPORT)]) as stage:
-        stage.model.faults += [fault(503, "Loading model"), hang(20)]
-        kind, message, _ = await failure(await stage.start(limits=LimitChanges(duration=3)))
+    async with run_harness(client, [says(REPORT)]) as harness:
+        harness.model.faults += [fault(503, "Loading model"), hang(20)]
+        kind, message, _ = await failure(await harness.start(limits=LimitChanges(duration=3)))
     assert kind == "DurationLimitReached"
     assert message == "stopped after 3 seconds without a conclusion; ask failed: HTTP 503: 'Loading model'"
 
@@ -99,14 +99,14 @@ async def test_one_and_the_same_failing_call_ends_a_run(client: Client, record: 
     def circling(request: JsonObject) -> Turn:
         return calls(("look", spellings[replies(request) % 2]), LOOK) if request.get("tools") else says(" ")
 
-    async with staged(client, circling) as stage:
-        run = await stage.start(limits=LimitChanges(failures=3))
+    async with run_harness(client, circling) as harness:
+        run = await harness.start(limits=LimitChanges(failures=3))
         kind, message, hand_off = await failure(run)
         await record(run, "failure-limit")
     assert kind == "FailureLimitReached"
     assert message == "stopped after one and the same call failed 3 times in a row without a conclusion"
     assert hand_off.rounds == 4
-    assert toolless(stage)[:4] == [False, False, False, True]
+    assert toolless(harness)[:4] == [False, False, False, True]
 
 
 async def test_a_call_that_succeeds_in_between_has_not_failed_in_a_row(client: Client) -> None:
@@ -120,16 +120,16 @@ async def test_a_call_that_succeeds_in_between_has_not_failed_in_a_row(client: C
         raise ToolError("not now")
 
     script = [*(calls(("flaky", {})) for _ in range(6)), says(REPORT)]
-    async with staged(client, script, tools={"flaky": flaky}) as stage:
-        result = await (await stage.start(limits=LimitChanges(failures=3))).result()
+    async with run_harness(client, script, tools={"flaky": flaky}) as harness:
+        result = await (await harness.start(limits=LimitChanges(failures=3))).result()
     assert (result.status, result.rounds) == ("concluded", 7)
 
 
 async def test_a_person_can_let_a_run_go_on_that_fails_in_circles(client: Client) -> None:
-    async with staged(client, always(calls(("refusing", {})), without_tools=says(REPORT))) as stage:
-        stage.model.faults.append(fault(503, headers={"retry-after": "2"}))
-        run = await stage.start(limits=LimitChanges(failures=2, rounds=9))
-        await until_asked(stage, 1)
+    async with run_harness(client, always(calls(("refusing", {})), without_tools=says(REPORT))) as harness:
+        harness.model.faults.append(fault(503, headers={"retry-after": "2"}))
+        run = await harness.start(limits=LimitChanges(failures=2, rounds=9))
+        await until_asked(harness, 1)
         limits = await run.execute_update(IncidentWorkflow.extend, ExtendRequest(by=LimitChanges(failures=3)))
         result = await run.result()
     assert limits.failures == 5
@@ -137,36 +137,36 @@ async def test_a_person_can_let_a_run_go_on_that_fails_in_circles(client: Client
 
 
 async def test_an_attempt_without_a_completion_costs_no_round(client: Client) -> None:
-    async with staged(client, [calls(LOOK), says(REPORT)]) as stage:
-        stage.model.faults += [fault(503), fault(429, headers={"retry-after": "0"})]
-        result = await (await stage.start(limits=LimitChanges(rounds=2))).result()
+    async with run_harness(client, [calls(LOOK), says(REPORT)]) as harness:
+        harness.model.faults += [fault(503), fault(429, headers={"retry-after": "0"})]
+        result = await (await harness.start(limits=LimitChanges(rounds=2))).result()
     assert (result.status, result.rounds) == ("concluded", 2)
-    assert len(stage.model.requests) == 4
+    assert len(harness.model.requests) == 4
 
 
 async def test_an_empty_reply_is_resampled_then_nudged_then_ends_the_run(client: Client, record: Record) -> None:
     empty = raw({"role": "assistant", "content": " "})
-    async with staged(client, lambda request: empty) as stage:
-        run = await stage.start()
+    async with run_harness(client, lambda request: empty) as harness:
+        run = await harness.start()
         kind, _, hand_off = await failure(run)
         await record(run, "empty")
     assert kind == "EmptyCompletion"
     assert hand_off.rounds == 2
-    assert len(stage.model.requests) == 6
-    assert "neither text nor a usable tool call" in stage.messages()[-1]["content"]
+    assert len(harness.model.requests) == 6
+    assert "neither text nor a usable tool call" in harness.messages()[-1]["content"]
 
 
 async def test_when_its_time_is_over_a_run_reports_what_it_knows(client: Client) -> None:
     script = [calls(("restart", {"service": "checkout"})), says(REPORT)]
-    async with staged(client, script) as stage:
-        result = await (await stage.start(limits=LimitChanges(duration=2))).result()
+    async with run_harness(client, script) as harness:
+        result = await (await harness.start(limits=LimitChanges(duration=2))).result()
     assert (result.status, result.rounds, result.tool_calls) == ("concluded", 2, 0)
-    assert toolless(stage) == [False, True]
-    assert "nobody decided" in stage.results()[0]
+    assert toolless(harness) == [False, True]
+    assert "nobody decided" in harness.results()[0]
 
 
 async def test_a_limit_on_a_cost_that_nobody_can_count_is_refused(client: Client) -> None:
-    async with staged(client, [says(REPORT)]) as stage:
-        kind, message, _ = await failure(await stage.start(limits=LimitChanges(cost=1)))
+    async with run_harness(client, [says(REPORT)]) as harness:
+        kind, message, _ = await failure(await harness.start(limits=LimitChanges(cost=1)))
     assert kind == "PricesUnknown"
     assert "[model.prices]" in message

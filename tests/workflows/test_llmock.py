@@ -16,7 +16,7 @@ import pytest
 from llmock.pytest_plugin import LLMock
 from temporalio.client import Client
 
-from tests.support.harness import Stage, failure, look, settings_for, staged
+from tests.support.harness import Harness, failure, look, run_harness, settings_for
 from watchkeeper.contracts import LimitChanges, RunResult
 from watchkeeper.llm.client import Endpoint
 from watchkeeper.llm.errors import ModelError
@@ -25,16 +25,16 @@ CALM = LimitChanges(rounds=10)
 
 
 @asynccontextmanager
-async def on_llmock(client: Client, llmock: LLMock, **model: Any) -> AsyncIterator[Stage]:
-    """A stage with one tool, its model played by LLMock, which calls the tool and then answers in words."""
+async def on_llmock(client: Client, llmock: LLMock, **model: Any) -> AsyncIterator[Harness]:
+    """A harness with one tool, its model played by LLMock, which calls the tool and then answers in words."""
     profile = {"base_url": llmock.base_url(), "name": "gpt-4o", **model}
-    async with staged(client, [], tools={"look": look}, model=profile) as stage:
-        yield stage
+    async with run_harness(client, [], tools={"look": look}, model=profile) as harness:
+        yield harness
 
 
 async def concluded(client: Client, llmock: LLMock, **model: Any) -> RunResult:
-    async with on_llmock(client, llmock, **model) as stage:
-        result = await (await stage.start("Look at checkout.", limits=CALM)).result()
+    async with on_llmock(client, llmock, **model) as harness:
+        result = await (await harness.start("Look at checkout.", limits=CALM)).result()
     assert result.status == "concluded"
     assert not any(request.stream for request in llmock.requests)
     return result
@@ -42,8 +42,8 @@ async def concluded(client: Client, llmock: LLMock, **model: Any) -> RunResult:
 
 async def refused(client: Client, llmock: LLMock, **limits: int) -> str:
     """Run into a failure and return its type."""
-    async with on_llmock(client, llmock) as stage:
-        kind, _, _ = await failure(await stage.start("Look at checkout.", limits=LimitChanges.model_validate(limits)))
+    async with on_llmock(client, llmock) as harness:
+        kind, _, _ = await failure(await harness.start("Look at checkout.", limits=LimitChanges.model_validate(limits)))
     return kind
 
 
@@ -118,28 +118,28 @@ async def test_an_outage_is_given_up_after_a_few_calm_attempts(client: Client, l
     llmock.assert_resilient(strict=True)
 
 
-async def use_up(stage: Stage, requests: int) -> None:
-    endpoint = Endpoint(stage.settings.model)
+async def use_up(harness: Harness, requests: int) -> None:
+    endpoint = Endpoint(harness.settings.model)
     for number in range(requests):
         await endpoint.complete(b'{"model":"gpt-4o","messages":[{"role":"user","content":"%d"}]}' % number)
     await endpoint.close()
 
 
 async def test_a_real_quota_is_waited_for(client: Client, llmock: LLMock) -> None:
-    async with on_llmock(client, llmock) as stage:
+    async with on_llmock(client, llmock) as harness:
         llmock.limits(rpm=60)
-        await use_up(stage, 60)
-        result = await (await stage.start("Look at checkout.", limits=CALM)).result()
+        await use_up(harness, 60)
+        result = await (await harness.start("Look at checkout.", limits=CALM)).result()
     assert result.status == "concluded"
     assert any(request.status == 429 for request in llmock.requests)
     llmock.assert_resilient(strict=True)
 
 
 async def test_many_runs_at_once_keep_to_one_quota(client: Client, llmock: LLMock) -> None:
-    async with on_llmock(client, llmock) as stage:
+    async with on_llmock(client, llmock) as harness:
         llmock.limits(rpm=240)
-        await use_up(stage, 240)
-        runs = [await stage.start(f"Look at checkout, {number}.", limits=CALM) for number in range(10)]
+        await use_up(harness, 240)
+        runs = [await harness.start(f"Look at checkout, {number}.", limits=CALM) for number in range(10)]
         results = await asyncio.gather(*(run.result() for run in runs))
     assert {(result.status, result.rounds) for result in results} == {("concluded", 2)}
     verdict = llmock.verdict()
@@ -177,8 +177,8 @@ async def test_what_no_provider_will_ever_accept_is_sent_once(
     client: Client, llmock: LLMock, provider: str, trouble: Trouble, kind: str
 ) -> None:
     trouble(llmock)
-    async with on_llmock(client, llmock, base_url=llmock.base_url(provider)) as stage:
-        got, _, _ = await failure(await stage.start("Look at checkout."))
+    async with on_llmock(client, llmock, base_url=llmock.base_url(provider)) as harness:
+        got, _, _ = await failure(await harness.start("Look at checkout."))
     assert got == kind
     assert len(llmock.requests) == 1
     llmock.assert_resilient(strict=True)
@@ -187,10 +187,10 @@ async def test_what_no_provider_will_ever_accept_is_sent_once(
 async def test_the_next_provider_answers_in_the_outage_of_the_first(client: Client, llmock: LLMock) -> None:
     llmock.outage(provider="openai")
     next_one = {"base_url": llmock.base_url("groq"), "name": "kimi", "api_key": "any"}
-    async with staged(
+    async with run_harness(
         client, [], tools={"look": look}, model={"base_url": llmock.base_url()}, fallbacks=[next_one]
-    ) as stage:
-        result = await (await stage.start("Look at checkout.", limits=CALM)).result()
+    ) as harness:
+        result = await (await harness.start("Look at checkout.", limits=CALM)).result()
     assert (result.status, result.rounds) == ("concluded", 2)
     assert [request.provider for request in llmock.requests] == ["openai"] * 3 + ["groq"] + ["openai"] * 3 + ["groq"]
     llmock.assert_resilient(strict=True)

@@ -11,7 +11,7 @@ from pydantic import Field
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
-from tests.support.harness import Nothing, Run, Stage, staged, until_waiting
+from tests.support.harness import Harness, Nothing, Run, run_harness, until_waiting
 from watchkeeper.contracts import Decision, JsonObject
 from watchkeeper.testing.scripts import Turn, calls, says
 from watchkeeper.tool import Arguments, Tool, ToolContext, tool
@@ -60,8 +60,8 @@ def reading(rounds: int, kib: int) -> Any:
     return script
 
 
-def message_bytes(stage: Stage) -> int:
-    return len(json.dumps(stage.messages(), ensure_ascii=False, separators=(",", ":")).encode())
+def message_bytes(harness: Harness) -> int:
+    return len(json.dumps(harness.messages(), ensure_ascii=False, separators=(",", ":")).encode())
 
 
 async def history_bytes(run: Run) -> int:
@@ -69,19 +69,23 @@ async def history_bytes(run: Run) -> int:
 
 
 async def test_each_byte_of_the_conversation_is_recorded_once(client: Client) -> None:
-    async with staged(client, reading(100, 4), tools={"read_page": read_page}, limits=AMPLE, model=ENDLESS) as stage:
-        run = await stage.start()
+    async with run_harness(
+        client, reading(100, 4), tools={"read_page": read_page}, limits=AMPLE, model=ENDLESS
+    ) as harness:
+        run = await harness.start()
         result = await run.result()
-        size, said = await history_bytes(run), message_bytes(stage)
+        size, said = await history_bytes(run), message_bytes(harness)
     assert (result.status, result.rounds, result.tool_calls) == ("concluded", 100, 297)
     assert size <= 1.25 * said
-    assert stage.model.prefix_violations() == []
-    assert stage.working.conversations.misses == 0
+    assert harness.model.prefix_violations() == []
+    assert harness.working.conversations.misses == 0
 
 
 async def test_a_round_costs_the_same_however_late_it_is(client: Client) -> None:
-    async with staged(client, reading(60, 1), tools={"read_page": read_page}, limits=AMPLE, model=ENDLESS) as stage:
-        run = await stage.start()
+    async with run_harness(
+        client, reading(60, 1), tools={"read_page": read_page}, limits=AMPLE, model=ENDLESS
+    ) as harness:
+        run = await harness.start()
         await run.result()
         history = await run.fetch_history()
     asked = [
@@ -97,25 +101,27 @@ async def test_a_round_costs_the_same_however_late_it_is(client: Client) -> None
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 async def test_large_results_do_not_end_a_run(client: Client) -> None:
-    async with staged(client, reading(60, 64), tools={"read_page": read_page}, limits=AMPLE, model=ENDLESS) as stage:
-        run = await stage.start()
+    async with run_harness(
+        client, reading(60, 64), tools={"read_page": read_page}, limits=AMPLE, model=ENDLESS
+    ) as harness:
+        run = await harness.start()
         result = await run.result()
-        size, said = await history_bytes(run), message_bytes(stage)
+        size, said = await history_bytes(run), message_bytes(harness)
     assert (result.status, result.rounds, result.tool_calls) == ("concluded", 60, 177)
     assert size <= 1.05 * said
-    assert stage.model.prefix_violations() == []
+    assert harness.model.prefix_violations() == []
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 async def test_a_thousand_rounds_are_one_investigation(client: Client) -> None:
-    async with staged(client, reading(1_000, 1), tools={"read_page": read_page}, limits=AMPLE) as stage:
-        run = await stage.start()
+    async with run_harness(client, reading(1_000, 1), tools={"read_page": read_page}, limits=AMPLE) as harness:
+        run = await harness.start()
         result = await run.result()
         chain = [found async for found in client.list_workflows(f"WorkflowId = '{run.id}'")]
     assert (result.status, result.rounds, result.tool_calls) == ("concluded", 1_000, 2_997)
     assert len(chain) > 2
-    assert "earlier rounds" in str(stage.messages()[:3]).lower()
+    assert "earlier rounds" in str(harness.messages()[:3]).lower()
     assert all(found.history_length < 9_000 for found in chain)
 
 
@@ -131,35 +137,35 @@ async def test_a_new_worker_takes_up_many_runs_at_once(client: Client) -> None:
         turn = reading(30, 1)(request)
         return turn if "tool_calls" in turn.message else calls(("publish", {}))
 
-    async with staged(client, script, tools=tools, limits=AMPLE) as stage:
-        runs = [await stage.start(f"Question {number}") for number in range(40)]
+    async with run_harness(client, script, tools=tools, limits=AMPLE) as harness:
+        runs = [await harness.start(f"Question {number}") for number in range(40)]
         for run in runs:
             await until_waiting(run, "r30.0")
-        await stage.working.worker.shutdown()
-        async with working(await another(client), stage.settings, tools=tools):
+        await harness.working.worker.shutdown()
+        async with working(await another(client), harness.settings, tools=tools):
             await asyncio.gather(*(run.execute_update(IncidentWorkflow.decide, APPROVED) for run in runs))
             results = await asyncio.gather(*(run.result() for run in runs))
     assert [result.status for result in results] == ["concluded"] * 40
 
 
 async def test_two_workers_share_a_queue_and_rarely_miss(client: Client) -> None:
-    async with staged(client, reading(20, 4), tools={"read_page": read_page}, limits=AMPLE) as stage:
-        async with working(await another(client), stage.settings, tools={"read_page": read_page}) as other:
-            runs = [await stage.start(f"Question {number}") for number in range(6)]
+    async with run_harness(client, reading(20, 4), tools={"read_page": read_page}, limits=AMPLE) as harness:
+        async with working(await another(client), harness.settings, tools={"read_page": read_page}) as other:
+            runs = [await harness.start(f"Question {number}") for number in range(6)]
             for run in runs:
                 assert (await run.result()).status == "concluded"
-        workers = (stage.working.conversations, other.conversations)
+        workers = (harness.working.conversations, other.conversations)
     hits, misses = sum(w.hits for w in workers), sum(w.misses for w in workers)
     assert hits + misses == 6 * 20
     assert all(w.hits for w in workers), "both workers took part"
     assert hits / (hits + misses) > 0.9
-    assert stage.model.prefix_violations() == []
+    assert harness.model.prefix_violations() == []
 
 
 async def test_a_lost_conversation_is_read_from_the_history(client: Client) -> None:
-    async with staged(client, reading(6, 4), tools={"read_page": read_page}, limits=AMPLE) as stage:
-        stage.forget_everything()
-        result = await (await stage.start()).result()
+    async with run_harness(client, reading(6, 4), tools={"read_page": read_page}, limits=AMPLE) as harness:
+        harness.forget_everything()
+        result = await (await harness.start()).result()
     assert result.status == "concluded"
-    assert (stage.working.conversations.hits, stage.working.conversations.misses) == (0, 6)
-    assert stage.model.prefix_violations() == []
+    assert (harness.working.conversations.hits, harness.working.conversations.misses) == (0, 6)
+    assert harness.model.prefix_violations() == []

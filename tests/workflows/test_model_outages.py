@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 from temporalio.client import Client
 
 from tests.support.fault_host import EVER, ManyFates, Sent
-from tests.support.harness import KEY, Run, Stage, failure, look, on_call, replies, staged
+from tests.support.harness import KEY, Harness, Run, failure, look, on_call, replies, run_harness
 from watchkeeper.contracts import LimitChanges, RunResult
 from watchkeeper.demo.world import World
 from watchkeeper.testing.faults import Fault, drip, drop_connection, fault, hang, raw_body, reset_midway, truncated
@@ -93,7 +93,7 @@ REFUSALS: dict[str, tuple[Fault, str, str]] = {
 class Scene:
     """A worker with two hosts, people to page, and the runs that it works on."""
 
-    stage: Stage
+    harness: Harness
     hosts: tuple[ManyFates, ManyFates]
     world: World
     reports: Path
@@ -140,8 +140,8 @@ async def scene(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Asy
         world = await stack.enter_async_context(World.running())
         fallback = {"base_url": await stack.enter_async_context(hosts[1].serving()), "name": "other", "api_key": KEY}
         settings = on_call(world, directory=reports)
-        stage = await stack.enter_async_context(
-            staged(
+        harness = await stack.enter_async_context(
+            run_harness(
                 client,
                 hosts[0],
                 tools={"look": look, "page_engineer": discover()["page_engineer"]},
@@ -153,11 +153,11 @@ async def scene(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Asy
 
         async def start(name: str) -> Run:
             limits = SHORT if name.endswith(", everywhere") else None
-            return await stage.start(name, service="checkout", limits=limits)
+            return await harness.start(name, service="checkout", limits=limits)
 
         names = list(first)
         runs = dict(zip(names, await asyncio.gather(*map(start, names)), strict=True))
-        yield Scene(stage, hosts, world, reports, runs)
+        yield Scene(harness, hosts, world, reports, runs)
 
 
 @pytest.mark.parametrize("name", OUTAGES)
@@ -229,8 +229,8 @@ def nowhere() -> str:
 
 async def test_a_host_that_comes_up_late_is_asked_again(client: Client, nowhere: str) -> None:
     late = ScriptedModel([LOOK, REPORT], key=KEY)
-    async with staged(client, [], model={"base_url": nowhere}) as stage:
-        run = await stage.start()
+    async with run_harness(client, [], model={"base_url": nowhere}) as harness:
+        run = await harness.start()
         while not any(waiting.attempt > 1 for waiting in (await run.describe()).raw_description.pending_activities):
             await asyncio.sleep(0.05)
         async with late.serving(int(nowhere.split(":")[2].removesuffix("/v1"))):
@@ -243,17 +243,17 @@ async def test_the_fallback_answers_where_the_first_host_is_not_there(client: Cl
     other = ScriptedModel([REPORT], key=KEY)
     async with other.serving() as url:
         fallbacks = [{"base_url": url, "name": "other", "api_key": KEY}]
-        async with staged(client, [], model={"base_url": nowhere}, fallbacks=fallbacks) as stage:
-            result = await (await stage.start()).result()
+        async with run_harness(client, [], model={"base_url": nowhere}, fallbacks=fallbacks) as harness:
+            result = await (await harness.start()).result()
     assert (result.status, result.rounds, result.report.body) == ("concluded", 1, "Checkout is down.")
 
 
 async def test_where_no_host_is_there_a_person_is_woken(client: Client, nowhere: str) -> None:
     async with World.running() as world:
         tools = {"page_engineer": discover()["page_engineer"]}
-        async with staged(client, [], tools=tools, model={"base_url": nowhere}, **on_call(world)) as stage:
+        async with run_harness(client, [], tools=tools, model={"base_url": nowhere}, **on_call(world)) as harness:
             kind, message, hand_off = await failure(
-                await stage.start(service="checkout", limits=LimitChanges(duration=5))
+                await harness.start(service="checkout", limits=LimitChanges(duration=5))
             )
         pages = world.pages.deliveries
     assert kind == "ModelUnavailable"

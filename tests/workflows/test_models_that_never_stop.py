@@ -10,7 +10,7 @@ import pytest
 from temporalio.client import Client
 
 from tests.support.fault_host import EVER, ManyFates, Sent
-from tests.support.harness import Run, failure, look, on_call, staged
+from tests.support.harness import Run, failure, look, on_call, run_harness
 from watchkeeper.contracts import LimitChanges, RunResult
 from watchkeeper.demo.world import World
 from watchkeeper.testing.scripts import Turn, calls, raw, says
@@ -76,10 +76,10 @@ async def host() -> ManyFates:
 @pytest.fixture(scope="module")
 async def runs(client: Client, host: ManyFates, world: World) -> AsyncIterator[Mapping[str, Run]]:
     tools = {"look": look, "page_engineer": discover()["page_engineer"]}
-    async with staged(client, host, tools=tools, **on_call(world)) as stage:
+    async with run_harness(client, host, tools=tools, **on_call(world)) as harness:
 
         async def start(name: str) -> Run:
-            return await stage.start(name, service="checkout", limits=LimitChanges(rounds=ROUNDS))
+            return await harness.start(name, service="checkout", limits=LimitChanges(rounds=ROUNDS))
 
         yield dict(zip(NAMES, await asyncio.gather(*map(start, NAMES)), strict=True))
 

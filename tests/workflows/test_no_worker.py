@@ -13,7 +13,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from tests.conftest import Record
-from tests.support.harness import Nothing, Run, Stage, failure, staged, until_asked
+from tests.support.harness import Harness, Nothing, Run, failure, run_harness, until_asked
 from watchkeeper.contracts import LimitChanges, ToolSpec
 from watchkeeper.temporal import activity_options
 from watchkeeper.temporal.sandbox import Sandbox
@@ -43,17 +43,17 @@ async def look(args: Nothing, context: ToolContext) -> str:
 TOOLS: dict[str, Tool[Any]] = {"restart": restart, "look": look}
 
 
-async def connected(stage: Stage) -> Client:
+async def connected(harness: Harness) -> Client:
     return await Client.connect(
-        stage.client.service_client.config.target_host, data_converter=stage.client.data_converter
+        harness.client.service_client.config.target_host, data_converter=harness.client.data_converter
     )
 
 
 @asynccontextmanager
-async def deciding_alone(stage: Stage) -> AsyncIterator[None]:
+async def deciding_alone(harness: Harness) -> AsyncIterator[None]:
     """A worker that takes the steps of runs but no activity, as if all that take some were gone."""
-    queue = stage.settings.worker.task_queue
-    client = await connected(stage)
+    queue = harness.settings.worker.task_queue
+    client = await connected(harness)
     async with Worker(client, task_queue=queue, workflows=[IncidentWorkflow], workflow_runner=Sandbox()):
         yield
 
@@ -67,54 +67,54 @@ async def until_timed_out(run: Run) -> None:
 
 
 async def test_a_call_that_no_worker_took_was_not_run(client: Client, record: Record) -> None:
-    async with staged(client, [calls(("restart", {})), says(REPORT)], tools=TOOLS) as stage:
-        stage.model.faults.append(delay(1))
-        run = await stage.start(limits=BRIEF)
-        await until_asked(stage, 1)
-        await stage.working.worker.shutdown()  # the answer that is under way is recorded all the same
-        async with deciding_alone(stage):
+    async with run_harness(client, [calls(("restart", {})), says(REPORT)], tools=TOOLS) as harness:
+        harness.model.faults.append(delay(1))
+        run = await harness.start(limits=BRIEF)
+        await until_asked(harness, 1)
+        await harness.working.worker.shutdown()  # the answer that is under way is recorded all the same
+        async with deciding_alone(harness):
             await until_timed_out(run)
-        async with working(await connected(stage), stage.settings, tools=TOOLS):
+        async with working(await connected(harness), harness.settings, tools=TOOLS):
             result = await run.result()
         await record(run, "untaken-call")
     assert (result.status, result.rounds) == ("concluded", 2)
-    assert stage.results() == ['{"error":"not run: no worker took it before the run\'s time was over"}']
+    assert harness.results() == ['{"error":"not run: no worker took it before the run\'s time was over"}']
 
 
 async def test_a_model_that_no_worker_asked_has_not_failed(client: Client, record: Record) -> None:
-    async with staged(client, [calls(("look", {})), says(REPORT)], tools=TOOLS) as stage:
-        run = await stage.start(limits=BRIEF)
-        await until_asked(stage, 1)
+    async with run_harness(client, [calls(("look", {})), says(REPORT)], tools=TOOLS) as harness:
+        run = await harness.start(limits=BRIEF)
+        await until_asked(harness, 1)
         await asyncio.sleep(0.5)
-        await stage.working.worker.shutdown()  # while it looks, which is recorded all the same
-        async with deciding_alone(stage):
+        await harness.working.worker.shutdown()  # while it looks, which is recorded all the same
+        async with deciding_alone(harness):
             await until_timed_out(run)
-        async with working(await connected(stage), stage.settings, tools=TOOLS):
+        async with working(await connected(harness), harness.settings, tools=TOOLS):
             result = await run.result()
         await record(run, "untaken-question")
     assert (result.status, result.rounds) == ("concluded", 2)
-    assert stage.results() == ['"seen"']
-    assert "tools" not in stage.model.requests[-1].json(), "its time is over: one round is left, to report"
+    assert harness.results() == ['"seen"']
+    assert "tools" not in harness.model.requests[-1].json(), "its time is over: one round is left, to report"
 
 
 async def test_a_model_call_that_a_worker_gave_up_as_it_ended_has_not_failed(client: Client) -> None:
-    async with staged(client, [says(REPORT)], worker={"shutdown_seconds": 0}) as stage:
-        stage.model.outage = hang(60)
-        run = await stage.start(limits=BRIEF)
-        await until_asked(stage, 1)
-        await stage.working.worker.shutdown()
-        async with deciding_alone(stage):
+    async with run_harness(client, [says(REPORT)], worker={"shutdown_seconds": 0}) as harness:
+        harness.model.outage = hang(60)
+        run = await harness.start(limits=BRIEF)
+        await until_asked(harness, 1)
+        await harness.working.worker.shutdown()
+        async with deciding_alone(harness):
             await until_timed_out(run)
-        stage.model.outage = None
-        async with working(await connected(stage), stage.settings, tools=stage.effects.tools):
+        harness.model.outage = None
+        async with working(await connected(harness), harness.settings, tools=harness.effects.tools):
             result = await run.result()
-    assert (result.status, result.rounds, len(stage.model.requests)) == ("concluded", 1, 2)
+    assert (result.status, result.rounds, len(harness.model.requests)) == ("concluded", 1, 2)
 
 
 async def test_a_model_that_was_asked_and_out_of_reach_has_failed(client: Client) -> None:
-    async with staged(client, [says(REPORT)]) as stage:
-        stage.model.fail_next(503, times=100)
-        run = await stage.start(limits=LimitChanges(duration=2))
+    async with run_harness(client, [says(REPORT)]) as harness:
+        harness.model.fail_next(503, times=100)
+        run = await harness.start(limits=LimitChanges(duration=2))
         kind, _, result = await failure(run)
     assert (kind, result.status, result.rounds) == ("ModelUnavailable", "failed", 0)
 

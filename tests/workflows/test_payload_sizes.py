@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
-from tests.support.harness import Nothing, failure, staged
+from tests.support.harness import Nothing, failure, run_harness
 from tests.support.oversized_workflow import Oversized
 from watchkeeper.alerts.builder import make_alert
 from watchkeeper.alerts.source import MAX_ALERTS
@@ -117,11 +117,11 @@ def carried_state(
 
 
 async def test_a_run_whose_next_step_is_too_large_ends_with_its_report(client: Client, tmp_path: Path) -> None:
-    async with staged(client, [says("never asked")], reports={"directory": tmp_path}) as stage:
+    async with run_harness(client, [says("never asked")], reports={"directory": tmp_path}) as harness:
         # In a request each of the words takes ten times what it takes among those that wait.
-        run = await stage.start(service="checkout", carried=carried_state(["x"] * 70_000))
+        run = await harness.start(service="checkout", carried=carried_state(["x"] * 70_000))
         kind, message, result = await failure(run)
-    assert (kind, result.status, stage.model.requests) == ("Bug", "failed", [])
+    assert (kind, result.status, harness.model.requests) == ("Bug", "failed", [])
     assert "PayloadsTooLarge: ModelRequest: 2," in message
     assert "bytes are too many to record; at most 2,000,000" in message
     assert "PayloadsTooLarge" in (tmp_path / f"{run.id}.md").read_text()
@@ -150,8 +150,8 @@ async def test_a_catalogue_that_is_too_large_to_record_ends_a_run_at_once(client
 
     explained.__doc__ = "Use it " + "well " * 500_000
     tools = {"explained": tool(effect="read")(explained)}
-    async with staged(client, [], tools=tools, reports={"directory": tmp_path}) as stage:
-        run = await stage.start()
+    async with run_harness(client, [], tools=tools, reports={"directory": tmp_path}) as harness:
+        run = await harness.start()
         kind, message, result = await failure(run)
         attempts = [
             event.activity_task_started_event_attributes.attempt

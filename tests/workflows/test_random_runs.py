@@ -25,7 +25,7 @@ from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
 from tests.support.fault_host import ManyFates, Sent
-from tests.support.harness import Run, Stage, staged
+from tests.support.harness import Harness, Run, run_harness
 from tests.support.reply_safety import assert_outgoing
 from watchkeeper.contracts import ExtendRequest, JsonObject, LimitChanges, RunResult, StopRequest, TellRequest
 from watchkeeper.temporal.client import DATA_CONVERTER
@@ -165,8 +165,8 @@ async def act(host: Strict, name: str, plan: Plan, run: Run) -> None:
             await run.execute_update(UPDATES[type(deed)], deed)
 
 
-async def play(stage: Stage, host: Strict, name: str, plan: Plan) -> tuple[Run, str, RunResult]:
-    run = await stage.start(name, limits=plan.limits)
+async def play(harness: Harness, host: Strict, name: str, plan: Plan) -> tuple[Run, str, RunResult]:
+    run = await harness.start(name, limits=plan.limits)
     people = asyncio.create_task(act(host, name, plan, run))
     try:
         result = await run.result()
@@ -189,10 +189,10 @@ async def all_hold(client: Client, drawn: list[Plan], context_tokens: int, *, fo
             "approval": {"timeout": 0.5},
             "model": {"context_tokens": context_tokens, "max_completion_tokens": 500},
         }
-        async with staged(client, host, **about) as stage:
+        async with run_harness(client, host, **about) as harness:
             if forgetful:
-                stage.forget_everything()
-            ended = await asyncio.gather(*(play(stage, host, name, plan) for name, plan in named.items()))
+                harness.forget_everything()
+            ended = await asyncio.gather(*(play(harness, host, name, plan) for name, plan in named.items()))
     assert host.refused == []
     for request in host.requests:
         assert_outgoing(request.json()["messages"])

@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from temporalio.client import Client, WorkflowFailureError
 
-from tests.support.harness import look, reset, staged
+from tests.support.harness import look, reset, run_harness
 from watchkeeper.backend import fetch, send
 from watchkeeper.contracts import CallRecord, Decision, Effect, JsonObject, RunResult
 from watchkeeper.testing.asgi_server import serving
@@ -56,11 +56,11 @@ async def played(
 ) -> tuple[RunResult, list[CallRecord], list[str]]:
     """Run ``act_on_it`` as often as said in each round; give the run's result, its calls, and what the model read."""
     script = [calls(*(("act_on_it", {"what": what}) for what in asked)) for asked in rounds or (["it"],)]
-    async with staged(client, [*script, says(REPORT)], tools=tools) as stage:
-        run = await stage.start()
+    async with run_harness(client, [*script, says(REPORT)], tools=tools) as harness:
+        run = await harness.start()
         result = await run.result()
         progress = await run.query(IncidentWorkflow.progress)
-    return result, progress.calls, stage.results()
+    return result, progress.calls, harness.results()
 
 
 def error(text: str) -> str:
@@ -183,11 +183,11 @@ async def test_an_attempt_that_will_not_end_is_left_behind(client: Client, effec
         return "done"
 
     tools, attempts = acting(cling, effect, timeout=timedelta(seconds=0.2))
-    async with staged(client, [calls(("act_on_it", {})), says(REPORT)], tools=tools) as stage:
-        run = await stage.start()
+    async with run_harness(client, [calls(("act_on_it", {})), says(REPORT)], tools=tools) as harness:
+        run = await harness.start()
         await run.result()
         (call,) = (await run.query(IncidentWorkflow.progress)).calls
-        read = stage.results()
+        read = harness.results()
         released.set()
     assert len(attempts) == attempted
     assert len({context.idempotency_key for context in attempts}) == 1
@@ -314,14 +314,14 @@ async def test_a_reset_run_that_decides_the_same_repeats_its_effect_under_the_sa
 ) -> None:
     target = Target()
     script = [calls(("act_on_it", {})), says(REPORT)]
-    async with target.acting() as (tools, attempts), staged(client, script, tools=tools) as stage:
+    async with target.acting() as (tools, attempts), run_harness(client, script, tools=tools) as harness:
         if forgetful:
-            stage.forget_everything()
-        run = await stage.start()
+            harness.forget_everything()
+        run = await harness.start()
         await run.result()
         again = await reset(client, run, before="r1.0")
         result = await again.result()
-        asked = len(stage.model.requests)
+        asked = len(harness.model.requests)
     assert again.run_id != run.first_execution_run_id
     assert (result.status, asked) == ("concluded", 3)
     assert [context.idempotency_key for context in attempts] == [*target.effects] * 2
@@ -338,8 +338,8 @@ async def test_a_reset_run_that_decides_anew_is_known_by_what_it_decides(
         return says(REPORT) if done else calls(("act_on_it", {"what": next(decisions)}))
 
     target = Target()
-    async with target.acting() as (tools, attempts), staged(client, script, tools=tools) as stage:
-        run = await stage.start()
+    async with target.acting() as (tools, attempts), run_harness(client, script, tools=tools) as harness:
+        run = await harness.start()
         await run.result()
         result = await (await reset(client, run, before="r1")).result()
     assert result.status == "concluded"
@@ -350,30 +350,30 @@ async def test_a_reset_run_that_decides_anew_is_known_by_what_it_decides(
 
 async def test_the_operator_says_what_else_waits_for_a_person(client: Client) -> None:
     script = [calls(("look", {"service": "checkout"})), says(REPORT)]
-    async with staged(client, script, approval={"tools": ["look"]}) as stage:
-        run = await stage.start()
+    async with run_harness(client, script, approval={"tools": ["look"]}) as harness:
+        run = await harness.start()
         while not (waiting := await run.query(IncidentWorkflow.waiting)):
             await asyncio.sleep(0.02)
         await run.execute_update(IncidentWorkflow.decide, Decision(call="r1.0", approved=True, by="ada"))
         result = await run.result()
     assert [(call.key, call.name) for call in waiting] == [("r1.0", "look")]
     assert (result.status, result.tool_calls) == ("concluded", 1)
-    assert "0.182" in stage.results()[0]
+    assert "0.182" in harness.results()[0]
 
 
 async def test_a_worker_does_not_start_with_an_approval_that_means_no_tool(client: Client) -> None:
     with pytest.raises(
         ToolDefinitionError, match=r"approval\.tools names lok, which no tool is called; there are: look"
     ):
-        async with staged(client, [], tools={"look": look}, approval={"tools": ["lok"]}):
+        async with run_harness(client, [], tools={"look": look}, approval={"tools": ["lok"]}):
             pass
 
 
 async def test_an_effect_in_flight_when_its_run_is_cancelled_is_told_to_people(client: Client, tmp_path: Path) -> None:
     tools, attempts = acting(hang, "once")
     script = [calls(("act_on_it", {}))]
-    async with staged(client, script, tools=tools, reports={"directory": tmp_path}) as stage:
-        run = await stage.start()
+    async with run_harness(client, script, tools=tools, reports={"directory": tmp_path}) as harness:
+        run = await harness.start()
         while not attempts:
             await asyncio.sleep(0.02)
         await run.cancel()

@@ -10,7 +10,7 @@ import pytest
 from temporalio.client import Client
 
 from tests.support.alert_sender import Sender, until_reported
-from tests.support.harness import Run, Stage, staged, until_asked, until_waiting
+from tests.support.harness import Harness, Run, run_harness, until_asked, until_waiting
 from tests.support.paths import ROOT
 from watchkeeper.contracts import (
     Alert,
@@ -40,11 +40,11 @@ PRICES = {"prices": {"input": 1.0, "output": 1.0}}
 LIMITS = Limits(rounds=30, tool_calls=60, tokens=400_000, duration=1_800)
 
 
-async def begin(stage: Stage, **given: Any) -> Run:
+async def begin(harness: Harness, **given: Any) -> Run:
     """Start a run as people do."""
     asked = RunInput.model_validate({"text": "Checkout fails.\nSince ten.", "service": "checkout", **given})
-    found = await runs_client.start(stage.client, asked, stage.settings)
-    return stage.client.get_workflow_handle_for(IncidentWorkflow.run, found.workflow_id)
+    found = await runs_client.start(harness.client, asked, harness.settings)
+    return harness.client.get_workflow_handle_for(IncidentWorkflow.run, found.workflow_id)
 
 
 async def shown(run: Run) -> tuple[dict[str, Any], RunMemo]:
@@ -56,8 +56,8 @@ async def shown(run: Run) -> tuple[dict[str, Any], RunMemo]:
 
 
 async def test_a_run_that_waits_for_a_person_says_so_with_no_worker_alive(client: Client) -> None:
-    async with staged(client, [calls(LOOK), calls(RESTART)], model=PRICES) as stage:
-        run = await begin(stage, severity="critical")
+    async with run_harness(client, [calls(LOOK), calls(RESTART)], model=PRICES) as harness:
+        run = await begin(harness, severity="critical")
         await until_waiting(run, "r2.0")
     indexed, glance = await shown(run)
     assert 0 < indexed.pop("CostUsd") < 1
@@ -73,11 +73,11 @@ async def test_a_run_that_waits_for_a_person_says_so_with_no_worker_alive(client
 
 
 async def test_so_does_one_whose_model_hangs(client: Client) -> None:
-    async with staged(client, [calls(LOOK)]) as stage:
-        run = await begin(stage)
-        await until_asked(stage, 1)
-        stage.model.faults.append(hang(60))
-        await until_asked(stage, 2)
+    async with run_harness(client, [calls(LOOK)]) as harness:
+        run = await begin(harness)
+        await until_asked(harness, 1)
+        harness.model.faults.append(hang(60))
+        await until_asked(harness, 2)
     indexed, glance = await shown(run)
     assert (indexed["Phase"], indexed["Rounds"], indexed.get("WaitingFor")) == ("investigating", 1, None)
     assert glance.doing == "round 2 of 30: asking the model"
@@ -85,8 +85,8 @@ async def test_so_does_one_whose_model_hangs(client: Client) -> None:
 
 
 async def test_a_closed_run_says_how_it_ended_and_what_it_took(client: Client) -> None:
-    async with staged(client, [calls(LOOK), says(REPORT)]) as stage:
-        run = await begin(stage)
+    async with run_harness(client, [calls(LOOK), says(REPORT)]) as harness:
+        run = await begin(harness)
         result = await run.result()
     indexed, glance = await shown(run)
     assert (indexed["Outcome"], indexed["Phase"], indexed["Rounds"]) == ("concluded", "over", 2)
@@ -96,8 +96,8 @@ async def test_a_closed_run_says_how_it_ended_and_what_it_took(client: Client) -
 
 
 async def test_a_stopped_run_says_so_and_waits_for_nobody(client: Client) -> None:
-    async with staged(client, [calls(RESTART)]) as stage:
-        run = await begin(stage)
+    async with run_harness(client, [calls(RESTART)]) as harness:
+        run = await begin(harness)
         await until_waiting(run, "r1.0")
         await run.execute_update(IncidentWorkflow.stop, StopRequest(reason="false alarm", by="ada"))
         await run.result()
@@ -106,8 +106,8 @@ async def test_a_stopped_run_says_so_and_waits_for_nobody(client: Client) -> Non
 
 
 async def test_an_open_run_has_its_report_where_no_worker_is_needed(client: Client) -> None:
-    async with staged(client, [says(REPORT)]) as stage:
-        sender = Sender.on(stage)
+    async with run_harness(client, [says(REPORT)]) as harness:
+        sender = Sender.on(harness)
         run = sender.run(await sender.fire(links={"runbook": "https://wiki.example.com/checkout"}))
         await until_reported(run)
         described = await run.describe()
@@ -123,8 +123,8 @@ async def test_an_open_run_has_its_report_where_no_worker_is_needed(client: Clie
 
 
 async def test_every_round_is_a_group_of_events_with_their_summaries(client: Client) -> None:
-    async with staged(client, [calls(LOOK, RESTART), says(REPORT)]) as stage:
-        run = await begin(stage)
+    async with run_harness(client, [calls(LOOK, RESTART), says(REPORT)]) as harness:
+        run = await begin(harness)
         await until_waiting(run, "r1.1")
         await run.execute_update(IncidentWorkflow.stop, StopRequest())
         await run.result()

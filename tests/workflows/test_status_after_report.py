@@ -11,7 +11,7 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 from tests.support.alert_sender import Sender, until_reported
-from tests.support.harness import Nothing, Run, Stage, staged, until_asked, until_waiting
+from tests.support.harness import Harness, Nothing, Run, run_harness, until_asked, until_waiting
 from tests.workflows.test_status import LOOK, REPORT, RESTART, begin, shown
 from watchkeeper.contracts import (
     Briefing,
@@ -35,44 +35,44 @@ LONG: list[Turn] = [*(calls(LOOK) for _ in range(4)), says(REPORT)]
 """More rounds than are recorded one by one."""
 
 
-async def reported(stage: Stage) -> Run:
+async def reported(harness: Harness) -> Run:
     """A run that stays open after its report."""
-    sender = Sender.on(stage)
+    sender = Sender.on(harness)
     run = sender.run(await sender.fire())
     await until_reported(run)
     return run
 
 
 async def test_a_run_that_is_asked_more_investigates_again_and_waits_for_no_alerts(client: Client) -> None:
-    async with staged(client, LONG) as stage:
-        run = await reported(stage)
-        stage.model.faults.append(hang(60))
+    async with run_harness(client, LONG) as harness:
+        run = await reported(harness)
+        harness.model.faults.append(hang(60))
         await run.execute_update(IncidentWorkflow.tell, TellRequest(text="And the database?"))
-        await until_asked(stage, len(LONG) + 1)
+        await until_asked(harness, len(LONG) + 1)
         indexed, glance = await shown(run)
     assert (indexed["Phase"], indexed.get("WaitingFor"), indexed["Outcome"]) == ("investigating", None, "concluded")
     assert glance.doing == "concluded, round 6 of 15: asking the model"
 
 
 async def test_nor_does_one_that_goes_on_in_another_execution_before_it_answers(client: Client) -> None:
-    async with staged(client, [says(REPORT)]) as stage:
-        carried = await _carried(client, await reported(stage))
-        stage.model.faults.append(hang(60))
+    async with run_harness(client, [says(REPORT)]) as harness:
+        carried = await _carried(client, await reported(harness))
+        harness.model.faults.append(hang(60))
         run = await client.start_workflow(
             IncidentWorkflow.run,
             RunInput(text="Checkout fails.", carried=carried),
             id=f"incident-{uuid4()}",
-            task_queue=stage.settings.worker.task_queue,
+            task_queue=harness.settings.worker.task_queue,
             search_attributes=TypedSearchAttributes([SearchAttributePair(search_attributes.WAITING_FOR, "alerts")]),
         )
-        await until_asked(stage, 2)
+        await until_asked(harness, 2)
         indexed, _ = await shown(run)
     assert (indexed["Phase"], indexed.get("WaitingFor")) == ("investigating", None)
 
 
 async def test_a_run_that_is_cancelled_while_a_call_waits_asks_nobody_for_approval_any_more(client: Client) -> None:
-    async with staged(client, [calls(RESTART)]) as stage:
-        run = await begin(stage)
+    async with run_harness(client, [calls(RESTART)]) as harness:
+        run = await begin(harness)
         await until_waiting(run, "r1.0")
         await run.cancel()
         with pytest.raises(WorkflowFailureError):
@@ -95,8 +95,8 @@ def _restarting(number: int) -> Tool[Any]:
 
 async def test_what_a_round_does_is_told_in_a_few_words_whatever_its_tools_are_called(client: Client) -> None:
     tools = {made.name: made for made in map(_restarting, range(20))}
-    async with staged(client, [calls(*((name, {}) for name in tools))], tools=tools) as stage:
-        run = await begin(stage)
+    async with run_harness(client, [calls(*((name, {}) for name in tools))], tools=tools) as harness:
+        run = await begin(harness)
         await until_waiting(run, "r1.19")
         phase = (await run.query(IncidentWorkflow.progress)).phase
     assert phase.startswith("round 1 of 30: restart_0_xxx") and len(phase.encode()) < 200

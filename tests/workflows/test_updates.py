@@ -9,7 +9,7 @@ import pytest
 from temporalio.client import Client, WorkflowFailureError, WorkflowUpdateFailedError
 
 from tests.conftest import Record
-from tests.support.harness import failure, staged, until_asked, until_waiting
+from tests.support.harness import failure, run_harness, until_asked, until_waiting
 from watchkeeper.contracts import Decision, ExtendRequest, LimitChanges, StopRequest, TellRequest
 from watchkeeper.testing.faults import fault, hang
 from watchkeeper.testing.scripts import calls, raw, says
@@ -20,12 +20,12 @@ REPORT = "**Status:** checkout is degraded, 18.2 % errors.\n\nRoll back."
 
 
 async def test_an_approved_call_runs(client: Client, record: Record) -> None:
-    async with staged(client, [calls(("restart", {"service": "checkout"}), LOOK), says(REPORT)]) as stage:
-        run = await stage.start()
+    async with run_harness(client, [calls(("restart", {"service": "checkout"}), LOOK), says(REPORT)]) as harness:
+        run = await harness.start()
         await until_waiting(run, "r1.0")
         with pytest.raises(WorkflowUpdateFailedError) as wrong:
             await run.execute_update(IncidentWorkflow.decide, Decision(call="r9.9", approved=True))
-        assert stage.effects.restarts == []
+        assert harness.effects.restarts == []
         said = await run.execute_update(IncidentWorkflow.decide, Decision(call="r1.0", approved=True, by="ada"))
         with pytest.raises(WorkflowUpdateFailedError) as second:
             await run.execute_update(IncidentWorkflow.decide, Decision(call="r1.0", approved=False, by="bob"))
@@ -34,75 +34,75 @@ async def test_an_approved_call_runs(client: Client, record: Record) -> None:
     assert said == "r1.0 approved"
     assert "no call 'r9.9' waits for a decision; waiting: r1.0" in str(wrong.value.cause)
     assert "already approved by ada" in str(second.value.cause) or "the run is over" in str(second.value.cause)
-    assert stage.effects.restarts == ["checkout"]
-    assert "restarted" in stage.results()[0]
+    assert harness.effects.restarts == ["checkout"]
+    assert "restarted" in harness.results()[0]
 
 
 async def test_a_denied_call_is_a_result(client: Client, record: Record) -> None:
-    async with staged(client, [calls(("restart", {"service": "checkout"})), says(REPORT)]) as stage:
-        run = await stage.start()
+    async with run_harness(client, [calls(("restart", {"service": "checkout"})), says(REPORT)]) as harness:
+        run = await harness.start()
         await until_waiting(run, "r1.0")
         denial = Decision(call="r1.0", approved=False, by="ada", note="not on a Friday")
         await run.execute_update(IncidentWorkflow.decide, denial)
         await run.result()
         await record(run, "denied")
-    assert stage.effects.restarts == []
-    assert stage.results() == ['{"error":"not run: denied by ada: not on a Friday"}']
+    assert harness.effects.restarts == []
+    assert harness.results() == ['{"error":"not run: denied by ada: not on a Friday"}']
 
 
 async def test_an_approval_that_nobody_gives_expires(client: Client, record: Record) -> None:
     script = [calls(("restart", {"service": "checkout"})), says(REPORT)]
-    async with staged(client, script, approval={"timeout": 0.3}) as stage:
-        run = await stage.start()
+    async with run_harness(client, script, approval={"timeout": 0.3}) as harness:
+        run = await harness.start()
         result = await run.result()
         await record(run, "approval-expired")
     assert result.status == "concluded"
-    assert stage.effects.restarts == []
-    assert "nobody decided" in stage.results()[0]
+    assert harness.effects.restarts == []
+    assert "nobody decided" in harness.results()[0]
 
 
 async def test_words_of_a_person_reach_the_next_round(client: Client, record: Record) -> None:
     script = [calls(("restart", {"service": "checkout"})), says("not yet"), says(REPORT)]
-    async with staged(client, script) as stage:
-        run = await stage.start()
+    async with run_harness(client, script) as harness:
+        run = await harness.start()
         await until_waiting(run, "r1.0")
         await run.execute_update(IncidentWorkflow.tell, TellRequest(text="Payments was deployed too.", by="ada"))
         await run.execute_update(IncidentWorkflow.decide, Decision(call="r1.0", approved=False))
-        await until_asked(stage, 2)
+        await until_asked(harness, 2)
         await run.result()
         await record(run, "steered")
-    assert stage.messages(1)[-1] == {"role": "user", "content": "ada: Payments was deployed too."}
+    assert harness.messages(1)[-1] == {"role": "user", "content": "ada: Payments was deployed too."}
 
 
 async def test_words_that_come_with_the_conclusion_are_not_lost(client: Client) -> None:
-    async with staged(client, [says("all is well"), says(REPORT)]) as stage:
-        stage.model.faults.append(fault(503, headers={"retry-after": "1"}))
-        run = await stage.start()
-        await until_asked(stage, 1)
+    async with run_harness(client, [says("all is well"), says(REPORT)]) as harness:
+        harness.model.faults.append(fault(503, headers={"retry-after": "1"}))
+        run = await harness.start()
+        await until_asked(harness, 1)
         await run.execute_update(IncidentWorkflow.tell, TellRequest(text="Look again."))
         result = await run.result()
     assert result.report.body == REPORT
-    assert stage.messages()[-1]["content"] == "Look again."
+    assert harness.messages()[-1]["content"] == "Look again."
 
 
 async def test_a_stopped_run_hands_over(client: Client, record: Record) -> None:
-    async with staged(client, [calls(LOOK), calls(("restart", {"service": "checkout"}))]) as stage:
-        run = await stage.start()
+    async with run_harness(client, [calls(LOOK), calls(("restart", {"service": "checkout"}))]) as harness:
+        run = await harness.start()
         await until_waiting(run, "r2.0")
         await run.execute_update(IncidentWorkflow.stop, StopRequest(reason="false alarm", by="ada"))
         result = await run.result()
         await record(run, "stopped")
     assert (result.status, result.reason) == ("stopped", "stopped by ada: false alarm")
-    assert stage.effects.restarts == []
+    assert harness.effects.restarts == []
     assert "false alarm" in result.report.body
     assert "look" in result.report.body
 
 
 async def test_stopping_does_not_wait_for_the_model(client: Client) -> None:
-    async with staged(client, [says(REPORT)]) as stage:
-        stage.model.faults.append(hang(60))
-        run = await stage.start()
-        await until_asked(stage, 1)
+    async with run_harness(client, [says(REPORT)]) as harness:
+        harness.model.faults.append(hang(60))
+        run = await harness.start()
+        await until_asked(harness, 1)
         await run.execute_update(IncidentWorkflow.stop, StopRequest())
         result = await run.result()
     assert (result.status, result.rounds) == ("stopped", 0)
@@ -110,8 +110,8 @@ async def test_stopping_does_not_wait_for_the_model(client: Client) -> None:
 
 async def test_an_extended_run_goes_on(client: Client) -> None:
     script = [calls(("restart", {"service": "checkout"})), calls(LOOK), calls(LOOK), says(REPORT)]
-    async with staged(client, script) as stage:
-        run = await stage.start(limits=LimitChanges(rounds=2))
+    async with run_harness(client, script) as harness:
+        run = await harness.start(limits=LimitChanges(rounds=2))
         await until_waiting(run, "r1.0")
         limits = await run.execute_update(IncidentWorkflow.extend, ExtendRequest(by=LimitChanges(rounds=5)))
         await run.execute_update(IncidentWorkflow.decide, Decision(call="r1.0", approved=False))
@@ -122,8 +122,8 @@ async def test_an_extended_run_goes_on(client: Client) -> None:
 
 async def test_a_cancelled_run_still_delivers_its_hand_off(client: Client, tmp_path: Any) -> None:
     script = [calls(("restart", {"service": "checkout"}))]
-    async with staged(client, script, reports={"directory": tmp_path}) as stage:
-        run = await stage.start()
+    async with run_harness(client, script, reports={"directory": tmp_path}) as harness:
+        run = await harness.start()
         await until_waiting(run, "r1.0")
         await run.cancel()
         with pytest.raises(WorkflowFailureError):
@@ -132,10 +132,10 @@ async def test_a_cancelled_run_still_delivers_its_hand_off(client: Client, tmp_p
 
 
 async def test_words_told_in_the_last_round_do_not_cost_the_report(client: Client) -> None:
-    async with staged(client, [says(REPORT)]) as stage:
-        stage.model.faults.append(fault(503, headers={"retry-after": "1"}))
-        run = await stage.start(limits=LimitChanges(rounds=1))
-        await until_asked(stage, 1)
+    async with run_harness(client, [says(REPORT)]) as harness:
+        harness.model.faults.append(fault(503, headers={"retry-after": "1"}))
+        run = await harness.start(limits=LimitChanges(rounds=1))
+        await until_asked(harness, 1)
         await run.execute_update(IncidentWorkflow.tell, TellRequest(text="And payments?", by="ada"))
         result = await run.result()
     assert result.status == "concluded"
@@ -145,10 +145,10 @@ async def test_words_told_in_the_last_round_do_not_cost_the_report(client: Clien
 
 async def test_an_answer_that_was_questioned_is_in_the_hand_off(client: Client) -> None:
     script = [says(REPORT), raw({"role": "assistant", "content": ""})]
-    async with staged(client, lambda request: script[min(1, len(request["messages"]) - 2)]) as stage:
-        stage.model.faults.append(fault(503, headers={"retry-after": "1"}))
-        run = await stage.start()
-        await until_asked(stage, 1)
+    async with run_harness(client, lambda request: script[min(1, len(request["messages"]) - 2)]) as harness:
+        harness.model.faults.append(fault(503, headers={"retry-after": "1"}))
+        run = await harness.start()
+        await until_asked(harness, 1)
         await run.execute_update(IncidentWorkflow.tell, TellRequest(text="And payments?"))
         kind, _, hand_off = await failure(run)
     assert kind == "EmptyCompletion"
@@ -156,34 +156,34 @@ async def test_an_answer_that_was_questioned_is_in_the_hand_off(client: Client) 
 
 
 async def test_more_time_reaches_what_is_running(client: Client) -> None:
-    async with staged(client, [says(REPORT)]) as stage:
-        stage.model.faults.append(hang(30))
-        run = await stage.start(limits=LimitChanges(duration=3))
-        await until_asked(stage, 1)
+    async with run_harness(client, [says(REPORT)]) as harness:
+        harness.model.faults.append(hang(30))
+        run = await harness.start(limits=LimitChanges(duration=3))
+        await until_asked(harness, 1)
         await run.execute_update(IncidentWorkflow.extend, ExtendRequest(by=LimitChanges(duration=600)))
         result = await run.result()
     assert (result.status, result.rounds) == ("concluded", 1)
 
 
 async def test_a_stop_outruns_an_approval(client: Client) -> None:
-    async with staged(client, [calls(("restart", {"service": "checkout"}))]) as stage:
-        run = await stage.start()
+    async with run_harness(client, [calls(("restart", {"service": "checkout"}))]) as harness:
+        run = await harness.start()
         await until_waiting(run, "r1.0")
         approve = run.execute_update(IncidentWorkflow.decide, Decision(call="r1.0", approved=True))
         stop = run.execute_update(IncidentWorkflow.stop, StopRequest())
         await asyncio.gather(stop, approve, return_exceptions=True)
         result = await run.result()
     assert result.status == "stopped"
-    assert stage.effects.restarts in ([], ["checkout"])
-    assert ("not run" in result.report.body) == (stage.effects.restarts == [])
+    assert harness.effects.restarts in ([], ["checkout"])
+    assert ("not run" in result.report.body) == (harness.effects.restarts == [])
 
 
 async def test_a_call_that_nobody_let_run_costs_nothing(client: Client) -> None:
     script = [calls(("restart", {"service": "checkout"})), calls(LOOK), says(REPORT)]
-    async with staged(client, script, approval={"timeout": 0.2}) as stage:
-        result = await (await stage.start(limits=LimitChanges(tool_calls=1))).result()
+    async with run_harness(client, script, approval={"timeout": 0.2}) as harness:
+        result = await (await harness.start(limits=LimitChanges(tool_calls=1))).result()
     assert (result.status, result.tool_calls) == ("concluded", 1)
-    assert "0.182" in stage.results()[1]
+    assert "0.182" in harness.results()[1]
 
 
 @pytest.mark.parametrize(
@@ -204,8 +204,8 @@ async def test_a_call_that_nobody_let_run_costs_nothing(client: Client) -> None:
 async def test_an_act_that_cannot_be_taken_is_rejected_to_its_author(
     client: Client, act: Any, argument: Any, complaint: str
 ) -> None:
-    async with staged(client, [calls(("restart", {"service": "checkout"})), says(REPORT)]) as stage:
-        run = await stage.start()
+    async with run_harness(client, [calls(("restart", {"service": "checkout"})), says(REPORT)]) as harness:
+        run = await harness.start()
         await until_waiting(run, "r1.0")
         with pytest.raises(WorkflowUpdateFailedError) as rejected:
             await run.execute_update(act, argument)
@@ -214,8 +214,8 @@ async def test_an_act_that_cannot_be_taken_is_rejected_to_its_author(
 
 
 async def test_words_beyond_what_a_request_can_carry_are_rejected(client: Client) -> None:
-    async with staged(client, [calls(("restart", {"service": "checkout"})), says(REPORT)]) as stage:
-        run = await stage.start()
+    async with run_harness(client, [calls(("restart", {"service": "checkout"})), says(REPORT)]) as harness:
+        run = await harness.start()
         await until_waiting(run, "r1.0")
         with pytest.raises(WorkflowUpdateFailedError) as rejected:
             for _ in range(50):

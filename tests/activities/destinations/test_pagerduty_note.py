@@ -8,7 +8,7 @@ import pytest
 from temporalio.client import Client
 
 from tests.activities.destinations.conftest import PAGER, Office, connected
-from tests.support.harness import failure, look, staged
+from tests.support.harness import failure, look, run_harness
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import AlertOrigin, Evidence, LimitChanges, Report, ReportDelivery
 from watchkeeper.demo.pagerduty_state import Incident
@@ -136,8 +136,8 @@ async def test_a_wrong_token_is_told_and_not_shown(office: Office) -> None:
 async def test_a_run_that_pages_and_hands_over_leaves_its_note(client: Client, world: World) -> None:
     tools = {**PAGER, "look": look}
     looked = calls(("look", {"service": "checkout"}))
-    async with staged(client, [looked], tools=tools, **connected(world)) as stage:
-        run = await stage.start(service="checkout", limits=LimitChanges(tokens=1))
+    async with run_harness(client, [looked], tools=tools, **connected(world)) as harness:
+        run = await harness.start(service="checkout", limits=LimitChanges(tokens=1))
         _, _, hand_off = await failure(run)
         first = run.first_execution_run_id
     (incident,) = world.pages.incidents
@@ -151,8 +151,10 @@ async def test_one_destination_that_is_down_holds_up_no_other(client: Client, wo
     incident = opened(world, "payments", "theirs")
     world.slack.outage = fault(404)
     origin = of(incident)
-    async with staged(client, [says("**Fine.**")], tools=PAGER, episodes={"follow_up": 0}, **connected(world)) as stage:
-        result = await (await stage.start(service="checkout", origin=origin)).result()
+    async with run_harness(
+        client, [says("**Fine.**")], tools=PAGER, episodes={"follow_up": 0}, **connected(world)
+    ) as harness:
+        result = await (await harness.start(service="checkout", origin=origin)).result()
     (undelivered,) = result.undelivered
     assert undelivered.startswith("slack: Slack answered chat.postMessage with status 404 ")
     assert [note.splitlines()[0] for note in incident.notes] == ["Fine."]

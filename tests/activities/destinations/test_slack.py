@@ -6,7 +6,7 @@ import pytest
 from temporalio.client import Client
 
 from tests.activities.destinations.conftest import CHANNEL, PAGER, Office, connected
-from tests.support.harness import staged
+from tests.support.harness import run_harness
 from watchkeeper.contracts import AlertOrigin, ChannelUpdate, PostedMessage, Report, ReportDelivery
 from watchkeeper.demo.slack import rate_limited
 from watchkeeper.demo.world import World
@@ -119,8 +119,8 @@ async def test_a_report_is_posted_though_its_thread_is_gone(office: Office) -> N
 
 async def test_a_run_is_reported_once_whatever_happens_to_the_answer(client: Client, world: World) -> None:
     world.slack.faults.extend([rate_limited(1), delay(0), lose_reply()])
-    async with staged(client, [says("**Fine.**")], tools=PAGER, **connected(world)) as stage:
-        result = await (await stage.start(service="checkout")).result()
+    async with run_harness(client, [says("**Fine.**")], tools=PAGER, **connected(world)) as harness:
+        result = await (await harness.start(service="checkout")).result()
     assert (result.status, result.undelivered) == ("concluded", [])
     announced, report = world.channels.posts
     assert (announced.channel, announced.thread_ts) == (CHANNEL, None)

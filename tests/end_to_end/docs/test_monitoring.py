@@ -13,7 +13,7 @@ from temporalio.client import Client
 
 from tests.end_to_end.docs.commands import shown
 from tests.end_to_end.real.programs import absent, alertmanager, program
-from tests.support.harness import staged
+from tests.support.harness import run_harness
 from tests.support.paths import ROOT
 from watchkeeper.cli.intake import taking_in
 from watchkeeper.temporal.ports import free_port
@@ -84,8 +84,8 @@ async def test_a_token_is_made_and_an_alert_by_hand_starts_a_run(client: Client,
         known.write_text(f"alertmanager.url: http://127.0.0.1:{ports[1]}\n")
     (tmp_path / "alertmanager.yml").write_text(_ours(ports[0], token))
     async with (
-        staged(client, [says("Checkout is well.")], **settings) as stage,
-        taking_in(client, stage.settings),
+        run_harness(client, [says("Checkout is well.")], **settings) as harness,
+        taking_in(client, harness.settings),
         program(
             *(alertmanager(), ports[1], tmp_path, f"--config.file={tmp_path / 'alertmanager.yml'}"),
             *(f"--storage.path={tmp_path / 'data'}", "--cluster.listen-address="),
@@ -93,9 +93,9 @@ async def test_a_token_is_made_and_an_alert_by_hand_starts_a_run(client: Client,
     ):
         await typed(FIRE, tmp_path)
         async with asyncio.timeout(30):
-            while not stage.model.requests:
+            while not harness.model.requests:
                 await asyncio.sleep(0.1)
-        assert "test" in stage.messages()[1]["content"]
+        assert "test" in harness.messages()[1]["content"]
 
 
 def _ours(port: int, token: Path) -> str:

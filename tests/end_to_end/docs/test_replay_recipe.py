@@ -13,7 +13,7 @@ from temporalio.client import Client
 from typer.main import get_command
 
 from tests.support.code_edits import BREAKING, copy
-from tests.support.harness import staged
+from tests.support.harness import run_harness
 from tests.support.paths import EXAMPLES, HISTORIES
 from tests.support.program import Program
 from tests.unit.cli.test_cli import address_of
@@ -55,9 +55,9 @@ def test_its_commands_are_ours() -> None:
 
 
 async def test_its_commands_run(client: Client, tmp_path: Path) -> None:
-    async with staged(client, [says("Fine.")]) as stage:
-        await (await stage.start()).result()
-        ours = f"TaskQueue = '{stage.settings.worker.task_queue}'"
+    async with run_harness(client, [says("Fine.")]) as harness:
+        await (await harness.start()).result()
+        ours = f"TaskQueue = '{harness.settings.worker.task_queue}'"
     program = Program(tmp_path, {"TEMPORAL_ADDRESS": address_of(client)})
     for line in commands():
         narrowed = line.replace("--open", f'--open --from-server "{ours}"')

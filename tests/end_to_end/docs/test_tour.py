@@ -14,7 +14,7 @@ import pytest
 from temporalio.client import Client
 
 from tests.end_to_end.docs.commands import blocks, shown
-from tests.support.harness import KEY, Stage, staged, until_waiting
+from tests.support.harness import KEY, Harness, run_harness, until_waiting
 from tests.support.paths import ROOT
 from tests.support.program import Ended, Program, Running
 from watchkeeper.config.settings import variable
@@ -63,9 +63,9 @@ class Tour:
 
 
 @asynccontextmanager
-async def touring(client: Client, directory: Path) -> AsyncIterator[tuple[Tour, Stage]]:
-    async with World.running() as world, staged(client, SCRIPT) as stage:
-        settings = stage.settings
+async def touring(client: Client, directory: Path) -> AsyncIterator[tuple[Tour, Harness]]:
+    async with World.running() as world, run_harness(client, SCRIPT) as harness:
+        settings = harness.settings
         (directory / "watchkeeper.toml").write_text(
             f"[worker]\ntask_queue = '{settings.worker.task_queue}'\n"
             f"[model]\nbase_url = '{settings.model.base_url}'\nname = 'scripted'\n"
@@ -75,7 +75,7 @@ async def touring(client: Client, directory: Path) -> AsyncIterator[tuple[Tour, 
         )
         address = client.service_client.config.target_host
         environment = {"TEMPORAL_ADDRESS": address, variable("model", "api_key"): KEY}
-        yield Tour(Program(directory, environment)), stage
+        yield Tour(Program(directory, environment)), harness
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ async def alone() -> AsyncIterator[Client]:
 
 
 async def test_people_do_all_that_they_are_shown(alone: Client, tmp_path: Path) -> None:
-    async with touring(alone, tmp_path) as (tour, stage):
+    async with touring(alone, tmp_path) as (tour, harness):
 
         async def begun(command: str) -> tuple[Running, dict[str, str]]:
             """Start a run that comes to wait for a person; returns what stands for RUN and for its CALL."""
@@ -107,8 +107,8 @@ async def test_people_do_all_that_they_are_shown(alone: Client, tmp_path: Path) 
         for follower in (running, watching):
             followed = await follower.end()
             assert (followed.code, "Checkout is degraded. Roll back." in followed.out) == (0, True)
-        assert stage.effects.restarts == ["checkout"]
-        assert named["TEXT"] in json.dumps(stage.messages())
+        assert harness.effects.restarts == ["checkout"]
+        assert named["TEXT"] in json.dumps(harness.messages())
 
         page = await tour.do("watchkeeper report RUN", named)
         assert "Roll back." in page.out
@@ -127,7 +127,7 @@ async def test_people_do_all_that_they_are_shown(alone: Client, tmp_path: Path) 
 
         running, named = await begun(ASK)
         await tour.do("watchkeeper deny RUN CALL", named)
-        assert ((await running.end()).code, stage.effects.restarts) == (0, ["checkout"])
+        assert ((await running.end()).code, harness.effects.restarts) == (0, ["checkout"])
 
         running, named = await begun(RUN)
         await tour.do("watchkeeper stop RUN", named)
@@ -151,8 +151,8 @@ async def test_processes_start_as_shown_and_end_when_told(client: Client, tmp_pa
     }
     assert ready.keys() == SERVERS & ours()
     exported = dict(as_exported())
-    async with touring(client, tmp_path) as (tour, stage):
-        exported[variable("model", "base_url")] = str(stage.settings.model.base_url)
+    async with touring(client, tmp_path) as (tour, harness):
+        exported[variable("model", "base_url")] = str(harness.settings.model.base_url)
         for command, (ours_alone, said) in ready.items():
             process = await tour.program.begin(*shlex.split(command)[1:], *ours_alone, **exported)
             await process.says(said)

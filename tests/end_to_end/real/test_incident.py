@@ -17,7 +17,7 @@ from temporalio.client import Client
 from tests.end_to_end.chaos.temporal_server import Server, server
 from tests.end_to_end.real.monitoring import TOKEN, WINDOW, Monitoring, monitoring
 from tests.end_to_end.real.programs import SECONDS
-from tests.support.harness import Stage, staged
+from tests.support.harness import Harness, run_harness
 from watchkeeper.cli.intake import taking_in
 from watchkeeper.contracts import JsonObject
 from watchkeeper.temporal.client import connect
@@ -44,7 +44,7 @@ def investigate(request: JsonObject) -> Turn:
 class Scene:
     temporal: Server
     watched: Monitoring
-    stage: Stage
+    harness: Harness
     intake: str
     http: AsyncClient
     reports: Path
@@ -83,10 +83,10 @@ async def scene(directory: Path) -> AsyncIterator[Scene]:
         }
         client: Client = await connect(temporal.address, lazy=True)
         async with (
-            staged(temporal.client, investigate, tools=TOOLS, **settings) as stage,
-            taking_in(client, stage.settings) as intake,
+            run_harness(temporal.client, investigate, tools=TOOLS, **settings) as harness,
+            taking_in(client, harness.settings) as intake,
         ):
-            yield Scene(temporal, watched, stage, intake, http, reports)
+            yield Scene(temporal, watched, harness, intake, http, reports)
 
 
 @pytest.mark.timeout(180)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from tests.support.harness import Stage, reset, staged
+from tests.support.harness import Harness, reset, run_harness
 from tests.support.paths import HISTORIES
 from tests.support.program import Program
 from watchkeeper.runs.client import new_id
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.timeout(180)
 class Desk:
     """A person's desk: the program, and a worker somewhere."""
 
-    stage: Stage
+    harness: Harness
     program: Program
 
     async def started(self, *arguments: str) -> str:
@@ -73,9 +73,9 @@ async def at_desk(
     tools: Mapping[str, Tool[Any]] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Desk]:
-    async with staged(client, script, tools=tools, **settings) as stage:
-        write_config(program, stage.settings.worker.task_queue)
-        yield Desk(stage, program)
+    async with run_harness(client, script, tools=tools, **settings) as harness:
+        write_config(program, harness.settings.worker.task_queue)
+        yield Desk(harness, program)
 
 
 def write_config(program: Program, queue: str) -> None:
@@ -120,9 +120,9 @@ async def test_run_prints_one_object_for_scripts(client: Client, program: Progra
 async def test_the_exit_code_says_how_it_ended(client: Client, program: Program) -> None:
     async with at_desk(client, program, always(calls(LOOK), without_tools=calls(LOOK))) as desk:
         limited = await desk.program("run", "x", "--limit", "rounds=2")
-        desk.stage.model.fail_next(401, {"error": {"message": "bad key"}}, times=1)
+        desk.harness.model.fail_next(401, {"error": {"message": "bad key"}}, times=1)
         failed = await desk.program("run", "x")
-        desk.stage.model.outage = hang(60)
+        desk.harness.model.outage = hang(60)
         run = await desk.started()
         watching = await desk.program.begin("watch", run)
         await watching.says("Checkout fails.")
@@ -187,7 +187,7 @@ async def test_a_run_without_a_worker_says_so(program: Program) -> None:
 
 async def test_what_holds_a_run_up_is_said(client: Client, program: Program) -> None:
     async with at_desk(client, program, [says(REPORT)]) as desk:
-        desk.stage.model.fail_next(503, "overloaded, come back", {"retry-after": "5"}, times=1)
+        desk.harness.model.fail_next(503, "overloaded, come back", {"retry-after": "5"}, times=1)
         ended = await desk.program("run", "x")
     assert ended.code == 0
     assert "r1 ask: attempt 2, the last one failed: " in ended.out
@@ -219,7 +219,7 @@ async def test_approvals_are_asked_for_and_given(client: Client, program: Progra
         shown = await desk.shown(run)
     assert ended.code == 0
     assert "ada approves r1.0 (restart): go" in ended.out
-    assert desk.stage.effects.restarts == ["checkout"]
+    assert desk.harness.effects.restarts == ["checkout"]
     assert shown["tool_calls"][0]["approval"]["by"] == "ada"
     assert second.code == 1
     assert "is over: concluded" in second.sentence()
@@ -235,7 +235,7 @@ async def test_a_denied_call_is_not_run(client: Client, program: Program) -> Non
         ended = await desk.program("watch", run)
     assert ended.code == 0
     assert "ada denies r1.0 (restart): not on a Friday" in ended.out
-    assert desk.stage.effects.restarts == []
+    assert desk.harness.effects.restarts == []
 
 
 async def test_words_and_extensions_reach_the_run(client: Client, program: Program) -> None:
@@ -251,7 +251,7 @@ async def test_words_and_extensions_reach_the_run(client: Client, program: Progr
     assert "duration=3600" in extended.out
     assert "ada tells the model: Payments was deployed too." in ended.out
     assert "ada extends the limits by 3 rounds, 30 min 00 s duration" in ended.out
-    assert "ada: Payments was deployed too." in json.dumps(desk.stage.messages())
+    assert "ada: Payments was deployed too." in json.dumps(desk.harness.messages())
 
 
 # --- lists --------------------------------------------------------------------------------------------------------
@@ -415,7 +415,7 @@ async def test_broken_settings_are_one_sentence(program: Program, content: str, 
 async def test_a_service_that_only_the_worker_knows_not_fails_the_run(client: Client, program: Program) -> None:
     async with at_desk(client, program, [says(REPORT)]) as desk:
         (program.directory / "watchkeeper.toml").write_text(
-            f"[worker]\ntask_queue = '{desk.stage.settings.worker.task_queue}'\n"
+            f"[worker]\ntask_queue = '{desk.harness.settings.worker.task_queue}'\n"
         )
         ended = await program("run", "x", "--service", "chekout")
     assert ended.code == 4

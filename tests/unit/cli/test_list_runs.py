@@ -14,7 +14,7 @@ from rich.text import Text
 from temporalio.client import Client, WorkflowFailureError
 
 from tests.support.alert_sender import Sender
-from tests.support.harness import on_call, settings_for, staged, until_waiting
+from tests.support.harness import on_call, run_harness, settings_for, until_waiting
 from tests.support.program import Program
 from tests.support.terminal_screen import at_terminal
 from watchkeeper.contracts import Decision, LimitChanges, RunInput, StopRequest
@@ -51,8 +51,8 @@ async def until_listed(client: Client, run: str, **wanted: Any) -> Found:
 
 
 async def test_a_run_is_found_by_what_is_known_of_it(client: Client, program: Program) -> None:
-    async with staged(client, [calls(RESTART), says(REPORT)]) as stage:
-        sender = Sender.on(stage)
+    async with run_harness(client, [calls(RESTART), says(REPORT)]) as harness:
+        sender = Sender.on(harness)
         run = sender.run(await sender.fire())
         await until_waiting(run, "r1.0")
         waiting = await until_listed(client, run.id, waiting_for="approval")
@@ -97,10 +97,10 @@ def facts_of(one: Found) -> tuple[str | int | None, ...]:
 )
 async def test_a_run_is_found_by_how_it_ended(client: Client, state: str, outcome: str) -> None:
     script = always(calls(LOOK), without_tools=calls(LOOK)) if outcome == "limited" else [calls(RESTART)]
-    async with staged(client, script) as stage:
+    async with run_harness(client, script) as harness:
         if outcome == "failed":
-            stage.model.fail_next(401, {"error": {"message": "bad key"}}, times=1)
-        run = await stage.start(limits=LimitChanges(rounds=2))
+            harness.model.fail_next(401, {"error": {"message": "bad key"}}, times=1)
+        run = await harness.start(limits=LimitChanges(rounds=2))
         if outcome in ("terminated", "stopped"):
             await until_waiting(run, "r1.0")
             stopping = (
@@ -115,8 +115,8 @@ async def test_a_run_is_found_by_how_it_ended(client: Client, state: str, outcom
 
 
 async def test_an_earlier_episode_is_listed_by_a_name_that_shows_it(client: Client, program: Program) -> None:
-    async with staged(client, [says(REPORT)]) as stage:
-        sender = Sender.on(stage)
+    async with run_harness(client, [says(REPORT)]) as harness:
+        sender = Sender.on(harness)
         first = sender.run(await sender.fire())
         await sender.resolve()
         await first.result()
@@ -145,11 +145,11 @@ async def test_an_earlier_episode_is_listed_by_a_name_that_shows_it(client: Clie
 async def test_who_waits_for_a_turn_is_told_so(client: Client, program: Program) -> None:
     async with World.running() as world:
         settings = {**on_call(world), "episodes": {"investigations": 1}}
-        async with staged(client, [calls(RESTART), says(REPORT)], **settings) as stage:
-            first = Sender.on(stage)
+        async with run_harness(client, [calls(RESTART), says(REPORT)], **settings) as harness:
+            first = Sender.on(harness)
             investigating = first.run(await first.fire())
             await until_waiting(investigating, "r1.0")
-            second = Sender.on(stage)
+            second = Sender.on(harness)
             waiting = second.run(await second.fire())
             piped = await program.begin("watch", waiting.id)
             async with at_terminal(program, "watch", waiting.id) as shown:

@@ -8,7 +8,7 @@ import pytest
 from temporalio.client import Client
 
 from tests.support.alert_sender import Sender, until_reported
-from tests.support.harness import reset, staged
+from tests.support.harness import reset, run_harness
 from tests.support.program import Program
 from watchkeeper.report_page.data import account_of
 from watchkeeper.report_page.markdown_page import markdown_page
@@ -24,8 +24,8 @@ def program(client: Client, tmp_path: Path) -> Program:
 
 async def finished(client: Client) -> str:
     """A run that is over, whose worker is gone."""
-    async with staged(client, [calls(LOOK), says("**Cause:** a deploy.")]) as stage:
-        run = await stage.start("Checkout fails.", service="checkout")
+    async with run_harness(client, [calls(LOOK), says("**Cause:** a deploy.")]) as harness:
+        run = await harness.start("Checkout fails.", service="checkout")
         await run.result()
     return run.id
 
@@ -52,8 +52,8 @@ async def test_it_links_to_where_the_operator_finds_runs(client: Client, program
 
 async def test_a_run_that_was_reset_tells_its_alerts_and_calls_once(client: Client) -> None:
     script = [calls(LOOK), says("**Cause:** a deploy."), says("**Cause:** a cron job.")]
-    async with staged(client, script) as stage:
-        sender = Sender.on(stage)
+    async with run_harness(client, script) as harness:
+        sender = Sender.on(harness)
         run = sender.run(await sender.fire())
         await until_reported(run)
         again = await reset(client, run, before="r2")

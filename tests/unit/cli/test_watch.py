@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
-from tests.support.harness import staged, until_waiting
+from tests.support.harness import run_harness, until_waiting
 from tests.support.program import Program
 from tests.support.terminal_screen import Shown, at_terminal
 from watchkeeper.contracts import Decision
@@ -33,8 +33,8 @@ async def drawn_at(shown: Shown, width: int, height: int = 30) -> str:
 async def test_the_panel_stands_once_at_every_size_and_goes_in_the_end(client: Client, tmp_path: Path) -> None:
     program = Program(tmp_path, {"TEMPORAL_ADDRESS": client.service_client.config.target_host})
     script = [calls(("look", {"service": HOSTILE}), RESTART, content=HOSTILE), says(f"**Found:** {HOSTILE}")]
-    async with staged(client, script) as stage:
-        run = await stage.start(f"Checkout {HOSTILE}")
+    async with run_harness(client, script) as harness:
+        run = await harness.start(f"Checkout {HOSTILE}")
         await until_waiting(run, "r1.1")
         async with at_terminal(program, "watch", run.id, NO_COLOR="1") as shown:
             await shown.shows("round 1 of 30", "left")
@@ -60,9 +60,9 @@ async def test_who_stops_watching_is_left_with_no_piece_of_the_panel(
     client: Client, tmp_path: Path, width: int
 ) -> None:
     program = Program(tmp_path, {"TEMPORAL_ADDRESS": client.service_client.config.target_host})
-    async with staged(client, [says("**Fine.**")]) as stage:
-        stage.model.faults.append(hang(60))
-        run = await stage.start()
+    async with run_harness(client, [says("**Fine.**")]) as harness:
+        harness.model.faults.append(hang(60))
+        run = await harness.start()
         async with at_terminal(program, "watch", run.id, width=width) as shown:
             await shown.shows("round 1 of 30", "waits for the model")
             shown.interrupt()
@@ -75,8 +75,8 @@ async def test_who_stops_watching_is_left_with_no_piece_of_the_panel(
 
 async def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines(client: Client, tmp_path: Path) -> None:
     program = Program(tmp_path, {"TEMPORAL_ADDRESS": client.service_client.config.target_host})
-    async with staged(client, [calls(("look", {"service": "checkout"})), says("**Fine.**")]) as stage:
-        run = await stage.start()
+    async with run_harness(client, [calls(("look", {"service": "checkout"})), says("**Fine.**")]) as harness:
+        run = await harness.start()
         async with at_terminal(program, "watch", run.id, TERM="dumb") as shown:
             assert await shown.end() == 0
     assert "r1.0  look  service=checkout" in shown.screen.text

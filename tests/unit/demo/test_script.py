@@ -101,7 +101,7 @@ class Session:
         return [[name for name, _ in calls] for calls in self.rounds]
 
 
-class Stage:
+class Harness:
     def __init__(self, http: AsyncClient, url: str) -> None:
         self.http, self.url = http, url
 
@@ -110,15 +110,15 @@ class Stage:
 
 
 @pytest.fixture
-async def stage(http: AsyncClient) -> Any:
+async def harness(http: AsyncClient) -> Any:
     model = ScriptedModel(guide)
     async with model.serving() as url:
-        yield Stage(http, url)
+        yield Harness(http, url)
     assert model.prefix_violations() == []
 
 
-async def test_the_incident_takes_three_rounds(stage: Stage) -> None:
-    session = stage.session()
+async def test_the_incident_takes_three_rounds(harness: Harness) -> None:
+    session = harness.session()
     report = await session.ask(INCIDENT)
     assert session.called == [["get_service_health", "get_deploys", "search_logs"], ["page_engineer"]]
     (_, paged) = session.rounds[1][0]
@@ -135,24 +135,24 @@ async def test_the_incident_takes_three_rounds(stage: Stage) -> None:
         assert fact in report
 
 
-async def test_reasoning_comes_with_every_turn(stage: Stage) -> None:
-    session = stage.session()
+async def test_reasoning_comes_with_every_turn(harness: Harness) -> None:
+    session = harness.session()
     await session.ask(INCIDENT)
     replies = [message for message in session.messages if message["role"] == "assistant"]
     assert len(replies) == 3
     assert all(reply["reasoning_content"] for reply in replies)
 
 
-async def test_a_healthy_service_wakes_nobody(stage: Stage) -> None:
-    session = stage.session(get_service_health=lambda a: health({"service": "search"}), search_logs=lambda a: {})
+async def test_a_healthy_service_wakes_nobody(harness: Harness) -> None:
+    session = harness.session(get_service_health=lambda a: health({"service": "search"}), search_logs=lambda a: {})
     report = await session.ask(INCIDENT)
     assert session.called == [["get_service_health", "get_deploys", "search_logs"]]
     assert "checkout is healthy" in report and "None; nobody was paged." in report
     assert "18.2%" not in report and "Roll back" not in report
 
 
-async def test_it_reports_what_the_tools_say_and_nothing_else(stage: Stage) -> None:
-    session = stage.session(
+async def test_it_reports_what_the_tools_say_and_nothing_else(harness: Harness) -> None:
+    session = harness.session(
         get_service_health=lambda a: {"status": "down", "errorRate": 0.97, "p95LatencyMs": 30_000},
         get_deploys=lambda a: {"deploys": [{"version": "v9", "deployed_at": "2026-01-02T03:04:05Z"}]},
         search_logs=lambda a: {"lines": ["TimeoutError: no route"]},
@@ -169,24 +169,24 @@ async def test_it_reports_what_the_tools_say_and_nothing_else(stage: Stage) -> N
     assert "tied directly" not in report
 
 
-async def test_what_cannot_be_looked_up_is_said_and_a_person_is_woken(stage: Stage) -> None:
-    session = stage.session(get_service_health=broken("no Prometheus"), search_logs=broken("no Loki"))
+async def test_what_cannot_be_looked_up_is_said_and_a_person_is_woken(harness: Harness) -> None:
+    session = harness.session(get_service_health=broken("no Prometheus"), search_logs=broken("no Loki"))
     report = await session.ask(INCIDENT)
     assert session.called[1] == ["page_engineer"]
     assert "the health of checkout could not be read: no Prometheus." in report
     assert "The logs could not be searched: no Loki." in report
 
 
-async def test_a_page_that_failed_is_not_claimed_nor_repeated(stage: Stage) -> None:
-    session = stage.session(page_engineer=broken("denied by dana"))
+async def test_a_page_that_failed_is_not_claimed_nor_repeated(harness: Harness) -> None:
+    session = harness.session(page_engineer=broken("denied by dana"))
     report = await session.ask(INCIDENT)
     assert len(session.rounds) == 2
     assert "Paging the checkout on-call engineer failed: denied by dana" in report
     assert "Page the checkout on-call engineer by hand." in report
 
 
-async def test_one_question_one_call(stage: Stage) -> None:
-    session = stage.session()
+async def test_one_question_one_call(harness: Harness) -> None:
+    session = harness.session()
     answer = await session.ask("What is the current error rate on the payments service?")
     assert session.rounds == [[("get_service_health", {"service": "payments"})]]
     assert answer == (
@@ -195,13 +195,13 @@ async def test_one_question_one_call(stage: Stage) -> None:
     )
 
 
-async def test_a_question_about_a_service_that_cannot_be_read(stage: Stage) -> None:
-    answer = await stage.session(get_service_health=broken("timed out.")).ask("How is search doing?")
+async def test_a_question_about_a_service_that_cannot_be_read(harness: Harness) -> None:
+    answer = await harness.session(get_service_health=broken("timed out.")).ask("How is search doing?")
     assert answer == "I could not read the health of the search service: timed out."
 
 
-async def test_a_snapshot_takes_one_round_and_one_line(stage: Stage) -> None:
-    session = stage.session()
+async def test_a_snapshot_takes_one_round_and_one_line(harness: Harness) -> None:
+    session = harness.session()
     answer = await session.ask("Give me a health snapshot of checkout, payments, and search.")
     assert session.rounds == [
         [("get_service_health", {"service": service}) for service in ("checkout", "payments", "search")]
@@ -212,36 +212,36 @@ async def test_a_snapshot_takes_one_round_and_one_line(stage: Stage) -> None:
     )
 
 
-async def test_a_forced_page_comes_with_its_context(stage: Stage) -> None:
-    session = stage.session()
+async def test_a_forced_page_comes_with_its_context(harness: Harness) -> None:
+    session = harness.session()
     report = await session.ask("Page the checkout team: orders with promotions fail.", **PAGE)
     assert session.called == [["page_engineer", "get_service_health", "get_deploys"]]
     assert session.rounds[0][0][1]["summary"] == "Page the checkout team: orders with promotions fail."
     assert "opened **INC-4827**" in report
 
 
-async def test_a_required_call_is_made(stage: Stage) -> None:
-    session = stage.session()
+async def test_a_required_call_is_made(harness: Harness) -> None:
+    session = harness.session()
     await session.ask("How is search doing?")
     await session.ask("Thank you.", tool_choice="required")
     assert len(session.rounds) == 1
 
 
-async def test_without_a_named_service_it_looks_at_all_and_follows_the_sick_one(stage: Stage) -> None:
-    session = stage.session()
+async def test_without_a_named_service_it_looks_at_all_and_follows_the_sick_one(harness: Harness) -> None:
+    session = harness.session()
     report = await session.ask("Something is broken. Find out what.")
     assert session.called == [["get_service_health"] * 3, ["get_deploys", "search_logs"], ["page_engineer"]]
     assert "INC-4827" in report and "payments" not in report
 
 
-async def test_anything_else_is_answered_with_the_health_of_all(stage: Stage) -> None:
-    session = stage.session()
+async def test_anything_else_is_answered_with_the_health_of_all(harness: Harness) -> None:
+    session = harness.session()
     assert "**payments** and **search** are healthy" in await session.ask("Hello.")
     assert session.called == [["get_service_health"] * 3]
 
 
-async def test_a_follow_up_looks_again_but_pages_nobody_twice(stage: Stage) -> None:
-    session = stage.session()
+async def test_a_follow_up_looks_again_but_pages_nobody_twice(harness: Harness) -> None:
+    session = harness.session()
     await session.ask(INCIDENT)
     assert "currently **degraded**" in await session.ask("Is it fixed now?")
     assert session.called == [["get_service_health"]]
@@ -249,42 +249,42 @@ async def test_a_follow_up_looks_again_but_pages_nobody_twice(stage: Stage) -> N
     assert session.called == [["get_service_health", "get_deploys", "search_logs"]]
 
 
-async def test_a_resolved_alert_is_no_new_incident(stage: Stage) -> None:
-    session = stage.session()
+async def test_a_resolved_alert_is_no_new_incident(harness: Harness) -> None:
+    session = harness.session()
     await session.ask(INCIDENT)
     await session.ask("Alert CheckoutErrors on checkout resolved.")
     assert session.called == [["get_service_health"]]
 
 
-async def test_cornered_it_concludes_from_what_it_has(stage: Stage, http: AsyncClient) -> None:
+async def test_cornered_it_concludes_from_what_it_has(harness: Harness, http: AsyncClient) -> None:
     asked: JsonObject = {"model": "m", "messages": [SYSTEM, {"role": "user", "content": INCIDENT}]}
-    first = await said(http, stage.url, asked | {"tools": TOOLS})
+    first = await said(http, harness.url, asked | {"tools": TOOLS})
     answers = [
         result(call["id"], json.dumps(GOOD[call["function"]["name"]](json.loads(call["function"]["arguments"]))))
         for call in first["tool_calls"]
     ]
     enough: JsonObject = {"role": "user", "content": "You have no tool calls left. Write your report now."}
     asked["messages"] += [first, *answers, enough]
-    report = (await said(http, stage.url, asked))["content"]
+    report = (await said(http, harness.url, asked))["content"]
     assert "error rate is **18.2%**" in report
     assert "None; nobody was paged." in report
     assert "Page the checkout on-call engineer by hand. Roll back checkout to **v2.4.0**" in report
 
 
-async def test_with_nothing_at_all_it_says_so(stage: Stage, http: AsyncClient) -> None:
+async def test_with_nothing_at_all_it_says_so(harness: Harness, http: AsyncClient) -> None:
     asked: JsonObject = {"model": "m", "messages": [{"role": "user", "content": INCIDENT}]}
-    assert (await said(http, stage.url, asked))["content"].startswith("I could not look anything up")
+    assert (await said(http, harness.url, asked))["content"].startswith("I could not look anything up")
 
 
-async def test_only_tools_that_are_offered_are_called(stage: Stage, http: AsyncClient) -> None:
+async def test_only_tools_that_are_offered_are_called(harness: Harness, http: AsyncClient) -> None:
     asked: JsonObject = {"model": "m", "messages": [{"role": "user", "content": INCIDENT}], "tools": TOOLS[1:2]}
-    message = await said(http, stage.url, asked)
+    message = await said(http, harness.url, asked)
     assert [call["function"]["name"] for call in message["tool_calls"]] == ["get_service_health"]
 
 
-async def test_the_page_goes_to_the_team_that_fits(stage: Stage, http: AsyncClient) -> None:
+async def test_the_page_goes_to_the_team_that_fits(harness: Harness, http: AsyncClient) -> None:
     teams: JsonObject = {"type": "string", "enum": ["platform", "team-checkout"]}
     tools = [tool("page_engineer", team=teams, summary=TEXT)]
     asked: JsonObject = {"model": "m", "messages": [{"role": "user", "content": INCIDENT}], "tools": tools, **PAGE}
-    message = await said(http, stage.url, asked)
+    message = await said(http, harness.url, asked)
     assert json.loads(message["tool_calls"][0]["function"]["arguments"])["team"] == "team-checkout"

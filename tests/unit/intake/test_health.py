@@ -15,7 +15,7 @@ from temporalio.client import Client
 
 from tests.end_to_end.chaos.tcp_relay import Relay, relaying
 from tests.support.alert_requests import payload
-from tests.support.harness import staged
+from tests.support.harness import run_harness
 from tests.support.intake_harness import TOKEN, Temporal, bearer, settings, taking_in
 from tests.unit.intake.test_alerts import STARTED
 from watchkeeper.runs.dispatch import admit
@@ -38,8 +38,8 @@ async def until(wanted: Callable[[Response], bool], http: AsyncClient, method: s
 
 
 async def test_it_is_ready_when_a_worker_polls(client: Client) -> None:
-    async with staged(client, [says("Fine.")]) as stage:
-        chosen = settings(worker={"task_queue": stage.settings.worker.task_queue})
+    async with run_harness(client, [says("Fine.")]) as harness:
+        chosen = settings(worker={"task_queue": harness.settings.worker.task_queue})
         async with taking_in(client, Temporal().admit, chosen) as http:
             async with asyncio.timeout(10):
                 while (found := await ready(http))[0] != 200:

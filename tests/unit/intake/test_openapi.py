@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
-from tests.support.harness import staged, until_waiting
+from tests.support.harness import run_harness, until_waiting
 from tests.support.intake_harness import TOKEN, settings, taking_in
 from watchkeeper.runs.dispatch import admit
 from watchkeeper.testing.scripts import calls
@@ -29,11 +29,11 @@ checks.negative_data_rejection.enabled = false
 
 @pytest.mark.timeout(110)
 async def test_schemathesis_finds_nothing(client: Client, tmp_path: Path) -> None:
-    async with staged(client, lambda request: calls(("restart", {"service": "checkout"}))) as stage:
-        run = await stage.start()
+    async with run_harness(client, lambda request: calls(("restart", {"service": "checkout"}))) as harness:
+        run = await harness.start()
         await until_waiting(run, "r1.0")
         (tmp_path / "schemathesis.toml").write_text(CONFIGURATION % run.id)
-        chosen = settings(worker={"task_queue": stage.settings.worker.task_queue})
+        chosen = settings(worker={"task_queue": harness.settings.worker.task_queue})
         async with taking_in(client, admit, chosen) as http:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "schemathesis.cli", "run", str(http.base_url.join("/openapi.json"))),

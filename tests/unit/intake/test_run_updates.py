@@ -7,7 +7,7 @@ import asyncio
 from httpx2 import AsyncClient, Response
 from temporalio.client import Client
 
-from tests.support.harness import Run, staged, until_asked, until_waiting
+from tests.support.harness import Run, run_harness, until_asked, until_waiting
 from tests.support.intake_harness import OTHER, TOKEN, Temporal, bearer, taking_in
 from tests.unit.intake.test_runs import on
 from watchkeeper.intake.runs import SECONDS
@@ -23,8 +23,8 @@ async def act(http: AsyncClient, run: str, name: str, token: str = TOKEN, **what
 
 async def test_people_steer_decide_extend_and_are_named(client: Client) -> None:
     script = [calls(RESTART), calls(RESTART), says("Rolled back.")]
-    async with staged(client, script) as stage, taking_in(client, Temporal().admit, on(stage)) as http:
-        run = await stage.start(limits=None)
+    async with run_harness(client, script) as harness, taking_in(client, Temporal().admit, on(harness)) as http:
+        run = await harness.start(limits=None)
         await until_waiting(run, "r1.0")
         told = await act(http, run.id, "tell", text="Payments was deployed too.")
         unknown = await act(http, run.id, "approve", call="r9.9")
@@ -48,16 +48,16 @@ async def test_people_steer_decide_extend_and_are_named(client: Client) -> None:
         ("extend", "bob"),
         ("decide", "bob"),
     ]
-    assert stage.effects.restarts == ["checkout"]
-    assert "denied by ada: not on a Friday" in stage.results()[0]
+    assert harness.effects.restarts == ["checkout"]
+    assert "denied by ada: not on a Friday" in harness.results()[0]
 
 
 async def test_a_run_is_stopped_with_its_report(client: Client) -> None:
     async with (
-        staged(client, [calls(RESTART)]) as stage,
-        taking_in(client, Temporal().admit, on(stage)) as http,
+        run_harness(client, [calls(RESTART)]) as harness,
+        taking_in(client, Temporal().admit, on(harness)) as http,
     ):
-        run = await stage.start()
+        run = await harness.start()
         await until_waiting(run, "r1.0")
         answer = await act(http, run.id, "stop", reason="false alarm")
         result = await run.result()
@@ -94,11 +94,11 @@ async def test_an_act_that_says_nothing_is_refused(client: Client) -> None:
 
 
 async def test_without_a_worker_it_is_not_said_to_be_done(client: Client) -> None:
-    async with staged(client, [calls(RESTART)]) as stage:
-        run: Run = await stage.start()
-        await until_asked(stage, 1)
+    async with run_harness(client, [calls(RESTART)]) as harness:
+        run: Run = await harness.start()
+        await until_asked(harness, 1)
         await until_waiting(run, "r1.0")
-    async with taking_in(client, Temporal().admit, on(stage)) as http:
+    async with taking_in(client, Temporal().admit, on(harness)) as http:
         answer, alive = await asyncio.gather(act(http, run.id, "tell", text="Anybody?"), http.get("/healthz"))
     await run.terminate()
     assert (answer.status_code, alive.status_code) == (503, 200)

@@ -9,7 +9,7 @@ import pytest
 from httpx2 import AsyncClient, Response
 from temporalio.client import Client
 
-from tests.support.harness import Stage, staged
+from tests.support.harness import Harness, run_harness
 from tests.support.intake_harness import OTHER, TOKEN, Temporal, bearer, settings, taking_in
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import JsonObject
@@ -21,8 +21,8 @@ ADA = bearer(TOKEN)
 SERVICES = {"checkout": {"team": "checkout"}, "payments": {"team": "payments"}}
 
 
-def on(stage: Stage, **tables: Any) -> Settings:
-    return settings(worker={"task_queue": stage.settings.worker.task_queue}, **tables)
+def on(harness: Harness, **tables: Any) -> Settings:
+    return settings(worker={"task_queue": harness.settings.worker.task_queue}, **tables)
 
 
 async def start(http: AsyncClient, key: str | None = None, headers: dict[str, str] = ADA, **asked: Any) -> Response:
@@ -31,7 +31,10 @@ async def start(http: AsyncClient, key: str | None = None, headers: dict[str, st
 
 
 async def test_a_run_is_started_told_and_listed(client: Client) -> None:
-    async with staged(client, [says("All is well.")]) as stage, taking_in(client, Temporal().admit, on(stage)) as http:
+    async with (
+        run_harness(client, [says("All is well.")]) as harness,
+        taking_in(client, Temporal().admit, on(harness)) as http,
+    ):
         answer = await start(http, service="checkout", severity="high", limits={"rounds": 3}, tool_choice="none")
         run = answer.json()["run"]
         await client.get_workflow_handle(run).result()
@@ -46,12 +49,15 @@ async def test_a_run_is_started_told_and_listed(client: Client) -> None:
     assert told.json()["report"]["body"] == "All is well."
     (one,) = listed.json()["runs"]
     assert (one["run"], one["severity"], one["status"]) == (run, "high", "concluded")
-    assert stage.model.requests[0].json().get("tool_choice", "none") == "none"
+    assert harness.model.requests[0].json().get("tool_choice", "none") == "none"
 
 
 async def test_a_key_starts_one_run_however_often_it_is_sent(client: Client) -> None:
-    async with staged(client, [says("All is well.")]) as stage, taking_in(client, Temporal().admit, on(stage)) as http:
-        key = stage.settings.worker.task_queue
+    async with (
+        run_harness(client, [says("All is well.")]) as harness,
+        taking_in(client, Temporal().admit, on(harness)) as http,
+    ):
+        key = harness.settings.worker.task_queue
         together = await asyncio.gather(*(start(http, key) for _ in range(5)))
         run = together[0].json()["run"]
         await client.get_workflow_handle(run).result()
@@ -67,8 +73,11 @@ async def test_a_key_starts_one_run_however_often_it_is_sent(client: Client) -> 
 
 
 async def test_a_key_is_of_one_question(client: Client) -> None:
-    async with staged(client, [says("All is well.")]) as stage, taking_in(client, Temporal().admit, on(stage)) as http:
-        key = stage.settings.worker.task_queue
+    async with (
+        run_harness(client, [says("All is well.")]) as harness,
+        taking_in(client, Temporal().admit, on(harness)) as http,
+    ):
+        key = harness.settings.worker.task_queue
         run = (await start(http, key)).json()["run"]
         others: tuple[JsonObject, ...] = ({"text": "Another?"}, {"service": "checkout"}, {"limits": {"rounds": 1}})
         for other in others:
@@ -129,12 +138,12 @@ async def test_a_run_that_is_not_there_is_named(client: Client) -> None:
 async def test_the_list_can_be_of_open_runs_alone(client: Client) -> None:
     service = "listed-by-this-test"
     async with (
-        staged(client, [says("Fine.")], services={service: {"team": "any"}}) as stage,
-        taking_in(client, Temporal().admit, on(stage)) as http,
+        run_harness(client, [says("Fine.")], services={service: {"team": "any"}}) as harness,
+        taking_in(client, Temporal().admit, on(harness)) as http,
     ):
         over = (await start(http, service=service)).json()["run"]
         await client.get_workflow_handle(over).result()
-    async with taking_in(client, Temporal().admit, on(stage)) as http:  # no worker goes on with this one
+    async with taking_in(client, Temporal().admit, on(harness)) as http:  # no worker goes on with this one
         still = (await start(http, service=service)).json()["run"]
 
         async def listed(**query: Any) -> list[str]:

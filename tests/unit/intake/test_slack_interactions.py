@@ -16,7 +16,7 @@ from httpx2 import AsyncClient, Response
 from pydantic import SecretStr
 from temporalio.client import Client
 
-from tests.support.harness import Run, Stage, staged, until_waiting
+from tests.support.harness import Harness, Run, run_harness, until_waiting
 from tests.support.intake_harness import SOURCES, Temporal, taking_in
 from tests.support.intake_harness import settings as intake_settings
 from watchkeeper.alerts.payload import Malformed
@@ -56,9 +56,9 @@ class Presses:
             raise Malformed("the body is not JSON") from None
 
 
-def settings(stage: Stage | None = None, secret: str | None = SECRET) -> Settings:
+def settings(harness: Harness | None = None, secret: str | None = SECRET) -> Settings:
     tables = {"slack": {"signing_secret": secret}} if secret else {}
-    queue = {"task_queue": stage.settings.worker.task_queue} if stage else {}
+    queue = {"task_queue": harness.settings.worker.task_queue} if harness else {}
     return intake_settings(sources=SOURCES, worker=queue, **tables)
 
 
@@ -80,10 +80,10 @@ def first(run: Run) -> str:
 async def test_a_press_decides(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger="watchkeeper")
     async with (
-        staged(client, [calls(RESTART), says("Restarted.")]) as stage,
-        taking_in(client, Temporal().admit, settings(stage), presses=Presses()) as http,
+        run_harness(client, [calls(RESTART), says("Restarted.")]) as harness,
+        taking_in(client, Temporal().admit, settings(harness), presses=Presses()) as http,
     ):
-        run = await stage.start()
+        run = await harness.start()
         await until_waiting(run, "r1.0")
         answer = await press(http, run.id, first(run))
         await run.result()
@@ -91,7 +91,7 @@ async def test_a_press_decides(client: Client, caplog: pytest.LogCaptureFixture)
         again = await press(http, run.id, first(run), approved=False)
         await until_logged(caplog, "it was not taken")
     assert (answer.status_code, again.status_code) == (200, 200)
-    assert stage.effects.restarts == ["checkout"]
+    assert harness.effects.restarts == ["checkout"]
     assert [(act.kind, act.by) for act in story.acts] == [("decide", "grace")]
     assert f"grace approves r1.0 of {run.id} in Slack: r1.0 approved" in caplog.text
     assert f"grace denies r1.0 of {run.id} in Slack, and it was not taken: {run.id} is over" in caplog.text
@@ -99,10 +99,10 @@ async def test_a_press_decides(client: Client, caplog: pytest.LogCaptureFixture)
 
 async def test_a_press_as_slack_sends_it_decides(client: Client) -> None:
     async with (
-        staged(client, [calls(RESTART), says("Restarted.")]) as stage,
-        taking_in(client, Temporal().admit, settings(stage), presses=interactions) as http,
+        run_harness(client, [calls(RESTART), says("Restarted.")]) as harness,
+        taking_in(client, Temporal().admit, settings(harness), presses=interactions) as http,
     ):
-        run = await stage.start()
+        run = await harness.start()
         await until_waiting(run, "r1.0")
         value = json.dumps({"run": run.id, "execution": first(run), "call": "r1.0"})
         told = {"type": "block_actions", "user": {"name": "grace"}, "actions": [{"action_id": APPROVE, "value": value}]}
@@ -114,31 +114,31 @@ async def test_a_press_as_slack_sends_it_decides(client: Client) -> None:
         answer = await http.post("/slack/interactions", content=body, headers=headers)
         await run.result()
     assert (forged.status_code, answer.status_code) == (401, 200)
-    assert stage.effects.restarts == ["checkout"]
+    assert harness.effects.restarts == ["checkout"]
 
 
 async def test_a_button_of_an_earlier_run_decides_nothing_in_this_one(
     client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with (
-        staged(client, [calls(RESTART), says("Fine.")]) as stage,
-        taking_in(client, Temporal().admit, settings(stage), presses=Presses()) as http,
+        run_harness(client, [calls(RESTART), says("Fine.")]) as harness,
+        taking_in(client, Temporal().admit, settings(harness), presses=Presses()) as http,
     ):
-        run = await stage.start()
+        run = await harness.start()
         await until_waiting(run, "r1.0")
         answer = await press(http, run.id, "00000000-0000-0000-0000-000000000000")
         await until_logged(caplog, "it is about an earlier run")
         await until_waiting(run, "r1.0")
         await run.terminate()
     assert answer.status_code == 200
-    assert stage.effects.restarts == []
+    assert harness.effects.restarts == []
 
 
 async def test_it_is_answered_before_the_run_has_decided(client: Client) -> None:
-    async with staged(client, [calls(RESTART)]) as stage:
-        run = await stage.start()
+    async with run_harness(client, [calls(RESTART)]) as harness:
+        run = await harness.start()
         await until_waiting(run, "r1.0")
-    async with taking_in(client, Temporal().admit, settings(stage), presses=Presses()) as http, asyncio.timeout(3):
+    async with taking_in(client, Temporal().admit, settings(harness), presses=Presses()) as http, asyncio.timeout(3):
         answer = await press(http, run.id, first(run))  # and no worker is there
         await run.terminate()
     assert (answer.status_code, answer.json()) == (200, {})

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
-from tests.support.harness import Run, Stage, staged
+from tests.support.harness import Harness, Run, run_harness
 from tests.support.program import Program
 from tests.unit.cli.test_cli import address_of
 from tests.workflows.test_continue_as_new import impatient as impatient
@@ -43,16 +43,16 @@ def texts(file: Path) -> str:
     return "\n".join(held())
 
 
-async def concluded(stage: Stage, **given: str) -> Run:
-    run = await stage.start(**given)
+async def concluded(harness: Harness, **given: str) -> Run:
+    run = await harness.start(**given)
     await run.result()
     return run
 
 
 async def test_what_is_exported_holds_no_secret_and_replays(client: Client, program: Program) -> None:
     script = [calls(LOOK, content=f"I use {SECRET}."), says(f"Rotate {KEY} and {SECRET}.")]
-    async with staged(client, script) as stage:
-        run = await concluded(stage, text=f"Checkout fails with {SECRET} at https://ada:{SECRET}@db/ and {KEY}.")
+    async with run_harness(client, script) as harness:
+        run = await concluded(harness, text=f"Checkout fails with {SECRET} at https://ada:{SECRET}@db/ and {KEY}.")
     ended = await program("history", "export", run.id, "clean.json")
     assert (ended.code, ended.out.startswith("clean.json: ")) == (0, True)
     assert ended.err.startswith("2 secrets taken out")
@@ -66,8 +66,8 @@ async def test_what_is_exported_holds_no_secret_and_replays(client: Client, prog
 
 
 async def test_a_file_is_not_overwritten_unasked(client: Client, program: Program) -> None:
-    async with staged(client, [says("Fine.")]) as stage:
-        run = await concluded(stage)
+    async with run_harness(client, [says("Fine.")]) as harness:
+        run = await concluded(harness)
     file = program.directory / "kept.json"
     file.write_text("mine")
     refused = await program("history", "export", run.id, "kept.json")
@@ -79,16 +79,16 @@ async def test_a_file_is_not_overwritten_unasked(client: Client, program: Progra
 
 
 async def test_a_history_goes_to_stdout_alone(client: Client, program: Program) -> None:
-    async with staged(client, [says("Fine.")]) as stage:
-        run = await concluded(stage)
+    async with run_harness(client, [says("Fine.")]) as harness:
+        run = await concluded(harness)
     ended = await program("history", "export", run.id, "-")
     assert (ended.code, ended.err) == (0, "")
     assert json.loads(ended.out)["events"][0]["eventId"] == "1"
 
 
 async def test_an_earlier_episode_of_the_same_name_is_exported_by_its_run_id(client: Client, program: Program) -> None:
-    async with staged(client, [says("First."), says("Second.")]) as stage:
-        queue, name = stage.settings.worker.task_queue, f"incident-{stage.settings.worker.task_queue}"
+    async with run_harness(client, [says("First."), says("Second.")]) as harness:
+        queue, name = harness.settings.worker.task_queue, f"incident-{harness.settings.worker.task_queue}"
         ids = []
         for text in ("The first time.", "The second time."):
             run = await client.start_workflow(
@@ -113,9 +113,9 @@ async def test_an_earlier_episode_of_the_same_name_is_exported_by_its_run_id(cli
 async def test_a_run_that_continued_as_new_has_a_file_an_execution(impatient: Client, tmp_path: Path) -> None:
     program = Program(tmp_path, {"TEMPORAL_ADDRESS": address_of(impatient)})
     script = [*(calls(LOOK) for _ in range(6)), says("Fine.")]
-    async with staged(impatient, script) as stage:
-        run = await stage.start(service="checkout")
-        while len(stage.model.requests) < 3:
+    async with run_harness(impatient, script) as harness:
+        run = await harness.start(service="checkout")
+        while len(harness.model.requests) < 3:
             await run.query(IncidentWorkflow.progress)
         await run.execute_update(IncidentWorkflow.tell, TellRequest(text="look twice"))
         await run.result()

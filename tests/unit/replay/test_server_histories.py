@@ -14,7 +14,7 @@ from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
 from tests.support.code_edits import BREAKING, copy
-from tests.support.harness import Run, Stage, staged
+from tests.support.harness import Harness, Run, run_harness
 from tests.support.program import Program
 from tests.unit.cli.test_cli import address_of
 from watchkeeper.replay.runner import replay
@@ -46,9 +46,9 @@ async def pausing() -> AsyncIterator[Client]:
         yield environment.client
 
 
-async def waiting(stage: Stage) -> Run:
+async def waiting(harness: Harness) -> Run:
     """Start a run and return when it waits for a person."""
-    run = await stage.start(service="checkout")
+    run = await harness.start(service="checkout")
     while "waiting" not in [call.status for call in (await run.query(IncidentWorkflow.progress)).calls]:
         await asyncio.sleep(0.1)
     return run
@@ -62,8 +62,8 @@ async def listed(client: Client, query: str, number: int) -> None:
 
 
 async def test_open_runs_are_replayed_as_far_as_they_are(client: Client, program: Program) -> None:
-    async with staged(client, always(calls(RESTART), without_tools=says("Stopped."))) as stage:
-        run = await waiting(stage)
+    async with run_harness(client, always(calls(RESTART), without_tools=says("Stopped."))) as harness:
+        run = await waiting(harness)
         await listed(client, f"WorkflowId = '{run.id}'", 1)
         ended = await program("replay", "--open", "--from-server", f"WorkflowId = '{run.id}'", "--json")
         await run.terminate()
@@ -73,8 +73,8 @@ async def test_open_runs_are_replayed_as_far_as_they_are(client: Client, program
 
 
 async def test_a_deploy_that_would_strand_open_runs_is_refused(client: Client, program: Program) -> None:
-    async with staged(client, always(calls(RESTART), without_tools=says("Stopped."))) as stage:
-        run = await waiting(stage)
+    async with run_harness(client, always(calls(RESTART), without_tools=says("Stopped."))) as harness:
+        run = await waiting(harness)
         await listed(client, f"WorkflowId = '{run.id}'", 1)
         code = program.directory / "code"
         copy(code)
@@ -92,8 +92,8 @@ async def test_a_deploy_that_would_strand_open_runs_is_refused(client: Client, p
 
 async def test_a_paused_run_is_one_that_must_go_on(pausing: Client, tmp_path: Path) -> None:
     client, program = pausing, Program(tmp_path, {"TEMPORAL_ADDRESS": address_of(pausing)})
-    async with staged(client, always(calls(RESTART), without_tools=says("Stopped."))) as stage:
-        run = await waiting(stage)
+    async with run_harness(client, always(calls(RESTART), without_tools=says("Stopped."))) as harness:
+        run = await waiting(harness)
         await client.workflow_service.pause_workflow_execution(
             PauseWorkflowExecutionRequest(
                 namespace=client.namespace, workflow_id=run.id, request_id=str(uuid4()), reason="a test"
@@ -106,10 +106,10 @@ async def test_a_paused_run_is_one_that_must_go_on(pausing: Client, tmp_path: Pa
 
 
 async def test_a_query_finds_runs_that_are_over_and_pages_through_them(client: Client) -> None:
-    async with staged(client, always(says("Fine."), without_tools=says("Fine."))) as stage:
-        queue = stage.settings.worker.task_queue
+    async with run_harness(client, always(says("Fine."), without_tools=says("Fine."))) as harness:
+        queue = harness.settings.worker.task_queue
         for _ in range(3):
-            await (await stage.start()).result()
+            await (await harness.start()).result()
     query = f"TaskQueue = '{queue}'"
     await listed(client, query, 3)
     found = [verdict async for verdict in replay(served(client, query, page_size=1), WORKFLOWS)]

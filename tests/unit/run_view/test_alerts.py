@@ -9,7 +9,7 @@ from rich.console import Console
 from temporalio.client import Client
 
 from tests.support.alert_sender import Sender, until_reported
-from tests.support.harness import staged
+from tests.support.harness import run_harness
 from watchkeeper.cli.watch.renderer import Narrator
 from watchkeeper.contracts import TellRequest
 from watchkeeper.run_view.follow import follow, retell
@@ -32,8 +32,8 @@ async def narrated(client: Client, run: str) -> tuple[Telling, str]:
 
 
 async def test_following_ends_with_the_report_of_a_run_that_stays_open(client: Client) -> None:
-    async with staged(client, [says("**Cause:** a deploy."), says("18 %.")]) as stage:
-        sender = Sender.on(stage)
+    async with run_harness(client, [says("**Cause:** a deploy."), says("18 %.")]) as harness:
+        sender = Sender.on(harness)
         run = sender.run(await sender.fire())
         telling, read = await narrated(client, run.id)
         await until_reported(run)
@@ -60,8 +60,8 @@ async def test_following_ends_with_the_report_of_a_run_that_stays_open(client: C
 
 
 async def test_a_signal_that_is_no_notification_is_passed_over_as_the_run_passes_it_over(client: Client) -> None:
-    async with staged(client, [says("**Cause:** a deploy.")]) as stage:
-        sender = Sender.on(stage)
+    async with run_harness(client, [says("**Cause:** a deploy.")]) as harness:
+        sender = Sender.on(harness)
         run = sender.run(await sender.fire())
         await run.signal("alert", {"nonsense": 1})
         await until_reported(run)

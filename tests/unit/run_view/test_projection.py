@@ -11,7 +11,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowFailureError, WorkflowHistory
 
-from tests.support.harness import Run, staged
+from tests.support.harness import Run, run_harness
 from tests.support.paths import HISTORIES
 from watchkeeper.contracts import Decision, ExtendRequest, JsonObject, LimitChanges, TellRequest
 from watchkeeper.run_view.entries import Call, Round, Summary
@@ -177,16 +177,16 @@ async def test_a_story_is_sound_after_every_event(name: str) -> None:
 
 
 async def test_no_worker_is_needed(client: Client) -> None:
-    async with staged(client, [calls(LOOK), says(REPORT)]) as stage:
-        run = await stage.start()
+    async with run_harness(client, [calls(LOOK), says(REPORT)]) as harness:
+        run = await harness.start()
         await run.result()
     story = await retell(client, run.id)
     assert (story.status, statuses(story)) == ("concluded", {"r1.0": "ok"})
 
 
 async def test_a_run_in_flight_is_told_up_to_now(client: Client) -> None:
-    async with staged(client, [calls(RESTART, LOOK), says(REPORT)]) as stage:
-        run = await stage.start()
+    async with run_harness(client, [calls(RESTART, LOOK), says(REPORT)]) as harness:
+        run = await harness.start()
         while await waiting_keys(run) != ["r1.0"]:
             await asyncio.sleep(0.02)
         story = await retell(client, run.id)
@@ -221,8 +221,8 @@ async def test_identical_effects_are_one(client: Client) -> None:
         ("page", {"team": "checkout", "summary": "down"}),
         ("page", '{"summary": "down", "team": "checkout"}'),
     )
-    async with staged(client, [calls(page, LOOK, spaced), says(REPORT)]) as stage:
-        run = await stage.start()
+    async with run_harness(client, [calls(page, LOOK, spaced), says(REPORT)]) as harness:
+        run = await harness.start()
         await run.result()
     story = await retell(client, run.id)
     assert statuses(story) == {"r1.0": "ok", "r1.1": "ok", "r1.2": "ok"}
@@ -231,8 +231,8 @@ async def test_identical_effects_are_one(client: Client) -> None:
 
 
 async def test_extensions_change_the_limits(client: Client) -> None:
-    async with staged(client, [calls(RESTART), says(REPORT)]) as stage:
-        run = await stage.start()
+    async with run_harness(client, [calls(RESTART), says(REPORT)]) as harness:
+        run = await harness.start()
         while not await waiting_keys(run):
             await asyncio.sleep(0.02)
         await run.execute_update(IncidentWorkflow.tell, TellRequest(text="hurry", by="ada"))
@@ -252,8 +252,8 @@ async def test_extensions_change_the_limits(client: Client) -> None:
 
 
 async def test_rejected_acts_are_no_part_of_the_story(client: Client) -> None:
-    async with staged(client, [calls(RESTART), says(REPORT)]) as stage:
-        run = await stage.start()
+    async with run_harness(client, [calls(RESTART), says(REPORT)]) as harness:
+        run = await harness.start()
         while not await waiting_keys(run):
             await asyncio.sleep(0.02)
         for wrong in (Decision(call="r9.9", approved=True), Decision(call="", approved=True)):
@@ -266,10 +266,10 @@ async def test_rejected_acts_are_no_part_of_the_story(client: Client) -> None:
 
 @pytest.mark.parametrize("how", ["terminated", "cancelled"])
 async def test_runs_that_temporal_ended_are_stopped(client: Client, how: str) -> None:
-    async with staged(client, [calls(LOOK), says(REPORT)]) as stage:
-        stage.model.outage = hang(30)
-        run = await stage.start()
-        while not stage.model.requests:
+    async with run_harness(client, [calls(LOOK), says(REPORT)]) as harness:
+        harness.model.outage = hang(30)
+        run = await harness.start()
+        while not harness.model.requests:
             await asyncio.sleep(0.02)
         if how == "terminated":
             await run.terminate(reason="maintenance")
@@ -285,9 +285,9 @@ async def test_runs_that_temporal_ended_are_stopped(client: Client, how: str) ->
 
 
 async def test_a_model_that_gives_no_answer_is_told(client: Client) -> None:
-    async with staged(client, always(calls(LOOK), without_tools=says("."))) as stage:
-        stage.model.fail_next(401, {"error": {"message": "bad key", "code": "invalid_api_key"}})
-        run = await stage.start()
+    async with run_harness(client, always(calls(LOOK), without_tools=says("."))) as harness:
+        harness.model.fail_next(401, {"error": {"message": "bad key", "code": "invalid_api_key"}})
+        run = await harness.start()
         with pytest.raises(WorkflowFailureError):
             await run.result()
     story = await retell(client, run.id)
@@ -314,8 +314,8 @@ async def test_the_object_that_scripts_read(client: Client) -> None:
 
 
 async def test_a_reset_run_is_told_as_it_went_on(client: Client) -> None:
-    async with staged(client, [calls(LOOK), calls(RESTART), says(REPORT)]) as stage:
-        run = await stage.start()
+    async with run_harness(client, [calls(LOOK), calls(RESTART), says(REPORT)]) as harness:
+        run = await harness.start()
         while await waiting_keys(run) != ["r2.0"]:
             await asyncio.sleep(0.02)
         await run.execute_update(IncidentWorkflow.tell, TellRequest(text="hurry", by="ada"))

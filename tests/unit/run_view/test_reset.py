@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from temporalio.client import Client
 
-from tests.support.harness import Run, reset, staged
+from tests.support.harness import Run, reset, run_harness
 from tests.workflows.test_continue_as_new import executions, impatient
 from watchkeeper.contracts import Decision, LimitChanges
 from watchkeeper.run_view.entries import Call, Reset, Round
@@ -50,8 +50,8 @@ def answered(told: Told) -> bool:
 
 
 async def test_a_run_that_is_reset_while_it_is_followed_is_followed_on(client: Client) -> None:
-    async with staged(client, [calls(LOOK), calls(RESTART), says("**Fine** again.")]) as stage:
-        run = await stage.start()
+    async with run_harness(client, [calls(LOOK), calls(RESTART), says("**Fine** again.")]) as harness:
+        run = await harness.start()
         follower = Follower(client, run)
         await follower.until(waits)
         again = await reset(client, run, before="r2")
@@ -64,16 +64,16 @@ async def test_a_run_that_is_reset_while_it_is_followed_is_followed_on(client: C
     assert follower.told[-1] is story
     assert [(call.key, call.status) for call in story.calls.values()] == [("r1.0", "ok"), ("r2.0", "ok")]
     assert [told.number for told in story.rounds if told.reply] == [1, 2, 3]
-    assert stage.effects.restarts == ["checkout"]
+    assert harness.effects.restarts == ["checkout"]
 
 
 async def test_so_is_one_that_has_continued_as_new(impatient: Client) -> None:
     script: list[Turn] = [*[calls(LOOK)] * 7, calls(RESTART), says("**Fine** again.")]
-    async with staged(impatient, script) as stage:
-        run = await stage.start()
+    async with run_harness(impatient, script) as harness:
+        run = await harness.start()
         follower = Follower(impatient, run)
         await follower.until(waits)
-        before = await executions(stage, run.id)
+        before = await executions(harness, run.id)
         again = await reset(impatient, run, before="r8")
         await follower.until(waits, times=2)
         await again.execute_update(IncidentWorkflow.decide, Decision(call="r8.0", approved=True, by="ada"))
@@ -88,8 +88,8 @@ async def test_so_is_one_that_has_continued_as_new(impatient: Client) -> None:
 
 
 async def test_a_run_that_a_person_terminates_is_over(client: Client) -> None:
-    async with staged(client, [calls(RESTART)]) as stage:
-        run = await stage.start(limits=LimitChanges(rounds=5))
+    async with run_harness(client, [calls(RESTART)]) as harness:
+        run = await harness.start(limits=LimitChanges(rounds=5))
         follower = Follower(client, run)
         await follower.until(waits)
         await run.terminate(reason="no longer needed")
@@ -100,8 +100,8 @@ async def test_a_run_that_a_person_terminates_is_over(client: Client) -> None:
 
 @pytest.mark.parametrize("times", [1, 2])
 async def test_a_finished_run_that_was_reset_is_told_as_it_went_on(client: Client, times: int) -> None:
-    async with staged(client, [calls(LOOK), says("**Fine** again.")]) as stage:
-        run = await stage.start()
+    async with run_harness(client, [calls(LOOK), says("**Fine** again.")]) as harness:
+        run = await harness.start()
         await run.result()
         for _ in range(times):
             run = await reset(client, run, before="r2")

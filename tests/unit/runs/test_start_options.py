@@ -10,7 +10,7 @@ from google.protobuf.json_format import ParseDict
 from temporalio.api.history.v1 import WorkflowExecutionStartedEventAttributes as Started
 from temporalio.client import Client
 
-from tests.support.harness import staged
+from tests.support.harness import run_harness
 from tests.support.paths import HISTORIES
 from watchkeeper.contracts import RunInput
 from watchkeeper.runs import client as runs_client
@@ -26,8 +26,8 @@ def check(started: Started) -> None:
 
 
 async def test_a_run_is_neither_repeated_nor_timed_out(client: Client) -> None:
-    async with staged(client, [says("Fine.")]) as stage:
-        found = await runs_client.start(client, RunInput(text="Why?"), stage.settings)
+    async with run_harness(client, [says("Fine.")]) as harness:
+        found = await runs_client.start(client, RunInput(text="Why?"), harness.settings)
         handle = client.get_workflow_handle(found.workflow_id)
         await handle.result()
         first = await anext(aiter(handle.fetch_history_events()))

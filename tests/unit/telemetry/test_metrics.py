@@ -22,7 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 from temporalio.client import Client
 
-from tests.support.harness import KEY, failure, staged
+from tests.support.harness import KEY, failure, run_harness
 from tests.support.otlp_receiver import tapping
 from tests.support.paths import EXAMPLES
 from tests.support.program import Program, Running
@@ -200,8 +200,8 @@ async def test_a_worker_is_well_when_it_polls_and_alone_at_its_port(client: Clie
 
 
 async def test_a_worker_is_not_well_because_another_one_polls(client: Client) -> None:
-    async with staged(client, SCRIPT) as stage:
-        queue = stage.settings.worker.task_queue
+    async with run_harness(client, SCRIPT) as harness:
+        queue = harness.settings.worker.task_queue
         ours, theirs = Polling(client, queue, client.identity), Polling(client, queue, "somebody-else")
         async with asyncio.timeout(10):
             while not (await ours.now()).worker:
@@ -233,8 +233,8 @@ async def test_each_line_of_a_log_of_json_names_its_run_its_call_and_its_span(cl
 async def test_metrics_go_to_a_collector_too(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     async with tapping() as tap:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", f"{tap.url}/v1/metrics")
-        async with observed(client, [calls(("look", {"service": "checkout"})), says("Fine.")]) as (stage, _):
-            await (await stage.start()).result()
+        async with observed(client, [calls(("look", {"service": "checkout"})), says("Fine.")]) as (harness, _):
+            await (await harness.start()).result()
         await tap.until(lambda tap: "watchkeeper.runs.client" in tap.metrics)
     assert {"gen_ai.client.operation.duration", "gen_ai.client.token.usage", "watchkeeper.tool.calls"} <= {*tap.metrics}
     assert tap.spans == [], "traces were not asked for"
@@ -242,8 +242,8 @@ async def test_metrics_go_to_a_collector_too(client: Client, monkeypatch: pytest
 
 async def test_refusals_are_counted_by_their_reason(client: Client) -> None:
     wrong = {"api_key": "one-that-nobody-gave"}
-    async with observed(client, SCRIPT, model=wrong, telemetry={"metrics_port": 0}) as (stage, told):
-        await failure(await stage.start())
+    async with observed(client, SCRIPT, model=wrong, telemetry={"metrics_port": 0}) as (harness, told):
+        await failure(await harness.start())
         registry = told.registry
     assert registry is not None
     refused = {"gen_ai_request_model": "scripted", "reason": "auth"}

@@ -40,8 +40,8 @@ def exporting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def told(tap: Tap, client: Client, **settings: object) -> tuple[str, str]:
     """Have a run tell of itself; its workflow id and its first execution run id."""
-    async with observed(client, SCRIPT, **settings) as (stage, _):
-        run = await stage.start()
+    async with observed(client, SCRIPT, **settings) as (harness, _):
+        run = await harness.start()
         await run.result()
         await tap.until(lambda tap: len(tap.named("invoke_agent watchkeeper")) == 1)
     return run.id, run.first_execution_run_id or ""
@@ -101,8 +101,8 @@ async def test_what_went_wrong_is_told_by_its_type(client: Client, monkeypatch: 
 async def test_a_refusing_model_and_a_run_that_fails_are_told(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     async with tapping() as tap:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", tap.url)
-        async with observed(client, SCRIPT, model={"api_key": "one-that-nobody-gave"}) as (stage, _):
-            await failure(await stage.start())
+        async with observed(client, SCRIPT, model={"api_key": "one-that-nobody-gave"}) as (harness, _):
+            await failure(await harness.start())
             await tap.until(lambda tap: len(tap.named("invoke_agent watchkeeper")) == 1)
     tree(tap.spans)
     (chat,) = tap.named("chat scripted")
@@ -158,9 +158,9 @@ async def test_nothing_is_told_unless_it_is_asked_for(
             monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", tap.url)
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
-        async with observed(client, [says("Fine.")]) as (stage, told):
+        async with observed(client, [says("Fine.")]) as (harness, told):
             assert told.interceptors(client) == []
-            await (await stage.start()).result()
+            await (await harness.start()).result()
     assert tap.spans == []
 
 
@@ -178,9 +178,9 @@ async def test_a_dead_collector_holds_nothing_up_and_gets_what_it_missed(
         return [record.message for record in caplog.records if "collector" in record.message]
 
     with caplog.at_level(logging.INFO):
-        async with observed(client, script) as (stage, _):
+        async with observed(client, script) as (harness, _):
             began = time.perf_counter()
-            await (await stage.start()).result()
+            await (await harness.start()).result()
             took = time.perf_counter() - began
             async with asyncio.timeout(20):
                 while not said():
@@ -203,8 +203,8 @@ async def test_a_call_that_waits_for_a_person_is_told_once_it_runs(
     script = [calls(("restart", {"service": "checkout"})), says("Restarted.")]
     async with tapping() as tap:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", tap.url)
-        async with observed(client, script) as (stage, _):
-            run = await stage.start()
+        async with observed(client, script) as (harness, _):
+            run = await harness.start()
             await until_waiting(run, "r1.0")
             assert tap.named("execute_tool restart") == []
             await run.execute_update(IncidentWorkflow.decide, Decision(call="r1.0", approved=True, by="ada"))
@@ -217,8 +217,8 @@ async def test_a_call_that_waits_for_a_person_is_told_once_it_runs(
 async def test_a_follow_up_is_told_below_the_investigation(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     async with tapping() as tap:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", tap.url)
-        async with observed(client, [says("It was the deploy."), says("It still is.")]) as (stage, _):
-            sender = Sender.on(stage)
+        async with observed(client, [says("It was the deploy."), says("It still is.")]) as (harness, _):
+            sender = Sender.on(harness)
             run = sender.run(await sender.fire())
             await until_reported(run)
             await run.execute_update(IncidentWorkflow.tell, TellRequest(text="And now?", by="ann"))

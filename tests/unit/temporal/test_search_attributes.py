@@ -18,7 +18,7 @@ from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
 
 from tests.support.forbidding_server import forbidding
-from tests.support.harness import Run, settings_for, staged, until_asked
+from tests.support.harness import Run, run_harness, settings_for, until_asked
 from watchkeeper.contracts import RunInput
 from watchkeeper.run_view.follow import follow
 from watchkeeper.run_view.projection import Telling
@@ -56,7 +56,7 @@ async def register(client: Client, kind: IndexedValueType.ValueType, *names: str
 
 async def test_a_worker_registers_them(bare: Client) -> None:
     assert await known(bare) == {}
-    async with staged(bare, []):
+    async with run_harness(bare, []):
         assert await known(bare) == OURS
 
 
@@ -91,7 +91,7 @@ async def test_workers_that_come_at_once_do_not_mind_each_other(bare: Client) ->
 async def test_one_of_another_type_keeps_a_worker_from_starting(bare: Client) -> None:
     await register(bare, IndexedValueType.INDEXED_VALUE_TYPE_INT, search_attributes.OUTCOME.name)
     with pytest.raises(TemporalError) as refused:
-        async with staged(bare, []):
+        async with run_harness(bare, []):
             pass
     assert str(refused.value) == (
         f"of the search attributes in namespace {bare.namespace!r}, Outcome must be of type Keyword and is "
@@ -144,10 +144,10 @@ async def why_a_task_failed(run: Run) -> Cause.ValueType:
 
 @pytest.mark.slow
 async def test_a_run_whose_attribute_vanished_goes_on_when_a_worker_has_registered_it_again(bare: Client) -> None:
-    async with staged(bare, [says("Fine.")]) as stage:
-        stage.model.faults.append(delay(2))
-        run = await stage.start()
-        await until_asked(stage, 1)
+    async with run_harness(bare, [says("Fine.")]) as harness:
+        harness.model.faults.append(delay(2))
+        run = await harness.start()
+        await until_asked(harness, 1)
         await bare.operator_service.remove_search_attributes(
             RemoveSearchAttributesRequest(namespace=bare.namespace, search_attributes=[search_attributes.OUTCOME.name])
         )

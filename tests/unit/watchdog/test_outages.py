@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tests.end_to_end.chaos.temporal_server import server
 from tests.support.alert_sender import Sender, until_reported
-from tests.support.harness import look, staged
+from tests.support.harness import look, run_harness
 from tests.unit.watchdog.conftest import TOOLS, Post, nowhere, until
 from watchkeeper.paging import page_key
 from watchkeeper.testing.faults import lose_reply
@@ -40,7 +40,7 @@ async def test_an_alert_that_joins_after_the_report_wakes_the_team_where_no_work
     tables = post.settings.model_dump(include={"pagerduty", "teams"})
     sender = Sender(post.client, post.settings)
     with post.watchdog() as watchdog:
-        async with staged(post.client, [says("A deploy.")], worker={"task_queue": post.queue}, **tables):
+        async with run_harness(post.client, [says("A deploy.")], worker={"task_queue": post.queue}, **tables):
             admitted = await sender.fire()
             await watchdog.accepted(admitted)
             await until_reported(sender.run(admitted))
@@ -63,7 +63,7 @@ async def test_the_run_that_hands_over_later_joins_the_same_incident(post: Post)
         await watchdog.accepted(taken)
         await until(lambda: watchdog.counts.pages)
         tables = post.settings.model_dump(include={"pagerduty", "teams"})
-        async with staged(
+        async with run_harness(
             post.client, HAND_OFF, tools={**TOOLS, "look": look}, worker={"task_queue": post.queue}, **tables
         ):
             await until(lambda: len(post.world.pages.deliveries) > 1)
@@ -83,7 +83,7 @@ async def test_an_incident_that_was_accepted_before_temporal_died_is_paged(post:
             await until(lambda: watchdog.counts.pages)
             await temporal.start()
             tables = post.settings.model_dump(include={"pagerduty", "teams"})
-            async with staged(
+            async with run_harness(
                 post.client, HAND_OFF, tools={**TOOLS, "look": look}, worker={"task_queue": post.queue}, **tables
             ):
                 await until(lambda: len(post.world.pages.deliveries) > 1, 40)
@@ -122,7 +122,7 @@ async def test_a_page_whose_answer_is_lost_is_repeated_under_its_key(post: Post)
 async def test_a_report_in_time_wakes_nobody(post: Post) -> None:
     post.set(watchdog={"deadline": 2.0})
     async with (
-        staged(post.client, [says("Checkout is fine.")], worker={"task_queue": post.queue}),
+        run_harness(post.client, [says("Checkout is fine.")], worker={"task_queue": post.queue}),
         post.watching() as watchdog,
     ):
         _, taken = await post.start(limits=None)
@@ -139,7 +139,7 @@ async def test_an_outage_that_ends_in_time_wakes_nobody(post: Post) -> None:
     async with post.watching() as watchdog:
         await watchdog.accepted(taken)
         await until(lambda: watchdog.counts.outage)
-        async with staged(post.client, [says("Checkout is fine.")], worker={"task_queue": post.queue}):
+        async with run_harness(post.client, [says("Checkout is fine.")], worker={"task_queue": post.queue}):
             await until(lambda: not watchdog.counts.watched)
             assert watchdog.counts.outage is False
     assert post.world.pages.deliveries == []

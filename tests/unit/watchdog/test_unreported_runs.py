@@ -11,7 +11,7 @@ from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from tests.support.harness import look, reset, staged, until_asked
+from tests.support.harness import look, reset, run_harness, until_asked
 from tests.unit.watchdog.conftest import TOOLS, Post, Taken, until
 from watchkeeper.contracts import RunInput
 from watchkeeper.temporal import search_attributes
@@ -67,10 +67,10 @@ async def test_a_run_that_is_listed_and_not_there_is_left_alone(post: Post) -> N
 async def test_a_run_without_a_report_at_its_deadline_is_paged(post: Post) -> None:
     post.set(watchdog={"outage": 60.0, "deadline": 1.0})
     async with (
-        staged(post.client, [says("late")], worker={"task_queue": post.queue}) as stage,
+        run_harness(post.client, [says("late")], worker={"task_queue": post.queue}) as harness,
         post.watching() as watchdog,
     ):
-        stage.model.outage = hang(60)
+        harness.model.outage = hang(60)
         _, taken = await post.start(limits=None)
         await watchdog.accepted(taken)
         await until(lambda: watchdog.counts.pages)
@@ -83,7 +83,7 @@ async def test_a_report_that_nobody_takes_is_no_report(post: Post) -> None:
     reports = {"webhook_url": post.world.urls.loki_url}
     post.world.loki.outage = fault(503)
     async with (
-        staged(post.client, [says("Checkout is fine.")], worker={"task_queue": post.queue}, reports=reports),
+        run_harness(post.client, [says("Checkout is fine.")], worker={"task_queue": post.queue}, reports=reports),
         post.watching() as watchdog,
     ):
         _, taken = await post.start(limits=None)
@@ -97,7 +97,7 @@ async def test_a_run_that_is_terminated_while_it_reports_is_paged(post: Post) ->
     post.world.loki.outage = fault(503)
     reports = {"webhook_url": post.world.urls.loki_url}
     async with (
-        staged(post.client, [says("Checkout is fine.")], worker={"task_queue": post.queue}, reports=reports),
+        run_harness(post.client, [says("Checkout is fine.")], worker={"task_queue": post.queue}, reports=reports),
         post.watching() as watchdog,
     ):
         handle, taken = await post.start(limits=None)
@@ -119,7 +119,7 @@ async def test_a_hand_off_that_reaches_nobody_is_paged(post: Post, may_page: boo
     tables["reports"]["webhook_url"] = post.world.urls.loki_url
     tools = {**TOOLS, "look": look}
     script = [calls(("look", {"service": "checkout"}))]
-    async with staged(post.client, script, tools=tools, worker={"task_queue": post.queue}, **tables):
+    async with run_harness(post.client, script, tools=tools, worker={"task_queue": post.queue}, **tables):
         handle, taken = await post.start()
         await asyncio.gather(handle.result(), return_exceptions=True)
         assert post.world.pages.deliveries == []
@@ -136,7 +136,9 @@ async def test_a_hand_off_that_pages_has_reached_people(post: Post, may_page: bo
     tables = post.settings.model_dump(include={"pagerduty", "teams", "reports"})
     tables["reports"]["webhook_url"] = post.world.urls.loki_url
     script = [calls(("look", {"service": "checkout"}))]
-    async with staged(post.client, script, tools={**TOOLS, "look": look}, worker={"task_queue": post.queue}, **tables):
+    async with run_harness(
+        post.client, script, tools={**TOOLS, "look": look}, worker={"task_queue": post.queue}, **tables
+    ):
         handle, taken = await post.start()
         await asyncio.gather(handle.result(), return_exceptions=True)
         with post.watchdog() as watchdog:
@@ -195,10 +197,10 @@ async def test_runs_that_nobody_told_of_are_watched_too(post: Post) -> None:
 
 async def test_a_run_that_is_reset_is_the_same_incident(post: Post) -> None:
     post.set(watchdog={"outage": 60.0})
-    async with staged(post.client, [says("late")], worker={"task_queue": post.queue}) as stage:
-        stage.model.outage = hang(60)
+    async with run_harness(post.client, [says("late")], worker={"task_queue": post.queue}) as harness:
+        harness.model.outage = hang(60)
         handle, taken = await post.start(limits=None)
-        await until_asked(stage, 1)
+        await until_asked(harness, 1)
         with post.watchdog() as watchdog:
             await watchdog.accepted(taken)
             again = await reset(post.client, handle, before="r1")
