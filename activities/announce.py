@@ -7,11 +7,11 @@ from uuid import NAMESPACE_URL, uuid5
 
 from temporalio import activity
 
-from activities.delivery_errors import telling
+from activities.delivery_errors import delivery_errors
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import ChannelUpdate, PostedMessage
-from watchkeeper.slack.client import Marker, MessageGone, SlackClient
-from watchkeeper.slack.status_message import headline, living
+from watchkeeper.slack.client import MessageDeleted, MessageMarker, SlackClient
+from watchkeeper.slack.status_message import status_blocks, status_headline
 from watchkeeper.tool import ToolError, ToolUnavailable
 
 SECONDS = 40.0
@@ -32,7 +32,7 @@ class AnnounceActivities:
         A message that somebody deleted is posted again. Fails with ``AnnouncementRefused``, not to be retried, when
         Slack will never take it, and with ``AnnouncementUndelivered`` when it cannot take it now.
         """
-        with telling("Announcement", self._settings):
+        with delivery_errors("Announcement", self._settings):
             if self._settings.slack.token is None:
                 raise ToolError("this worker has no slack.token; set WATCHKEEPER_SLACK__TOKEN")
             try:
@@ -42,13 +42,13 @@ class AnnounceActivities:
                 raise ToolUnavailable(f"Slack did not take the message in {SECONDS:g} s") from None
 
     async def _announce(self, announcement: ChannelUpdate) -> PostedMessage:
-        slack, marker = self._slack, Marker("watchkeeper_run", announcement.run)
-        text, blocks = headline(announcement), living(announcement, self._settings.reports.run_url)
+        slack, marker = self._slack, MessageMarker("watchkeeper_run", announcement.run)
+        text, blocks = status_headline(announcement), status_blocks(announcement, self._settings.reports.run_url)
         message = announcement.message or await self._posted_before(marker, announcement.channel)
         if message is not None:
             try:
                 await slack.update(message, marker, text, blocks)
-            except MessageGone:
+            except MessageDeleted:
                 message = await self._posted_before(marker, announcement.channel)
         if message is not None:
             return message
@@ -56,7 +56,7 @@ class AnnounceActivities:
         key = str(uuid5(NAMESPACE_URL, f"{announcement.run}/{info.activity_id}"))
         return await slack.post(announcement.channel, marker, text, blocks, key=key)
 
-    async def _posted_before(self, marker: Marker, channel: str) -> PostedMessage | None:
+    async def _posted_before(self, marker: MessageMarker, channel: str) -> PostedMessage | None:
         """Find what an earlier attempt posted and could not record."""
         info = activity.info()
         if info.attempt == 1:

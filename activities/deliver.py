@@ -9,7 +9,7 @@ from typing import Any
 from httpx2 import AsyncClient
 from temporalio import activity
 
-from activities.delivery_errors import telling
+from activities.delivery_errors import delivery_errors
 from activities.destinations import directory, log, page, pagerduty_note, slack, webhook
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import ReportDelivery
@@ -35,7 +35,7 @@ class DeliverActivities:
         when it cannot take it now.
         """
         settings = self._settings
-        with telling("Report", settings):
+        with delivery_errors("Report", settings):
             match delivery.destination:
                 case "log":
                     return log.write(delivery)

@@ -18,7 +18,7 @@ from watchkeeper.tool_calling.execution import redacted
 
 
 @contextmanager
-def telling(what: Literal["Report", "Announcement"], settings: Settings) -> Iterator[None]:
+def delivery_errors(what: Literal["Report", "Announcement"], settings: Settings) -> Iterator[None]:
     """Fail with ``ReportRefused`` for a definite no, with ``ReportUndelivered`` for one of now."""
     try:
         yield

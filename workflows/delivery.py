@@ -69,10 +69,10 @@ def write(
     reason = ending.reason or ending.status
     try:
         follow_ups = briefing.follow_ups if briefing else None
-        alerts = incident_report.of_alerts(given, episode, flapping=follow_ups.flapping if follow_ups else 0)
+        alerts = incident_report.alert_facts(given, episode, flapping=follow_ups.flapping if follow_ups else 0)
         if ending.status == "concluded":
-            return incident_report.concluded(ending.text, calls, unread, alerts)
-        return incident_report.hand_off(given, calls, reason, ending.text, unread, alerts)
+            return incident_report.concluded_report(ending.text, calls, unread, alerts)
+        return incident_report.hand_off_report(given, calls, reason, ending.text, unread, alerts)
     except BUGS as bug:
         workflow.logger.exception("a bug kept the report from being written")
         body = f"{reason}\n\nThe report could not be written ({error_text(bug)}); the run's history holds everything."

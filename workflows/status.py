@@ -57,11 +57,11 @@ class Shown(Announced):
 
     def _show(self, *, lastingly: bool = True) -> None:
         view = self._view()
-        workflow.set_current_details(status_text.details(view))
+        workflow.set_current_details(status_text.current_details(view))
         if lastingly:
             self._record(view)
 
-    def _record(self, view: status_text.View) -> None:
+    def _record(self, view: status_text.StatusFacts) -> None:
         self._recorded_at, spent = workflow.time(), view.spent
         wanted: list[tuple[search_attributes.Key, object]] = [
             (search_attributes.PHASE, self._coarsely),
@@ -77,11 +77,11 @@ class Shown(Announced):
             )
             self._shown.update({key.name: value for key, value in changed})
         # Whatever it says: if the same words were not written again, a change of words would break the replay of runs.
-        workflow.upsert_memo({"now": status_text.glance(view)})
+        workflow.upsert_memo({"now": status_text.status_memo(view)})
 
-    def _view(self) -> status_text.View:
+    def _view(self) -> status_text.StatusFacts:
         budget, ending = self._budget, self._ending
-        return status_text.View(
+        return status_text.StatusFacts(
             workflow_id=workflow.info().workflow_id,
             doing=self._phase,
             status=ending.status if ending else "running",

@@ -9,8 +9,8 @@ from temporalio import activity
 
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import ReportDelivery
-from watchkeeper.slack.client import Marker, MessageGone, SlackClient
-from watchkeeper.slack.report_thread import notice, pages
+from watchkeeper.slack.client import MessageDeleted, MessageMarker, SlackClient
+from watchkeeper.slack.report_thread import notification_text, report_replies
 from watchkeeper.tool import ToolUnavailable
 
 SECONDS = 50.0
@@ -27,7 +27,7 @@ async def post(delivery: ReportDelivery, settings: Settings, slack: SlackClient)
         async with asyncio.timeout(SECONDS):
             try:
                 await _post(delivery, slack, channel, message.ts if message else None, settings.reports.run_url)
-            except MessageGone:
+            except MessageDeleted:
                 await _post(delivery, slack, channel, None, settings.reports.run_url)
     except TimeoutError:
         raise ToolUnavailable(f"Slack did not take the report in {SECONDS:g} s") from None
@@ -38,12 +38,12 @@ async def _post(
     delivery: ReportDelivery, slack: SlackClient, channel: str, thread: str | None, run_url: str | None
 ) -> None:
     there = await _there(delivery, slack, channel, thread)
-    text = notice(delivery)
-    for number, blocks in enumerate(pages(delivery, run_url), start=1):
+    text = notification_text(delivery)
+    for number, blocks in enumerate(report_replies(delivery, run_url), start=1):
         part = delivery.part if number == 1 else f"{delivery.part}/{number}"
         if part not in there:
             key = str(uuid5(NAMESPACE_URL, f"{delivery.run}/{part}"))
-            marker = Marker("watchkeeper_report", delivery.run, part)
+            marker = MessageMarker("watchkeeper_report", delivery.run, part)
             posted = await slack.post(channel, marker, text, blocks, key=key, thread=thread)
             thread = thread or posted.ts
         else:
@@ -55,7 +55,7 @@ async def _there(delivery: ReportDelivery, slack: SlackClient, channel: str, thr
     info = activity.info()
     if info.attempt == 1:
         return {}
-    wanted = Marker("watchkeeper_report", delivery.run)
+    wanted = MessageMarker("watchkeeper_report", delivery.run)
     found = await slack.find(wanted, channel, info.scheduled_time, thread=thread)
     if thread is None and (first := found.get(delivery.part)):
         found |= await slack.find(wanted, channel, info.scheduled_time, thread=first.ts)

@@ -20,9 +20,9 @@ from watchkeeper.contracts import (
     digest_of,
 )
 from watchkeeper.report_page.data import Account, Firing
-from watchkeeper.run_view.entries import Act, Approval, Call, FollowUp, Round
-from watchkeeper.run_view.model import Story
-from watchkeeper.run_view.projection import Telling
+from watchkeeper.run_view.entries import Approval, Call, FollowUp, PersonAction, Round
+from watchkeeper.run_view.model import RunView
+from watchkeeper.run_view.projection import RunProjection
 from watchkeeper.temporal.client import DATA_CONVERTER
 
 RUNS = sorted(
@@ -34,8 +34,8 @@ BEGAN = datetime(2026, 11, 25, 3, 12, tzinfo=UTC)
 
 async def recorded(*names: str, most: int | None = None) -> Account:
     """Tell recorded executions, perhaps so many events of them only."""
-    telling = Telling(DATA_CONVERTER)
-    account = Account(telling.story, BEGAN)
+    telling = RunProjection(DATA_CONVERTER)
+    account = Account(telling.view, BEGAN)
     texts = [(HISTORIES / f"{name}.json").read_text() for name in names]
     events = [event for text in texts for event in WorkflowHistory.from_json("recorded", text).events]
     for event in events[:most]:
@@ -60,8 +60,8 @@ def reply(*names: str, text: str = "") -> ModelReply:
 
 def made(text: str = "Checkout fails.", **given: Any) -> Account:
     """A run with nothing in it but its beginning."""
-    story = Story(workflow_id="incident-1", run_id="run-1", first_run_id="run-1", started_at=BEGAN, model="kimi")
-    story.given = RunInput(text=text, **given)
+    story = RunView(workflow_id="incident-1", run_id="run-1", first_run_id="run-1", started_at=BEGAN, model="kimi")
+    story.run_input = RunInput(text=text, **given)
     story.limits = Limits(rounds=2_000, tool_calls=4_000, tokens=4_000_000, duration=86_400, cost=10)
     return Account(story, after(1))
 
@@ -140,8 +140,8 @@ def hostile() -> Account:
     add_round(rude, 1, 2, *_rude_calls())
     for call, text in zip(story.calls.values(), RUDE, strict=True):
         call.arguments, call.result, call.approval = text, everything, Approval("approved", None, text, text)
-    story.acts += [Act("tell", after(2), text[:500], text) for text in RUDE]
-    story.acts += [Act("decide", after(2.5), RUDE[0], RUDE[1], call="r1.0", approved=True)]
+    story.actions += [PersonAction("tell", after(2), text[:500], text) for text in RUDE]
+    story.actions += [PersonAction("decide", after(2.5), RUDE[0], RUDE[1], call="r1.0", approved=True)]
     rude.firings += [Firing(text[:9], text, text[:40], after(-30).timestamp()) for text in RUDE]
     close(rude, 9, markdown)
     story.follow_ups.append(FollowUp(1, everything, "concluded", Report(summary=RUDE[0], body=markdown), after(8)))

@@ -14,8 +14,8 @@ from tests.support.harness import Harness, run_harness, until_asked
 from tests.workflows.test_continue_as_new import ROUNDS, SCRIPT, executions, impatient
 from watchkeeper.contracts import CarryRequest, CompactRequest, EpisodeMemo, RunInput, TellRequest
 from watchkeeper.llm.conversation import Request
-from watchkeeper.run_view.follow import retell
-from watchkeeper.run_view.json_view import run_object
+from watchkeeper.run_view.follow import read_run
+from watchkeeper.run_view.json_view import run_json
 from watchkeeper.runs import client as runs_client
 from watchkeeper.temporal.history import decode
 from watchkeeper.testing.scripts import calls, says
@@ -72,7 +72,7 @@ async def test_an_open_run_goes_on_as_new_and_answers(impatient: Client, record:
         await sender.resolve()
         result = await run.result()
         assert await carried_silence(harness, run.id) == SILENCE
-        story = await retell(impatient, run.id)
+        story = await read_run(impatient, run.id)
         info = (await runs_client.describe(impatient, run.id)).workflow_execution_info
         remembered = await runs_client.remembered(impatient, info, "episode", EpisodeMemo)
         for number, run_id in enumerate((await executions(harness, run.id))[:2], 1):
@@ -81,7 +81,7 @@ async def test_an_open_run_goes_on_as_new_and_answers(impatient: Client, record:
     assert harness.model.prefix_violations() == []
     assert remembered is not None
     assert info.start_time.ToDatetime(tzinfo=UTC).timestamp() - remembered.began[0] > 0.5, "it began with the first one"
-    told = run_object(story)
+    told = run_json(story)
     assert [answered["report"]["summary"] for answered in told["follow_ups"]] == ["Still fine."]
     assert told["follow_ups"][0]["question"] == "And now?"
     assert [alert["status"] for alert in told["alerts"]] == ["resolved"]
@@ -106,12 +106,12 @@ async def test_a_question_that_cannot_be_put_to_the_model_is_answered_once(clien
         run = sender.run(await sender.fire())
         await until_reported(run)
         await run.execute_update(IncidentWorkflow.tell, TellRequest(text="And now?"))
-        while not (await retell(client, run.id)).follow_ups:
+        while not (await read_run(client, run.id)).follow_ups:
             await asyncio.sleep(0.05)
         assert await is_open(run)
         await sender.resolve()
         assert (await run.result()).status == "concluded"
-        (answered,) = run_object(await retell(client, run.id))["follow_ups"]
+        (answered,) = run_json(await read_run(client, run.id))["follow_ups"]
     assert answered["question"] == "And now?"
     assert "**Told too late for the model:**" in answered["report"]["body"]
 

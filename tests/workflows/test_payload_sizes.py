@@ -43,7 +43,7 @@ from watchkeeper.contracts import (
 )
 from watchkeeper.incident.alert_text import for_model
 from watchkeeper.incident.episode import KNOWN, UNREAD, Episode, marks
-from watchkeeper.incident.report import ANSWER_BYTES, concluded, hand_off, of_alerts
+from watchkeeper.incident.report import ANSWER_BYTES, alert_facts, concluded_report, hand_off_report
 from watchkeeper.llm.completion import MAX_MESSAGE_BYTES, read_completion
 from watchkeeper.llm.conversation import canonical, conversation_digest
 from watchkeeper.llm.tool_calls import MAX_ARGUMENT_BYTES, MAX_CALLS
@@ -203,7 +203,10 @@ def test_all_that_people_can_say_together_waits_to_be_put_to_the_model(told: lis
 @pytest.mark.parametrize("answer", [WORST * 170_000, "\n" * 262_143 + "x"], ids=["control characters", "empty lines"])
 def test_the_largest_report_goes_to_all_destinations_in_one_step(told: list[str], answer: str) -> None:
     destinations = get_args(Destination)
-    for report in (concluded(answer, CALLS, told), hand_off(GIVEN, CALLS, WORST * REASON_BYTES, answer, told)):
+    for report in (
+        concluded_report(answer, CALLS, told),
+        hand_off_report(GIVEN, CALLS, WORST * REASON_BYTES, answer, told),
+    ):
         delivery = ReportDelivery(
             destination="directory",
             run="r" * 36,
@@ -257,7 +260,7 @@ def test_the_largest_group_is_told_and_remembered_within_bounds() -> None:
     assert len(for_model(episode.read(), prompt("began"), ["n" * 500] * 100).encode()) < 64 * 2**10
     origin = AlertOrigin(source="s" * 50, kind="k" * 50, group="g" * 200, team="t" * 150)
     given = RunInput(text="x" * 300, origin=origin)
-    report = concluded("x" * ANSWER_BYTES, CALLS, ["y" * 32_000], of_alerts(given, episode))
+    report = concluded_report("x" * ANSWER_BYTES, CALLS, ["y" * 32_000], alert_facts(given, episode))
     delivery = ReportDelivery(destination="page", run="r" * 36, workflow_id="w" * 70, status="concluded", report=report)
     delivery = delivery.model_copy(update={"origin": origin, "alerts": episode.states[:20], "question": "q" * 2_000})
     assert size(delivery) * len(get_args(Destination)) < STEP_BYTES
@@ -267,7 +270,7 @@ def test_the_largest_group_is_told_and_remembered_within_bounds() -> None:
 
 def test_the_largest_state_of_an_open_run_is_taken_along() -> None:
     episode = flood(KNOWN)
-    report = concluded("x" * ANSWER_BYTES, CALLS, ["y" * 32_000])
+    report = concluded_report("x" * ANSWER_BYTES, CALLS, ["y" * 32_000])
     state = carried_state([], "x" * HISTORY.carried_bytes, [TOOL] * 20).model_copy(
         update={
             "calls": CALLS,

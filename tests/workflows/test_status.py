@@ -208,9 +208,9 @@ def test_words_of_strangers_are_shown_and_not_obeyed() -> None:
         title=HOSTILE,
         links={"ok": "https://a.example/x?y=1", "bad": "https://a.example/)[x](http://evil"},
     )
-    told = status_text.beginning(RunInput(text=HOSTILE, service=HOSTILE, origin=origin), HOSTILE, [alert])
-    view = status_text.View("run", HOSTILE, limits=LIMITS, calls=[_call(HOSTILE)])
-    for text in (told, status_text.details(view)):
+    told = status_text.start_details(RunInput(text=HOSTILE, service=HOSTILE, origin=origin), HOSTILE, [alert])
+    view = status_text.StatusFacts("run", HOSTILE, limits=LIMITS, calls=[_call(HOSTILE)])
+    for text in (told, status_text.current_details(view)):
         lines = text.replace("[ok](https://a.example/x?y=1)", "").splitlines()
         for line in lines:
             bare = line.removeprefix("> ")
@@ -234,23 +234,30 @@ def test_after_the_report_it_is_said_how_the_alerts_stand(firing: int, over: int
     alerts = [AlertState(fingerprint=f"{n}", status="firing", title="Slow") for n in range(firing)]
     alerts += [AlertState(fingerprint=f"{n}", status="resolved", title="Slow") for n in range(firing, firing + over)]
     report = Report(summary="s", body="b")
-    assert said in status_text.details(status_text.View("run", "open", alerts=alerts, report=report)).splitlines()
+    assert (
+        said
+        in status_text.current_details(
+            status_text.StatusFacts("run", "open", alerts=alerts, report=report)
+        ).splitlines()
+    )
 
 
 def test_what_is_shown_is_bounded_whatever_a_run_is_about() -> None:
     huge = "é" * 90_000
     calls_ = [_call(huge) for _ in range(100)]
-    view = status_text.View("run", huge, limits=LIMITS, calls=calls_, report=Report(summary=huge, body=huge))
-    assert len(status_text.glance(view).model_dump_json(exclude_unset=True).encode()) < 2_048
-    assert len(status_text.headline(RunInput(text=huge, severity="s" * 150, service="s" * 150), huge).encode()) < 250
+    view = status_text.StatusFacts("run", huge, limits=LIMITS, calls=calls_, report=Report(summary=huge, body=huge))
+    assert len(status_text.status_memo(view).model_dump_json(exclude_unset=True).encode()) < 2_048
+    assert (
+        len(status_text.summary_line(RunInput(text=huge, severity="s" * 150, service="s" * 150), huge).encode()) < 250
+    )
     many = [Alert(source="p", group="g", fingerprint=f"{n}", status="firing", title="t" * 300) for n in range(500)]
-    assert len(status_text.beginning(RunInput(text=huge, origin=_origin()), None, many).encode()) < 20_000
+    assert len(status_text.start_details(RunInput(text=huge, origin=_origin()), None, many).encode()) < 20_000
 
 
 def test_the_links_of_many_alerts_give_way_before_the_alerts_do() -> None:
     links = {f"way {n}": f"https://a.example/{n}?{'q' * 900}" for n in range(8)}
     many = [_firing(f"alert {n}", links) for n in range(30)]
-    told = status_text.beginning(RunInput(text="*" * 8_000, origin=_origin()), None, many)
+    told = status_text.start_details(RunInput(text="*" * 8_000, origin=_origin()), None, many)
     assert len(told.encode()) < 20_000
     assert [line for line in told.splitlines() if "alert 0" in line and "[way 7](https://a.example/7?" in line]
     assert "alert 19" in told and told.endswith("- and 10 more")

@@ -14,7 +14,7 @@ from watchkeeper.cli.runner import Misuse, connected, perform, settings_of
 from watchkeeper.cli.runs import EPISODE
 from watchkeeper.console import count, err
 from watchkeeper.contracts import JsonObject
-from watchkeeper.run_view.follow import chain_to
+from watchkeeper.run_view.follow import execution_chain
 from watchkeeper.runs.client import WORKFLOW, describe, named
 
 history = typer.Typer(help="Record histories.", no_args_is_help=True)
@@ -76,7 +76,7 @@ async def _episode(client: Client, run: str) -> list[str]:
     """Return the run ids of the executions that belong together, in order: from the one that is named back and on."""
     info = (await describe(client, run, types=(WORKFLOW, "QueueWorkflow"))).workflow_execution_info
     workflow_id, following = named(run)
-    chain = await chain_to(client, workflow_id, info)
+    chain = await execution_chain(client, workflow_id, info)
     while following:
         events = (await client.get_workflow_handle(workflow_id, run_id=chain[-1]).fetch_history()).events
         following = events[-1].workflow_execution_continued_as_new_event_attributes.new_execution_run_id

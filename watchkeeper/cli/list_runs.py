@@ -14,7 +14,7 @@ from temporalio.client import Client
 from watchkeeper.cli.runner import UNITS, Misuse, connected, perform
 from watchkeeper.cli.runs import JSON
 from watchkeeper.console import clock, duration, err, one_line, out, table, write_json
-from watchkeeper.run_view.json_list import listed
+from watchkeeper.run_view.json_list import list_row_json
 from watchkeeper.runs import client as runs_client
 from watchkeeper.runs.client import EPISODE_CHARACTERS, Found, NoSuchList, NoSuchRun
 from watchkeeper.runs.list_filter import State, Wanted
@@ -89,7 +89,7 @@ async def _list(wanted: Wanted, *, most: int, as_json: bool) -> None:
             break
         found.append(one)
     if as_json:
-        write_json([listed(one) for one in found])
+        write_json([list_row_json(one) for one in found])
     elif not found and wanted.narrows:
         err.print(Text("No such runs. See all of them: watchkeeper list", "dim"))
     elif not found:

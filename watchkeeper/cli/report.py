@@ -30,10 +30,10 @@ async def _report(settings: Settings, run: str, *, as_html: bool, output: Path |
     from watchkeeper.report_page.data import account_of
     from watchkeeper.report_page.html_page import html_page
     from watchkeeper.report_page.markdown_page import markdown_page
-    from watchkeeper.slack.status_message import address_of
+    from watchkeeper.slack.status_message import run_address
 
     account = await account_of(await connected(), run)
-    link = address_of(settings.reports.run_url, account.story.workflow_id, account.story.run_id)
+    link = run_address(settings.reports.run_url, account.story.workflow_id, account.story.run_id)
     page = (html_page if as_html else markdown_page)(account, link)
     _write(page, output)
 

@@ -11,14 +11,14 @@ from rich.text import Text
 from temporalio.client import Client
 
 from watchkeeper.cli.runner import EXIT, Misuse, connected, limits, perform, settings_of
-from watchkeeper.cli.watch.renderer import Narrator
+from watchkeeper.cli.watch.renderer import TerminalRenderer
 from watchkeeper.config.settings import Settings
 from watchkeeper.console import err, out, write_json
 from watchkeeper.contracts import RunInput
-from watchkeeper.run_view.follow import follow, retell
-from watchkeeper.run_view.json_view import run_object
-from watchkeeper.run_view.model import Story
-from watchkeeper.run_view.projection import Telling
+from watchkeeper.run_view.follow import follow_run, read_run
+from watchkeeper.run_view.json_view import run_json
+from watchkeeper.run_view.model import RunView
+from watchkeeper.run_view.projection import RunProjection
 from watchkeeper.runs import client as runs_client
 from watchkeeper.runs import start_options
 
@@ -91,13 +91,13 @@ async def _run(settings: Settings, given: RunInput, *, wait: bool, as_json: bool
     found = await runs_client.start(client, given, settings)
     if not wait:
         if as_json:
-            write_json(run_object(await retell(client, found.workflow_id)))
+            write_json(run_json(await read_run(client, found.workflow_id)))
         else:
             typer.echo(found.workflow_id)
         return 0
     if as_json:
         story = await follow_quietly(client, found.workflow_id)
-        write_json(run_object(story))
+        write_json(run_json(story))
     else:
         story = await follow_aloud(client, found.workflow_id)
     return EXIT[story.status]
@@ -108,26 +108,26 @@ async def _watch(run: str) -> int:
     return EXIT[story.status]
 
 
-async def follow_aloud(client: Client, run: str) -> Story:
+async def follow_aloud(client: Client, run: str) -> RunView:
     """Tell a run as it happens; say how to come back when interrupted."""
-    telling = Telling(client.data_converter)
-    narrator = Narrator(telling.story, out, live=True)
+    telling = RunProjection(client.data_converter)
+    narrator = TerminalRenderer(telling.view, out, live=True)
     try:
         async with narrator:
-            return await follow(client, run, telling, narrator.tell, narrator.notice, narrator.outlook)
+            return await follow_run(client, run, telling, narrator.tell, narrator.notice, narrator.outlook)
     except asyncio.CancelledError:
         say_how_to_return(run)
         raise
 
 
-async def follow_quietly(client: Client, run: str) -> Story:
+async def follow_quietly(client: Client, run: str) -> RunView:
     """Wait for a run to be over; only what holds it up is said, on stderr."""
 
     def say(text: str) -> None:
         err.print(Text(text, "yellow"), soft_wrap=True)
 
     try:
-        return await follow(client, run, Telling(client.data_converter), lambda told: None, say)
+        return await follow_run(client, run, RunProjection(client.data_converter), lambda told: None, say)
     except asyncio.CancelledError:
         say_how_to_return(run)
         raise
@@ -141,11 +141,11 @@ def say_how_to_return(run: str) -> None:
 async def _show(run: str, *, as_json: bool) -> None:
     client = await connected()
     if as_json:
-        write_json(run_object(await retell(client, run)))
+        write_json(run_json(await read_run(client, run)))
         return
-    telling = Telling(client.data_converter)
-    narrator = Narrator(telling.story, out)
-    story = await retell(client, run, narrator.tell, telling)
+    telling = RunProjection(client.data_converter)
+    narrator = TerminalRenderer(telling.view, out)
+    story = await read_run(client, run, narrator.tell, telling)
     narrator.ask()
     if story.status == "running":
-        narrator.notice(f"it goes on: {story.doing}; follow it with `watchkeeper watch {run}`")
+        narrator.notice(f"it goes on: {story.current_step}; follow it with `watchkeeper watch {run}`")

@@ -40,7 +40,7 @@ class AlertFacts:
     """Markdown: a line for each alert."""
 
 
-def of_alerts(given: RunInput, episode: Episode, *, flapping: int = 0) -> AlertFacts:
+def alert_facts(given: RunInput, episode: Episode, *, flapping: int = 0) -> AlertFacts:
     """Say how the alerts of a run stand; ``flapping``: which episode of a short time it is, where the group flaps."""
     if given.origin is None:
         return AlertFacts()
@@ -55,7 +55,7 @@ def of_alerts(given: RunInput, episode: Episode, *, flapping: int = 0) -> AlertF
     return AlertFacts(recovered, first, ["**Alerts:**", "", *alert_text.for_people(episode.states), *more])
 
 
-def concluded(
+def concluded_report(
     text: str, calls: Sequence[CallRecord], unread: Sequence[str] = (), alerts: AlertFacts | None = None
 ) -> Report:
     """Report what the model concluded, what people said too late for it, and how the alerts stand."""
@@ -68,7 +68,7 @@ def concluded(
     return Report(summary=summary, body=body, evidence=_evidence(calls))
 
 
-def hand_off(
+def hand_off_report(
     given: RunInput,
     calls: Sequence[CallRecord],
     reason: str,

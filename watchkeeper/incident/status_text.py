@@ -44,7 +44,7 @@ _LINK = re.compile(r"https?://[^\s<>()\[\]]+")
 
 
 @dataclass(frozen=True)
-class View:
+class StatusFacts:
     """A run at one moment."""
 
     workflow_id: str
@@ -65,23 +65,26 @@ class View:
         return [call for call in self.calls if call.status == "waiting"]
 
 
-def headline(given: RunInput, first_line: str) -> str:
+def summary_line(given: RunInput, first_line: str) -> str:
     """Say in one line what a run is about: ``critical · checkout · HighErrorRate``."""
     facts = [fact for fact in (given.severity, given.service) if fact]
     return excerpt(" · ".join([*facts, first_line]), LINE_BYTES)
 
 
-def beginning(given: RunInput, team: str | None, alerts: Sequence[Alert] = ()) -> str:
+def start_details(given: RunInput, team: str | None, alerts: Sequence[Alert] = ()) -> str:
     """Tell in Markdown why a run was started: by whom, about what, with the links that came along."""
     origin = given.origin
     facts = {"Service": given.service, "Severity": given.severity, "Team": team}
-    lines = [f"- **{name}:** {plain(fact)}" for name, fact in facts.items() if fact]
+    lines = [f"- **{name}:** {escape_markdown(fact)}" for name, fact in facts.items() if fact]
     if origin is None:
         return "\n".join(["**Asked by a person**", "", *_quoted(given.text), "", *lines])
-    lines.append(f"- **Source:** {plain(origin.source)} ({plain(origin.kind)}), group {plain(origin.group)}")
+    source, kind, group = map(escape_markdown, (origin.source, origin.kind, origin.group))
+    lines.append(f"- **Source:** {source} ({kind}), group {group}")
     if origin.previous is not None:
         before = origin.previous
-        lines.append(f"- **Previous episode:** {before.status} at {utc(before.ended_at)}: {plain(before.summary)}")
+        lines.append(
+            f"- **Previous episode:** {before.status} at {utc(before.ended_at)}: {escape_markdown(before.summary)}"
+        )
     told = _told(alerts[:ALERTS])
     told += [f"- and {len(alerts) - len(told)} more"] if len(alerts) > len(told) else []
     return "\n".join(
@@ -89,10 +92,10 @@ def beginning(given: RunInput, team: str | None, alerts: Sequence[Alert] = ()) -
     )
 
 
-def details(view: View) -> str:
+def current_details(view: StatusFacts) -> str:
     """Tell in Markdown how a run stands, for who looks while it has a worker."""
-    lines = [f"**{plain(_standing(view))}**"]
-    lines += [f"\n{plain(view.reason)}"] if view.reason else []
+    lines = [f"**{escape_markdown(_standing(view))}**"]
+    lines += [f"\n{escape_markdown(view.reason)}"] if view.reason else []
     for call in view.waiting:
         run = view.workflow_id
         lines += ["", f"**Waits for a person** to allow {_call(call)}", ""]
@@ -103,14 +106,14 @@ def details(view: View) -> str:
     elif view.alerts:
         lines += ["", "**Alerts**", "", *alert_text.for_people(view.alerts, ALERTS)]
     if view.report is None and (found := _settled(view.calls)):
-        told = (f"- {_call(call)}: {plain(_finding(call))}" for call in found[-CALLS:])
+        told = (f"- {_call(call)}: {escape_markdown(_finding(call))}" for call in found[-CALLS:])
         lines += ["", "**Found so far**", "", *told]
-    return "\n".join([*lines, "", f"*{used(view)}*"])
+    return "\n".join([*lines, "", f"*{usage_phrase(view)}*"])
 
 
-def glance(view: View) -> RunMemo:
+def status_memo(view: StatusFacts) -> RunMemo:
     """Say the same in brief, for who looks when no worker is alive."""
-    known: dict[str, object] = {"doing": excerpt(_standing(view), LINE_BYTES), "used": used(view)}
+    known: dict[str, object] = {"doing": excerpt(_standing(view), LINE_BYTES), "used": usage_phrase(view)}
     for call in view.waiting[:1]:
         wanted = json_in_words(call.arguments)
         known["waits_for"] = shortened(f"a person, to allow {call.key} {call.name}: {wanted}", LINE_BYTES)
@@ -123,7 +126,7 @@ def glance(view: View) -> RunMemo:
     return RunMemo.model_validate(known)
 
 
-def used(view: View) -> str:
+def usage_phrase(view: StatusFacts) -> str:
     """Say what a run has used of its limits."""
     spent, limits, usage = view.spent, view.limits, view.spent.usage
     if limits is None:
@@ -138,12 +141,12 @@ def used(view: View) -> str:
     return ", ".join(parts)
 
 
-def plain(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Write words of strangers so that Markdown shows them and obeys none of them."""
     return _MARKS.sub(r"\\\1", " ".join(text.split()))
 
 
-def _standing(view: View) -> str:
+def _standing(view: StatusFacts) -> str:
     """Say how a run ended, if it did, and what it is doing."""
     return view.doing if view.status == "running" else f"{view.status.replace('_', ' ')}, {view.doing}"
 
@@ -171,7 +174,7 @@ def _finding(call: CallRecord) -> str:
 
 def _call(call: CallRecord) -> str:
     failed = "" if call.status in ("ok", "waiting", "running") else f" ({call.status})"
-    return f"`{call.key}` {plain(call.name)} ({plain(json_in_words(call.arguments))}){failed}"
+    return f"`{call.key}` {escape_markdown(call.name)} ({escape_markdown(json_in_words(call.arguments))}){failed}"
 
 
 def _told(alerts: Iterable[Alert]) -> list[str]:
@@ -188,9 +191,11 @@ def _told(alerts: Iterable[Alert]) -> list[str]:
 
 def _alert(alert: Alert, links: int) -> str:
     since = f" since {utc(alert.starts_at)}" if alert.starts_at else ""
-    ways = [f"[{plain(name)}]({link})" for name, link in [*alert.links.items()][:links] if _LINK.fullmatch(link)]
-    return " · ".join([f"{alert.status}{since}: {plain(alert.title)}", *ways])
+    ways = [
+        f"[{escape_markdown(name)}]({link})" for name, link in [*alert.links.items()][:links] if _LINK.fullmatch(link)
+    ]
+    return " · ".join([f"{alert.status}{since}: {escape_markdown(alert.title)}", *ways])
 
 
 def _quoted(text: str) -> list[str]:
-    return [f"> {plain(line)}" for line in excerpt(text, TEXT_BYTES).splitlines()]
+    return [f"> {escape_markdown(line)}" for line in excerpt(text, TEXT_BYTES).splitlines()]

@@ -16,10 +16,10 @@ from watchkeeper.intake.authentication import json_only, who
 from watchkeeper.intake.dependencies import Intake
 from watchkeeper.intake.error_responses import errors, refusal
 from watchkeeper.intake.schemas import Asked, RunList, RunObject
-from watchkeeper.run_view.follow import retell
-from watchkeeper.run_view.json_list import listed
-from watchkeeper.run_view.json_view import run_object
-from watchkeeper.run_view.model import Story
+from watchkeeper.run_view.follow import read_run
+from watchkeeper.run_view.json_list import list_row_json
+from watchkeeper.run_view.json_view import run_json
+from watchkeeper.run_view.model import RunView
 from watchkeeper.runs import client as runs_client
 from watchkeeper.runs import start_options
 from watchkeeper.runs.list_filter import Wanted
@@ -62,10 +62,10 @@ def routes(intake: Intake) -> APIRouter:
         given = wanted.given()
         async with asyncio.timeout(SECONDS):
             found = await runs_client.start(client, given, intake.settings, _named(who(request), key) if key else None)
-            story = await retell(client, found.workflow_id)
+            story = await read_run(client, found.workflow_id)
         if key and not _same(given, story):
             return refusal(409, f"this Idempotency-Key started {found.workflow_id}, which was asked something else")
-        return JSONResponse(run_object(story), 201, {"location": f"/runs/{quote(found.workflow_id, safe='')}"})
+        return JSONResponse(run_json(story), 201, {"location": f"/runs/{quote(found.workflow_id, safe='')}"})
 
     @router.get("/runs", response_model=RunList, responses=errors(400, 401, 403, 408, 413, 503))
     async def list_runs(
@@ -80,13 +80,13 @@ def routes(intake: Intake) -> APIRouter:
                 found.append(one)
                 if len(found) == limit:
                     break
-        return JSONResponse({"runs": [listed(one) for one in found]})
+        return JSONResponse({"runs": [list_row_json(one) for one in found]})
 
     @router.get("/runs/{run}", response_model=RunObject, responses=errors(400, 401, 403, 404, 408, 413, 503))
     async def show(run: RUN) -> JSONResponse:
         """Tell one run whole, as far as it has come."""
         async with asyncio.timeout(SECONDS):
-            return JSONResponse(run_object(await retell(client, run)))
+            return JSONResponse(run_json(await read_run(client, run)))
 
     return router
 
@@ -97,6 +97,8 @@ def _named(name: str, key: str) -> str:
     return f"incident-{b32encode(digest).decode().lower()}"
 
 
-def _same(given: RunInput, story: Story) -> bool:
+def _same(given: RunInput, story: RunView) -> bool:
     asked_for = {"text", "service", "severity", "limits", "tool_choice"}
-    return story.given is None or story.given.model_dump(include=asked_for) == given.model_dump(include=asked_for)
+    return story.run_input is None or story.run_input.model_dump(include=asked_for) == given.model_dump(
+        include=asked_for
+    )

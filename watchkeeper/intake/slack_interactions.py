@@ -64,7 +64,7 @@ class Presses(Protocol):
         """Take a body that Slack signed just now. Raises Unverified."""
         ...
 
-    def pressed(self, body: bytes) -> Press | None:
+    def read_button_press(self, body: bytes) -> Press | None:
         """Read a verified body; None where nothing is to be done. Raises Malformed."""
         ...
 
@@ -82,7 +82,7 @@ def routes(intake: Intake, presses: Presses, deciding: set[asyncio.Task[None]]) 
         body = await request.body()
         try:
             presses.verify(dict(request.headers), body, secret, time.time())
-            press = presses.pressed(body)
+            press = presses.read_button_press(body)
         except Unverified as error:
             log.warning("refused what came for Slack's buttons: %s", error)
             return refusal(401, "nothing proves that it comes from Slack")

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from temporalio.client import Client
 
 from watchkeeper.contracts import AlertState
-from watchkeeper.run_view.entries import AlertsChanged, Summary
-from watchkeeper.run_view.follow import retell
-from watchkeeper.run_view.model import Story
-from watchkeeper.run_view.projection import Telling, Told
+from watchkeeper.run_view.entries import AlertsChanged, CompactedMessages
+from watchkeeper.run_view.follow import read_run
+from watchkeeper.run_view.model import RunView
+from watchkeeper.run_view.projection import RunChange, RunProjection
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Firing:
 class Account:
     """A run up to a moment. ``take`` is told of all changes of the story, in order."""
 
-    story: Story
+    story: RunView
     at: datetime
     """Up to when it is told."""
     reported_at: datetime | None = None
@@ -46,19 +46,19 @@ class Account:
     @property
     def partial(self) -> bool:
         """Whether the server has only the later executions of the run."""
-        return self.story.given is not None and self.story.given.carried is not None
+        return self.story.run_input is not None and self.story.run_input.carried is not None
 
-    def take(self, told: Told) -> None:
+    def take(self, told: RunChange) -> None:
         """Keep what the story does not."""
         match told:
-            case Story() if told.status == "concluded" and self.reported_at is None:
+            case RunView() if told.status == "concluded" and self.reported_at is None:
                 self.reported_at = told.rounds[-1].answered_at if told.rounds else None
             case AlertsChanged():
                 for alert in told.alerts:
                     began = alert.starts_at or told.at.timestamp()
                     ended = None if alert.status == "firing" else alert.ends_at or told.at.timestamp()
                     self._fired(Firing(alert.fingerprint, alert.title, alert.severity, began, ended))
-            case Summary():
+            case CompactedMessages():
                 self.replaced += told.replaced
             case _:
                 pass
@@ -85,9 +85,9 @@ class Account:
 
 async def account_of(client: Client, run: str) -> Account:
     """Read a run up to now. Raises NoSuchRun and RPCError."""
-    telling = Telling(client.data_converter)
-    account = Account(telling.story, datetime.now(UTC))
-    await retell(client, run, account.take, telling)
+    telling = RunProjection(client.data_converter)
+    account = Account(telling.view, datetime.now(UTC))
+    await read_run(client, run, account.take, telling)
     account.at = datetime.now(UTC)
     account.complete()
     return account

@@ -11,7 +11,7 @@ from watchkeeper.console import count, duration, one_line, visible
 from watchkeeper.contracts import RunStatus
 from watchkeeper.report_page.data import Account
 from watchkeeper.report_page.tables import moment, money
-from watchkeeper.run_view.model import Story
+from watchkeeper.run_view.model import RunView
 
 STANDING: dict[RunStatus, str] = {
     "running": "Running",
@@ -22,9 +22,9 @@ STANDING: dict[RunStatus, str] = {
 }
 
 
-def title(story: Story) -> str:
+def title(story: RunView) -> str:
     """Name what the run is about: the first line of what fired or was asked."""
-    lines = story.given.text.strip().splitlines() if story.given else []
+    lines = story.run_input.text.strip().splitlines() if story.run_input else []
     return one_line(lines[0], 160) if lines else story.workflow_id
 
 
@@ -33,9 +33,9 @@ def standing(account: Account) -> str:
     story = account.story
     took = duration((account.until - (story.started_at or account.until)).total_seconds())
     if story.status == "running":
-        return f"for {took}: {visible(story.doing)}"
+        return f"for {took}: {visible(story.current_step)}"
     if story.is_open:
-        return f"and stays open until its alerts resolve: {visible(story.doing)}"
+        return f"and stays open until its alerts resolve: {visible(story.current_step)}"
     why = one_line(story.reason or "", 600).rstrip(".")
     return f"after {took}{f': {why}' if why else ''}"
 
@@ -43,7 +43,7 @@ def standing(account: Account) -> str:
 def facts(account: Account) -> list[tuple[str, str]]:
     """Return the facts that head a page."""
     story = account.story
-    given, usage, origin = story.given, story.usage, story.given.origin if story.given else None
+    given, usage, origin = story.run_input, story.usage, story.run_input.origin if story.run_input else None
     took = duration((account.until - (story.started_at or account.until)).total_seconds())
     found = [
         ("Service", given.service if given else None),
@@ -53,8 +53,11 @@ def facts(account: Account) -> list[tuple[str, str]]:
         ("Started", moment(story.started_at)),
         ("Ended" if story.closed_at else "Up to", moment(account.until)),
         ("Took", took if story.closed_at else f"{took} so far"),
-        ("Reported", _after(story.started_at, account.reported_at) if not story.closed_at or story.stays else None),
-        ("Work", f"{count(story.rounds_spent, 'round')}, {count(len(story.calls), 'call')}"),
+        (
+            "Reported",
+            _after(story.started_at, account.reported_at) if not story.closed_at or story.stays_open else None,
+        ),
+        ("Work", f"{count(story.rounds_completed, 'round')}, {count(len(story.calls), 'call')}"),
         ("Tokens", f"{'about ' if usage.estimated else ''}{usage.tokens:,}"),
         ("Cost", money(usage.cost)),
     ]

@@ -67,7 +67,7 @@ def _policy() -> str:
 def _head(account: Account, link: str | None) -> Html:
     story = account.story
     pairs = [tag("div", tag("dt", name), tag("dd", fact, dir="auto")) for name, fact in facts(account)]
-    text = story.given.text.strip() if story.given else ""
+    text = story.run_input.text.strip() if story.run_input else ""
     whole = tag("details", tag("summary", "All that was asked"), tag("pre", text, dir="auto"))
     return tag(
         "header",

@@ -33,8 +33,8 @@ def _lines(account: Account, link: str | None) -> Iterator[str]:
         yield from ("", f"[Open the run](<{link}>)")
     for note in notes(account):
         yield from ("", f"> {_plain(note)}")
-    if story.given and "\n" in story.given.text.strip():
-        yield from ("", "## What was asked", "", *_quoted(fenced(visible(story.given.text))))
+    if story.run_input and "\n" in story.run_input.text.strip():
+        yield from ("", "## What was asked", "", *_quoted(fenced(visible(story.run_input.text))))
     yield from ("", "## Report", "", *_quoted(harmless(story.report.body) if story.report else "There is none yet."))
     for answered in story.follow_ups:
         yield from ("", f"## Follow-up {answered.number}", "", _plain(answered.question), "")

@@ -14,8 +14,8 @@ from watchkeeper.console import count, duration
 from watchkeeper.contracts import Limits, Usage
 from watchkeeper.report_page.data import Account
 from watchkeeper.report_page.timeline_lanes import wait_of
-from watchkeeper.run_view.action_text import deed
-from watchkeeper.run_view.model import Story
+from watchkeeper.run_view.action_text import action_phrase
+from watchkeeper.run_view.model import RunView
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def _alerts(account: Account) -> Table:
 
 
 def _people(account: Account) -> Table:
-    rows = [(moment(act.at) or "", act.by or "somebody", deed(act)) for act in account.story.acts]
+    rows = [(moment(act.at) or "", act.by or "somebody", action_phrase(act)) for act in account.story.actions]
     return Table("What people did", ("When", "Who", "What"), rows)
 
 
@@ -87,10 +87,10 @@ def _waits(account: Account) -> Table:
     return Table("Decisions that calls waited for", ("Call", "Tool", "Decision", "Waited"), rows, 3, note)
 
 
-def _cost(story: Story) -> Table:
+def _cost(story: RunView) -> Table:
     spent: dict[str, tuple[int, Usage]] = {}
-    if story.earlier.rounds:
-        spent["in earlier executions"] = (story.earlier.rounds, story.earlier.usage)
+    if story.used_earlier.rounds:
+        spent["in earlier executions"] = (story.used_earlier.rounds, story.used_earlier.usage)
     for round in story.rounds:
         if round.reply is not None:
             model = round.reply.model or story.model
@@ -98,7 +98,7 @@ def _cost(story: Story) -> Table:
             spent[model] = (rounds + 1, usage + round.reply.usage)
     rows = [(model, f"{rounds:,}", *_usage(usage)) for model, (rounds, usage) in spent.items()]
     if len(rows) > 1:
-        rows.append(("all", f"{story.rounds_spent:,}", *_usage(story.usage)))
+        rows.append(("all", f"{story.rounds_completed:,}", *_usage(story.usage)))
     note = "Tokens of a host that did not count them are estimated." if story.usage.estimated else ""
     return Table("Cost", ("Model", "Rounds", *_USAGE), rows, 1, note)
 
@@ -128,11 +128,11 @@ def _limits(account: Account) -> Table:
     story, limits = account.story, account.story.limits
     if limits is None:
         return Table("Limits", (), ())
-    calls = story.earlier.tool_calls + sum(call.started_at is not None for call in story.calls.values())
+    calls = story.used_earlier.tool_calls + sum(call.started_at is not None for call in story.calls.values())
     usage, until = story.usage, account.reported_at or account.until
     took = (until - (story.started_at or until)).total_seconds()
     rows = [
-        ("rounds", f"{story.rounds_spent:,}", f"{limits.rounds:,}", _part(story.rounds_spent, limits.rounds)),
+        ("rounds", f"{story.rounds_completed:,}", f"{limits.rounds:,}", _part(story.rounds_completed, limits.rounds)),
         ("tool calls", f"{calls:,}", f"{limits.tool_calls:,}", _part(calls, limits.tool_calls)),
         ("tokens", f"{usage.tokens:,}", f"{limits.tokens:,}", _part(usage.tokens, limits.tokens)),
         ("duration", duration(took), duration(limits.duration), _part(took, limits.duration)),
@@ -153,7 +153,7 @@ def _part(used: float, limit: float) -> str:
 
 def _identity(account: Account) -> Table:
     story = account.story
-    group = story.given.origin.group if story.given and story.given.origin else ""
+    group = story.run_input.origin.group if story.run_input and story.run_input.origin else ""
     rows = [
         ("Run", story.workflow_id),
         ("First execution", story.first_run_id),

@@ -11,7 +11,7 @@ from watchkeeper.console import arguments, count, duration, one_line
 from watchkeeper.contracts import CallStatus
 from watchkeeper.report_page.data import Account
 from watchkeeper.report_page.deploys import deploys
-from watchkeeper.run_view.action_text import deed
+from watchkeeper.run_view.action_text import action_phrase
 from watchkeeper.run_view.entries import Call, Round
 
 Look = CallStatus | Literal["asks", "failed", "firing", "resolved", "deploy", "act", "report", "waited"]
@@ -66,7 +66,7 @@ def wait_of(call: Call, account: Account) -> tuple[float, float] | None:
     if call.approval is None:
         return None
     asked = next((r.answered_at for r in account.story.rounds if r.number == call.round), None)
-    decided = (act.at for act in account.story.acts if act.kind == "decide" and act.call == call.key)
+    decided = (act.at for act in account.story.actions if act.kind == "decide" and act.call == call.key)
     end = next(decided, None) or (call.ended_at if call.status == "expired" else None) or account.until
     return (asked.timestamp(), max(asked, end).timestamp()) if asked else None
 
@@ -138,15 +138,17 @@ def _call(call: Call, account: Account) -> Iterator[Mark]:
 
 def _tried(what: Round | Call) -> str:
     """Say what took more than one attempt, and why the last but one came to nothing."""
-    why = f": {one_line(what.retried, _WHY)}" if what.retried else ""
+    why = f": {one_line(what.last_failure, _WHY)}" if what.last_failure else ""
     return f", {what.attempts} attempts{why}" if what.attempts > 1 else ""
 
 
 def _people(account: Account) -> Iterator[Mark]:
-    for act in account.story.acts:
+    for act in account.story.actions:
         at = act.at.timestamp()
         who = act.by or "somebody"
-        yield Mark(at, at, "act", f"{who} {deed(act)}", f"{who} {deed(act).split(maxsplit=1)[0].rstrip(':')}")
+        yield Mark(
+            at, at, "act", f"{who} {action_phrase(act)}", f"{who} {action_phrase(act).split(maxsplit=1)[0].rstrip(':')}"
+        )
 
 
 def _reports(account: Account) -> Iterator[Mark]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from watchkeeper.console import duration
 from watchkeeper.contracts import LimitChanges
-from watchkeeper.run_view.entries import Act
+from watchkeeper.run_view.entries import PersonAction
 
 
-def deed(act: Act, tool: str = "") -> str:
+def action_phrase(act: PersonAction, tool: str = "") -> str:
     """Say what a person did, as it follows their name; ``tool``: the one whose call they decided on."""
     about = f" ({tool})" if tool else ""
     said = f": {act.text}" if act.text else ""

@@ -9,9 +9,9 @@ from typing import Literal
 from watchkeeper.contracts import Alert, CallStatus, LimitChanges, ModelReply, Report, RunStatus
 
 ApprovalStatus = Literal["waiting", "approved", "denied", "expired"]
-ActKind = Literal["tell", "stop", "extend", "decide"]
+PersonActionKind = Literal["tell", "stop", "extend", "decide"]
 
-UNSETTLED = ("waiting", "running")
+UNFINISHED = ("waiting", "running")
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Call:
     """None for a call that was never run."""
     ended_at: datetime | None = None
     attempts: int = 0
-    retried: str = ""
+    last_failure: str = ""
     """Why the attempt before the last one came to nothing; empty where there was none."""
 
 
@@ -58,7 +58,7 @@ class Round:
     asked_at: datetime
     answered_at: datetime | None = None
     attempts: int = 0
-    retried: str = ""
+    last_failure: str = ""
     """Why the attempt before the last one came to nothing; empty where there was none."""
     reply: ModelReply | None = None
     failure: str | None = None
@@ -66,7 +66,7 @@ class Round:
 
 
 @dataclass
-class Summary:
+class CompactedMessages:
     """What stands in the place of older rounds from now on."""
 
     replaced: int
@@ -74,27 +74,27 @@ class Summary:
 
 
 @dataclass
-class Turn:
+class QueueWait:
     """The run's turn to investigate, for which it waits in a queue."""
 
     queue: str
-    since: datetime
-    until: datetime | None = None
+    started_at: datetime
+    admitted_at: datetime | None = None
     """None while it waits."""
 
 
 @dataclass(frozen=True)
-class Reset:
+class RunReset:
     """The run was reset in Temporal: what had followed here is undone."""
 
     reason: str
 
 
 @dataclass
-class Act:
+class PersonAction:
     """What a person did to the run."""
 
-    kind: ActKind
+    kind: PersonActionKind
     at: datetime
     by: str = ""
     text: str = ""

@@ -12,27 +12,27 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
 from watchkeeper.console import duration
-from watchkeeper.run_view.model import Story
-from watchkeeper.run_view.pending_work import Outlook
-from watchkeeper.run_view.projection import Telling, Told
-from watchkeeper.run_view.stall_monitor import Notice, look_on
+from watchkeeper.run_view.model import RunView
+from watchkeeper.run_view.pending_work import PendingWork
+from watchkeeper.run_view.projection import RunChange, RunProjection
+from watchkeeper.run_view.stall_monitor import Notice, monitor_stalls
 from watchkeeper.runs.client import describe, named
 
-OUTAGE = 300.0
+OUTAGE_SECONDS = 300.0
 """Seconds for which Temporal may be out of reach before following gives up."""
 
 _OUT_OF_REACH = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
 
 
-async def executions(client: Client, run: str) -> list[str]:
+async def execution_ids(client: Client, run: str) -> list[str]:
     """Return the run ids of a run's executions that the server still has, in order.
 
     From the latest one back: after a reset the first one leads to an end that was undone. Raises NoSuchRun, RPCError.
     """
-    return await chain_to(client, named(run)[0], (await describe(client, run)).workflow_execution_info)
+    return await execution_chain(client, named(run)[0], (await describe(client, run)).workflow_execution_info)
 
 
-async def chain_to(client: Client, workflow_id: str, last: WorkflowExecutionInfo) -> list[str]:
+async def execution_chain(client: Client, workflow_id: str, last: WorkflowExecutionInfo) -> list[str]:
     """Return the run ids of the executions that led to one, and its own, in order. Raises RPCError."""
     run_id = last.execution.run_id
     chain: list[str] = []
@@ -49,20 +49,20 @@ async def chain_to(client: Client, workflow_id: str, last: WorkflowExecutionInfo
     return chain
 
 
-async def events(
-    client: Client, run: str, *, wait: bool, notice: Notice, outlook: Outlook
+async def run_events(
+    client: Client, run: str, *, wait: bool, notice: Notice, outlook: PendingWork
 ) -> AsyncIterator[tuple[str, HistoryEvent]]:
     """Give every event of a run with the run id of its execution; with ``wait``, until the run is over.
 
     A run that is reset meanwhile begins again from its first event.
     """
-    chain = await executions(client, run)
+    chain = await execution_ids(client, run)
     while chain:
         run_id = chain.pop(0)
         handle = client.get_workflow_handle(named(run)[0], run_id=run_id)
         async for event in _execution(handle, wait=wait and not chain, notice=notice, outlook=outlook):
             if wait and not chain and event.HasField("workflow_execution_terminated_event_attributes"):
-                chain = await executions(client, run)
+                chain = await execution_ids(client, run)
                 if chain[-1] != run_id:  # not terminated by a person, but reset
                     break
                 chain.clear()
@@ -73,7 +73,7 @@ async def events(
 
 
 async def _execution(
-    handle: WorkflowHandle[Any, Any], *, wait: bool, notice: Notice, outlook: Outlook
+    handle: WorkflowHandle[Any, Any], *, wait: bool, notice: Notice, outlook: PendingWork
 ) -> AsyncIterator[HistoryEvent]:
     seen, loop = 0, asyncio.get_running_loop()
     while True:
@@ -92,35 +92,35 @@ async def _execution(
             if outlook.unreached_since is None:
                 outlook.unreached_since = loop.time()
                 notice("Temporal is out of reach; the run is safe, trying again")
-            elif loop.time() - outlook.unreached_since > OUTAGE:
+            elif loop.time() - outlook.unreached_since > OUTAGE_SECONDS:
                 raise
             await asyncio.sleep(1)
 
 
-async def retell(
-    client: Client, run: str, tell: Callable[[Told], None] | None = None, telling: Telling | None = None
-) -> Story:
-    """Return the story of a run up to now, telling it on the way. Raises NoSuchRun and RPCError."""
-    telling = telling or Telling(client.data_converter)
-    return await _told(client, run, telling, tell, wait=False, notice=lambda _: None, outlook=Outlook())
+async def read_run(
+    client: Client, run: str, tell: Callable[[RunChange], None] | None = None, projection: RunProjection | None = None
+) -> RunView:
+    """Return the view of a run up to now, projection it on the way. Raises NoSuchRun and RPCError."""
+    projection = projection or RunProjection(client.data_converter)
+    return await _told(client, run, projection, tell, wait=False, notice=lambda _: None, outlook=PendingWork())
 
 
-async def follow(
+async def follow_run(
     client: Client,
     run: str,
-    telling: Telling,
-    tell: Callable[[Told], None],
+    projection: RunProjection,
+    tell: Callable[[RunChange], None],
     notice: Notice,
-    outlook: Outlook | None = None,
-) -> Story:
+    outlook: PendingWork | None = None,
+) -> RunView:
     """Tell a run as it happens, to its end, or to its report where it stays open after that.
 
     ``notice`` is told why nothing happens; ``outlook`` holds what is seen of that. Raises NoSuchRun and RPCError.
     """
-    outlook = outlook or Outlook()
-    quiet = asyncio.create_task(look_on(client, run, telling, outlook, notice))
+    outlook = outlook or PendingWork()
+    quiet = asyncio.create_task(monitor_stalls(client, run, projection, outlook, notice))
     try:
-        return await _told(client, run, telling, tell, wait=True, notice=notice, outlook=outlook)
+        return await _told(client, run, projection, tell, wait=True, notice=notice, outlook=outlook)
     finally:
         quiet.cancel()
         await asyncio.gather(quiet, return_exceptions=True)
@@ -129,22 +129,22 @@ async def follow(
 async def _told(
     client: Client,
     run: str,
-    telling: Telling,
-    tell: Callable[[Told], None] | None,
+    projection: RunProjection,
+    tell: Callable[[RunChange], None] | None,
     *,
     wait: bool,
     notice: Notice,
-    outlook: Outlook,
-) -> Story:
+    outlook: PendingWork,
+) -> RunView:
     info = (await describe(client, run)).workflow_execution_info
     up_to_now = False
-    async for run_id, event in events(client, run, wait=wait, notice=notice, outlook=outlook):
-        if carried_on := outlook.hear(event, telling.activity(event), asyncio.get_running_loop().time()):
+    async for run_id, event in run_events(client, run, wait=wait, notice=notice, outlook=outlook):
+        if carried_on := outlook.hear(event, projection.activity_id(event), asyncio.get_running_loop().time()):
             notice(carried_on)
-        for told in await telling.add(event, run_id):
+        for told in await projection.add(event, run_id):
             if tell is not None:
                 tell(told)
         up_to_now |= run_id == info.execution.run_id and event.event_id >= info.history_length
-        if wait and up_to_now and telling.story.settled:
+        if wait and up_to_now and projection.view.all_answered:
             break
-    return telling.story
+    return projection.view

@@ -7,7 +7,7 @@ from watchkeeper.run_view.json_view import iso
 from watchkeeper.runs.client import Found
 
 
-def listed(found: Found) -> JsonObject:
+def list_row_json(found: Found) -> JsonObject:
     """Return a run in a list as JSON; times in ISO 8601 (UTC)."""
     return {
         "run": found.workflow_id,

@@ -6,36 +6,36 @@ import json
 from datetime import UTC, datetime
 
 from watchkeeper.contracts import AlertState, JsonObject
-from watchkeeper.run_view.entries import Act, Call, FollowUp
-from watchkeeper.run_view.model import Story
+from watchkeeper.run_view.entries import Call, FollowUp, PersonAction
+from watchkeeper.run_view.model import RunView
 
 
-def run_object(story: Story) -> JsonObject:
+def run_json(view: RunView) -> JsonObject:
     """Return a run as JSON: times in ISO 8601 (UTC), durations in seconds, sizes in bytes, money in US dollars."""
-    given = story.given
+    given = view.run_input
     return {
-        "run": story.workflow_id,
-        "workflow_id": story.workflow_id,
-        "run_id": story.run_id,
-        "first_run_id": story.first_run_id,
-        "status": story.status,
-        "reason": story.reason,
+        "run": view.workflow_id,
+        "workflow_id": view.workflow_id,
+        "run_id": view.run_id,
+        "first_run_id": view.first_run_id,
+        "status": view.status,
+        "reason": view.reason,
         "text": given.text if given else None,
         "service": given.service if given else None,
         "severity": given.severity if given else None,
-        "report": story.report.model_dump(mode="json") if story.report else None,
-        "rounds": story.rounds_spent,
-        "tool_calls": [_call(call) for call in story.calls.values()],
-        "usage": story.usage.model_dump(mode="json"),
-        "limits": story.limits.model_dump(mode="json") if story.limits else None,
-        "models": story.models,
-        "acts": [_act(act) for act in story.acts],
+        "report": view.report.model_dump(mode="json") if view.report else None,
+        "rounds": view.rounds_completed,
+        "tool_calls": [_call(call) for call in view.calls.values()],
+        "usage": view.usage.model_dump(mode="json"),
+        "limits": view.limits.model_dump(mode="json") if view.limits else None,
+        "models": view.models,
+        "acts": [_act(act) for act in view.actions],
         "origin": given.origin.model_dump(mode="json") if given and given.origin else None,
-        "alerts": [_alert(state) for state in story.episode.states],
-        "open": story.is_open,
-        "follow_ups": [_follow_up(answered) for answered in story.follow_ups],
-        "started_at": iso(story.started_at),
-        "closed_at": iso(story.closed_at),
+        "alerts": [_alert(state) for state in view.episode.states],
+        "open": view.is_open,
+        "follow_ups": [_follow_up(answered) for answered in view.follow_ups],
+        "started_at": iso(view.started_at),
+        "closed_at": iso(view.closed_at),
     }
 
 
@@ -58,7 +58,7 @@ def _call(call: Call) -> JsonObject:
         "bytes": None if call.result is None else len(call.result.encode()),
         "cut": call.cut,
         "attempts": call.attempts,
-        "retried": call.retried or None,
+        "retried": call.last_failure or None,
         "same_as": call.same_as,
         "started_at": iso(call.started_at),
         "seconds": seconds(call.started_at, call.ended_at),
@@ -88,7 +88,7 @@ def _follow_up(answered: FollowUp) -> JsonObject:
     }
 
 
-def _act(act: Act) -> JsonObject:
+def _act(act: PersonAction) -> JsonObject:
     return {
         "act": act.kind,
         "at": iso(act.at),

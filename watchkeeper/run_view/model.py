@@ -1,4 +1,4 @@
-"""The story of a run: what was asked, called, decided and reported, as its history tells it (pure).
+"""The view of a run: what was asked, called, decided and reported, as its history tells it (pure).
 
 ``watchkeeper.run_view.projection`` adds history events to it one by one. The view of an open run is correct up to its
 last event. It needs no worker.
@@ -27,19 +27,19 @@ from watchkeeper.contracts import (
 )
 from watchkeeper.incident.episode import Episode
 from watchkeeper.llm.conversation import canonical
-from watchkeeper.run_view.entries import UNSETTLED, Act, Call, FollowUp, Round, Turn
+from watchkeeper.run_view.entries import UNFINISHED, Call, FollowUp, PersonAction, QueueWait, Round
 from watchkeeper.text import same_arguments
 
 
 @dataclass
-class Story:
+class RunView:
     """A run so far."""
 
     workflow_id: str = ""
     run_id: str = ""
     """Of the latest execution of the run."""
     first_run_id: str = ""
-    given: RunInput | None = None
+    run_input: RunInput | None = None
     status: RunStatus = "running"
     reason: str | None = None
     report: Report | None = None
@@ -49,16 +49,16 @@ class Story:
     closed_at: datetime | None = None
     rounds: list[Round] = field(default_factory=list)
     calls: dict[str, Call] = field(default_factory=dict)
-    acts: list[Act] = field(default_factory=list)
-    turn: Turn | None = None
+    actions: list[PersonAction] = field(default_factory=list)
+    queue_wait: QueueWait | None = None
     """None where the run investigates at once."""
-    earlier: BudgetUsed = field(default_factory=BudgetUsed)
+    used_earlier: BudgetUsed = field(default_factory=BudgetUsed)
     """Spent in executions whose histories are gone."""
-    reporting: bool = False
+    delivering: bool = False
     """Whether the report is being delivered."""
-    stays: bool = False
+    stays_open: bool = False
     """Whether the run stays open after its report."""
-    asked_more: bool = False
+    follow_up_pending: bool = False
     """Whether a follow-up waits for its answer."""
     follow_ups: list[FollowUp] = field(default_factory=list)
     episode: Episode = field(default_factory=Episode)
@@ -71,12 +71,12 @@ class Story:
     @property
     def usage(self) -> Usage:
         """Tokens and money of all rounds."""
-        return sum((r.reply.usage for r in self.rounds if r.reply), start=self.earlier.usage)
+        return sum((r.reply.usage for r in self.rounds if r.reply), start=self.used_earlier.usage)
 
     @property
-    def rounds_spent(self) -> int:
+    def rounds_completed(self) -> int:
         """Completions received."""
-        return self.earlier.rounds + sum(r.reply is not None for r in self.rounds)
+        return self.used_earlier.rounds + sum(r.reply is not None for r in self.rounds)
 
     @property
     def models(self) -> list[str]:
@@ -90,25 +90,25 @@ class Story:
         return self.status != "running" and self.closed_at is None
 
     @property
-    def settled(self) -> bool:
+    def all_answered(self) -> bool:
         """Whether everything that was asked so far is answered."""
-        return self.status != "running" and not self.asked_more
+        return self.status != "running" and not self.follow_up_pending
 
     @property
-    def queued(self) -> bool:
+    def is_queued(self) -> bool:
         """Whether it waits for its turn to investigate."""
-        waits = self.turn is not None and self.turn.until is None
-        return waits and not self.rounds and not self.reporting and self.status == "running"
+        waits = self.queue_wait is not None and self.queue_wait.admitted_at is None
+        return waits and not self.rounds and not self.delivering and self.status == "running"
 
     @property
-    def doing(self) -> str:
+    def current_step(self) -> str:
         """What the run does right now, in a few words."""
-        open_calls = [call for call in self.calls.values() if call.status in UNSETTLED]
-        if self.status != "running" and not self.asked_more:
+        open_calls = [call for call in self.calls.values() if call.status in UNFINISHED]
+        if self.status != "running" and not self.follow_up_pending:
             return "open for follow-ups" if self.is_open else self.status
-        if self.queued and self.turn is not None:
-            return f"queued behind the other investigations of {self.turn.queue}"
-        if self.reporting and not self.asked_more:
+        if self.is_queued and self.queue_wait is not None:
+            return f"queued behind the other investigations of {self.queue_wait.queue}"
+        if self.delivering and not self.follow_up_pending:
             return "delivering the report"
         if open_calls:
             names = ", ".join(dict.fromkeys(call.name for call in open_calls))
@@ -120,7 +120,7 @@ class Story:
 
     def brief(self, briefing: Briefing, limits: Limits) -> None:
         """Take what the run was told at its beginning."""
-        self.limits, self.model, self.stays = limits, briefing.model, briefing.follow_ups is not None
+        self.limits, self.model, self.stays_open = limits, briefing.model, briefing.follow_ups is not None
         self.tools = {spec.name: spec for spec in briefing.tools}
 
     def answer(self, asked: Round, reply: ModelReply, at: datetime) -> list[Call]:
@@ -167,12 +167,12 @@ class Story:
                 call.result = entry.content
             elif (known := self.results.get(entry.result)) is not None:
                 call.result, call.cut = known.content, known.cut
-            if call.status in UNSETTLED:
+            if call.status in UNFINISHED:
                 self._close(call)
                 settled.append(call)
         return settled
 
-    def decide(self, act: Act) -> Call | None:
+    def decide(self, act: PersonAction) -> Call | None:
         """Take a person's answer; return the call, settled if it was denied."""
         call = self.calls.get(act.call or "")
         if call is None or call.approval is None or call.approval.status in ("approved", "denied"):
@@ -183,10 +183,10 @@ class Story:
         return call
 
     def end(self, status: RunStatus, reason: str | None, at: datetime) -> list[Call]:
-        """Close the story; return the calls that found no other end."""
+        """Close the view; return the calls that found no other end."""
         self.status, self.reason, self.closed_at = status, reason, at
-        self.reporting = False
-        unsettled = [call for call in self.calls.values() if call.status in UNSETTLED]
+        self.delivering = False
+        unsettled = [call for call in self.calls.values() if call.status in UNFINISHED]
         for call in unsettled:
             if call.started_at is not None:
                 self.give_up(call, "the run ended before there was a result", None)
@@ -199,15 +199,15 @@ class Story:
 
     def conclude(self, report: Report) -> bool:
         """Take the report of a run that stays open after it; False for any other."""
-        self.report, self.reporting = report, True
-        if self.stays:
-            self.status, self.asked_more = "concluded", False
-        return self.stays
+        self.report, self.delivering = report, True
+        if self.stays_open:
+            self.status, self.follow_up_pending = "concluded", False
+        return self.stays_open
 
     def follow_up(self, answered: FollowUp) -> None:
         """Take the answer to what was asked after the report."""
         self.follow_ups.append(answered)
-        self.asked_more = False
+        self.follow_up_pending = False
 
     def _close(self, call: Call) -> None:
         """Say how a call ended that was never run, or that another one answered."""

@@ -20,7 +20,7 @@ from watchkeeper.text import excerpt
 REASON_BYTES = 300
 """Of why an attempt failed."""
 
-UNTAKEN = 3.0
+NO_WORKER_SECONDS = 3.0
 """Seconds for which work may lie there before people are told that no worker takes it: a busy one takes its time."""
 
 _BY_WORKERS = (
@@ -39,7 +39,7 @@ _TAKEN = (
 
 
 @dataclass(frozen=True)
-class Attempt:
+class ActivityAttempt:
     """The present attempt at a question, a call or a delivery."""
 
     name: str
@@ -65,10 +65,10 @@ class Attempt:
 
 
 @dataclass
-class Outlook:
+class PendingWork:
     """What was seen last. Moments without a date are seconds of the watcher's monotonic clock."""
 
-    attempts: dict[str, Attempt] = field(default_factory=dict)
+    attempts: dict[str, ActivityAttempt] = field(default_factory=dict)
     """By activity id: ``r1`` for a question, ``r1.0`` for a call."""
     untaken_since: float | None = None
     """Since when work lies there that no worker takes."""
@@ -113,20 +113,20 @@ class Outlook:
     def untaken(self, now: float) -> float:
         """Return for how many seconds work lies there; 0 while that is no cause for worry."""
         waited = now - self.untaken_since if self.untaken_since is not None else 0.0
-        return waited if waited >= UNTAKEN else 0.0
+        return waited if waited >= NO_WORKER_SECONDS else 0.0
 
     def unattended(self, now: float) -> bool:
         """Tell whether the run waits for a worker."""
         return not self.polled or self.untaken(now) > 0
 
 
-def _attempt(pending: PendingActivityInfo, before: Attempt | None) -> Attempt:
+def _attempt(pending: PendingActivityInfo, before: ActivityAttempt | None) -> ActivityAttempt:
     taken = pending.state in _TAKEN
     known = (before.sign_at or before.taken_at) if before else None
     timeout = pending.last_failure.HasField("timeout_failure_info")
     started, heard = pending.last_started_time, pending.last_heartbeat_time
     due = pending.HasField("next_attempt_schedule_time")
-    return Attempt(
+    return ActivityAttempt(
         name=f"{pending.activity_id} {pending.activity_type.name}",
         number=pending.attempt,
         taken_at=started.ToDatetime(tzinfo=UTC) if taken else None,
@@ -138,7 +138,7 @@ def _attempt(pending: PendingActivityInfo, before: Attempt | None) -> Attempt:
     )
 
 
-def _news(before: Attempt | None, now: Attempt) -> str:
+def _news(before: ActivityAttempt | None, now: ActivityAttempt) -> str:
     """Say what has changed between two looks at one activity; nothing while its first attempt goes on."""
     another = before is None or before.number < now.number
     if now.number == 1 or not (another or (now.taken_at and before and not before.taken_at)):

@@ -1,4 +1,4 @@
-"""Reading a story out of a run's history, event by event."""
+"""Reading a view out of a run's history, event by event."""
 
 from __future__ import annotations
 
@@ -33,40 +33,42 @@ from watchkeeper.contracts import (
 )
 from watchkeeper.incident.episode import Episode
 from watchkeeper.run_view.entries import (
-    UNSETTLED,
-    Act,
+    UNFINISHED,
     AlertsChanged,
     Approval,
     Call,
+    CompactedMessages,
     FollowUp,
-    Reset,
+    PersonAction,
+    QueueWait,
     Round,
-    Summary,
-    Turn,
+    RunReset,
 )
-from watchkeeper.run_view.model import Story
-from watchkeeper.run_view.update_decoder import act_of
+from watchkeeper.run_view.model import RunView
+from watchkeeper.run_view.update_decoder import decode_action
 from watchkeeper.temporal.history import decode
 from watchkeeper.tool_calling.reserved_names import RESERVED
 
 T = TypeVar("T")
-Told: TypeAlias = Story | Turn | Round | Call | Summary | Act | Reset | AlertsChanged | FollowUp
-"""What an event changed: the story itself when it begins, is briefed, is reported or ends."""
+RunChange: TypeAlias = (
+    RunView | QueueWait | Round | Call | CompactedMessages | PersonAction | RunReset | AlertsChanged | FollowUp
+)
+"""What an event changed: the view itself when it begins, is briefed, is reported or ends."""
 
 _APPROVAL_TIMER = re.compile(r"^(r\d+\.\d+) ")
 
 
-class Telling:
-    """A story in the telling. Feed it the events of all executions of a run, in order.
+class RunProjection:
+    """A view in the telling. Feed it the events of all executions of a run, in order.
 
-    A run that is reset meanwhile is told anew: what it repeats of itself changes the story, and nothing is told of it.
+    A run that is reset meanwhile is told anew: what it repeats of itself changes the view, and nothing is told of it.
     """
 
     def __init__(self, converter: DataConverter) -> None:
-        self.story = Story()
-        self.events = 0
+        self.view = RunView()
+        self.event_count = 0
         """Told so far."""
-        self.failing = ""
+        self.task_failure = ""
         """Why no worker can carry the run on, as the last one to try found; empty when one has."""
         self._repeating = False
         self._converter = converter
@@ -80,23 +82,23 @@ class Telling:
         self._requests: dict[str, Request] = {}
         self._updates: dict[int, Request] = {}
 
-    async def add(self, event: HistoryEvent, run_id: str = "") -> Sequence[Told]:
+    async def add(self, event: HistoryEvent, run_id: str = "") -> Sequence[RunChange]:
         """Take the next event of the execution ``run_id``; return what it changed, in order."""
-        self.events += 1
+        self.event_count += 1
         told = await self._add(event, _time(event.event_time), run_id)
         return () if self._repeating else told
 
-    def activity(self, event: HistoryEvent) -> str:
+    def activity_id(self, event: HistoryEvent) -> str:
         """Return the id of the activity that an event to come is of, such as ``r1.0``; empty for other events."""
         about = getattr(event, event.WhichOneof("attributes") or "", None)
         return self._activities.get(getattr(about, "scheduled_event_id", 0), ("", ""))[1]
 
-    async def _add(self, event: HistoryEvent, at: datetime, run_id: str) -> Sequence[Told]:
+    async def _add(self, event: HistoryEvent, at: datetime, run_id: str) -> Sequence[RunChange]:
         match event.WhichOneof("attributes"):
             case "workflow_execution_started_event_attributes":
                 return await self._started(event, at, run_id)
             case "workflow_task_completed_event_attributes":
-                self.failing = ""
+                self.task_failure = ""
             case "workflow_task_failed_event_attributes":
                 return self._task_failed(event.workflow_task_failed_event_attributes, run_id)
             case "activity_task_scheduled_event_attributes":
@@ -138,36 +140,36 @@ class Telling:
                 return await self._closed(event, at)
         return ()
 
-    async def _started(self, event: HistoryEvent, at: datetime, run_id: str) -> Sequence[Told]:
+    async def _started(self, event: HistoryEvent, at: datetime, run_id: str) -> Sequence[RunChange]:
         started = event.workflow_execution_started_event_attributes
         given = await self._decode(started.input.payloads, RunInput)
         self._forget()
-        if self.story.run_id and self.story.run_id != started.continued_execution_run_id:
+        if self.view.run_id and self.view.run_id != started.continued_execution_run_id:
             self._repeating, self._delivery = True, None
-            vars(self.story).update(vars(Story()))
-        story, first = self.story, not self.story.run_id
-        story.run_id = run_id or started.original_execution_run_id
+            vars(self.view).update(vars(RunView()))
+        view, first = self.view, not self.view.run_id
+        view.run_id = run_id or started.original_execution_run_id
         if not first:
             return ()
-        story.workflow_id, story.first_run_id = started.workflow_id, started.first_execution_run_id
-        story.given, story.started_at = given, at
+        view.workflow_id, view.first_run_id = started.workflow_id, started.first_execution_run_id
+        view.run_input, view.started_at = given, at
         if (carried := given.carried) is not None:
-            story.started_at = datetime.fromtimestamp(carried.started_at, UTC)
-            story.earlier = carried.spent
-            story.brief(carried.briefing, carried.limits)
-            story.episode = Episode(carried.alerts)
+            view.started_at = datetime.fromtimestamp(carried.started_at, UTC)
+            view.used_earlier = carried.spent
+            view.brief(carried.briefing, carried.limits)
+            view.episode = Episode(carried.alerts)
             if carried.reported is not None:
-                story.conclude(carried.reported.report)
+                view.conclude(carried.reported.report)
             for record in carried.calls:
                 number = int(record.key[1:].partition(".")[0])
-                story.calls[record.key] = Call(record.key, number, record.name, record.arguments, record.status)
-                story.calls[record.key].result = record.finding
-        return (story,)
+                view.calls[record.key] = Call(record.key, number, record.name, record.arguments, record.status)
+                view.calls[record.key].result = record.finding
+        return (view,)
 
-    async def _signalled(self, event: HistoryEvent, at: datetime) -> Sequence[Told]:
+    async def _signalled(self, event: HistoryEvent, at: datetime) -> Sequence[RunChange]:
         signal = event.workflow_execution_signaled_event_attributes
-        if signal.signal_name == "admit" and (turn := self.story.turn) is not None and turn.until is None:
-            turn.until = at
+        if signal.signal_name == "admit" and (turn := self.view.queue_wait) is not None and turn.admitted_at is None:
+            turn.admitted_at = at
             return (turn,)
         if signal.signal_name != "alert":
             return ()
@@ -175,20 +177,20 @@ class Telling:
             told = await self._decode(signal.input.payloads, AlertNotification)
         except ValueError:  # sent by hand, and no notification: the run has dropped it, too
             return ()
-        episode = self.story.episode
+        episode = self.view.episode
         episode.take(told)
         changed = episode.read()
         return (AlertsChanged(changed, at),) if changed else ()
 
-    def _task_failed(self, failed: TaskFailed, run_id: str) -> Sequence[Told]:
+    def _task_failed(self, failed: TaskFailed, run_id: str) -> Sequence[RunChange]:
         if failed.cause != Cause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW:
-            self.failing = _why(failed.failure)
+            self.task_failure = _why(failed.failure)
             return ()
         if failed.new_run_id == run_id:
             self._repeating = False
-        return (Reset(failed.failure.message),)
+        return (RunReset(failed.failure.message),)
 
-    async def _scheduled(self, event: HistoryEvent, at: datetime) -> Sequence[Told]:
+    async def _scheduled(self, event: HistoryEvent, at: datetime) -> Sequence[RunChange]:
         scheduled = event.activity_task_scheduled_event_attributes
         kind, key = scheduled.activity_type.name, scheduled.activity_id
         self._activities[event.event_id] = (kind, key)
@@ -196,82 +198,82 @@ class Telling:
         match kind:
             case "ask":
                 request = await self._decode(payloads, ModelRequest)
-                settled = self.story.append(request.append)
-                self.story.rounds.append(Round(request.round, asked_at=at))
-                self.story.asked_more = self.story.is_open
+                settled = self.view.append(request.append)
+                self.view.rounds.append(Round(request.round, asked_at=at))
+                self.view.follow_up_pending = self.view.is_open
                 return settled
             case "compact":
-                return self.story.append((await self._decode(payloads, CompactRequest)).append)
+                return self.view.append((await self._decode(payloads, CompactRequest)).append)
             case "carry":
-                return self.story.append((await self._decode(payloads, CarryRequest)).append)
+                return self.view.append((await self._decode(payloads, CarryRequest)).append)
             case "deliver":
                 return self._delivered(await self._decode(payloads, ReportDelivery), at)
             case _ if kind not in RESERVED:
-                self.story.calls[key].started_at, self.story.calls[key].status = at, "running"
+                self.view.calls[key].started_at, self.view.calls[key].status = at, "running"
         return ()
 
-    def _delivered(self, delivery: ReportDelivery, at: datetime) -> Sequence[Told]:
+    def _delivered(self, delivery: ReportDelivery, at: datetime) -> Sequence[RunChange]:
         """Take what goes to one of several destinations, once."""
-        story = self.story
+        view = self.view
         if delivery.follow_up:
-            if any(answered.number == delivery.follow_up for answered in story.follow_ups):
+            if any(answered.number == delivery.follow_up for answered in view.follow_ups):
                 return ()
             question = delivery.question or ""
             answered = FollowUp(delivery.follow_up, question, delivery.status, delivery.report, at)
-            story.follow_up(answered)
+            view.follow_up(answered)
             return (answered,)
         known, self._delivery = self._delivery is not None, delivery
         if known:
             return ()
-        return (story,) if story.conclude(delivery.report) else ()
+        return (view,) if view.conclude(delivery.report) else ()
 
     def _attempted(self, kind: str, key: str, started: ActivityStarted) -> None:
         if kind != "ask" and kind in RESERVED:
             return
-        tried = self.story.rounds[-1] if kind == "ask" else self.story.calls[key]
+        tried = self.view.rounds[-1] if kind == "ask" else self.view.calls[key]
         tried.attempts, failure = started.attempt, started.last_failure
         if failure.HasField("timeout_failure_info"):
-            tried.retried = "its worker fell silent"
+            tried.last_failure = "its worker fell silent"
         elif started.attempt > 1:
-            tried.retried = _why(failure)
+            tried.last_failure = _why(failure)
 
-    async def _completed(self, kind: str, key: str, result: Iterable[Payload], at: datetime) -> Sequence[Told]:
-        story = self.story
+    async def _completed(self, kind: str, key: str, result: Iterable[Payload], at: datetime) -> Sequence[RunChange]:
+        view = self.view
         match kind:
             case "brief":
                 briefing = await self._decode(result, Briefing)
-                story.brief(briefing, briefing.limits)
+                view.brief(briefing, briefing.limits)
                 if briefing.turns is not None:
-                    story.turn = Turn(briefing.turns.queue, at)
-                return (story,)
+                    view.queue_wait = QueueWait(briefing.turns.queue, at)
+                return (view,)
             case "ask":
-                calls = story.answer(story.rounds[-1], await self._decode(result, ModelReply), at)
-                return (story.rounds[-1], *(call for call in calls if call.status not in UNSETTLED))
+                calls = view.answer(view.rounds[-1], await self._decode(result, ModelReply), at)
+                return (view.rounds[-1], *(call for call in calls if call.status not in UNFINISHED))
             case "compact":
                 made = await self._decode(result, CompactionResult)
-                return (Summary(made.replaced),) if made.replaced else ()
+                return (CompactedMessages(made.replaced),) if made.replaced else ()
             case _ if kind in RESERVED:
                 return ()
             case _:
-                story.settle(story.calls[key], await self._decode(result, ToolResult), at)
-                return (story.calls[key],)
+                view.settle(view.calls[key], await self._decode(result, ToolResult), at)
+                return (view.calls[key],)
 
-    def _gave_up(self, kind: str, key: str, why: str, at: datetime) -> Sequence[Told]:
+    def _gave_up(self, kind: str, key: str, why: str, at: datetime) -> Sequence[RunChange]:
         if kind == "ask":
-            self.story.rounds[-1].failure = why
-            return (self.story.rounds[-1],)
+            self.view.rounds[-1].failure = why
+            return (self.view.rounds[-1],)
         if kind in RESERVED:
             return ()
-        self.story.give_up(self.story.calls[key], why, at)
-        return (self.story.calls[key],)
+        self.view.give_up(self.view.calls[key], why, at)
+        return (self.view.calls[key],)
 
-    async def _timer(self, event: HistoryEvent, at: datetime) -> Sequence[Told]:
+    async def _timer(self, event: HistoryEvent, at: datetime) -> Sequence[RunChange]:
         started = event.timer_started_event_attributes
         if not event.user_metadata.HasField("summary"):
             return ()
         summary = await self._decode([event.user_metadata.summary], str)
         found = _APPROVAL_TIMER.match(summary)
-        call = self.story.calls.get(found[1]) if found else None
+        call = self.view.calls.get(found[1]) if found else None
         if call is None:
             return ()
         self._timers[started.timer_id] = call.key
@@ -279,31 +281,31 @@ class Telling:
         call.approval = Approval("waiting", expires_at=at + started.start_to_fire_timeout.ToTimedelta())
         return (call,)
 
-    def _expired(self, timer_id: str, at: datetime) -> Sequence[Told]:
-        call = self.story.calls.get(self._timers.get(timer_id, ""))
+    def _expired(self, timer_id: str, at: datetime) -> Sequence[RunChange]:
+        call = self.view.calls.get(self._timers.get(timer_id, ""))
         if call is None or call.approval is None or call.approval.status != "waiting":
             return ()
         call.status, call.approval.status, call.ended_at = "expired", "expired", at
         return (call,)
 
-    async def _updated(self, event: HistoryEvent, at: datetime) -> Sequence[Told]:
+    async def _updated(self, event: HistoryEvent, at: datetime) -> Sequence[RunChange]:
         completed = event.workflow_execution_update_completed_event_attributes
         request = self._updates.pop(completed.accepted_event_id, None)
         if request is None or completed.outcome.HasField("failure"):
             return ()
-        act = await act_of(request, at, self._converter)
+        act = await decode_action(request, at, self._converter)
         if act is None:
             return ()
-        self.story.acts.append(act)
-        if act.kind == "tell" and self.story.is_open:
-            self.story.asked_more = True
+        self.view.actions.append(act)
+        if act.kind == "tell" and self.view.is_open:
+            self.view.follow_up_pending = True
         if act.kind == "extend":
-            self.story.limits = await self._decode(completed.outcome.success.payloads, Limits)
-        call = self.story.decide(act) if act.kind == "decide" else None
+            self.view.limits = await self._decode(completed.outcome.success.payloads, Limits)
+        call = self.view.decide(act) if act.kind == "decide" else None
         return (act,) if call is None or call.status != "denied" else (act, call)
 
-    async def _closed(self, event: HistoryEvent, at: datetime) -> Sequence[Told]:
-        story, delivery = self.story, self._delivery
+    async def _closed(self, event: HistoryEvent, at: datetime) -> Sequence[RunChange]:
+        view, delivery = self.view, self._delivery
         match event.WhichOneof("attributes"):
             case "workflow_execution_completed_event_attributes":
                 result = event.workflow_execution_completed_event_attributes.result.payloads
@@ -313,22 +315,22 @@ class Telling:
                 details = failure.application_failure_info.details.payloads
                 if details:
                     return self._ended(await self._decode(details, RunResult), at)
-                return (*story.end("failed", _why(failure), at), story)
+                return (*view.end("failed", _why(failure), at), view)
             case "workflow_execution_canceled_event_attributes":
                 reason = delivery.reason if delivery else "cancelled in Temporal"
-                return (*story.end("stopped", reason, at), story)
+                return (*view.end("stopped", reason, at), view)
             case "workflow_execution_terminated_event_attributes":
                 because = event.workflow_execution_terminated_event_attributes.reason
                 reason = f"terminated in Temporal: {because}" if because else "terminated in Temporal"
-                return (*story.end("stopped", reason, at), story)
+                return (*view.end("stopped", reason, at), view)
             case "workflow_execution_timed_out_event_attributes":
-                return (*story.end("failed", "timed out in Temporal", at), story)
+                return (*view.end("failed", "timed out in Temporal", at), view)
             case _:
                 return ()
 
-    def _ended(self, result: RunResult, at: datetime) -> Sequence[Told]:
-        self.story.report, self.story.limits = result.report, result.limits or self.story.limits
-        return (*self.story.end(result.status, result.reason, at), self.story)
+    def _ended(self, result: RunResult, at: datetime) -> Sequence[RunChange]:
+        self.view.report, self.view.limits = result.report, result.limits or self.view.limits
+        return (*self.view.end(result.status, result.reason, at), self.view)
 
     async def _decode(self, payloads: Iterable[Payload], kind: type[T]) -> T:
         return await decode(self._converter, payloads, kind)

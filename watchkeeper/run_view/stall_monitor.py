@@ -9,13 +9,13 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from watchkeeper.console import duration
-from watchkeeper.run_view.pending_work import Outlook
-from watchkeeper.run_view.projection import Telling
+from watchkeeper.run_view.pending_work import PendingWork
+from watchkeeper.run_view.projection import RunProjection
 from watchkeeper.runs.client import NoSuchRun, describe
 from watchkeeper.temporal.task_queue import has_worker
 from watchkeeper.text import excerpt
 
-QUIET = 3.0
+QUIET_SECONDS = 3.0
 """Seconds without an event until people are told that no worker is there."""
 
 _TICK = 0.5
@@ -25,31 +25,35 @@ _FIRST, _LONGEST = 1.0, 5.0
 Notice = Callable[[str], None]
 
 
-async def look_on(client: Client, workflow_id: str, telling: Telling, outlook: Outlook, notice: Notice) -> None:
+async def monitor_stalls(
+    client: Client, workflow_id: str, projection: RunProjection, outlook: PendingWork, notice: Notice
+) -> None:
     """Keep an outlook on a run for as long as this is not cancelled; say once each what holds the run up."""
-    looking, loop = _Looking(client, workflow_id, telling, outlook, notice), asyncio.get_running_loop()
-    events, changed_at, looked_at = telling.events, loop.time(), 0.0
+    looking, loop = _StallMonitor(client, workflow_id, projection, outlook, notice), asyncio.get_running_loop()
+    events, changed_at, looked_at = projection.event_count, loop.time(), 0.0
     while True:
         await asyncio.sleep(_TICK)
         now = loop.time()
-        if telling.events != events:
-            events, changed_at = telling.events, now
+        if projection.event_count != events:
+            events, changed_at = projection.event_count, now
         quiet = now - changed_at
         if quiet < _FIRST or now - looked_at < min(_LONGEST, max(_FIRST, quiet / 10)):
             continue
         looked_at = now
         try:
-            await looking.look(now, long=quiet >= QUIET)
+            await looking.look(now, long=quiet >= QUIET_SECONDS)
         except (RPCError, NoSuchRun):  # following says that Temporal is out of reach
             continue
 
 
-class _Looking:
+class _StallMonitor:
     """What was said already."""
 
-    def __init__(self, client: Client, workflow_id: str, telling: Telling, outlook: Outlook, notice: Notice) -> None:
+    def __init__(
+        self, client: Client, workflow_id: str, projection: RunProjection, outlook: PendingWork, notice: Notice
+    ) -> None:
         self._client, self._workflow_id = client, workflow_id
-        self._telling, self._outlook, self._notice = telling, outlook, notice
+        self._projection, self._outlook, self._notice = projection, outlook, notice
         self._said: set[str] = set()
 
     async def look(self, now: float, *, long: bool) -> None:
@@ -59,7 +63,7 @@ class _Looking:
             self._notice(news)
         if not long:
             return
-        if failing := self._telling.failing:
+        if failing := self._projection.task_failure:
             why = excerpt(failing, 300)
             self._once(f"no worker can carry it on; it is tried again, and goes on when this is mended: {why}")
         queue = description.execution_config.task_queue.name

@@ -8,25 +8,25 @@ from temporalio.api.update.v1 import Request
 from temporalio.converter import DataConverter
 
 from watchkeeper.contracts import Decision, ExtendRequest, StopRequest, TellRequest
-from watchkeeper.run_view.entries import Act
+from watchkeeper.run_view.entries import PersonAction
 from watchkeeper.temporal.history import decode
 
 
-async def act_of(request: Request, at: datetime, converter: DataConverter) -> Act | None:
+async def decode_action(request: Request, at: datetime, converter: DataConverter) -> PersonAction | None:
     """Return what an update did to the run; None when it is no person's act."""
     given = request.input.args.payloads
     match request.input.name:
         case "tell":
             tell = await decode(converter, given, TellRequest)
-            return Act("tell", at, tell.by, tell.text)
+            return PersonAction("tell", at, tell.by, tell.text)
         case "stop":
             stop = await decode(converter, given, StopRequest)
-            return Act("stop", at, stop.by, stop.reason)
+            return PersonAction("stop", at, stop.by, stop.reason)
         case "extend":
             extension = await decode(converter, given, ExtendRequest)
-            return Act("extend", at, extension.who, extended=extension.by)
+            return PersonAction("extend", at, extension.who, extended=extension.by)
         case "decide":
             decision = await decode(converter, given, Decision)
-            return Act("decide", at, decision.by, decision.note, decision.call, decision.approved)
+            return PersonAction("decide", at, decision.by, decision.note, decision.call, decision.approved)
         case _:
             return None

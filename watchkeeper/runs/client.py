@@ -171,8 +171,8 @@ def facts(given: RunInput, *, team: str | None, alerts: Sequence[Alert] = ()) ->
     return Facts(
         memo={"text": first_line(given.text)},
         search_attributes=TypedSearchAttributes([SearchAttributePair(key, value) for key, value in known if value]),
-        static_summary=status_text.headline(given, first_line(given.text)),
-        static_details=status_text.beginning(given, team, alerts),
+        static_summary=status_text.summary_line(given, first_line(given.text)),
+        static_details=status_text.start_details(given, team, alerts),
     )
 
 

@@ -35,12 +35,12 @@ _TRY_AGAIN = {"ratelimited", "rate_limited", "internal_error", "fatal_error", "s
 _GONE = {"message_not_found", "thread_not_found", "cannot_reply_to_message"}
 
 
-class MessageGone(ToolError):
+class MessageDeleted(ToolError):
     """Somebody deleted the message."""
 
 
 @dataclass(frozen=True)
-class Marker:
+class MessageMarker:
     """What tells our own message from all others: no person sees it."""
 
     kind: Literal["watchkeeper_run", "watchkeeper_report"]
@@ -66,7 +66,7 @@ class SlackClient:
     async def post(
         self,
         channel: str,
-        marker: Marker,
+        marker: MessageMarker,
         text: str,
         blocks: list[JsonObject],
         *,
@@ -89,7 +89,7 @@ class SlackClient:
         )
         return _message(answer, channel)
 
-    async def update(self, message: PostedMessage, marker: Marker, text: str, blocks: list[JsonObject]) -> None:
+    async def update(self, message: PostedMessage, marker: MessageMarker, text: str, blocks: list[JsonObject]) -> None:
         """Write a message anew. Raises MessageGone, too."""
         await self._ask(
             "chat.update",
@@ -99,7 +99,7 @@ class SlackClient:
         )
 
     async def find(
-        self, wanted: Marker, channel: str, since: datetime, thread: str | None = None
+        self, wanted: MessageMarker, channel: str, since: datetime, thread: str | None = None
     ) -> dict[str, PostedMessage]:
         """Find what was posted since a time with markers of this kind and run, by their parts.
 
@@ -155,10 +155,10 @@ def _refusal(method: str, response: SlackResponse) -> ToolError | ToolUnavailabl
     said = excerpt(f"Slack answered {method} with {status}{error}{missing}{details}", 500)
     if error in _TRY_AGAIN or (response.status_code != 200 and retryable(response.status_code, headers)):
         return ToolUnavailable(said, retry_delay(headers))
-    return MessageGone(said) if error in _GONE else ToolError(said)
+    return MessageDeleted(said) if error in _GONE else ToolError(said)
 
 
-def _part(message: Mapping[str, object], wanted: Marker) -> str | None:
+def _part(message: Mapping[str, object], wanted: MessageMarker) -> str | None:
     """Read which part of what is wanted a message is; None: it is none."""
     metadata = _object(message.get("metadata"))
     payload = _object(metadata.get("event_payload"))

@@ -19,7 +19,7 @@ _NAME_BYTES = 100
 
 
 @dataclass(frozen=True)
-class Press:
+class ButtonPress:
     """A person's decision on a call that waits."""
 
     run: str
@@ -47,7 +47,7 @@ def verify(headers: Mapping[str, str], body: bytes, secret: SecretStr, now: floa
         raise Unverified("it is not signed with slack.signing_secret, or not within the last five minutes")
 
 
-def pressed(body: bytes) -> Press | None:
+def read_button_press(body: bytes) -> ButtonPress | None:
     """Read a verified body. None: nothing is to be done about it, such as when a link was opened. Raises Malformed."""
     interaction = read(_Interaction, read_json(_payload(body)))
     decisions = [action for action in interaction.actions if action.action_id in (APPROVE, DENY)]
@@ -56,7 +56,7 @@ def pressed(body: bytes) -> Press | None:
     decision, user = decisions[0], interaction.user
     value = read(_Value, read_json(decision.value.encode("utf-8", "surrogatepass")))
     name = user.name or user.username or user.id
-    return Press(
+    return ButtonPress(
         run=value.run,
         execution=value.execution,
         call=value.call,

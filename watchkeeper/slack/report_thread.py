@@ -5,7 +5,7 @@ from __future__ import annotations
 from watchkeeper.alerts.plain_text import line
 from watchkeeper.contracts import JsonObject, ReportDelivery
 from watchkeeper.slack.blocks import as_mrkdwn, context, escaped, fitting, header, section
-from watchkeeper.slack.status_message import address_of
+from watchkeeper.slack.status_message import run_address
 
 PAGES = 6
 """Replies that one report takes at most: 45,000 characters."""
@@ -15,19 +15,19 @@ _PIECES_A_PAGE = 3
 _QUESTION_ROOM = 600
 
 
-def pages(delivery: ReportDelivery, run_url: str | None) -> list[list[JsonObject]]:
+def report_replies(delivery: ReportDelivery, run_url: str | None) -> list[list[JsonObject]]:
     """Write the replies of a report, or of the answer to a follow-up, in order: the blocks of each."""
     pieces, cut = _pieces(as_mrkdwn(delivery.report.body), PAGES * _PIECES_A_PAGE)
     grouped = [pieces[at : at + _PIECES_A_PAGE] for at in range(0, len(pieces), _PIECES_A_PAGE)] or [[]]
     written = [[section(piece) for piece in page] for page in grouped]
     written[0] = [*_beginning(delivery), *written[0]]
     if cut:
-        place = address_of(run_url, delivery.workflow_id, delivery.run) or f"watchkeeper show {delivery.workflow_id}"
+        place = run_address(run_url, delivery.workflow_id, delivery.run) or f"watchkeeper show {delivery.workflow_id}"
         written[-1].append(context(f"{cut} characters are left out here; the whole report: {escaped(place, 1_000)}"))
     return written
 
 
-def notice(delivery: ReportDelivery) -> str:
+def notification_text(delivery: ReportDelivery) -> str:
     """Write what stands in a notification on a phone, escaped."""
     return escaped(line(delivery.report.summary), 400) or delivery.part
 

@@ -35,22 +35,22 @@ _REASON_ROOM = 600
 _HEADLINE_ROOM = 400
 
 
-def headline(announcement: ChannelUpdate) -> str:
+def status_headline(announcement: ChannelUpdate) -> str:
     """Write what stands in a notification on a phone, escaped."""
     return escaped(line(f"{announcement.title}: {_standing(announcement)}"), _HEADLINE_ROOM)
 
 
-def living(announcement: ChannelUpdate, run_url: str | None) -> list[JsonObject]:
+def status_blocks(announcement: ChannelUpdate, run_url: str | None) -> list[JsonObject]:
     """Write the blocks of the message; ``run_url`` is the operator's, with its placeholders."""
     told = [header(announcement.title), facts(_facts(announcement))]
     if announcement.alerts:
         told.append(context(alerts_line(announcement.alerts)))
-    if announcement.summary:
-        told.append(section(escaped(as_mrkdwn(announcement.summary), _SUMMARY_ROOM)))
+    if summary := escaped(as_mrkdwn(announcement.summary or ""), _SUMMARY_ROOM).strip():
+        told.append(section(summary))
     if announcement.reason:
         told.append(section(f"*Why it ended:* {escaped(line(announcement.reason), _REASON_ROOM)}"))
     told += _decisions(announcement)
-    links = {"run": address_of(run_url, announcement.workflow_id, announcement.run), "silence": announcement.silence}
+    links = {"run": run_address(run_url, announcement.workflow_id, announcement.run), "silence": announcement.silence}
     labels = {"run": "Open the run", "silence": "Silence"}
     # A button that leads somewhere is pressed, too: its action says that nothing is to be done about it.
     buttons = [button(f"open-{name}", labels[name], url=url) for name, url in links.items() if url and is_address(url)]
@@ -70,7 +70,7 @@ def alerts_line(alerts: Sequence[AlertState]) -> str:
     return ", ".join(count for count in counts if count)
 
 
-def address_of(run_url: str | None, workflow_id: str, run: str) -> str | None:
+def run_address(run_url: str | None, workflow_id: str, run: str) -> str | None:
     """Write the address at which people find a run."""
     if run_url is None:
         return None

@@ -8,19 +8,19 @@ import pytest
 
 from watchkeeper.cli.watch.panel import panel
 from watchkeeper.contracts import Alert, AlertNotification, Limits, ModelReply, Report, RunInput, Usage, digest_of
-from watchkeeper.run_view.entries import Approval, Call, Round, Turn
-from watchkeeper.run_view.model import Story
-from watchkeeper.run_view.pending_work import Attempt, Outlook
+from watchkeeper.run_view.entries import Approval, Call, QueueWait, Round
+from watchkeeper.run_view.model import RunView
+from watchkeeper.run_view.pending_work import ActivityAttempt, PendingWork
 
 AT = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
 LIMITS = Limits(rounds=20, tool_calls=40, tokens=200_000, duration=1_800, cost=0.5)
 HOSTILE = "\x1b]0;owned\x07 \x1b[2J\u202e\r\n\u30c1\u30a7\u30c3\u30af" * 20
 
 
-def story(**facts: object) -> Story:
+def story(**facts: object) -> RunView:
     """A run that began 72 seconds ago and is in its third round."""
     used = Usage(prompt_tokens=41_000, completion_tokens=200, cost=0.0312)
-    told = Story(workflow_id="incident-checkout-1", given=RunInput(text="Why?"), limits=LIMITS)
+    told = RunView(workflow_id="incident-checkout-1", run_input=RunInput(text="Why?"), limits=LIMITS)
     told.started_at = AT - timedelta(seconds=72)
     told.rounds = [
         Round(number, AT, AT, reply=ModelReply(kind="tool_calls", message={}, digest=digest_of(b""), usage=usage))
@@ -36,8 +36,8 @@ def running(key: str, name: str = "search_logs", **facts: object) -> Call:
     return call
 
 
-def drawn(told: Story, outlook: Outlook | None = None, width: int = 100, height: int = 40) -> list[str]:
-    return panel(told, outlook or Outlook(), AT, 100.0, width=width, height=height).plain.splitlines()
+def drawn(told: RunView, outlook: PendingWork | None = None, width: int = 100, height: int = 40) -> list[str]:
+    return panel(told, outlook or PendingWork(), AT, 100.0, width=width, height=height).plain.splitlines()
 
 
 def test_what_is_spent_stands_against_the_limits() -> None:
@@ -51,8 +51,8 @@ def test_what_is_spent_stands_against_the_limits() -> None:
 
 def test_a_call_under_way_shows_its_time_and_its_attempt() -> None:
     told = story(calls={"r3.0": running("r3.0"), "r3.1": running("r3.1", "get_metrics")})
-    lost = Attempt("r3.1 get_metrics", 2, None, None, "1@host", "activity Heartbeat timeout", True, AT)
-    _, _, *lines = drawn(told, Outlook({"r3.1": lost}), width=118)
+    lost = ActivityAttempt("r3.1 get_metrics", 2, None, None, "1@host", "activity Heartbeat timeout", True, AT)
+    _, _, *lines = drawn(told, PendingWork({"r3.1": lost}), width=118)
     assert [line.split() for line in lines] == [
         ["•", "r3.0", "search_logs", "query=NullPointer", "4", "s"],
         ["•", "r3.1", "get_metrics", "query=NullPointer", "attempt", "2", "4", "s"],
@@ -63,8 +63,8 @@ def test_a_call_under_way_shows_its_time_and_its_attempt() -> None:
 def test_an_attempt_that_failed_says_why_and_when_it_comes_again() -> None:
     told = story(calls={"r3.0": running("r3.0")})
     due = AT + timedelta(seconds=8)
-    failed = Attempt("r3.0 search_logs", 3, None, due, "1@host", "loki answered 503", False, AT)
-    assert drawn(told, Outlook({"r3.0": failed}))[-1] == "    again in 8 s: loki answered 503"
+    failed = ActivityAttempt("r3.0 search_logs", 3, None, due, "1@host", "loki answered 503", False, AT)
+    assert drawn(told, PendingWork({"r3.0": failed}))[-1] == "    again in 8 s: loki answered 503"
 
 
 def test_the_model_is_awaited() -> None:
@@ -73,7 +73,7 @@ def test_the_model_is_awaited() -> None:
     assert drawn(told)[-1].split() == ["•", "r4", "waits", "for", "the", "model", "9", "s"]
     vars(told).update(status="concluded", reporting=True)
     assert drawn(told)[-1] == "  • open for follow-ups"
-    told.asked_more = True
+    told.follow_up_pending = True
     assert drawn(told)[-1].split()[1:6] == ["r4", "waits", "for", "the", "model"], "of a follow-up, too"
 
 
@@ -97,11 +97,11 @@ def test_a_long_call_stands_apart_from_its_facts(width: int) -> None:
 
 
 def test_a_turn_is_awaited_and_costs_no_time() -> None:
-    told = story(rounds=[], turn=Turn("checkout", AT - timedelta(seconds=50)))
+    told = story(rounds=[], turn=QueueWait("checkout", AT - timedelta(seconds=50)))
     *_, line = drawn(told)
     assert line.startswith("  • queued: waits for its turn behind the other investigations of checkout")
     assert line.endswith(" 50 s")
-    told = story(turn=Turn("checkout", AT - timedelta(seconds=50), AT - timedelta(seconds=10)))
+    told = story(turn=QueueWait("checkout", AT - timedelta(seconds=50), AT - timedelta(seconds=10)))
     assert " 10 s of 30 min" in "".join(drawn(told))
 
 
@@ -115,17 +115,17 @@ def test_alerts_are_awaited_after_the_report() -> None:
 @pytest.mark.parametrize(
     ("outlook", "said"),
     [
-        (Outlook(unreached_since=88.0), "! Temporal is out of reach for 12 s; the run is safe"),
-        (Outlook(polled=False), "! no worker is there; the run waits for one: watchkeeper worker"),
-        (Outlook(untaken_since=93.0), "! no worker has taken it up for 7 s; it waits for one: watchkeeper worker"),
+        (PendingWork(unreached_since=88.0), "! Temporal is out of reach for 12 s; the run is safe"),
+        (PendingWork(polled=False), "! no worker is there; the run waits for one: watchkeeper worker"),
+        (PendingWork(untaken_since=93.0), "! no worker has taken it up for 7 s; it waits for one: watchkeeper worker"),
     ],
 )
-def test_what_is_missing_is_said(outlook: Outlook, said: str) -> None:
+def test_what_is_missing_is_said(outlook: PendingWork, said: str) -> None:
     assert drawn(story(calls={"r3.0": running("r3.0")}), outlook)[-1].strip() == said
 
 
 def test_a_moment_in_which_no_worker_has_taken_it_is_not_worth_a_word() -> None:
-    assert "no worker" not in "".join(drawn(story(), Outlook(untaken_since=98.0)))
+    assert "no worker" not in "".join(drawn(story(), PendingWork(untaken_since=98.0)))
 
 
 def test_a_low_terminal_shows_some_of_many_calls() -> None:
@@ -144,8 +144,8 @@ def test_no_line_is_wider_than_the_terminal_whatever_a_model_says(width: int, he
         "r3.1": running("r3.1", "\u30c1" * 40, status="waiting", approval=approval),
         "r3.2": running("r3.2", same_as="r3.0", started_at=None),
     }
-    failed = Attempt("r3.0 x", 12, None, AT + timedelta(hours=3), "1@host", HOSTILE, False, AT)
+    failed = ActivityAttempt("r3.0 x", 12, None, AT + timedelta(hours=3), "1@host", HOSTILE, False, AT)
     told = story(calls=given, workflow_id="incident-" + "x" * 200)
-    text = panel(told, Outlook({"r3.0": failed}, polled=False), AT, 100.0, width=width, height=height)
+    text = panel(told, PendingWork({"r3.0": failed}, polled=False), AT, 100.0, width=width, height=height)
     assert all(line.cell_len <= width for line in text.split("\n"))
     assert not {"\x1b", "\x07", "\u202e", "\r"} & set(text.plain)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from watchkeeper.contracts import CallRecord, CallStatus, Evidence, RunInput
-from watchkeeper.incident.report import EVIDENCE, concluded, hand_off
+from watchkeeper.incident.report import EVIDENCE, concluded_report, hand_off_report
 
 GIVEN = RunInput(text="Checkout fails.\nSince 10:02.", service="checkout")
 
@@ -26,28 +26,28 @@ def record(key: str = "r1.0", status: CallStatus = "ok", finding: str = '{"error
     ],
 )
 def test_the_summary_is_the_first_line_that_says_something(text: str, summary: str) -> None:
-    report = concluded(text, [])
+    report = concluded_report(text, [])
     assert (report.summary, report.body) == (summary, text.strip())
 
 
 @pytest.mark.parametrize("thought", ["<think>Is it? **Yes.**\n</think>\n", " \n<think></think>"])
 def test_a_thought_is_no_part_of_a_report(thought: str) -> None:
-    report = concluded(f"{thought}Checkout is fine.", [])
+    report = concluded_report(f"{thought}Checkout is fine.", [])
     assert (report.summary, report.body) == ("Checkout is fine.", "Checkout is fine.")
-    assert concluded("Write <think> first.", []).body == "Write <think> first."
+    assert concluded_report("Write <think> first.", []).body == "Write <think> first."
 
 
 def test_a_conclusion_rests_on_the_calls_that_found_something() -> None:
     statuses: list[CallStatus] = ["ok", "error", "rejected", "denied", "expired", "unknown", "waiting", "running", "ok"]
     calls = [record(f"r{number}.0", status) for number, status in enumerate(statuses)]
-    assert concluded("Fine.", calls).evidence == [
+    assert concluded_report("Fine.", calls).evidence == [
         Evidence(call=key, tool="look", arguments='{"service":"checkout"}', finding='{"error_rate":0.182}')
         for key in ("r0.0", "r8.0")
     ]
 
 
 def test_a_hand_off_says_what_was_asked_done_and_found() -> None:
-    report = hand_off(GIVEN, [record(), record("r2.0", "error", "no such index")], "stopped after 2 rounds")
+    report = hand_off_report(GIVEN, [record(), record("r2.0", "error", "no such index")], "stopped after 2 rounds")
     assert report.summary == "checkout: no conclusion, stopped after 2 rounds"
     assert report.body == (
         "**No conclusion:** stopped after 2 rounds.\n\n"
@@ -61,7 +61,7 @@ def test_a_hand_off_says_what_was_asked_done_and_found() -> None:
 
 
 def test_a_hand_off_of_a_run_that_did_nothing() -> None:
-    report = hand_off(RunInput(text="Why?"), [], "the model's key was refused.")
+    report = hand_off_report(RunInput(text="Why?"), [], "the model's key was refused.")
     assert report.summary == "incident: no conclusion, the model's key was refused."
     assert report.body.startswith("**No conclusion:** the model's key was refused.\n")
     assert "**Done so far:** no tool was called." in report.body
@@ -77,12 +77,15 @@ def test_a_hand_off_of_a_run_that_did_nothing() -> None:
     ],
 )
 def test_a_hand_off_says_how_each_call_stands(status: CallStatus, said: str) -> None:
-    assert f'`{{"service":"checkout"}}` {said}\n' in hand_off(GIVEN, [record(status=status, finding="")], "why").body
+    assert (
+        f'`{{"service":"checkout"}}` {said}\n'
+        in hand_off_report(GIVEN, [record(status=status, finding="")], "why").body
+    )
 
 
 def test_a_hand_off_is_readable_however_much_was_asked_and_done() -> None:
     calls = [record(f"r{number}.0", finding="x" * 300) for number in range(1, 1_001)]
-    report = hand_off(RunInput(text="é" * 50_000), calls, "because " * 500)
+    report = hand_off_report(RunInput(text="é" * 50_000), calls, "because " * 500)
     assert len(report.body) < 40_000
     assert len(report.summary) < 400
     assert (len(report.evidence), report.evidence[-1].call) == (EVIDENCE, "r1000.0")

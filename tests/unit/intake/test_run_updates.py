@@ -11,7 +11,7 @@ from tests.support.harness import Run, run_harness, until_asked, until_waiting
 from tests.support.intake_harness import OTHER, TOKEN, Temporal, bearer, taking_in
 from tests.unit.intake.test_runs import on
 from watchkeeper.intake.runs import SECONDS
-from watchkeeper.run_view.follow import retell
+from watchkeeper.run_view.follow import read_run
 from watchkeeper.testing.scripts import calls, says
 
 RESTART = ("restart", {"service": "checkout"})
@@ -35,14 +35,14 @@ async def test_people_steer_decide_extend_and_are_named(client: Client) -> None:
         second = await act(http, run.id, "deny", call="r2.0")
         await run.result()
         late = await act(http, run.id, "tell", text="Too late?")
-        story = await retell(client, run.id)
+        story = await read_run(client, run.id)
     assert [answer.status_code for answer in (told, denied, extended, approved)] == [200] * 4
     assert (denied.json()["run"], denied.json()["done"]) == (run.id, "r1.0 denied")
     assert extended.json() == {"run": run.id, "limits": {**extended.json()["limits"], "rounds": 35}}
     assert (unknown.status_code, "no call 'r9.9' waits" in unknown.json()["error"]) == (409, True)
     assert (second.status_code, late.status_code) == (409, 409)
     assert "is over: concluded" in late.json()["error"]
-    assert [(done.kind, done.by) for done in story.acts] == [
+    assert [(done.kind, done.by) for done in story.actions] == [
         ("tell", "ada"),
         ("decide", "ada"),
         ("extend", "bob"),

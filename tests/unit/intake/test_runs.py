@@ -13,8 +13,8 @@ from tests.support.harness import Harness, run_harness
 from tests.support.intake_harness import OTHER, TOKEN, Temporal, bearer, settings, taking_in
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import JsonObject
-from watchkeeper.run_view.follow import retell
-from watchkeeper.run_view.json_view import run_object
+from watchkeeper.run_view.follow import read_run
+from watchkeeper.run_view.json_view import run_json
 from watchkeeper.testing.scripts import says
 
 ADA = bearer(TOKEN)
@@ -39,7 +39,7 @@ async def test_a_run_is_started_told_and_listed(client: Client) -> None:
         run = answer.json()["run"]
         await client.get_workflow_handle(run).result()
         told = await http.get(answer.headers["location"], headers=ADA)
-        expected = run_object(await retell(client, run))
+        expected = run_json(await read_run(client, run))
         listed = await http.get("/runs", params={"service": "checkout", "limit": 1}, headers=ADA)
     assert answer.status_code == 201
     assert (answer.json()["status"], answer.headers["location"]) == ("running", f"/runs/{run}")

@@ -22,7 +22,7 @@ from tests.support.intake_harness import settings as intake_settings
 from watchkeeper.alerts.payload import Malformed
 from watchkeeper.alerts.verification import Unverified
 from watchkeeper.config.settings import Settings
-from watchkeeper.run_view.follow import retell
+from watchkeeper.run_view.follow import read_run
 from watchkeeper.slack import interactions
 from watchkeeper.slack.status_message import APPROVE
 from watchkeeper.testing.scripts import calls, says
@@ -47,7 +47,7 @@ class Presses:
         if headers.get("x-proof") != secret.get_secret_value() or now < 1e9:
             raise Unverified("it shows no proof")
 
-    def pressed(self, body: bytes) -> Press | None:
+    def read_button_press(self, body: bytes) -> Press | None:
         if not body:
             return None
         try:
@@ -87,12 +87,12 @@ async def test_a_press_decides(client: Client, caplog: pytest.LogCaptureFixture)
         await until_waiting(run, "r1.0")
         answer = await press(http, run.id, first(run))
         await run.result()
-        story = await retell(client, run.id)
+        story = await read_run(client, run.id)
         again = await press(http, run.id, first(run), approved=False)
         await until_logged(caplog, "it was not taken")
     assert (answer.status_code, again.status_code) == (200, 200)
     assert harness.effects.restarts == ["checkout"]
-    assert [(act.kind, act.by) for act in story.acts] == [("decide", "grace")]
+    assert [(act.kind, act.by) for act in story.actions] == [("decide", "grace")]
     assert f"grace approves r1.0 of {run.id} in Slack: r1.0 approved" in caplog.text
     assert f"grace denies r1.0 of {run.id} in Slack, and it was not taken: {run.id} is over" in caplog.text
 

@@ -14,7 +14,7 @@ from watchkeeper.report_page.data import Account
 from watchkeeper.report_page.event_table import MOST, timeline
 from watchkeeper.report_page.html_page import html_page
 from watchkeeper.report_page.markdown_page import markdown_page
-from watchkeeper.run_view.entries import Act, Approval, FollowUp
+from watchkeeper.run_view.entries import Approval, FollowUp, PersonAction
 
 
 def said(page: str) -> str:
@@ -43,7 +43,7 @@ def test_a_page_begins_with_what_happened_and_how_it_ended() -> None:
     account = made("Checkout fails.\nMany orders.", service="checkout", severity="critical")
     add_round(account, 0, 2, ("search_logs", "ok", 0.3))
     add_round(account, 3, 2)
-    account.story.acts.append(Act("extend", after(3), "ann", extended=LimitChanges(rounds=5, cost=0.5)))
+    account.story.actions.append(PersonAction("extend", after(3), "ann", extended=LimitChanges(rounds=5, cost=0.5)))
     for page in both(close(account, 65), "https://ui.example/r?a=1&b=2"):
         told = ["Checkout fails.", "Concluded", "after 1 min 05 s", "checkout", "critical", "2026-11-25 03:12:00 UTC"]
         told += ["2 rounds, 1 call", "$0.0040", "Report", "Timeline", "What people did"]
@@ -78,7 +78,7 @@ def test_a_run_that_waits_for_a_person_says_how_to_answer() -> None:
 def test_what_took_more_than_one_attempt_says_so() -> None:
     account = made()
     add_round(account, 1, 48.6, ("look", "ok", 0.5))
-    account.story.rounds[0].attempts, account.story.rounds[0].retried = 2, "its worker fell silent"
+    account.story.rounds[0].attempts, account.story.rounds[0].last_failure = 2, "its worker fell silent"
     account.story.calls["r1.0"].attempts = 3
     for page in both(account):
         assert "the model asks for 1 call (48.6 s, 2 attempts: its worker fell silent)" in page

@@ -14,7 +14,7 @@ from watchkeeper.report_page.data import Account
 from watchkeeper.report_page.timeline_lanes import lanes
 from watchkeeper.report_page.timeline_layout import Bin, Place, placed
 from watchkeeper.report_page.timeline_svg import LEFT, RIGHT, _axis, picture
-from watchkeeper.run_view.entries import Act, AlertsChanged, Approval
+from watchkeeper.run_view.entries import AlertsChanged, Approval, PersonAction
 
 DEPLOYS = (
     '{"service":"checkout","deploys":[{"version":"v2","deployed_at":"2026-11-25T03:00:00Z","state":"success","by":"b"},'
@@ -68,7 +68,7 @@ def test_a_call_waits_for_a_person_before_it_runs() -> None:
     add_round(account, 0, 1, ("restart", "ok", 0.5))
     call = account.story.calls["r1.0"]
     call.approval, call.started_at, call.ended_at = Approval("approved", None, "bob"), after(61), after(61.5)
-    account.story.acts.append(Act("decide", after(61), "bob", call="r1.0", approved=True))
+    account.story.actions.append(PersonAction("decide", after(61), "bob", call="r1.0", approved=True))
     close(account, 63)
     assert any("waited 1 min 00 s for a person" in title for title in titles(account))
     assert "bob approves r1.0" in titles(account)

@@ -10,11 +10,11 @@ from temporalio.client import Client
 
 from tests.support.alert_sender import Sender, until_reported
 from tests.support.harness import run_harness
-from watchkeeper.cli.watch.renderer import Narrator
+from watchkeeper.cli.watch.renderer import TerminalRenderer
 from watchkeeper.contracts import TellRequest
-from watchkeeper.run_view.follow import follow, retell
-from watchkeeper.run_view.json_view import run_object
-from watchkeeper.run_view.projection import Telling
+from watchkeeper.run_view.follow import follow_run, read_run
+from watchkeeper.run_view.json_view import run_json
+from watchkeeper.run_view.projection import RunProjection
 from watchkeeper.runs.client import find
 from watchkeeper.testing.scripts import says
 from workflows.incident import IncidentWorkflow
@@ -22,12 +22,12 @@ from workflows.incident import IncidentWorkflow
 PATIENCE = 20.0
 
 
-async def narrated(client: Client, run: str) -> tuple[Telling, str]:
+async def narrated(client: Client, run: str) -> tuple[RunProjection, str]:
     """Follow a run as `watch` does; what a person reads."""
-    telling, written = Telling(client.data_converter), StringIO()
-    narrator = Narrator(telling.story, Console(file=written, width=200))
+    telling, written = RunProjection(client.data_converter), StringIO()
+    narrator = TerminalRenderer(telling.view, Console(file=written, width=200))
     async with asyncio.timeout(PATIENCE):
-        await follow(client, run, telling, narrator.tell, narrator.notice)
+        await follow_run(client, run, telling, narrator.tell, narrator.notice)
     return telling, written.getvalue()
 
 
@@ -37,14 +37,14 @@ async def test_following_ends_with_the_report_of_a_run_that_stays_open(client: C
         run = sender.run(await sender.fire())
         telling, read = await narrated(client, run.id)
         await until_reported(run)
-        shown = run_object(await retell(client, run.id))
+        shown = run_json(await read_run(client, run.id))
         listed = await find(client, run.id)
         await run.execute_update(IncidentWorkflow.tell, TellRequest(text="How bad?", by="ann"))
         _, more = await narrated(client, run.id)
         await sender.resolve()
         await run.result()
         _, whole = await narrated(client, run.id)
-    assert telling.story.status == "concluded"
+    assert telling.view.status == "concluded"
     assert "! firing (critical): HighErrorRate: checkout fails" in read
     assert "It stays open until its alerts resolve; ask more: watchkeeper tell" in read
     assert (shown["status"], shown["open"], shown["closed_at"]) == ("concluded", True, None)
@@ -65,5 +65,5 @@ async def test_a_signal_that_is_no_notification_is_passed_over_as_the_run_passes
         run = sender.run(await sender.fire())
         await run.signal("alert", {"nonsense": 1})
         await until_reported(run)
-        story = await retell(client, run.id)
+        story = await read_run(client, run.id)
     assert story.report is not None and story.episode.firing == 1

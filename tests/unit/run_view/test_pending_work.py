@@ -10,7 +10,7 @@ from temporalio.api.history.v1 import ActivityTaskStartedEventAttributes, Histor
 from temporalio.api.workflow.v1 import PendingActivityInfo, PendingWorkflowTaskInfo
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse as Description
 
-from watchkeeper.run_view.pending_work import UNTAKEN, Outlook
+from watchkeeper.run_view.pending_work import NO_WORKER_SECONDS, PendingWork
 
 AT = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
 STARTED = PendingActivityState.PENDING_ACTIVITY_STATE_STARTED
@@ -56,14 +56,14 @@ def started(attempt: int, at: float) -> HistoryEvent:
 
 
 def test_a_first_attempt_is_no_news() -> None:
-    outlook = Outlook()
+    outlook = PendingWork()
     assert outlook.see(look(SCHEDULED), 0.0) == []
     assert outlook.see(look(STARTED, started=0), 1.0) == []
     assert outlook.hear(started(1, 0), "r1.0", 2.0) == ""
 
 
 def test_a_lost_worker_and_the_one_that_carries_on_are_news_once() -> None:
-    outlook = Outlook()
+    outlook = PendingWork()
     outlook.see(look(STARTED, started=0, heard=1), 1.0)
     lost = look(SCHEDULED, 2, failure=SILENT, heard=1)
     assert outlook.see(lost, 3.0) == ["r1.0 search_logs: its worker fell silent; attempt 2 waits for a worker"]
@@ -74,7 +74,7 @@ def test_a_lost_worker_and_the_one_that_carries_on_are_news_once() -> None:
 
 
 def test_a_quick_recovery_is_heard_from_the_history() -> None:
-    outlook = Outlook()
+    outlook = PendingWork()
     outlook.see(look(STARTED, started=0.5), 1.0)  # it was killed before its first sign of life
     outlook.see(look(SCHEDULED, 2, failure=SILENT), 3.0)
     said = outlook.hear(started(2, 4.5), "r1.0", 5.0)
@@ -83,7 +83,7 @@ def test_a_quick_recovery_is_heard_from_the_history() -> None:
 
 
 def test_a_recovery_between_two_looks_is_one_sentence() -> None:
-    outlook = Outlook()
+    outlook = PendingWork()
     outlook.see(look(STARTED, started=0, heard=1), 1.0)
     again = look(STARTED, 2, failure=SILENT, started=3.5, worker="2@host")
     assert outlook.see(again, 5.0) == [
@@ -92,14 +92,14 @@ def test_a_recovery_between_two_looks_is_one_sentence() -> None:
 
 
 def test_a_worker_that_was_only_slow_is_the_same_one() -> None:
-    outlook = Outlook()
+    outlook = PendingWork()
     outlook.see(look(STARTED, started=0, heard=1), 1.0)
     (said,) = outlook.see(look(STARTED, 2, failure=SILENT, started=4), 5.0)
     assert said.endswith("the same worker carries on after 3.0 s: attempt 2")
 
 
 def test_a_failure_is_told_with_its_reason_and_is_no_missing_worker() -> None:
-    outlook = Outlook()
+    outlook = PendingWork()
     failed = look(SCHEDULED, 2, failure=REFUSED, due=30)
     assert outlook.see(failed, 1.0) == ["r1.0 search_logs: attempt 2, the last one failed: loki answered 503"]
     assert outlook.see(failed, 20.0) == []
@@ -107,13 +107,13 @@ def test_a_failure_is_told_with_its_reason_and_is_no_missing_worker() -> None:
 
 
 def test_work_that_lies_there_means_a_missing_worker_until_one_shows_itself() -> None:
-    outlook = Outlook()
+    outlook = PendingWork()
     task = PendingWorkflowTaskInfo(state=PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED)
     lies_there = Description(pending_workflow_task=task)
     outlook.see(lies_there, 10.0)
     outlook.see(lies_there, 11.0)
-    assert not outlook.unattended(10.0 + UNTAKEN - 0.1)
-    assert outlook.unattended(10.0 + UNTAKEN)
+    assert not outlook.unattended(10.0 + NO_WORKER_SECONDS - 0.1)
+    assert outlook.unattended(10.0 + NO_WORKER_SECONDS)
     outlook.told_at = 13.0
     fired = HistoryEvent(timer_fired_event_attributes=TimerFiredEventAttributes())
     assert outlook.hear(fired, "", 14.0) == "", "timers fire without a worker"

@@ -14,11 +14,11 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHistory
 from tests.support.harness import Run, run_harness
 from tests.support.paths import HISTORIES
 from watchkeeper.contracts import Decision, ExtendRequest, JsonObject, LimitChanges, TellRequest
-from watchkeeper.run_view.entries import Call, Round, Summary
-from watchkeeper.run_view.follow import retell
-from watchkeeper.run_view.json_view import run_object
-from watchkeeper.run_view.model import Story
-from watchkeeper.run_view.projection import Telling, Told
+from watchkeeper.run_view.entries import Call, CompactedMessages, Round
+from watchkeeper.run_view.follow import read_run
+from watchkeeper.run_view.json_view import run_json
+from watchkeeper.run_view.model import RunView
+from watchkeeper.run_view.projection import RunChange, RunProjection
 from watchkeeper.temporal.client import DATA_CONVERTER
 from watchkeeper.testing.faults import hang
 from watchkeeper.testing.scripts import always, calls, says
@@ -36,21 +36,21 @@ def recorded(*names: str) -> list[HistoryEvent]:
     return [event for text in files for event in WorkflowHistory.from_json("recorded", text).events]
 
 
-async def told(*names: str) -> tuple[Story, list[Told]]:
-    telling = Telling(DATA_CONVERTER)
-    return telling.story, [thing for event in recorded(*names) for thing in await telling.add(event)]
+async def told(*names: str) -> tuple[RunView, list[RunChange]]:
+    telling = RunProjection(DATA_CONVERTER)
+    return telling.view, [thing for event in recorded(*names) for thing in await telling.add(event)]
 
 
-def statuses(story: Story) -> dict[str, str]:
+def statuses(story: RunView) -> dict[str, str]:
     return {call.key: call.status for call in story.calls.values()}
 
 
-def approval_of(story: Story, key: str) -> str | None:
+def approval_of(story: RunView, key: str) -> str | None:
     approval = story.calls[key].approval
     return approval.status if approval else None
 
 
-def error_of(story: Story, key: str) -> str:
+def error_of(story: RunView, key: str) -> str:
     return str(json.loads(story.calls[key].result or "{}").get("error"))
 
 
@@ -73,7 +73,7 @@ async def test_a_concluded_run_is_told_whole() -> None:
     assert story.report.body.startswith("**Status:**")
     assert story.usage.tokens == sum(r.reply.usage.tokens for r in story.rounds if r.reply) > 0
     assert story.models == ["scripted"]
-    assert [type(thing) for thing in things] == [Story, Story, Round, Call, Round, Story]
+    assert [type(thing) for thing in things] == [RunView, RunView, Round, Call, Round, RunView]
 
 
 @pytest.mark.parametrize(
@@ -126,17 +126,17 @@ async def test_approvals(name: str, key: str, expected: str | None) -> None:
 
 async def test_acts_of_people_say_who_did_what() -> None:
     story, _ = await told("steered")
-    tell, deny = story.acts
+    tell, deny = story.actions
     assert (tell.kind, tell.by, tell.text) == ("tell", "ada", "Payments was deployed too.")
     assert (deny.kind, deny.call, deny.approved) == ("decide", "r1.0", False)
     story, _ = await told("stopped")
-    assert [(act.kind, act.by, act.text) for act in story.acts] == [("stop", "ada", "false alarm")]
+    assert [(act.kind, act.by, act.text) for act in story.actions] == [("stop", "ada", "false alarm")]
     assert (story.status, story.reason) == ("stopped", "stopped by ada: false alarm")
 
 
 async def test_a_run_that_a_limit_ended_has_its_hand_off() -> None:
     story, _ = await told("round-limit")
-    assert (story.status, story.rounds_spent) == ("limit_reached", 3)
+    assert (story.status, story.rounds_completed) == ("limit_reached", 3)
     assert story.reason == "stopped after 3 rounds without a conclusion"
     assert story.report is not None
     assert "No conclusion" in story.report.body
@@ -146,7 +146,7 @@ async def test_a_run_that_a_limit_ended_has_its_hand_off() -> None:
 
 async def test_a_run_that_continued_as_new_is_one_story() -> None:
     story, things = await told("continue-as-new-1", "continue-as-new-2", "continue-as-new-3")
-    assert (story.status, story.rounds_spent, len(story.calls)) == ("concluded", 9, 8)
+    assert (story.status, story.rounds_completed, len(story.calls)) == ("concluded", 9, 8)
     assert [thing.number for thing in things if isinstance(thing, Round)] == list(range(1, 10))
     assert story.run_id != story.first_run_id
     assert set(statuses(story).values()) == {"ok"}
@@ -156,7 +156,7 @@ async def test_executions_that_are_gone_count_all_the_same() -> None:
     whole, _ = await told("continue-as-new-1", "continue-as-new-2", "continue-as-new-3")
     late, _ = await told("continue-as-new-3")
     assert late.usage == whole.usage
-    assert late.rounds_spent == whole.rounds_spent
+    assert late.rounds_completed == whole.rounds_completed
     assert late.started_at and whole.started_at
     assert abs((late.started_at - whole.started_at).total_seconds()) < 1
     assert statuses(late) == statuses(whole)
@@ -165,22 +165,22 @@ async def test_executions_that_are_gone_count_all_the_same() -> None:
 
 @pytest.mark.parametrize("name", RUNS)
 async def test_a_story_is_sound_after_every_event(name: str) -> None:
-    telling = Telling(DATA_CONVERTER)
+    telling = RunProjection(DATA_CONVERTER)
     final: dict[str, str] = {}
     for event in recorded(name):
         await telling.add(event)
-        shown = json.loads(json.dumps(run_object(telling.story)))
+        shown = json.loads(json.dumps(run_json(telling.view)))
         for call in shown["tool_calls"]:
             if call["status"] not in ("waiting", "running"):
                 assert final.setdefault(call["key"], call["status"]) == call["status"]
-    assert telling.story.doing
+    assert telling.view.current_step
 
 
 async def test_no_worker_is_needed(client: Client) -> None:
     async with run_harness(client, [calls(LOOK), says(REPORT)]) as harness:
         run = await harness.start()
         await run.result()
-    story = await retell(client, run.id)
+    story = await read_run(client, run.id)
     assert (story.status, statuses(story)) == ("concluded", {"r1.0": "ok"})
 
 
@@ -189,14 +189,14 @@ async def test_a_run_in_flight_is_told_up_to_now(client: Client) -> None:
         run = await harness.start()
         while await waiting_keys(run) != ["r1.0"]:
             await asyncio.sleep(0.02)
-        story = await retell(client, run.id)
+        story = await read_run(client, run.id)
         assert (story.status, statuses(story)) == ("running", {"r1.0": "waiting", "r1.1": "ok"})
         assert (approval_of(story, "r1.0"), story.report, story.closed_at) == ("waiting", None, None)
-        shown = run_object(story)["tool_calls"][0]["approval"]
-        assert shown["expires_at"] > run_object(story)["started_at"]
+        shown = run_json(story)["tool_calls"][0]["approval"]
+        assert shown["expires_at"] > run_json(story)["started_at"]
         await run.execute_update(IncidentWorkflow.decide, Decision(call="r1.0", approved=True, by="ada", note="do it"))
         await run.result()
-        story = await retell(client, run.id)
+        story = await read_run(client, run.id)
     approval = story.calls["r1.0"].approval
     assert approval is not None
     assert (approval.status, approval.by, approval.note) == ("approved", "ada", "do it")
@@ -204,7 +204,7 @@ async def test_a_run_in_flight_is_told_up_to_now(client: Client) -> None:
 
 async def test_a_summary_is_told_where_it_takes_the_place_of_older_rounds() -> None:
     story, things = await told("context-overflow")
-    at = [position for position, thing in enumerate(things) if isinstance(thing, Summary)]
+    at = [position for position, thing in enumerate(things) if isinstance(thing, CompactedMessages)]
     assert at
     for position in at:
         refused, again = things[position - 1], things[position + 1]
@@ -213,7 +213,7 @@ async def test_a_summary_is_told_where_it_takes_the_place_of_older_rounds() -> N
         assert isinstance(again, Round)
         assert again.number == refused.number
     assert story.status == "concluded"
-    assert story.rounds_spent == 12
+    assert story.rounds_completed == 12
 
 
 async def test_identical_effects_are_one(client: Client) -> None:
@@ -224,7 +224,7 @@ async def test_identical_effects_are_one(client: Client) -> None:
     async with run_harness(client, [calls(page, LOOK, spaced), says(REPORT)]) as harness:
         run = await harness.start()
         await run.result()
-    story = await retell(client, run.id)
+    story = await read_run(client, run.id)
     assert statuses(story) == {"r1.0": "ok", "r1.1": "ok", "r1.2": "ok"}
     assert (story.calls["r1.2"].same_as, story.calls["r1.0"].same_as) == ("r1.0", None)
     assert story.calls["r1.2"].result == story.calls["r1.0"].result
@@ -241,10 +241,10 @@ async def test_extensions_change_the_limits(client: Client) -> None:
         )
         await run.execute_update(IncidentWorkflow.decide, Decision(call="r1.0", approved=False))
         await run.result()
-    story = await retell(client, run.id)
+    story = await read_run(client, run.id)
     assert story.limits is not None
     assert story.limits.rounds == 37
-    assert [(act["act"], act["by"], act["extended"]) for act in run_object(story)["acts"]] == [
+    assert [(act["act"], act["by"], act["extended"]) for act in run_json(story)["acts"]] == [
         ("tell", "ada", None),
         ("extend", "grace", {"rounds": 7, "cost": 1.5}),
         ("decide", None, None),
@@ -261,7 +261,7 @@ async def test_rejected_acts_are_no_part_of_the_story(client: Client) -> None:
                 await run.execute_update(IncidentWorkflow.decide, wrong)
         await run.execute_update(IncidentWorkflow.decide, Decision(call="r1.0", approved=False, by="ada"))
         await run.result()
-    assert [(act.call, act.by) for act in (await retell(client, run.id)).acts] == [("r1.0", "ada")]
+    assert [(act.call, act.by) for act in (await read_run(client, run.id)).actions] == [("r1.0", "ada")]
 
 
 @pytest.mark.parametrize("how", ["terminated", "cancelled"])
@@ -277,7 +277,7 @@ async def test_runs_that_temporal_ended_are_stopped(client: Client, how: str) ->
             await run.cancel()
         with pytest.raises(WorkflowFailureError):
             await run.result()
-        story = await retell(client, run.id)
+        story = await read_run(client, run.id)
     assert story.status == "stopped"
     assert story.reason is not None
     assert ("maintenance" if how == "terminated" else "cancelled") in story.reason
@@ -290,15 +290,15 @@ async def test_a_model_that_gives_no_answer_is_told(client: Client) -> None:
         run = await harness.start()
         with pytest.raises(WorkflowFailureError):
             await run.result()
-    story = await retell(client, run.id)
-    assert (story.status, story.rounds_spent, len(story.rounds)) == ("failed", 0, 1)
+    story = await read_run(client, run.id)
+    assert (story.status, story.rounds_completed, len(story.rounds)) == ("failed", 0, 1)
     assert "bad key" in (story.rounds[0].failure or "")
     assert "bad key" in (story.reason or "")
 
 
 async def test_the_object_that_scripts_read(client: Client) -> None:
     story, _ = await told("concluded")
-    shown: JsonObject = json.loads(json.dumps(run_object(story)))
+    shown: JsonObject = json.loads(json.dumps(run_json(story)))
     surface = {
         *("run", "workflow_id", "run_id", "status", "reason", "report", "rounds", "tool_calls"),
         *("usage", "limits", "alerts", "started_at", "closed_at"),
@@ -335,8 +335,8 @@ async def test_a_reset_run_is_told_as_it_went_on(client: Client) -> None:
             await asyncio.sleep(0.02)
         await again.execute_update(IncidentWorkflow.decide, Decision(call="r2.0", approved=True, by="grace"))
         await again.result()
-    story = await retell(client, run.id)
+    story = await read_run(client, run.id)
     assert (story.status, statuses(story)) == ("concluded", {"r1.0": "ok", "r2.0": "ok"})
     assert story.run_id != undone
     assert story.first_run_id == undone
-    assert [(act.kind, act.by) for act in story.acts] == [("tell", "ada"), ("decide", "grace")]
+    assert [(act.kind, act.by) for act in story.actions] == [("tell", "ada"), ("decide", "grace")]

@@ -11,10 +11,10 @@ from temporalio.client import Client
 from tests.support.harness import Run, reset, run_harness
 from tests.workflows.test_continue_as_new import executions, impatient
 from watchkeeper.contracts import Decision, LimitChanges
-from watchkeeper.run_view.entries import Call, Reset, Round
-from watchkeeper.run_view.follow import follow, retell
-from watchkeeper.run_view.model import Story
-from watchkeeper.run_view.projection import Telling, Told
+from watchkeeper.run_view.entries import Call, Round, RunReset
+from watchkeeper.run_view.follow import follow_run, read_run
+from watchkeeper.run_view.model import RunView
+from watchkeeper.run_view.projection import RunChange, RunProjection
 from watchkeeper.temporal.client import DATA_CONVERTER
 from watchkeeper.testing.scripts import Turn, calls, says
 from workflows.incident import IncidentWorkflow
@@ -29,23 +29,23 @@ class Follower:
     """Follows a run, and keeps what it is told."""
 
     def __init__(self, client: Client, run: Run) -> None:
-        self.told: list[Told] = []
+        self.told: list[RunChange] = []
         self.notices: list[str] = []
-        telling = Telling(DATA_CONVERTER)
-        self.following = asyncio.create_task(follow(client, run.id, telling, self.told.append, self.notices.append))
+        telling = RunProjection(DATA_CONVERTER)
+        self.following = asyncio.create_task(follow_run(client, run.id, telling, self.told.append, self.notices.append))
 
-    async def until(self, happened: Callable[[Told], bool], times: int = 1) -> None:
+    async def until(self, happened: Callable[[RunChange], bool], times: int = 1) -> None:
         """Return when something was told so often."""
         while sum(map(happened, self.told)) < times:
             assert not self.following.done(), self.following
             await asyncio.sleep(0.02)
 
 
-def waits(told: Told) -> bool:
+def waits(told: RunChange) -> bool:
     return isinstance(told, Call) and told.approval is not None
 
 
-def answered(told: Told) -> bool:
+def answered(told: RunChange) -> bool:
     return isinstance(told, Round) and told.reply is not None
 
 
@@ -60,7 +60,7 @@ async def test_a_run_that_is_reset_while_it_is_followed_is_followed_on(client: C
         story = await asyncio.wait_for(follower.following, 30)
     assert (story.status, story.run_id, story.first_run_id) == ("concluded", again.run_id, run.first_execution_run_id)
     assert [told.number for told in follower.told if isinstance(told, Round) and answered(told)] == [1, 2, 2, 3]
-    assert [told for told in follower.told if isinstance(told, Reset)] == [Reset("decide again")]
+    assert [told for told in follower.told if isinstance(told, RunReset)] == [RunReset("decide again")]
     assert follower.told[-1] is story
     assert [(call.key, call.status) for call in story.calls.values()] == [("r1.0", "ok"), ("r2.0", "ok")]
     assert [told.number for told in story.rounds if told.reply] == [1, 2, 3]
@@ -79,7 +79,7 @@ async def test_so_is_one_that_has_continued_as_new(impatient: Client) -> None:
         await again.execute_update(IncidentWorkflow.decide, Decision(call="r8.0", approved=True, by="ada"))
         story = await asyncio.wait_for(follower.following, 30)
         latest = (await run.describe()).run_id
-        retold = await retell(impatient, run.id)
+        retold = await read_run(impatient, run.id)
     assert len(before) > 1
     assert (story.status, story.run_id, story.first_run_id) == ("concluded", latest, run.first_execution_run_id)
     assert [told.number for told in story.rounds if told.reply] == [*range(1, 10)]
@@ -95,7 +95,7 @@ async def test_a_run_that_a_person_terminates_is_over(client: Client) -> None:
         await run.terminate(reason="no longer needed")
         story = await asyncio.wait_for(follower.following, 30)
     assert (story.status, story.reason) == ("stopped", "terminated in Temporal: no longer needed")
-    assert isinstance(follower.told[-1], Story)
+    assert isinstance(follower.told[-1], RunView)
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -106,7 +106,7 @@ async def test_a_finished_run_that_was_reset_is_told_as_it_went_on(client: Clien
         for _ in range(times):
             run = await reset(client, run, before="r2")
             await run.result()
-    told: list[Told] = []
-    story = await retell(client, run.id, told.append)
-    assert (story.status, story.run_id, story.rounds_spent) == ("concluded", run.run_id, 2)
-    assert sum(isinstance(one, Reset) for one in told) == times
+    told: list[RunChange] = []
+    story = await read_run(client, run.id, told.append)
+    assert (story.status, story.run_id, story.rounds_completed) == ("concluded", run.run_id, 2)
+    assert sum(isinstance(one, RunReset) for one in told) == times

@@ -11,8 +11,8 @@ from watchkeeper.contracts import CallRecord, ChannelUpdate, Report, ReportDeliv
 from watchkeeper.demo.slack_block_rules import MAX_TEXT, faults_of
 from watchkeeper.demo.slack_state import texts
 from watchkeeper.slack.blocks import as_mrkdwn, escaped, fitting
-from watchkeeper.slack.report_thread import pages
-from watchkeeper.slack.status_message import headline, living
+from watchkeeper.slack.report_thread import report_replies
+from watchkeeper.slack.status_message import status_blocks, status_headline
 
 PART_OF_AN_ENTITY = re.compile(r"&(?!amp;|lt;|gt;)")
 
@@ -61,10 +61,10 @@ def test_every_living_message_is_one_that_slack_takes(title: str, said: str, arg
         waiting=waiting,
         silence="https://am.example/" + "x" * 4_000,
     )
-    blocks = living(announcement, "https://ui.example/{run}")
+    blocks = status_blocks(announcement, "https://ui.example/{run}")
     assert faults_of(blocks) == []
     assert sum(map(units, texts(blocks))) <= MAX_TEXT
-    assert not re.search("<[!@#]", headline(announcement) + "\n".join(texts(blocks)))
+    assert not re.search("<[!@#]", status_headline(announcement) + "\n".join(texts(blocks)))
 
 
 @given(words, words, st.integers(0, 2))
@@ -78,7 +78,7 @@ def test_every_reply_is_one_that_slack_takes(summary: str, body: str, follow_up:
         follow_up=follow_up,
         question=summary,
     )
-    for blocks in pages(delivery, None):
+    for blocks in report_replies(delivery, None):
         assert faults_of(blocks) == []
         assert sum(map(units, texts(blocks))) <= MAX_TEXT
         assert not re.search("<[!@#]", "\n".join(texts(blocks)))

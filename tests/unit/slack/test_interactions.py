@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from watchkeeper.alerts.payload import Malformed
 from watchkeeper.alerts.verification import Unverified
-from watchkeeper.slack.interactions import Press, pressed, verify
+from watchkeeper.slack.interactions import ButtonPress, read_button_press, verify
 
 SECRET = SecretStr("8f742231b10e8888abcd99yyyzzz85a5")
 NOW = 1_531_420_618.0
@@ -71,8 +71,8 @@ def test_nothing_else_is(headers: dict[str, str], body: bytes) -> None:
 
 
 def test_a_press_is_one_persons_decision() -> None:
-    assert pressed(form()) == Press("alert-prod-abc", "run-1", "r3.0", approved=True, by="ada.l")
-    denied = pressed(pressing(action_id="deny"))
+    assert read_button_press(form()) == ButtonPress("alert-prod-abc", "run-1", "r3.0", approved=True, by="ada.l")
+    denied = read_button_press(pressing(action_id="deny"))
     assert denied is not None
     assert denied.approved is False
 
@@ -88,7 +88,7 @@ def test_a_press_is_one_persons_decision() -> None:
     ],
 )
 def test_who_decided(user: dict[str, str], by: str) -> None:
-    found = pressed(form(user=user))
+    found = read_button_press(form(user=user))
     assert found is not None
     assert found.by == by
 
@@ -103,7 +103,7 @@ def test_who_decided(user: dict[str, str], by: str) -> None:
     ],
 )
 def test_what_asks_for_nothing(body: bytes) -> None:
-    assert pressed(body) is None
+    assert read_button_press(body) is None
 
 
 @pytest.mark.parametrize(
@@ -125,12 +125,12 @@ def test_what_asks_for_nothing(body: bytes) -> None:
 )
 def test_what_is_no_press(body: bytes) -> None:
     with pytest.raises(Malformed):
-        pressed(body)
+        read_button_press(body)
 
 
 @given(st.binary() | st.text().map(lambda text: urlencode({"payload": text}, errors="replace").encode()))
 def test_no_bytes_do_anything_else(body: bytes) -> None:
     try:
-        pressed(body)
+        read_button_press(body)
     except Malformed as malformed:
         assert str(malformed)

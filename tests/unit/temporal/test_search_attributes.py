@@ -20,8 +20,8 @@ from temporalio.client import Client
 from tests.support.forbidding_server import forbidding
 from tests.support.harness import Run, run_harness, settings_for, until_asked
 from watchkeeper.contracts import RunInput
-from watchkeeper.run_view.follow import follow
-from watchkeeper.run_view.projection import Telling
+from watchkeeper.run_view.follow import follow_run
+from watchkeeper.run_view.projection import RunProjection
 from watchkeeper.runs import client as runs_client
 from watchkeeper.runs.list_filter import Wanted
 from watchkeeper.temporal import search_attributes
@@ -153,7 +153,7 @@ async def test_a_run_whose_attribute_vanished_goes_on_when_a_worker_has_register
         )
         notices: list[str] = []
         following = asyncio.create_task(
-            follow(bare, run.id, Telling(DATA_CONVERTER), lambda told: None, notices.append)
+            follow_run(bare, run.id, RunProjection(DATA_CONVERTER), lambda told: None, notices.append)
         )
         assert await why_a_task_failed(run) == Cause.WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES
         while not notices:

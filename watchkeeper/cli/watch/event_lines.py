@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from watchkeeper.cli.watch.layout import Page
+from watchkeeper.cli.watch.layout import LineWriter
 from watchkeeper.console import one_line
-from watchkeeper.run_view.action_text import deed
-from watchkeeper.run_view.entries import Act, AlertsChanged
-from watchkeeper.run_view.model import Story
+from watchkeeper.run_view.action_text import action_phrase
+from watchkeeper.run_view.entries import AlertsChanged, PersonAction
+from watchkeeper.run_view.model import RunView
 
 _ALERTS = 10
 """How many alerts of one notification are shown."""
 
 
-def write_act(page: Page, story: Story, act: Act) -> None:
+def write_act(page: LineWriter, view: RunView, act: PersonAction) -> None:
     """Write what a person did to the run."""
-    decided = story.calls.get(act.call or "")
-    what = f"{act.by or 'somebody'} {deed(act, decided.name if decided else '')}"
+    decided = view.calls.get(act.call or "")
+    what = f"{act.by or 'somebody'} {action_phrase(act, decided.name if decided else '')}"
     page.line(Text.assemble("  ", ("→", "magenta"), f" {one_line(what, page.width - 4)}"))
 
 
-def write_alerts(page: Page, told: AlertsChanged) -> None:
+def write_alerts(page: LineWriter, told: AlertsChanged) -> None:
     """Write which alerts fire or are over, as a sender told at once."""
     for alert in told.alerts[:_ALERTS]:
         mark, style = ("!", "bold red") if alert.status == "firing" else ("✓", "green")

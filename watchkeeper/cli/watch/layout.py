@@ -54,7 +54,7 @@ def columns(left: Text, facts: Sequence[str], width: int) -> Text:
     return Text.assemble(left, (end, "dim"))
 
 
-class Page:
+class LineWriter:
     """Writes to one console."""
 
     def __init__(self, console: Console) -> None:

@@ -14,8 +14,8 @@ from rich.text import Text
 
 from watchkeeper.cli.watch.layout import WIDTH
 from watchkeeper.cli.watch.panel import panel
-from watchkeeper.run_view.model import Story
-from watchkeeper.run_view.pending_work import Outlook
+from watchkeeper.run_view.model import RunView
+from watchkeeper.run_view.pending_work import PendingWork
 
 _TICK = 0.25
 """Seconds between two drawings."""
@@ -25,11 +25,11 @@ _FREE = 3
 What is wrapped moves the cursor, and a piece of the panel would stay."""
 
 
-class Ticking:
+class LivePanel:
     """Draws the panel again and again, where there is a terminal to draw on, and calls ``each`` every time."""
 
-    def __init__(self, story: Story, outlook: Outlook, console: Console, each: Callable[[], None]) -> None:
-        self._story, self._outlook, self._console, self._each = story, outlook, console, each
+    def __init__(self, view: RunView, outlook: PendingWork, console: Console, each: Callable[[], None]) -> None:
+        self._view, self._outlook, self._console, self._each = view, outlook, console, each
         drawable = console.is_terminal and not console.is_dumb_terminal
         self._live = (
             Live(
@@ -45,7 +45,7 @@ class Ticking:
         )
         self._task: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> Ticking:
+    async def __aenter__(self) -> LivePanel:
         if self._live is not None:
             self._live.start()
         self._task = asyncio.create_task(self._tick())
@@ -69,8 +69,8 @@ class Ticking:
                 self._live.refresh()
 
     def _drawn(self) -> Text:
-        if not self._story.workflow_id:
+        if not self._view.workflow_id:
             return Text("looking for the run", "dim")
         width, height = self._console.size
         now = asyncio.get_running_loop().time()
-        return panel(self._story, self._outlook, datetime.now(UTC), now, width=min(WIDTH, width - _FREE), height=height)
+        return panel(self._view, self._outlook, datetime.now(UTC), now, width=min(WIDTH, width - _FREE), height=height)

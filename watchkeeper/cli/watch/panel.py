@@ -1,4 +1,4 @@
-"""The panel below a story that is told live: what is spent, what is under way, who is awaited (pure)."""
+"""The panel below a view that is told live: what is spent, what is under way, who is awaited (pure)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from rich.text import Text
 
 from watchkeeper.cli.watch.layout import columns
 from watchkeeper.console import arguments, count, duration, one_line
-from watchkeeper.run_view.entries import UNSETTLED, Call
-from watchkeeper.run_view.model import Story
-from watchkeeper.run_view.pending_work import Attempt, Outlook
+from watchkeeper.run_view.entries import UNFINISHED, Call
+from watchkeeper.run_view.model import RunView
+from watchkeeper.run_view.pending_work import ActivityAttempt, PendingWork
 
 _FEWEST = 2
 """Calls that are shown however low the terminal is."""
@@ -24,36 +24,38 @@ _NAME = 64
 _MINUTE = 60
 
 
-def panel(story: Story, outlook: Outlook, at: datetime, now: float, *, width: int, height: int) -> Text:
+def panel(view: RunView, outlook: PendingWork, at: datetime, now: float, *, width: int, height: int) -> Text:
     """Draw the panel, no wider than ``width``; ``now`` is the clock of the outlook, which has no dates."""
     most = max(_FEWEST, (height - _AROUND) // 2)
-    lines = [Text("─" * width, "dim"), *_wrapped(_spent(story, at), width)]
-    lines += [line for call in _open_calls(story)[:most] for line in _call(story, outlook, call, at, width)]
-    if (hidden := len(_open_calls(story)) - most) > 0:
+    lines = [Text("─" * width, "dim"), *_wrapped(_spent(view, at), width)]
+    lines += [line for call in _open_calls(view)[:most] for line in _call(view, outlook, call, at, width)]
+    if (hidden := len(_open_calls(view)) - most) > 0:
         lines.append(Text(f"  and {count(hidden, 'more call')}", "dim"))
-    lines += _awaited(story, outlook, at, now, width)
+    lines += _awaited(view, outlook, at, now, width)
     for line in lines:
         line.truncate(width, overflow="ellipsis")
     return Text("\n").join(lines)
 
 
-def _open_calls(story: Story) -> list[Call]:
-    return [call for call in story.calls.values() if call.status in UNSETTLED and not story.settled]
+def _open_calls(view: RunView) -> list[Call]:
+    return [call for call in view.calls.values() if call.status in UNFINISHED and not view.all_answered]
 
 
-def _spent(story: Story, at: datetime) -> list[str]:
+def _spent(view: RunView, at: datetime) -> list[str]:
     """Say what is spent, against the limits where they are known."""
-    limits, usage = story.limits, story.usage
-    number = max([story.rounds_spent, *(asked.number for asked in story.rounds[-1:])])
-    began = (story.turn.until if story.turn else None) or story.started_at  # what was queued for costs no time
+    limits, usage = view.limits, view.usage
+    number = max([view.rounds_completed, *(asked.number for asked in view.rounds[-1:])])
+    began = (
+        view.queue_wait.admitted_at if view.queue_wait else None
+    ) or view.started_at  # what was queued for costs no time
     time = elapsed((at - began).total_seconds() if began else 0.0)
     tokens = f"{'about ' if usage.estimated else ''}{usage.tokens:,}"
-    if limits is None or story.is_open:  # a follow-up has limits of its own, which no history tells
-        facts = [count(number, "round"), count(len(story.calls), "call"), f"{tokens} tokens", time]
+    if limits is None or view.is_open:  # a follow-up has limits of its own, which no history tells
+        facts = [count(number, "round"), count(len(view.calls), "call"), f"{tokens} tokens", time]
         return [*facts, f"${usage.cost:.4f}"] if usage.cost is not None else facts
     facts = [
         f"round {number} of {limits.rounds:,}",
-        f"{story.earlier.tool_calls + len(story.calls):,} of {count(limits.tool_calls, 'call')}",
+        f"{view.used_earlier.tool_calls + len(view.calls):,} of {count(limits.tool_calls, 'call')}",
         f"{tokens} of {count(limits.tokens, 'token')}",
         f"{time} of {elapsed(limits.duration)}",
     ]
@@ -74,7 +76,7 @@ def _wrapped(facts: list[str], width: int) -> list[Text]:
     return [Text(line, "dim") for line in lines]
 
 
-def _call(story: Story, outlook: Outlook, call: Call, at: datetime, width: int) -> list[Text]:
+def _call(view: RunView, outlook: PendingWork, call: Call, at: datetime, width: int) -> list[Text]:
     """Show a call that is not over: one line, and one more on what people should know or do."""
     waits = call.status == "waiting"
     left = Text.assemble(
@@ -84,7 +86,7 @@ def _call(story: Story, outlook: Outlook, call: Call, at: datetime, width: int) 
     if waits:
         until = call.approval.expires_at if call.approval else None
         facts = [f"{elapsed((until - at).total_seconds())} left"] if until else []
-        answer = f"    waits for a person: watchkeeper approve {story.workflow_id} {call.key}"
+        answer = f"    waits for a person: watchkeeper approve {view.workflow_id} {call.key}"
         answer = answer if len(answer) <= width else "    waits for a person, as said above"
         return [columns(left, facts, width), Text(answer, "yellow")]
     if call.started_at is None:  # decided, but not begun: or the twin of one that runs
@@ -92,7 +94,7 @@ def _call(story: Story, outlook: Outlook, call: Call, at: datetime, width: int) 
     return _tried(left, outlook.attempts.get(call.key), call.started_at, at, width)
 
 
-def _tried(left: Text, attempt: Attempt | None, since: datetime, at: datetime, width: int) -> list[Text]:
+def _tried(left: Text, attempt: ActivityAttempt | None, since: datetime, at: datetime, width: int) -> list[Text]:
     facts = [elapsed((at - since).total_seconds())]
     if attempt is None or attempt.number == 1:
         return [columns(left, facts, width)]
@@ -103,25 +105,27 @@ def _tried(left: Text, attempt: Attempt | None, since: datetime, at: datetime, w
     return [columns(left, facts, width), Text(f"    {because}", "yellow")]
 
 
-def _awaited(story: Story, outlook: Outlook, at: datetime, now: float, width: int) -> list[Text]:
+def _awaited(view: RunView, outlook: PendingWork, at: datetime, now: float, width: int) -> list[Text]:
     """Say what the run waits for."""
     lines = [_line(outlook, now)] if outlook.unreached_since is not None or outlook.unattended(now) else []
-    asked = story.rounds[-1] if story.rounds else None
-    if story.queued and story.turn is not None:
-        waited = elapsed((at - story.turn.since).total_seconds())
-        left = Text(f"  • queued: waits for its turn behind the other investigations of {story.turn.queue}", "cyan")
+    asked = view.rounds[-1] if view.rounds else None
+    if view.is_queued and view.queue_wait is not None:
+        waited = elapsed((at - view.queue_wait.started_at).total_seconds())
+        left = Text(
+            f"  • queued: waits for its turn behind the other investigations of {view.queue_wait.queue}", "cyan"
+        )
         return [columns(left, [waited], width), *lines]
-    delivering = story.reporting and not story.asked_more
+    delivering = view.delivering and not view.follow_up_pending
     if asked is not None and asked.reply is None and asked.failure is None and not delivering:
         left = Text.assemble("  ", ("•", "cyan"), f" r{asked.number}  ", ("waits for the model", "bold"))
         return [*_tried(left, outlook.attempts.get(f"r{asked.number}"), asked.asked_at, at, width), *lines]
-    if _open_calls(story):
+    if _open_calls(view):
         return lines
-    firing = f" ({story.episode.firing} firing)" if story.episode.firing else ""
-    return [Text(f"  • {story.doing}{firing}", "cyan"), *lines]
+    firing = f" ({view.episode.firing} firing)" if view.episode.firing else ""
+    return [Text(f"  • {view.current_step}{firing}", "cyan"), *lines]
 
 
-def _line(outlook: Outlook, now: float) -> Text:
+def _line(outlook: PendingWork, now: float) -> Text:
     if outlook.unreached_since is not None:
         return Text(
             f"  ! Temporal is out of reach for {elapsed(now - outlook.unreached_since)}; the run is safe", "yellow"

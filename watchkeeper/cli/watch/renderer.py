@@ -1,4 +1,4 @@
-"""Telling a story to a terminal: one line per round, call and act as they happen, then the report."""
+"""Telling a view to a terminal: one line per round, call and act as they happen, then the report."""
 
 from __future__ import annotations
 
@@ -10,19 +10,28 @@ from rich.console import Console
 from rich.text import Text
 
 from watchkeeper.cli.watch.event_lines import write_act, write_alerts
-from watchkeeper.cli.watch.layout import Page
-from watchkeeper.cli.watch.live_panel import Ticking
+from watchkeeper.cli.watch.layout import LineWriter
+from watchkeeper.cli.watch.live_panel import LivePanel
 from watchkeeper.cli.watch.summary import write_answer, write_closing, write_ending
 from watchkeeper.console import arguments, clock, count, duration, one_line, size, visible
 from watchkeeper.contracts import CallStatus
-from watchkeeper.run_view.entries import Act, AlertsChanged, Call, FollowUp, Reset, Round, Summary, Turn
+from watchkeeper.run_view.entries import (
+    AlertsChanged,
+    Call,
+    CompactedMessages,
+    FollowUp,
+    PersonAction,
+    QueueWait,
+    Round,
+    RunReset,
+)
 from watchkeeper.run_view.json_view import seconds
-from watchkeeper.run_view.model import Story
-from watchkeeper.run_view.pending_work import Outlook
-from watchkeeper.run_view.projection import Told
+from watchkeeper.run_view.model import RunView
+from watchkeeper.run_view.pending_work import PendingWork
+from watchkeeper.run_view.projection import RunChange
 
 _QUIET = 0.25
-"""Seconds without news until people are asked: in a story that is told again, what waited is decided a moment later."""
+"""Seconds without news until people are asked: in a view that is told again, what waited is decided a moment later."""
 
 _QUEUED = 1.0
 """Seconds without news, or in a queue, until that is worth a word: mostly a place is free at once."""
@@ -39,20 +48,20 @@ _LOOKS: dict[CallStatus, tuple[str, str]] = {
 }
 
 
-class Narrator:
-    """Tells one story. As a context with ``live`` it also keeps a panel at the bottom that says how the run stands."""
+class TerminalRenderer:
+    """Tells one view. As a context with ``live`` it also keeps a panel at the bottom that says how the run stands."""
 
-    def __init__(self, story: Story, console: Console, *, live: bool = False) -> None:
-        self.outlook = Outlook()
+    def __init__(self, view: RunView, console: Console, *, live: bool = False) -> None:
+        self.outlook = PendingWork()
         """What is seen of the run beside its history."""
-        self._story = story
-        self._page = Page(console)
+        self._view = view
+        self._page = LineWriter(console)
         self._begun = self._reported = self._queued = False
         self._changed_at = time.monotonic()
-        self._ticking = Ticking(story, self.outlook, console, self._wait) if live else None
+        self._ticking = LivePanel(view, self.outlook, console, self._wait) if live else None
         self._questions: list[Call] = []
 
-    async def __aenter__(self) -> Narrator:
+    async def __aenter__(self) -> TerminalRenderer:
         if self._ticking is not None:
             await self._ticking.__aenter__()
         return self
@@ -68,19 +77,19 @@ class Narrator:
         quiet = time.monotonic() - self._changed_at
         if quiet >= _QUIET:
             self.ask()
-        if quiet >= _QUEUED and self._story.queued and not self._queued:
+        if quiet >= _QUEUED and self._view.is_queued and not self._queued:
             self._queued = True
-            self.notice(f"{self._story.doing}: it waits for its turn")
+            self.notice(f"{self._view.current_step}: it waits for its turn")
 
-    def tell(self, told: Told) -> None:
+    def tell(self, told: RunChange) -> None:
         """Write what has changed."""
         self._changed_at = time.monotonic()
         match told:
-            case Story() if told.status != "running":
+            case RunView() if told.status != "running":
                 self._ending()
-            case Story():
+            case RunView():
                 self._beginning()
-            case Turn():
+            case QueueWait():
                 self._turn(told)
             case Round():
                 self._round(told)
@@ -88,21 +97,21 @@ class Narrator:
                 self._questions.append(told)
             case Call():
                 self._call(told)
-            case Summary():
+            case CompactedMessages():
                 self.notice(f"{count(told.replaced, 'older message')} gave way to a summary, for the model's window")
-            case Reset():
+            case RunReset():
                 self._reset(told)
-            case Act():
-                write_act(self._page, self._story, told)
+            case PersonAction():
+                write_act(self._page, self._view, told)
             case AlertsChanged():
                 write_alerts(self._page, told)
             case FollowUp():
-                write_answer(self._page, self._story, told)
+                write_answer(self._page, self._view, told)
 
-    def _reset(self, told: Reset) -> None:
+    def _reset(self, told: RunReset) -> None:
         because = f" ({one_line(told.reason, self._page.width)})" if told.reason else ""
         self.notice(f"it was reset in Temporal{because}, and goes on from here")
-        self._questions = [call for call in self._story.calls.values() if call.status == "waiting"]
+        self._questions = [call for call in self._view.calls.values() if call.status == "waiting"]
 
     def ask(self) -> None:
         """Write which calls wait for a person, and how to answer: those that still do, once all that was is told."""
@@ -112,23 +121,23 @@ class Narrator:
         self._questions.clear()
 
     def notice(self, text: str) -> None:
-        """Write what is no part of the story."""
+        """Write what is no part of the view."""
         self._page.line(Text(visible(text), "yellow"), wrap=True, indent=2)
 
     def _beginning(self) -> None:
-        story, given = self._story, self._story.given
+        view, given = self._view, self._view.run_input
         if self._begun or given is None:
             return
         self._begun = True
         facts = [fact for fact in (given.service, given.severity) if fact]
-        since = f"started {clock(story.started_at)}" if story.started_at else ""
+        since = f"started {clock(view.started_at)}" if view.started_at else ""
         said = visible(" · ".join([*facts, since]))
-        self._page.line(Text.assemble((story.workflow_id, "bold"), "  ", (said, "dim")), wrap=True)
+        self._page.line(Text.assemble((view.workflow_id, "bold"), "  ", (said, "dim")), wrap=True)
         self._page.line(Text(one_line(given.text, self._page.width * 2), "italic"), wrap=True)
         self._page.line(Text())
 
-    def _turn(self, told: Turn) -> None:
-        waited = seconds(told.since, told.until) or 0.0
+    def _turn(self, told: QueueWait) -> None:
+        waited = seconds(told.started_at, told.admitted_at) or 0.0
         if waited >= _QUEUED:
             self.notice(f"it is its turn, after {duration(waited)} in the queue of {told.queue}")
 
@@ -152,7 +161,7 @@ class Narrator:
 
     def _call(self, call: Call) -> None:
         mark, style = _LOOKS[call.status]
-        longest = max(len(_name(other)) for other in self._story.calls.values() if other.round == call.round)
+        longest = max(len(_name(other)) for other in self._view.calls.values() if other.round == call.round)
         left = Text.assemble("  ", (mark, style), f" {call.key}  ", (_name(call).ljust(longest), "bold"), "  ")
         took = seconds(call.started_at, call.ended_at)
         right = [duration(took)] if took is not None else []
@@ -167,12 +176,12 @@ class Narrator:
             self._complaint(call, style)
 
     def _before(self, tried: Round | Call) -> None:
-        if tried.retried:
-            why = one_line(f"attempt {tried.attempts - 1}: {tried.retried}", self._page.width - 4)
+        if tried.last_failure:
+            why = one_line(f"attempt {tried.attempts - 1}: {tried.last_failure}", self._page.width - 4)
             self._page.line(Text(f"    {why}", "yellow"))
 
     def _question(self, call: Call) -> None:
-        run, approval = self._story.workflow_id, call.approval
+        run, approval = self._view.workflow_id, call.approval
         mark, style = _LOOKS["waiting"]
         given = one_line(arguments(call.arguments), self._page.width)
         left = Text.assemble("  ", (mark, style), f" {call.key}  ", (_name(call), "bold"), "  ", (given, "dim"))
@@ -192,10 +201,10 @@ class Narrator:
 
     def _ending(self) -> None:
         if self._reported:
-            write_closing(self._page, self._story)
+            write_closing(self._page, self._view)
             return
         self._reported = True
-        write_ending(self._page, self._story)
+        write_ending(self._page, self._view)
 
 
 def _name(call: Call) -> str:
