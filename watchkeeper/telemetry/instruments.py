@@ -54,7 +54,7 @@ TOKEN_USAGE = Instrument(
     TOKENS,
 )
 RUNS = Instrument(
-    "watchkeeper.runs.client",
+    "watchkeeper.runs",
     "counter",
     "{run}",
     "Investigations that were reported, by their outcome and by the alert source that started them, or person.",
