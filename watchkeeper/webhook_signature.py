@@ -3,28 +3,12 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 
 from pydantic import SecretStr
 
-_PREFIX = "whsec_"
-_FEWEST_BYTES = 16
-"""A shorter key can be guessed from one signed body."""
-
-
-def signing_key(secret: SecretStr) -> bytes:
-    """Return the key that a secret stands for. Raises ValueError."""
-    text = secret.get_secret_value()
-    try:
-        key = base64.b64decode(text.removeprefix(_PREFIX), validate=True) if text.startswith(_PREFIX) else b""
-    except binascii.Error:
-        key = b""
-    if len(key) < _FEWEST_BYTES:
-        way_out = f"echo {_PREFIX}$(openssl rand -base64 32)"
-        raise ValueError(f"must be {_PREFIX} and the base64 of at least {_FEWEST_BYTES} bytes; make one: {way_out}")
-    return key
+from watchkeeper.config.field_types import signing_key
 
 
 def signature_headers(secret: SecretStr, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:

@@ -10,9 +10,9 @@ from uuid import uuid4
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 
 from tests.support.harness import Harness
-from watchkeeper.alerts.config import SourceSection
 from watchkeeper.alerts.registry import make_source
 from watchkeeper.alerts.source import Received, Source
+from watchkeeper.config.alert_source import SourceSection
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import Alert, RunResult
 from watchkeeper.runs.dispatch import Admitted, admit

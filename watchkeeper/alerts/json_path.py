@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from watchkeeper.alerts.config import Names
+from watchkeeper.config.alert_source import Names
 
 
 def _places(paths: list[str]) -> list[str]:

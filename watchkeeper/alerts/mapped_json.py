@@ -9,12 +9,12 @@ from typing import ClassVar, Literal, TypeVar
 from pydantic import Field
 
 from watchkeeper.alerts.builder import make_alert
-from watchkeeper.alerts.config import Names, SourceSection
 from watchkeeper.alerts.identity import episode_at, identity
 from watchkeeper.alerts.json_path import Paths, find
 from watchkeeper.alerts.payload import Malformed, Payload, Text, Time, read, read_json
 from watchkeeper.alerts.source import MAX_ALERTS, Posted, Received, Source
-from watchkeeper.config.sections import Section
+from watchkeeper.config.alert_source import Names, SourceSection
+from watchkeeper.config.field_types import Section
 from watchkeeper.contracts import Alert, JsonObject
 
 

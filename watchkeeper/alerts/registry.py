@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BeforeValidator, SerializeAsAny, ValidationError
+from pydantic import ValidationError
 
 from watchkeeper.alerts import sources
-from watchkeeper.alerts.config import SourceSection
 from watchkeeper.alerts.source import Source
+from watchkeeper.config.alert_source import SourceSection
 
 
 def kinds() -> list[str]:
@@ -40,7 +40,8 @@ def _in_module(name: str) -> type[Source[Any]] | None:
     return next(iter(mine), None)
 
 
-def _of_its_kind(table: object) -> object:
+def read_section(table: object) -> object:
+    """Read a ``[sources.NAME]`` table of the settings as its kind defines it. Raises ValueError."""
     if not isinstance(table, Mapping):
         return table
     if not isinstance(kind := table.get("kind"), str):
@@ -51,7 +52,3 @@ def _of_its_kind(table: object) -> object:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
     told = [(".".join(map(str, fault["loc"])), fault["msg"].removeprefix("Value error, ")) for fault in faults]
     raise ValueError("; ".join(f"{where}: {problem}" if where else problem for where, problem in told))
-
-
-AnySource = Annotated[SerializeAsAny[SourceSection], BeforeValidator(_of_its_kind)]
-"""A table of the settings, read in the form of its kind."""

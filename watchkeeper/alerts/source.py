@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Generic, TypeAlias, TypeVar
 
-from watchkeeper.alerts.config import SourceSection
 from watchkeeper.alerts.verification import check_credentials
+from watchkeeper.config.alert_source import SourceSection
 from watchkeeper.contracts import Alert
 
 MAX_BODY_BYTES = 256 * 2**10

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from watchkeeper.alerts.config import SourceSection
+from watchkeeper.alerts.severity import normal
+from watchkeeper.config.alert_source import SourceSection
 from watchkeeper.contracts import Alert
 
 _OCCASIONS = {"test": "it is a test", "no_data": "it says that data is missing", "renotify": "it is a reminder"}
@@ -22,7 +23,7 @@ def why_not(alert: Alert, section: SourceSection) -> str | None:
     if alert.severity is None:
         if not section.without_severity:
             return "it has no severity"
-    elif alert.severity not in section.severities:
+    elif alert.severity not in map(normal, section.severities):
         return "its severity starts no run"
     if any(_fits(alert, label, patterns) for label, patterns in section.ignore.items()):
         return "its labels are ignored"

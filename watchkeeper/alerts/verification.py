@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import SecretStr
 
-from watchkeeper.alerts.config import SourceSection
 from watchkeeper.alerts.timestamps import instant
+from watchkeeper.config.alert_source import SourceSection
 
 TOLERANCE = 300.0
 """Seconds that the clocks of sender and receiver may be apart, and that a signed body stays good."""

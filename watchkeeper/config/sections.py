@@ -3,66 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import Field
 
-from watchkeeper.contracts import Limits
-from watchkeeper.llm.usage import Prices
-from watchkeeper.webhook_signature import signing_key
+from watchkeeper.config.field_types import HttpUrl, Matchers, RunUrl, Secret, Section, SigningSecret
 
 
-def _http_url(url: str) -> str:
-    if not url.startswith(("http://", "https://")):
-        raise ValueError("must be an http:// or https:// address")  # its text may hold a password
-    return url.rstrip("/")
+class Prices(Section):
+    """Price of a model's tokens, in US dollars per million."""
 
-
-def _sendable(secret: SecretStr) -> SecretStr:
-    text = secret.get_secret_value().strip()
-    if not (text.isascii() and text.isprintable()):
-        raise ValueError("holds characters that no HTTP header can carry; copy the secret again")
-    return SecretStr(text)
-
-
-def _signing(secret: SecretStr) -> SecretStr:
-    signing_key(secret)
-    return secret
-
-
-def _run_url(url: str) -> str:
-    if "{run}" not in url:
-        raise ValueError("must hold {run}, which stands for the run's workflow id")
-    return _http_url(url)
-
-
-def _matchers(selector: str) -> str:
-    matchers = selector.strip().removeprefix("{").removesuffix("}").strip()
-    if not matchers:
-        raise ValueError("holds no matcher")
-    return matchers
-
-
-def _closed(limits: object) -> object:
-    if isinstance(limits, dict) and (unknown := sorted(limits.keys() - Limits.model_fields.keys())):
-        raise ValueError(f"no such limit: {', '.join(unknown)}; there are: {', '.join(Limits.model_fields)}")
-    return limits
-
-
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
-Secret = Annotated[SecretStr, AfterValidator(_sendable)]
-SigningSecret = Annotated[Secret, AfterValidator(_signing)]
-RunUrl = Annotated[str, AfterValidator(_run_url)]
-RunLimits = Annotated[Limits, BeforeValidator(_closed)]
-Matchers = Annotated[str, AfterValidator(_matchers)]
-SourceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,49}$")]
-"""Stands in the address that alerts are sent to and in the ids of their runs."""
-
-
-class Section(BaseModel):
-    """A table of the file; an unknown key is an error, not a silent nothing."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    input: float = Field(ge=0, allow_inf_nan=False, description="Prompt tokens that were not cached.")
+    cached_input: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, description="Cached prompt tokens; default: as input."
+    )
+    output: float = Field(ge=0, allow_inf_nan=False, description="Completion tokens, including reasoning tokens.")
 
 
 class ModelProfile(Section):

@@ -23,7 +23,8 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as PydanticSettingsError
 
-from watchkeeper.alerts.registry import AnySource
+from watchkeeper.config.alert_source import AnySource
+from watchkeeper.config.field_types import RunLimits, SourceName
 from watchkeeper.config.sections import (
     Approval,
     ArgoCD,
@@ -35,10 +36,8 @@ from watchkeeper.config.sections import (
     PagerDuty,
     Prometheus,
     Reports,
-    RunLimits,
     Service,
     Slack,
-    SourceName,
     Team,
     Telemetry,
     Watchdog,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pydantic import BaseModel, ConfigDict, Field
-
+from watchkeeper.config.sections import Prices
 from watchkeeper.contracts import JsonObject, Usage
 
 BYTES_PER_TOKEN = 4
@@ -13,18 +12,6 @@ BYTES_PER_TOKEN = 4
 
 _MOST_TOKENS = 100_000_000
 """More than any context holds: a larger number is not a count."""
-
-
-class Prices(BaseModel):
-    """What a host charges, in US dollars per million tokens."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    input: float = Field(ge=0, allow_inf_nan=False, description="Prompt tokens that were not cached.")
-    cached_input: float | None = Field(
-        default=None, ge=0, allow_inf_nan=False, description="Cached prompt tokens; absent: as input."
-    )
-    output: float = Field(ge=0, allow_inf_nan=False, description="Completion tokens, reasoning tokens among them.")
 
 
 def price(usage: Usage, prices: Prices) -> float:

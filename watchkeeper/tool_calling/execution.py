@@ -14,8 +14,8 @@ from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import ToolResult
 from watchkeeper.llm.conversation import canonical
 from watchkeeper.text import cap, excerpt
-from watchkeeper.tool import Tool, ToolCall, ToolContext, ToolError, ToolUnavailable
 from watchkeeper.tool_calling.arguments import parse, rejection
+from watchkeeper.tool_calling.definition import Tool, ToolCall, ToolContext, ToolError, ToolUnavailable
 from watchkeeper.tool_calling.json_schema import parameters
 from watchkeeper.tool_calling.result_encoding import jsonable
 

@@ -10,11 +10,11 @@ import pytest
 
 from tests.support.alert_requests import only, read, source
 from tests.support.paths import DOCS
-from watchkeeper.alerts.config import SourceSection
 from watchkeeper.alerts.identity import workflow_id
 from watchkeeper.alerts.mapped_json import Fields
 from watchkeeper.alerts.registry import kinds, source_class
 from watchkeeper.alerts.start_filter import why_not
+from watchkeeper.config.alert_source import SourceSection
 from watchkeeper.config.sections import Episodes, Watchdog
 from watchkeeper.config.settings import Settings, load
 

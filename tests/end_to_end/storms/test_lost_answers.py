@@ -15,10 +15,10 @@ from tests.end_to_end.storms.counts import executions
 from tests.end_to_end.storms.groups import SOURCE, Group, groups
 from tests.end_to_end.storms.sender import sending
 from tests.end_to_end.storms.site import site
-from watchkeeper.alerts.config import SourceSection
 from watchkeeper.alerts.identity import workflow_id
 from watchkeeper.alerts.registry import make_source
 from watchkeeper.alerts.source import Posted
+from watchkeeper.config.alert_source import SourceSection
 
 UNDER_WAY = 0.5
 """Seconds that an answer of Temporal is under way: time to lose it in."""

@@ -14,13 +14,12 @@ import httpx2
 
 from tests.support.paths import PAYLOADS
 from watchkeeper.cli.intake import taking_in_here
-from watchkeeper.config.sections import Approval, ModelProfile, Watchdog, Worker
+from watchkeeper.config.sections import Approval, ModelProfile, Prices, Watchdog, Worker
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import JsonObject, LimitChanges, RunInput, StopRequest, ToolChoice
 from watchkeeper.demo import demo_settings
 from watchkeeper.demo.script import guide
 from watchkeeper.demo.world import World
-from watchkeeper.llm.usage import Prices
 from watchkeeper.runs import client as runs_client
 from watchkeeper.runs.client import Found
 from watchkeeper.temporal.dev_server import DevServer, dev_server

@@ -45,7 +45,7 @@ def test_secrets_come_from_the_environment_and_from_files(tmp_path: Path, monkey
     settings = load()
     assert plain(settings.sources["prod-am"].tokens) == ["12345"]
     assert plain(settings.sources["pd"].secrets) == ["new+/=", "old"]
-    assert settings.sources["prod-am"].severities == ["purple", "critical"]
+    assert settings.sources["prod-am"].severities == ["purple", "SEV-1"]
     assert {"12345", "new+/=", "old"} <= set(settings.secrets)
     shown = f"{settings!r} {settings} {settings.sources['pd']!r}"
     assert not any(secret in shown for secret in ("12345", "new+/=", "'old'"))
@@ -74,7 +74,7 @@ def test_other_keys_of_a_kind_can_be_set_by_variables_too(monkeypatch: pytest.Mo
     sources = load().sources
     assert isinstance(aws := sources["aws"], CloudWatchSection)
     assert isinstance(pd := sources["pd"], PagerDutySection)
-    assert (aws.topics, aws.severities, aws.also, aws.labels) == (topics, ["critical"], ["test"], {"env": ["prod"]})
+    assert (aws.topics, aws.severities, aws.also, aws.labels) == (topics, ["page"], ["test"], {"env": ["prod"]})
     assert pd.own_agents == ["12345"]
 
 

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from watchkeeper.config.sections import Prices
 from watchkeeper.contracts import Usage
-from watchkeeper.llm.usage import Prices, price, read_usage
+from watchkeeper.llm.usage import price, read_usage
 
 GOOD = {"prompt_tokens": 100, "completion_tokens": 20}
 

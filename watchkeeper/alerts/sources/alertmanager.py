@@ -7,11 +7,11 @@ from typing import Literal
 from pydantic import Field
 
 from watchkeeper.alerts.builder import make_alert
-from watchkeeper.alerts.config import SourceSection
 from watchkeeper.alerts.identity import episode_at, identity
 from watchkeeper.alerts.payload import Items, Malformed, Payload, Text, Texts, Time, read, read_json
 from watchkeeper.alerts.silence_link import silence_of
 from watchkeeper.alerts.source import MAX_ALERTS, Posted, Received, S, Source
+from watchkeeper.config.alert_source import SourceSection
 from watchkeeper.contracts import Alert, AlertReason
 
 _RUNBOOK = ("runbook_url", "runbook")

@@ -8,7 +8,6 @@ from collections import OrderedDict
 from pydantic import Field, model_validator
 
 from watchkeeper.alerts.builder import make_alert
-from watchkeeper.alerts.config import Names, SourceSection
 from watchkeeper.alerts.identity import episode_at, identity
 from watchkeeper.alerts.payload import Items, Malformed, Payload, Text, Time, read, read_json
 from watchkeeper.alerts.sns import (
@@ -20,6 +19,7 @@ from watchkeeper.alerts.sns import (
 )
 from watchkeeper.alerts.source import Fetch, Posted, Received, Source
 from watchkeeper.alerts.verification import Unverified, check_age
+from watchkeeper.config.alert_source import Names, SourceSection
 from watchkeeper.contracts import Alert
 
 _ARN = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d+:[\w-]+(\.fifo)?")

@@ -7,11 +7,11 @@ import re
 from pydantic import AliasChoices, Field, field_validator
 
 from watchkeeper.alerts.builder import make_alert
-from watchkeeper.alerts.config import SourceSection
 from watchkeeper.alerts.identity import identity
 from watchkeeper.alerts.payload import Malformed, Payload, Text, read, read_json
 from watchkeeper.alerts.source import Posted, Received, Source
 from watchkeeper.alerts.timestamps import instant
+from watchkeeper.config.alert_source import SourceSection
 from watchkeeper.contracts import Alert, AlertReason
 
 _UNSET = re.compile(r"\$[A-Z][A-Z0-9_]*|null|None")

@@ -7,10 +7,10 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from watchkeeper.alerts.config import HeaderName
 from watchkeeper.alerts.mapped_json import MappedSection, MappedSource
 from watchkeeper.alerts.source import Fetch, Posted
 from watchkeeper.alerts.verification import check_age, check_signatures, sha256, words
+from watchkeeper.config.alert_source import HeaderName
 
 
 class GenericSection(MappedSection):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from watchkeeper.alerts.config import HeaderName, SourceSection
 from watchkeeper.alerts.source import Fetch, Posted
 from watchkeeper.alerts.sources.alertmanager import Group, GroupedAlert, GroupingSource
 from watchkeeper.alerts.verification import Unverified, check_age, check_signatures, sha256, words
+from watchkeeper.config.alert_source import HeaderName, SourceSection
 from watchkeeper.contracts import AlertReason
 
 _OLDER_HEADER = "x-grafana-alert-signature"

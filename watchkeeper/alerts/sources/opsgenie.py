@@ -5,10 +5,10 @@ from __future__ import annotations
 from pydantic import Field
 
 from watchkeeper.alerts.builder import make_alert
-from watchkeeper.alerts.config import SourceSection
 from watchkeeper.alerts.identity import identity
 from watchkeeper.alerts.payload import Items, Malformed, Payload, Text, Texts, Time, read, read_json
 from watchkeeper.alerts.source import Posted, Received, Source
+from watchkeeper.config.alert_source import SourceSection
 from watchkeeper.contracts import Alert
 
 _CLOSES = {"close", "delete"}

@@ -8,12 +8,12 @@ from typing import ClassVar
 from pydantic import Field
 
 from watchkeeper.alerts.builder import make_alert
-from watchkeeper.alerts.config import Names, SourceSection
 from watchkeeper.alerts.identity import episode_at, identity
 from watchkeeper.alerts.payload import Items, Malformed, Payload, Text, Time, read, read_json
 from watchkeeper.alerts.severity import worst
 from watchkeeper.alerts.source import Fetch, Posted, Received, Source
 from watchkeeper.alerts.verification import check_signatures, sha256, words
+from watchkeeper.config.alert_source import Names, SourceSection
 from watchkeeper.contracts import Alert
 
 _FIRES = {"triggered", "reopened", "unacknowledged", "escalated", "priority_updated"}

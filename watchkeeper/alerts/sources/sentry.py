@@ -7,11 +7,11 @@ from typing import ClassVar
 from pydantic import Field
 
 from watchkeeper.alerts.builder import make_alert
-from watchkeeper.alerts.config import SourceSection
 from watchkeeper.alerts.identity import identity
 from watchkeeper.alerts.payload import Malformed, Payload, Text, Time, read, read_json
 from watchkeeper.alerts.source import Fetch, Posted, Received, Source
 from watchkeeper.alerts.verification import check_signatures, sha256, words
+from watchkeeper.config.alert_source import SourceSection
 from watchkeeper.contracts import Alert
 
 _CLOSES = {"resolved", "archived", "ignored"}

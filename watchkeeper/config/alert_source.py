@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import json
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, SerializeAsAny, model_validator
 from pydantic_settings import NoDecode
 
-from watchkeeper.alerts.severity import normal
-from watchkeeper.config.sections import Secret, Section
+from watchkeeper.config.field_types import Secret, Section
 from watchkeeper.contracts import AlertReason
 
 
@@ -39,7 +39,6 @@ Secrets = Annotated[list[Secret], NoDecode, BeforeValidator(_several), AfterVali
 """Secrets of which each is good, so that one can take the place of another without a gap."""
 
 Names = Annotated[list[str], NoDecode, BeforeValidator(_several)]
-Severities = Annotated[list[Annotated[str, AfterValidator(normal)]], NoDecode, BeforeValidator(_several)]
 HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$"), AfterValidator(str.lower)]
 Patterns = dict[str, Names]
 """Names of labels, and for each the values that fit; ``*``, ``?`` and ``[...]`` as in file names."""
@@ -59,7 +58,9 @@ class SourceSection(Section):
     passwords: Secrets = Field(default_factory=list, description="Likewise.")
     unauthenticated: bool = Field(default=False, description="Something before Watchkeeper tells who may send.")
 
-    severities: Severities = Field(default=["critical", "error"], description="Those that start a run.")
+    severities: Names = Field(
+        default=["critical", "error"], description="Severities that start a run, in the vendor's spelling or in ours."
+    )
     without_severity: bool = Field(default=True, description="Whether an alert that names none starts a run.")
     labels: Patterns = Field(default_factory=dict, description="Only alerts with all of these start a run.")
     ignore: Patterns = Field(default_factory=dict, description="Alerts with any of these start none.")
@@ -92,3 +93,16 @@ class SourceSection(Section):
     def proofs(self) -> bool:
         """Whether a sender must prove who it is."""
         return bool(self.secrets or self.tokens or self.passwords)
+
+
+def _read_section(table: object) -> object:
+    """Read a table as its kind defines it.
+
+    The registry is loaded by name, because the alert sources import this package.
+    """
+    registry: Any = importlib.import_module("watchkeeper.alerts.registry")
+    return registry.read_section(table)
+
+
+AnySource = Annotated[SerializeAsAny[SourceSection], BeforeValidator(_read_section)]
+"""A ``[sources.NAME]`` table, in the form that its kind defines."""

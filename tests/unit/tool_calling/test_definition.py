@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import Field, ValidationError, create_model
 
 from watchkeeper.config.settings import Settings
-from watchkeeper.tool import (
+from watchkeeper.tool_calling.definition import (
     KEY_LENGTH,
     Arguments,
     Service,

@@ -1,0 +1,81 @@
+"""Types of the fields in ``watchkeeper.toml``, with their checks."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from watchkeeper.contracts import Limits
+
+_PREFIX = "whsec_"
+_FEWEST_BYTES = 16
+"""A shorter key can be guessed from one signed body."""
+
+
+def signing_key(secret: SecretStr) -> bytes:
+    """Return the key that a secret stands for. Raises ValueError."""
+    text = secret.get_secret_value()
+    try:
+        key = base64.b64decode(text.removeprefix(_PREFIX), validate=True) if text.startswith(_PREFIX) else b""
+    except binascii.Error:
+        key = b""
+    if len(key) < _FEWEST_BYTES:
+        way_out = f"echo {_PREFIX}$(openssl rand -base64 32)"
+        raise ValueError(f"must be {_PREFIX} and the base64 of at least {_FEWEST_BYTES} bytes; make one: {way_out}")
+    return key
+
+
+def _http_url(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError("must be an http:// or https:// address")  # its text may hold a password
+    return url.rstrip("/")
+
+
+def _sendable(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value().strip()
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError("holds characters that no HTTP header can carry; copy the secret again")
+    return SecretStr(text)
+
+
+def _signing(secret: SecretStr) -> SecretStr:
+    signing_key(secret)
+    return secret
+
+
+def _run_url(url: str) -> str:
+    if "{run}" not in url:
+        raise ValueError("must hold {run}, which stands for the run's workflow id")
+    return _http_url(url)
+
+
+def _matchers(selector: str) -> str:
+    matchers = selector.strip().removeprefix("{").removesuffix("}").strip()
+    if not matchers:
+        raise ValueError("holds no matcher")
+    return matchers
+
+
+def _closed(limits: object) -> object:
+    if isinstance(limits, dict) and (unknown := sorted(limits.keys() - Limits.model_fields.keys())):
+        raise ValueError(f"no such limit: {', '.join(unknown)}; there are: {', '.join(Limits.model_fields)}")
+    return limits
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+Secret = Annotated[SecretStr, AfterValidator(_sendable)]
+SigningSecret = Annotated[Secret, AfterValidator(_signing)]
+RunUrl = Annotated[str, AfterValidator(_run_url)]
+RunLimits = Annotated[Limits, BeforeValidator(_closed)]
+Matchers = Annotated[str, AfterValidator(_matchers)]
+SourceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,49}$")]
+"""Stands in the address that alerts are sent to and in the ids of their runs."""
+
+
+class Section(BaseModel):
+    """A table of the file; an unknown key is an error, not a silent nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
