@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bench.measuring import Size, ready
-from bench.table import Table, machine
+from bench.table import ResultTable, machine
 
 SMALL, LARGE = 4, 64
 UNWANTED = ("WATCHKEEPER_", "TEMPORAL_", "OPENAI_", "PYTHONDONTWRITEBYTECODE")
@@ -38,7 +38,7 @@ def _arguments() -> argparse.Namespace:
     return given
 
 
-async def _measure(given: argparse.Namespace) -> list[Table]:
+async def _measure(given: argparse.Namespace) -> list[ResultTable]:
     rounds, rest = given.rounds, (given.repeats, given.crowd, given.kills)
     sizes = [Size(rounds, SMALL, *rest)]
     if given.large:

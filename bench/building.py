@@ -27,7 +27,7 @@ from watchkeeper.contracts import ConversationEntry, ModelRequest, ReplyRef, Res
 from watchkeeper.llm.client import Endpoint
 from watchkeeper.llm.conversation import Store, canonical, conversation_digest, join, message_key
 from watchkeeper.temporal.client import DATA_CONVERTER
-from watchkeeper.testing.asgi_server import serving
+from watchkeeper.testing.asgi_server import serve
 from watchkeeper.tool import catalogue, catalogue_digest, wire
 
 T = TypeVar("T")
@@ -92,7 +92,7 @@ def conversation(rounds: int, kib: int) -> Messages:
 async def builds(client: Client, rounds: int, kib: int) -> AsyncIterator[dict[str, Build[Any]]]:
     """Make ready to ask for the reply after so many rounds, in both ways."""
     host, messages = _Host(), conversation(rounds, kib)
-    async with serving(host.app) as url:
+    async with serve(host.app) as url:
         base_url = f"{url}/v1"
         naive = NaiveActivities(base_url)
         argument = await DataConverter.default.encode([messages])

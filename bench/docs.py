@@ -6,12 +6,12 @@ from pathlib import Path
 
 from bench.plot import draw
 from bench.recovery import RUNS
-from bench.table import Table, machine
+from bench.table import ResultTable, machine
 
 PAGE = Path(__file__).with_name("page.md")
 
 
-def write(table: Table, directory: Path) -> None:
+def write(table: ResultTable, directory: Path) -> None:
     """Write page and plot."""
     directory.mkdir(exist_ok=True)
     draw(table, directory / "bench.svg")

@@ -6,7 +6,7 @@ import asyncio
 from collections import defaultdict
 
 
-class Gate:
+class RequestGate:
     """Open for everyone until it is shut."""
 
     def __init__(self) -> None:

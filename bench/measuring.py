@@ -16,7 +16,7 @@ from bench.process import Answering, spawned
 from bench.race import Lap, Racer, race
 from bench.server import serving
 from bench.sharing import held
-from bench.table import Curves, Row, Table
+from bench.table import Curves, ResultTable, Row
 from bench.timeline import windows
 
 WARM_UP_ROUNDS = 2
@@ -52,7 +52,7 @@ class Bench:
     durables: Mapping[str, Durable]
     racers: Mapping[str, Racer]
 
-    async def table(self, size: Size) -> Table:
+    async def table(self, size: Size) -> ResultTable:
         """Measure everything, and say on stderr what is being measured."""
         _say(f"racing: {size.repeats} x {size.rounds} rounds in turns")
         await race(self.racers.values(), self.model, WARM_UP_ROUNDS, size.kib)
@@ -68,7 +68,7 @@ class Bench:
         ]
         notes = [_fate(name, laps[name], size.rounds) for name in laps]
         title = f"{size.rounds} rounds of three calls, results of {size.kib} KiB"
-        return Table(title, rows, notes, {name: _curves(all_) for name, all_ in laps.items()})
+        return ResultTable(title, rows, notes, {name: _curves(all_) for name, all_ in laps.items()})
 
     async def _crowds(self, size: Size) -> list[Row]:
         _say(f"many runs at once, up to {size.crowd}")

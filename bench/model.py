@@ -16,12 +16,12 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from bench.baton import Baton
-from bench.gate import Gate
+from bench.gate import RequestGate
 from bench.process import answer
 from bench.task import CALLS, script
 from watchkeeper.cli.event_loop import new_loop
 from watchkeeper.contracts import JsonObject
-from watchkeeper.testing.scripts import replies
+from watchkeeper.testing.scripts import count_replies
 
 Served = tuple[float, int, float]
 """How many seconds a request was here, how many bytes it had, and when it came, in Unix seconds."""
@@ -32,7 +32,7 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 class Host:
     """Answers when it is a contender's turn, and notes what each request took."""
 
-    def __init__(self, baton: Baton, gate: Gate) -> None:
+    def __init__(self, baton: Baton, gate: RequestGate) -> None:
         self._baton = baton
         self._gate = gate
         self._served: dict[str, list[Served]] = defaultdict(list)
@@ -63,7 +63,7 @@ class Host:
 
 def complete(request: JsonObject) -> JsonObject:
     """Write the completion that a conversation is due."""
-    turn, done = script(request), replies(request)
+    turn, done = script(request), count_replies(request)
     called = [
         {"id": f"functions.read_page:{done * CALLS + n}", **call}
         for n, call in enumerate(turn.message.get("tool_calls", ()))
@@ -115,7 +115,7 @@ class Connection(asyncio.Protocol):
 
 
 async def main() -> None:
-    baton, gate = Baton(), Gate()
+    baton, gate = Baton(), RequestGate()
     host = Host(baton, gate)
     server = await asyncio.get_running_loop().create_server(lambda: Connection(host), "127.0.0.1", 0)
     async with server:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from bench.table import Curves, Table
+from bench.table import Curves, ResultTable
 
 MEGABYTE = 2**20
 MOST = 50
@@ -41,7 +41,7 @@ STYLE: Any = {
 }
 
 
-def draw(table: Table, file: Path) -> None:
+def draw(table: ResultTable, file: Path) -> None:
     """Write the plot of one table, as SVG or whatever the file's name says."""
     rounds = max(len(run) for curves in table.curves.values() for run in curves.orchestration)
     with mpl.rc_context(STYLE):

@@ -42,7 +42,7 @@ class Curves:
 
 
 @dataclass(frozen=True)
-class Table:
+class ResultTable:
     """All rows for one size of results, and what words must say."""
 
     title: str

@@ -6,7 +6,7 @@ import re
 
 from watchkeeper.contracts import JsonObject
 from watchkeeper.llm.conversation import canonical
-from watchkeeper.testing.scripts import Turn, calls, replies, says
+from watchkeeper.testing.scripts import ScriptedReply, calls, count_replies, says
 
 CALLS = 3
 """Tool calls of a round."""
@@ -20,11 +20,11 @@ def task(run: str, rounds: int, kib: int) -> str:
     return f"{run}: Read {rounds} rounds of {kib} KiB."
 
 
-def script(request: JsonObject) -> Turn:
+def script(request: JsonObject) -> ScriptedReply:
     """Play the model: it reads its task in the conversation, so one server serves every contender."""
     asked = next(found for m in request["messages"] if m["role"] == "user" and (found := _TASK.search(m["content"])))
     rounds, kib = int(asked[1]), int(asked[2])
-    done = replies(request)
+    done = count_replies(request)
     if done == rounds:
         return says("**All read.**")
     return calls(*(("read_page", {"page": f"{done}-{n}", "kib": kib}) for n in range(CALLS)))

@@ -10,7 +10,7 @@ import pytest
 
 from tests.activities.destinations.conftest import CHANNEL, Office
 from watchkeeper.contracts import AlertState, CallRecord, ChannelUpdate, PostedMessage
-from watchkeeper.demo.slack import no, rate_limited
+from watchkeeper.demo.slack import rate_limited, slack_error
 from watchkeeper.testing.faults import drop_connection, fault, lose_reply, raw_body
 
 RUN = ChannelUpdate(
@@ -37,12 +37,12 @@ async def test_a_run_is_posted_and_then_written_anew(office: Office) -> None:
     assert post.metadata == {"event_type": "watchkeeper_run", "event_payload": {"run": "run-1"}}
     assert post.text == "HighErrorRate: checkout fails: running, asking the model"
     for words in ("HighErrorRate: checkout fails", "running, asking the model", "critical", "alert-prod-abc"):
-        assert words in post.words
+        assert words in post.block_text
     again = await office.announce(told(message=message, status="concluded", phase="", summary="**v2** is bad"))
     assert again == message
     assert (len(office.world.channels.posts), post.versions) == (1, 2)
-    assert "*v2* is bad" in post.words
-    assert "asking the model" not in post.words
+    assert "*v2* is bad" in post.block_text
+    assert "asking the model" not in post.block_text
 
 
 async def test_alerts_are_counted(office: Office) -> None:
@@ -52,9 +52,9 @@ async def test_alerts_are_counted(office: Office) -> None:
         AlertState(fingerprint="c", status="resolved", title="C"),
     ]
     await office.announce(told(alerts=states))
-    assert "2 firing, 1 resolved, fired again 3 times" in office.world.channels.posts[0].words
+    assert "2 firing, 1 resolved, fired again 3 times" in office.world.channels.posts[0].block_text
     await office.announce(told(alerts=[AlertState(fingerprint="a", status="resolved", title="A", again=1)]))
-    assert "\n1 resolved, fired again once\n" in office.world.channels.posts[1].words
+    assert "\n1 resolved, fired again once\n" in office.world.channels.posts[1].block_text
 
 
 async def test_links_lead_to_the_run_and_to_a_silence(office: Office) -> None:
@@ -70,7 +70,7 @@ async def test_links_lead_to_the_run_and_to_a_silence(office: Office) -> None:
 async def test_a_call_that_waits_is_shown_whole_and_can_be_decided(office: Office) -> None:
     await office.announce(told(waiting=[WAITING]))
     (post,) = office.world.channels.posts
-    assert 'restart_service waits for a decision (r3.0)\n{"service":"checkout"}' in post.words
+    assert 'restart_service waits for a decision (r3.0)\n{"service":"checkout"}' in post.block_text
     approve, deny = post.buttons["Approve"], post.buttons["Deny"]
     assert (approve["action_id"], deny["action_id"]) == ("approve", "deny")
     assert approve["value"] == deny["value"] == '{"run":"alert-prod-abc","call":"r3.0","execution":"run-1"}'
@@ -82,8 +82,8 @@ async def test_more_calls_than_a_message_holds(office: Office) -> None:
     (post,) = office.world.channels.posts
     decided = [block["block_id"] for block in post.blocks if block.get("block_id", "").startswith("call-")]
     assert decided == [f"call-r3.{n}" for n in range(10)]
-    assert "22 more wait for a decision" in post.words
-    assert " characters)" in post.words
+    assert "22 more wait for a decision" in post.block_text
+    assert " characters)" in post.block_text
 
 
 @pytest.mark.parametrize(
@@ -95,15 +95,15 @@ async def test_no_word_of_others_calls_anybody_or_leads_anywhere(office: Office,
         told(title=words, phase=words, service=words, severity=words, reason=words, summary=words, waiting=[call])
     )
     (post,) = office.world.channels.posts
-    assert office.world.channels.pings == []
-    assert words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") in post.words
+    assert office.world.channels.mentions == []
+    assert words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") in post.block_text
 
 
 async def test_what_a_person_decides_on_hides_nothing(office: Office) -> None:
     hidden = WAITING.model_copy(update={"arguments": '{"service":"checkout\u202etnuocca\u200b"}'})
     await office.announce(told(waiting=[hidden]))
     (post,) = office.world.channels.posts
-    assert '"checkout\ufffdtnuocca\ufffd"' in post.words
+    assert '"checkout\ufffdtnuocca\ufffd"' in post.block_text
     kinds = [block["text"]["type"] for block in post.blocks if "waits for a decision" in str(block)]
     assert kinds == ["plain_text"]
 
@@ -147,14 +147,18 @@ async def test_a_message_that_somebody_deleted_is_posted_again(office: Office) -
     ("trouble", "kind", "said"),
     [
         (rate_limited(7), "AnnouncementUndelivered", "ratelimited"),
-        (no("ratelimited"), "AnnouncementUndelivered", "ratelimited"),
-        (no("internal_error"), "AnnouncementUndelivered", "internal_error"),
-        (no("service_unavailable"), "AnnouncementUndelivered", "service_unavailable"),
+        (slack_error("ratelimited"), "AnnouncementUndelivered", "ratelimited"),
+        (slack_error("internal_error"), "AnnouncementUndelivered", "internal_error"),
+        (slack_error("service_unavailable"), "AnnouncementUndelivered", "service_unavailable"),
         (fault(503, "<html>busy</html>"), "AnnouncementUndelivered", "Slack answered chat.postMessage with"),
         (drop_connection(), "AnnouncementUndelivered", "cannot be reached for chat.postMessage"),
-        (no("channel_not_found"), "AnnouncementRefused", "channel_not_found"),
-        (no("missing_scope", needed="chat:write"), "AnnouncementRefused", "(the app needs the scope chat:write)"),
-        (no("not_in_channel"), "AnnouncementRefused", "not_in_channel"),
+        (slack_error("channel_not_found"), "AnnouncementRefused", "channel_not_found"),
+        (
+            slack_error("missing_scope", needed="chat:write"),
+            "AnnouncementRefused",
+            "(the app needs the scope chat:write)",
+        ),
+        (slack_error("not_in_channel"), "AnnouncementRefused", "not_in_channel"),
         (raw_body(b"<html>", "text/html"), "AnnouncementRefused", "non-JSON"),
     ],
 )

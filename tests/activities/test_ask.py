@@ -36,7 +36,7 @@ from watchkeeper.llm.errors import Reason
 from watchkeeper.temporal import activity_options
 from watchkeeper.testing.faults import Fault, fault
 from watchkeeper.testing.scripted_model import ScriptedModel
-from watchkeeper.testing.scripts import Turn, calls, raw, says
+from watchkeeper.testing.scripts import ScriptedReply, calls, raw, says
 from watchkeeper.tool import catalogue_digest, wire
 
 LOOK = ("look", {"service": "checkout"})
@@ -50,7 +50,7 @@ NO_QUOTA = fault(429, {"error": {"message": "top up", "type": "exceeded_current_
 @asynccontextmanager
 async def profile(model: ScriptedModel, name: str, **keys: Any) -> AsyncIterator[dict[str, Any]]:
     """A further host, as a table of ``fallbacks``."""
-    async with model.serving() as url:
+    async with model.serve() as url:
         yield {"base_url": url, "name": name, "api_key": KEY, **keys}
 
 
@@ -302,7 +302,7 @@ async def test_a_thinking_host_is_told_not_to_think_where_the_profile_says_so(
 async def test_reasoning_that_took_all_tokens_is_asked_for_again_with_more(client: Client) -> None:
     cut = raw({"role": "assistant", "content": "", "reasoning_content": "hm " * 50}, finish_reason="length")
 
-    def script(request: JsonObject) -> Turn:
+    def script(request: JsonObject) -> ScriptedReply:
         return says(REPORT) if request["max_completion_tokens"] > 1_000 else cut
 
     async with run_harness(client, script, model={"max_completion_tokens": 1_000}) as harness:
@@ -412,7 +412,7 @@ async def asking(client: Client, model: ScriptedModel) -> AsyncIterator[tuple[As
     opening = [{"role": "user", "content": "Checkout fails."}]
     store = Store(2**20)
     async with AsyncExitStack() as stack:
-        chosen: Settings = settings_for(await stack.enter_async_context(model.serving()))
+        chosen: Settings = settings_for(await stack.enter_async_context(model.serve()))
         endpoint = Endpoint(chosen.model)
         stack.push_async_callback(endpoint.close)
         tools = [look.spec(chosen)]

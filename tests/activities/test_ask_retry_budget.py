@@ -69,7 +69,7 @@ async def asked_in_vain(hasty: WorkflowEnvironment, *hosts: ScriptedModel) -> tu
     """Ask hosts that do not answer; the type of the error, and when it was given up."""
     client: Client = hasty.client
     async with AsyncExitStack() as stack:
-        profiles = [settings_for(await stack.enter_async_context(host.serving())).model for host in hosts]
+        profiles = [settings_for(await stack.enter_async_context(host.serve())).model for host in hosts]
         endpoints = [Endpoint(profile) for profile in profiles]
         for endpoint in endpoints:
             stack.push_async_callback(endpoint.close)

@@ -22,8 +22,8 @@ from activities.deliver import DeliverActivities
 from tests.support.harness import Nothing, Run, failure, look, on_call, run_harness, settings_for
 from watchkeeper.contracts import Destination, LimitChanges, Report, ReportDelivery, RunStatus, StopRequest
 from watchkeeper.demo.world import World
-from watchkeeper.testing.asgi_server import serving
-from watchkeeper.testing.fake_server import Endpoint
+from watchkeeper.testing.asgi_server import serve
+from watchkeeper.testing.fake_server import FakeServer
 from watchkeeper.testing.faults import drop_connection, fault, hang, lose_reply, redirect
 from watchkeeper.testing.scripts import calls, says
 from watchkeeper.tool import ToolContext, discover, tool
@@ -42,7 +42,7 @@ DELIVERY = ReportDelivery(
 )
 
 
-class Inbox(Endpoint):
+class Inbox(FakeServer):
     """A webhook that takes everything."""
 
     url: str
@@ -51,7 +51,7 @@ class Inbox(Endpoint):
     @asynccontextmanager
     async def open(cls) -> AsyncIterator[Inbox]:
         inbox = cls(Starlette(routes=[Route("/hook", _take, methods=["POST"])]))
-        async with serving(inbox) as url:
+        async with serve(inbox) as url:
             inbox.url = f"{url}/hook"
             yield inbox
 
@@ -173,7 +173,7 @@ async def test_a_run_that_a_limit_cut_pages_the_owners_once(client: Client, worl
     (page,) = world.pages.incidents
     assert (page.team, page.alerts, page.key) == ("payments", 1, f"{first}/page_engineer/payments")
     assert page.title.startswith("payments: no conclusion, stopped after ")
-    assert world.pages.deliveries[0].severity == "critical"
+    assert world.pages.events[0].severity == "critical"
 
 
 async def test_a_run_that_failed_pages_the_owners_once(client: Client, world: World) -> None:
@@ -197,7 +197,7 @@ async def test_nobody_is_woken_by_a_run_that_concluded_or_was_stopped(client: Cl
         await cancelled.cancel()  # while it is briefed
         assert await ended(cancelled) == "stopped"
         assert (await cancelled.describe()).status == WorkflowExecutionStatus.CANCELED
-    assert world.pages.deliveries == []
+    assert world.pages.events == []
 
 
 async def test_who_was_paged_by_the_model_is_not_woken_again(client: Client, world: World) -> None:
@@ -254,7 +254,7 @@ async def test_a_hand_off_that_could_page_nobody_says_so(
     assert hand_off.undelivered == [
         f"page: nobody was paged: {why}, and nobody stands in; set reports.team or pagerduty.routing_key"
     ]
-    assert world.pages.deliveries == []
+    assert world.pages.events == []
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ async def test_a_hand_off_that_pages_nobody(
     settings = {**on_call(world, directory=tmp_path), **changes}
     async with run_harness(client, [calls(LOOK)], tools=TOOLS, **settings) as harness:
         assert await ended(await harness.start(service=service, limits=ONE_ROUND)) == "limit_reached"
-    assert world.pages.deliveries == []
+    assert world.pages.events == []
 
 
 async def test_what_was_delivered_is_recognised_when_the_rest_is_tried_again(
@@ -356,7 +356,7 @@ async def test_a_destination_that_is_gone_keeps_nobody_from_being_paged_once(
         reached = await destinations(run)
     assert reached == ["log", "page"]
     assert len(inbox.requests) == 1
-    assert len(world.pages.deliveries) == 1
+    assert len(world.pages.events) == 1
 
 
 async def test_a_conclusion_that_reaches_no_destination_pages_people(

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bench.baton import Baton
-from bench.table import Curves, Row, Table
+from bench.table import Curves, ResultTable, Row
 from bench.timeline import windows
 from tests.support.paths import ROOT
 
@@ -82,7 +82,7 @@ def test_the_plot_names_all_that_are_shown(tmp_path: Path) -> None:
     from bench.plot import SHOWN, draw
 
     curves = {name: Curves([[2.0, 3.0, 4.0], [2.0]], [1_000, 2_000, 3_000]) for name in SHOWN}
-    draw(Table("Title", [], [], curves), tmp_path / "bench.svg")
+    draw(ResultTable("Title", [], [], curves), tmp_path / "bench.svg")
     drawn = (tmp_path / "bench.svg").read_text()
     assert all(f">{label}</text>" in drawn for label, _, _ in SHOWN.values())
 
@@ -96,7 +96,7 @@ def test_a_tenth_of_the_rounds_is_early_middle_and_late() -> None:
 def test_ratios_are_taken_pair_by_pair() -> None:
     row = Row("time, ms", {"floor": [1.0, 10.0, 2.0], "ours": [2.0, 20.0, 4.0]})
     assert (row.value("ours"), row.ratio("ours", "floor"), row.ratio("ours", "naive")) == (4.0, 2.0, None)
-    lines = list(Table("Title", [row], ["a note"], {}).markdown())
+    lines = list(ResultTable("Title", [row], ["a note"], {}).markdown())
     assert [cell.strip() for cell in lines[4].split("|")[1:-1]] == ["time, ms", "2.00", "–", "–", "4.00", "2.00", "–"]
     assert lines[-1] == "- a note"
 

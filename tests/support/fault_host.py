@@ -10,12 +10,12 @@ from starlette.types import ASGIApp
 
 from tests.support.harness import KEY
 from watchkeeper.contracts import JsonObject
-from watchkeeper.testing.fake_server import Received
+from watchkeeper.testing.fake_server import ReceivedRequest
 from watchkeeper.testing.faults import Fault
 from watchkeeper.testing.scripted_model import ScriptedModel
-from watchkeeper.testing.scripts import Turn, words
+from watchkeeper.testing.scripts import ScriptedReply, text_of
 
-Sent: TypeAlias = Turn | Fault
+Sent: TypeAlias = ScriptedReply | Fault
 """What a host does with one request."""
 
 EVER = 1_000
@@ -33,8 +33,8 @@ class ManyFates(ScriptedModel):
         super().__init__(lambda request: self._due.pop(_text(request)), key=KEY)
         self._fates = fates
         self._then = then
-        self._due: dict[str, Turn] = {}
-        self.asked: dict[str, list[Received]] = defaultdict(list)
+        self._due: dict[str, ScriptedReply] = {}
+        self.asked: dict[str, list[ReceivedRequest]] = defaultdict(list)
         """The requests of each run."""
         self.outage = self._by_run
 
@@ -44,7 +44,7 @@ class ManyFates(ScriptedModel):
         fate, met = self._fates.get(text, ()), len(self.asked[text])
         self.asked[text].append(request)
         sent = fate[met] if met < len(fate) else self._then
-        if isinstance(sent, Turn):
+        if isinstance(sent, ScriptedReply):
             self._due[text] = sent
             return app
         return sent(app)
@@ -52,4 +52,4 @@ class ManyFates(ScriptedModel):
 
 def _text(request: JsonObject) -> str:
     asked = next(message for message in request["messages"] if message["role"] == "user")
-    return words(asked).splitlines()[-1]
+    return text_of(asked).splitlines()[-1]

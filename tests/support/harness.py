@@ -23,7 +23,7 @@ from watchkeeper.demo.world import World
 from watchkeeper.temporal import activity_options
 from watchkeeper.temporal.history import decode
 from watchkeeper.testing.scripted_model import ScriptedModel
-from watchkeeper.testing.scripts import Script, Turn
+from watchkeeper.testing.scripts import Script, ScriptedReply
 from watchkeeper.tool import Arguments, Service, Team, Tool, ToolContext, ToolError, ToolUnavailable, tool
 from worker import Working, working
 from workflows.incident import IncidentWorkflow
@@ -153,7 +153,7 @@ def on_call(world: World, **reports: Any) -> dict[str, Any]:
 @asynccontextmanager
 async def run_harness(
     client: Client,
-    script: Script | Sequence[Turn] | ScriptedModel,
+    script: Script | Sequence[ScriptedReply] | ScriptedModel,
     *,
     tools: Mapping[str, Tool[Any]] | None = None,
     **settings: Any,
@@ -161,7 +161,7 @@ async def run_harness(
     """Run a worker and a model that plays a script. Other arguments are settings tables."""
     effects = Effects()
     model = script if isinstance(script, ScriptedModel) else ScriptedModel(script, key=KEY)
-    async with model.serving() as base_url:
+    async with model.serve() as base_url:
         chosen = settings_for(base_url, **settings)
         async with working(client, chosen, tools=effects.tools if tools is None else tools) as worker:
             yield Harness(client, chosen, worker, model, effects)

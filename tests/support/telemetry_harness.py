@@ -12,17 +12,17 @@ from temporalio.client import Client
 from tests.support.harness import KEY, Effects, Harness, settings_for
 from watchkeeper.telemetry.setup import Telemetry, telemetry
 from watchkeeper.testing.scripted_model import ScriptedModel
-from watchkeeper.testing.scripts import Script, Turn
+from watchkeeper.testing.scripts import Script, ScriptedReply
 from worker import working
 
 
 @asynccontextmanager
 async def observed(
-    client: Client, script: Script | Sequence[Turn], **settings: Any
+    client: Client, script: Script | Sequence[ScriptedReply], **settings: Any
 ) -> AsyncIterator[tuple[Harness, Telemetry]]:
     """Run a harness with telemetry. Other arguments are settings tables."""
     effects, model = Effects(), ScriptedModel(script, key=KEY)
-    async with model.serving() as base_url:
+    async with model.serve() as base_url:
         chosen = settings_for(base_url, **settings)
         async with (
             telemetry(chosen, os.environ) as told,

@@ -17,8 +17,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from watchkeeper.backend import BODY_BYTES, Aggregate, bearer, fetch, fetch_as
-from watchkeeper.testing.asgi_server import serving
-from watchkeeper.testing.fake_server import Endpoint
+from watchkeeper.testing.asgi_server import serve
+from watchkeeper.testing.fake_server import FakeServer
 from watchkeeper.testing.faults import Fault, drop_connection, fault, hang, lose_reply, raw_body, raw_response, redirect
 from watchkeeper.testing.faults import truncated as cut_short
 from watchkeeper.tool import ToolError, ToolUnavailable
@@ -32,14 +32,14 @@ async def _answer(request: Request) -> JSONResponse:
     return JSONResponse({"number": 7})
 
 
-class Host(Endpoint):
+class Host(FakeServer):
     url: str
 
 
 @pytest.fixture
 async def host() -> AsyncIterator[Host]:
     host = Host(Starlette(routes=[Route("/{path:path}", _answer, methods=["GET", "POST"])]))
-    async with serving(host) as url:
+    async with serve(host) as url:
         host.url = url
         yield host
 

@@ -16,7 +16,7 @@ from watchkeeper.contracts import JsonObject, StopRequest, TellRequest
 from watchkeeper.demo.slack import rate_limited
 from watchkeeper.demo.world import World
 from watchkeeper.testing.scripted_model import ScriptedModel
-from watchkeeper.testing.scripts import Turn, calls, says
+from watchkeeper.testing.scripts import ScriptedReply, calls, says
 from watchkeeper.tool import discover
 from workflows.incident import IncidentWorkflow
 
@@ -24,13 +24,13 @@ LOOK = ("look", {"service": "checkout"})
 REPORT = "**Cause:** the deploy of 10:02.\n\nRoll back."
 
 
-def remembering(request: JsonObject) -> Turn:
+def remembering(request: JsonObject) -> ScriptedReply:
     """A model that has read its opening."""
     known = "Its report began" in request["messages"][1]["content"]
     return says("The same deploy again." if known else REPORT)
 
 
-def slow(*turns: Turn) -> ScriptedModel:
+def slow(*turns: ScriptedReply) -> ScriptedModel:
     """A model that leaves time for something to happen before it answers."""
     return ScriptedModel(turns, key=KEY, pace=0.5)
 
@@ -42,7 +42,7 @@ def told(world: World) -> dict[str, Any]:
 
 async def until_told(world: World) -> None:
     """Return when Slack has both the report of a run and how it stands."""
-    while len(posts := world.channels.posts) < 2 or "concluded" not in posts[0].words:
+    while len(posts := world.channels.posts) < 2 or "concluded" not in posts[0].block_text:
         await asyncio.sleep(0.05)
 
 
@@ -196,7 +196,7 @@ async def test_a_resolve_that_no_run_waits_for_starts_none(client: Client) -> No
 
 
 async def test_words_after_the_report_are_a_follow_up_with_rounds_of_its_own(client: Client, record: Record) -> None:
-    script: list[Turn] = [says(REPORT), calls(LOOK), says("18.2 %, still.")]
+    script: list[ScriptedReply] = [says(REPORT), calls(LOOK), says("18.2 %, still.")]
     async with run_harness(client, script, limits={"rounds": 2}) as harness:
         sender = Sender.on(harness)
         run = sender.run(await sender.fire())
@@ -213,7 +213,7 @@ async def test_words_after_the_report_are_a_follow_up_with_rounds_of_its_own(cli
 
 
 async def test_an_alert_that_joins_after_the_report_is_looked_into_so_many_times(client: Client) -> None:
-    script: list[Turn] = [says(REPORT), says("Related."), says("Related, too.")]
+    script: list[ScriptedReply] = [says(REPORT), says("Related."), says("Related, too.")]
     async with run_harness(client, script, episodes={"joining": 2}) as harness:
         sender = Sender.on(harness)
         run = sender.run(await sender.fire())

@@ -12,7 +12,7 @@ from tests.support.harness import KEY, Harness, Run, failure, run_harness
 from watchkeeper.contracts import JsonObject, RunResult, TellRequest
 from watchkeeper.testing.faults import Fault, delay, fault, raw_body
 from watchkeeper.testing.scripted_model import ScriptedModel
-from watchkeeper.testing.scripts import Turn, calls, says
+from watchkeeper.testing.scripts import ScriptedReply, calls, says
 from watchkeeper.tool import Arguments, ToolContext, tool
 from workflows.incident import IncidentWorkflow
 
@@ -31,7 +31,7 @@ async def read_page(args: Page, context: ToolContext) -> dict[str, Any]:
     return {"number": args.number, "text": "x" * (KIB * 1024)}
 
 
-def reading(request: JsonObject) -> Turn:
+def reading(request: JsonObject) -> ScriptedReply:
     """Read two pages a round, by what was read last, then conclude; the thought behind it comes along."""
     asked = [call for message in request["messages"] for call in message.get("tool_calls", ())]
     last = int(asked[-1]["function"]["arguments"].split(":")[1].rstrip("}")) if asked else 0

@@ -22,7 +22,7 @@ from tests.support.harness import Harness, Run, replies, run_harness
 from watchkeeper.contracts import JsonObject, ModelReply, RunResult
 from watchkeeper.llm.tool_calls import MAX_CALLS
 from watchkeeper.testing.faults import drop_connection, fault, lose_reply, raw_body, raw_response, truncated
-from watchkeeper.testing.scripts import Turn, raw, says
+from watchkeeper.testing.scripts import ScriptedReply, raw, says
 
 REPORT = "Checkout is down."
 FITS = '{"service":"checkout"}'
@@ -54,7 +54,7 @@ class Row:
     """Stands in the report, or in the error."""
 
 
-def message(finish: object = "stop", **fields: Any) -> Turn:
+def message(finish: object = "stop", **fields: Any) -> ScriptedReply:
     sent = {"role": "assistant", "content": None, **fields}
     return replace(raw(sent), finish_reason=finish)  # type: ignore[arg-type]  # a host may send anything
 
@@ -63,7 +63,7 @@ def call(arguments: object = FITS, name: object = "look", **fields: Any) -> Json
     return {"id": "look:0", "type": "function", "function": {"name": name, "arguments": arguments}, **fields}
 
 
-def asks(*asked: JsonObject, finish: object = "tool_calls", **fields: Any) -> Turn:
+def asks(*asked: JsonObject, finish: object = "tool_calls", **fields: Any) -> ScriptedReply:
     return message(finish, tool_calls=list(asked), **fields)
 
 
@@ -82,7 +82,7 @@ def retried(*sends: Sent) -> Row:
     return Row(sends, rounds=1, kind="final")
 
 
-def resampled(turn: Turn, **wanted: Any) -> Row:
+def resampled(turn: ScriptedReply, **wanted: Any) -> Row:
     """It is no answer, nor are the next two: recorded as nothing, at the cost of one round."""
     return Row((turn, turn, turn), **{"kind": "empty", "reads": "neither text nor a usable tool call", **wanted})
 

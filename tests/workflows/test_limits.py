@@ -9,7 +9,7 @@ from tests.conftest import Record
 from tests.support.harness import Harness, failure, run_harness, until_asked
 from watchkeeper.contracts import ExtendRequest, JsonObject, LimitChanges
 from watchkeeper.testing.faults import fault, hang
-from watchkeeper.testing.scripts import Turn, always, calls, raw, replies, says
+from watchkeeper.testing.scripts import ScriptedReply, always, calls, count_replies, raw, says
 from watchkeeper.tool import Arguments, ToolContext, ToolError, tool
 from workflows.incident import IncidentWorkflow
 
@@ -96,8 +96,8 @@ async def test_time_that_ends_in_an_outage_says_so(client: Client) -> None:
 async def test_one_and_the_same_failing_call_ends_a_run(client: Client, record: Record) -> None:
     spellings = ['{"service":"chekout"}', '{ "service": "chekout" }']
 
-    def circling(request: JsonObject) -> Turn:
-        return calls(("look", spellings[replies(request) % 2]), LOOK) if request.get("tools") else says(" ")
+    def circling(request: JsonObject) -> ScriptedReply:
+        return calls(("look", spellings[count_replies(request) % 2]), LOOK) if request.get("tools") else says(" ")
 
     async with run_harness(client, circling) as harness:
         run = await harness.start(limits=LimitChanges(failures=3))

@@ -13,7 +13,7 @@ from temporalio.client import Client
 
 from tests.support.harness import Harness, Nothing, Run, run_harness, until_waiting
 from watchkeeper.contracts import Decision, JsonObject
-from watchkeeper.testing.scripts import Turn, calls, says
+from watchkeeper.testing.scripts import ScriptedReply, calls, says
 from watchkeeper.tool import Arguments, Tool, ToolContext, tool
 from worker import working
 from workflows.incident import IncidentWorkflow
@@ -50,7 +50,7 @@ async def another(client: Client) -> Client:
 def reading(rounds: int, kib: int) -> Any:
     """Three pages a round, then a conclusion; what is due, the last page asked for tells."""
 
-    def script(request: JsonObject) -> Turn:
+    def script(request: JsonObject) -> ScriptedReply:
         asked = [call for message in request["messages"] for call in message.get("tool_calls", ())]
         done = int(json.loads(asked[-1]["function"]["arguments"])["page"].split("-")[0]) + 1 if asked else 0
         if done == rounds - 1:
@@ -131,7 +131,7 @@ async def test_a_new_worker_takes_up_many_runs_at_once(client: Client) -> None:
     """Together their histories replay far longer than one workflow task may take."""
     tools: dict[str, Tool[Any]] = {"read_page": read_page, "publish": publish}
 
-    def script(request: JsonObject) -> Turn:
+    def script(request: JsonObject) -> ScriptedReply:
         if any(message.get("content") == '"published"' for message in request["messages"]):
             return says("**All read.**")
         turn = reading(30, 1)(request)

@@ -117,7 +117,7 @@ class Scene:
         (written,) = self.reports.glob(f"{run.id}.md")
         assert hand_off.report.body in written.read_text()
         key = f"{run.first_execution_run_id}/page_engineer/checkout"
-        (page,) = [page for page in self.world.pages.deliveries if page.dedup_key == key]
+        (page,) = [page for page in self.world.pages.events if page.dedup_key == key]
         assert page.summary == hand_off.report.summary
         return kind, message, hand_off
 
@@ -138,7 +138,7 @@ async def scene(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Asy
     reports = tmp_path_factory.mktemp("reports")
     async with AsyncExitStack() as stack:
         world = await stack.enter_async_context(World.running())
-        fallback = {"base_url": await stack.enter_async_context(hosts[1].serving()), "name": "other", "api_key": KEY}
+        fallback = {"base_url": await stack.enter_async_context(hosts[1].serve()), "name": "other", "api_key": KEY}
         settings = on_call(world, directory=reports)
         harness = await stack.enter_async_context(
             run_harness(
@@ -233,7 +233,7 @@ async def test_a_host_that_comes_up_late_is_asked_again(client: Client, nowhere:
         run = await harness.start()
         while not any(waiting.attempt > 1 for waiting in (await run.describe()).raw_description.pending_activities):
             await asyncio.sleep(0.05)
-        async with late.serving(int(nowhere.split(":")[2].removesuffix("/v1"))):
+        async with late.serve(int(nowhere.split(":")[2].removesuffix("/v1"))):
             result = await run.result()
     assert (result.status, result.rounds, result.tool_calls) == ("concluded", 2, 1)
     assert len(late.requests) == 2
@@ -241,7 +241,7 @@ async def test_a_host_that_comes_up_late_is_asked_again(client: Client, nowhere:
 
 async def test_the_fallback_answers_where_the_first_host_is_not_there(client: Client, nowhere: str) -> None:
     other = ScriptedModel([REPORT], key=KEY)
-    async with other.serving() as url:
+    async with other.serve() as url:
         fallbacks = [{"base_url": url, "name": "other", "api_key": KEY}]
         async with run_harness(client, [], model={"base_url": nowhere}, fallbacks=fallbacks) as harness:
             result = await (await harness.start()).result()
@@ -255,7 +255,7 @@ async def test_where_no_host_is_there_a_person_is_woken(client: Client, nowhere:
             kind, message, hand_off = await failure(
                 await harness.start(service="checkout", limits=LimitChanges(duration=5))
             )
-        pages = world.pages.deliveries
+        pages = world.pages.events
     assert kind == "ModelUnavailable"
     assert message.startswith(f"ask failed: no answer from {nowhere}: ConnectError")
     assert [(page.team, page.summary) for page in pages] == [("checkout", hand_off.report.summary)]

@@ -13,14 +13,14 @@ from tests.support.fault_host import EVER, ManyFates, Sent
 from tests.support.harness import Run, failure, look, on_call, run_harness
 from watchkeeper.contracts import LimitChanges, RunResult
 from watchkeeper.demo.world import World
-from watchkeeper.testing.scripts import Turn, calls, raw, says
+from watchkeeper.testing.scripts import ScriptedReply, calls, raw, says
 from watchkeeper.tool import discover
 
 ROUNDS = 7
 LOOK = ("look", {"service": "checkout"})
 
 
-def page(summary: str, severity: str = "critical") -> Turn:
+def page(summary: str, severity: str = "critical") -> ScriptedReply:
     return calls(("page_engineer", {"team": "checkout", "summary": summary, "severity": severity}))
 
 
@@ -30,7 +30,7 @@ LEAKED = (
     '{"team": "checkout", "summary": "Wake up."}<|tool_call_end|><|tool_calls_section_end|>'
 )
 
-GOES_ON: dict[str, list[Turn]] = {
+GOES_ON: dict[str, list[ScriptedReply]] = {
     "it pages": [page("Orders fail."), page("Still failing!", "error"), page("Nobody answers?", "warning")],
     "it pages and starts again": [page("Orders fail."), calls(LOOK), page("It is the deploy."), calls(LOOK, LOOK)],
     "it pages twice at once": [
@@ -42,7 +42,7 @@ GOES_ON: dict[str, list[Turn]] = {
     "its pages leak": [raw({"role": "assistant", "content": LEAKED}), calls(LOOK)],
 }
 
-LAST_WORDS: dict[str, Turn] = {
+LAST_WORDS: dict[str, ScriptedReply] = {
     "a call": page("One more."),
     "a call as text": says(AS_TEXT),
     "a call in a fence": says(f"```json\n{AS_TEXT}\n```"),

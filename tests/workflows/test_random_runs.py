@@ -30,9 +30,9 @@ from tests.support.reply_safety import assert_outgoing
 from watchkeeper.contracts import ExtendRequest, JsonObject, LimitChanges, RunResult, StopRequest, TellRequest
 from watchkeeper.temporal.client import DATA_CONVERTER
 from watchkeeper.temporal.dev_server import TUNING, find_binary
-from watchkeeper.testing.asgi_server import serving
-from watchkeeper.testing.errors import Refused
-from watchkeeper.testing.fake_server import Endpoint
+from watchkeeper.testing.asgi_server import serve
+from watchkeeper.testing.errors import RequestRefused
+from watchkeeper.testing.fake_server import FakeServer
 from watchkeeper.testing.faults import drop_connection, fault, raw_body
 from watchkeeper.testing.scripts import raw, says
 
@@ -139,7 +139,7 @@ class Strict(ManyFates):
     def _answer(self, body: bytes, trace: str) -> JsonObject:
         try:
             return super()._answer(body, trace)
-        except Refused as refused:
+        except RequestRefused as refused:
             self.refused.append(str(refused))
             raise
 
@@ -182,8 +182,8 @@ async def play(harness: Harness, host: Strict, name: str, plan: Plan) -> tuple[R
 async def all_hold(client: Client, drawn: list[Plan], context_tokens: int, *, forgetful: bool) -> None:
     named = {f"run {number}": plan for number, plan in enumerate(drawn)}
     host = Strict(named)
-    inbox = Endpoint(Starlette(routes=[Route("/", _take, methods=["POST"])]))
-    async with serving(inbox) as url:
+    inbox = FakeServer(Starlette(routes=[Route("/", _take, methods=["POST"])]))
+    async with serve(inbox) as url:
         about: dict[str, Any] = {
             "reports": {"webhook_url": url},
             "approval": {"timeout": 0.5},

@@ -21,10 +21,10 @@ from temporalio.client import Client, WorkflowFailureError
 from tests.support.harness import look, reset, run_harness
 from watchkeeper.backend import fetch, send
 from watchkeeper.contracts import CallRecord, Decision, Effect, JsonObject, RunResult
-from watchkeeper.testing.asgi_server import serving
-from watchkeeper.testing.fake_server import Endpoint
+from watchkeeper.testing.asgi_server import serve
+from watchkeeper.testing.fake_server import FakeServer
 from watchkeeper.testing.faults import Fault, delay, drop_connection, fault, lose_reply
-from watchkeeper.testing.scripts import Turn, calls, says
+from watchkeeper.testing.scripts import ScriptedReply, calls, says
 from watchkeeper.tool import Arguments, Tool, ToolContext, ToolDefinitionError, ToolError, ToolUnavailable, tool
 from workflows.incident import IncidentWorkflow
 
@@ -100,9 +100,9 @@ async def test_what_may_happen_once_is_attempted_once(client: Client, act: Act, 
 
 
 async def test_an_effect_whose_answer_was_lost_is_not_repeated(client: Client) -> None:
-    host = Endpoint(Starlette(routes=[Route("/restart", _accept, methods=["POST"])]))
+    host = FakeServer(Starlette(routes=[Route("/restart", _accept, methods=["POST"])]))
     host.faults.append(lose_reply())
-    async with serving(host) as url:
+    async with serve(host) as url:
         tools, attempts = acting(lambda context: send(context.http, "POST", f"{url}/restart"), "once")
         _, (call,), (read,) = await played(client, tools)
     assert (len(attempts), len(host.requests), call.status) == (1, 1, "unknown")
@@ -118,7 +118,7 @@ class Target:
 
     def __init__(self) -> None:
         self.effects: dict[str, str] = {}
-        self.host = Endpoint(Starlette(routes=[Route("/act", self._take, methods=["POST"])]))
+        self.host = FakeServer(Starlette(routes=[Route("/act", self._take, methods=["POST"])]))
 
     async def _take(self, request: Request) -> JSONResponse:
         key, wanted = request.headers["idempotency-key"], (await request.body()).decode()
@@ -129,7 +129,7 @@ class Target:
     @asynccontextmanager
     async def acting(self, **options: Any) -> AsyncIterator[tuple[Mapping[str, Tool[Any]], list[ToolContext]]]:
         """A tool that acts on it, and the contexts of its attempts."""
-        async with serving(self.host) as url:
+        async with serve(self.host) as url:
 
             async def act(context: ToolContext) -> Any:
                 headers = {"Idempotency-Key": context.idempotency_key}
@@ -333,7 +333,7 @@ async def test_a_reset_run_that_decides_anew_is_known_by_what_it_decides(
 ) -> None:
     decisions = iter([first, then])
 
-    def script(request: JsonObject) -> Turn:
+    def script(request: JsonObject) -> ScriptedReply:
         done = request["messages"][-1]["role"] == "tool"
         return says(REPORT) if done else calls(("act_on_it", {"what": next(decisions)}))
 

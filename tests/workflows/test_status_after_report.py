@@ -27,11 +27,11 @@ from watchkeeper.llm.conversation import conversation_digest
 from watchkeeper.temporal import search_attributes
 from watchkeeper.temporal.history import decode
 from watchkeeper.testing.faults import hang
-from watchkeeper.testing.scripts import Turn, calls, says
+from watchkeeper.testing.scripts import ScriptedReply, calls, says
 from watchkeeper.tool import Tool, ToolContext, tool
 from workflows.incident import IncidentWorkflow
 
-LONG: list[Turn] = [*(calls(LOOK) for _ in range(4)), says(REPORT)]
+LONG: list[ScriptedReply] = [*(calls(LOOK) for _ in range(4)), says(REPORT)]
 """More rounds than are recorded one by one."""
 
 

@@ -135,7 +135,7 @@ async def _dev(context: typer.Context, ports: tuple[int, int, int | None], datab
 
 async def _demo(context: typer.Context, *, live: bool, ports: tuple[int | None, int | None]) -> int:
     from watchkeeper.demo import demo_settings
-    from watchkeeper.demo.script import guide
+    from watchkeeper.demo.script import on_call_engineer
     from watchkeeper.demo.world import World
     from watchkeeper.testing.scripted_model import ScriptedModel
     from worker import require_keys, working
@@ -151,8 +151,8 @@ async def _demo(context: typer.Context, *, live: bool, ports: tuple[int | None, 
         world = await stack.enter_async_context(World.running())
         if not live:
             key = secrets.token_hex(8)
-            url = await stack.enter_async_context(ScriptedModel(guide, key=key, pace=PACE).serving())
-            profiles = [demo_settings.scripted(url, key)]
+            url = await stack.enter_async_context(ScriptedModel(on_call_engineer, key=key, pace=PACE).serve())
+            profiles = [demo_settings.scripted_profile(url, key)]
         settings = demo_settings.settings_for(world, profiles)
         server = await stack.enter_async_context(dev_server(port=ports[0], ui_port=ports[1]))
         await stack.enter_async_context(working(server.client, settings))
@@ -170,13 +170,13 @@ async def _play(server: DevServer, world: Any, settings: Settings, *, live: bool
     story = await follow_aloud(server.client, found.workflow_id)
     out.print()
     opened = ", ".join(f"INC-{incident.number} for the {incident.team} team" for incident in world.pages.incidents)
-    pages = len(world.pages.deliveries)
+    pages = len(world.pages.events)
     arrived = f"{count(pages, 'page')} arrived at the simulated PagerDuty{f': {opened}' if opened else ''}"
     out.print(Text(arrived, "bold"), soft_wrap=True)
     _facts(("The run in the Temporal UI", ""), ("", server.page(story.workflow_id, story.run_id)))
     if not interactive():
         return EXIT[story.status]
-    _say_how_to_ask(server, [_command(question) for question in demo_settings.MORE])
+    _say_how_to_ask(server, [_command(question) for question in demo_settings.MORE_QUESTIONS])
     out.print(Text("Everything stays up until Ctrl-C.", "dim"))
     await server.serve()
 

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from watchkeeper.demo.alert import AlarmUnheard, raise_alarm
-from watchkeeper.demo.standalone import SOURCE, SOURCE_TOKEN, stand
+from watchkeeper.demo.alert import AlertNotAccepted, send_alert
+from watchkeeper.demo.standalone import SOURCE, SOURCE_TOKEN, serve_demo
 
 FIRING_FOR = timedelta(minutes=2)
 """Checkout has failed for so long when somebody hears of it."""
@@ -28,7 +28,7 @@ def world(
     """Serve the simulated services and the scripted model until told to end."""
     typer.echo(f"the simulated services and the scripted model are at http://{host}:{port}")
     try:
-        asyncio.run(stand(host, port, secrets))
+        asyncio.run(serve_demo(host, port, secrets))
     except OSError as error:
         typer.echo(f"cannot serve the world at {host} port {port}, its secrets in {secrets}: {error}", err=True)
         raise typer.Exit(1) from None
@@ -43,8 +43,8 @@ def alert(
     """Send the alert that starts the demo's incident."""
     try:
         token = (secrets / SOURCE_TOKEN).read_text(encoding="utf-8")
-        run = raise_alarm(intake.rstrip("/"), SOURCE, token, datetime.now(UTC) - FIRING_FOR)
-    except (OSError, AlarmUnheard) as error:
+        run = send_alert(intake.rstrip("/"), SOURCE, token, datetime.now(UTC) - FIRING_FOR)
+    except (OSError, AlertNotAccepted) as error:
         typer.echo(f"the alert was not taken: {error}", err=True)
         raise typer.Exit(1) from None
     typer.echo(f"checkout is failing; watch it being looked into: {run_url.replace('{run}', run) or run}")

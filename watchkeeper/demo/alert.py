@@ -16,14 +16,14 @@ SECONDS = 10.0
 SERVICE = "checkout"
 
 
-class AlarmUnheard(Exception):
+class AlertNotAccepted(Exception):
     """The intake did not take the alert; the text says why."""
 
 
-def raise_alarm(intake: str, source: str, token: str, at: datetime) -> str:
+def send_alert(intake: str, source: str, token: str, at: datetime) -> str:
     """Post the alert to an intake, such as ``http://intake:8080``, and return the workflow id of the run.
 
-    Raises AlarmUnheard.
+    Raises AlertNotAccepted.
     """
     address = f"{intake}/alerts/{source}"
     headers = {"content-type": "application/json", "authorization": f"Bearer {token}"}
@@ -33,12 +33,12 @@ def raise_alarm(intake: str, source: str, token: str, at: datetime) -> str:
             answered = json.load(answer)
     except HTTPError as error:
         said = error.read().decode(errors="replace")
-        raise AlarmUnheard(f"POST {address} answered {error.code}: {said}") from error
+        raise AlertNotAccepted(f"POST {address} answered {error.code}: {said}") from error
     except (URLError, TimeoutError) as error:
-        raise AlarmUnheard(f"POST {address} was not answered: {error}") from error
+        raise AlertNotAccepted(f"POST {address} was not answered: {error}") from error
     runs = answered.get("runs", [])
     if not runs:
-        raise AlarmUnheard(f"POST {address} started no run: {json.dumps(answered)}")
+        raise AlertNotAccepted(f"POST {address} started no run: {json.dumps(answered)}")
     return str(runs[0]["run"])
 
 

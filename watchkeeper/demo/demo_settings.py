@@ -21,7 +21,7 @@ INCIDENT = (
 
 SERVICE = "checkout"
 
-MORE = (
+MORE_QUESTIONS = (
     ("What is the current error rate on the payments service?",),
     ("Give me a health snapshot of checkout, payments and search.",),
     ("Page the checkout on-call engineer: orders are failing.", "--tool-choice", "page_engineer"),
@@ -32,7 +32,7 @@ SHUTDOWN_SECONDS = 2.0
 """A demo ends when it is told to; what an activity has not finished by then would be taken up again."""
 
 
-def scripted(base_url: str, key: str) -> ModelProfile:
+def scripted_profile(base_url: str, key: str) -> ModelProfile:
     """Return the profile of the scripted model."""
     return ModelProfile(base_url=base_url, name=MODEL, api_key=SecretStr(key))
 

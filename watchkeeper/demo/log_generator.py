@@ -24,7 +24,7 @@ _Write: TypeAlias = Callable[[int], str]
 
 
 @dataclass(frozen=True)
-class Line:
+class GeneratedLine:
     """One log line of one stream."""
 
     at: int
@@ -61,16 +61,16 @@ _ROUTINE: dict[str, list[tuple[str, float, _Write]]] = {
 }
 
 
-def lines(scenario: Scenario, service: str, start: float, end: float) -> list[Line]:
+def generate_lines(scenario: Scenario, service: str, start: float, end: float) -> list[GeneratedLine]:
     """Return a service's lines with start <= time < end (Unix seconds), oldest first."""
     releases = scenario.releases(service)
-    found: list[Line] = []
+    found: list[GeneratedLine] = []
     for source in _sources(scenario, service):
         for at, chance in _moments(service, source, start, min(end, source.until)):
             version = next((release.version for release in releases if release.at <= at), releases[-1].version)
             stamp = scenario.local(at).isoformat(timespec="milliseconds")
             text = f"{stamp} {source.level.upper():5} {service} {version} {source.write(chance)}"
-            found.append(Line(round(at * 1000) * 1_000_000, source.level, text))
+            found.append(GeneratedLine(round(at * 1000) * 1_000_000, source.level, text))
     return sorted(found, key=lambda line: line.at)
 
 

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from watchkeeper.contracts import JsonObject
 from watchkeeper.demo import logql
-from watchkeeper.demo.log_generator import LEVELS, Line, lines
+from watchkeeper.demo.log_generator import LEVELS, GeneratedLine, generate_lines
 from watchkeeper.demo.query_lexer import QueryError, seconds
 from watchkeeper.demo.scenario import Scenario
 
@@ -65,19 +65,19 @@ def loki_app(scenario: Scenario) -> Starlette:
     )
 
 
-def _find(scenario: Scenario, query: logql.LogQuery, start: float, end: float) -> list[tuple[_Labels, Line]]:
+def _find(scenario: Scenario, query: logql.LogQuery, start: float, end: float) -> list[tuple[_Labels, GeneratedLine]]:
     """Return the lines that a query means, with their streams, oldest first."""
-    found: list[tuple[_Labels, Line]] = []
+    found: list[tuple[_Labels, GeneratedLine]] = []
     for service in scenario.steady:
         streams = {level: {"service": service, "level": level, "env": "production"} for level in LEVELS}
         meant = {level: frozenset(labels.items()) for level, labels in streams.items() if query.selects(labels)}
         if meant:
-            written = lines(scenario, service, start, end)
+            written = generate_lines(scenario, service, start, end)
             found += [(meant[line.level], line) for line in written if line.level in meant and query.passes(line.text)]
     return sorted(found, key=lambda pair: pair[1].at)
 
 
-def _streams(found: list[tuple[_Labels, Line]], limit: int, backward: bool) -> list[JsonObject]:
+def _streams(found: list[tuple[_Labels, GeneratedLine]], limit: int, backward: bool) -> list[JsonObject]:
     streams: dict[_Labels, list[list[str]]] = defaultdict(list)
     for labels, line in (found[::-1] if backward else found)[:limit]:
         streams[labels].append([str(line.at), line.text])

@@ -12,12 +12,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from watchkeeper.contracts import JsonObject
-from watchkeeper.demo.pagerduty_state import Incident, Pager
+from watchkeeper.demo.pagerduty_state import PagerDutyIncident, PagerDutyState
 
 MAX_EVENT_BYTES = 512 * 1024
 
 
-def events_app(pager: Pager) -> Starlette:
+def events_app(pager: PagerDutyState) -> Starlette:
     """Build the server of ``POST /v2/enqueue``."""
 
     async def enqueue(request: Request) -> Response:
@@ -41,7 +41,7 @@ def _invalid(faults: list[str], status: int = 400) -> Response:
     return JSONResponse(body, status)
 
 
-def rest_app(pager: Pager, token: str) -> Starlette:
+def rest_app(pager: PagerDutyState, token: str) -> Starlette:
     """Build the server of ``GET /incidents``, filtered by ``incident_key`` and ``statuses[]``, and of their notes."""
 
     async def notes(request: Request) -> Response:
@@ -64,7 +64,7 @@ def rest_app(pager: Pager, token: str) -> Starlette:
         if not _known(request, token):
             return _unknown()
         asked = request.query_params
-        found = [i for i in pager.incidents if i.opened_at + pager.lag <= time.time()]
+        found = [i for i in pager.incidents if i.opened_at + pager.rest_delay <= time.time()]
         if (key := asked.get("incident_key")) is not None:
             found = [incident for incident in found if incident.key == key]
         if statuses := asked.getlist("statuses[]"):
@@ -101,7 +101,7 @@ def _note(number: int, content: str) -> JsonObject:
     return {"id": f"N{number}", "content": content, "created_at": "2026-11-22T12:20:00Z"}
 
 
-def _shown(incident: Incident) -> JsonObject:
+def _shown(incident: PagerDutyIncident) -> JsonObject:
     name = incident.id
     return {
         "id": name,

@@ -17,7 +17,7 @@ MAX_DEDUP_KEY = 255
 
 
 @dataclass(frozen=True)
-class Delivery:
+class PagerDutyEvent:
     """One event that was accepted, a duplicate too."""
 
     team: str
@@ -29,7 +29,7 @@ class Delivery:
 
 
 @dataclass
-class Incident:
+class PagerDutyIncident:
     """What a person was woken by."""
 
     number: int
@@ -49,41 +49,43 @@ class Incident:
         return f"Q{self.number:07d}"
 
 
-class Pager:
+class PagerDutyState:
     """What arrived at PagerDuty: every delivery, and the incidents they opened."""
 
     def __init__(self, routing_keys: Mapping[str, str]) -> None:
         self._teams = {key: team for team, key in routing_keys.items()}
-        self.deliveries: list[Delivery] = []
-        self.incidents: list[Incident] = []
-        self.lag = 0.0
+        self.events: list[PagerDutyEvent] = []
+        self.incidents: list[PagerDutyIncident] = []
+        self.rest_delay = 0.0
         """Seconds until the REST API knows of an incident that the Events API has accepted."""
 
-    def accept(self, event: JsonObject) -> Delivery:
+    def accept(self, event: JsonObject) -> PagerDutyEvent:
         """Take a valid event.
 
         A trigger joins the open incident of the same routing key and dedup_key, else it opens one; acknowledge and
         resolve are dropped when none is open.
         """
         delivery = _delivery(self._teams[event["routing_key"]], event)
-        self.deliveries.append(delivery)
+        self.events.append(delivery)
         same = (i for i in self.incidents if (i.team, i.key) == (delivery.team, delivery.dedup_key))
         incident = next((incident for incident in same if incident.status != "resolved"), None)
         match delivery.action, incident:
             case "trigger", None:
                 self._open(delivery)
-            case "trigger", Incident():
+            case "trigger", PagerDutyIncident():
                 incident.alerts += 1
-            case "acknowledge", Incident():
+            case "acknowledge", PagerDutyIncident():
                 incident.status = "acknowledged"
-            case "resolve", Incident():
+            case "resolve", PagerDutyIncident():
                 incident.status = "resolved"
         return delivery
 
-    def _open(self, delivery: Delivery) -> None:
+    def _open(self, delivery: PagerDutyEvent) -> None:
         number = FIRST_NUMBER + len(self.incidents)
         title = delivery.summary or ""
-        self.incidents.append(Incident(number, delivery.team, delivery.dedup_key, title, "triggered", time.time()))
+        self.incidents.append(
+            PagerDutyIncident(number, delivery.team, delivery.dedup_key, title, "triggered", time.time())
+        )
 
     def faults_of(self, event: object) -> list[str]:
         """Say what PagerDuty would hold against an event."""
@@ -100,9 +102,9 @@ class Pager:
         return faults + (_payload_faults(event.get("payload")) if action == "trigger" else [])
 
 
-def _delivery(team: str, event: JsonObject) -> Delivery:
+def _delivery(team: str, event: JsonObject) -> PagerDutyEvent:
     payload = event.get("payload") or {}
-    return Delivery(
+    return PagerDutyEvent(
         team=team,
         action=event["event_action"],
         dedup_key=event.get("dedup_key") or uuid4().hex,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from watchkeeper.contracts import JsonObject
 from watchkeeper.demo.script_reader import Talk
 from watchkeeper.demo.script_writer import answer, page_summary, snapshot, status_of, write_up
-from watchkeeper.testing.scripts import Asked, Turn, calls, says, words
+from watchkeeper.testing.scripts import ScriptedCall, ScriptedReply, calls, says, text_of
 
 _RESOLVED = re.compile(r"(?!.*\bfiring\b).*\bresolved\b", re.IGNORECASE | re.DOTALL)
 _QUESTION = re.compile(r"\s*(what|how|is|are|which|does|do|has|have|when)\b.*\?", re.IGNORECASE | re.DOTALL)
@@ -24,11 +24,11 @@ _TROUBLE = re.compile(
 _MOST_AT_ONCE = 3
 
 
-def guide(request: JsonObject) -> Turn:
+def on_call_engineer(request: JsonObject) -> ScriptedReply:
     """Decide the next turn."""
     talk = Talk(request)
     asked = _asked(talk)
-    text = words(talk.messages[asked]) if talk.users else ""
+    text = text_of(talk.messages[asked]) if talk.users else ""
     plan = _Plan(talk, asked, text)
     if not talk.may_call:
         return _conclude(plan)
@@ -43,7 +43,7 @@ def guide(request: JsonObject) -> Turn:
 def _asked(talk: Talk) -> int:
     """Return where the user's last request stands; words that ask for nothing belong to the request before them."""
     for n in reversed(talk.users):
-        text = words(talk.messages[n])
+        text = text_of(talk.messages[n])
         if talk.services_in(text) or _TROUBLE.search(text) or _QUESTION.match(text):
             return n
     return talk.users[0] if talk.users else 0
@@ -63,7 +63,7 @@ class _Plan:
         asks_only = _QUESTION.match(text) or _RESOLVED.match(text)
         self.trouble = not asks_only and _TROUBLE.search(text) is not None
 
-    def next_calls(self) -> list[Asked]:
+    def next_calls(self) -> list[ScriptedCall]:
         if not self.trouble:
             return self._missing("get_service_health", services=self.services)
         if not self.named and (missing := self._missing("get_service_health", services=self.services)):
@@ -82,14 +82,14 @@ class _Plan:
         unwell = [s for s in self.services if status_of(self.talk.latest("get_service_health", s)) != "healthy"]
         return unwell[:_MOST_AT_ONCE]
 
-    def forced(self, tool: str) -> Turn:
+    def forced(self, tool: str) -> ScriptedReply:
         service = self.services[0]
         if tool != "page_engineer" or self.talk.page_of(service):
             return _act(self, [self.call(tool, service)])
         context = self._missing("get_service_health", "get_deploys", services=[service])
         return _act(self, [self.call(tool, service), *context])
 
-    def call(self, tool: str, service: str) -> Asked:
+    def call(self, tool: str, service: str) -> ScriptedCall:
         """Write a call of a tool with those of its arguments that it takes."""
         known: JsonObject = {"service": service, "query": "Exception", "minutes": 30, "hours": 72}
         if tool == "page_engineer":
@@ -111,7 +111,7 @@ class _Plan:
             return False
         return status_of(self.talk.latest("get_service_health", service)) != "healthy"
 
-    def _missing(self, *tools: str, services: Sequence[str]) -> list[Asked]:
+    def _missing(self, *tools: str, services: Sequence[str]) -> list[ScriptedCall]:
         return [
             self.call(tool, service)
             for service in services
@@ -120,7 +120,7 @@ class _Plan:
         ]
 
 
-def _act(plan: _Plan, wanted: Sequence[Asked]) -> Turn:
+def _act(plan: _Plan, wanted: Sequence[ScriptedCall]) -> ScriptedReply:
     tools = list(dict.fromkeys(call[0] for call in wanted))
     if plan.talk.forced is not None:
         why = f"I am told to call {plan.talk.forced}; what else it takes to act on it, I look up beside it."
@@ -133,7 +133,7 @@ def _act(plan: _Plan, wanted: Sequence[Asked]) -> Turn:
     return calls(*wanted, reasoning=why)
 
 
-def _conclude(plan: _Plan) -> Turn:
+def _conclude(plan: _Plan) -> ScriptedReply:
     talk, services = plan.talk, plan.services
     if not talk.findings:
         text = "I could not look anything up, so I cannot say how the services do."

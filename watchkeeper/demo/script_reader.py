@@ -11,7 +11,7 @@ from typing import Any
 from watchkeeper.contracts import JsonObject
 from watchkeeper.demo.scenario import SERVICES
 from watchkeeper.testing.parameter_rules import offered_tools
-from watchkeeper.testing.scripts import words
+from watchkeeper.testing.scripts import text_of
 
 _EXCEPTION = re.compile(r"\b(?:\w+\.)*(\w+(?:Exception|Error))\b")
 _PLACE = re.compile(r"\bat (?:\w+\.)*(\w+\.\w+)\(")
@@ -114,7 +114,7 @@ def _findings(messages: list[JsonObject]) -> Iterator[Finding]:
                 calls = {call["id"]: call["function"] for call in message.get("tool_calls") or ()}
             case "tool":
                 function = calls[message["tool_call_id"]]
-                yield Finding(function["name"], _object(function["arguments"]), _object(words(message)), after)
+                yield Finding(function["name"], _object(function["arguments"]), _object(text_of(message)), after)
 
 
 def _object(text: str) -> JsonObject:

@@ -13,8 +13,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from watchkeeper.contracts import JsonObject
-from watchkeeper.demo.slack_block_rules import MAX_TEXT, faults_of
-from watchkeeper.demo.slack_state import Channels, Post, texts
+from watchkeeper.demo.slack_block_rules import MAX_TEXT, find_faults
+from watchkeeper.demo.slack_state import SlackChannels, SlackPost, texts
 from watchkeeper.testing.faults import Fault, fault
 
 BOT = "B0WATCH"
@@ -32,7 +32,7 @@ class _Refused(Exception):
         self.body = {"ok": False, "error": error, **more}
 
 
-def slack_app(channels: Channels, token: str) -> Starlette:
+def slack_app(channels: SlackChannels, token: str) -> Starlette:
     """Build the server of ``chat.postMessage``, ``chat.update``, ``conversations.history`` and ``.replies``."""
     methods: dict[str, Answer] = {
         "chat.postMessage": lambda body: _post(channels, body),
@@ -44,7 +44,7 @@ def slack_app(channels: Channels, token: str) -> Starlette:
     return Starlette(routes=routes)
 
 
-def no(error: str, **more: object) -> Fault:
+def slack_error(error: str, **more: object) -> Fault:
     """Answer 200, and say no all the same."""
     return fault(200, {"ok": False, "error": error, **more})
 
@@ -78,7 +78,7 @@ async def _read(request: Request) -> JsonObject:
     return dict(parse_qsl((await request.body()).decode()))
 
 
-def _post(channels: Channels, body: JsonObject) -> JsonObject:
+def _post(channels: SlackChannels, body: JsonObject) -> JsonObject:
     _check_content(channels, body)
     if (thread := body.get("thread_ts")) is not None and channels.at(body["channel"], thread) is None:
         raise _Refused("thread_not_found")
@@ -90,7 +90,7 @@ def _post(channels: Channels, body: JsonObject) -> JsonObject:
     return {"channel": post.channel, "ts": post.ts, "message": _shown(post, metadata=True)}
 
 
-def _update(channels: Channels, body: JsonObject) -> JsonObject:
+def _update(channels: SlackChannels, body: JsonObject) -> JsonObject:
     _check_content(channels, body)
     if (post := channels.at(body["channel"], body.get("ts", ""))) is None:
         raise _Refused("message_not_found")
@@ -100,11 +100,11 @@ def _update(channels: Channels, body: JsonObject) -> JsonObject:
     return {"channel": post.channel, "ts": post.ts, "text": post.text}
 
 
-def _check_content(channels: Channels, body: JsonObject) -> None:
+def _check_content(channels: SlackChannels, body: JsonObject) -> None:
     _check_channel(channels, body)
     if not body.get("text") and not body.get("blocks"):
         raise _Refused("no_text")
-    if faults := faults_of(body.get("blocks", [])):
+    if faults := find_faults(body.get("blocks", [])):
         raise _Refused("invalid_blocks", response_metadata={"messages": [f"[ERROR] {fault}" for fault in faults]})
     if sum(map(len, texts(body.get("blocks", [])))) > MAX_TEXT:
         raise _Refused("msg_blocks_too_long")
@@ -114,19 +114,19 @@ def _check_content(channels: Channels, body: JsonObject) -> None:
     raise _Refused("invalid_metadata_format")
 
 
-def _history(channels: Channels, body: JsonObject) -> JsonObject:
+def _history(channels: SlackChannels, body: JsonObject) -> JsonObject:
     _check_channel(channels, body)
     return _page(channels.history(body["channel"]), body)
 
 
-def _replies(channels: Channels, body: JsonObject) -> JsonObject:
+def _replies(channels: SlackChannels, body: JsonObject) -> JsonObject:
     _check_channel(channels, body)
     if channels.at(body["channel"], body.get("ts", "")) is None:
         raise _Refused("thread_not_found")
     return _page(channels.thread(body["channel"], body["ts"]), body)
 
 
-def _page(posts: list[Post], body: JsonObject) -> JsonObject:
+def _page(posts: list[SlackPost], body: JsonObject) -> JsonObject:
     oldest, start = float(body.get("oldest", 0)), int(body.get("cursor", 0))
     size = min(int(body.get("limit", PAGE)), PAGE)
     wanted = [post for post in posts if float(post.ts) >= oldest]
@@ -139,12 +139,12 @@ def _page(posts: list[Post], body: JsonObject) -> JsonObject:
     }
 
 
-def _check_channel(channels: Channels, body: JsonObject) -> None:
+def _check_channel(channels: SlackChannels, body: JsonObject) -> None:
     if body.get("channel") not in channels.known:
         raise _Refused("channel_not_found")
 
 
-def _shown(post: Post, *, metadata: bool) -> JsonObject:
+def _shown(post: SlackPost, *, metadata: bool) -> JsonObject:
     message: JsonObject = {"type": "message", "bot_id": BOT, "ts": post.ts, "text": post.text, "blocks": post.blocks}
     if post.thread_ts is not None:
         message["thread_ts"] = post.thread_ts

@@ -13,7 +13,7 @@ _LONGEST = {"header": 150, "section": 3_000, "field": 2_000, "context": 3_000, "
 _LONGEST_MEMBER = {"value": 2_000, "url": 3_000, "action_id": 255}
 
 
-def faults_of(blocks: object) -> list[str]:
+def find_faults(blocks: object) -> list[str]:
     """Say what Slack would hold against blocks."""
     if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
         return ["blocks must be a list of objects"]

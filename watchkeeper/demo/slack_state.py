@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 from watchkeeper.contracts import JsonObject
 
-_PING = re.compile(r"<(?:!|@|#)[^>]*>")
+_MENTION = re.compile(r"<(?:!|@|#)[^>]*>")
 
 
 @dataclass
-class Post:
+class SlackPost:
     """A message as it stands now."""
 
     channel: str
@@ -28,7 +28,7 @@ class Post:
     deleted: bool = False
 
     @property
-    def words(self) -> str:
+    def block_text(self) -> str:
         """Return all its texts, one a line."""
         return "\n".join(texts(self.blocks))
 
@@ -40,15 +40,15 @@ class Post:
 
 
 @dataclass
-class Channels:
+class SlackChannels:
     """All messages, in the order in which they were posted."""
 
     known: tuple[str, ...]
-    posts: list[Post] = field(default_factory=list)
+    posts: list[SlackPost] = field(default_factory=list)
 
-    def post(self, body: JsonObject) -> Post:
+    def post(self, body: JsonObject) -> SlackPost:
         """Take a new message."""
-        post = Post(
+        post = SlackPost(
             channel=body["channel"],
             ts=self._next_ts(),
             text=body.get("text", ""),
@@ -60,26 +60,26 @@ class Channels:
         self.posts.append(post)
         return post
 
-    def at(self, channel: str, ts: str) -> Post | None:
+    def at(self, channel: str, ts: str) -> SlackPost | None:
         """Find a message that nobody has deleted."""
         found = (post for post in self.posts if (post.channel, post.ts) == (channel, ts) and not post.deleted)
         return next(found, None)
 
-    def history(self, channel: str) -> list[Post]:
+    def history(self, channel: str) -> list[SlackPost]:
         """Return what stands in a channel, the latest first, without the replies in threads."""
         found = [post for post in self.posts if post.channel == channel and post.thread_ts is None and not post.deleted]
         return found[::-1]
 
-    def thread(self, channel: str, ts: str) -> list[Post]:
+    def thread(self, channel: str, ts: str) -> list[SlackPost]:
         """Return a message and its replies, the earliest first."""
         inside = [post for post in self.posts if post.channel == channel and ts in (post.ts, post.thread_ts)]
         return [post for post in inside if not post.deleted]
 
     @property
-    def pings(self) -> list[str]:
+    def mentions(self) -> list[str]:
         """Return what in any message would have called people, or led to them."""
-        written = [text for post in self.posts for text in (post.text, post.words)]
-        return [ping for text in written for ping in _PING.findall(text)]
+        written = [text for post in self.posts for text in (post.text, post.block_text)]
+        return [ping for text in written for ping in _MENTION.findall(text)]
 
     def _next_ts(self) -> str:
         latest = float(self.posts[-1].ts) if self.posts else 0.0

@@ -15,9 +15,9 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from watchkeeper.config.settings import variable
-from watchkeeper.demo.script import guide
+from watchkeeper.demo.script import on_call_engineer
 from watchkeeper.demo.world import World
-from watchkeeper.testing.asgi_server import serving
+from watchkeeper.testing.asgi_server import serve
 from watchkeeper.testing.scripted_model import ScriptedModel
 
 PACE = 0.7
@@ -31,7 +31,7 @@ PROGRAM_TOKEN = variable("intake", "tokens", "demo")
 SOURCE_TOKEN = variable("sources", SOURCE, "tokens")
 
 
-async def stand(host: str, port: int, directory: Path) -> None:
+async def serve_demo(host: str, port: int, directory: Path) -> None:
     """Serve the world and the scripted model until SIGTERM or SIGINT; their secrets stand in ``directory``.
 
     Raises OSError where the port is taken or the directory cannot be written to.
@@ -42,11 +42,11 @@ async def stand(host: str, port: int, directory: Path) -> None:
     loop = asyncio.get_running_loop()
     for told in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(told, ended.set)
-    async with serving(standing(world, ScriptedModel(guide, key=key, pace=PACE)), port, host):
+    async with serve(standalone_app(world, ScriptedModel(on_call_engineer, key=key, pace=PACE)), port, host):
         await ended.wait()
 
 
-def standing(world: World, model: ScriptedModel) -> Starlette:
+def standalone_app(world: World, model: ScriptedModel) -> Starlette:
     """Return the app that serves everything, and ``/healthz``."""
     return Starlette(
         routes=[

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from watchkeeper.demo.github_argocd import argocd_app, github_app
 from watchkeeper.demo.loki import loki_app
 from watchkeeper.demo.pagerduty import events_app, rest_app
-from watchkeeper.demo.pagerduty_state import Pager
+from watchkeeper.demo.pagerduty_state import PagerDutyState
 from watchkeeper.demo.prometheus import prometheus_app
 from watchkeeper.demo.scenario import SERVICES, Scenario
 from watchkeeper.demo.slack import slack_app
-from watchkeeper.demo.slack_state import Channels
-from watchkeeper.testing.asgi_server import serving
-from watchkeeper.testing.fake_server import Endpoint
+from watchkeeper.demo.slack_state import SlackChannels
+from watchkeeper.testing.asgi_server import serve
+from watchkeeper.testing.fake_server import FakeServer
 
 GITHUB_TOKEN = "demo-github-token"
 ARGOCD_TOKEN = "demo-argocd-token"
@@ -28,7 +28,7 @@ ROUTING_KEYS = {team: f"demo-{team}".ljust(32, "0") for team in SERVICES}
 
 
 @dataclass(frozen=True)
-class Urls:
+class WorldUrls:
     """Base URLs, to which a client adds the vendor's own paths."""
 
     prometheus_url: str
@@ -48,19 +48,19 @@ class World:
     pagerduty_token = PAGERDUTY_TOKEN
     slack_token = SLACK_TOKEN
     routing_keys = ROUTING_KEYS
-    urls: Urls
+    urls: WorldUrls
 
     def __init__(self, started_at: float | None = None) -> None:
         self.scenario = Scenario(time.time() if started_at is None else started_at)
-        self.pages = Pager(ROUTING_KEYS)
-        self.prometheus = Endpoint(prometheus_app(self.scenario))
-        self.loki = Endpoint(loki_app(self.scenario))
-        self.github = Endpoint(github_app(self.scenario, GITHUB_TOKEN))
-        self.argocd = Endpoint(argocd_app(self.scenario, ARGOCD_TOKEN))
-        self.pagerduty_events = Endpoint(events_app(self.pages))
-        self.pagerduty_api = Endpoint(rest_app(self.pages, PAGERDUTY_TOKEN))
-        self.channels = Channels(SLACK_CHANNELS)
-        self.slack = Endpoint(slack_app(self.channels, SLACK_TOKEN))
+        self.pages = PagerDutyState(ROUTING_KEYS)
+        self.prometheus = FakeServer(prometheus_app(self.scenario))
+        self.loki = FakeServer(loki_app(self.scenario))
+        self.github = FakeServer(github_app(self.scenario, GITHUB_TOKEN))
+        self.argocd = FakeServer(argocd_app(self.scenario, ARGOCD_TOKEN))
+        self.pagerduty_events = FakeServer(events_app(self.pages))
+        self.pagerduty_api = FakeServer(rest_app(self.pages, PAGERDUTY_TOKEN))
+        self.channels = SlackChannels(SLACK_CHANNELS)
+        self.slack = FakeServer(slack_app(self.channels, SLACK_TOKEN))
 
     @classmethod
     @asynccontextmanager
@@ -68,13 +68,13 @@ class World:
         """Serve a new world on free ports of loopback."""
         world = cls(started_at)
         async with AsyncExitStack() as servers:
-            world.urls = Urls(
-                prometheus_url=await servers.enter_async_context(serving(world.prometheus)),
-                loki_url=await servers.enter_async_context(serving(world.loki)),
-                github_url=await servers.enter_async_context(serving(world.github)),
-                argocd_url=await servers.enter_async_context(serving(world.argocd)),
-                pagerduty_events_url=await servers.enter_async_context(serving(world.pagerduty_events)),
-                pagerduty_api_url=await servers.enter_async_context(serving(world.pagerduty_api)),
-                slack_url=await servers.enter_async_context(serving(world.slack)),
+            world.urls = WorldUrls(
+                prometheus_url=await servers.enter_async_context(serve(world.prometheus)),
+                loki_url=await servers.enter_async_context(serve(world.loki)),
+                github_url=await servers.enter_async_context(serve(world.github)),
+                argocd_url=await servers.enter_async_context(serve(world.argocd)),
+                pagerduty_events_url=await servers.enter_async_context(serve(world.pagerduty_events)),
+                pagerduty_api_url=await servers.enter_async_context(serve(world.pagerduty_api)),
+                slack_url=await servers.enter_async_context(serve(world.slack)),
             )
             yield world

@@ -17,7 +17,7 @@ _TRANSPORT = "watchkeeper.transport"
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, port: int = 0, host: str = HOST) -> AsyncIterator[str]:
+async def serve(app: ASGIApp, port: int = 0, host: str = HOST) -> AsyncIterator[str]:
     """Serve an app and give its base URL, such as ``http://127.0.0.1:40123``.
 
     Port 0 takes a free one; ``host`` is loopback unless other machines are to reach it. It listens when the body

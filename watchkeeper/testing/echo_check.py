@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterator
 from typing import Any
 
 from watchkeeper.contracts import JsonObject
-from watchkeeper.testing.errors import Refused
+from watchkeeper.testing.errors import RequestRefused
 
 _RESPONSE_ONLY = {"refusal", "annotations", "audio", "function_call"}
 """Fields that hosts put into responses and refuse in requests."""
@@ -70,5 +70,7 @@ def _refuse(difference: tuple[str, bool], n: int) -> None:
     where = f"messages[{n}].{name}"
     if name == "reasoning_content" and missing:
         said = f"thinking is enabled but reasoning_content is missing in assistant tool call message at index {n}"
-        raise Refused(said, where)
-    raise Refused(f"'{where}' {'is missing' if missing else 'is not what was sent'} in the echo of a reply", where)
+        raise RequestRefused(said, where)
+    raise RequestRefused(
+        f"'{where}' {'is missing' if missing else 'is not what was sent'} in the echo of a reply", where
+    )

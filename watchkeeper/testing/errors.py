@@ -5,7 +5,7 @@ from __future__ import annotations
 from watchkeeper.contracts import JsonObject
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """The host's answer to a request it does not accept; ``param`` names the offending part of it."""
 
     def __init__(self, message: str, param: str | None = None, *, status: int = 400, code: str | None = None) -> None:

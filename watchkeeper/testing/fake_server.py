@@ -16,7 +16,7 @@ from watchkeeper.testing.faults import Body, Fault, fault
 
 
 @dataclass(frozen=True)
-class Received:
+class ReceivedRequest:
     """One request as it arrived."""
 
     method: str
@@ -32,12 +32,12 @@ class Received:
         return json.loads(self.body)
 
 
-class Endpoint:
+class FakeServer:
     """Wraps an ASGI app: records every request, then lets the next fault, or else the app, answer it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self.requests: list[Received] = []
+        self.requests: list[ReceivedRequest] = []
         self.faults: deque[Fault] = deque()
         """Consumed one per request, first in first out."""
         self.outage: Fault | None = None
@@ -54,7 +54,7 @@ class Endpoint:
         request = Request(scope, receive)
         body = await request.body()
         self.requests.append(
-            Received(request.method, request.url.path, request.query_params, request.headers, body, time.time())
+            ReceivedRequest(request.method, request.url.path, request.query_params, request.headers, body, time.time())
         )
         trouble = self.faults.popleft() if self.faults else self.outage
         app = trouble(self._app) if trouble else self._app

@@ -11,7 +11,7 @@ import re
 from typing import Any, NoReturn
 
 from watchkeeper.contracts import JsonObject
-from watchkeeper.testing.errors import Refused
+from watchkeeper.testing.errors import RequestRefused
 from watchkeeper.testing.parameter_rules import no_constant
 
 _FIELDS = {
@@ -26,7 +26,7 @@ _FUNCTION_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 def check_messages(messages: object) -> None:
     """Check a conversation: roles, order, and that each call has exactly one answer, right behind it."""
     if not isinstance(messages, list) or not messages:
-        raise Refused("Invalid 'messages': empty array. Expected an array with minimum length 1", "messages")
+        raise RequestRefused("Invalid 'messages': empty array. Expected an array with minimum length 1", "messages")
     unanswered: list[str] = []
     asked: JsonObject = {}
     opened = False
@@ -35,7 +35,7 @@ def check_messages(messages: object) -> None:
         if role != "tool" and unanswered:
             _refuse_unanswered(unanswered, n)
         if role in ("system", "developer") and opened:
-            raise Refused("System message must be at the beginning", f"messages[{n}].role")
+            raise RequestRefused("System message must be at the beginning", f"messages[{n}].role")
         opened = opened or role not in ("system", "developer")
         if role == "assistant":
             unanswered = _check_assistant(message, n)
@@ -48,59 +48,65 @@ def check_messages(messages: object) -> None:
     if unanswered:
         _refuse_unanswered(unanswered, len(messages))
     if messages[-1]["role"] not in ("user", "tool"):
-        raise Refused("Expected last role User or Tool for serving", f"messages[{len(messages) - 1}].role")
+        raise RequestRefused("Expected last role User or Tool for serving", f"messages[{len(messages) - 1}].role")
 
 
 def _role(message: Any, n: int) -> str:
     role = message.get("role") if isinstance(message, dict) else None
     if role not in (*_FIELDS, "assistant"):
         said = f"Invalid value: {role!r}. Supported values are: {', '.join(_FIELDS)}, assistant"
-        raise Refused(said, f"messages[{n}].role")
+        raise RequestRefused(said, f"messages[{n}].role")
     return str(role)
 
 
 def _check_plain(message: JsonObject, role: str, n: int) -> None:
     for name in message.keys() - _FIELDS[role]:
-        raise Refused(f"property 'messages.{n}.{name}' is unsupported for role '{role}'", f"messages[{n}].{name}")
+        raise RequestRefused(
+            f"property 'messages.{n}.{name}' is unsupported for role '{role}'", f"messages[{n}].{name}"
+        )
     content = message.get("content")
     if role != "tool" and isinstance(content, list) and content:
         for part in content:
             if not isinstance(part, dict) or part.get("type") != "text" or not _has_words(part.get("text")):
-                raise Refused("text content is empty", f"messages[{n}].content")
+                raise RequestRefused("text content is empty", f"messages[{n}].content")
     elif not _has_words(content):
-        raise Refused(f"the message at position {n} with role '{role}' must not be empty", f"messages[{n}].content")
+        raise RequestRefused(
+            f"the message at position {n} with role '{role}' must not be empty", f"messages[{n}].content"
+        )
 
 
 def _check_assistant(message: JsonObject, n: int) -> list[str]:
     """Check an assistant message and return the ids of its calls."""
     content, calls = message.get("content"), message.get("tool_calls")
     if calls is None and not _has_words(content):
-        raise Refused(f"the message at position {n} with role 'assistant' must not be empty", f"messages[{n}].content")
+        raise RequestRefused(
+            f"the message at position {n} with role 'assistant' must not be empty", f"messages[{n}].content"
+        )
     if content is not None and not _has_words(content):
-        raise Refused("text content is empty: send null beside tool calls", f"messages[{n}].content")
+        raise RequestRefused("text content is empty: send null beside tool calls", f"messages[{n}].content")
     if calls is None:
         return []
     if not isinstance(calls, list) or not calls:
-        raise Refused(f"Invalid 'messages[{n}].tool_calls': empty array", f"messages[{n}].tool_calls")
+        raise RequestRefused(f"Invalid 'messages[{n}].tool_calls': empty array", f"messages[{n}].tool_calls")
     ids = [_check_call(call, f"messages[{n}].tool_calls[{i}]") for i, call in enumerate(calls)]
     for call_id in ids:
         if ids.count(call_id) > 1:
-            raise Refused(f"Duplicate tool_call id {call_id!r} in one message", f"messages[{n}].tool_calls")
+            raise RequestRefused(f"Duplicate tool_call id {call_id!r} in one message", f"messages[{n}].tool_calls")
     return ids
 
 
 def _check_call(call: Any, where: str) -> str:
     if not isinstance(call, dict) or call.get("type") != "function" or not isinstance(call.get("function"), dict):
-        raise Refused(f"Invalid '{where}': expected an object of type 'function'", where)
+        raise RequestRefused(f"Invalid '{where}': expected an object of type 'function'", where)
     if not _has_words(call.get("id")):
-        raise Refused(f"Invalid '{where}.id': empty string", f"{where}.id")
+        raise RequestRefused(f"Invalid '{where}.id': empty string", f"{where}.id")
     name, arguments = call["function"].get("name"), call["function"].get("arguments")
     if not isinstance(name, str) or not _FUNCTION_NAME.fullmatch(name):
-        raise Refused(
+        raise RequestRefused(
             f"Invalid '{where}.function.name': {name!r} does not match '^[a-zA-Z0-9_-]+$'", f"{where}.function.name"
         )
     if not isinstance(arguments, str) or not _is_object(arguments):
-        raise Refused(
+        raise RequestRefused(
             f"Invalid '{where}.function.arguments': a string that holds a JSON object is expected, got {arguments!r}",
             f"{where}.function.arguments",
         )
@@ -114,10 +120,10 @@ def _take_answer(message: JsonObject, unanswered: list[str], asked: JsonObject, 
         return
     where = f"messages[{n}].tool_call_id"
     if not _has_words(call_id):
-        raise Refused(f"Missing required parameter: '{where}'", where)
+        raise RequestRefused(f"Missing required parameter: '{where}'", where)
     if any(call["id"] == call_id for call in asked.get("tool_calls") or ()):
-        raise Refused(f"Duplicate value for 'tool_call_id' of {call_id!r} in message with role 'tool'", where)
-    raise Refused(
+        raise RequestRefused(f"Duplicate value for 'tool_call_id' of {call_id!r} in message with role 'tool'", where)
+    raise RequestRefused(
         f"tool_call_id {call_id!r} is not found: messages with role 'tool' must directly follow the assistant "
         "message whose 'tool_calls' they answer",
         where,
@@ -125,7 +131,7 @@ def _take_answer(message: JsonObject, unanswered: list[str], asked: JsonObject, 
 
 
 def _refuse_unanswered(unanswered: list[str], n: int) -> NoReturn:
-    raise Refused(
+    raise RequestRefused(
         "An assistant message with 'tool_calls' must be followed by tool messages responding to each "
         "'tool_call_id'. The following tool_call_ids did not have response messages: " + ", ".join(unanswered),
         f"messages[{n}]",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from watchkeeper.contracts import JsonObject
-from watchkeeper.testing.errors import Refused
+from watchkeeper.testing.errors import RequestRefused
 
 _PARAMETERS = {
     *("model", "messages", "tools", "tool_choice", "parallel_tool_calls", "stream", "n", "stop", "seed", "user"),
@@ -24,9 +24,9 @@ def read_request(body: bytes) -> JsonObject:
     try:
         request = json.loads(body.decode(), parse_constant=no_constant)
     except (ValueError, RecursionError) as error:
-        raise Refused(f"We could not parse the JSON body of your request: {error}") from None
+        raise RequestRefused(f"We could not parse the JSON body of your request: {error}") from None
     if not isinstance(request, dict):
-        raise Refused("We could not parse the JSON body of your request: expected an object")
+        raise RequestRefused("We could not parse the JSON body of your request: expected an object")
     _check_encodable(request)
     return request
 
@@ -37,17 +37,17 @@ def check_parameters(request: JsonObject, *, thinking: bool) -> None:
     With ``thinking``, as Moonshot's own host has it: no tool can be forced and the sampling is fixed.
     """
     for name in request.keys() - _PARAMETERS:
-        raise Refused(f"Unrecognized request argument supplied: {name}", name)
+        raise RequestRefused(f"Unrecognized request argument supplied: {name}", name)
     if not isinstance(request.get("model"), str) or not request["model"].strip():
-        raise Refused("you must provide a model parameter", "model")
+        raise RequestRefused("you must provide a model parameter", "model")
     if request.get("stream"):
-        raise Refused("this host does not stream: leave 'stream' out", "stream")
+        raise RequestRefused("this host does not stream: leave 'stream' out", "stream")
     if request.get("n", 1) != 1:
-        raise Refused("invalid n: only 1 is allowed for this model", "n")
+        raise RequestRefused("invalid n: only 1 is allowed for this model", "n")
     for name in ("max_tokens", "max_completion_tokens"):
         cap = request.get(name, 1)
         if not isinstance(cap, int) or isinstance(cap, bool) or cap < 1:
-            raise Refused(f"Invalid '{name}': integer above 0 expected, got {cap!r}", name)
+            raise RequestRefused(f"Invalid '{name}': integer above 0 expected, got {cap!r}", name)
     _check_choice(request)
     if thinking:
         _check_thinking(request)
@@ -56,15 +56,15 @@ def check_parameters(request: JsonObject, *, thinking: bool) -> None:
 def _check_choice(request: JsonObject) -> None:
     for name in ("tool_choice", "parallel_tool_calls"):
         if name in request and "tools" not in request:
-            raise Refused(f"'{name}' is only allowed when 'tools' are specified", name)
+            raise RequestRefused(f"'{name}' is only allowed when 'tools' are specified", name)
     match request.get("tool_choice", "auto"):
         case "auto" | "none" | "required":
             return
         case {"type": "function", "function": {"name": str(name)}}:
             if name not in offered_tools(request):
-                raise Refused(f"Tool choice {name!r} not found in 'tools' parameter", "tool_choice")
+                raise RequestRefused(f"Tool choice {name!r} not found in 'tools' parameter", "tool_choice")
         case other:
-            raise Refused(f"Invalid 'tool_choice': {json.dumps(other)}", "tool_choice")
+            raise RequestRefused(f"Invalid 'tool_choice': {json.dumps(other)}", "tool_choice")
 
 
 def _check_thinking(request: JsonObject) -> None:
@@ -72,10 +72,10 @@ def _check_thinking(request: JsonObject) -> None:
         case {"type": "disabled"}:
             return
     if request.get("tool_choice", "auto") not in ("auto", "none"):
-        raise Refused("tool_choice 'specified' is incompatible with thinking enabled", "tool_choice")
+        raise RequestRefused("tool_choice 'specified' is incompatible with thinking enabled", "tool_choice")
     for name, only in _FIXED.items():
         if request.get(name, only) != only:
-            raise Refused(f"invalid {name}: only {only} is allowed for this model", name)
+            raise RequestRefused(f"invalid {name}: only {only} is allowed for this model", name)
 
 
 def offered_tools(request: Mapping[str, Any]) -> dict[str, JsonObject]:
@@ -88,7 +88,9 @@ def _check_encodable(request: JsonObject) -> None:
     try:
         json.dumps(request, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise Refused(f"We could not parse the JSON body of your request: lone surrogate: {error.reason}") from None
+        raise RequestRefused(
+            f"We could not parse the JSON body of your request: lone surrogate: {error.reason}"
+        ) from None
 
 
 def no_constant(name: str) -> NoReturn:

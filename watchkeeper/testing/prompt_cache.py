@@ -41,7 +41,7 @@ class RawRequest:
         )
 
 
-class Prefixes:
+class PromptCache:
     """The prompts that a host has seen, and where one did not go on from where the conversation stood."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from watchkeeper.contracts import JsonObject
-from watchkeeper.testing.errors import Refused
+from watchkeeper.testing.errors import RequestRefused
 
 MAX_TOOLS, MAX_PROPERTIES, MAX_DEPTH, MAX_ENUM, MAX_BRANCHES = 128, 100, 5, 500, 10
 
@@ -28,51 +28,55 @@ _KEYWORDS = {
 def check_tools(tools: object) -> None:
     """Check the ``tools`` of a request."""
     if not isinstance(tools, list) or not tools:
-        raise Refused(f"{tools!r} is too short - 'tools'", "tools")
+        raise RequestRefused(f"{tools!r} is too short - 'tools'", "tools")
     if len(tools) > MAX_TOOLS:
-        raise Refused(f"Invalid 'tools': {len(tools)} tools, at most {MAX_TOOLS} are accepted", "tools")
+        raise RequestRefused(f"Invalid 'tools': {len(tools)} tools, at most {MAX_TOOLS} are accepted", "tools")
     names: set[str] = set()
     for i, tool in enumerate(tools):
         where = f"tools[{i}].function"
         if not isinstance(tool, dict) or tool.get("type") != "function" or not isinstance(tool.get("function"), dict):
-            raise Refused(f"Invalid 'tools[{i}]': expected an object of type 'function'", f"tools[{i}]")
+            raise RequestRefused(f"Invalid 'tools[{i}]': expected an object of type 'function'", f"tools[{i}]")
         name = _check_function(tool["function"], where)
         if name in names:
-            raise Refused(f"Invalid '{where}.name': {name!r} is offered twice", f"{where}.name")
+            raise RequestRefused(f"Invalid '{where}.name': {name!r} is offered twice", f"{where}.name")
         names.add(name)
 
 
 def _check_function(function: JsonObject, where: str) -> str:
     for keyword in function.keys() - {"name", "description", "parameters"}:
-        raise Refused(f"Invalid '{where}': unsupported key '{keyword}'", f"{where}.{keyword}")
+        raise RequestRefused(f"Invalid '{where}': unsupported key '{keyword}'", f"{where}.{keyword}")
     name = function.get("name")
     if not isinstance(name, str) or not _TOOL_NAME.fullmatch(name):
-        raise Refused(
+        raise RequestRefused(
             f"Invalid '{where}.name': {name!r} must start with a letter and hold letters, digits, _ and - only",
             f"{where}.name",
         )
     _check_words(function, where)
     parameters = function.get("parameters")
     if not isinstance(parameters, dict) or parameters.get("type") != "object":
-        raise Refused(f"Invalid schema for function '{name}': the root must be of type 'object'", f"{where}.parameters")
+        raise RequestRefused(
+            f"Invalid schema for function '{name}': the root must be of type 'object'", f"{where}.parameters"
+        )
     _check_schema(parameters, f"{where}.parameters", 1)
     return name
 
 
 def _check_schema(schema: Any, where: str, depth: int) -> None:
     if not isinstance(schema, dict):
-        raise Refused(f"At path '{where}': a schema is expected, got {schema!r}", where)
+        raise RequestRefused(f"At path '{where}': a schema is expected, got {schema!r}", where)
     if depth > MAX_DEPTH:
-        raise Refused(f"At path '{where}': nested more than {MAX_DEPTH} deep", where)
+        raise RequestRefused(f"At path '{where}': nested more than {MAX_DEPTH} deep", where)
     _check_words(schema, where)
     if "anyOf" in schema:
         _check_any_of(schema, where, depth)
         return
     kind = schema.get("type")
     if not isinstance(kind, str) or kind not in _KEYWORDS:
-        raise Refused(f"At path '{where}': type is not defined or not plain: {kind!r}", where)
+        raise RequestRefused(f"At path '{where}': type is not defined or not plain: {kind!r}", where)
     for keyword in schema.keys() - _KEYWORDS[kind] - {"type", "description"}:
-        raise Refused(f"At path '{where}': unsupported keyword '{keyword}' for type '{kind}'", f"{where}.{keyword}")
+        raise RequestRefused(
+            f"At path '{where}': unsupported keyword '{keyword}' for type '{kind}'", f"{where}.{keyword}"
+        )
     match kind:
         case "object":
             _check_object(schema, where, depth)
@@ -85,22 +89,22 @@ def _check_schema(schema: Any, where: str, depth: int) -> None:
 def _check_object(schema: JsonObject, where: str, depth: int) -> None:
     properties = schema.get("properties")
     if not isinstance(properties, dict) or len(properties) > MAX_PROPERTIES:
-        raise Refused(f"At path '{where}': 'properties' with at most {MAX_PROPERTIES} names is expected", where)
+        raise RequestRefused(f"At path '{where}': 'properties' with at most {MAX_PROPERTIES} names is expected", where)
     if schema.get("additionalProperties") is not False:
-        raise Refused(f"At path '{where}': 'additionalProperties' must be false", where)
+        raise RequestRefused(f"At path '{where}': 'additionalProperties' must be false", where)
     required = schema.get("required", [])
     if not isinstance(required, list) or not all(name in properties for name in required):
-        raise Refused(f"At path '{where}': 'required' names what 'properties' lacks: {required!r}", where)
+        raise RequestRefused(f"At path '{where}': 'required' names what 'properties' lacks: {required!r}", where)
     for name, member in properties.items():
         _check_schema(member, f"{where}.properties.{name}", depth + 1)
 
 
 def _check_any_of(schema: JsonObject, where: str, depth: int) -> None:
     if siblings := schema.keys() - {"anyOf", "description"}:
-        raise Refused(f"At path '{where}': not allowed beside 'anyOf': {', '.join(sorted(siblings))}", where)
+        raise RequestRefused(f"At path '{where}': not allowed beside 'anyOf': {', '.join(sorted(siblings))}", where)
     branches = schema["anyOf"]
     if not isinstance(branches, list) or not 0 < len(branches) <= MAX_BRANCHES:
-        raise Refused(f"At path '{where}': 'anyOf' takes 1 to {MAX_BRANCHES} branches", where)
+        raise RequestRefused(f"At path '{where}': 'anyOf' takes 1 to {MAX_BRANCHES} branches", where)
     for i, branch in enumerate(branches):
         _check_schema(branch, f"{where}.anyOf[{i}]", depth + 1)
 
@@ -108,12 +112,12 @@ def _check_any_of(schema: JsonObject, where: str, depth: int) -> None:
 def _check_leaf(schema: JsonObject, where: str) -> None:
     names = schema.get("enum", ["-"])
     if not isinstance(names, list) or not 0 < len(names) <= MAX_ENUM or not all(isinstance(n, str) for n in names):
-        raise Refused(f"At path '{where}': 'enum' takes 1 to {MAX_ENUM} strings", where)
+        raise RequestRefused(f"At path '{where}': 'enum' takes 1 to {MAX_ENUM} strings", where)
     for bound in ("minimum", "maximum"):
         if not isinstance(schema.get(bound, 0), int | float) or isinstance(schema.get(bound), bool):
-            raise Refused(f"At path '{where}': '{bound}' must be a number", where)
+            raise RequestRefused(f"At path '{where}': '{bound}' must be a number", where)
 
 
 def _check_words(schema: JsonObject, where: str) -> None:
     if not isinstance(schema.get("description", ""), str):
-        raise Refused(f"At path '{where}': 'description' must be a string", where)
+        raise RequestRefused(f"At path '{where}': 'description' must be a string", where)

@@ -19,22 +19,22 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from watchkeeper.contracts import JsonObject
-from watchkeeper.testing.asgi_server import serving
+from watchkeeper.testing.asgi_server import serve
 from watchkeeper.testing.echo_check import SentMessages
-from watchkeeper.testing.errors import Refused
-from watchkeeper.testing.fake_server import Endpoint
+from watchkeeper.testing.errors import RequestRefused
+from watchkeeper.testing.fake_server import FakeServer
 from watchkeeper.testing.message_rules import check_messages
 from watchkeeper.testing.parameter_rules import check_parameters, read_request
-from watchkeeper.testing.prompt_cache import Prefixes, RawRequest
+from watchkeeper.testing.prompt_cache import PromptCache, RawRequest
 from watchkeeper.testing.schema_rules import check_tools
-from watchkeeper.testing.scripts import Script, ScriptEnded, Turn, turns
+from watchkeeper.testing.scripts import Script, ScriptedReply, ScriptEnded, in_order
 
 MODEL = "moonshotai-kimi-k2-6"
 BYTES_PER_TOKEN = 4
 
 
-class ScriptedModel(Endpoint):
-    """The host; as an ``Endpoint`` it records the chat completion requests and can be made to fail.
+class ScriptedModel(FakeServer):
+    """The host; as an ``FakeServer`` it records the chat completion requests and can be made to fail.
 
     ``key``: the API key it demands. ``pace``: seconds an answer takes. ``thinking``: refuse forced tools and foreign
     sampling, as Moonshot does. ``context_window``: the most tokens of a prompt. ``models``: the names it serves, any
@@ -43,7 +43,7 @@ class ScriptedModel(Endpoint):
 
     def __init__(
         self,
-        script: Script | Sequence[Turn],
+        script: Script | Sequence[ScriptedReply],
         *,
         key: str | None = None,
         pace: float = 0.0,
@@ -52,19 +52,19 @@ class ScriptedModel(Endpoint):
         models: Sequence[str] = (),
     ) -> None:
         super().__init__(Starlette(routes=[Route("/{path:path}", self._complete, methods=["POST"])]))
-        self.script: Script = script if callable(script) else turns(script)
+        self.script: Script = script if callable(script) else in_order(script)
         self._key = key
         self._pace = pace
         self._thinking = thinking
         self._window = context_window
         self._models = models
         self._sent = SentMessages()
-        self._prefixes = Prefixes()
+        self._prefixes = PromptCache()
 
     @asynccontextmanager
-    async def serving(self, port: int = 0) -> AsyncIterator[str]:
+    async def serve(self, port: int = 0) -> AsyncIterator[str]:
         """Serve on loopback and give the base URL for a client, ``/v1`` included."""
-        async with serving(self.host(), port) as url:
+        async with serve(self.host(), port) as url:
             yield f"{url}/v1"
 
     def host(self) -> Starlette:
@@ -78,7 +78,7 @@ class ScriptedModel(Endpoint):
     async def _list_models(self, request: Request) -> Response:
         try:
             self._authorise(request)
-        except Refused as refused:
+        except RequestRefused as refused:
             return JSONResponse(refused.body, refused.status)
         names = self._models or (MODEL,)
         listed = [{"id": name, "object": "model", "created": 0, "owned_by": "watchkeeper"} for name in names]
@@ -90,7 +90,7 @@ class ScriptedModel(Endpoint):
         try:
             self._authorise(request)
             completion = self._answer(body, trace)
-        except Refused as refused:
+        except RequestRefused as refused:
             return JSONResponse(refused.body, refused.status, {"x-trace-id": trace})
         if self._pace:
             await asyncio.sleep(self._pace)
@@ -98,7 +98,7 @@ class ScriptedModel(Endpoint):
 
     def _authorise(self, request: Request) -> None:
         if self._key is not None and request.headers.get("authorization") != f"Bearer {self._key}":
-            raise Refused("Incorrect API key provided", status=401, code="invalid_api_key")
+            raise RequestRefused("Incorrect API key provided", status=401, code="invalid_api_key")
 
     def _answer(self, body: bytes, trace: str) -> JsonObject:
         request = read_request(body)
@@ -109,7 +109,7 @@ class ScriptedModel(Endpoint):
         self._sent.check(request["messages"])
         if self._models and request["model"] not in self._models:
             said = f"The model {request['model']!r} does not exist; there are: {', '.join(self._models)}"
-            raise Refused(said, "model", status=404, code="model_not_found")
+            raise RequestRefused(said, "model", status=404, code="model_not_found")
         return self._completion(request, RawRequest.of(body), trace)
 
     def _completion(self, request: JsonObject, raw: RawRequest, trace: str) -> JsonObject:
@@ -117,13 +117,13 @@ class ScriptedModel(Endpoint):
         cached = self._prefixes.add(raw, continues=bool(replies) and self._sent.knows(replies[-1]))
         prompt_tokens = _tokens(raw.tools + raw.joined)
         if self._window is not None and prompt_tokens > self._window:
-            raise Refused(
+            raise RequestRefused(
                 f"Invalid request: Your request exceeded model token limit: {self._window} (requested: {prompt_tokens})"
             )
         try:
             turn = self.script(request)
         except ScriptEnded as error:
-            raise Refused(str(error), code="script_ended") from None
+            raise RequestRefused(str(error), code="script_ended") from None
         message = _numbered(turn.message, replies) if turn.numbered else turn.message
         self._sent.remember(message, sound=turn.sound)
         return {

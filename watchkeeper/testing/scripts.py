@@ -14,7 +14,7 @@ from watchkeeper.contracts import JsonObject
 
 
 @dataclass(frozen=True)
-class Turn:
+class ScriptedReply:
     """One assistant message; calls without an id get theirs from the server."""
 
     message: JsonObject
@@ -27,8 +27,8 @@ class Turn:
     """Replaces what the server would report."""
 
 
-Script: TypeAlias = Callable[[JsonObject], Turn]
-Asked: TypeAlias = tuple[str, JsonObject | str] | tuple[str, JsonObject | str, JsonObject]
+Script: TypeAlias = Callable[[JsonObject], ScriptedReply]
+ScriptedCall: TypeAlias = tuple[str, JsonObject | str] | tuple[str, JsonObject | str, JsonObject]
 """A tool's name, its arguments (text is sent as it is, valid or not), fields to stand beside them in the call."""
 
 
@@ -36,37 +36,39 @@ class ScriptEnded(Exception):
     """The conversation has gone on beyond the last turn of the script."""
 
 
-def says(text: str, *, finish_reason: str = "stop", **extras: Any) -> Turn:
+def says(text: str, *, finish_reason: str = "stop", **extras: Any) -> ScriptedReply:
     """Answer in words; extras are further fields of the message, such as ``reasoning_content``."""
-    return Turn({"role": "assistant", "content": text, **extras}, finish_reason)
+    return ScriptedReply({"role": "assistant", "content": text, **extras}, finish_reason)
 
 
-def calls(*asked: Asked, content: str | None = None, reasoning: str | None = None, **extras: Any) -> Turn:
+def calls(
+    *asked: ScriptedCall, content: str | None = None, reasoning: str | None = None, **extras: Any
+) -> ScriptedReply:
     """Call tools, all in one message."""
     message: JsonObject = {"role": "assistant", "content": content}
     if reasoning is not None:
         message["reasoning_content"] = reasoning
     message["tool_calls"] = [_call(call) for call in asked]
-    return Turn(message | extras, "tool_calls", sound=all(isinstance(call[1], dict) for call in asked))
+    return ScriptedReply(message | extras, "tool_calls", sound=all(isinstance(call[1], dict) for call in asked))
 
 
-def raw(message: JsonObject, finish_reason: str | None = "stop", usage: JsonObject | None = None) -> Turn:
+def raw(message: JsonObject, finish_reason: str | None = "stop", usage: JsonObject | None = None) -> ScriptedReply:
     """Send exactly this message, however malformed."""
-    return Turn(message, finish_reason, sound=False, numbered=False, usage=usage)
+    return ScriptedReply(message, finish_reason, sound=False, numbered=False, usage=usage)
 
 
-def _call(asked: Asked) -> JsonObject:
+def _call(asked: ScriptedCall) -> JsonObject:
     name, arguments = asked[0], asked[1]
     text = arguments if isinstance(arguments, str) else json.dumps(arguments, separators=(",", ":"))
     beside = asked[2] if len(asked) == 3 else {}
     return {"type": "function", "function": {"name": name, "arguments": text}, **beside}
 
 
-def turns(said: Sequence[Turn]) -> Script:
+def in_order(said: Sequence[ScriptedReply]) -> Script:
     """Say one turn after the other; which one is due, the number of replies in the conversation tells."""
 
-    def script(request: JsonObject) -> Turn:
-        due = replies(request)
+    def script(request: JsonObject) -> ScriptedReply:
+        due = count_replies(request)
         if due >= len(said):
             raise ScriptEnded(f"the script has {len(said)} turns, and the conversation holds {due} replies already")
         return said[due]
@@ -74,30 +76,30 @@ def turns(said: Sequence[Turn]) -> Script:
     return script
 
 
-def by_opening(scripts: Mapping[str, Script | Sequence[Turn]]) -> Script:
+def by_first_message(scripts: Mapping[str, Script | Sequence[ScriptedReply]]) -> Script:
     """Choose the script by a text that the first words of the user hold."""
 
-    def script(request: JsonObject) -> Turn:
-        opening = next((words(m) for m in request["messages"] if m["role"] == "user"), "")
+    def script(request: JsonObject) -> ScriptedReply:
+        opening = next((text_of(m) for m in request["messages"] if m["role"] == "user"), "")
         for text, chosen in scripts.items():
             if text in opening:
-                return chosen(request) if callable(chosen) else turns(chosen)(request)
+                return chosen(request) if callable(chosen) else in_order(chosen)(request)
         raise ScriptEnded(f"no script is for {opening!r}; there are: {', '.join(map(repr, scripts))}")
 
     return script
 
 
-def always(turn: Turn, *, without_tools: Turn) -> Script:
+def always(turn: ScriptedReply, *, without_tools: ScriptedReply) -> Script:
     """Say one turn as long as tools are offered, another one when they are not."""
     return lambda request: turn if request.get("tools") else without_tools
 
 
-def replies(request: JsonObject) -> int:
+def count_replies(request: JsonObject) -> int:
     """Count the assistant's messages in a conversation."""
     return sum(message["role"] == "assistant" for message in request["messages"])
 
 
-def words(message: JsonObject) -> str:
+def text_of(message: JsonObject) -> str:
     """Return the text of a message."""
     content = message.get("content")
     if isinstance(content, list):

@@ -11,7 +11,7 @@ from tests.activities.destinations.conftest import PAGER, Office, connected
 from tests.support.harness import failure, look, run_harness
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import AlertOrigin, Evidence, LimitChanges, Report, ReportDelivery
-from watchkeeper.demo.pagerduty_state import Incident
+from watchkeeper.demo.pagerduty_state import PagerDutyIncident
 from watchkeeper.demo.world import World
 from watchkeeper.testing.faults import delay, fault, lose_reply
 from watchkeeper.testing.scripts import calls, says
@@ -32,7 +32,7 @@ def changed(**members: object) -> ReportDelivery:
     return DELIVERY.model_copy(update=members)
 
 
-def opened(world: World, team: str, key: str = "") -> Incident:
+def opened(world: World, team: str, key: str = "") -> PagerDutyIncident:
     """Open an incident as a page of the run would."""
     world.pages.accept(
         {
@@ -45,7 +45,7 @@ def opened(world: World, team: str, key: str = "") -> Incident:
     return world.pages.incidents[-1]
 
 
-def of(incident: Incident) -> AlertOrigin:
+def of(incident: PagerDutyIncident) -> AlertOrigin:
     return AlertOrigin(source="pd", kind="pagerduty", group=incident.id, team="checkout")
 
 

@@ -41,11 +41,11 @@ async def test_it_is_a_reply_to_the_message_of_the_run(office: Office) -> None:
     await office.deliver(changed(message=message), "slack")
     _, reply = office.world.channels.thread(CHANNEL, message.ts)
     assert reply.metadata == {"event_type": "watchkeeper_report", "event_payload": {"run": "run-1", "part": "report"}}
-    assert reply.words == (
+    assert reply.block_text == (
         "Checkout is fine.\nReport of a run: concluded\n"
         "*Found*\nAll of *checkout* is fine: 0 % &lt;!channel&gt; &amp; é…"
     )
-    assert office.world.channels.pings == []
+    assert office.world.channels.mentions == []
 
 
 async def test_without_such_a_message_it_stands_in_the_channel_of_its_team(office: Office) -> None:
@@ -71,7 +71,7 @@ async def test_a_follow_up_is_a_part_of_its_own(office: Office) -> None:
     await office.deliver(changed(message=message), "slack")
     await office.deliver(changed(message=message, follow_up=2, question="And <!here> payments?"), "slack", attempt=2)
     *_, reply = office.world.channels.thread(CHANNEL, message.ts)
-    assert reply.words.startswith("Follow-up 2: Checkout is fine.\n*Asked:* And &lt;!here&gt; payments?\n")
+    assert reply.block_text.startswith("Follow-up 2: Checkout is fine.\n*Asked:* And &lt;!here&gt; payments?\n")
     assert len(office.world.channels.posts) == 3
 
 
@@ -80,7 +80,7 @@ async def test_a_long_report_is_whole_in_several_replies(office: Office) -> None
     await office.deliver(changed(message=message, report=LONG), "slack")
     _, *replies = office.world.channels.thread(CHANNEL, message.ts)
     assert len(replies) > 2
-    written = "\n".join(reply.words for reply in replies).replace("&lt;", "<").replace("&gt;", ">")
+    written = "\n".join(reply.block_text for reply in replies).replace("&lt;", "<").replace("&gt;", ">")
     assert written.replace("&amp;", "&").endswith(LONG.body)
 
 
@@ -89,7 +89,7 @@ async def test_a_report_beyond_all_bounds_says_what_is_left_out(office: Office) 
     first, *others = office.world.channels.posts
     assert len(others) == 5
     assert {post.thread_ts for post in others} == {first.ts}
-    assert others[-1].words.endswith(
+    assert others[-1].block_text.endswith(
         "45000 characters are left out here; the whole report: watchkeeper show alert-prod-abc"
     )
 

@@ -25,7 +25,7 @@ async def test_the_seed_incident(bench: Bench) -> None:
         "dedup_key": "run-1/page_engineer/checkout",
         "url": "https://acme.pagerduty.com/incidents/Q0004827",
     }
-    (delivery,) = bench.world.pages.deliveries
+    (delivery,) = bench.world.pages.events
     assert (delivery.team, delivery.summary, delivery.severity) == ("checkout", PAGE["summary"], "critical")
     assert delivery.event["payload"]["source"] == "watchkeeper"
     assert delivery.event["payload"]["custom_details"] == {"run": "run-1", "call": "r1.0"}
@@ -63,7 +63,7 @@ async def test_an_outage_is_to_be_tried_again(bench: Bench, status: int) -> None
 
 
 async def test_the_incident_is_waited_for(bench: Bench) -> None:
-    bench.world.pages.lag = 0.3
+    bench.world.pages.rest_delay = 0.3
     assert (await bench.ok("page_engineer", **PAGE))["incident"] == "INC-4827"
     assert len(bench.world.pagerduty_api.requests) >= 2
     asked = bench.world.pagerduty_api.requests[0]
@@ -72,7 +72,7 @@ async def test_the_incident_is_waited_for(bench: Bench) -> None:
 
 
 async def test_a_look_up_that_comes_to_nothing_does_not_fail_the_page(bench: Bench) -> None:
-    bench.world.pages.lag = 3600
+    bench.world.pages.rest_delay = 3600
     page = await bench.ok("page_engineer", **PAGE)
     assert "incident" not in page
     assert page["note"] == "The page is sent, but PagerDuty has not told its incident number yet."
@@ -116,7 +116,7 @@ async def test_the_routing_key_for_all_teams(bench: Bench) -> None:
     bench.settings = bench.settings.model_copy(update={"teams": {}})
     bench.set(pagerduty={"routing_key": SecretStr(bench.world.routing_keys["search"])})
     await bench.ok("page_engineer", **PAGE)
-    assert [delivery.team for delivery in bench.world.pages.deliveries] == ["search"]
+    assert [delivery.team for delivery in bench.world.pages.events] == ["search"]
 
 
 async def test_no_routing_key_names_the_team_and_the_way_out(bench: Bench) -> None:
@@ -153,7 +153,7 @@ async def test_a_refusal_is_told_in_pagerdutys_words_without_the_key(bench: Benc
 async def test_bad_arguments_wake_nobody(bench: Bench, arguments: JsonObject) -> None:
     result = await bench.call("page_engineer", **arguments)
     assert result.status == "rejected"
-    assert bench.world.pages.deliveries == []
+    assert bench.world.pages.events == []
     assert "expected" in json.loads(result.content)["arguments"][0]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.activities.tools.conftest import Bench
-from watchkeeper.demo.log_generator import lines
+from watchkeeper.demo.log_generator import generate_lines
 from watchkeeper.testing.faults import fault, raw_body
 from watchkeeper.tool import ToolUnavailable
 
@@ -74,7 +74,7 @@ async def test_nothing_found_is_no_proof(bench: Bench) -> None:
 async def test_any_text_is_searched_as_it_is(bench: Bench, text: str) -> None:
     logs = await bench.ok("search_logs", service="checkout", query=text)
     end = bench.at.timestamp()
-    written = lines(bench.world.scenario, "checkout", end - 1800, end)
+    written = generate_lines(bench.world.scenario, "checkout", end - 1800, end)
     assert logs["query"] == text
     assert logs["total"] == sum(text in line.text for line in written)
 

@@ -27,10 +27,10 @@ from starlette.routing import Route
 
 from tests.end_to_end.chaos.incidents import INCIDENTS, KEY
 from watchkeeper.temporal.ports import free_port
-from watchkeeper.testing.asgi_server import HOST, serving
-from watchkeeper.testing.fake_server import Endpoint
+from watchkeeper.testing.asgi_server import HOST, serve
+from watchkeeper.testing.fake_server import FakeServer
 from watchkeeper.testing.scripted_model import ScriptedModel
-from watchkeeper.testing.scripts import by_opening, replies, words
+from watchkeeper.testing.scripts import by_first_message, count_replies, text_of
 
 HELD_SECONDS = 8.0
 START_SECONDS = 60.0
@@ -56,9 +56,9 @@ class Arrival:
 
 
 def _asked(request: Mapping[str, Any]) -> Arrival:
-    opening = next(words(message) for message in request["messages"] if message["role"] == "user")
+    opening = next(text_of(message) for message in request["messages"] if message["role"] == "user")
     worker, _, hold = request["model"].partition(" ")
-    call = f"r{replies(dict(request)) + 1}"
+    call = f"r{count_replies(dict(request)) + 1}"
     told = [message["content"] for message in request["messages"] if message["role"] == "tool"]
     return Arrival("model", opening.split()[1], call, worker, told=told, held=hold == call)
 
@@ -100,7 +100,7 @@ async def _report(request: Request) -> JSONResponse:
 
 def _app(name: str) -> Starlette:
     if name == "model":
-        model = _Model(by_opening({f"[{each.name}]": each.turns for each in INCIDENTS.values()}), key=KEY)
+        model = _Model(by_first_message({f"[{each.name}]": each.turns for each in INCIDENTS.values()}), key=KEY)
         return Starlette(routes=[Route("/v1/chat/completions", model)])
     taking = Starlette(
         routes=[
@@ -108,13 +108,13 @@ def _app(name: str) -> Starlette:
             Route("/{what}", _take, methods=["POST"]),
         ]
     )
-    return Starlette(routes=[Route("/{path:path}", Endpoint(taking))])
+    return Starlette(routes=[Route("/{path:path}", FakeServer(taking))])
 
 
 async def _serve(name: str, port: int) -> None:
     # A caller that dies in the middle of its request is what is wanted here.
     logging.getLogger("uvicorn.error").disabled = True
-    async with serving(_app(name), port):
+    async with serve(_app(name), port):
         os.write(1, b"\n")
         await asyncio.Event().wait()
 

@@ -12,7 +12,7 @@ from temporalio.client import WorkflowHandle
 from watchkeeper.backend import fetch
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import Decision, RunResult, StopRequest
-from watchkeeper.testing.scripts import Turn, calls, says
+from watchkeeper.testing.scripts import ScriptedReply, calls, says
 from watchkeeper.tool import Arguments, Service, Team, Tool, ToolContext, tool
 from workflows.incident import IncidentWorkflow
 
@@ -92,7 +92,7 @@ class Incident:
     """A scripted incident."""
 
     name: str
-    turns: Sequence[Turn]
+    turns: Sequence[ScriptedReply]
     acts: Sequence[Any]
     """What a person does, each when the run next begins to wait for one."""
     once: str = ""

@@ -10,8 +10,8 @@ from starlette.responses import JSONResponse
 from tests.support.alert_requests import source, verify
 from watchkeeper.alerts.source import Posted
 from watchkeeper.contracts import Alert
-from watchkeeper.testing.asgi_server import serving
-from watchkeeper.testing.fake_server import Endpoint
+from watchkeeper.testing.asgi_server import serve
+from watchkeeper.testing.fake_server import FakeServer
 from watchkeeper.testing.faults import fault
 
 
@@ -19,13 +19,13 @@ class Receiver:
     """Answers 200, or 503 while it is to refuse."""
 
     def __init__(self, token: str) -> None:
-        self.endpoint = Endpoint(JSONResponse({}))
+        self.endpoint = FakeServer(JSONResponse({}))
         self.source = source("alertmanager", tokens=[token])
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[str]:
         """Serve; gives the address for the webhook."""
-        async with serving(self.endpoint) as url:
+        async with serve(self.endpoint) as url:
             yield f"{url}/alerts/prod"
 
     def refuse(self) -> None:

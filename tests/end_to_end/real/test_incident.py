@@ -22,7 +22,7 @@ from watchkeeper.cli.intake import taking_in
 from watchkeeper.contracts import JsonObject
 from watchkeeper.temporal.client import connect
 from watchkeeper.temporal.ports import free_port
-from watchkeeper.testing.scripts import Turn, calls, says
+from watchkeeper.testing.scripts import ScriptedReply, calls, says
 from watchkeeper.tool import discover
 
 pytestmark = pytest.mark.real
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.real
 TOOLS = {"get_service_health": discover()["get_service_health"]}
 
 
-def investigate(request: JsonObject) -> Turn:
+def investigate(request: JsonObject) -> ScriptedReply:
     """A model that looks at the health of checkout, and says what it read of it and of the last episode."""
     messages = request["messages"]
     if messages[-1]["role"] == "user" and "has recovered" not in messages[-1]["content"]:

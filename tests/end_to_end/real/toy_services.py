@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from watchkeeper.testing.asgi_server import serving
+from watchkeeper.testing.asgi_server import serve
 
 SERVICES = ("checkout", "payments")
 
@@ -61,7 +61,7 @@ class Toy:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Toy]:
         """Serve ``/metrics``, and take requests all the time."""
-        async with serving(Starlette(routes=[Route("/metrics", self._metrics)])) as self.url:
+        async with serve(Starlette(routes=[Route("/metrics", self._metrics)])) as self.url:
             traffic = asyncio.create_task(self._traffic())
             try:
                 yield self

@@ -15,7 +15,7 @@ from tests.end_to_end.chaos.run_follower import Following
 from tests.end_to_end.storms.groups import Group, named_in
 from tests.end_to_end.storms.site import Site
 from watchkeeper.runs.client import WORKFLOW
-from watchkeeper.testing.scripts import replies, words
+from watchkeeper.testing.scripts import count_replies, text_of
 
 _AT_ONCE = 8
 _SETTLED_SECONDS = 60.0
@@ -128,9 +128,9 @@ def _asked(site: Site) -> dict[str, dict[int, list[float]]]:
     asked = defaultdict[str, dict[int, list[float]]](lambda: defaultdict(list))
     for received in site.model.requests:
         request = received.json()
-        opening = next(words(message) for message in request["messages"] if message["role"] == "user")
+        opening = next(text_of(message) for message in request["messages"] if message["role"] == "user")
         (name,) = set(named_in(opening))
-        asked[name][replies(request) + 1].append(received.at)
+        asked[name][count_replies(request) + 1].append(received.at)
     return asked
 
 

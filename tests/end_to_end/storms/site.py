@@ -21,10 +21,10 @@ from watchkeeper.config.sections import Intake
 from watchkeeper.contracts import JsonObject
 from watchkeeper.demo.world import World
 from watchkeeper.temporal.ports import HOST, free_port
-from watchkeeper.testing.asgi_server import serving
-from watchkeeper.testing.fake_server import Endpoint
+from watchkeeper.testing.asgi_server import serve
+from watchkeeper.testing.fake_server import FakeServer
 from watchkeeper.testing.scripted_model import ScriptedModel
-from watchkeeper.testing.scripts import Turn, calls, replies, says
+from watchkeeper.testing.scripts import ScriptedReply, calls, count_replies, says
 
 KEY = "storm-key"
 DEAD_SECONDS = 1.0
@@ -56,9 +56,9 @@ unauthenticated = true
 """
 
 
-def investigating(request: JsonObject) -> Turn:
+def investigating(request: JsonObject) -> ScriptedReply:
     """A model that looks once, and then knows."""
-    if replies(request) == 0:
+    if count_replies(request) == 0:
         return calls(("get_service_health", {"service": SERVICE}))
     return says("**Cause:** the deploy of 10:02.\n\nRoll back.")
 
@@ -71,7 +71,7 @@ class Reports:
         """Message ids, by workflow id."""
         self.unasked = set[str]()
         """Workflow ids of runs whose alerts were over before it was their turn to ask the model."""
-        self.endpoint = Endpoint(Starlette(routes=[Route("/", self._take, methods=["POST"])]))
+        self.endpoint = FakeServer(Starlette(routes=[Route("/", self._take, methods=["POST"])]))
         self._arrived = asyncio.Condition()
 
     async def _take(self, request: Request) -> JSONResponse:
@@ -166,7 +166,7 @@ async def site(directory: Path, patience: float = Intake().patience) -> AsyncIte
     async with server() as temporal, World.running() as world:
         there = Site(temporal, Program(directory), f"http://{HOST}:{port}")
         there.world = world
-        async with there.model.serving() as model, serving(there.reports.endpoint) as reports:
+        async with there.model.serve() as model, serve(there.reports.endpoint) as reports:
             settings = _SETTINGS.format(
                 model=model,
                 key=KEY,

@@ -18,7 +18,7 @@ from watchkeeper.config.sections import Approval, ModelProfile, Prices, Watchdog
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import JsonObject, LimitChanges, RunInput, StopRequest, ToolChoice
 from watchkeeper.demo import demo_settings
-from watchkeeper.demo.script import guide
+from watchkeeper.demo.script import on_call_engineer
 from watchkeeper.demo.world import World
 from watchkeeper.runs import client as runs_client
 from watchkeeper.runs.client import Found
@@ -75,14 +75,14 @@ async def scene(directory: Path, pace: float = 0.0) -> AsyncIterator[Scene]:
         directory: Takes the watchdog's journal.
         pace: Seconds that the model takes to answer.
     """
-    model = ScriptedModel(guide, key=KEY, pace=pace)
+    model = ScriptedModel(on_call_engineer, key=KEY, pace=pace)
     async with (
         World.running() as world,
-        model.serving() as url,
+        model.serve() as url,
         dev_server() as server,
         AsyncExitStack() as workers,
     ):
-        profile = demo_settings.scripted(url, KEY).model_copy(update={"prices": PRICES})
+        profile = demo_settings.scripted_profile(url, KEY).model_copy(update={"prices": PRICES})
         plain = _settings(world, profile, "on-call", directory)
         asking = _settings(world, profile, "asks-first", directory, Approval(tools=["page_engineer"]))
         for settings in (plain, asking):

@@ -20,7 +20,7 @@ from tests.support.paths import HISTORIES
 from tests.support.program import Program
 from watchkeeper.runs.client import new_id
 from watchkeeper.testing.faults import hang
-from watchkeeper.testing.scripts import Script, Turn, always, calls, says
+from watchkeeper.testing.scripts import Script, ScriptedReply, always, calls, says
 from watchkeeper.tool import Tool
 from workflows.incident import IncidentWorkflow
 
@@ -69,7 +69,7 @@ def program(client: Client, tmp_path: Path) -> Program:
 async def at_desk(
     client: Client,
     program: Program,
-    script: Script | Sequence[Turn],
+    script: Script | Sequence[ScriptedReply],
     tools: Mapping[str, Tool[Any]] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Desk]:

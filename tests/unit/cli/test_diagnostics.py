@@ -13,7 +13,7 @@ from temporalio.client import Client
 from tests.support.program import Ended, Program
 from watchkeeper.config.settings import ModelProfile
 from watchkeeper.demo.demo_settings import settings_for
-from watchkeeper.demo.script import guide
+from watchkeeper.demo.script import on_call_engineer
 from watchkeeper.demo.world import World
 from watchkeeper.testing.scripted_model import ScriptedModel
 from watchkeeper.tool import catalogue, discover, wire
@@ -81,14 +81,14 @@ async def test_the_catalogue_is_what_the_model_is_sent(program: Program, world: 
 
 
 async def test_all_is_within_reach(program: Program, world: World) -> None:
-    async with ScriptedModel(guide, key=KEY).serving() as url:
+    async with ScriptedModel(on_call_engineer, key=KEY).serve() as url:
         configure(program, world, url)
         ended = await program("check")
     found = verdicts(ended)
     assert ended.code == 0, ended.out
     assert found.keys() == {"configuration", "tools", "Temporal", "model", "Prometheus", "Loki", "deploys", "PagerDuty"}
     assert "no worker polls" in found["Temporal"][1]
-    assert world.pages.deliveries == [], "somebody was woken by a check"
+    assert world.pages.events == [], "somebody was woken by a check"
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ async def test_all_is_within_reach(program: Program, world: World) -> None:
 async def test_what_fails_is_named_with_the_way_out(
     program: Program, world: World, what: str, change: dict[str, Any], said: str
 ) -> None:
-    async with ScriptedModel(guide, key=KEY, models=["moonshotai-kimi-k2-6"]).serving() as url:
+    async with ScriptedModel(on_call_engineer, key=KEY, models=["moonshotai-kimi-k2-6"]).serve() as url:
         configure(program, world, url, **change)
         ended = await program("check")
     found = verdicts(ended)
@@ -122,7 +122,7 @@ async def test_what_fails_is_named_with_the_way_out(
 
 async def test_a_hand_off_that_would_page_nobody_is_foretold(program: Program, world: World) -> None:
     keys = {f"teams__{team}__routing_key": "x" * 32 for team in ("checkout", "search")}
-    async with ScriptedModel(guide, key=KEY).serving() as url:
+    async with ScriptedModel(on_call_engineer, key=KEY).serve() as url:
         configure(program, world, url, pagerduty__routing_key=None, **keys)
         ended = await program("check")
     ok, said = verdicts(ended)["PagerDuty"]
@@ -131,7 +131,7 @@ async def test_a_hand_off_that_would_page_nobody_is_foretold(program: Program, w
 
 
 async def test_only_what_is_configured_is_checked(program: Program) -> None:
-    async with ScriptedModel(guide, key=KEY).serving() as url:
+    async with ScriptedModel(on_call_engineer, key=KEY).serve() as url:
         (program.directory / "watchkeeper.toml").write_text(
             f"[model]\nbase_url = '{url}'\n[services.checkout]\nteam = 'a'\n[teams.a]\nrouting_key = '{'k' * 32}'\n"
             "[pagerduty]\nevents_url = 'http://127.0.0.1:1'"

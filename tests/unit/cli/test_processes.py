@@ -18,7 +18,7 @@ from temporalio.client import Client
 
 from tests.support.program import Program, Running
 from watchkeeper.demo.demo_settings import INCIDENT
-from watchkeeper.demo.script import guide
+from watchkeeper.demo.script import on_call_engineer
 from watchkeeper.temporal.ports import free_port, is_free
 from watchkeeper.testing.scripted_model import ScriptedModel
 from watchkeeper.testing.scripts import says
@@ -62,7 +62,7 @@ def keyed(url: str) -> dict[str, str]:
 @asynccontextmanager
 async def developing(program: Program, *arguments: str, **environment: str) -> AsyncIterator[tuple[Running, str]]:
     """``watchkeeper dev`` with a scripted model, from its addresses to its end."""
-    async with ScriptedModel(guide).serving() as url:
+    async with ScriptedModel(on_call_engineer).serve() as url:
         dev = await program.begin("dev", *arguments, **keyed(url), **environment)
         said = await dev.says("Ctrl-C ends it")
         try:
@@ -188,7 +188,7 @@ async def test_dev_names_a_port_in_use_and_the_option(program: Program) -> None:
 async def test_a_worker_takes_up_what_waits_and_drains(client: Client, program: Program) -> None:
     address = client.service_client.config.target_host
     (program.directory / "watchkeeper.toml").write_text("[worker]\ntask_queue = 'drained'\n")
-    async with ScriptedModel([says("All is well.")], key="key").serving() as url:
+    async with ScriptedModel([says("All is well.")], key="key").serve() as url:
         started = await program("run", "Is it?", "--no-wait", TEMPORAL_ADDRESS=address)
         worker = await program.begin("worker", TEMPORAL_ADDRESS=address, **keyed(url))
         await worker.says("working on the task queue 'drained'")

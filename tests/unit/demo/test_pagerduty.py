@@ -49,7 +49,7 @@ async def test_a_trigger_opens_an_incident(http: AsyncClient, world: World) -> N
 async def test_the_same_key_joins_the_open_incident(http: AsyncClient, world: World) -> None:
     for _ in range(3):
         await send(http, world, trigger())
-    assert len(world.pages.deliveries) == 3
+    assert len(world.pages.events) == 3
     (incident,) = world.pages.incidents
     assert (incident.team, incident.key, incident.alerts) == ("checkout", "k1", 3)
 
@@ -105,7 +105,7 @@ async def test_an_invalid_event_says_why(http: AsyncClient, world: World, event:
     assert answer.status_code == 400
     assert (body["status"], body["message"]) == ("invalid event", "Event object is invalid")
     assert any(fault in error for error in body["errors"])
-    assert world.pages.deliveries == []
+    assert world.pages.events == []
 
 
 async def test_what_is_no_json_or_too_large(http: AsyncClient, world: World) -> None:
@@ -123,10 +123,10 @@ async def test_the_rest_api_wants_its_token(http: AsyncClient, world: World, aut
 
 
 async def test_an_incident_may_take_its_time(http: AsyncClient, world: World) -> None:
-    world.pages.lag = 60
+    world.pages.rest_delay = 60
     await send(http, world, trigger())
     assert await incidents(http, world, incident_key="k1") == []
-    world.pages.lag = 0
+    world.pages.rest_delay = 0
     assert len(await incidents(http, world, incident_key="k1")) == 1
 
 

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from watchkeeper.demo.log_generator import RETENTION, lines
+from watchkeeper.demo.log_generator import RETENTION, generate_lines
 from watchkeeper.demo.scenario import Scenario
 
 NOON = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC).timestamp()
@@ -38,8 +38,10 @@ def test_only_checkout_fails_and_only_from_the_onset_to_the_recovery() -> None:
 
 def test_a_line_is_the_same_whatever_window_finds_it() -> None:
     scenario = Scenario(NOON)
-    whole = lines(scenario, "checkout", NOON - 1800, NOON)
-    halves = lines(scenario, "checkout", NOON - 1800, NOON - 61.5) + lines(scenario, "checkout", NOON - 61.5, NOON)
+    whole = generate_lines(scenario, "checkout", NOON - 1800, NOON)
+    halves = generate_lines(scenario, "checkout", NOON - 1800, NOON - 61.5) + generate_lines(
+        scenario, "checkout", NOON - 61.5, NOON
+    )
     assert whole == halves
     assert whole == sorted(whole, key=lambda line: line.at)
     assert len({line.text for line in whole}) == len(whole)
@@ -47,18 +49,20 @@ def test_a_line_is_the_same_whatever_window_finds_it() -> None:
 
 def test_the_exceptions_begin_with_the_incident_and_name_their_release() -> None:
     scenario = Scenario(NOON)
-    errors = [line for line in lines(scenario, "checkout", NOON - 3600, NOON) if "NullPointerException" in line.text]
+    errors = [
+        line for line in generate_lines(scenario, "checkout", NOON - 3600, NOON) if "NullPointerException" in line.text
+    ]
     assert 200 <= len(errors) <= 500
     assert all("CheckoutController.applyPromo" in line.text and "v2.4.1" in line.text for line in errors)
     assert errors[0].text.startswith("2026-03-01T13:42:07")
     assert errors[0].at / 1e9 == pytest.approx(datetime.fromisoformat(errors[0].text.split()[0]).timestamp(), abs=1e-3)
     for service in ("payments", "search"):
-        assert not any("Exception" in line.text for line in lines(scenario, service, NOON - 3600, NOON))
+        assert not any("Exception" in line.text for line in generate_lines(scenario, service, NOON - 3600, NOON))
 
 
 def test_lines_name_the_version_that_was_live() -> None:
     scenario = Scenario(NOON)
-    around = lines(scenario, "checkout", scenario.deployed_at - 60, scenario.deployed_at + 60)
+    around = generate_lines(scenario, "checkout", scenario.deployed_at - 60, scenario.deployed_at + 60)
     versions = [line.text.split()[3] for line in around]
     assert versions == sorted(versions)
     assert set(versions) == {"v2.4.0", "v2.4.1"}
@@ -67,12 +71,12 @@ def test_lines_name_the_version_that_was_live() -> None:
 def test_after_the_recovery_no_order_fails() -> None:
     scenario = Scenario(NOON)
     scenario.ended_at = scenario.failing_since + 30
-    errors = [line for line in lines(scenario, "checkout", NOON - 3600, NOON) if line.level == "error"]
+    errors = [line for line in generate_lines(scenario, "checkout", NOON - 3600, NOON) if line.level == "error"]
     assert 60 <= len(errors) <= 80
     assert errors[-1].at / 1e9 < scenario.ended_at
 
 
 def test_there_are_no_logs_from_before_the_retention() -> None:
     scenario = Scenario(NOON)
-    oldest = lines(scenario, "search", 0, NOON)[0].at / 1e9
+    oldest = generate_lines(scenario, "search", 0, NOON)[0].at / 1e9
     assert NOON - RETENTION <= oldest < NOON - RETENTION + 10

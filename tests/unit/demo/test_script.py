@@ -11,7 +11,7 @@ from httpx2 import AsyncClient
 
 from tests.support.model_requests import SYSTEM, result, said, tool
 from watchkeeper.contracts import JsonObject
-from watchkeeper.demo.script import guide
+from watchkeeper.demo.script import on_call_engineer
 from watchkeeper.testing.scripted_model import ScriptedModel
 
 INCIDENT = (
@@ -111,8 +111,8 @@ class Harness:
 
 @pytest.fixture
 async def harness(http: AsyncClient) -> Any:
-    model = ScriptedModel(guide)
-    async with model.serving() as url:
+    model = ScriptedModel(on_call_engineer)
+    async with model.serve() as url:
         yield Harness(http, url)
     assert model.prefix_violations() == []
 

@@ -8,7 +8,7 @@ import pytest
 from httpx2 import AsyncClient
 
 from watchkeeper.contracts import JsonObject
-from watchkeeper.demo.slack import no, rate_limited
+from watchkeeper.demo.slack import rate_limited, slack_error
 from watchkeeper.demo.world import World
 
 CHANNEL = "C0INCIDENTS"
@@ -123,7 +123,7 @@ async def test_a_message_that_is_not_there(http: AsyncClient, world: World) -> N
 
 
 async def test_its_faults(http: AsyncClient, world: World) -> None:
-    world.slack.faults.extend([no("internal_error"), rate_limited(3)])
+    world.slack.faults.extend([slack_error("internal_error"), rate_limited(3)])
     assert (await ask(http, world, "chat.postMessage"))["error"] == "internal_error"
     limited = await http.post(f"{world.urls.slack_url}/chat.postMessage", json={})
     assert (limited.status_code, limited.headers["retry-after"]) == (429, "3")
@@ -131,4 +131,4 @@ async def test_its_faults(http: AsyncClient, world: World) -> None:
 
 async def test_a_ping_is_seen(http: AsyncClient, world: World) -> None:
     await ask(http, world, "chat.postMessage", channel=CHANNEL, text="<!channel> a &lt;!here&gt;")
-    assert world.channels.pings == ["<!channel>"]
+    assert world.channels.mentions == ["<!channel>"]

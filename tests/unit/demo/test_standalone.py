@@ -17,12 +17,12 @@ from starlette.routing import Route
 
 from watchkeeper.alerts.registry import make_source, source_class
 from watchkeeper.alerts.source import Posted
-from watchkeeper.demo.alert import AlarmUnheard, notification, raise_alarm
-from watchkeeper.demo.script import guide
-from watchkeeper.demo.standalone import MODEL_KEY, PROGRAM_TOKEN, SOURCE_TOKEN, share_secrets, standing
+from watchkeeper.demo.alert import AlertNotAccepted, notification, send_alert
+from watchkeeper.demo.script import on_call_engineer
+from watchkeeper.demo.standalone import MODEL_KEY, PROGRAM_TOKEN, SOURCE_TOKEN, share_secrets, standalone_app
 from watchkeeper.demo.world import World
 from watchkeeper.temporal.ports import free_port
-from watchkeeper.testing.asgi_server import serving
+from watchkeeper.testing.asgi_server import serve
 from watchkeeper.testing.scripted_model import ScriptedModel
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -30,7 +30,7 @@ NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 @pytest.fixture
 async def url() -> AsyncIterator[str]:
-    async with serving(standing(World(), ScriptedModel(guide, key="key"))) as url:
+    async with serve(standalone_app(World(), ScriptedModel(on_call_engineer, key="key"))) as url:
         yield url
 
 
@@ -74,16 +74,16 @@ def test_the_alert_is_one_that_alertmanager_could_have_sent() -> None:
 
 async def test_an_alert_that_nobody_hears_is_said_to_be(url: str) -> None:
     nobody = f"http://127.0.0.1:{free_port()}"
-    with pytest.raises(AlarmUnheard, match=f"POST {nobody}/alerts/prod was not answered: "):
-        await asyncio.to_thread(raise_alarm, nobody, "prod", "token", NOW)
-    with pytest.raises(AlarmUnheard, match=f"POST {url}/alerts/prod answered 404: "):
-        await asyncio.to_thread(raise_alarm, url, "prod", "token", NOW)
+    with pytest.raises(AlertNotAccepted, match=f"POST {nobody}/alerts/prod was not answered: "):
+        await asyncio.to_thread(send_alert, nobody, "prod", "token", NOW)
+    with pytest.raises(AlertNotAccepted, match=f"POST {url}/alerts/prod answered 404: "):
+        await asyncio.to_thread(send_alert, url, "prod", "token", NOW)
 
 
 async def test_an_alert_that_starts_no_run_is_said_to_be() -> None:
     async def ignore(request: Request) -> Response:
         return JSONResponse({"status": "ignored", "ignored": []}, 202)
 
-    async with serving(Starlette(routes=[Route("/alerts/prod", ignore, methods=["POST"])])) as url:
-        with pytest.raises(AlarmUnheard, match="started no run: "):
-            await asyncio.to_thread(raise_alarm, url, "prod", "token", NOW)
+    async with serve(Starlette(routes=[Route("/alerts/prod", ignore, methods=["POST"])])) as url:
+        with pytest.raises(AlertNotAccepted, match="started no run: "):
+            await asyncio.to_thread(send_alert, url, "prod", "token", NOW)

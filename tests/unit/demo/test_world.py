@@ -44,5 +44,5 @@ async def test_a_page_whose_reply_is_lost_was_sent_all_the_same(http: AsyncClien
     with pytest.raises(ReadError):
         await http.post(url, json=event)
     assert (await http.post(url, json=event)).status_code == 202
-    assert (len(world.pages.deliveries), len(world.pages.incidents)) == (2, 1)
+    assert (len(world.pages.events), len(world.pages.incidents)) == (2, 1)
     assert [request.json()["dedup_key"] for request in world.pagerduty_events.requests] == ["run/r2.0"] * 2

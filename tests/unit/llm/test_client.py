@@ -23,8 +23,8 @@ from watchkeeper.http_retry import MAX_RETRY_DELAY
 from watchkeeper.llm.client import RESPONSE_BYTES, Completion, Endpoint
 from watchkeeper.llm.completion import read_completion
 from watchkeeper.llm.errors import ModelError, Reason
-from watchkeeper.testing.asgi_server import serving
-from watchkeeper.testing.fake_server import Endpoint as Host
+from watchkeeper.testing.asgi_server import serve
+from watchkeeper.testing.fake_server import FakeServer as Host
 from watchkeeper.testing.faults import (
     Fault,
     drip,
@@ -60,7 +60,7 @@ class Served(Host):
 async def hosts() -> AsyncIterator[tuple[Served, Endpoint]]:
     """A host and its client, for the tests of one module."""
     host = Served()
-    async with serving(host) as host.url:
+    async with serve(host) as host.url:
         client = endpoint(host.url)
         yield host, client
         await client.close()
@@ -265,7 +265,7 @@ async def test_a_cancelled_call_is_cancelled(host: Served, client: Endpoint) -> 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_is_not_followed(host: Served, client: Endpoint, status: int) -> None:
     elsewhere = Served()
-    async with serving(elsewhere) as url:
+    async with serve(elsewhere) as url:
         host.faults.append(redirect(f"{url}/chat/completions", status))
         error = await refusal(client)
     assert elsewhere.requests == []

@@ -16,7 +16,7 @@ from watchkeeper.run_view.follow import follow_run, read_run
 from watchkeeper.run_view.model import RunView
 from watchkeeper.run_view.projection import RunChange, RunProjection
 from watchkeeper.temporal.client import DATA_CONVERTER
-from watchkeeper.testing.scripts import Turn, calls, says
+from watchkeeper.testing.scripts import ScriptedReply, calls, says
 from workflows.incident import IncidentWorkflow
 
 __all__ = ["impatient"]
@@ -68,7 +68,7 @@ async def test_a_run_that_is_reset_while_it_is_followed_is_followed_on(client: C
 
 
 async def test_so_is_one_that_has_continued_as_new(impatient: Client) -> None:
-    script: list[Turn] = [*[calls(LOOK)] * 7, calls(RESTART), says("**Fine** again.")]
+    script: list[ScriptedReply] = [*[calls(LOOK)] * 7, calls(RESTART), says("**Fine** again.")]
     async with run_harness(impatient, script) as harness:
         run = await harness.start()
         follower = Follower(impatient, run)

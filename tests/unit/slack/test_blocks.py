@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchkeeper.contracts import CallRecord, ChannelUpdate, Report, ReportDelivery
-from watchkeeper.demo.slack_block_rules import MAX_TEXT, faults_of
+from watchkeeper.demo.slack_block_rules import MAX_TEXT, find_faults
 from watchkeeper.demo.slack_state import texts
 from watchkeeper.slack.blocks import as_mrkdwn, escaped, fitting
 from watchkeeper.slack.report_thread import report_replies
@@ -62,7 +62,7 @@ def test_every_living_message_is_one_that_slack_takes(title: str, said: str, arg
         silence="https://am.example/" + "x" * 4_000,
     )
     blocks = status_blocks(announcement, "https://ui.example/{run}")
-    assert faults_of(blocks) == []
+    assert find_faults(blocks) == []
     assert sum(map(units, texts(blocks))) <= MAX_TEXT
     assert not re.search("<[!@#]", status_headline(announcement) + "\n".join(texts(blocks)))
 
@@ -79,6 +79,6 @@ def test_every_reply_is_one_that_slack_takes(summary: str, body: str, follow_up:
         question=summary,
     )
     for blocks in report_replies(delivery, None):
-        assert faults_of(blocks) == []
+        assert find_faults(blocks) == []
         assert sum(map(units, texts(blocks))) <= MAX_TEXT
         assert not re.search("<[!@#]", "\n".join(texts(blocks)))

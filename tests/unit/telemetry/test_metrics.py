@@ -36,7 +36,7 @@ from watchkeeper.temporal import activity_options
 from watchkeeper.temporal.ports import HOST, free_port
 from watchkeeper.temporal.task_queue import Polled, Polling
 from watchkeeper.testing.scripted_model import ScriptedModel
-from watchkeeper.testing.scripts import Turn, calls, says
+from watchkeeper.testing.scripts import ScriptedReply, calls, says
 from watchkeeper.watchdog.models import Counts
 from workflows.incident import IncidentWorkflow
 
@@ -65,11 +65,11 @@ class Scraped:
 
 @asynccontextmanager
 async def worker(
-    client: Client, directory: Path, script: list[Turn], **environment: str
+    client: Client, directory: Path, script: list[ScriptedReply], **environment: str
 ) -> AsyncIterator[tuple[Running, str, str]]:
     """A worker process that is told to serve its metrics; gives it, its queue and its page's address."""
     queue, port = f"test-{uuid4().hex[:8]}", free_port()
-    async with ScriptedModel(script, key=KEY).serving() as url:
+    async with ScriptedModel(script, key=KEY).serve() as url:
         program = Program(
             directory,
             {

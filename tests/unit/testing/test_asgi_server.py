@@ -9,27 +9,27 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from watchkeeper.testing.asgi_server import serving
+from watchkeeper.testing.asgi_server import serve
 
 hello = PlainTextResponse("hello")
 
 
 async def test_it_answers_as_soon_as_the_body_runs(http: AsyncClient) -> None:
-    async with serving(hello) as url:
+    async with serve(hello) as url:
         assert (await http.get(url)).text == "hello"
 
 
 async def test_it_leaves_signals_and_logs_alone(http: AsyncClient, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, logger="uvicorn")
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    async with serving(hello) as url:
+    async with serve(hello) as url:
         await http.get(url)
         assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
     assert [record for record in caplog.records if record.name.startswith("uvicorn")] == []
 
 
 async def test_an_idle_connection_does_not_delay_the_end(http: AsyncClient) -> None:
-    async with serving(hello) as url:
+    async with serve(hello) as url:
         await http.get(url)
         started = time.perf_counter()
     assert time.perf_counter() - started < 1
@@ -48,7 +48,7 @@ async def test_a_request_in_progress_ends_with_the_server(http: AsyncClient, cap
         finally:
             ended.append("cancelled")
 
-    async with serving(slow) as url:
+    async with serve(slow) as url:
         asking = asyncio.create_task(http.get(url))
         await arrived.wait()
         started = time.perf_counter()
@@ -60,13 +60,13 @@ async def test_a_request_in_progress_ends_with_the_server(http: AsyncClient, cap
 
 
 async def test_the_port_can_be_chosen_and_taken_again_at_once(http: AsyncClient) -> None:
-    async with serving(hello) as url:
+    async with serve(hello) as url:
         port = int(url.rpartition(":")[2])
         await http.get(url)
         with pytest.raises(OSError, match="in use"):
-            async with serving(hello, port):
+            async with serve(hello, port):
                 pass
-    async with serving(hello, port) as again:
+    async with serve(hello, port) as again:
         assert again == url
         assert (await http.get(url)).text == "hello"
 
@@ -78,5 +78,5 @@ async def test_a_large_request_arrives_whole(http: AsyncClient) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await (await size(Request(scope, receive)))(scope, receive, send)
 
-    async with serving(app) as url:
+    async with serve(app) as url:
         assert (await http.post(url, content=b"x" * 3_000_000)).text == "3000000"

@@ -9,7 +9,7 @@ from httpx2 import AsyncClient
 from tests.support.model_requests import USER, ask, refused, request, result, said
 from watchkeeper.contracts import JsonObject
 from watchkeeper.testing.scripted_model import ScriptedModel
-from watchkeeper.testing.scripts import Turn, calls, raw, says
+from watchkeeper.testing.scripts import ScriptedReply, calls, raw, says
 
 SIGNED = calls(
     ("get_health", {"service": "checkout"}, {"extra_content": {"google": {"thought_signature": "s"}}}),
@@ -26,7 +26,7 @@ def model() -> ScriptedModel:
 
 @pytest.fixture
 async def url(model: ScriptedModel) -> AsyncIterator[str]:
-    async with model.serving() as base_url:
+    async with model.serve() as base_url:
         yield base_url
 
 
@@ -86,11 +86,11 @@ async def test_the_reasoning_of_an_answer_counts_too(http: AsyncClient, url: str
 
 
 async def test_one_of_two_conversations_may_have_said_it(http: AsyncClient) -> None:
-    def script(asked: JsonObject) -> Turn:
+    def script(asked: JsonObject) -> ScriptedReply:
         thought = asked["messages"][0]["content"]
         return calls(("get_health", {"service": "checkout"}), reasoning=thought)
 
-    async with ScriptedModel(script).serving() as url:
+    async with ScriptedModel(script).serve() as url:
         one, other = request(), request()
         other["messages"] = [{"role": "user", "content": "Other thoughts."}]
         first, second = await said(http, url, one), await said(http, url, other)
@@ -102,7 +102,7 @@ async def test_one_of_two_conversations_may_have_said_it(http: AsyncClient) -> N
 
 @pytest.mark.parametrize("arguments", ["", "{", '"{\\"service\\":\\"checkout\\"}"'])
 async def test_what_no_host_would_read_back_may_be_put_right(http: AsyncClient, arguments: str) -> None:
-    async with ScriptedModel([calls(("get_health", arguments)), says("done")]).serving() as url:
+    async with ScriptedModel([calls(("get_health", arguments)), says("done")]).serve() as url:
         message = await said(http, url, request())
         repaired = change_call(message, function={"name": "get_health", "arguments": "{}"})
         assert (await said(http, url, request(repaired, result())))["content"] == "done"
@@ -110,7 +110,7 @@ async def test_what_no_host_would_read_back_may_be_put_right(http: AsyncClient, 
 
 async def test_a_malformed_message_may_be_put_right(http: AsyncClient) -> None:
     malformed = raw({"role": "assistant", "content": None, "tool_calls": [None, {"id": 7}]})
-    async with ScriptedModel([malformed, says("done")]).serving() as url:
+    async with ScriptedModel([malformed, says("done")]).serve() as url:
         await said(http, url, request())
         assert (await said(http, url, request({"role": "assistant", "content": "repaired"}, USER)))["content"] == "done"
 

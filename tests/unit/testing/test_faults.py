@@ -16,8 +16,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from watchkeeper.testing import faults
-from watchkeeper.testing.asgi_server import serving
-from watchkeeper.testing.fake_server import Endpoint
+from watchkeeper.testing.asgi_server import serve
+from watchkeeper.testing.fake_server import FakeServer
 
 
 class Counter:
@@ -36,17 +36,17 @@ def app() -> Counter:
 
 
 @pytest.fixture
-def endpoint(app: Counter) -> Endpoint:
-    return Endpoint(app)
+def endpoint(app: Counter) -> FakeServer:
+    return FakeServer(app)
 
 
 @pytest.fixture
-async def url(endpoint: Endpoint) -> AsyncIterator[str]:
-    async with serving(endpoint) as base_url:
+async def url(endpoint: FakeServer) -> AsyncIterator[str]:
+    async with serve(endpoint) as base_url:
         yield base_url
 
 
-async def test_every_request_is_recorded_as_it_arrived(http: AsyncClient, endpoint: Endpoint, url: str) -> None:
+async def test_every_request_is_recorded_as_it_arrived(http: AsyncClient, endpoint: FakeServer, url: str) -> None:
     before = time.time()
     answer = await http.post(f"{url}/a/b?x=1", json={"deep": [1]}, headers={"X-Mark": "m"})
     (received,) = endpoint.requests
@@ -59,7 +59,7 @@ async def test_every_request_is_recorded_as_it_arrived(http: AsyncClient, endpoi
 
 
 async def test_fail_next_consumes_one_fault_a_request(
-    http: AsyncClient, endpoint: Endpoint, app: Counter, url: str
+    http: AsyncClient, endpoint: FakeServer, app: Counter, url: str
 ) -> None:
     endpoint.fail_next(429, {"error": "slow down"}, {"retry-after": "7"}, times=2)
     refused = [await http.get(url), await http.get(url)]
@@ -71,7 +71,7 @@ async def test_fail_next_consumes_one_fault_a_request(
     assert len(endpoint.requests) == 3
 
 
-async def test_an_outage_lasts_until_it_is_ended(http: AsyncClient, endpoint: Endpoint, url: str) -> None:
+async def test_an_outage_lasts_until_it_is_ended(http: AsyncClient, endpoint: FakeServer, url: str) -> None:
     endpoint.outage = faults.fault(502)
     assert [(await http.get(url)).status_code for _ in range(3)] == [502] * 3
     endpoint.outage = None
@@ -91,7 +91,7 @@ async def test_an_outage_lasts_until_it_is_ended(http: AsyncClient, endpoint: En
     ids=["drop", "hang", "truncated", "reset-midway", "no-http", "bad-gzip"],
 )
 async def test_broken_answers(
-    http: AsyncClient, endpoint: Endpoint, app: Counter, url: str, fault: faults.Fault, error: type[HTTPError]
+    http: AsyncClient, endpoint: FakeServer, app: Counter, url: str, fault: faults.Fault, error: type[HTTPError]
 ) -> None:
     endpoint.faults.append(fault)
     with pytest.raises(error):
@@ -100,38 +100,38 @@ async def test_broken_answers(
     assert (await http.get(url)).status_code == 200
 
 
-async def test_a_lost_reply_has_taken_effect(http: AsyncClient, endpoint: Endpoint, app: Counter, url: str) -> None:
+async def test_a_lost_reply_has_taken_effect(http: AsyncClient, endpoint: FakeServer, app: Counter, url: str) -> None:
     endpoint.faults.append(faults.lose_reply())
     with pytest.raises(ReadError):
         await http.post(url, content=b"act")
     assert app.served == 1
 
 
-async def test_a_drip_outlives_the_read_timeout(http: AsyncClient, endpoint: Endpoint, url: str) -> None:
+async def test_a_drip_outlives_the_read_timeout(http: AsyncClient, endpoint: FakeServer, url: str) -> None:
     endpoint.faults.append(faults.drip(b'{"ok":1}', seconds_per_byte=0.08))
     assert (await http.get(url, timeout=0.5)).json() == {"ok": 1}
 
 
-async def test_a_hang_outlasts_an_impatient_caller(http: AsyncClient, endpoint: Endpoint, url: str) -> None:
+async def test_a_hang_outlasts_an_impatient_caller(http: AsyncClient, endpoint: FakeServer, url: str) -> None:
     endpoint.faults.append(faults.hang(60))
     with pytest.raises(ReadTimeout):
         await http.get(url, timeout=0.05)
 
 
-async def test_a_delay_is_followed_by_the_answer(http: AsyncClient, endpoint: Endpoint, url: str) -> None:
+async def test_a_delay_is_followed_by_the_answer(http: AsyncClient, endpoint: FakeServer, url: str) -> None:
     endpoint.faults.append(faults.delay(0.1))
     started = time.perf_counter()
     assert (await http.get(url)).text == "served 1 "
     assert time.perf_counter() - started >= 0.1
 
 
-async def test_a_redirect_names_its_target(http: AsyncClient, endpoint: Endpoint, url: str) -> None:
+async def test_a_redirect_names_its_target(http: AsyncClient, endpoint: FakeServer, url: str) -> None:
     endpoint.faults.append(faults.redirect("http://elsewhere.example/", 308))
     answer = await http.get(url)
     assert (answer.status_code, answer.headers["location"]) == (308, "http://elsewhere.example/")
 
 
-async def test_concurrent_requests_each_take_one_fault(http: AsyncClient, endpoint: Endpoint, url: str) -> None:
+async def test_concurrent_requests_each_take_one_fault(http: AsyncClient, endpoint: FakeServer, url: str) -> None:
     endpoint.fail_next(times=3)
     answers = await asyncio.gather(*(http.get(url) for _ in range(5)))
     assert sorted(answer.status_code for answer in answers) == [200, 200, 503, 503, 503]

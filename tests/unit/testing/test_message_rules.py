@@ -13,7 +13,7 @@ ROUND = (assistant(call()), result())
 
 @pytest.fixture
 async def url() -> AsyncIterator[str]:
-    async with ScriptedModel(always(says("fine"), without_tools=says("done"))).serving() as base_url:
+    async with ScriptedModel(always(says("fine"), without_tools=says("done"))).serve() as base_url:
         yield base_url
 
 
@@ -165,7 +165,7 @@ async def test_bodies_it_cannot_parse(http: AsyncClient, url: str, body: bytes) 
 async def test_with_thinking_neither_tools_nor_sampling_are_free(
     http: AsyncClient, changes: JsonObject, message: str
 ) -> None:
-    async with ScriptedModel(always(says("fine"), without_tools=says("done")), thinking=True).serving() as url:
+    async with ScriptedModel(always(says("fine"), without_tools=says("done")), thinking=True).serve() as url:
         assert (await refused(http, url, request(**changes)))["message"] == message
         assert (await ask(http, url, request(**changes, thinking={"type": "disabled"}))).status_code == 200
         assert (await ask(http, url, request(tool_choice="auto", temperature=1))).status_code == 200

@@ -14,7 +14,7 @@ CLOSED = {"type": "object", "properties": {"a": TEXT}, "required": ["a"], "addit
 
 @pytest.fixture
 async def url() -> AsyncIterator[str]:
-    async with ScriptedModel(always(says("fine"), without_tools=says("done"))).serving() as base_url:
+    async with ScriptedModel(always(says("fine"), without_tools=says("done"))).serve() as base_url:
         yield base_url
 
 

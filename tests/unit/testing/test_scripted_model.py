@@ -32,7 +32,7 @@ def client(url: str, key: str = "k") -> AsyncOpenAI:
 async def test_a_round_with_the_vendors_client() -> None:
     model = ScriptedModel([LOOK, says("All is well.")], key="secret")
     body: Any = request()
-    async with model.serving() as url, client(url, "secret") as openai:
+    async with model.serve() as url, client(url, "secret") as openai:
         first = (await openai.chat.completions.create(**body)).choices[0]
         assert first.finish_reason == "tool_calls"
         asked = first.message.tool_calls or []
@@ -46,7 +46,7 @@ async def test_a_round_with_the_vendors_client() -> None:
 
 async def test_ids_count_on_over_the_conversation(http: AsyncClient) -> None:
     model = ScriptedModel([LOOK, LOOK])
-    async with model.serving() as url:
+    async with model.serve() as url:
         first = await said(http, url, request())
         answers = [result(c["id"]) for c in first["tool_calls"]]
         second = await said(http, url, request(first, *answers))
@@ -54,7 +54,7 @@ async def test_ids_count_on_over_the_conversation(http: AsyncClient) -> None:
 
 
 async def test_the_same_question_gets_the_same_answer(http: AsyncClient) -> None:
-    async with ScriptedModel([LOOK]).serving() as url, ScriptedModel([LOOK]).serving() as other:
+    async with ScriptedModel([LOOK]).serve() as url, ScriptedModel([LOOK]).serve() as other:
         answers = [(await ask(http, base, request())).json() for base in (url, url, other)]
     assert len({answer["id"] for answer in answers}) == 1
     assert answers[0]["choices"] == answers[1]["choices"] == answers[2]["choices"]
@@ -62,7 +62,7 @@ async def test_the_same_question_gets_the_same_answer(http: AsyncClient) -> None
 
 async def test_the_cache_serves_what_was_sent_before(http: AsyncClient) -> None:
     model = ScriptedModel([LOOK, says("done")])
-    async with model.serving() as url:
+    async with model.serve() as url:
         first = (await ask(http, url, request())).json()
         message = first["choices"][0]["message"]
         answers = [result(c["id"]) for c in message["tool_calls"]]
@@ -82,7 +82,7 @@ async def test_the_cache_serves_what_was_sent_before(http: AsyncClient) -> None:
 
 
 async def test_usage_is_about_a_quarter_of_the_bytes(http: AsyncClient) -> None:
-    async with ScriptedModel([says("x" * 4000)]).serving() as url:
+    async with ScriptedModel([says("x" * 4000)]).serve() as url:
         body: JsonObject = {"model": "m", "messages": [{"role": "user", "content": "é" * 4000}]}
         usage = (await ask(http, url, body)).json()["usage"]
     assert usage["prompt_tokens"] == pytest.approx(2000, abs=20)
@@ -90,7 +90,7 @@ async def test_usage_is_about_a_quarter_of_the_bytes(http: AsyncClient) -> None:
 
 
 async def test_the_key_is_demanded_everywhere(http: AsyncClient) -> None:
-    async with ScriptedModel([says("hi")], key="right").serving() as url:
+    async with ScriptedModel([says("hi")], key="right").serve() as url:
         async with client(url, "wrong") as openai:
             with pytest.raises(AuthenticationError) as caught:
                 await openai.chat.completions.create(model="m", messages=[{"role": "user", "content": "x"}])
@@ -103,7 +103,7 @@ async def test_the_key_is_demanded_everywhere(http: AsyncClient) -> None:
 
 
 async def test_only_the_models_it_serves(http: AsyncClient) -> None:
-    async with ScriptedModel([says("hi")], models=("a", "b")).serving() as url:
+    async with ScriptedModel([says("hi")], models=("a", "b")).serve() as url:
         assert (await said(http, url, request(model="b")))["content"] == "hi"
         error = await refused(http, url, request(model="c"), status=404)
         listed = (await http.get(f"{url}/models")).json()["data"]
@@ -112,7 +112,7 @@ async def test_only_the_models_it_serves(http: AsyncClient) -> None:
 
 
 async def test_a_conversation_too_long_for_its_window(http: AsyncClient) -> None:
-    async with ScriptedModel([says("hi")], context_window=100).serving() as url:
+    async with ScriptedModel([says("hi")], context_window=100).serve() as url:
         body: JsonObject = {"model": "m", "messages": [{"role": "user", "content": "x" * 1000}]}
         message = (await refused(http, url, body))["message"]
         assert (await ask(http, url, {"model": "m", "messages": [USER]})).status_code == 200
@@ -120,7 +120,7 @@ async def test_a_conversation_too_long_for_its_window(http: AsyncClient) -> None
 
 
 async def test_a_script_that_ended_says_so(http: AsyncClient) -> None:
-    async with ScriptedModel([]).serving() as url:
+    async with ScriptedModel([]).serve() as url:
         error = await refused(http, url, request())
     assert error["code"] == "script_ended"
     assert "the script has 0 turns" in error["message"]
@@ -128,7 +128,7 @@ async def test_a_script_that_ended_says_so(http: AsyncClient) -> None:
 
 async def test_a_raw_message_is_sent_untouched(http: AsyncClient) -> None:
     message = {"role": "assistant", "tool_calls": [{"function": {"name": "", "arguments": "{"}}], "content": [1]}
-    async with ScriptedModel([raw(message, None, usage={"prompt_tokens": "many"})]).serving() as url:
+    async with ScriptedModel([raw(message, None, usage={"prompt_tokens": "many"})]).serve() as url:
         completion = (await ask(http, url, request())).json()
     assert completion["choices"] == [{"index": 0, "message": message, "finish_reason": None}]
     assert completion["usage"] == {"prompt_tokens": "many"}
@@ -137,7 +137,7 @@ async def test_a_raw_message_is_sent_untouched(http: AsyncClient) -> None:
 async def test_requests_are_recorded_byte_for_byte(http: AsyncClient) -> None:
     model = ScriptedModel([says("hi")])
     body = b'{ "model":"m",\n"messages":[ {"role":"user", "content":"\xc3\xa9 \\u00e9"} ] }'
-    async with model.serving() as url:
+    async with model.serve() as url:
         answer = await http.post(f"{url}/chat/completions", content=body, headers={"x-mark": "1"})
         await http.get(f"{url}/models")
     assert answer.status_code == 200
@@ -148,7 +148,7 @@ async def test_requests_are_recorded_byte_for_byte(http: AsyncClient) -> None:
 
 async def test_an_answer_takes_its_pace() -> None:
     model = ScriptedModel([says("hi")], pace=0.3)
-    async with model.serving() as url, client(url) as openai:
+    async with model.serve() as url, client(url) as openai:
         started = time.perf_counter()
         ask_once = openai.chat.completions.create
         await asyncio.gather(*(ask_once(model="m", messages=[{"role": "user", "content": "x"}]) for _ in range(3)))
@@ -161,7 +161,7 @@ async def test_faults_come_before_the_script_and_do_not_advance_it() -> None:
     lost = [faults.drop_connection(), faults.lose_reply()]
     model.faults.extend([faults.fault(429, {"error": {"message": "slow"}}, {"retry-after": "1"}), html, *lost])
     model.fail_next(500, "oops")
-    async with model.serving() as url, client(url) as openai:
+    async with model.serve() as url, client(url) as openai:
 
         async def once() -> Any:
             return await openai.chat.completions.create(model="m", messages=[{"role": "user", "content": "x"}])
@@ -180,14 +180,14 @@ async def test_faults_come_before_the_script_and_do_not_advance_it() -> None:
 
 
 async def test_only_posts_are_answered(http: AsyncClient) -> None:
-    async with ScriptedModel([says("hi")]).serving() as url:
+    async with ScriptedModel([says("hi")]).serve() as url:
         assert (await http.get(f"{url}/chat/completions")).status_code == 405
         assert (await http.post(f"{url}/responses")).status_code == 404
 
 
 async def test_strictness_reaches_the_vendors_client() -> None:
     orphan: Any = [USER, result()]
-    async with ScriptedModel([says("hi")]).serving() as url, client(url) as openai:
+    async with ScriptedModel([says("hi")]).serve() as url, client(url) as openai:
         with pytest.raises(BadRequestError, match="must directly follow the assistant message") as caught:
             await openai.chat.completions.create(model="m", messages=orphan)
     assert caught.value.param == "messages[1].tool_call_id"
@@ -198,6 +198,6 @@ async def test_a_host_that_was_restarted_takes_up_the_conversation(http: AsyncCl
     conversation = (assistant(call("functions.get_health:0"), call("functions.get_health:1")),)
     answers = [result("functions.get_health:0"), result("functions.get_health:1")]
     restarted = ScriptedModel(script)
-    async with restarted.serving() as url:
+    async with restarted.serve() as url:
         assert (await said(http, url, request(*conversation, *answers)))["content"] == "done"
     assert restarted.prefix_violations() == []

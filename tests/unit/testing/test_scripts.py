@@ -2,13 +2,13 @@ import pytest
 
 from tests.support.model_requests import USER, assistant, call, request, result
 from watchkeeper.contracts import JsonObject
-from watchkeeper.testing.scripts import ScriptEnded, always, by_opening, calls, raw, says, turns
+from watchkeeper.testing.scripts import ScriptEnded, always, by_first_message, calls, in_order, raw, says
 
 ROUND = (assistant(call()), result())
 
 
 def test_turns_are_chosen_by_the_replies_there_are() -> None:
-    script = turns([calls(("get_health", {"service": "checkout"})), says("degraded")])
+    script = in_order([calls(("get_health", {"service": "checkout"})), says("degraded")])
     assert script(request()).finish_reason == "tool_calls"
     assert script(request(*ROUND)).message["content"] == "degraded"
     assert script(request()).finish_reason == "tool_calls"
@@ -17,7 +17,7 @@ def test_turns_are_chosen_by_the_replies_there_are() -> None:
 
 
 def test_openings_choose_the_script() -> None:
-    script = by_opening({"checkout": [says("one")], "search": turns([says("two")])})
+    script = by_first_message({"checkout": [says("one")], "search": in_order([says("two")])})
 
     def opened_with(text: str) -> JsonObject:
         return {"messages": [{"role": "user", "content": text}, *ROUND[:0]]}

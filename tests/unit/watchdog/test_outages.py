@@ -27,7 +27,7 @@ async def test_an_incident_that_no_worker_takes_wakes_its_team_once(post: Post) 
         await until(lambda: watchdog.counts.pages)
         await asyncio.sleep(1)
         assert (watchdog.counts.pages, watchdog.counts.watched, watchdog.counts.outage) == (1, 0, True)
-    (delivery,) = post.world.pages.deliveries
+    (delivery,) = post.world.pages.events
     assert (delivery.team, delivery.severity) == ("checkout", "critical")
     assert delivery.dedup_key == f"{taken.run_id}/page_engineer/checkout"
     assert delivery.summary is not None
@@ -66,7 +66,7 @@ async def test_the_run_that_hands_over_later_joins_the_same_incident(post: Post)
         async with run_harness(
             post.client, HAND_OFF, tools={**TOOLS, "look": look}, worker={"task_queue": post.queue}, **tables
         ):
-            await until(lambda: len(post.world.pages.deliveries) > 1)
+            await until(lambda: len(post.world.pages.events) > 1)
             await asyncio.gather(handle.result(), return_exceptions=True)
         await until(lambda: not watchdog.counts.outage)
     (incident,) = post.world.pages.incidents
@@ -86,8 +86,8 @@ async def test_an_incident_that_was_accepted_before_temporal_died_is_paged(post:
             async with run_harness(
                 post.client, HAND_OFF, tools={**TOOLS, "look": look}, worker={"task_queue": post.queue}, **tables
             ):
-                await until(lambda: len(post.world.pages.deliveries) > 1, 40)
-    first, *_ = post.world.pages.deliveries
+                await until(lambda: len(post.world.pages.events) > 1, 40)
+    first, *_ = post.world.pages.events
     assert first.summary is not None
     assert "no report: Temporal has been out of reach (" in first.summary
     assert len(post.world.pages.incidents) == 1
@@ -98,7 +98,7 @@ async def test_what_was_accepted_is_watched_over_a_restart_of_the_watchdog(post:
     with post.watchdog() as watchdog:
         await watchdog.accepted(taken)
         await watchdog.look()
-    assert post.world.pages.deliveries == []
+    assert post.world.pages.events == []
     gone = await nowhere()  # so that nothing but the journal can tell of it
     async with post.watching(gone) as watchdog:
         assert watchdog.counts.watched == 1
@@ -106,7 +106,7 @@ async def test_what_was_accepted_is_watched_over_a_restart_of_the_watchdog(post:
     async with post.watching(gone) as watchdog:
         await asyncio.sleep(1.5)
         assert (watchdog.counts.watched, watchdog.counts.pages) == (0, 0)
-    assert len(post.world.pages.deliveries) == 1
+    assert len(post.world.pages.events) == 1
 
 
 async def test_a_page_whose_answer_is_lost_is_repeated_under_its_key(post: Post) -> None:
@@ -130,7 +130,7 @@ async def test_a_report_in_time_wakes_nobody(post: Post) -> None:
         await until(lambda: not watchdog.counts.watched)
         await asyncio.sleep(2.5)
         assert (watchdog.counts.watched, watchdog.counts.outage) == (0, False)
-    assert post.world.pages.deliveries == []
+    assert post.world.pages.events == []
 
 
 async def test_an_outage_that_ends_in_time_wakes_nobody(post: Post) -> None:
@@ -142,7 +142,7 @@ async def test_an_outage_that_ends_in_time_wakes_nobody(post: Post) -> None:
         async with run_harness(post.client, [says("Checkout is fine.")], worker={"task_queue": post.queue}):
             await until(lambda: not watchdog.counts.watched)
             assert watchdog.counts.outage is False
-    assert post.world.pages.deliveries == []
+    assert post.world.pages.events == []
 
 
 def test_a_page_of_the_watchdog_has_the_key_of_the_tool() -> None:
@@ -169,7 +169,7 @@ async def test_a_group_that_temporal_could_not_take_and_that_does_not_come_again
         await watchdog.refused(REFUSAL)
         await asyncio.sleep(1.5)
         assert watchdog.counts.refused == 0
-    (delivery,) = post.world.pages.deliveries
+    (delivery,) = post.world.pages.events
     assert delivery.team == "payments"
     assert delivery.dedup_key.startswith("refused/alert-test-refused/")
     assert delivery.summary is not None

@@ -145,4 +145,4 @@ async def test_the_pages_of_one_team_do_not_wait_for_those_of_another(post: Post
         await watchdog.accepted(checkout)
         await until(lambda: watchdog.counts.pages)
         assert watchdog.counts.watched == 1
-    assert [delivery.team for delivery in post.world.pages.deliveries] == ["checkout"]
+    assert [delivery.team for delivery in post.world.pages.events] == ["checkout"]

@@ -27,11 +27,11 @@ async def test_a_run_that_is_terminated_without_a_report_is_paged_at_once(post: 
     with post.watchdog() as watchdog:
         await watchdog.accepted(taken)
         await watchdog.look()
-        assert post.world.pages.deliveries == []
+        assert post.world.pages.events == []
         await handle.terminate("by mistake")
         await watchdog.look()
         await watchdog.look()
-    (delivery,) = post.world.pages.deliveries
+    (delivery,) = post.world.pages.events
     assert delivery.summary is not None
     assert delivery.summary.endswith(f"no report: its run ended without one. See `watchkeeper show {handle.id}`")
 
@@ -46,9 +46,7 @@ async def test_the_next_run_of_a_group_does_not_hide_that_the_last_one_ended_wit
         await watchdog.accepted(again)
         await watchdog.look()
         assert watchdog.counts.watched == 1
-    assert [delivery.dedup_key for delivery in post.world.pages.deliveries] == [
-        f"{taken.run_id}/page_engineer/checkout"
-    ]
+    assert [delivery.dedup_key for delivery in post.world.pages.events] == [f"{taken.run_id}/page_engineer/checkout"]
 
 
 async def test_a_run_that_temporal_has_lost_is_paged(post: Post) -> None:
@@ -122,7 +120,7 @@ async def test_a_hand_off_that_reaches_nobody_is_paged(post: Post, may_page: boo
     async with run_harness(post.client, script, tools=tools, worker={"task_queue": post.queue}, **tables):
         handle, taken = await post.start()
         await asyncio.gather(handle.result(), return_exceptions=True)
-        assert post.world.pages.deliveries == []
+        assert post.world.pages.events == []
         with post.watchdog() as watchdog:
             await watchdog.accepted(taken)
             await watchdog.look()
@@ -177,7 +175,7 @@ async def test_a_run_is_found_through_all_its_executions(post: Post) -> None:
         await watchdog.accepted(ends)
         await until(lambda: watchdog.counts.pages)
         assert reporting.id != ending.id
-    assert [delivery.dedup_key for delivery in post.world.pages.deliveries] == [f"{ends.run_id}/page_engineer/checkout"]
+    assert [delivery.dedup_key for delivery in post.world.pages.events] == [f"{ends.run_id}/page_engineer/checkout"]
 
 
 async def test_runs_that_nobody_told_of_are_watched_too(post: Post) -> None:
@@ -191,7 +189,7 @@ async def test_runs_that_nobody_told_of_are_watched_too(post: Post) -> None:
         await until(lambda: watchdog.counts.watched)
         await until(lambda: watchdog.counts.pages)
         await asyncio.sleep(0.5)
-    (delivery,) = post.world.pages.deliveries
+    (delivery,) = post.world.pages.events
     assert delivery.dedup_key == f"{taken.run_id}/page_engineer/checkout", "the team that its alerts name"
 
 
