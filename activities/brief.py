@@ -9,7 +9,7 @@ from datetime import timedelta
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from watchkeeper.alerts.severity import priority_of
+from watchkeeper.alerts.severity import temporal_priority
 from watchkeeper.config.sections import Episodes
 from watchkeeper.config.settings import ModelProfile, Settings
 from watchkeeper.contracts import (
@@ -145,7 +145,7 @@ def _turns(settings: Settings, given: RunInput) -> QueueSettings | None:
         queue=given.origin.team or NO_TEAM,
         places=settings.episodes.investigations,
         patience=settings.episodes.queue,
-        priority=priority_of(given.severity),
+        priority=temporal_priority(given.severity),
     )
 
 

@@ -12,13 +12,13 @@ from watchkeeper.backend import fetch_as
 from watchkeeper.config.settings import Settings, variable
 from watchkeeper.tool import ToolError, effect_key
 
-PAGER = "page_engineer"
+PAGER_TOOL = "page_engineer"
 """The tool by which people are paged. Its key is the incident and the team, so who was paged is not paged again."""
 
 Severity: TypeAlias = Literal["critical", "error", "warning", "info"]
 
 
-class NobodyToPage(ToolError):
+class NoRoutingKey(ToolError):
     """No routing key wakes the team; the text names the settings that would."""
 
 
@@ -33,7 +33,7 @@ def page_key(run: str, team: str) -> str:
         run: First execution run id.
         team: Who is woken.
     """
-    return effect_key(run, PAGER, [team])
+    return effect_key(run, PAGER_TOOL, [team])
 
 
 async def page(
@@ -58,12 +58,12 @@ async def page(
         details: What else the person is shown.
 
     Raises:
-        NobodyToPage: The team has no routing key.
+        NoRoutingKey: The team has no routing key.
         ToolError: PagerDuty refuses the page; trying again would not change that.
         ToolUnavailable: It cannot take it just now.
     """
     if not (routing_key := settings.routing_key(team)):
-        raise NobodyToPage(
+        raise NoRoutingKey(
             f"nobody was paged: team {team!r} has no PagerDuty routing key; the operator can set "
             f"teams.{team}.routing_key ({variable('teams', team, 'routing_key')}), or pagerduty.routing_key "
             f"for all teams ({variable('pagerduty', 'routing_key')})"

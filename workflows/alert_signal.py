@@ -35,7 +35,7 @@ class Alerted(Attended):
         A signal, as it must be taken while no worker is there to answer. It may be late, twice and out of order.
         """
         self._silence = told.silence or self._silence
-        if self._episode.take(told):
+        if self._episode.apply(told):
             self._notes = [*self._notes, *told.notes][-NOTES:]
             self._changes += 1
             self._alerts_changed()
@@ -55,7 +55,7 @@ class Alerted(Attended):
         else:
             introduction = follow_ups.changed
         notes, self._notes = self._notes, []
-        return [alert_text.for_model(self._episode.read(), introduction, notes)]
+        return [alert_text.for_model(self._episode.take_unread(), introduction, notes)]
 
     def _presses(self, briefing: Briefing) -> bool:
         """Tell whether there is something that the model must read before it has concluded.

@@ -28,7 +28,7 @@ with workflow.unsafe.imports_passed_through():
         RunInput,
     )
     from watchkeeper.incident import report as incident_report
-    from watchkeeper.incident.episode import Episode, marks
+    from watchkeeper.incident.episode import Episode, firing_ids
     from watchkeeper.temporal import activity_options
     from watchkeeper.text import error_text
 
@@ -104,7 +104,7 @@ def remember(given: RunInput, ending: Outcome, report: Report, episode: Episode)
         known = workflow.memo_value("episode", None, type_hint=EpisodeMemo)  # by an execution that began earlier
         began = known.began if known else [*before, workflow.info().workflow_start_time.timestamp()][-EPISODES:]
         memo["episode"] = EpisodeMemo(
-            status=ending.status, summary=report.summary, began=began, marks=marks(episode.states)
+            status=ending.status, summary=report.summary, began=began, marks=firing_ids(episode.states)
         )
     workflow.upsert_memo(memo)
 

@@ -59,13 +59,13 @@ class Lasting(Reporting):
                     await self._anything(left, self._briefing)
         except asyncio.CancelledError:
             workflow.logger.info("cancelled in Temporal, after its report")
-            self._episode.read()
+            self._episode.take_unread()
         except ActivityError as error:
             workflow.logger.warning("cannot continue as new, so it is over after its report: %s", error.cause)
             if is_cancelled_exception(error):
-                self._episode.read()
+                self._episode.take_unread()
         if self._stop is not None:
-            self._episode.read()  # a person has closed it, with all that fires by now
+            self._episode.take_unread()  # a person has closed it, with all that fires by now
         self._over = True
         return False
 
@@ -110,7 +110,7 @@ class Lasting(Reporting):
         self._reported = reported.model_copy(update={"question": None})
         self._over = ending.by_cancellation
         if self._over:
-            self._episode.read()
+            self._episode.take_unread()
         if self._over or self._stop is not None:
             self._calls.abandon()
             return
@@ -119,7 +119,7 @@ class Lasting(Reporting):
         self._said, unread = "", list[str]()
         if ending.status == "failed":  # perhaps before the model read anything; asked again, it would fail again
             unread, self._words = self._words, []
-            self._episode.read()
+            self._episode.take_unread()
         report = delivery.write(asked, self._briefing, ending, self._calls.records, unread, self._episode)
         self._calls.abandon()
         what = delivery.delivery(self._given, ending, report, self._episode)

@@ -11,7 +11,7 @@ from temporalio import activity
 from watchkeeper.config.settings import Settings, Team
 from watchkeeper.contracts import ReportDelivery
 from watchkeeper.llm.conversation import canonical
-from watchkeeper.paging import PAGER
+from watchkeeper.paging import PAGER_TOOL
 from watchkeeper.text import excerpt
 from watchkeeper.tool import Tool, ToolCall, ToolError
 from watchkeeper.tool_calling.execution import run
@@ -19,7 +19,7 @@ from watchkeeper.tool_calling.execution import run
 
 async def wake(delivery: ReportDelivery, settings: Settings, tools: Mapping[str, Tool[Any]], http: AsyncClient) -> bool:
     """Wake the owning team, or who stands in for it. Raises ToolError and ToolUnavailable."""
-    pager = tools.get(PAGER)
+    pager = tools.get(PAGER_TOOL)
     wanted = settings.reports.page_on_hand_off or delivery.last_resort
     if not (wanted and pager and settings.pages_anybody):
         return False

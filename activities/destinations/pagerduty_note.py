@@ -14,7 +14,7 @@ from temporalio import activity
 from watchkeeper.backend import fetch_as, send
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import ReportDelivery
-from watchkeeper.paging import PAGER
+from watchkeeper.paging import PAGER_TOOL
 from watchkeeper.text import excerpt
 from watchkeeper.tool import Tool, ToolCall, ToolError, ToolUnavailable
 
@@ -87,10 +87,10 @@ async def _incidents(
 
 def _page_keys(delivery: ReportDelivery, settings: Settings, tools: Mapping[str, Tool[Any]]) -> list[str]:
     """Name the pages that the run may have sent: to its team, to who stands in for it, and to whom the model chose."""
-    if (pager := tools.get(PAGER)) is None:
+    if (pager := tools.get(PAGER_TOOL)) is None:
         return []
     teams = [settings.on_call(delivery.service), delivery.origin.team if delivery.origin else None]
-    teams += [_team(found.arguments) for found in delivery.report.evidence if found.tool == PAGER]
+    teams += [_team(found.arguments) for found in delivery.report.evidence if found.tool == PAGER_TOOL]
     call = ToolCall(run=delivery.run, key="report", arguments="{}")
     named = {team: pager.arguments.model_construct(team=team) for team in teams if team}
     return [pager.idempotency_key(call, arguments) for arguments in named.values()]

@@ -67,7 +67,7 @@ async def page_engineer(args: PageEngineer, context: ToolContext) -> Page:
             dedup_key=context.idempotency_key,
             details={"run": context.call.run, "call": context.call.key},
         )
-    except paging.NobodyToPage as nobody:
+    except paging.NoRoutingKey as nobody:
         raise ToolError(f"{nobody}. Say in your report that nobody was paged") from None
     page = Page(team=args.team, dedup_key=context.idempotency_key)
     token = context.settings.pagerduty.api_token

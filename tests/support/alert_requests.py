@@ -10,8 +10,8 @@ import pytest
 from tests.support.paths import PAYLOADS
 from watchkeeper.alerts.builder import MAX_BYTES
 from watchkeeper.alerts.registry import make_source
-from watchkeeper.alerts.source import Posted, Received, Source
-from watchkeeper.alerts.verification import Unverified
+from watchkeeper.alerts.source import ParsedPayload, Source, WebhookRequest
+from watchkeeper.alerts.verification import VerificationError
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import Alert
 from watchkeeper.temporal.client import DATA_CONVERTER
@@ -32,10 +32,10 @@ def payload(name: str) -> bytes:
     return (PAYLOADS / f"{name}.json").read_bytes()
 
 
-def posted(body: bytes | object, now: float = NOW, /, **headers: str) -> Posted:
+def posted(body: bytes | object, now: float = NOW, /, **headers: str) -> WebhookRequest:
     """Make a request; ``x_header`` is X-Header."""
     sent = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Posted({name.replace("_", "-"): value for name, value in headers.items()}, sent, now)
+    return WebhookRequest({name.replace("_", "-"): value for name, value in headers.items()}, sent, now)
 
 
 def changed(name: str, **members: object) -> bytes:
@@ -47,21 +47,21 @@ async def nothing_to_fetch(url: str) -> bytes:
     raise AssertionError(f"{url} was fetched")
 
 
-async def verify(source: Source[Any], request: Posted) -> None:
+async def verify(source: Source[Any], request: WebhookRequest) -> None:
     await source.verify(request, nothing_to_fetch)
 
 
-async def refused(source: Source[Any], request: Posted) -> str:
-    with pytest.raises(Unverified) as caught:
+async def refused(source: Source[Any], request: WebhookRequest) -> str:
+    with pytest.raises(VerificationError) as caught:
         await verify(source, request)
     return str(caught.value)
 
 
-def read(source: Source[Any], body: bytes | object, **headers: str) -> Received:
+def read(source: Source[Any], body: bytes | object, **headers: str) -> ParsedPayload:
     return source.parse(posted(body, **headers))
 
 
-def only(received: Received) -> Alert:
+def only(received: ParsedPayload) -> Alert:
     (alert,) = received.alerts
     return alert
 

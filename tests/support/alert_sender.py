@@ -11,11 +11,11 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 
 from tests.support.harness import Harness
 from watchkeeper.alerts.registry import make_source
-from watchkeeper.alerts.source import Received, Source
+from watchkeeper.alerts.source import ParsedPayload, Source
 from watchkeeper.config.alert_source import SourceSection
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import Alert, RunResult
-from watchkeeper.runs.dispatch import Admitted, admit
+from watchkeeper.runs.dispatch import DispatchResult, dispatch_alerts
 from workflows.incident import IncidentWorkflow
 
 Run = WorkflowHandle[IncidentWorkflow, RunResult]
@@ -52,20 +52,22 @@ class Sender:
         }
         return Alert.model_validate(told if over is None else {**told, "ends_at": self.began + over})
 
-    async def tell(self, *alerts: Alert) -> Admitted:
+    async def tell(self, *alerts: Alert) -> DispatchResult:
         """Send alerts of the group at once."""
-        (admitted,) = await admit(self._client, self._settings, self.source, Received(alerts=list(alerts)), time.time())
+        (admitted,) = await dispatch_alerts(
+            self._client, self._settings, self.source, ParsedPayload(alerts=list(alerts)), time.time()
+        )
         return admitted
 
-    async def fire(self, name: str = "HighErrorRate", at: float = 0, **facts: Any) -> Admitted:
+    async def fire(self, name: str = "HighErrorRate", at: float = 0, **facts: Any) -> DispatchResult:
         """Tell of one that fires."""
         return await self.tell(self.alert(name, at, **facts))
 
-    async def resolve(self, name: str = "HighErrorRate", at: float = 0, over: float = 300) -> Admitted:
+    async def resolve(self, name: str = "HighErrorRate", at: float = 0, over: float = 300) -> DispatchResult:
         """Tell that one is over."""
         return await self.tell(self.alert(name, at, over))
 
-    def run(self, admitted: Admitted) -> Run:
+    def run(self, admitted: DispatchResult) -> Run:
         """The run that alerts were given to."""
         assert admitted.workflow_id and admitted.run_id
         return self._client.get_workflow_handle_for(

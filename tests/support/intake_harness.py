@@ -11,12 +11,12 @@ from typing import Any
 from httpx2 import AsyncClient
 from temporalio.client import Client
 
-from watchkeeper.alerts.source import Received, Source
+from watchkeeper.alerts.source import ParsedPayload, Source
 from watchkeeper.config.settings import Settings
 from watchkeeper.intake.app import create_app
-from watchkeeper.intake.dependencies import Admit
-from watchkeeper.intake.server import serving
-from watchkeeper.runs.dispatch import Admitted
+from watchkeeper.intake.dependencies import DispatchAlerts
+from watchkeeper.intake.server import serve
+from watchkeeper.runs.dispatch import DispatchResult
 
 TOKEN = "ada-secret-1"
 OTHER = "bob-secret-2"
@@ -44,14 +44,14 @@ def bearer(token: str) -> dict[str, str]:
 class Temporal:
     """Admits alerts as a test wants it; the intake's own tests are not about what Temporal makes of them."""
 
-    answers: Sequence[Admitted] = ()
+    answers: Sequence[DispatchResult] = ()
     error: Exception | None = None
     hangs: bool = False
-    received: list[tuple[str, Received, float]] = field(default_factory=list)
+    received: list[tuple[str, ParsedPayload, float]] = field(default_factory=list)
 
     async def admit(
-        self, client: Client, settings: Settings, source: Source[Any], received: Received, at: float
-    ) -> Sequence[Admitted]:
+        self, client: Client, settings: Settings, source: Source[Any], received: ParsedPayload, at: float
+    ) -> Sequence[DispatchResult]:
         self.received.append((source.name, received, at))
         if self.hangs:
             await asyncio.Event().wait()
@@ -62,9 +62,9 @@ class Temporal:
 
 @asynccontextmanager
 async def taking_in(
-    client: Client, admit: Admit, chosen: Settings | None = None, **options: Any
+    client: Client, admit: DispatchAlerts, chosen: Settings | None = None, **options: Any
 ) -> AsyncIterator[AsyncClient]:
     """Serve an intake and give a client for it; further arguments are those of the app."""
     app = create_app(client, chosen or settings(), admit, **options)
-    async with serving(app, "127.0.0.1", 0) as url, AsyncClient(base_url=url, timeout=20) as http:
+    async with serve(app, "127.0.0.1", 0) as url, AsyncClient(base_url=url, timeout=20) as http:
         yield http

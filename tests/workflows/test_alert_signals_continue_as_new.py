@@ -73,8 +73,8 @@ async def test_an_open_run_goes_on_as_new_and_answers(impatient: Client, record:
         result = await run.result()
         assert await carried_silence(harness, run.id) == SILENCE
         story = await read_run(impatient, run.id)
-        info = (await runs_client.describe(impatient, run.id)).workflow_execution_info
-        remembered = await runs_client.remembered(impatient, info, "episode", EpisodeMemo)
+        info = (await runs_client.describe_run(impatient, run.id)).workflow_execution_info
+        remembered = await runs_client.read_memo(impatient, info, "episode", EpisodeMemo)
         for number, run_id in enumerate((await executions(harness, run.id))[:2], 1):
             await record(impatient.get_workflow_handle(run.id, run_id=run_id), f"open-run-continue-as-new-{number}")
     assert (result.report.summary, result.rounds) == ("Fine.", 3)

@@ -42,7 +42,7 @@ from watchkeeper.contracts import (
     Usage,
 )
 from watchkeeper.incident.alert_text import for_model
-from watchkeeper.incident.episode import KNOWN, UNREAD, Episode, marks
+from watchkeeper.incident.episode import MAX_TRACKED_ALERTS, MAX_UNREAD, Episode, firing_ids
 from watchkeeper.incident.report import ANSWER_BYTES, alert_facts, concluded_report, hand_off_report
 from watchkeeper.llm.completion import MAX_MESSAGE_BYTES, read_completion
 from watchkeeper.llm.conversation import canonical, conversation_digest
@@ -250,26 +250,32 @@ def flood(alerts: int) -> Episode:
         for n in range(alerts)
     ]
     episode = Episode()
-    episode.take(AlertNotification(alerts=told, at=0))
+    episode.apply(AlertNotification(alerts=told, at=0))
     return episode
 
 
 def test_the_largest_group_is_told_and_remembered_within_bounds() -> None:
     episode = flood(MAX_ALERTS + 100)
-    assert (len(episode.states), episode.more, len(episode.unread)) == (KNOWN, MAX_ALERTS + 100 - KNOWN, UNREAD)
-    assert len(for_model(episode.read(), prompt("began"), ["n" * 500] * 100).encode()) < 64 * 2**10
+    assert (len(episode.states), episode.untracked, len(episode.unread)) == (
+        MAX_TRACKED_ALERTS,
+        MAX_ALERTS + 100 - MAX_TRACKED_ALERTS,
+        MAX_UNREAD,
+    )
+    assert len(for_model(episode.take_unread(), prompt("began"), ["n" * 500] * 100).encode()) < 64 * 2**10
     origin = AlertOrigin(source="s" * 50, kind="k" * 50, group="g" * 200, team="t" * 150)
     given = RunInput(text="x" * 300, origin=origin)
     report = concluded_report("x" * ANSWER_BYTES, CALLS, ["y" * 32_000], alert_facts(given, episode))
     delivery = ReportDelivery(destination="page", run="r" * 36, workflow_id="w" * 70, status="concluded", report=report)
     delivery = delivery.model_copy(update={"origin": origin, "alerts": episode.states[:20], "question": "q" * 2_000})
     assert size(delivery) * len(get_args(Destination)) < STEP_BYTES
-    summary = EpisodeMemo(status="concluded", summary=report.summary, began=[1.5] * 20, marks=marks(episode.states))
+    summary = EpisodeMemo(
+        status="concluded", summary=report.summary, began=[1.5] * 20, marks=firing_ids(episode.states)
+    )
     assert size(summary) < 16_000
 
 
 def test_the_largest_state_of_an_open_run_is_taken_along() -> None:
-    episode = flood(KNOWN)
+    episode = flood(MAX_TRACKED_ALERTS)
     report = concluded_report("x" * ANSWER_BYTES, CALLS, ["y" * 32_000])
     state = carried_state([], "x" * HISTORY.carried_bytes, [TOOL] * 20).model_copy(
         update={

@@ -43,7 +43,7 @@ LIMITS = Limits(rounds=30, tool_calls=60, tokens=400_000, duration=1_800)
 async def begin(harness: Harness, **given: Any) -> Run:
     """Start a run as people do."""
     asked = RunInput.model_validate({"text": "Checkout fails.\nSince ten.", "service": "checkout", **given})
-    found = await runs_client.start(harness.client, asked, harness.settings)
+    found = await runs_client.start_run(harness.client, asked, harness.settings)
     return harness.client.get_workflow_handle_for(IncidentWorkflow.run, found.workflow_id)
 
 

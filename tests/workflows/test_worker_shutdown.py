@@ -63,7 +63,7 @@ async def outcome(client: Client, workflow_id: str) -> tuple[RunResult, list[int
 async def test_a_call_that_ends_within_the_grace_is_finished(client: Client, tmp_path: Path) -> None:
     model = ScriptedModel([says("All is well.")], key="key", pace=1.5)
     async with model.serve() as url:
-        found = await runs_client.start(client, RunInput(text="Is it?"), SETTINGS)
+        found = await runs_client.start_run(client, RunInput(text="Is it?"), SETTINGS)
         async with worker(client, url, Program(tmp_path), grace=30) as draining:
             await asked(model, 1)
             draining.send(signal.SIGTERM)
@@ -77,7 +77,7 @@ async def test_a_call_that_takes_longer_is_left_to_another_worker(client: Client
     model = ScriptedModel([says("All is well.")], key="key")
     model.faults.append(hang(60))
     async with model.serve() as url:
-        found = await runs_client.start(client, RunInput(text="Is it?"), SETTINGS)
+        found = await runs_client.start_run(client, RunInput(text="Is it?"), SETTINGS)
         async with worker(client, url, Program(tmp_path), grace=0.2) as draining:
             await asked(model, 1)
             async with worker(client, url, Program(tmp_path), grace=30):

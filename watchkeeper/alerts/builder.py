@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Literal
 from urllib.parse import urlsplit
 
-from watchkeeper.alerts.plain_text import line, plain
-from watchkeeper.alerts.severity import normal
+from watchkeeper.alerts.plain_text import printable, printable_line
+from watchkeeper.alerts.severity import normalize
 from watchkeeper.contracts import Alert, AlertReason
 from watchkeeper.text import cap, excerpt
 
@@ -60,8 +60,8 @@ def make_alert(
         "starts_at": _past(starts_at, now),
         "ends_at": _past(ends_at, now) if status == "resolved" else None,
         "occasion": occasion,
-        "description": excerpt(plain(description).strip(), _DESCRIPTION_BYTES),
-        "severity": normal(_line(severity, _NAME_BYTES)) if severity else None,
+        "description": excerpt(printable(description).strip(), _DESCRIPTION_BYTES),
+        "severity": normalize(_line(severity, _NAME_BYTES)) if severity else None,
         "service": _line(service, _NAME_BYTES),
         "team": _line(team, _NAME_BYTES),
         "labels": _labels(labels or {}),
@@ -71,7 +71,7 @@ def make_alert(
 
 
 def _line(text: str | None, max_bytes: int) -> str:
-    return cap(line(text or ""), max_bytes)[0].strip()
+    return cap(printable_line(text or ""), max_bytes)[0].strip()
 
 
 def _past(micros: int | None, now: float) -> float | None:
@@ -82,7 +82,7 @@ def _labels(given: Mapping[str, str]) -> dict[str, str]:
     kept: dict[str, str] = {}
     room = _LABELS_BYTES
     for name, value in given.items():
-        name, value = _line(name, _NAME_BYTES), excerpt(plain(value), _VALUE_BYTES)
+        name, value = _line(name, _NAME_BYTES), excerpt(printable(value), _VALUE_BYTES)
         room -= len(name.encode()) + len(value.encode())
         if room < 0 or len(kept) == _LABELS:
             break

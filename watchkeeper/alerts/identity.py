@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b32encode
 from hashlib import blake2b
 
-from watchkeeper.alerts.plain_text import line
+from watchkeeper.alerts.plain_text import printable_line
 from watchkeeper.contracts import Alert
 from watchkeeper.text import cap
 
@@ -18,7 +18,7 @@ def identity(*parts: str) -> str:
 
     What is not equal is not named equally.
     """
-    whole = line(" ".join(parts))
+    whole = printable_line(" ".join(parts))
     if len(parts) == 1 and whole == parts[0] and len(whole.encode()) <= MAX_BYTES:
         return whole
     beginning, _ = cap(whole, MAX_BYTES - 18)
@@ -30,7 +30,7 @@ def workflow_id(alert: Alert) -> str:
     return f"alert-{alert.source}-{_short(alert.group)}"
 
 
-def episode_at(micros: int | None) -> str | None:
+def episode_from_time(micros: int | None) -> str | None:
     """Name a firing by when it began, as the sender says it: a clock that is ahead does not make it another firing."""
     return None if micros is None else f"{micros / 1e6:.6f}"
 

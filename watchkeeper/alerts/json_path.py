@@ -19,7 +19,7 @@ def _places(paths: list[str]) -> list[str]:
 Paths = Annotated[Names, AfterValidator(_places)]
 
 
-def find(body: object, paths: Sequence[str]) -> object:
+def first_value(body: object, paths: Sequence[str]) -> object:
     """Return what stands at the first of these places that holds anything but null and the empty text; else None."""
     for path in paths:
         found = _at(body, path)

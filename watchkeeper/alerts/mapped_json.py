@@ -9,10 +9,10 @@ from typing import ClassVar, Literal, TypeVar
 from pydantic import Field
 
 from watchkeeper.alerts.builder import make_alert
-from watchkeeper.alerts.identity import episode_at, identity
-from watchkeeper.alerts.json_path import Paths, find
-from watchkeeper.alerts.payload import Malformed, Payload, Text, Time, read, read_json
-from watchkeeper.alerts.source import MAX_ALERTS, Posted, Received, Source
+from watchkeeper.alerts.identity import episode_from_time, identity
+from watchkeeper.alerts.json_path import Paths, first_value
+from watchkeeper.alerts.payload import MalformedPayload, Payload, Text, Time, parse_json, parse_model
+from watchkeeper.alerts.source import MAX_ALERTS, ParsedPayload, Source, WebhookRequest
 from watchkeeper.config.alert_source import Names, SourceSection
 from watchkeeper.config.field_types import Section
 from watchkeeper.contracts import Alert, JsonObject
@@ -22,7 +22,7 @@ def _usual(*names: str) -> list[str]:
     return [*names, *(f"data.{name}" for name in names)]
 
 
-class Fields(Section):
+class FieldPaths(Section):
     """Where to look for each part of an alert; of several places the first that holds something counts."""
 
     title: Paths = _usual("title", "summary", "message", "name")
@@ -47,7 +47,7 @@ class MappedSection(SourceSection):
     signs: ClassVar[bool] = True
 
     alerts: str | None = Field(default=None, description="Where a list of alerts is; default: the body is one.")
-    fields: Fields = Fields()
+    fields: FieldPaths = FieldPaths()
     resolved: Names = Field(
         default=[
             "resolved",
@@ -72,14 +72,14 @@ M = TypeVar("M", bound=MappedSection)
 class MappedSource(Source[M]):
     """What sources without a form of their own have in common."""
 
-    def parse(self, posted: Posted) -> Received:
+    def parse(self, posted: WebhookRequest) -> ParsedPayload:
         """Read the alerts of a body by the paths of the settings."""
-        body = read_json(posted.body)
+        body = parse_json(posted.body)
         listed = self._listed(body)
-        received = Received()
+        received = ParsedPayload()
         for where, item in listed[:MAX_ALERTS]:
             if not isinstance(item, dict):
-                raise Malformed(f"{where}: should be an object")
+                raise MalformedPayload(f"{where}: should be an object")
             self._read(item, where, received, posted.now)
         if cut := len(listed[MAX_ALERTS:]):
             received.notes.append(f"only the first {MAX_ALERTS} alerts were read; {cut} more came")
@@ -89,24 +89,24 @@ class MappedSource(Source[M]):
         where = self.section.alerts
         if where is None:
             return [("", body)]
-        found = find(body, [where])
+        found = first_value(body, [where])
         if not isinstance(found, list):
-            raise Malformed(f"{where}: should be a list of alerts, as the settings of this source say")
+            raise MalformedPayload(f"{where}: should be a list of alerts, as the settings of this source say")
         return [(f"{where}[{number}]", item) for number, item in enumerate(found)]
 
-    def _read(self, item: JsonObject, where: str, received: Received, now: float) -> None:
+    def _read(self, item: JsonObject, where: str, received: ParsedPayload, now: float) -> None:
         paths = self.section.fields
-        found = {name: find(item, getattr(paths, name)) for name in Fields.model_fields}
+        found = {name: first_value(item, getattr(paths, name)) for name in FieldPaths.model_fields}
         try:
-            said = read(_Said, {name: value for name, value in found.items() if value is not None})
-        except Malformed as error:
-            raise Malformed(f"{where}, {error}" if where else str(error)) from None
+            said = parse_model(_Said, {name: value for name, value in found.items() if value is not None})
+        except MalformedPayload as error:
+            raise MalformedPayload(f"{where}, {error}" if where else str(error)) from None
         status = self._status(said.status)
         if status is None:
             received.ignored.append("its status is neither one that fires nor one that is over")
         elif not (said.fingerprint or said.title):
             places = ", ".join([*paths.fingerprint, *paths.title])
-            raise Malformed(
+            raise MalformedPayload(
                 f"{where or 'the body'}: nothing says which alert this is; looked at {places}. Set fields.fingerprint "
                 "or fields.title in the settings of this source"
             )
@@ -127,7 +127,7 @@ class MappedSource(Source[M]):
             now=now,
             group=identity(said.group) if said.group else fingerprint,
             fingerprint=fingerprint,
-            episode=identity(said.episode) if said.episode else episode_at(said.starts_at),
+            episode=identity(said.episode) if said.episode else episode_from_time(said.starts_at),
             status=status,
             title=said.title or said.fingerprint,
             description=said.description,
@@ -160,7 +160,7 @@ class _Said(Payload):
 def _scalars(labels: object) -> dict[str, str]:
     if not isinstance(labels, Mapping):
         return {}
-    flat = read(_Labels, {"labels": {name: v for name, v in labels.items() if not isinstance(v, dict | list)}})
+    flat = parse_model(_Labels, {"labels": {name: v for name, v in labels.items() if not isinstance(v, dict | list)}})
     return flat.labels
 
 

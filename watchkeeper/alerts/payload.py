@@ -1,4 +1,4 @@
-"""Reading a vendor's body: lenient with values, strict with structure, and never failing but with Malformed."""
+"""Reading a vendor's body: lenient with values, strict with structure, and never failing but with MalformedPayload."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Annotated, TypeAlias, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from watchkeeper.alerts.plain_text import plain
-from watchkeeper.alerts.timestamps import instant
+from watchkeeper.alerts.plain_text import printable
+from watchkeeper.alerts.timestamps import parse_timestamp
 from watchkeeper.contracts import JsonObject
 from watchkeeper.text import excerpt
 
@@ -19,11 +19,11 @@ _SHOWN_BYTES = 200
 _FAULTS_SHOWN = 3
 
 
-class Malformed(Exception):
+class MalformedPayload(Exception):
     """A body is not what its source sends; the text says where and what is wrong with it."""
 
     def __init__(self, problem: str) -> None:
-        super().__init__(plain(problem))
+        super().__init__(printable(problem))
 
 
 def _text(value: object) -> str:
@@ -50,7 +50,7 @@ Text = Annotated[str, BeforeValidator(_text)]
 """Any value as text, null as none: what is said matters, not how it is typed."""
 
 Texts = Annotated[dict[str, Text], BeforeValidator(_absent_is_empty)]
-Time = Annotated[int | None, BeforeValidator(instant)]
+Time = Annotated[int | None, BeforeValidator(parse_timestamp)]
 """Unix microseconds; None for what was not set."""
 
 T = TypeVar("T")
@@ -66,31 +66,33 @@ class Payload(BaseModel):
 P = TypeVar("P", bound=BaseModel)
 
 
-def read_json(body: bytes) -> JsonObject:
-    """Parse a body; of a key that stands twice the last counts. Raises Malformed."""
+def parse_json(body: bytes) -> JsonObject:
+    """Parse a body; of a key that stands twice the last counts. Raises MalformedPayload."""
     try:
         parsed: object = json.loads(body.decode("utf-8-sig", errors="replace"))
     except (ValueError, RecursionError) as error:
-        where = f" at byte {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
-        raise Malformed(f"the body is not JSON{where}: {excerpt(str(error), _SHOWN_BYTES)}") from None
+        at = f" at byte {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
+        raise MalformedPayload(f"the body is not JSON{at}: {excerpt(str(error), _SHOWN_BYTES)}") from None
     if not isinstance(parsed, dict):
-        raise Malformed(f"the body must be a JSON object, not {_kind(parsed)}")
+        raise MalformedPayload(f"the body must be a JSON object, not {_kind(parsed)}")
     _refuse_depth(parsed)
     return parsed
 
 
-def read(model: type[P], value: object) -> P:
-    """Read a parsed body, or a part of it, as what its vendor documents. Raises Malformed."""
+def parse_model(model: type[P], value: object) -> P:
+    """Read a parsed body, or a part of it, as what its vendor documents. Raises MalformedPayload."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False)
-    told = [f"{where(fault['loc'])}: {_problem(fault['msg'], fault['input'])}" for fault in faults[:_FAULTS_SHOWN]]
+    told = [
+        f"{format_location(fault['loc'])}: {_problem(fault['msg'], fault['input'])}" for fault in faults[:_FAULTS_SHOWN]
+    ]
     more = [f"{len(faults) - _FAULTS_SHOWN} more"] if len(faults) > _FAULTS_SHOWN else []
-    raise Malformed("; ".join([*told, *more]))
+    raise MalformedPayload("; ".join([*told, *more]))
 
 
-def where(location: tuple[int | str, ...]) -> str:
+def format_location(location: tuple[int | str, ...]) -> str:
     """Write a place in a body: ``alerts[0].labels``."""
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
     return excerpt(path.removeprefix("."), _SHOWN_BYTES) or "the body"
@@ -119,4 +121,4 @@ def _refuse_depth(value: object) -> None:
         level = [inner for item in containers for inner in (item.values() if isinstance(item, dict) else item)]
         if not level:
             return
-    raise Malformed(f"the body nests more than {DEPTH} deep")
+    raise MalformedPayload(f"the body nests more than {DEPTH} deep")

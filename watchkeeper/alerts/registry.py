@@ -14,7 +14,7 @@ from watchkeeper.alerts.source import Source
 from watchkeeper.config.alert_source import SourceSection
 
 
-def kinds() -> list[str]:
+def source_kinds() -> list[str]:
     """Name all kinds, sorted."""
     return sorted(info.name for info in pkgutil.iter_modules(sources.__path__) if _in_module(info.name))
 
@@ -24,7 +24,7 @@ def source_class(kind: str) -> type[Source[Any]]:
     known = any(info.name == kind for info in pkgutil.iter_modules(sources.__path__))
     if found := _in_module(kind) if known else None:
         return found
-    raise ValueError(f"no such kind of source; there are: {', '.join(kinds())}")
+    raise ValueError(f"no such kind of source; there are: {', '.join(source_kinds())}")
 
 
 def make_source(name: str, section: SourceSection) -> Source[Any]:
@@ -45,7 +45,7 @@ def read_section(table: object) -> object:
     if not isinstance(table, Mapping):
         return table
     if not isinstance(kind := table.get("kind"), str):
-        raise ValueError(f"has no kind; there are: {', '.join(kinds())}")
+        raise ValueError(f"has no kind; there are: {', '.join(source_kinds())}")
     try:
         return source_class(kind).Section.model_validate(table)
     except ValidationError as error:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from watchkeeper.contracts import Alert
 
 
-def service_of(alert: Alert, catalogue: Iterable[str], labels: Sequence[str]) -> str | None:
+def match_service(alert: Alert, catalogue: Iterable[str], labels: Sequence[str]) -> str | None:
     """Return the name in the catalogue that the alert gives: as its service, else in the first of these labels.
 
     Case and the choice of hyphen, underscore or blank do not count; nothing else is guessed.

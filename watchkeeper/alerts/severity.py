@@ -19,21 +19,21 @@ _PRIORITY = {"critical": 1, "error": 2, "warning": 4, "info": 5}
 _UNKNOWN = 3
 
 
-def normal(word: str) -> str:
+def normalize(word: str) -> str:
     """Translate a vendor's word, to itself in lower case where its meaning is not known."""
     lower = " ".join(clean(word).lower().split())
     return _MEANING.get(lower, cap(lower, MAX_BYTES)[0])
 
 
-def worst(*words: str | None) -> str | None:
+def worst_severity(*words: str | None) -> str | None:
     """Return the worst of what is said, in our vocabulary; a word that is not in it counts least."""
-    said = [normal(word) for word in words if word]
+    said = [normalize(word) for word in words if word]
     return min(said, key=lambda word: _ORDER.index(word) if word in _ORDER else len(_ORDER), default=None)
 
 
-def priority_of(severity: str | None) -> int:
+def temporal_priority(severity: str | None) -> int:
     """Return Temporal's priority for a severity in anybody's words, from 1, which goes first, to 5.
 
     What is not known goes in the middle: it may be bad.
     """
-    return _PRIORITY.get(normal(severity or ""), _UNKNOWN)
+    return _PRIORITY.get(normalize(severity or ""), _UNKNOWN)

@@ -8,14 +8,14 @@ from urllib.parse import quote
 
 from watchkeeper.contracts import Alert, AlertOrigin
 
-LONGEST = 3_000
+MAX_URL_CHARACTERS = 3_000
 """Characters that an address may have to be opened from a message."""
 
 _FORM = "/#/silences/new?filter="
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
-def silence_of(alertmanager: str, labels: Mapping[str, str]) -> str | None:
+def alertmanager_silence_url(alertmanager: str, labels: Mapping[str, str]) -> str | None:
     """Return the address of Alertmanager's form for a silence of what has these labels.
 
     None where there is no label, which would silence everything, or no http(s) address.
@@ -42,11 +42,11 @@ def silence_url(origin: AlertOrigin | None, alerts: Sequence[Alert]) -> str | No
     if origin.kind != "alertmanager" or not form:
         return None
     common = set.intersection(*(set(alert.labels.items()) for alert in linked))
-    return _short(silence_of(place, dict(common)))
+    return _short(alertmanager_silence_url(place, dict(common)))
 
 
 def _short(url: str | None) -> str | None:
-    return url if url is not None and len(url) <= LONGEST else None
+    return url if url is not None and len(url) <= MAX_URL_CHARACTERS else None
 
 
 def _quoted(value: str) -> str:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.x509 import load_pem_x509_certificate
 
 from watchkeeper.alerts.payload import Payload
-from watchkeeper.alerts.verification import Unverified
+from watchkeeper.alerts.verification import VerificationError
 
 TOLERANCE = 3_600.0
 """Seconds a message stays good: SNS signs it once and delivers it again and again."""
@@ -29,7 +29,7 @@ _SIGNED = {
 }
 
 
-class Envelope(Payload):
+class SnsEnvelope(Payload):
     """A message of a topic; its values are text as they were signed, not as they could be read."""
 
     Type: Literal["Notification", "SubscriptionConfirmation", "UnsubscribeConfirmation"]
@@ -51,31 +51,31 @@ class Envelope(Payload):
 
 
 def check_certificate_url(url: str) -> None:
-    """Take an address at which nobody but SNS can put a certificate. Raises Unverified."""
+    """Take an address at which nobody but SNS can put a certificate. Raises VerificationError."""
     if not (_is_sns(url) and _CERTIFICATE.fullmatch(urlsplit(url).path) and not urlsplit(url).query):
-        raise Unverified("its certificate is not at an address of SNS, so it was not fetched")
+        raise VerificationError("its certificate is not at an address of SNS, so it was not fetched")
 
 
-def confirms(url: str, topic: str) -> bool:
+def is_confirmation_url(url: str, topic: str) -> bool:
     """Tell whether an address is of SNS and does nothing but confirm the subscription of this topic."""
     asked = parse_qs(urlsplit(url).query) if _is_sns(url) and urlsplit(url).path == "/" else {}
     return asked.get("Action") == ["ConfirmSubscription"] and asked.get("TopicArn") == [topic]
 
 
-def check_signature(envelope: Envelope, certificate: bytes) -> None:
-    """Take an envelope that the owner of a certificate (PEM) signed. Raises Unverified."""
+def check_signature(envelope: SnsEnvelope, certificate: bytes) -> None:
+    """Take an envelope that the owner of a certificate (PEM) signed. Raises VerificationError."""
     try:
         key = load_pem_x509_certificate(certificate).public_key()
     except ValueError:
-        raise Unverified("what stands at the address of its certificate is none") from None
+        raise VerificationError("what stands at the address of its certificate is none") from None
     if not isinstance(key, RSAPublicKey):
-        raise Unverified("its certificate holds no RSA key")
+        raise VerificationError("its certificate holds no RSA key")
     algorithm = SHA1() if envelope.SignatureVersion == "1" else SHA256()  # the protocol's version 1
     try:
         signature = base64.b64decode(envelope.Signature, validate=True)
         key.verify(signature, envelope.signed(), PKCS1v15(), algorithm)
     except (InvalidSignature, binascii.Error, ValueError):
-        raise Unverified("its signature is not of its certificate") from None
+        raise VerificationError("its signature is not of its certificate") from None
 
 
 def _is_sns(url: str) -> bool:

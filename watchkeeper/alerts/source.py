@@ -17,14 +17,14 @@ MAX_BODY_BYTES = 256 * 2**10
 MAX_ALERTS = 500
 """How many alerts of one body are read; beyond this nobody looks at them one by one."""
 
-Fetch: TypeAlias = Callable[[str], Awaitable[bytes]]
-"""Gets an https address that a source has checked, following no redirect; raises Unverified when it cannot."""
+FetchCertificate: TypeAlias = Callable[[str], Awaitable[bytes]]
+"""Gets an https address that a source has checked, following no redirect; raises VerificationError when it cannot."""
 
 S = TypeVar("S", bound=SourceSection)
 
 
 @dataclass(frozen=True)
-class Posted:
+class WebhookRequest:
     """A request as it came."""
 
     headers: Mapping[str, str]
@@ -35,7 +35,7 @@ class Posted:
 
 
 @dataclass
-class Received:
+class ParsedPayload:
     """What a body said."""
 
     alerts: list[Alert] = field(default_factory=list)
@@ -58,16 +58,16 @@ class Source(ABC, Generic[S]):
         self.name = name
         self.section = section
 
-    async def verify(self, posted: Posted, fetch: Fetch) -> None:
+    async def verify(self, posted: WebhookRequest, fetch: FetchCertificate) -> None:
         """Prove that a body comes from whom it should; before this, nothing in it is believed.
 
-        Raises Unverified, or Malformed where the proof stands inside the body.
+        Raises VerificationError, or MalformedPayload where the proof stands inside the body.
         """
         check_credentials(self.section, posted.headers)
 
     @abstractmethod
-    def parse(self, posted: Posted) -> Received:
+    def parse(self, posted: WebhookRequest) -> ParsedPayload:
         """Read a verified body.
 
-        Raises Malformed; for any bytes at all nothing else.
+        Raises MalformedPayload; for any bytes at all nothing else.
         """

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from watchkeeper.alerts.severity import normal
+from watchkeeper.alerts.severity import normalize
 from watchkeeper.config.alert_source import SourceSection
 from watchkeeper.contracts import Alert
 
 _OCCASIONS = {"test": "it is a test", "no_data": "it says that data is missing", "renotify": "it is a reminder"}
 
 
-def why_not(alert: Alert, section: SourceSection) -> str | None:
+def reason_not_to_start(alert: Alert, section: SourceSection) -> str | None:
     """Say why an alert does not start a run, in a few words of a closed set; None if it does.
 
     An alert that starts none still belongs to the run of its group, if one lives.
@@ -23,7 +23,7 @@ def why_not(alert: Alert, section: SourceSection) -> str | None:
     if alert.severity is None:
         if not section.without_severity:
             return "it has no severity"
-    elif alert.severity not in map(normal, section.severities):
+    elif alert.severity not in map(normalize, section.severities):
         return "its severity starts no run"
     if any(_fits(alert, label, patterns) for label, patterns in section.ignore.items()):
         return "its labels are ignored"

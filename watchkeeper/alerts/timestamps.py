@@ -12,7 +12,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _UNITS = ((1e11, 1e6), (1e14, 1e3), (1e17, 1.0), (1e20, 1e-3))
 
 
-def instant(value: object) -> int | None:
+def parse_timestamp(value: object) -> int | None:
     """Read a point in time as Unix microseconds: ISO 8601 (UTC where no zone is given) or a number of any unit.
 
     Absent, empty and before 1970 (Go's zero time stands for "not yet") is None. Raises ValueError.

@@ -15,7 +15,7 @@ from watchkeeper.cli.runs import EPISODE
 from watchkeeper.console import count, err
 from watchkeeper.contracts import JsonObject
 from watchkeeper.run_view.follow import execution_chain
-from watchkeeper.runs.client import WORKFLOW, describe, named
+from watchkeeper.runs.client import WORKFLOW, describe_run, split_run_name
 
 history = typer.Typer(help="Record histories.", no_args_is_help=True)
 
@@ -52,7 +52,7 @@ async def _export(run: str, file: Path, secrets: list[str] | None, *, force: boo
     from watchkeeper.replay.redaction import Redaction
 
     client = await connected()
-    chain, (workflow_id, _) = await _episode(client, run), named(run)
+    chain, (workflow_id, _) = await _episode(client, run), split_run_name(run)
     targets = _targets(file, chain, run)
     if not force and (there := [target for target in targets if target != _STDOUT and target.exists()]):
         raise Misuse(f"{there[0]} is there already; overwrite it with --force")
@@ -74,8 +74,8 @@ async def _export(run: str, file: Path, secrets: list[str] | None, *, force: boo
 
 async def _episode(client: Client, run: str) -> list[str]:
     """Return the run ids of the executions that belong together, in order: from the one that is named back and on."""
-    info = (await describe(client, run, types=(WORKFLOW, "QueueWorkflow"))).workflow_execution_info
-    workflow_id, following = named(run)
+    info = (await describe_run(client, run, types=(WORKFLOW, "QueueWorkflow"))).workflow_execution_info
+    workflow_id, following = split_run_name(run)
     chain = await execution_chain(client, workflow_id, info)
     while following:
         events = (await client.get_workflow_handle(workflow_id, run_id=chain[-1]).fetch_history()).events

@@ -28,9 +28,9 @@ PORT = Annotated[int | None, typer.Option(min=0, max=65535, help="Likewise; defa
 def intake(context: typer.Context, host: HOST = None, port: PORT = None) -> None:
     """Take alerts and people's acts over HTTP: the other production process. SIGTERM ends it."""
     from watchkeeper.cli.event_loop import new_loop
-    from watchkeeper.intake.server import CannotListen
+    from watchkeeper.intake.server import ListenError
 
-    perform(_intake(context, host, port), CannotListen, loop=new_loop)
+    perform(_intake(context, host, port), ListenError, loop=new_loop)
 
 
 async def _intake(context: typer.Context, host: str | None, port: int | None) -> None:
@@ -72,22 +72,27 @@ async def taking_in(
     import httpx2
 
     from watchkeeper.intake.app import create_app
-    from watchkeeper.intake.authentication import refuse_open
-    from watchkeeper.intake.server import serving
-    from watchkeeper.intake.watchdog_hook import watched
-    from watchkeeper.runs.dispatch import admit
+    from watchkeeper.intake.authentication import require_authentication
+    from watchkeeper.intake.server import serve
+    from watchkeeper.intake.watchdog_hook import with_watchdog
+    from watchkeeper.runs.dispatch import dispatch_alerts
     from watchkeeper.slack import interactions
     from watchkeeper.watchdog.watchdog import Watchdog
 
-    refuse_open(settings)
+    require_authentication(settings)
     async with httpx2.AsyncClient(timeout=PAGER_SECONDS, follow_redirects=False) as http:
         watchdog = Watchdog(client, settings, http)
         app = create_app(
-            client, settings, watched(admit, watchdog), presses=interactions, counts=watchdog.counts, beside=beside
+            client,
+            settings,
+            with_watchdog(dispatch_alerts, watchdog),
+            presses=interactions,
+            counts=watchdog.counts,
+            beside=beside,
         )
         try:
             async with (
-                serving(app, settings.intake.host, settings.intake.port) as address,
+                serve(app, settings.intake.host, settings.intake.port) as address,
                 _until_left(watchdog.watching()),
             ):
                 yield address

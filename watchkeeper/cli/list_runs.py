@@ -16,8 +16,8 @@ from watchkeeper.cli.runs import JSON
 from watchkeeper.console import clock, duration, err, one_line, out, table, write_json
 from watchkeeper.run_view.json_list import list_row_json
 from watchkeeper.runs import client as runs_client
-from watchkeeper.runs.client import EPISODE_CHARACTERS, Found, NoSuchList, NoSuchRun
-from watchkeeper.runs.list_filter import State, Wanted
+from watchkeeper.runs.client import EPISODE_CHARACTERS, InvalidListQuery, NoSuchRun, RunInfo
+from watchkeeper.runs.list_filter import ListStatus, RunFilter
 from watchkeeper.temporal.search_attributes import PERSON, Awaited
 
 _HEADINGS = ("run", "stands", "service", "severity", "started", "took", "rounds", "cost", "what")
@@ -38,7 +38,7 @@ def list_runs(
     source: Annotated[
         str | None, typer.Option(help="Only those that an alert source started, or `person` for people.")
     ] = None,
-    status: Annotated[State | None, typer.Option(help="Only those that stand so.")] = None,
+    status: Annotated[ListStatus | None, typer.Option(help="Only those that stand so.")] = None,
     waiting: Annotated[Awaited | None, typer.Option(help="Only those that wait for this.")] = None,
     since: Annotated[
         str | None, typer.Option(metavar="TIME", help="Only those that started since: 24h, 7d or 2026-11-25T03:00.")
@@ -52,7 +52,7 @@ def list_runs(
     """List the runs, the newest first."""
 
     async def asked() -> None:
-        wanted = Wanted(
+        wanted = RunFilter(
             open_only=open_only,
             service=service,
             severity=severity,
@@ -65,7 +65,7 @@ def list_runs(
         )
         await _list(wanted, most=most, as_json=as_json)
 
-    perform(asked(), NoSuchList)
+    perform(asked(), InvalidListQuery)
 
 
 def _time(given: str) -> datetime:
@@ -79,10 +79,10 @@ def _time(given: str) -> datetime:
         raise Misuse(f"--since {given!r}: write 90m, 24h, 7d, or a time such as 2026-11-25T03:00") from error
 
 
-async def _list(wanted: Wanted, *, most: int, as_json: bool) -> None:
+async def _list(wanted: RunFilter, *, most: int, as_json: bool) -> None:
     client = await connected()
-    found: list[Found] = []
-    async for one in runs_client.runs(client, wanted):
+    found: list[RunInfo] = []
+    async for one in runs_client.list_runs(client, wanted):
         if len(found) == most:
             if not as_json:
                 err.print(Text(f"There are more than {most}; see them with --most", "dim"))
@@ -100,7 +100,7 @@ async def _list(wanted: Wanted, *, most: int, as_json: bool) -> None:
         out.print(table(_HEADINGS, rows, spare=_SPARE), soft_wrap=True)
 
 
-async def _names(client: Client, found: list[Found], wanted: Wanted) -> list[str]:
+async def _names(client: Client, found: list[RunInfo], wanted: RunFilter) -> list[str]:
     """Name each run so that `show` finds it: of the episodes of one name, all but the latest with their run id."""
     latest: dict[str, str] = {}
     for one in reversed(found):
@@ -112,7 +112,7 @@ async def _names(client: Client, found: list[Found], wanted: Wanted) -> list[str
     async def look_up(workflow_id: str) -> None:
         async with asking:
             try:
-                latest[workflow_id] = (await runs_client.find(client, workflow_id)).run_id
+                latest[workflow_id] = (await runs_client.find_run(client, workflow_id)).run_id
             except NoSuchRun:  # its retention was over just now
                 return
 
@@ -125,7 +125,7 @@ async def _names(client: Client, found: list[Found], wanted: Wanted) -> list[str
     ]
 
 
-def _row(name: str, one: Found) -> tuple[Text | str, ...]:
+def _row(name: str, one: RunInfo) -> tuple[Text | str, ...]:
     took = duration(((one.closed_at or datetime.now(UTC)) - one.started_at).total_seconds())
     return (
         name,
@@ -140,7 +140,7 @@ def _row(name: str, one: Found) -> tuple[Text | str, ...]:
     )
 
 
-def _standing(one: Found) -> Text:
+def _standing(one: RunInfo) -> Text:
     """Say how a run stands in one word or two: how it ended, else whom it waits for, else what it does."""
     if one.status == "running" and one.closed_at is None:
         said = {"approval": "waits for approval", "turn": "queued"}.get(one.waiting_for or "")

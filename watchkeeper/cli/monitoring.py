@@ -39,12 +39,12 @@ async def serving_itself(client: Client, telemetry: Telemetry) -> AsyncIterator[
     if section.metrics_port is None or registry is None:
         yield None
         return
-    from watchkeeper.intake.server import serving
+    from watchkeeper.intake.server import serve
     from watchkeeper.telemetry.http_endpoint import page
     from watchkeeper.temporal.task_queue import Polling
 
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.WARNING)
     app = page(registry, Polling(client, telemetry.settings.worker.task_queue, client.identity))
-    async with serving(app, section.metrics_host, section.metrics_port, KEYS) as address:
+    async with serve(app, section.metrics_host, section.metrics_port, KEYS) as address:
         yield address

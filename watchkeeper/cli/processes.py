@@ -43,10 +43,10 @@ UI = Annotated[int, typer.Option("--ui-port", min=1, max=65535, help="Port of th
 def worker(context: typer.Context) -> None:
     """Work on runs: the production process. SIGTERM drains it."""
     from watchkeeper.cli.event_loop import new_loop
-    from watchkeeper.intake.server import CannotListen
+    from watchkeeper.intake.server import ListenError
     from watchkeeper.tool import ToolDefinitionError
 
-    perform(_worker(context), ToolDefinitionError, CannotListen, loop=new_loop)
+    perform(_worker(context), ToolDefinitionError, ListenError, loop=new_loop)
 
 
 def dev(
@@ -61,11 +61,11 @@ def dev(
     Runs are kept in a file, so that open ones go on at the next start. Ctrl-C ends it.
     """
     from watchkeeper.cli.event_loop import new_loop
-    from watchkeeper.intake.server import CannotListen
+    from watchkeeper.intake.server import ListenError
     from watchkeeper.tool import ToolDefinitionError
 
     performed = _until_told(_dev(context, (temporal_port, ui_port, intake_port), db))
-    perform(performed, ToolDefinitionError, CannotListen, loop=new_loop)
+    perform(performed, ToolDefinitionError, ListenError, loop=new_loop)
 
 
 def demo(
@@ -166,7 +166,7 @@ async def _play(server: DevServer, world: Any, settings: Settings, *, live: bool
     _facts(("Temporal UI", server.ui), ("Model", who))
     out.print()
     given = RunInput(text=demo_settings.INCIDENT, service=demo_settings.SERVICE)
-    found = await runs_client.start(server.client, given, settings)
+    found = await runs_client.start_run(server.client, given, settings)
     story = await follow_aloud(server.client, found.workflow_id)
     out.print()
     opened = ", ".join(f"INC-{incident.number} for the {incident.team} team" for incident in world.pages.incidents)

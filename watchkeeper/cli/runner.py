@@ -21,7 +21,7 @@ from watchkeeper.config.settings import Settings, SettingsError, load
 from watchkeeper.console import err, visible
 from watchkeeper.contracts import LimitChanges, RunStatus
 from watchkeeper.runs.client import NoSuchRun
-from watchkeeper.runs.updates import ActRejected
+from watchkeeper.runs.updates import UpdateRejected
 from watchkeeper.temporal.client import TemporalError, connect
 from watchkeeper.temporal.dev_server import DevServerError
 from watchkeeper.text import excerpt
@@ -55,7 +55,7 @@ def settings_of(context: typer.Context) -> Settings:
     return given.settings() if isinstance(given, Globals) else load()
 
 
-_EXPECTED = (SettingsError, TemporalError, DevServerError, NoSuchRun, ActRejected, RPCError, Misuse)
+_EXPECTED = (SettingsError, TemporalError, DevServerError, NoSuchRun, UpdateRejected, RPCError, Misuse)
 
 
 def perform(

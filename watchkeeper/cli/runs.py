@@ -88,7 +88,7 @@ async def _run(settings: Settings, given: RunInput, *, wait: bool, as_json: bool
     if problem := start_options.unknown_service(settings, given.service):
         raise Misuse(problem)
     client = await connected()
-    found = await runs_client.start(client, given, settings)
+    found = await runs_client.start_run(client, given, settings)
     if not wait:
         if as_json:
             write_json(run_json(await read_run(client, found.workflow_id)))

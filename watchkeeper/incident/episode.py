@@ -8,15 +8,15 @@ from watchkeeper.contracts import Alert, AlertNotification, AlertState, digest_o
 from watchkeeper.llm.conversation import canonical
 from watchkeeper.text import cap
 
-KNOWN = 500
+MAX_TRACKED_ALERTS = 500
 """Alerts that a run tells apart; beyond these it only knows that there are more."""
 
-UNREAD = 30
+MAX_UNREAD = 30
 """Changes of alerts, the latest ones, that wait to be put to the model."""
 
 DETAILS = ("description", "labels", "links")
 TITLE_BYTES = 150
-WHOLE_BYTES = 4_000
+MAX_ALERT_BYTES = 4_000
 """How much of an alert is remembered: what is carried into another execution is bounded, with all else that is."""
 
 
@@ -28,7 +28,7 @@ class Episode:
         self.unread = list(unread)
         self.joined = sum(alert.status == "firing" for alert in self.unread)
         """How many of the unread fire for the first time in this episode, or after all were over."""
-        self.more = 0
+        self.untracked = 0
         """Alerts beyond those that are told apart."""
 
     def __eq__(self, other: object) -> bool:
@@ -57,18 +57,18 @@ class Episode:
         """How often alerts of it fired again."""
         return sum(state.again for state in self._states.values())
 
-    def take(self, told: AlertNotification) -> bool:
+    def apply(self, told: AlertNotification) -> bool:
         """Take what a sender says, which may be late, twice or out of order; True if anything changed by it."""
-        changed = [alert for alert in told.alerts if self._take(alert, told.at)]
-        self.unread = [*self.unread, *map(_bounded, changed)][-UNREAD:]
+        changed = [alert for alert in told.alerts if self._apply(alert, told.at)]
+        self.unread = [*self.unread, *map(_bounded, changed)][-MAX_UNREAD:]
         return bool(changed)
 
-    def read(self) -> list[Alert]:
+    def take_unread(self) -> list[Alert]:
         """Give what the model has not read, which it then has."""
         unread, self.unread, self.joined = self.unread, [], 0
         return unread
 
-    def _take(self, alert: Alert, at: float) -> bool:
+    def _apply(self, alert: Alert, at: float) -> bool:
         known = self._states.get(alert.fingerprint)
         if known is None:
             return self._add(alert, at)
@@ -78,8 +78,8 @@ class Episode:
 
     def _add(self, alert: Alert, at: float) -> bool:
         """Know one more alert; what is over before it was known to fire is known, so that its firing comes too late."""
-        if len(self._states) >= KNOWN and not self._forget():
-            self.more += 1
+        if len(self._states) >= MAX_TRACKED_ALERTS and not self._forget():
+            self.untracked += 1
             return False
         fires = alert.status == "firing"
         facts = {
@@ -103,7 +103,7 @@ class Episode:
         return over is not None
 
     def _fire(self, alert: Alert, known: AlertState) -> bool:
-        if known.status == "firing" and repeats(alert, known):
+        if known.status == "firing" and is_repeat(alert, known):
             return False
         if known.status == "resolved" and alert.episode is not None and alert.episode == known.episode:
             return False  # it overtook its own end
@@ -119,7 +119,7 @@ class Episode:
         """Take the end of a firing, which may be of one that is not known to have begun: that then comes too late."""
         later = alert.starts_at is not None and known.starts_at is not None and alert.starts_at > known.starts_at
         fired = known.status == "firing"
-        if not later and not (fired and ends(alert, known)):
+        if not later and not (fired and ends_firing(alert, known)):
             return False
         which = {"starts_at": alert.starts_at, "episode": alert.episode} if later else {}
         self._set(known, status="resolved", ends_at=alert.ends_at or at, **which)
@@ -132,12 +132,12 @@ class Episode:
         self._states[known.fingerprint] = AlertState.model_validate(now)
 
 
-def repeats(alert: Alert, earlier: Alert | AlertState) -> bool:
+def is_repeat(alert: Alert, earlier: Alert | AlertState) -> bool:
     """Tell whether an alert that fires is one that fires already, of the same group."""
     return alert.fingerprint == earlier.fingerprint and _same(alert.episode, earlier.episode)
 
 
-def ends(resolved: Alert, fired: Alert | AlertState) -> bool:
+def ends_firing(resolved: Alert, fired: Alert | AlertState) -> bool:
     """Tell whether a resolved alert ends one that fires: the same firing, or a later moment of the same alert.
 
     Requests overtake each other, so the end of an earlier firing may come after the next has begun.
@@ -148,27 +148,27 @@ def ends(resolved: Alert, fired: Alert | AlertState) -> bool:
     return later or _same(resolved.episode, fired.episode)
 
 
-def mark(alert: Alert | AlertState) -> str | None:
+def firing_id(alert: Alert | AlertState) -> str | None:
     """Name a firing in few letters, the same each time it is told; None if its sender tells none from another."""
     if alert.episode is None:
         return None
     return digest_of(canonical([alert.fingerprint, alert.episode]))[:11]
 
 
-def marks(states: Sequence[AlertState]) -> list[str]:
+def firing_ids(states: Sequence[AlertState]) -> list[str]:
     """Name the latest firing of each alert."""
-    return [name for state in states if (name := mark(state)) is not None]
+    return [name for state in states if (name := firing_id(state)) is not None]
 
 
-def bare(alert: Alert) -> Alert:
+def without_details(alert: Alert) -> Alert:
     """Return an alert without the details that make it large."""
     said = alert.model_dump(exclude_unset=True)
     return Alert.model_validate({name: fact for name, fact in said.items() if name not in DETAILS})
 
 
 def _bounded(alert: Alert) -> Alert:
-    large = len(canonical(alert.model_dump(mode="json", exclude_unset=True))) > WHOLE_BYTES
-    return bare(alert) if large else alert
+    large = len(canonical(alert.model_dump(mode="json", exclude_unset=True))) > MAX_ALERT_BYTES
+    return without_details(alert) if large else alert
 
 
 def _same(episode: str | None, other: str | None) -> bool:

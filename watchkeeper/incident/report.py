@@ -51,7 +51,7 @@ def alert_facts(given: RunInput, episode: Episode, *, flapping: int = 0) -> Aler
         first += [f"**Flapping:** this is episode {flapping} of the group in a short time.", ""]
     if episode.refired:
         first += [f"**Flapping:** its alerts fired again {episode.refired} times within this episode.", ""]
-    more = [f"- and {episode.more} that are not told apart"] if episode.more else []
+    more = [f"- and {episode.untracked} that are not told apart"] if episode.untracked else []
     return AlertFacts(recovered, first, ["**Alerts:**", "", *alert_text.for_people(episode.states), *more])
 
 

@@ -13,13 +13,13 @@ from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 from temporalio.service import RPCError
 
-from watchkeeper.alerts.payload import Malformed
-from watchkeeper.alerts.source import Posted, Received, Source
-from watchkeeper.alerts.verification import Unverified
+from watchkeeper.alerts.payload import MalformedPayload
+from watchkeeper.alerts.source import ParsedPayload, Source, WebhookRequest
+from watchkeeper.alerts.verification import VerificationError
 from watchkeeper.intake.dependencies import Intake
-from watchkeeper.intake.error_responses import errors, refusal, try_again
-from watchkeeper.intake.outbound_http import OutOfReach
-from watchkeeper.runs.dispatch import Admitted, Closing, Outcome
+from watchkeeper.intake.error_responses import documented_errors, error_response, retry_response
+from watchkeeper.intake.outbound_http import OutboundUnavailable
+from watchkeeper.runs.dispatch import DispatchOutcome, DispatchResult, RunClosing
 from watchkeeper.temporal.client import TemporalError
 
 log = logging.getLogger(__name__)
@@ -28,35 +28,35 @@ _LARGE = 32 * 2**10
 """Bytes from which reading a body would hold up the others for milliseconds."""
 
 
-class Taken(BaseModel):
+class GroupResult(BaseModel):
     """What became of the alerts of one group."""
 
     run: str = Field(description="Workflow id.")
     run_id: str | None = Field(description="First execution run id.")
-    outcome: Outcome
+    outcome: DispatchOutcome
     alerts: int
 
 
-class Left(BaseModel):
+class IgnoredAlerts(BaseModel):
     """What starts no run, and why."""
 
     reason: str
     alerts: int
 
 
-class Accepted(BaseModel):
+class AlertsAccepted(BaseModel):
     """Temporal has the alerts, or a subscription is confirmed."""
 
     status: Literal["accepted", "confirmed"]
-    runs: list[Taken]
-    ignored: list[Left]
+    runs: list[GroupResult]
+    ignored: list[IgnoredAlerts]
 
 
-class Ignored(BaseModel):
+class AlertsIgnored(BaseModel):
     """It is well-formed, and nothing in it concerns a run."""
 
     status: Literal["ignored"]
-    ignored: list[Left]
+    ignored: list[IgnoredAlerts]
 
 
 SOURCE = Annotated[str, Path(description="Name of the source in the operator's settings.")]
@@ -70,8 +70,8 @@ def routes(intake: Intake) -> APIRouter:
         """Take what an alert source sends, in the source's own form."""
         configured = intake.sources.get(source)
         if configured is None:
-            return refusal(404, "there is no such source")
-        posted = Posted(dict(request.headers), await request.body(), time.time())
+            return error_response(404, "there is no such source")
+        posted = WebhookRequest(dict(request.headers), await request.body(), time.time())
         return await _take(intake, configured, posted)
 
     for method in ("POST", "PUT"):  # Grafana may be told to PUT
@@ -79,18 +79,18 @@ def routes(intake: Intake) -> APIRouter:
             "/alerts/{source}",
             take,
             methods=[method],
-            response_model=Accepted,
+            response_model=AlertsAccepted,
             operation_id=f"{method.lower()}_alerts",
             openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": {}}}}},
             responses={
-                202: {"model": Ignored, "description": "Nothing in it concerns a run."},
-                **errors(400, 401, 404, 408, 413, 503),
+                202: {"model": AlertsIgnored, "description": "Nothing in it concerns a run."},
+                **documented_errors(400, 401, 404, 408, 413, 503),
             },
         )
     return router
 
 
-async def _take(intake: Intake, source: Source[Any], posted: Posted) -> JSONResponse:
+async def _take(intake: Intake, source: Source[Any], posted: WebhookRequest) -> JSONResponse:
     def refused(reason: str, why: object) -> None:
         intake.metrics.alerts(source.name, "refused", reason)
         log.warning("refused what came for the source %r: %s", source.name, why)
@@ -100,22 +100,24 @@ async def _take(intake: Intake, source: Source[Any], posted: Posted) -> JSONResp
         if received.confirm is not None:
             await intake.outside.confirm(received.confirm)
             log.info("confirmed a subscription of the source %r", source.name)
-    except Unverified as error:
+    except VerificationError as error:
         refused("unverified", error)
-        return refusal(401, "nothing proves that it comes from the source", _challenge(source))
-    except Malformed as error:
+        return error_response(401, "nothing proves that it comes from the source", _challenge(source))
+    except MalformedPayload as error:
         refused("malformed", error)
-        return refusal(400, str(error))
-    except OutOfReach as error:
+        return error_response(400, str(error))
+    except OutboundUnavailable as error:
         refused("out of reach", error)
-        return try_again("what it refers to is out of reach; send it again")
-    except (RPCError, TimeoutError, Closing, TemporalError) as error:
+        return retry_response("what it refers to is out of reach; send it again")
+    except (RPCError, TimeoutError, RunClosing, TemporalError) as error:
         refused("not taken", f"Temporal has not all of it: {type(error).__name__} {error}".rstrip())
-        return try_again("Temporal has not taken it; send it again")
+        return retry_response("Temporal has not taken it; send it again")
     return _answer(intake, source, received, admitted)
 
 
-async def _admitted(intake: Intake, source: Source[Any], posted: Posted) -> tuple[Received, list[Admitted]]:
+async def _admitted(
+    intake: Intake, source: Source[Any], posted: WebhookRequest
+) -> tuple[ParsedPayload, list[DispatchResult]]:
     patience = intake.settings.intake.patience
     # A place is taken before anything is read: a thousand bodies would else all be read before one alert is on its way.
     async with asyncio.timeout(patience), intake.gate.place(patience):
@@ -127,23 +129,25 @@ async def _admitted(intake: Intake, source: Source[Any], posted: Posted) -> tupl
         return received, list(await intake.admit(intake.client, intake.settings, source, received, posted.now))
 
 
-def _answer(intake: Intake, source: Source[Any], received: Received, admitted: list[Admitted]) -> JSONResponse:
-    taken, left = list[Taken](), Counter[str](received.ignored)
+def _answer(
+    intake: Intake, source: Source[Any], received: ParsedPayload, admitted: list[DispatchResult]
+) -> JSONResponse:
+    taken, left = list[GroupResult](), Counter[str](received.ignored)
     for one in admitted:
         intake.metrics.alerts(source.name, one.outcome, one.reason if one.outcome == "ignored" else None, one.alerts)
         if one.workflow_id is None or one.outcome == "ignored":
             left[one.reason or "it starts no run"] += one.alerts
             continue
-        taken.append(Taken(run=one.workflow_id, run_id=one.run_id, outcome=one.outcome, alerts=one.alerts))
+        taken.append(GroupResult(run=one.workflow_id, run_id=one.run_id, outcome=one.outcome, alerts=one.alerts))
         log.info("%s from %r: %s %s", one.outcome, source.name, one.workflow_id, one.title)
     for reason, times in Counter(received.ignored).items():
         intake.metrics.alerts(source.name, "ignored", reason, times)
-    ignored = [Left(reason=reason, alerts=times) for reason, times in left.items()]
+    ignored = [IgnoredAlerts(reason=reason, alerts=times) for reason, times in left.items()]
     if taken or received.confirm is not None:
         status: Literal["accepted", "confirmed"] = "accepted" if taken else "confirmed"
-        return JSONResponse(Accepted(status=status, runs=taken, ignored=ignored).model_dump())
-    ignored = ignored or [Left(reason="it holds no alert", alerts=0)]
-    return JSONResponse(Ignored(status="ignored", ignored=ignored).model_dump(), 202)
+        return JSONResponse(AlertsAccepted(status=status, runs=taken, ignored=ignored).model_dump())
+    ignored = ignored or [IgnoredAlerts(reason="it holds no alert", alerts=0)]
+    return JSONResponse(AlertsIgnored(status="ignored", ignored=ignored).model_dump(), 202)
 
 
 def _challenge(source: Source[Any]) -> dict[str, str]:

@@ -19,16 +19,16 @@ from watchkeeper.alerts.registry import make_source
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import JsonObject
 from watchkeeper.intake import alerts, error_responses, health, run_updates, runs, slack_interactions
-from watchkeeper.intake.authentication import Authority, is_public
-from watchkeeper.intake.body_limit import BODY_SECONDS, Bodies
-from watchkeeper.intake.concurrency_limit import Crowd, Gate
-from watchkeeper.intake.dependencies import Admit, Intake
+from watchkeeper.intake.authentication import AuthenticationMiddleware, is_public
+from watchkeeper.intake.body_limit import BODY_SECONDS, BodyLimitMiddleware
+from watchkeeper.intake.concurrency_limit import AlertLimitMiddleware, DispatchSlots
+from watchkeeper.intake.dependencies import DispatchAlerts, Intake
 from watchkeeper.intake.metrics import Measured, Metrics
-from watchkeeper.intake.outbound_http import SECONDS, Outside
+from watchkeeper.intake.outbound_http import FETCH_SECONDS, OutboundHttp
 from watchkeeper.intake.server import GRACE
-from watchkeeper.intake.slack_interactions import Presses
+from watchkeeper.intake.slack_interactions import InteractionReader
 from watchkeeper.temporal.lazy_client import until_reached
-from watchkeeper.watchdog.models import Counts
+from watchkeeper.watchdog.models import WatchdogCounts
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +36,10 @@ log = logging.getLogger(__name__)
 def create_app(
     client: Client,
     settings: Settings,
-    admit: Admit,
+    admit: DispatchAlerts,
     *,
-    presses: Presses | None = None,
-    counts: Counts | None = None,
+    presses: InteractionReader | None = None,
+    counts: WatchdogCounts | None = None,
     beside: Sequence[AbstractAsyncContextManager[object]] = (),
     http: httpx2.AsyncClient | None = None,
     body_seconds: float = BODY_SECONDS,
@@ -57,8 +57,8 @@ def create_app(
         body_seconds: For a body to come whole.
     """
     sources = {name: make_source(name, section) for name, section in settings.sources.items()}
-    outside = http or httpx2.AsyncClient(timeout=SECONDS, follow_redirects=False)
-    intake = Intake(client, settings, admit, sources, Outside(outside), Metrics(sources, counts), Gate())
+    outside = http or httpx2.AsyncClient(timeout=FETCH_SECONDS, follow_redirects=False)
+    intake = Intake(client, settings, admit, sources, OutboundHttp(outside), Metrics(sources, counts), DispatchSlots())
     deciding = set[asyncio.Task[None]]()
     app = FastAPI(
         title="Watchkeeper",
@@ -73,11 +73,11 @@ def create_app(
         routers.append(slack_interactions.routes(intake, presses, deciding))
     for router in routers:  # side by side, so that a path's methods can be told; included, each router hides its own
         app.router.routes.extend(router.routes)
-    error_responses.install(app)
+    error_responses.install_handlers(app)
     # The last one is the outermost.
-    app.add_middleware(Crowd)
-    app.add_middleware(Bodies, seconds=body_seconds)
-    app.add_middleware(Authority, tokens=settings.intake.tokens)
+    app.add_middleware(AlertLimitMiddleware)
+    app.add_middleware(BodyLimitMiddleware, seconds=body_seconds)
+    app.add_middleware(AuthenticationMiddleware, tokens=settings.intake.tokens)
     app.add_middleware(Measured, metrics=intake.metrics)
     document = _documented(app, with_tokens=bool(settings.intake.tokens))
     app.openapi = lambda: document  # type: ignore[method-assign]

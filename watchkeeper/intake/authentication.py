@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from watchkeeper.alerts.verification import same, words
+from watchkeeper.alerts.verification import matches_any, secret_bytes
 from watchkeeper.config.settings import Settings, SettingsError, variable
-from watchkeeper.intake.error_responses import refusal
+from watchkeeper.intake.error_responses import error_response
 
 _WHO = "watchkeeper.who"
 
@@ -23,7 +23,7 @@ _PUBLIC_BELOW = "/alerts/"
 """Sources have a proof of their own, as Slack has; everything that is not named here needs a token."""
 
 
-def refuse_open(settings: Settings) -> None:
+def require_authentication(settings: Settings) -> None:
     """Raise SettingsError where anybody who reaches the intake could act on runs."""
     if empty := sorted(name for name, token in settings.intake.tokens.items() if not token.get_secret_value()):
         raise SettingsError(f"intake.tokens.{empty[0]} is empty, which anybody knows; set it or leave it out")
@@ -43,20 +43,20 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def who(request: Request) -> str:
+def token_name(request: Request) -> str:
     """Name whose token a request shows; empty where there are no tokens."""
     name: str = request.scope[_WHO]
     return name
 
 
-def json_only(request: Request) -> None:
+def require_json(request: Request) -> None:
     """Refuse what a web page of anybody can send without being allowed to: a body that is not JSON, or none."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise HTTPException(415, "the body must be JSON, with content-type: application/json")
 
 
-class Authority:
+class AuthenticationMiddleware:
     """Lets those who may act through to the app."""
 
     def __init__(self, app: ASGIApp, tokens: Mapping[str, SecretStr]) -> None:
@@ -76,9 +76,9 @@ class Authority:
 
     def _by_token(self, scope: Scope, headers: Headers) -> Response | None:
         scheme, _, shown = headers.get("authorization", "").partition(" ")
-        names = [name for name, token in self._tokens.items() if same(shown.strip(), words([token]))]
+        names = [name for name, token in self._tokens.items() if matches_any(shown.strip(), secret_bytes([token]))]
         if not names or scheme.lower() != "bearer":
-            return refusal(401, "show one of the intake's tokens: Authorization: Bearer TOKEN", _CHALLENGE)
+            return error_response(401, "show one of the intake's tokens: Authorization: Bearer TOKEN", _CHALLENGE)
         scope[_WHO] = names[0]
         return None
 
@@ -97,4 +97,4 @@ def _by_place(headers: Headers) -> Response | None:
     name = host.partition("]")[0] if host.startswith("[") else host.rpartition(":")[0] or host
     if is_loopback(name):
         return None
-    return refusal(403, "without intake.tokens only this machine is served, by the name localhost or 127.0.0.1")
+    return error_response(403, "without intake.tokens only this machine is served, by the name localhost or 127.0.0.1")

@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from watchkeeper.alerts.source import MAX_BODY_BYTES
-from watchkeeper.intake.error_responses import refusal
+from watchkeeper.intake.error_responses import error_response
 
 BODY_SECONDS = 10.0
 """For a body to come whole; whoever sends it more slowly only holds a connection."""
@@ -22,7 +22,7 @@ class _TooLarge(Exception):
     """A body is larger than any vendor's."""
 
 
-class Bodies:
+class BodyLimitMiddleware:
     """Reads the body of each request before the app is asked; answers 413 and 408 itself."""
 
     def __init__(self, app: ASGIApp, seconds: float = BODY_SECONDS) -> None:
@@ -40,10 +40,12 @@ class Bodies:
         except ClientDisconnect:
             return
         except TimeoutError:
-            answer = refusal(408, f"the body did not come whole within {self._seconds:g} s", {"connection": "close"})
+            answer = error_response(
+                408, f"the body did not come whole within {self._seconds:g} s", {"connection": "close"}
+            )
         except _TooLarge:
             most = f"the body is too large; at most {MAX_BODY_BYTES:,} bytes are read"
-            answer = refusal(413, most, {"connection": "close"})
+            answer = error_response(413, most, {"connection": "close"})
         else:
             await self._app(scope, _again(body, receive), send)
             return

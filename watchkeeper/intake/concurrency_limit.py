@@ -8,22 +8,22 @@ from contextlib import asynccontextmanager
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from watchkeeper.intake.error_responses import try_again
+from watchkeeper.intake.error_responses import retry_response
 
-PLACES = 32
+MAX_DISPATCHES = 32
 """Requests before Temporal at once. More would not be taken any faster, and each would wait for longer."""
 
-CROWD = 128
+MAX_ALERT_REQUESTS = 128
 """Requests of alert sources at once, those that wait for a place included. What comes beyond them is turned away
 before any work is done for it, for that work would take the time in which the others can be taken."""
 
 _ALERTS = "/alerts/"
 
 
-class Gate:
+class DispatchSlots:
     """Places before Temporal."""
 
-    def __init__(self, places: int = PLACES) -> None:
+    def __init__(self, places: int = MAX_DISPATCHES) -> None:
         self._places = asyncio.Semaphore(places)
 
     @asynccontextmanager
@@ -41,10 +41,10 @@ class Gate:
             self._places.release()
 
 
-class Crowd:
+class AlertLimitMiddleware:
     """Turns away what comes while too many alerts are being taken; their bodies must have been read before."""
 
-    def __init__(self, app: ASGIApp, most: int = CROWD) -> None:
+    def __init__(self, app: ASGIApp, most: int = MAX_ALERT_REQUESTS) -> None:
         self._app = app
         self._most = most
         self._inside = 0
@@ -54,7 +54,7 @@ class Crowd:
         if scope["type"] != "http" or not scope["path"].startswith(_ALERTS):
             await self._app(scope, receive, send)
         elif self._inside >= self._most:
-            await try_again("too many alerts come at once; send it again")(scope, receive, send)
+            await retry_response("too many alerts come at once; send it again")(scope, receive, send)
         else:
             self._inside += 1
             try:

@@ -8,15 +8,17 @@ from typing import Any, TypeAlias
 
 from temporalio.client import Client
 
-from watchkeeper.alerts.source import Received, Source
+from watchkeeper.alerts.source import ParsedPayload, Source
 from watchkeeper.config.settings import Settings
-from watchkeeper.intake.concurrency_limit import Gate
+from watchkeeper.intake.concurrency_limit import DispatchSlots
 from watchkeeper.intake.metrics import Metrics
-from watchkeeper.intake.outbound_http import Outside
-from watchkeeper.runs.dispatch import Admitted
+from watchkeeper.intake.outbound_http import OutboundHttp
+from watchkeeper.runs.dispatch import DispatchResult
 
-Admit: TypeAlias = Callable[[Client, Settings, Source[Any], Received, float], Awaitable[Sequence[Admitted]]]
-"""Gives alerts to Temporal (``watchkeeper.runs.dispatch.admit``). Raises if Temporal did not take all of them."""
+DispatchAlerts: TypeAlias = Callable[
+    [Client, Settings, Source[Any], ParsedPayload, float], Awaitable[Sequence[DispatchResult]]
+]
+"""``watchkeeper.runs.dispatch.dispatch_alerts`` or a wrapper. Raises if Temporal did not accept every alert."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,8 @@ class Intake:
 
     client: Client
     settings: Settings
-    admit: Admit
+    admit: DispatchAlerts
     sources: Mapping[str, Source[Any]]
-    outside: Outside
+    outside: OutboundHttp
     metrics: Metrics
-    gate: Gate
+    gate: DispatchSlots

@@ -15,9 +15,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import Match, Route
 from temporalio.service import RPCError
 
-from watchkeeper.alerts.payload import where
+from watchkeeper.alerts.payload import format_location
 from watchkeeper.runs.client import NoSuchRun
-from watchkeeper.runs.updates import ActRejected, NotTaken
+from watchkeeper.runs.updates import UpdateRejected, UpdateUnanswered
 from watchkeeper.temporal.client import TemporalError
 from watchkeeper.text import excerpt
 
@@ -41,34 +41,34 @@ _MEANING: Mapping[int, str] = {
 }
 
 
-class Error(BaseModel):
+class ErrorResponse(BaseModel):
     """Why it was not done."""
 
     error: str = Field(description="A sentence for people.")
 
 
-def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def documented_errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Document the refusals of a route, as FastAPI takes them."""
-    return {status: {"model": Error, "description": _MEANING[status]} for status in statuses}
+    return {status: {"model": ErrorResponse, "description": _MEANING[status]} for status in statuses}
 
 
-def refusal(status: int, why: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+def error_response(status: int, why: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """Say no in a sentence."""
-    return JSONResponse(Error(error=why).model_dump(), status, dict(headers or {}))
+    return JSONResponse(ErrorResponse(error=why).model_dump(), status, dict(headers or {}))
 
 
-def try_again(why: str) -> JSONResponse:
+def retry_response(why: str) -> JSONResponse:
     """Answer 503; never 429 or another 4xx, after which senders drop an alert."""
-    return refusal(503, why, {"retry-after": str(RETRY_SECONDS)})
+    return error_response(503, why, {"retry-after": str(RETRY_SECONDS)})
 
 
-def install(app: FastAPI) -> None:
+def install_handlers(app: FastAPI) -> None:
     """Make a sentence of everything that routes raise."""
     app.add_exception_handler(StarletteHTTPException, _told)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(NoSuchRun, _status(404))
-    app.add_exception_handler(ActRejected, _status(409))
-    app.add_exception_handler(NotTaken, _status(503))
+    app.add_exception_handler(UpdateRejected, _status(409))
+    app.add_exception_handler(UpdateUnanswered, _status(503))
     app.add_exception_handler(TemporalError, _status(503))
     app.add_exception_handler(RPCError, _temporal)
     app.add_exception_handler(TimeoutError, _slow)
@@ -77,7 +77,7 @@ def install(app: FastAPI) -> None:
 
 def _status(status: int) -> Any:
     async def answer(request: Request, error: Exception) -> JSONResponse:
-        return try_again(str(error)) if status == 503 else refusal(status, str(error))
+        return retry_response(str(error)) if status == 503 else error_response(status, str(error))
 
     return answer
 
@@ -85,8 +85,8 @@ def _status(status: int) -> Any:
 async def _told(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException | StarletteHTTPException)
     if error.status_code == 405:
-        return refusal(405, f"{request.method} is not served here", {"allow": ", ".join(_methods(request))})
-    return refusal(error.status_code, str(error.detail), error.headers)
+        return error_response(405, f"{request.method} is not served here", {"allow": ", ".join(_methods(request))})
+    return error_response(error.status_code, str(error.detail), error.headers)
 
 
 def _methods(request: Request) -> list[str]:
@@ -104,7 +104,7 @@ async def _malformed(request: Request, error: Exception) -> JSONResponse:
     faults = error.errors()
     told = [f"{_place(fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}" for fault in faults[:3]]
     more = [f"{len(faults) - 3} more"] if len(faults) > 3 else []
-    return refusal(400, excerpt("; ".join([*told, *more]), _SHOWN_BYTES))
+    return error_response(400, excerpt("; ".join([*told, *more]), _SHOWN_BYTES))
 
 
 def _place(location: tuple[int | str, ...]) -> str:
@@ -112,19 +112,19 @@ def _place(location: tuple[int | str, ...]) -> str:
         location = location[1:]
         if len(location) == 1 and isinstance(location[0], int):
             return f"the body at byte {location[0]}"
-    return where(location)
+    return format_location(location)
 
 
 async def _temporal(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RPCError)
     log.warning("Temporal did not answer %s: %s (%s)", request.url.path, error.message, error.status.name)
-    return try_again(f"Temporal did not take it ({error.status.name}); try again")
+    return retry_response(f"Temporal did not take it ({error.status.name}); try again")
 
 
 async def _slow(request: Request, error: Exception) -> JSONResponse:
     log.warning("Temporal was too slow for %s", request.url.path)
-    return try_again("Temporal did not answer in time; try again")
+    return retry_response("Temporal did not answer in time; try again")
 
 
 async def _bug(request: Request, error: Exception) -> JSONResponse:
-    return refusal(500, "an error in Watchkeeper; its log tells more")
+    return error_response(500, "an error in Watchkeeper; its log tells more")

@@ -11,13 +11,13 @@ from watchkeeper.intake.dependencies import Intake
 from watchkeeper.temporal.task_queue import Polling
 
 
-class Alive(BaseModel):
+class Liveness(BaseModel):
     """The process answers."""
 
     alive: bool
 
 
-class Ready(BaseModel):
+class Readiness(BaseModel):
     """Whether alerts can be accepted, and whether they are looked into."""
 
     temporal: bool = Field(description="Temporal is reachable. While it is not, alerts are answered 503.")
@@ -30,15 +30,17 @@ def routes(intake: Intake) -> APIRouter:
     polling = Polling(intake.client, intake.settings.worker.task_queue)
 
     @router.get("/healthz")
-    async def healthz() -> Alive:
+    async def healthz() -> Liveness:
         """Tell that the process answers, whatever it could do."""
-        return Alive(alive=True)
+        return Liveness(alive=True)
 
-    @router.get("/readyz", response_model=Ready, responses={503: {"model": Ready, "description": "One is missing."}})
+    @router.get(
+        "/readyz", response_model=Readiness, responses={503: {"model": Readiness, "description": "One is missing."}}
+    )
     async def readyz() -> JSONResponse:
         """Tell whether Temporal is reachable and a worker polls."""
         found = await polling.now()
-        ready = Ready(temporal=found.temporal, worker=found.worker)
+        ready = Readiness(temporal=found.temporal, worker=found.worker)
         return JSONResponse(ready.model_dump(), 200 if ready.temporal and ready.worker else 503)
 
     @router.get(

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from watchkeeper.watchdog.models import Counts
+from watchkeeper.watchdog.models import WatchdogCounts
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 """Seconds; fine around the one within which senders want their answer."""
@@ -29,7 +29,7 @@ _WATCHDOG = {
 class Metrics:
     """Counters of one intake, in a registry of its own."""
 
-    def __init__(self, sources: Iterable[str], watchdog: Counts | None = None) -> None:
+    def __init__(self, sources: Iterable[str], watchdog: WatchdogCounts | None = None) -> None:
         self.registry = CollectorRegistry()
         self._sources = frozenset(sources)
         self._alerts = Counter(

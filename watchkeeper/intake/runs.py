@@ -12,19 +12,19 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from starlette.responses import JSONResponse
 
 from watchkeeper.contracts import RunInput
-from watchkeeper.intake.authentication import json_only, who
+from watchkeeper.intake.authentication import require_json, token_name
 from watchkeeper.intake.dependencies import Intake
-from watchkeeper.intake.error_responses import errors, refusal
-from watchkeeper.intake.schemas import Asked, RunList, RunObject
+from watchkeeper.intake.error_responses import documented_errors, error_response
+from watchkeeper.intake.schemas import RunList, RunObject, StartBody
 from watchkeeper.run_view.follow import read_run
 from watchkeeper.run_view.json_list import list_row_json
 from watchkeeper.run_view.json_view import run_json
 from watchkeeper.run_view.model import RunView
 from watchkeeper.runs import client as runs_client
 from watchkeeper.runs import start_options
-from watchkeeper.runs.list_filter import Wanted
+from watchkeeper.runs.list_filter import RunFilter
 
-SECONDS = 10.0
+TEMPORAL_SECONDS = 10.0
 """For Temporal to answer a person's program."""
 
 RUN = Annotated[str, Path(max_length=1_000, description="Name of the run: its workflow id.")]
@@ -49,43 +49,47 @@ def routes(intake: Intake) -> APIRouter:
         "/runs",
         status_code=201,
         response_model=RunObject,
-        dependencies=[Depends(json_only)],
+        dependencies=[Depends(require_json)],
         responses={
             201: {"headers": {"Location": {"description": "Of the run.", "schema": {"type": "string"}}}},
-            **errors(400, 401, 403, 408, 409, 413, 415, 503),
+            **documented_errors(400, 401, 403, 408, 409, 413, 415, 503),
         },
     )
-    async def start(request: Request, wanted: Asked, key: KEY = None) -> JSONResponse:
+    async def start(request: Request, wanted: StartBody, key: KEY = None) -> JSONResponse:
         """Start a run."""
         if problem := start_options.unknown_service(intake.settings, wanted.service):
-            return refusal(400, f"service: {problem}")
+            return error_response(400, f"service: {problem}")
         given = wanted.given()
-        async with asyncio.timeout(SECONDS):
-            found = await runs_client.start(client, given, intake.settings, _named(who(request), key) if key else None)
+        async with asyncio.timeout(TEMPORAL_SECONDS):
+            found = await runs_client.start_run(
+                client, given, intake.settings, _named(token_name(request), key) if key else None
+            )
             story = await read_run(client, found.workflow_id)
         if key and not _same(given, story):
-            return refusal(409, f"this Idempotency-Key started {found.workflow_id}, which was asked something else")
+            return error_response(
+                409, f"this Idempotency-Key started {found.workflow_id}, which was asked something else"
+            )
         return JSONResponse(run_json(story), 201, {"location": f"/runs/{quote(found.workflow_id, safe='')}"})
 
-    @router.get("/runs", response_model=RunList, responses=errors(400, 401, 403, 408, 413, 503))
+    @router.get("/runs", response_model=RunList, responses=documented_errors(400, 401, 403, 408, 413, 503))
     async def list_runs(
         only_open: Annotated[bool, Query(alias="open", description="Only those that are not over.")] = False,
         service: SERVICE = None,
         limit: Annotated[int, Query(ge=1, le=1_000, description="How many, the newest first.")] = 50,
     ) -> JSONResponse:
         """List the runs, the newest first."""
-        found = list[runs_client.Found]()
-        async with asyncio.timeout(SECONDS):
-            async for one in runs_client.runs(client, Wanted(open_only=only_open, service=service)):
+        found = list[runs_client.RunInfo]()
+        async with asyncio.timeout(TEMPORAL_SECONDS):
+            async for one in runs_client.list_runs(client, RunFilter(open_only=only_open, service=service)):
                 found.append(one)
                 if len(found) == limit:
                     break
         return JSONResponse({"runs": [list_row_json(one) for one in found]})
 
-    @router.get("/runs/{run}", response_model=RunObject, responses=errors(400, 401, 403, 404, 408, 413, 503))
+    @router.get("/runs/{run}", response_model=RunObject, responses=documented_errors(400, 401, 403, 404, 408, 413, 503))
     async def show(run: RUN) -> JSONResponse:
         """Tell one run whole, as far as it has come."""
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(TEMPORAL_SECONDS):
             return JSONResponse(run_json(await read_run(client, run)))
 
     return router

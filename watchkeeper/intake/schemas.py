@@ -33,13 +33,13 @@ Word = Annotated[str, Field(min_length=1, max_length=150), BeforeValidator(_clea
 Note = Annotated[str, Field(max_length=10_000), BeforeValidator(_cleaned)]
 
 
-class Closed(BaseModel):
+class StrictBody(BaseModel):
     """A body in which nothing stands that is not known, and no value is bent to fit."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class AskedLimits(LimitChanges):
+class LimitsBody(LimitChanges):
     """Some of the limits."""
 
     model_config = ConfigDict(extra="forbid")
@@ -52,13 +52,13 @@ class AskedLimits(LimitChanges):
         return value
 
 
-class Asked(Closed):
+class StartBody(StrictBody):
     """A run to start."""
 
     text: Text
     service: Word | None = Field(default=None, description="Name in the operator's service catalogue.")
     severity: Word | None = None
-    limits: AskedLimits | None = Field(default=None, description="Replaces the configured limits one by one.")
+    limits: LimitsBody | None = Field(default=None, description="Replaces the configured limits one by one.")
     tool_choice: str | None = Field(
         default=None,
         pattern=r"^[a-zA-Z0-9_-]{1,64}$",
@@ -73,39 +73,39 @@ class Asked(Closed):
         return RunInput.model_validate({name: fact for name, fact in facts.items() if fact is not None})
 
 
-class Told(Closed):
+class TellBody(StrictBody):
     """Words to the model."""
 
     text: Text
 
 
-class Decided(Closed):
+class DecisionBody(StrictBody):
     """A call that waits, and why it is approved or denied."""
 
     call: Word = Field(description="Key of the call, such as r2.0.")
     note: Note = Field(default="", description="The model reads it when a call is denied.")
 
 
-class Stopped(Closed):
+class StopBody(StrictBody):
     """Why a run is to end."""
 
     reason: Note = ""
 
 
-class Extended(Closed):
+class ExtendBody(StrictBody):
     """What a run is to get more of."""
 
-    limits: AskedLimits = Field(description="By how much to raise each.")
+    limits: LimitsBody = Field(description="By how much to raise each.")
 
 
-class Done(BaseModel):
+class UpdateAccepted(BaseModel):
     """A run took what a person did."""
 
     run: str
     done: str = Field(description="What the run says of it.")
 
 
-class Raised(BaseModel):
+class RaisedLimits(BaseModel):
     """The limits of a run by now."""
 
     run: str
@@ -141,7 +141,7 @@ class RunObject(BaseModel):
     closed_at: str | None
 
 
-class Listed(BaseModel):
+class RunListItem(BaseModel):
     """One run as lists show it."""
 
     run: str
@@ -159,4 +159,4 @@ class Listed(BaseModel):
 class RunList(BaseModel):
     """Runs, the newest first."""
 
-    runs: list[Listed]
+    runs: list[RunListItem]

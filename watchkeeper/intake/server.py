@@ -25,14 +25,12 @@ _BACKLOG = 2_048
 _HEADER_BYTES = 64 * 2**10
 
 
-class CannotListen(Exception):
+class ListenError(Exception):
     """A process cannot listen; the text says where, why, and the way out."""
 
 
 @asynccontextmanager
-async def serving(
-    app: Starlette, host: str, port: int, keys: str = "intake.host and intake.port"
-) -> AsyncIterator[str]:
+async def serve(app: Starlette, host: str, port: int, keys: str = "intake.host and intake.port") -> AsyncIterator[str]:
     """Serve an app and give its address; port 0 takes a free one. Raises CannotListen, naming the settings' keys."""
     listener = _listen(host, port, keys)
     _raise_open_files()
@@ -73,7 +71,7 @@ def _listen(host: str, port: int, keys: str) -> socket.socket:
         (family, _, _, _, at), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         listener = socket.create_server(at[:2], family=family, backlog=_BACKLOG)
     except OSError as error:
-        raise CannotListen(
+        raise ListenError(
             f"cannot listen on {host} port {port}: {(error.strerror or str(error)).partition(' (while')[0]}; "
             f"choose another by the command's options, or by {keys}"
         ) from error

@@ -13,14 +13,14 @@ from pydantic import SecretStr
 from starlette.responses import JSONResponse, Response
 from temporalio.service import RPCError
 
-from watchkeeper.alerts.payload import Malformed
-from watchkeeper.alerts.verification import Unverified
+from watchkeeper.alerts.payload import MalformedPayload
+from watchkeeper.alerts.verification import VerificationError
 from watchkeeper.contracts import Decision
 from watchkeeper.intake.dependencies import Intake
-from watchkeeper.intake.error_responses import errors, refusal
+from watchkeeper.intake.error_responses import documented_errors, error_response
 from watchkeeper.runs import updates
 from watchkeeper.runs.client import NoSuchRun
-from watchkeeper.runs.updates import ActRejected
+from watchkeeper.runs.updates import UpdateRejected
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ MOST = 100
 """Decisions on their way at once."""
 
 
-class Press(Protocol):
+class ButtonClick(Protocol):
     """A person's decision on a call that waits."""
 
     @property
@@ -57,41 +57,41 @@ class Press(Protocol):
         ...
 
 
-class Presses(Protocol):
+class InteractionReader(Protocol):
     """Reads what Slack tells of a press; ``watchkeeper.slack.interactions`` is one."""
 
     def verify(self, headers: Mapping[str, str], body: bytes, secret: SecretStr, now: float) -> None:
-        """Take a body that Slack signed just now. Raises Unverified."""
+        """Take a body that Slack signed just now. Raises VerificationError."""
         ...
 
-    def read_button_press(self, body: bytes) -> Press | None:
-        """Read a verified body; None where nothing is to be done. Raises Malformed."""
+    def read_button_press(self, body: bytes) -> ButtonClick | None:
+        """Read a verified body; None where nothing is to be done. Raises MalformedPayload."""
         ...
 
 
-def routes(intake: Intake, presses: Presses, deciding: set[asyncio.Task[None]]) -> APIRouter:
+def routes(intake: Intake, presses: InteractionReader, deciding: set[asyncio.Task[None]]) -> APIRouter:
     """Make the routes; ``deciding`` holds the decisions on their way, for whoever ends the intake."""
     router = APIRouter(tags=["people"])
     secret = intake.settings.slack.signing_secret
 
-    @router.post("/slack/interactions", responses=errors(400, 401, 404, 408, 413, 503))
+    @router.post("/slack/interactions", responses=documented_errors(400, 401, 404, 408, 413, 503))
     async def interact(request: Request) -> Response:
         """Take a press on a button; Slack is answered at once, for it waits three seconds."""
         if secret is None:
-            return refusal(404, "slack.signing_secret is not set")
+            return error_response(404, "slack.signing_secret is not set")
         body = await request.body()
         try:
             presses.verify(dict(request.headers), body, secret, time.time())
             press = presses.read_button_press(body)
-        except Unverified as error:
+        except VerificationError as error:
             log.warning("refused what came for Slack's buttons: %s", error)
-            return refusal(401, "nothing proves that it comes from Slack")
-        except Malformed as error:
-            return refusal(400, str(error))
+            return error_response(401, "nothing proves that it comes from Slack")
+        except MalformedPayload as error:
+            return error_response(400, str(error))
         if press is None:
             return JSONResponse({})
         if len(deciding) >= MOST:
-            return refusal(503, "too many decisions are on their way; press again")
+            return error_response(503, "too many decisions are on their way; press again")
         task = asyncio.create_task(_decide(intake, press))
         deciding.add(task)
         task.add_done_callback(deciding.discard)
@@ -100,12 +100,12 @@ def routes(intake: Intake, presses: Presses, deciding: set[asyncio.Task[None]]) 
     return router
 
 
-async def _decide(intake: Intake, press: Press) -> None:
+async def _decide(intake: Intake, press: ButtonClick) -> None:
     decision = Decision(call=press.call, approved=press.approved, by=press.by)
     wanted = f"{press.by} {'approves' if press.approved else 'denies'} {press.call} of {press.run}"
     try:
         said = await updates.decide(intake.client, press.run, decision, execution=press.execution)
-    except (ActRejected, NoSuchRun, RPCError) as error:
+    except (UpdateRejected, NoSuchRun, RPCError) as error:
         log.warning("%s in Slack, and it was not taken: %s", wanted, error)
     else:
         log.info("%s in Slack: %s", wanted, said)

@@ -10,27 +10,27 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from watchkeeper.alerts.identity import workflow_id
-from watchkeeper.alerts.source import Received, Source
-from watchkeeper.alerts.start_filter import why_not
+from watchkeeper.alerts.source import ParsedPayload, Source
+from watchkeeper.alerts.start_filter import reason_not_to_start
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import Alert
-from watchkeeper.intake.dependencies import Admit
-from watchkeeper.runs.dispatch import Admitted, Closing, given_of
+from watchkeeper.intake.dependencies import DispatchAlerts
+from watchkeeper.runs.dispatch import DispatchResult, RunClosing, alert_run_input
 from watchkeeper.temporal.client import TemporalError
-from watchkeeper.watchdog.models import Refusal
+from watchkeeper.watchdog.models import RefusedGroup
 from watchkeeper.watchdog.watchdog import Watchdog
 
 
-def watched(admit: Admit, watchdog: Watchdog) -> Admit:
+def with_watchdog(admit: DispatchAlerts, watchdog: Watchdog) -> DispatchAlerts:
     """Return an ``admit`` that answers when the watchdog has it in its journal, too."""
 
     async def admit_watched(
-        client: Client, settings: Settings, source: Source[Any], received: Received, at: float
-    ) -> Sequence[Admitted]:
+        client: Client, settings: Settings, source: Source[Any], received: ParsedPayload, at: float
+    ) -> Sequence[DispatchResult]:
         try:
             admitted = await admit(client, settings, source, received, at)
-        except (RPCError, Closing, TemporalError, asyncio.CancelledError):  # cancelled as its time is over
-            for refusal in refusals(settings, source, received):
+        except (RPCError, RunClosing, TemporalError, asyncio.CancelledError):  # cancelled as its time is over
+            for refusal in refused_groups(settings, source, received):
                 await watchdog.refused(refusal)
             raise
         for one in admitted:
@@ -40,15 +40,15 @@ def watched(admit: Admit, watchdog: Watchdog) -> Admit:
     return admit_watched
 
 
-def refusals(settings: Settings, source: Source[Any], received: Received) -> list[Refusal]:
+def refused_groups(settings: Settings, source: Source[Any], received: ParsedPayload) -> list[RefusedGroup]:
     """Name the groups that would have started a run."""
     groups: dict[str, list[Alert]] = {}
     for alert in received.alerts:
-        if why_not(alert, source.section) is None:
+        if reason_not_to_start(alert, source.section) is None:
             groups.setdefault(workflow_id(alert), []).append(alert)
-    found: list[Refusal] = []
+    found: list[RefusedGroup] = []
     for run, alerts in groups.items():
-        given = given_of(settings, source, alerts)
+        given = alert_run_input(settings, source, alerts)
         team = given.origin.team if given.origin else None
-        found.append(Refusal(run, given.text, service=given.service, team=team, severity=given.severity))
+        found.append(RefusedGroup(run, given.text, service=given.service, team=team, severity=given.severity))
     return found

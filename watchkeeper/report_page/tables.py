@@ -61,7 +61,7 @@ def _alerts(account: Account) -> Table:
         )
         for firing in account.firings
     ]
-    more = account.story.episode.more
+    more = account.story.episode.untracked
     note = f"And {count(more, 'alert')} that could not be told apart." if more else ""
     return Table("Alerts", ("Alert", "Severity", "Fired", "Resolved", "For"), rows, 4, note)
 

@@ -16,7 +16,7 @@ from watchkeeper.run_view.model import RunView
 from watchkeeper.run_view.pending_work import PendingWork
 from watchkeeper.run_view.projection import RunChange, RunProjection
 from watchkeeper.run_view.stall_monitor import Notice, monitor_stalls
-from watchkeeper.runs.client import describe, named
+from watchkeeper.runs.client import describe_run, split_run_name
 
 OUTAGE_SECONDS = 300.0
 """Seconds for which Temporal may be out of reach before following gives up."""
@@ -29,7 +29,9 @@ async def execution_ids(client: Client, run: str) -> list[str]:
 
     From the latest one back: after a reset the first one leads to an end that was undone. Raises NoSuchRun, RPCError.
     """
-    return await execution_chain(client, named(run)[0], (await describe(client, run)).workflow_execution_info)
+    return await execution_chain(
+        client, split_run_name(run)[0], (await describe_run(client, run)).workflow_execution_info
+    )
 
 
 async def execution_chain(client: Client, workflow_id: str, last: WorkflowExecutionInfo) -> list[str]:
@@ -59,7 +61,7 @@ async def run_events(
     chain = await execution_ids(client, run)
     while chain:
         run_id = chain.pop(0)
-        handle = client.get_workflow_handle(named(run)[0], run_id=run_id)
+        handle = client.get_workflow_handle(split_run_name(run)[0], run_id=run_id)
         async for event in _execution(handle, wait=wait and not chain, notice=notice, outlook=outlook):
             if wait and not chain and event.HasField("workflow_execution_terminated_event_attributes"):
                 chain = await execution_ids(client, run)
@@ -136,7 +138,7 @@ async def _told(
     notice: Notice,
     outlook: PendingWork,
 ) -> RunView:
-    info = (await describe(client, run)).workflow_execution_info
+    info = (await describe_run(client, run)).workflow_execution_info
     up_to_now = False
     async for run_id, event in run_events(client, run, wait=wait, notice=notice, outlook=outlook):
         if carried_on := outlook.hear(event, projection.activity_id(event), asyncio.get_running_loop().time()):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from watchkeeper.contracts import JsonObject
 from watchkeeper.run_view.json_view import iso
-from watchkeeper.runs.client import Found
+from watchkeeper.runs.client import RunInfo
 
 
-def list_row_json(found: Found) -> JsonObject:
+def list_row_json(found: RunInfo) -> JsonObject:
     """Return a run in a list as JSON; times in ISO 8601 (UTC)."""
     return {
         "run": found.workflow_id,

@@ -178,8 +178,8 @@ class RunProjection:
         except ValueError:  # sent by hand, and no notification: the run has dropped it, too
             return ()
         episode = self.view.episode
-        episode.take(told)
-        changed = episode.read()
+        episode.apply(told)
+        changed = episode.take_unread()
         return (AlertsChanged(changed, at),) if changed else ()
 
     def _task_failed(self, failed: TaskFailed, run_id: str) -> Sequence[RunChange]:

@@ -11,7 +11,7 @@ from temporalio.service import RPCError
 from watchkeeper.console import duration
 from watchkeeper.run_view.pending_work import PendingWork
 from watchkeeper.run_view.projection import RunProjection
-from watchkeeper.runs.client import NoSuchRun, describe
+from watchkeeper.runs.client import NoSuchRun, describe_run
 from watchkeeper.temporal.task_queue import has_worker
 from watchkeeper.text import excerpt
 
@@ -58,7 +58,7 @@ class _StallMonitor:
 
     async def look(self, now: float, *, long: bool) -> None:
         """Look once; ``long``: it has been quiet for so long that a worker may be missing."""
-        description = await describe(self._client, self._workflow_id)
+        description = await describe_run(self._client, self._workflow_id)
         for news in self._outlook.see(description, now):
             self._notice(news)
         if not long:

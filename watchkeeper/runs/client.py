@@ -34,7 +34,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import Alert, RunInput
 from watchkeeper.incident import status_text
-from watchkeeper.runs.list_filter import Wanted
+from watchkeeper.runs.list_filter import RunFilter
 from watchkeeper.temporal import activity_options
 from watchkeeper.temporal import search_attributes as temporal_search_attributes
 from watchkeeper.temporal.client import ensure_search_attributes
@@ -44,7 +44,7 @@ T = TypeVar("T")
 
 WORKFLOW = "IncidentWorkflow"
 
-EVERY = Wanted()
+ALL_RUNS = RunFilter()
 
 SUMMARY_BYTES = 200
 """Most of a run's first line that lists show."""
@@ -67,12 +67,12 @@ class NoSuchRun(Exception):
     """There is no such run; the text names it and the way out."""
 
 
-class NoSuchList(Exception):
+class InvalidListQuery(Exception):
     """Temporal cannot list runs by a query; the text names it and says why."""
 
 
 @dataclass(frozen=True)
-class Found:
+class RunInfo:
     """One run as lists show it."""
 
     workflow_id: str
@@ -95,14 +95,14 @@ class Found:
     """US dollars; None where no price is configured."""
 
 
-def new_id(service: str | None, now: datetime) -> str:
+def new_workflow_id(service: str | None, now: datetime) -> str:
     """Name a new run: ``incident-checkout-20261122-141503-4f2a``."""
     slug = re.sub(r"[^a-z0-9]+", "-", (service or "").lower()).strip("-")[:40]
     parts = ["incident", slug, f"{now:%Y%m%d-%H%M%S}", secrets.token_hex(2)]
     return "-".join(part for part in parts if part)
 
 
-async def start(client: Client, given: RunInput, settings: Settings, run: str | None = None) -> Found:
+async def start_run(client: Client, given: RunInput, settings: Settings, run: str | None = None) -> RunInfo:
     """Start a run that no alert asks for; under the name ``run``, where one is given, only if no other has or had it.
 
     No retry policy: a run that failed has reported; another one would page people again.
@@ -112,28 +112,28 @@ async def start(client: Client, given: RunInput, settings: Settings, run: str | 
     now = datetime.now(UTC)
     conflict = WorkflowIDConflictPolicy.USE_EXISTING if run else WorkflowIDConflictPolicy.FAIL
     try:
-        handle = await registered(
+        handle = await with_search_attributes(
             client,
             lambda: client.start_workflow(
                 WORKFLOW,
                 given,
-                id=run or new_id(given.service, now),
+                id=run or new_workflow_id(given.service, now),
                 task_queue=settings.worker.task_queue,
                 task_timeout=activity_options.TASK_TIMEOUT,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 id_conflict_policy=conflict,
-                **facts(given, team=settings.team_of(given.service)),
+                **start_metadata(given, team=settings.team_of(given.service)),
             ),
         )
     except WorkflowAlreadyStartedError as error:
         if run is None:
             raise
-        return await find(client, error.workflow_id)
+        return await find_run(client, error.workflow_id)
     run_id, summary = handle.first_execution_run_id or "", first_line(given.text)
-    return Found(handle.id, run_id, "running", given.service, given.severity, now, text=summary)
+    return RunInfo(handle.id, run_id, "running", given.service, given.severity, now, text=summary)
 
 
-async def registered(client: Client, attempt: Callable[[], Awaitable[T]]) -> T:
+async def with_search_attributes(client: Client, attempt: Callable[[], Awaitable[T]]) -> T:
     """Make an attempt that needs the search attributes of runs, which the first one ever must register."""
     try:
         return await attempt()
@@ -144,7 +144,7 @@ async def registered(client: Client, attempt: Callable[[], Awaitable[T]]) -> T:
         return await attempt()
 
 
-class Facts(TypedDict):
+class StartMetadata(TypedDict):
     """Keyword arguments of ``Client.start_workflow`` by which people find a run and know it."""
 
     memo: dict[str, str]
@@ -153,7 +153,7 @@ class Facts(TypedDict):
     static_details: str
 
 
-def facts(given: RunInput, *, team: str | None, alerts: Sequence[Alert] = ()) -> Facts:
+def start_metadata(given: RunInput, *, team: str | None, alerts: Sequence[Alert] = ()) -> StartMetadata:
     """Say of a run what lists and the Temporal UI show, whoever starts it.
 
     Args:
@@ -168,7 +168,7 @@ def facts(given: RunInput, *, team: str | None, alerts: Sequence[Alert] = ()) ->
         (temporal_search_attributes.SOURCE, given.origin.source if given.origin else temporal_search_attributes.PERSON),
         (temporal_search_attributes.PHASE, "starting"),
     )
-    return Facts(
+    return StartMetadata(
         memo={"text": first_line(given.text)},
         search_attributes=TypedSearchAttributes([SearchAttributePair(key, value) for key, value in known if value]),
         static_summary=status_text.summary_line(given, first_line(given.text)),
@@ -182,26 +182,28 @@ def first_line(text: str) -> str:
     return excerpt(" ".join(line.split()), SUMMARY_BYTES)
 
 
-def named(run: str) -> tuple[str, str]:
+def split_run_name(run: str) -> tuple[str, str]:
     """Split a run's name into its workflow id and, for one episode of several, ``RUN@RUN_ID``, its run id.
 
     The beginning of the run id is enough.
     """
-    found = _EPISODE.fullmatch(run)
-    return (found["run"], found["run_id"]) if found else (run, "")
+    match = _EPISODE.fullmatch(run)
+    return (match["run"], match["run_id"]) if match else (run, "")
 
 
-async def find(client: Client, run: str) -> Found:
+async def find_run(client: Client, run: str) -> RunInfo:
     """Return the latest execution of a run, or the one that is named. Raises NoSuchRun and RPCError."""
-    return await found(client, (await describe(client, run)).workflow_execution_info)
+    return await run_info(client, (await describe_run(client, run)).workflow_execution_info)
 
 
-async def describe(client: Client, run: str, types: Collection[str] = (WORKFLOW,)) -> DescribeWorkflowExecutionResponse:
+async def describe_run(
+    client: Client, run: str, types: Collection[str] = (WORKFLOW,)
+) -> DescribeWorkflowExecutionResponse:
     """Describe the latest execution of a run, or the one that is named, as the server answers.
 
     The SDK cannot read the description of a paused one. Raises NoSuchRun and RPCError.
     """
-    workflow_id, run_id = named(run)
+    workflow_id, run_id = split_run_name(run)
     if 0 < len(run_id) < _RUN_ID_CHARACTERS:
         run_id = await _episode(client, run)
     execution = WorkflowExecution(workflow_id=workflow_id, run_id=run_id)
@@ -219,8 +221,8 @@ async def describe(client: Client, run: str, types: Collection[str] = (WORKFLOW,
 
 async def _episode(client: Client, run: str) -> str:
     """Return the run id that begins as a name says. Raises NoSuchRun and RPCError."""
-    workflow_id, beginning = named(run)
-    every = [one.run_id async for one in runs(client, Wanted(workflow_id=workflow_id))]
+    workflow_id, beginning = split_run_name(run)
+    every = [one.run_id async for one in list_runs(client, RunFilter(workflow_id=workflow_id))]
     (first, *others) = [run_id for run_id in every if run_id.startswith(beginning)] or [""]
     if not first:
         raise NoSuchRun(_no_such(client, run))
@@ -229,10 +231,10 @@ async def _episode(client: Client, run: str) -> str:
     return first
 
 
-async def runs(client: Client, wanted: Wanted = EVERY) -> AsyncIterator[Found]:
+async def list_runs(client: Client, wanted: RunFilter = ALL_RUNS) -> AsyncIterator[RunInfo]:
     """Give the runs of the namespace that are wanted, the newest first; one that continued as new once.
 
-    Raises NoSuchList and RPCError.
+    Raises InvalidListQuery and RPCError.
     """
     clauses = [f"WorkflowType = '{WORKFLOW}'", "ExecutionStatus != 'ContinuedAsNew'", *wanted.clauses()]
     query, token = " AND ".join(clauses), b""
@@ -245,44 +247,44 @@ async def runs(client: Client, wanted: Wanted = EVERY) -> AsyncIterator[Found]:
             if error.status != RPCStatusCode.INVALID_ARGUMENT or wanted.query is None:
                 raise
             why = excerpt(error.message, 500)
-            raise NoSuchList(
+            raise InvalidListQuery(
                 f"Temporal cannot list by {wanted.query!r}: {why}; it knows such as CostUsd > 1"
             ) from error
         for info in page.executions:
-            yield await found(client, info)
+            yield await run_info(client, info)
         if not (token := page.next_page_token):
             return
 
 
-async def found(client: Client, info: WorkflowExecutionInfo) -> Found:
+async def run_info(client: Client, info: WorkflowExecutionInfo) -> RunInfo:
     """Read what the server says of a run. One that is open after its report has the status of that."""
     indexed = info.search_attributes.indexed_fields
-    said, closed = keyword(indexed, temporal_search_attributes.OUTCOME), _CLOSED.get(info.status)
+    said, closed = read_keyword(indexed, temporal_search_attributes.OUTCOME), _CLOSED.get(info.status)
     paused = info.status == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED
     rounds, cost = (
         _number(indexed, temporal_search_attributes.ROUNDS),
         _number(indexed, temporal_search_attributes.COST_USD),
     )
-    return Found(
+    return RunInfo(
         workflow_id=info.execution.workflow_id,
         run_id=info.execution.run_id,
         status="paused" if paused else said or closed or "running",
-        service=keyword(indexed, temporal_search_attributes.SERVICE),
-        severity=keyword(indexed, temporal_search_attributes.SEVERITY),
+        service=read_keyword(indexed, temporal_search_attributes.SERVICE),
+        severity=read_keyword(indexed, temporal_search_attributes.SEVERITY),
         started_at=info.start_time.ToDatetime(tzinfo=UTC),
         closed_at=info.close_time.ToDatetime(tzinfo=UTC) if info.HasField("close_time") else None,
-        text=await remembered(client, info, "text", str),
-        report=await remembered(client, info, "report", str),
-        team=keyword(indexed, temporal_search_attributes.TEAM),
-        source=keyword(indexed, temporal_search_attributes.SOURCE),
-        phase=keyword(indexed, temporal_search_attributes.PHASE),
-        waiting_for=keyword(indexed, temporal_search_attributes.WAITING_FOR) if closed is None else None,
+        text=await read_memo(client, info, "text", str),
+        report=await read_memo(client, info, "report", str),
+        team=read_keyword(indexed, temporal_search_attributes.TEAM),
+        source=read_keyword(indexed, temporal_search_attributes.SOURCE),
+        phase=read_keyword(indexed, temporal_search_attributes.PHASE),
+        waiting_for=read_keyword(indexed, temporal_search_attributes.WAITING_FOR) if closed is None else None,
         rounds=None if rounds is None else int(rounds),
         cost=cost,
     )
 
 
-async def remembered(client: Client, info: WorkflowExecutionInfo, name: str, kind: type[T]) -> T | None:
+async def read_memo(client: Client, info: WorkflowExecutionInfo, name: str, kind: type[T]) -> T | None:
     """Return what stands in the memo of a run under a name."""
     fields = info.memo.fields
     if name not in fields:
@@ -291,7 +293,7 @@ async def remembered(client: Client, info: WorkflowExecutionInfo, name: str, kin
     return value  # type: ignore[no-any-return]
 
 
-def keyword(indexed: Mapping[str, Payload], key: temporal_search_attributes.Key) -> str | None:
+def read_keyword(indexed: Mapping[str, Payload], key: temporal_search_attributes.Key) -> str | None:
     """Return a keyword of a run, if it is set: lists give one string, and descriptions a list of one."""
     value = _indexed(indexed, key)
     return str(value) if value else None

@@ -17,14 +17,14 @@ from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReus
 from temporalio.service import RPCError, RPCStatusCode
 
 from watchkeeper.alerts.identity import workflow_id
-from watchkeeper.alerts.service_matching import service_of
-from watchkeeper.alerts.severity import priority_of, worst
+from watchkeeper.alerts.service_matching import match_service
+from watchkeeper.alerts.severity import temporal_priority, worst_severity
 from watchkeeper.alerts.silence_link import silence_url
-from watchkeeper.alerts.source import Received, Source
-from watchkeeper.alerts.start_filter import why_not
+from watchkeeper.alerts.source import ParsedPayload, Source
+from watchkeeper.alerts.start_filter import reason_not_to_start
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import Alert, AlertNotification, AlertOrigin, EpisodeMemo, PreviousEpisode, RunInput
-from watchkeeper.incident.episode import bare, mark
+from watchkeeper.incident.episode import firing_id, without_details
 from watchkeeper.llm.conversation import canonical
 from watchkeeper.runs import client as runs_client
 from watchkeeper.temporal import activity_options
@@ -37,14 +37,14 @@ ATTEMPTS = 3
 
 GROUPS_AT_ONCE = 8
 
-Outcome = Literal["started", "joined", "repeated", "ignored"]
+DispatchOutcome = Literal["started", "joined", "repeated", "ignored"]
 
 
 @dataclass(frozen=True)
-class Admitted:
+class DispatchResult:
     """What became of the alerts of one group."""
 
-    outcome: Outcome
+    outcome: DispatchOutcome
     """``joined``: told to the living run, which knows what is new; ``repeated``: a run has dealt with them."""
     alerts: int
     group: str
@@ -60,7 +60,7 @@ class Admitted:
     severity: str | None = None
 
 
-class Closing(Exception):
+class RunClosing(Exception):
     """The last run of a group is just ending without a conclusion; what fires now must find the next one."""
 
 
@@ -77,9 +77,9 @@ class _Last:
     status: str
 
 
-async def admit(
-    client: Client, settings: Settings, source: Source[Any], received: Received, at: float
-) -> list[Admitted]:
+async def dispatch_alerts(
+    client: Client, settings: Settings, source: Source[Any], received: ParsedPayload, at: float
+) -> list[DispatchResult]:
     """Give alerts to the runs of their groups, starting those there are not. When this returns, Temporal has them.
 
     Args:
@@ -91,7 +91,7 @@ async def admit(
 
     Raises:
         RPCError: Temporal did not take them all. What it took stays taken; sending all of them again is harmless.
-        Closing: Likewise, for a moment.
+        RunClosing: Likewise, for a moment.
         TemporalError: The namespace lacks what runs are listed by, and it cannot be registered.
     """
     groups: dict[str, list[Alert]] = {}
@@ -99,7 +99,7 @@ async def admit(
         groups.setdefault(alert.group, []).append(alert)
     places = asyncio.Semaphore(GROUPS_AT_ONCE)
 
-    async def one(alerts: list[Alert]) -> Admitted:
+    async def one(alerts: list[Alert]) -> DispatchResult:
         async with places:
             return await _admit_group(client, settings, source, alerts, received.notes, at)
 
@@ -107,16 +107,16 @@ async def admit(
     for result in taken:  # every group is tried before one of them is complained about
         if isinstance(result, BaseException):
             raise result
-    return [result for result in taken if isinstance(result, Admitted)]
+    return [result for result in taken if isinstance(result, DispatchResult)]
 
 
 async def _admit_group(
     client: Client, settings: Settings, source: Source[Any], alerts: list[Alert], notes: list[str], at: float
-) -> Admitted:
+) -> DispatchResult:
     run = workflow_id(alerts[0])
-    reasons = {why for alert in alerts if (why := why_not(alert, source.section)) is not None}
-    starting = [alert for alert in alerts if why_not(alert, source.section) is None]
-    given = given_of(settings, source, starting or alerts)
+    reasons = {why for alert in alerts if (why := reason_not_to_start(alert, source.section)) is not None}
+    starting = [alert for alert in alerts if reason_not_to_start(alert, source.section) is None]
+    given = alert_run_input(settings, source, starting or alerts)
     besides = {"notes": notes, "silence": silence_url(given.origin, alerts)}
     told = AlertNotification(alerts=_lightened(alerts), at=at)
     told = told.model_copy(update={name: said for name, said in besides.items() if said})
@@ -124,7 +124,7 @@ async def _admit_group(
     for _ in range(ATTEMPTS):
         last = await _last(client, run)
         if last is not None and last.ending and starting:
-            raise Closing(f"the last run of {run} is ending; send the alert again in a moment")
+            raise RunClosing(f"the last run of {run} is ending; send the alert again in a moment")
         if last is not None and last.is_open:
             if await _signal(client, run, told):
                 return about.admitted("joined", last.run_id)
@@ -132,13 +132,13 @@ async def _admit_group(
         if not starting:
             return about.admitted("ignored", None, ", ".join(sorted(reasons)))
         known = set(last.remembered.marks) if last and last.remembered else set[str]()
-        if all(mark(alert) in known for alert in starting):
+        if all(firing_id(alert) in known for alert in starting):
             return about.admitted("repeated", last.run_id if last else None, "a run has dealt with it")
         assert given.origin is not None, "an alert starts it"
         origin = given.origin.model_copy(update={"previous": _previous(last)}) if last else given.origin
         run_id = await _start(client, given.model_copy(update={"origin": origin}), run, told, settings)
         return about.admitted("started", run_id)
-    raise Closing(f"the runs of {run} end as fast as alerts come; send the alert again in a moment")
+    raise RunClosing(f"the runs of {run} end as fast as alerts come; send the alert again in a moment")
 
 
 @dataclass(frozen=True)
@@ -147,9 +147,9 @@ class _Facts:
     alerts: list[Alert]
     run: str
 
-    def admitted(self, outcome: Outcome, run_id: str | None, reason: str | None = None) -> Admitted:
+    def admitted(self, outcome: DispatchOutcome, run_id: str | None, reason: str | None = None) -> DispatchResult:
         origin = self.given.origin
-        return Admitted(
+        return DispatchResult(
             outcome,
             len(self.alerts),
             self.alerts[0].group,
@@ -163,11 +163,11 @@ class _Facts:
         )
 
 
-def given_of(settings: Settings, source: Source[Any], alerts: Sequence[Alert]) -> RunInput:
+def alert_run_input(settings: Settings, source: Source[Any], alerts: Sequence[Alert]) -> RunInput:
     """Say what a run is about: the worst of its alerts in one line; the alerts themselves come by signal."""
-    severity = worst(*(alert.severity for alert in alerts))
+    severity = worst_severity(*(alert.severity for alert in alerts))
     first = next((alert for alert in alerts if alert.severity == severity), alerts[0])
-    services = (service_of(alert, settings.services, source.section.service_labels) for alert in [first, *alerts])
+    services = (match_service(alert, settings.services, source.section.service_labels) for alert in [first, *alerts])
     service = next((name for name in services if name), None)
     owner = settings.services[service].team if service else None
     team = first.team if first.team in settings.catalogue["team"] else owner
@@ -187,19 +187,19 @@ def _lightened(alerts: Sequence[Alert]) -> list[Alert]:
     room, light = SIGNAL_BYTES, list[Alert]()
     for alert in alerts:
         room -= len(canonical(alert.model_dump(mode="json", exclude_unset=True)))
-        light.append(alert if room > 0 else bare(alert))
+        light.append(alert if room > 0 else without_details(alert))
     return light
 
 
 async def _last(client: Client, run: str) -> _Last | None:
     try:
-        description = await runs_client.describe(client, run)
+        description = await runs_client.describe_run(client, run)
     except runs_client.NoSuchRun:
         return None
     info = description.workflow_execution_info
     is_open = not info.HasField("close_time")
-    found = await runs_client.found(client, info)
-    remembered = await runs_client.remembered(client, info, "episode", EpisodeMemo)
+    found = await runs_client.run_info(client, info)
+    remembered = await runs_client.read_memo(client, info, "episode", EpisodeMemo)
     return _Last(
         run_id=info.first_run_id or info.execution.run_id,
         is_open=is_open,
@@ -234,7 +234,7 @@ async def _signal(client: Client, run: str, told: AlertNotification) -> bool:
 
 async def _start(client: Client, given: RunInput, run: str, told: AlertNotification, settings: Settings) -> str:
     """Start a run with its first alerts, or tell them to the one that another process started this moment."""
-    handle = await runs_client.registered(
+    handle = await runs_client.with_search_attributes(
         client,
         lambda: client.start_workflow(
             runs_client.WORKFLOW,
@@ -246,8 +246,8 @@ async def _start(client: Client, given: RunInput, run: str, told: AlertNotificat
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             start_signal="alert",
             start_signal_args=[told],
-            priority=Priority(priority_key=priority_of(given.severity)),
-            **runs_client.facts(given, team=given.origin.team if given.origin else None, alerts=told.alerts),
+            priority=Priority(priority_key=temporal_priority(given.severity)),
+            **runs_client.start_metadata(given, team=given.origin.team if given.origin else None, alerts=told.alerts),
         ),
     )
     return handle.first_execution_run_id or handle.result_run_id or ""

@@ -9,13 +9,13 @@ from typing import Literal, TypeAlias
 from watchkeeper.temporal import search_attributes
 from watchkeeper.temporal.search_attributes import Awaited, Key
 
-State: TypeAlias = Literal["running", "concluded", "limit_reached", "failed", "stopped"]
+ListStatus: TypeAlias = Literal["running", "concluded", "limit_reached", "failed", "stopped"]
 """How a run stands in a list; one that stays open after its report stands as that concluded."""
 
 CLOSED = ("Completed", "Failed", "Canceled", "Terminated", "TimedOut")
 """Temporal's names of the states in which a run is over; those of one that is not are several, too."""
 
-_UNSAID: dict[State, tuple[str, ...]] = {
+_UNSAID: dict[ListStatus, tuple[str, ...]] = {
     "concluded": ("Completed",),
     "failed": ("Failed", "TimedOut"),
     "stopped": ("Canceled", "Terminated"),
@@ -24,7 +24,7 @@ _UNSAID: dict[State, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RunFilter:
     """What runs must have in common to be listed; what is None does not matter."""
 
     open_only: bool = False
@@ -33,7 +33,7 @@ class Wanted:
     team: str | None = None
     source: str | None = None
     """Name of an alert source, or ``person``."""
-    state: State | None = None
+    state: ListStatus | None = None
     waiting_for: Awaited | None = None
     since: datetime | None = None
     """When they started at the earliest."""
@@ -44,7 +44,7 @@ class Wanted:
     @property
     def narrows(self) -> bool:
         """Whether some runs of a name may be listed and others of it not."""
-        return self != Wanted()
+        return self != RunFilter()
 
     def clauses(self) -> list[str]:
         """Return what a list asks for beside the kind of workflow, each in Temporal's words."""
@@ -69,7 +69,7 @@ class Wanted:
         return clauses
 
 
-def _in_state(state: State) -> str:
+def _in_state(state: ListStatus) -> str:
     outcome = search_attributes.OUTCOME.name
     if state == "running":
         return f"{outcome} IS NULL AND ExecutionStatus NOT IN {_list(CLOSED)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 
-from watchkeeper.alerts.plain_text import line, plain
+from watchkeeper.alerts.plain_text import printable, printable_line
 from watchkeeper.contracts import JsonObject
 
 SECTION = 3_000
@@ -31,7 +31,7 @@ _HEADING = re.compile(r"^#{1,6}[ \t]+(.+)$", re.MULTILINE)
 
 def escaped(text: str, room: int = SECTION) -> str:
     """Return a text that mentions nobody and leads nowhere, no longer than the room, saying how much is missing."""
-    text = plain(text)
+    text = printable(text)
     if fitting(text, room) == len(text):
         return _escape(text)
     kept = text[: fitting(text, room - _NOTE)].rstrip()
@@ -46,13 +46,13 @@ def fitting(text: str, room: int) -> int:
 
 def as_mrkdwn(markdown: str) -> str:
     """Write Markdown's bold words and headings as Slack does; the rest is the same, or readable as it is."""
-    bold = _BOLD.sub(r"*\1*", plain(markdown))
+    bold = _BOLD.sub(r"*\1*", printable(markdown))
     return _HEADING.sub(lambda heading: f"*{heading[1].replace('*', '').strip()}*", bold)
 
 
 def header(text: str) -> JsonObject:
     """Make the headline."""
-    return {"type": "header", "text": _plain_text(line(text) or "(no title)", HEADER)}
+    return {"type": "header", "text": _plain_text(printable_line(text) or "(no title)", HEADER)}
 
 
 def section(text: str) -> JsonObject:
@@ -67,7 +67,7 @@ def literal(text: str, room: int = SECTION) -> JsonObject:
 
 def facts(named: dict[str, str | None]) -> JsonObject:
     """Make a small table of what is there, in one line each."""
-    told = [f"*{name}*\n{escaped(line(value), FIELD // 10)}" for name, value in named.items() if value]
+    told = [f"*{name}*\n{escaped(printable_line(value), FIELD // 10)}" for name, value in named.items() if value]
     return {"type": "section", "fields": [_mrkdwn(text) for text in told]}
 
 

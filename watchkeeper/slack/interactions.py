@@ -9,9 +9,9 @@ from urllib.parse import parse_qs
 from pydantic import Field, SecretStr
 from slack_sdk.signature import Clock, SignatureVerifier
 
-from watchkeeper.alerts.payload import Items, Malformed, Payload, Text, read, read_json
-from watchkeeper.alerts.plain_text import line
-from watchkeeper.alerts.verification import Unverified
+from watchkeeper.alerts.payload import Items, MalformedPayload, Payload, Text, parse_json, parse_model
+from watchkeeper.alerts.plain_text import printable_line
+from watchkeeper.alerts.verification import VerificationError
 from watchkeeper.slack.status_message import APPROVE, DENY
 from watchkeeper.text import excerpt
 
@@ -36,7 +36,7 @@ class ButtonPress:
 def verify(headers: Mapping[str, str], body: bytes, secret: SecretStr, now: float) -> None:
     """Take a body as it came that Slack signed for this app less than five minutes before ``now`` (Unix seconds).
 
-    Raises Unverified.
+    Raises VerificationError.
     """
     verifier = SignatureVerifier(secret.get_secret_value(), _At(now))
     try:
@@ -44,24 +44,24 @@ def verify(headers: Mapping[str, str], body: bytes, secret: SecretStr, now: floa
     except (ValueError, TypeError):
         good = False
     if not good:
-        raise Unverified("it is not signed with slack.signing_secret, or not within the last five minutes")
+        raise VerificationError("it is not signed with slack.signing_secret, or not within the last five minutes")
 
 
 def read_button_press(body: bytes) -> ButtonPress | None:
-    """Read a verified body. None: nothing is to be done about it, such as when a link was opened. Raises Malformed."""
-    interaction = read(_Interaction, read_json(_payload(body)))
+    """Read a verified body. None if it holds no decision, such as an opened link. Raises MalformedPayload."""
+    interaction = parse_model(_Interaction, parse_json(_payload(body)))
     decisions = [action for action in interaction.actions if action.action_id in (APPROVE, DENY)]
     if interaction.type != "block_actions" or not decisions:
         return None
     decision, user = decisions[0], interaction.user
-    value = read(_Value, read_json(decision.value.encode("utf-8", "surrogatepass")))
+    value = parse_model(_Value, parse_json(decision.value.encode("utf-8", "surrogatepass")))
     name = user.name or user.username or user.id
     return ButtonPress(
         run=value.run,
         execution=value.execution,
         call=value.call,
         approved=decision.action_id == APPROVE,
-        by=excerpt(line(name), _NAME_BYTES) or "somebody in Slack",
+        by=excerpt(printable_line(name), _NAME_BYTES) or "somebody in Slack",
     )
 
 
@@ -103,7 +103,7 @@ def _payload(body: bytes) -> bytes:
     try:
         form = parse_qs(body.decode(errors="replace"), max_num_fields=10)
     except ValueError:
-        raise Malformed("the body is not a form as Slack sends it") from None
+        raise MalformedPayload("the body is not a form as Slack sends it") from None
     if "payload" not in form:
-        raise Malformed("payload: is missing; Slack sends a form with it")
+        raise MalformedPayload("payload: is missing; Slack sends a form with it")
     return form["payload"][0].encode("utf-8", "surrogatepass")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from watchkeeper.alerts.plain_text import line
+from watchkeeper.alerts.plain_text import printable_line
 from watchkeeper.contracts import JsonObject, ReportDelivery
 from watchkeeper.slack.blocks import as_mrkdwn, context, escaped, fitting, header, section
 from watchkeeper.slack.status_message import run_address
@@ -29,14 +29,15 @@ def report_replies(delivery: ReportDelivery, run_url: str | None) -> list[list[J
 
 def notification_text(delivery: ReportDelivery) -> str:
     """Write what stands in a notification on a phone, escaped."""
-    return escaped(line(delivery.report.summary), 400) or delivery.part
+    return escaped(printable_line(delivery.report.summary), 400) or delivery.part
 
 
 def _beginning(delivery: ReportDelivery) -> list[JsonObject]:
     standing = delivery.status.replace("_", " ")
     if not delivery.follow_up:
         return [header(delivery.report.summary), context(f"Report of a run: {standing}")]
-    asked = [section(f"*Asked:* {escaped(line(delivery.question), _QUESTION_ROOM)}")] if delivery.question else []
+    question = escaped(printable_line(delivery.question), _QUESTION_ROOM) if delivery.question else ""
+    asked = [section(f"*Asked:* {question}")] if delivery.question else []
     return [header(f"Follow-up {delivery.follow_up}: {delivery.report.summary}"), *asked]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from watchkeeper.alerts.plain_text import line
+from watchkeeper.alerts.plain_text import printable_line
 from watchkeeper.contracts import AlertState, CallRecord, ChannelUpdate, JsonObject
 from watchkeeper.llm.conversation import canonical
 from watchkeeper.slack.blocks import (
@@ -37,7 +37,7 @@ _HEADLINE_ROOM = 400
 
 def status_headline(announcement: ChannelUpdate) -> str:
     """Write what stands in a notification on a phone, escaped."""
-    return escaped(line(f"{announcement.title}: {_standing(announcement)}"), _HEADLINE_ROOM)
+    return escaped(printable_line(f"{announcement.title}: {_standing(announcement)}"), _HEADLINE_ROOM)
 
 
 def status_blocks(announcement: ChannelUpdate, run_url: str | None) -> list[JsonObject]:
@@ -48,7 +48,7 @@ def status_blocks(announcement: ChannelUpdate, run_url: str | None) -> list[Json
     if summary := escaped(as_mrkdwn(announcement.summary or ""), _SUMMARY_ROOM).strip():
         told.append(section(summary))
     if announcement.reason:
-        told.append(section(f"*Why it ended:* {escaped(line(announcement.reason), _REASON_ROOM)}"))
+        told.append(section(f"*Why it ended:* {escaped(printable_line(announcement.reason), _REASON_ROOM)}"))
     told += _decisions(announcement)
     links = {"run": run_address(run_url, announcement.workflow_id, announcement.run), "silence": announcement.silence}
     labels = {"run": "Open the run", "silence": "Silence"}
@@ -56,7 +56,7 @@ def status_blocks(announcement: ChannelUpdate, run_url: str | None) -> list[Json
     buttons = [button(f"open-{name}", labels[name], url=url) for name, url in links.items() if url and is_address(url)]
     if buttons:
         told.append(actions("links", buttons))
-    told.append(context(f"Run `{escaped(line(announcement.workflow_id), 300)}`"))
+    told.append(context(f"Run `{escaped(printable_line(announcement.workflow_id), 300)}`"))
     return told
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TypeAlias
 
 from watchkeeper.config.settings import SettingsError, variable
-from watchkeeper.watchdog.models import Watched
+from watchkeeper.watchdog.models import WatchedIncident
 
-LOCKED = 2.0
+LOCK_TIMEOUT = 2.0
 """Seconds to wait for another process that holds the file."""
 
-_COLUMNS = tuple(field.name for field in fields(Watched) if field.compare)
+_COLUMNS = tuple(field.name for field in fields(WatchedIncident) if field.compare)
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS watched (
     key TEXT PRIMARY KEY, workflow_id TEXT NOT NULL, run_id TEXT, title TEXT NOT NULL, service TEXT, team TEXT,
@@ -48,7 +48,7 @@ class Journal:
         self._writer = ThreadPoolExecutor(1, "watchdog-journal")
         self._pending: deque[tuple[str, Values, Future[None]]] = deque()
         try:
-            self._database = sqlite3.connect(path or ":memory:", LOCKED, check_same_thread=False)
+            self._database = sqlite3.connect(path or ":memory:", LOCK_TIMEOUT, check_same_thread=False)
         except sqlite3.Error as error:
             raise _unusable(path, error) from error
         try:
@@ -69,10 +69,10 @@ class Journal:
             self._database.execute(f"{_SELECT} LIMIT 1").fetchall()
             self._database.execute("DELETE FROM watched WHERE key = ''")
 
-    def watched(self) -> list[Watched]:
+    def watched(self) -> list[WatchedIncident]:
         """Return what was written, as a new process takes it up. Raises SettingsError for what it cannot read."""
         try:
-            return [Watched(*row) for row in self._database.execute(_SELECT)]
+            return [WatchedIncident(*row) for row in self._database.execute(_SELECT)]
         except sqlite3.Error as error:
             raise SettingsError(f"watchdog.journal cannot be read ({error}); move it away") from error
 
@@ -81,7 +81,7 @@ class Journal:
         row = self._database.execute("SELECT min(since) FROM outage").fetchone()
         return None if row[0] is None else float(row[0])
 
-    async def put(self, watched: Watched) -> None:
+    async def put(self, watched: WatchedIncident) -> None:
         """Write how an incident stands. Raises JournalError."""
         await self._write(_PUT, tuple(getattr(watched, column) for column in _COLUMNS))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 
-class Accepted(Protocol):
+class AcceptedAlerts(Protocol):
     """What Temporal took of a delivery, as the intake tells it."""
 
     @property
@@ -46,7 +46,7 @@ class Accepted(Protocol):
 
 
 @dataclass(frozen=True)
-class Refusal:
+class RefusedGroup:
     """A group that fires and that Temporal could not take, so that its sender was told to try again."""
 
     workflow_id: str
@@ -58,7 +58,7 @@ class Refusal:
 
 
 @dataclass
-class Watched:
+class WatchedIncident:
     """One incident; times are Unix seconds."""
 
     key: str
@@ -88,7 +88,7 @@ class Watched:
 
 
 @dataclass
-class Counts:
+class WatchdogCounts:
     """What the watchdog has done since its process started, and what it watches now; for metrics."""
 
     watched: int = 0

@@ -16,14 +16,14 @@ from watchkeeper.paging import page, page_key
 from watchkeeper.tool import ToolError, ToolUnavailable
 from watchkeeper.tool_calling.execution import redacted
 from watchkeeper.watchdog import page_text
-from watchkeeper.watchdog.models import Counts, Watched
-from watchkeeper.watchdog.page_text import Due
-from watchkeeper.watchdog.watch_list import Book
+from watchkeeper.watchdog.models import WatchdogCounts, WatchedIncident
+from watchkeeper.watchdog.page_text import DuePage
+from watchkeeper.watchdog.watch_list import WatchList
 
-SINGLY = 5
+MAX_SINGLE_PAGES = 5
 """Pages that one team is sent singly in one outage, or in one hour without any; the others are one page."""
 
-LONGEST_PAUSE = 60.0
+MAX_PAUSE = 60.0
 """Seconds between two attempts to page a team."""
 
 _FIRST_PAUSE = 1.0
@@ -33,10 +33,10 @@ _WORST_FIRST = ("critical", "error", "warning", "info")
 logger = logging.getLogger(__name__)
 
 
-class Waking:
+class WatchdogPager:
     """Pages teams, and keeps that they were paged once PagerDuty has taken it."""
 
-    def __init__(self, settings: Settings, http: AsyncClient, book: Book, counts: Counts) -> None:
+    def __init__(self, settings: Settings, http: AsyncClient, book: WatchList, counts: WatchdogCounts) -> None:
         self._settings = settings
         self._http = http
         self._book = book
@@ -46,7 +46,7 @@ class Waking:
         self._not_before: dict[str, float] = {}
         self._many_at: dict[str, float] = {}
 
-    async def wake(self, dues: Sequence[Due], occasion: float, now: float) -> None:
+    async def wake(self, dues: Sequence[DuePage], occasion: float, now: float) -> None:
         """Page the teams of incidents that are due.
 
         A page that fails is tried again in a later call.
@@ -56,7 +56,7 @@ class Waking:
             occasion: When the outage began, else the hour; Unix seconds. The same after a restart.
             now: Likewise.
         """
-        teams: defaultdict[str, list[Due]] = defaultdict(list)
+        teams: defaultdict[str, list[DuePage]] = defaultdict(list)
         for due in sorted(dues, key=_urgency):
             if (team := self._team(due.watched)) is None:
                 self._despair(due)
@@ -65,13 +65,13 @@ class Waking:
         ready = [(team, mine) for team, mine in teams.items() if self._not_before.get(team, 0.0) <= now]
         await asyncio.gather(*(self._wake(team, mine, occasion, now) for team, mine in ready))
 
-    def hopeless(self, watched: Watched) -> bool:
+    def hopeless(self, watched: WatchedIncident) -> bool:
         """Tell whether it was said that nobody can be paged for an incident."""
         return watched.key in self._unpageable
 
-    async def _wake(self, team: str, dues: Sequence[Due], occasion: float, now: float) -> None:
+    async def _wake(self, team: str, dues: Sequence[DuePage], occasion: float, now: float) -> None:
         paged = (watched for watched in self._book.all if (watched.paged_at or 0.0) >= occasion)
-        singly = max(0, SINGLY - sum(self._team(watched) == team for watched in paged))
+        singly = max(0, MAX_SINGLE_PAGES - sum(self._team(watched) == team for watched in paged))
         for due in dues[:singly]:
             if not await self._page(team, page_text.summary(due), _key(team, due.watched), page_text.details(due), now):
                 return
@@ -98,8 +98,8 @@ class Waking:
             )
         except (ToolError, ToolUnavailable) as error:
             asked = error.delay.total_seconds() if isinstance(error, ToolUnavailable) and error.delay else 0.0
-            pause = min(max(asked, self._pauses.get(team, _FIRST_PAUSE)), LONGEST_PAUSE)
-            self._pauses[team], self._not_before[team] = min(2 * pause, LONGEST_PAUSE), now + pause
+            pause = min(max(asked, self._pauses.get(team, _FIRST_PAUSE)), MAX_PAUSE)
+            self._pauses[team], self._not_before[team] = min(2 * pause, MAX_PAUSE), now + pause
             self._counts.failed += 1
             said = redacted(str(error), self._settings.secrets)
             logger.error("team %s could not be paged (%s): %s; trying again in %.0f s", team, summary, said, pause)
@@ -109,15 +109,15 @@ class Waking:
         logger.warning("paged team %s: %s", team, summary)
         return True
 
-    async def _paged(self, due: Due, now: float) -> None:
+    async def _paged(self, due: DuePage, now: float) -> None:
         if self._book.find(due.watched.key) is due.watched:  # else it was a refusal, and is accepted meanwhile
             due.watched.paged_at = now
             await self._book.put(due.watched)
 
-    def _team(self, watched: Watched) -> str | None:
+    def _team(self, watched: WatchedIncident) -> str | None:
         return self._settings.on_call(watched.service, watched.team)
 
-    def _despair(self, due: Due) -> None:
+    def _despair(self, due: DuePage) -> None:
         """Say once that nobody can be paged for an incident."""
         watched = due.watched
         if watched.key in self._unpageable:
@@ -133,13 +133,13 @@ class Waking:
         )
 
 
-def _urgency(due: Due) -> tuple[int, float]:
+def _urgency(due: DuePage) -> tuple[int, float]:
     severity = due.watched.severity or "critical"
     rank = _WORST_FIRST.index(severity) if severity in _WORST_FIRST else len(_WORST_FIRST)
     return rank, due.watched.accepted_at
 
 
-def _key(team: str, watched: Watched) -> str:
+def _key(team: str, watched: WatchedIncident) -> str:
     return watched.key if watched.run_id is None else page_key(watched.run_id, team)
 
 

@@ -20,9 +20,9 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from watchkeeper.runs import client as runs_client
 from watchkeeper.temporal import search_attributes
-from watchkeeper.watchdog.models import Watched
+from watchkeeper.watchdog.models import WatchedIncident
 
-Standing: TypeAlias = Literal["reported", "waited for", "reporting", "undelivered", "ended", "unknown", "taken"]
+ReportStatus: TypeAlias = Literal["reported", "waited for", "reporting", "undelivered", "ended", "unknown", "taken"]
 """``reporting``: its report is written, and a destination has not taken it yet. ``undelivered``: none will take it.
 ``ended``: without a report. ``unknown``: Temporal knows no such run (any more). ``taken``: what was refused has been
 accepted since."""
@@ -34,7 +34,7 @@ _OPEN = (
 _CONTINUED = WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW
 
 
-async def standing(client: Client, watched: Watched) -> Standing:
+async def report_status(client: Client, watched: WatchedIncident) -> ReportStatus:
     """Tell how an incident stands; notes the latest execution of its run. Raises RPCError."""
     try:
         if watched.run_id is None:
@@ -58,10 +58,10 @@ async def standing(client: Client, watched: Watched) -> Standing:
 def has_report(info: WorkflowExecutionInfo) -> bool:
     """Tell whether a report is written."""
     indexed = info.search_attributes.indexed_fields
-    return "report" in info.memo.fields or runs_client.keyword(indexed, search_attributes.OUTCOME) is not None
+    return "report" in info.memo.fields or runs_client.read_keyword(indexed, search_attributes.OUTCOME) is not None
 
 
-async def _latest(client: Client, watched: Watched) -> DescribeWorkflowExecutionResponse:
+async def _latest(client: Client, watched: WatchedIncident) -> DescribeWorkflowExecutionResponse:
     """Describe the latest execution of a run, though the group may have another run by now."""
     described = await _describe(client, watched.workflow_id, "")
     if described.workflow_execution_info.first_run_id == watched.run_id:

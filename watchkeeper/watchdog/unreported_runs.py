@@ -15,7 +15,7 @@ from watchkeeper.contracts import RunInput
 from watchkeeper.runs import client as runs_client
 from watchkeeper.temporal import search_attributes
 from watchkeeper.temporal.history import decode
-from watchkeeper.watchdog.models import Watched
+from watchkeeper.watchdog.models import WatchedIncident
 from watchkeeper.watchdog.run_status import has_report
 
 ALERTS = "alert-"
@@ -28,7 +28,7 @@ _UNREPORTED = (
 
 
 @dataclass(frozen=True)
-class Listed:
+class UnreportedRun:
     """A run without a report, as Temporal lists it."""
 
     workflow_id: str
@@ -36,7 +36,7 @@ class Listed:
     info: WorkflowExecutionInfo
 
 
-async def unreported(client: Client, task_queue: str) -> AsyncIterator[Listed]:
+async def list_unreported(client: Client, task_queue: str) -> AsyncIterator[UnreportedRun]:
     """List the runs that alerts started, that are open, and that have no report yet.
 
     Those of another task queue belong to others who share the namespace. Raises RPCError.
@@ -50,12 +50,12 @@ async def unreported(client: Client, task_queue: str) -> AsyncIterator[Listed]:
         )
         for info in page.executions:
             if info.task_queue == task_queue and not has_report(info):
-                yield Listed(info.execution.workflow_id, info.execution.run_id, info)
+                yield UnreportedRun(info.execution.workflow_id, info.execution.run_id, info)
         if not (token := page.next_page_token):
             return
 
 
-async def adopted(client: Client, listed: Listed, patience: float) -> Watched | None:
+async def adopt(client: Client, listed: UnreportedRun, patience: float) -> WatchedIncident | None:
     """Watch a run that another process accepted; None for one that no alert started, or that is there no more.
 
     Args:
@@ -82,7 +82,7 @@ async def adopted(client: Client, listed: Listed, patience: float) -> Watched | 
         if given.origin is None:
             return None
     began = listed.info.start_time.ToDatetime(tzinfo=UTC).timestamp()
-    return Watched(
+    return WatchedIncident(
         key=first.first_execution_run_id,
         workflow_id=listed.workflow_id,
         run_id=first.first_execution_run_id,

@@ -7,26 +7,26 @@ from collections.abc import Coroutine
 from typing import Any
 
 from watchkeeper.watchdog.journal import Journal, JournalError
-from watchkeeper.watchdog.models import Counts, Watched
+from watchkeeper.watchdog.models import WatchdogCounts, WatchedIncident
 
-KEPT = 86_400.0
+RETENTION = 86_400.0
 """Seconds for which an incident is kept that is over, so that alerts which join it late do not have it watched anew."""
 
-MOST_OVER = 10_000
+MAX_CLOSED = 10_000
 """Incidents that are over and kept; in a storm the oldest go sooner."""
 
 logger = logging.getLogger(__name__)
 
 
-class Book:
+class WatchList:
     """Holds what is watched. What cannot be written is watched all the same, for as long as this process lives."""
 
-    def __init__(self, journal: Journal, counts: Counts) -> None:
+    def __init__(self, journal: Journal, counts: WatchdogCounts) -> None:
         self._journal = journal
         self._counts = counts
-        self._watched: dict[str, Watched] = {}
-        self._open: dict[str, Watched] = {}
-        self._refusals: dict[str, Watched] = {}
+        self._watched: dict[str, WatchedIncident] = {}
+        self._open: dict[str, WatchedIncident] = {}
+        self._refusals: dict[str, WatchedIncident] = {}
         for watched in journal.watched():
             self._note(watched)
         self.outage = journal.outage()
@@ -34,29 +34,29 @@ class Book:
         counts.outage = self.outage is not None
 
     @property
-    def all(self) -> list[Watched]:
+    def all(self) -> list[WatchedIncident]:
         """Everything that is kept, what is over too."""
         return list(self._watched.values())
 
     @property
-    def open(self) -> list[Watched]:
+    def open(self) -> list[WatchedIncident]:
         """What people do not know of yet."""
         return list(self._open.values())
 
-    def find(self, key: str) -> Watched | None:
+    def find(self, key: str) -> WatchedIncident | None:
         """Return an incident that is kept."""
         return self._watched.get(key)
 
-    def refusal(self, workflow_id: str) -> Watched | None:
+    def refusal(self, workflow_id: str) -> WatchedIncident | None:
         """Return the refusal of a group that is kept."""
         return self._refusals.get(workflow_id)
 
-    async def put(self, watched: Watched) -> None:
+    async def put(self, watched: WatchedIncident) -> None:
         """Watch an incident, or keep how it stands now."""
         self._note(watched)
         await self._kept(self._journal.put(watched))
 
-    async def drop(self, watched: Watched) -> None:
+    async def drop(self, watched: WatchedIncident) -> None:
         """Watch an incident no more."""
         self._watched.pop(watched.key, None)
         self._open.pop(watched.key, None)
@@ -80,11 +80,11 @@ class Book:
         over = [(_over_at(watched), watched.key) for watched in self._watched.values() if watched.over]
         over.sort()
         for number, (at, key) in enumerate(over):
-            if at > now - KEPT and number >= len(over) - MOST_OVER:
+            if at > now - RETENTION and number >= len(over) - MAX_CLOSED:
                 return
             await self.drop(self._watched[key])
 
-    def _note(self, watched: Watched) -> None:
+    def _note(self, watched: WatchedIncident) -> None:
         self._watched[watched.key] = watched
         if watched.run_id is None:
             self._refusals[watched.workflow_id] = watched
@@ -106,5 +106,5 @@ class Book:
             logger.error("%s; what it should hold is watched until this process ends", error)
 
 
-def _over_at(watched: Watched) -> float:
+def _over_at(watched: WatchedIncident) -> float:
     return max(watched.reported_at or 0.0, watched.paged_at or 0.0)

@@ -12,13 +12,13 @@ from temporalio.client import Client
 
 from watchkeeper.config.settings import Settings
 from watchkeeper.watchdog.journal import Journal
-from watchkeeper.watchdog.models import Accepted, Counts, Refusal, Watched
-from watchkeeper.watchdog.page_text import Due, lasting
-from watchkeeper.watchdog.pager import Waking
-from watchkeeper.watchdog.poller import Looking, Seen
-from watchkeeper.watchdog.watch_list import KEPT, Book
+from watchkeeper.watchdog.models import AcceptedAlerts, RefusedGroup, WatchdogCounts, WatchedIncident
+from watchkeeper.watchdog.page_text import DuePage, format_duration
+from watchkeeper.watchdog.pager import WatchdogPager
+from watchkeeper.watchdog.poller import PollResult, TemporalPoller
+from watchkeeper.watchdog.watch_list import RETENTION, WatchList
 
-EVERY = 5.0
+POLL_INTERVAL = 5.0
 """Seconds from one look to the next."""
 
 MARGIN = 900.0
@@ -39,7 +39,7 @@ class Watchdog:
     ``watchdog.outage`` seconds. The page has the key of the run's own hand-off, so both open one incident in PagerDuty.
     """
 
-    def __init__(self, client: Client, settings: Settings, http: AsyncClient, *, every: float = EVERY) -> None:
+    def __init__(self, client: Client, settings: Settings, http: AsyncClient, *, every: float = POLL_INTERVAL) -> None:
         """Open the journal, and take up what it holds.
 
         Args:
@@ -50,13 +50,13 @@ class Watchdog:
 
         Raises SettingsError when the journal cannot be used.
         """
-        self.counts = Counts()
+        self.counts = WatchdogCounts()
         self._settings = settings
         self._every = every
         self._journal = Journal(settings.watchdog.journal)
-        self._book = Book(self._journal, self.counts)
-        self._looking = Looking(client, settings, self.patience)
-        self._waking = Waking(settings, http, self._book, self.counts)
+        self._book = WatchList(self._journal, self.counts)
+        self._looking = TemporalPoller(client, settings, self.patience)
+        self._waking = WatchdogPager(settings, http, self._book, self.counts)
 
     @property
     def patience(self) -> float:
@@ -65,7 +65,7 @@ class Watchdog:
         allowed = settings.limits.duration + settings.episodes.queue + MARGIN
         return settings.watchdog.deadline or allowed
 
-    async def accepted(self, admitted: Accepted) -> None:
+    async def accepted(self, admitted: AcceptedAlerts) -> None:
         """Watch what Temporal took, and let go of the refusal of its group. Returns once the journal holds it.
 
         What joins a run after its report is watched until a worker has taken it: the run looks into it from then on.
@@ -80,7 +80,7 @@ class Watchdog:
         if known is not None and (admitted.outcome != "joined" or known.reported_at is None):
             return
         now = time.time()
-        watched = Watched(
+        watched = WatchedIncident(
             key=admitted.run_id,
             workflow_id=admitted.workflow_id,
             run_id=admitted.run_id,
@@ -93,12 +93,12 @@ class Watchdog:
         )
         await self._book.put(watched)
 
-    async def refused(self, refusal: Refusal) -> None:
+    async def refused(self, refusal: RefusedGroup) -> None:
         """Watch a firing group that Temporal could not take, until a later delivery of it is accepted."""
         if self._book.refusal(refusal.workflow_id) is not None:
             return
         now = time.time()
-        watched = Watched(
+        watched = WatchedIncident(
             key=f"refused/{refusal.workflow_id}/{now:.3f}",
             workflow_id=refusal.workflow_id,
             run_id=None,
@@ -131,11 +131,11 @@ class Watchdog:
             outage = self._book.outage
             await self._waking.wake(dues, now - now % _HOUR if outage is None else outage, now)
         for watched in self._book.open:
-            if self._waking.hopeless(watched) and watched.deadline < now - KEPT:
+            if self._waking.hopeless(watched) and watched.deadline < now - RETENTION:
                 await self._book.drop(watched)
         await self._book.prune(now)
 
-    async def _keep(self, seen: Seen, now: float) -> None:
+    async def _keep(self, seen: PollResult, now: float) -> None:
         for adopted in seen.adopted:
             if self._book.find(adopted.key) is None:
                 await self._book.put(adopted)
@@ -148,26 +148,29 @@ class Watchdog:
 
     async def _outage(self, trouble: str | None, now: float) -> None:
         if trouble is None and self._book.outage is not None:
-            logger.warning("Temporal and a worker are there again, after %s", lasting(now - self._book.outage))
+            logger.warning("Temporal and a worker are there again, after %s", format_duration(now - self._book.outage))
             await self._book.end_outage()
         elif trouble is not None and self._book.outage is None:
             logger.error("%s", trouble)
             await self._book.begin_outage(now)
 
-    def _due(self, watched: Watched, seen: Seen, now: float) -> Due | None:
+    def _due(self, watched: WatchedIncident, seen: PollResult, now: float) -> DuePage | None:
         at_run = f"See `watchkeeper show {watched.workflow_id}`"
         if (why := seen.ended.get(watched.key)) is not None:
-            return Due(watched, why, at_run)
+            return DuePage(watched, why, at_run)
         if not seen.lost and watched.key not in seen.waiting:
             return None  # nobody is woken for what this look did not reach
         if watched.run_id is None:
-            why = f"Temporal could not take it, and it did not come again for {lasting(now - watched.accepted_at)}"
-            return Due(watched, why, _AT_TEMPORAL) if watched.deadline <= now else None
+            waited = format_duration(now - watched.accepted_at)
+            why = f"Temporal could not take it, and it did not come again for {waited}"
+            return DuePage(watched, why, _AT_TEMPORAL) if watched.deadline <= now else None
         since = max(self._book.outage or now, watched.accepted_at)
         if seen.trouble is not None and now - since >= self._settings.watchdog.outage:
-            return Due(
-                watched, f"{seen.trouble} for {lasting(now - since)}", _AT_TEMPORAL if seen.lost else _AT_WORKERS
+            return DuePage(
+                watched,
+                f"{seen.trouble} for {format_duration(now - since)}",
+                _AT_TEMPORAL if seen.lost else _AT_WORKERS,
             )
         if watched.deadline <= now and not seen.lost:
-            return Due(watched, seen.waiting[watched.key], at_run)
+            return DuePage(watched, seen.waiting[watched.key], at_run)
         return None

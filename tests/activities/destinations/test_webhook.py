@@ -18,7 +18,7 @@ from tests.activities.test_deliver import DELIVERY, Inbox, names
 from tests.support.alert_requests import refused, source, verify
 from tests.support.harness import settings_for
 from tests.support.paths import DOCS
-from watchkeeper.alerts.source import Posted
+from watchkeeper.alerts.source import WebhookRequest
 from watchkeeper.contracts import AlertOrigin, AlertState, PostedMessage
 from watchkeeper.testing.faults import fault
 from watchkeeper.webhook_signature import signature_headers
@@ -33,9 +33,9 @@ async def inbox() -> AsyncIterator[Inbox]:
         yield inbox
 
 
-def as_posted(inbox: Inbox, **headers: str) -> Posted:
+def as_posted(inbox: Inbox, **headers: str) -> WebhookRequest:
     request = inbox.requests[-1]
-    return Posted({**request.headers, **headers}, request.body, time.time())
+    return WebhookRequest({**request.headers, **headers}, request.body, time.time())
 
 
 async def test_our_own_receiving_side_believes_it_and_nothing_else(office: Office, inbox: Inbox) -> None:
@@ -46,10 +46,10 @@ async def test_our_own_receiving_side_believes_it_and_nothing_else(office: Offic
     await verify(receiver, posted)
     changed_body = posted.body.replace(b"concluded", b"stopped!!")
     for tampered in (
-        Posted(posted.headers, changed_body, posted.now),
+        WebhookRequest(posted.headers, changed_body, posted.now),
         as_posted(inbox, **{"webhook-id": "run-2/report"}),
         as_posted(inbox, **{"webhook-timestamp": str(int(posted.now) - 7)}),
-        Posted(posted.headers, posted.body, posted.now + 3_600),
+        WebhookRequest(posted.headers, posted.body, posted.now + 3_600),
     ):
         await refused(receiver, tampered)
     other = source("standard_webhooks", secrets=["whsec_" + base64.b64encode(b"another secret").decode()])

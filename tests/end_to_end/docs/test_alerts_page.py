@@ -11,9 +11,9 @@ import pytest
 from tests.support.alert_requests import only, read, source
 from tests.support.paths import DOCS
 from watchkeeper.alerts.identity import workflow_id
-from watchkeeper.alerts.mapped_json import Fields
-from watchkeeper.alerts.registry import kinds, source_class
-from watchkeeper.alerts.start_filter import why_not
+from watchkeeper.alerts.mapped_json import FieldPaths
+from watchkeeper.alerts.registry import source_class, source_kinds
+from watchkeeper.alerts.start_filter import reason_not_to_start
 from watchkeeper.config.alert_source import SourceSection
 from watchkeeper.config.sections import Episodes, Watchdog
 from watchkeeper.config.settings import Settings, load
@@ -40,7 +40,7 @@ def settings(block: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -> Se
         return load(path)
 
 
-@pytest.mark.parametrize("kind", kinds())
+@pytest.mark.parametrize("kind", source_kinds())
 def test_every_kind_has_a_section_whose_settings_are_valid(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,11 +61,11 @@ def test_what_is_the_same_for_all_is_valid_and_is_the_default_where_it_says_so(
     assert shown.watchdog.outage == Watchdog().outage
 
 
-@pytest.mark.parametrize("kind", kinds())
+@pytest.mark.parametrize("kind", source_kinds())
 def test_every_option_is_explained(kind: str) -> None:
     options = set(source_class(kind).Section.model_fields)
     if "fields" in options:
-        options |= set(Fields.model_fields)
+        options |= set(FieldPaths.model_fields)
     explained = DOC if kind in ("standard_webhooks", "generic") else SECTIONS["every_source"] + SECTIONS[kind]
     own = options - set(SourceSection.model_fields)
     assert [name for name in sorted(options - own) if f"`{name}`" not in DOC] == []
@@ -78,7 +78,7 @@ def test_every_option_of_episodes_and_of_the_watchdog_is_explained() -> None:
     assert [name for name in Watchdog.model_fields if f"`watchdog.{name}`" not in said] == []
 
 
-@pytest.mark.parametrize("kind", kinds())
+@pytest.mark.parametrize("kind", source_kinds())
 def test_every_section_answers_the_same_questions(kind: str) -> None:
     questions = ["Proof", "Starts a run", "Same incident", "Same firing", "If it is not taken", "Limits"]
     said = SECTIONS[kind].lower()
@@ -106,7 +106,7 @@ def test_the_payload_for_datadog_is_read() -> None:
     assert (fired.title, fired.description, fired.severity) == ("Errors", "16 % fail", "critical")
     assert (fired.service, fired.team, fired.episode) == ("checkout", "payments", "77")
     assert fired.links == {"event": "https://app.datadoghq.com/event/1"}
-    assert why_not(fired, datadog.section) is None
+    assert reason_not_to_start(fired, datadog.section) is None
     over = only(read(datadog, {**body, "alert_transition": "Recovered"}))
     assert (over.status, workflow_id(over)) == ("resolved", workflow_id(fired))
 

@@ -15,8 +15,8 @@ import yaml  # type: ignore[import-untyped]
 from tests.support.alert_requests import only, read
 from tests.support.paths import EXAMPLES
 from watchkeeper.alerts.registry import make_source
-from watchkeeper.alerts.service_matching import service_of
-from watchkeeper.alerts.start_filter import why_not
+from watchkeeper.alerts.service_matching import match_service
+from watchkeeper.alerts.start_filter import reason_not_to_start
 from watchkeeper.config.settings import Settings, load, variable
 from watchkeeper.contracts import Alert
 
@@ -144,12 +144,12 @@ def test_what_the_rules_say_is_read_as_it_is_meant(rule: dict[str, Any], setting
     for service in settings.services:
         alert = notified(settings, rule, service)
         assert alert.severity == rule["labels"]["severity"], "the words are those of our own vocabulary"
-        assert service_of(alert, settings.services, section.service_labels) == service
+        assert match_service(alert, settings.services, section.service_labels) == service
         assert alert.team == rule["labels"]["team"] == settings.services[service].team
         assert alert.title.startswith(f"{rule['alert']}: {service} ")
         assert service in alert.description
         assert alert.links == {"runbook": rule["annotations"]["runbook_url"]}
-        starts = why_not(alert, section) is None
+        starts = reason_not_to_start(alert, section) is None
         assert starts == (rule["labels"]["severity"] == "critical")
 
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from starlette.responses import JSONResponse
 
 from tests.support.alert_requests import source, verify
-from watchkeeper.alerts.source import Posted
+from watchkeeper.alerts.source import WebhookRequest
 from watchkeeper.contracts import Alert
 from watchkeeper.testing.asgi_server import serve
 from watchkeeper.testing.fake_server import FakeServer
@@ -42,6 +42,8 @@ class Receiver:
     async def told(self, number: int = -1) -> list[Alert]:
         """Return the alerts of a request, once it has proven who sent it."""
         request = self.endpoint.requests[number]
-        posted = Posted({name.lower(): value for name, value in request.headers.items()}, request.body, request.at)
+        posted = WebhookRequest(
+            {name.lower(): value for name, value in request.headers.items()}, request.body, request.at
+        )
         await verify(self.source, posted)
         return self.source.parse(posted).alerts

@@ -12,10 +12,10 @@ from tests.end_to_end.real.monitoring import GROUP_INTERVAL, TOKEN, WINDOW, moni
 from tests.end_to_end.real.programs import SECONDS
 from tests.end_to_end.real.receiver import Receiver
 from watchkeeper.alerts.identity import workflow_id
-from watchkeeper.alerts.start_filter import why_not
+from watchkeeper.alerts.start_filter import reason_not_to_start
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import Alert
-from watchkeeper.incident.episode import ends, repeats
+from watchkeeper.incident.episode import ends_firing, is_repeat
 from watchkeeper.tool import ToolCall, discover
 from watchkeeper.tool_calling.execution import run
 
@@ -52,28 +52,28 @@ async def test_an_incident_is_told_from_its_beginning_to_its_return(tmp_path: Pa
         assert fired.title.startswith("HighErrorRate: checkout fails ")
         assert "More than 5 % of the requests to checkout" in fired.description
         assert fired.links["runbook"] == "https://runbooks.example.com/high-error-rate"
-        assert why_not(fired, receiver.source.section) is None
+        assert reason_not_to_start(fired, receiver.source.section) is None
 
         toy.crawl("checkout")
         joined = await until_told(receiver, len(receiver), HighErrorRate="firing", HighLatency="firing")
-        assert repeats(joined["HighErrorRate"], fired)
+        assert is_repeat(joined["HighErrorRate"], fired)
         assert {workflow_id(alert) for alert in joined.values()} == {workflow_id(fired)}
-        assert why_not(joined["HighLatency"], receiver.source.section) == "its severity starts no run"
+        assert reason_not_to_start(joined["HighLatency"], receiver.source.section) == "its severity starts no run"
 
         toy.heal("checkout")
         over = await until_told(receiver, len(receiver), HighErrorRate="resolved", HighLatency="resolved")
-        assert ends(over["HighErrorRate"], fired)
-        assert ends(over["HighLatency"], joined["HighLatency"])
+        assert ends_firing(over["HighErrorRate"], fired)
+        assert ends_firing(over["HighLatency"], joined["HighLatency"])
         assert await watched.firing() == set()
 
         toy.fail("checkout")
         again = (await until_told(receiver, len(receiver), HighErrorRate="firing"))["HighErrorRate"]
         assert workflow_id(again) == workflow_id(fired)
         assert again.fingerprint == fired.fingerprint
-        assert not repeats(again, fired)
+        assert not is_repeat(again, fired)
         assert again.starts_at is not None and over["HighErrorRate"].ends_at is not None
         assert again.starts_at >= over["HighErrorRate"].ends_at
-        assert not ends(over["HighErrorRate"], again)
+        assert not ends_firing(over["HighErrorRate"], again)
 
 
 async def test_what_is_refused_is_told_again_and_what_is_accepted_is_not(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ async def test_what_is_refused_is_told_again_and_what_is_accepted_is_not(tmp_pat
         await until(lambda: len(receiver) > before)
         first, taken = by_name(await receiver.told(0)), by_name(await receiver.told())
         assert taken["HighErrorRate"].status == "firing"
-        assert repeats(taken["HighErrorRate"], first["HighErrorRate"])
+        assert is_repeat(taken["HighErrorRate"], first["HighErrorRate"])
         await asyncio.sleep(3 * GROUP_INTERVAL)
         assert len(receiver) == before + 1
 
@@ -97,7 +97,7 @@ async def test_what_is_refused_is_told_again_and_what_is_accepted_is_not(tmp_pat
         await until(lambda: len(receiver) >= before + 2)
         receiver.accept()
         over = await until_told(receiver, before + 1, HighErrorRate="resolved")
-        assert ends(over["HighErrorRate"], taken["HighErrorRate"])
+        assert ends_firing(over["HighErrorRate"], taken["HighErrorRate"])
 
 
 async def test_the_health_of_a_service_is_what_it_is(tmp_path: Path) -> None:

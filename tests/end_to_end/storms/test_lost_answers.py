@@ -17,7 +17,7 @@ from tests.end_to_end.storms.sender import sending
 from tests.end_to_end.storms.site import site
 from watchkeeper.alerts.identity import workflow_id
 from watchkeeper.alerts.registry import make_source
-from watchkeeper.alerts.source import Posted
+from watchkeeper.alerts.source import WebhookRequest
 from watchkeeper.config.alert_source import SourceSection
 
 UNDER_WAY = 0.5
@@ -29,7 +29,7 @@ PATIENCE = 3.0
 def run_of(group: Group) -> str:
     """Name the run of a group before the intake does."""
     source = make_source(SOURCE, SourceSection.model_validate({"kind": "alertmanager", "unauthenticated": True}))
-    (alert,) = source.parse(Posted({}, group.notification("firing"), time.time())).alerts
+    (alert,) = source.parse(WebhookRequest({}, group.notification("firing"), time.time())).alerts
     return workflow_id(alert)
 
 

@@ -21,7 +21,7 @@ from watchkeeper.demo import demo_settings
 from watchkeeper.demo.script import on_call_engineer
 from watchkeeper.demo.world import World
 from watchkeeper.runs import client as runs_client
-from watchkeeper.runs.client import Found
+from watchkeeper.runs.client import RunInfo
 from watchkeeper.temporal.dev_server import DevServer, dev_server
 from watchkeeper.testing.scripted_model import ScriptedModel
 from worker import working
@@ -98,30 +98,30 @@ async def _play(server: DevServer, plain: Settings, asking: Settings) -> None:
     """Start one run after the other, so that their order and their pages are the same each time."""
     client = server.client
     incident = RunInput(text=demo_settings.INCIDENT, service="checkout", severity="critical")
-    await runs_client.start(client, incident, plain, FINISHED)
+    await runs_client.start_run(client, incident, plain, FINISHED)
     await _until(server, FINISHED, _closed)
     slow = RunInput(text="Search is slow. Find out why.", service="search", severity="error", limits=_FEW)
-    await runs_client.start(client, slow, plain, LIMITED)
+    await runs_client.start_run(client, slow, plain, LIMITED)
     await _until(server, LIMITED, _closed)
     forced = ToolChoice(mode="named", function="page_engineer")
     drill = RunInput(text="Page the payments on-call engineer: a drill.", service="payments", tool_choice=forced)
-    await runs_client.start(client, drill, asking, STOPPED)
+    await runs_client.start_run(client, drill, asking, STOPPED)
     await _until(server, STOPPED, _waits)
     await client.get_workflow_handle(STOPPED).execute_update("stop", StopRequest(by="ada", reason="The drill is over."))
     await _until(server, STOPPED, _closed)
-    await runs_client.start(client, incident, asking, WAITING)
+    await runs_client.start_run(client, incident, asking, WAITING)
     await _until(server, WAITING, _waits)
 
 
-def _closed(run: Found) -> bool:
+def _closed(run: RunInfo) -> bool:
     return run.closed_at is not None
 
 
-def _waits(run: Found) -> bool:
+def _waits(run: RunInfo) -> bool:
     return run.waiting_for == "approval"
 
 
-def _open(run: Found) -> bool:
+def _open(run: RunInfo) -> bool:
     return run.phase == "open"
 
 
@@ -137,10 +137,10 @@ async def _posted(intake: str) -> str:
     return str(admitted["run"])
 
 
-async def _until(server: DevServer, run: str, so: Callable[[Found], bool]) -> None:
+async def _until(server: DevServer, run: str, so: Callable[[RunInfo], bool]) -> None:
     """Return when something is so of a run."""
     async with asyncio.timeout(SECONDS):
-        while not so(await runs_client.find(server.client, run)):
+        while not so(await runs_client.find_run(server.client, run)):
             await asyncio.sleep(0.1)
 
 

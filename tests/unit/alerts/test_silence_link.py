@@ -7,7 +7,7 @@ from urllib.parse import unquote
 import pytest
 
 from tests.support.alert_requests import assert_fit, changed, only, payload, read, source
-from watchkeeper.alerts.silence_link import silence_of, silence_url
+from watchkeeper.alerts.silence_link import alertmanager_silence_url, silence_url
 from watchkeeper.contracts import Alert, AlertOrigin
 
 AM = AlertOrigin(source="prod", kind="alertmanager", group="g")
@@ -29,7 +29,7 @@ def alert(fingerprint: str, link: str | None, status: str = "firing", **labels: 
 
 
 def of_alertmanager(fingerprint: str, status: str = "firing", **labels: str) -> Alert:
-    return alert(fingerprint, silence_of("https://am.example", labels), status, **labels)
+    return alert(fingerprint, alertmanager_silence_url("https://am.example", labels), status, **labels)
 
 
 def matchers(url: str | None) -> str:
@@ -61,11 +61,11 @@ def test_grafana_says_itself_where_to_silence() -> None:
 
 
 def test_a_value_cannot_end_its_matcher() -> None:
-    url = silence_of("http://am", {"a": 'x", b="y', "c": "back\\slash\nline", "utf.8 é": "1&d=2#"})
+    url = alertmanager_silence_url("http://am", {"a": 'x", b="y', "c": "back\\slash\nline", "utf.8 é": "1&d=2#"})
     assert url is not None
     assert unquote(url.partition("filter=")[2]) == ('{a="x\\", b=\\"y", c="back\\\\slash\\nline", "utf.8 é"="1&d=2#"}')
     assert not set(url.partition("filter=")[2]) & set('"&# \n{}')
-    assert silence_of("http://am", {}) is None
+    assert alertmanager_silence_url("http://am", {}) is None
 
 
 def test_several_are_silenced_by_what_they_have_in_common() -> None:

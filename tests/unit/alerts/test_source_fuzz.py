@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from tests.support.alert_requests import assert_fit, nothing_to_fetch, payload, posted, source
 from tests.support.paths import PAYLOADS
 from watchkeeper.alerts.identity import workflow_id
-from watchkeeper.alerts.payload import Malformed
-from watchkeeper.alerts.registry import kinds
+from watchkeeper.alerts.payload import MalformedPayload
+from watchkeeper.alerts.registry import source_kinds
 from watchkeeper.alerts.source import MAX_ALERTS, Source
-from watchkeeper.alerts.start_filter import why_not
-from watchkeeper.alerts.verification import Unverified
-from watchkeeper.incident.episode import ends, repeats
+from watchkeeper.alerts.start_filter import reason_not_to_start
+from watchkeeper.alerts.verification import VerificationError
+from watchkeeper.incident.episode import ends_firing, is_repeat
 
 TOPIC = "arn:aws:sns:eu-west-1:1234567890:alerta-test"
 SOURCES: dict[str, Source[Any]] = {
-    kind: source(kind, **({"topics": [TOPIC]} if kind == "cloudwatch" else {})) for kind in kinds()
+    kind: source(kind, **({"topics": [TOPIC]} if kind == "cloudwatch" else {})) for kind in source_kinds()
 }
 SOURCES["mapped"] = source("generic", alerts="alerts", firing=["firing"], fields={"title": "labels.alertname"})
 SIGNED: dict[str, Source[Any]] = {
@@ -83,7 +83,7 @@ def taken(kind: str, body: bytes, resource: str) -> None:
     kept = SOURCES[kind]
     try:
         received = kept.parse(posted(body, sentry_hook_resource=resource))
-    except Malformed as error:
+    except MalformedPayload as error:
         assert 0 < len(str(error).encode()) < 2_000
         assert not any(mark in str(error) for mark in "\x00\x1b\x7f\u202e")
         return
@@ -95,9 +95,9 @@ def taken(kind: str, body: bytes, resource: str) -> None:
     for alert in received.alerts:
         assert_fit(alert)
         assert workflow_id(alert).isascii() and len(workflow_id(alert)) < 80
-        assert alert.status == "resolved" or repeats(alert, alert)
-        assert ends(alert, alert)
-        why_not(alert, kept.section)
+        assert alert.status == "resolved" or is_repeat(alert, alert)
+        assert ends_firing(alert, alert)
+        reason_not_to_start(alert, kept.section)
 
 
 @pytest.mark.parametrize("kind", SOURCES)
@@ -143,7 +143,7 @@ HEADERS = [
 @settings(max_examples=300, deadline=None)
 def test_no_stranger_is_believed(kind: str, headers: dict[str, str], body: bytes) -> None:
     async def verify() -> None:
-        with pytest.raises((Unverified, Malformed)):
+        with pytest.raises((VerificationError, MalformedPayload)):
             await SIGNED[kind].verify(posted(body, **headers), nothing_to_fetch)
 
     asyncio.run(verify())

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from tests.support.alert_requests import posted, refused, source, verify
-from watchkeeper.alerts.registry import kinds
+from watchkeeper.alerts.registry import source_kinds
 from watchkeeper.alerts.sources.cloudwatch import CloudWatchSection
 from watchkeeper.alerts.sources.pagerduty import PagerDutySection
 from watchkeeper.config.settings import Settings, SettingsError, load
@@ -137,13 +137,13 @@ def test_a_name_must_fit_an_address(name: str) -> None:
 
 
 def test_every_kind_can_be_found() -> None:
-    assert kinds() == [
+    assert source_kinds() == [
         *("alertmanager", "cloudwatch", "datadog", "generic", "grafana"),
         *("opsgenie", "pagerduty", "sentry", "standard_webhooks"),
     ]
 
 
-@pytest.mark.parametrize("kind", [kind for kind in kinds() if kind != "cloudwatch"])
+@pytest.mark.parametrize("kind", [kind for kind in source_kinds() if kind != "cloudwatch"])
 async def test_a_token_guards_every_kind(kind: str) -> None:
     guarded = source(kind, tokens=["t"])
     await verify(guarded, posted(b"", authorization="Bearer t"))

@@ -6,9 +6,9 @@ import pytest
 
 from tests.support.alert_requests import NOW, source
 from watchkeeper.alerts.builder import make_alert
-from watchkeeper.alerts.service_matching import service_of
-from watchkeeper.alerts.severity import normal, worst
-from watchkeeper.alerts.start_filter import why_not
+from watchkeeper.alerts.service_matching import match_service
+from watchkeeper.alerts.severity import normalize, worst_severity
+from watchkeeper.alerts.start_filter import reason_not_to_start
 from watchkeeper.contracts import Alert
 
 
@@ -52,12 +52,12 @@ def alert(**said: Any) -> Alert:
     ],
 )
 def test_what_starts_a_run(said: dict[str, Any], table: dict[str, Any], reason: str | None) -> None:
-    assert why_not(alert(**said), source("alertmanager", **table).section) == reason
+    assert reason_not_to_start(alert(**said), source("alertmanager", **table).section) == reason
 
 
 def test_a_pattern_full_of_stars_takes_no_time() -> None:
     section = source("alertmanager", labels={"a": "*a" * 40 + "b"}).section
-    assert why_not(alert(labels={"a": "a" * 300}), section) == "its labels do not match"
+    assert reason_not_to_start(alert(labels={"a": "a" * 300}), section) == "its labels do not match"
 
 
 CATALOGUE = ["checkout", "API Service", "search_index"]
@@ -79,15 +79,15 @@ CATALOGUE = ["checkout", "API Service", "search_index"]
     ],
 )
 def test_a_service_is_found_in_the_catalogue(service: str | None, labels: dict[str, str], found: str | None) -> None:
-    assert service_of(alert(service=service, labels=labels), CATALOGUE, ["app", "job"]) == found
+    assert match_service(alert(service=service, labels=labels), CATALOGUE, ["app", "job"]) == found
 
 
 def test_severities() -> None:
-    assert [normal(word) for word in ("CRIT", "page", "Sev2", "P3", "notice", " Odd  one ")] == [
+    assert [normalize(word) for word in ("CRIT", "page", "Sev2", "P3", "notice", " Odd  one ")] == [
         *("critical", "critical", "error", "warning", "info", "odd one"),
     ]
-    assert len(normal("x" * 500)) == 50
-    assert worst("P3", "error") == "error"
-    assert worst("odd", "info") == "info"
-    assert worst("odd", None) == "odd"
-    assert worst(None, "") is None
+    assert len(normalize("x" * 500)) == 50
+    assert worst_severity("P3", "error") == "error"
+    assert worst_severity("odd", "info") == "info"
+    assert worst_severity("odd", None) == "odd"
+    assert worst_severity(None, "") is None

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchkeeper.alerts.timestamps import instant
+from watchkeeper.alerts.timestamps import parse_timestamp
 
 MICROS = 1_795_345_829_745_123
 
@@ -32,7 +32,7 @@ MICROS = 1_795_345_829_745_123
     ],
 )
 def test_a_point_in_time(written: object, micros: int | None) -> None:
-    assert instant(written) == micros
+    assert parse_timestamp(written) == micros
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_point_in_time(written: object, micros: int | None) -> None:
 )
 def test_what_is_no_time(written: object) -> None:
     try:
-        read = instant(written)
+        read = parse_timestamp(written)
     except ValueError as error:
         assert str(error) == "should be a time in ISO 8601 or Unix seconds"
     else:
@@ -51,7 +51,7 @@ def test_what_is_no_time(written: object) -> None:
 @given(st.text() | st.floats() | st.integers() | st.dates().map(str) | st.datetimes().map(str))
 def test_any_value_is_a_time_or_a_value_error(written: object) -> None:
     try:
-        read = instant(written)
+        read = parse_timestamp(written)
     except ValueError:
         return
     assert read is None or 0 < read < 2**63

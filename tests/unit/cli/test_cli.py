@@ -18,7 +18,7 @@ from temporalio.client import Client
 from tests.support.harness import Harness, reset, run_harness
 from tests.support.paths import HISTORIES
 from tests.support.program import Program
-from watchkeeper.runs.client import new_id
+from watchkeeper.runs.client import new_workflow_id
 from watchkeeper.testing.faults import hang
 from watchkeeper.testing.scripts import Script, ScriptedReply, always, calls, says
 from watchkeeper.tool import Tool
@@ -431,6 +431,6 @@ async def test_misuse_is_exit_code_2(program: Program) -> None:
 
 def test_runs_are_named_for_people() -> None:
     now = datetime(2026, 11, 22, 14, 15, 3, tzinfo=UTC)
-    assert new_id("Check Out/eu", now).startswith("incident-check-out-eu-20261122-141503-")
-    assert new_id(None, now).startswith("incident-20261122-141503-")
-    assert new_id("checkout", now) != new_id("checkout", now)
+    assert new_workflow_id("Check Out/eu", now).startswith("incident-check-out-eu-20261122-141503-")
+    assert new_workflow_id(None, now).startswith("incident-20261122-141503-")
+    assert new_workflow_id("checkout", now) != new_workflow_id("checkout", now)

@@ -20,8 +20,8 @@ from tests.support.terminal_screen import at_terminal
 from watchkeeper.contracts import Decision, LimitChanges, RunInput, StopRequest
 from watchkeeper.demo.world import World
 from watchkeeper.runs import client as runs_client
-from watchkeeper.runs.client import Found, NoSuchRun
-from watchkeeper.runs.list_filter import State, Wanted
+from watchkeeper.runs.client import NoSuchRun, RunInfo
+from watchkeeper.runs.list_filter import ListStatus, RunFilter
 from watchkeeper.testing.scripts import always, calls, says
 from workflows.incident import IncidentWorkflow
 
@@ -37,12 +37,12 @@ def program(client: Client, tmp_path: Path) -> Program:
     return Program(tmp_path, {"TEMPORAL_ADDRESS": client.service_client.config.target_host})
 
 
-async def found(client: Client, **wanted: Any) -> dict[str, Found]:
+async def found(client: Client, **wanted: Any) -> dict[str, RunInfo]:
     """The runs that are listed, by name."""
-    return {one.workflow_id: one async for one in runs_client.runs(client, Wanted(**wanted))}
+    return {one.workflow_id: one async for one in runs_client.list_runs(client, RunFilter(**wanted))}
 
 
-async def until_listed(client: Client, run: str, **wanted: Any) -> Found:
+async def until_listed(client: Client, run: str, **wanted: Any) -> RunInfo:
     """Return a run when a list shows it, which comes a moment after what it shows."""
     async with asyncio.timeout(30):
         while run not in (listed := await found(client, **wanted)):
@@ -87,7 +87,7 @@ async def test_a_run_is_found_by_what_is_known_of_it(client: Client, program: Pr
     assert {name: item[name] for name in wanted} == wanted
 
 
-def facts_of(one: Found) -> tuple[str | int | None, ...]:
+def facts_of(one: RunInfo) -> tuple[str | int | None, ...]:
     return one.status, one.service, one.severity, one.team, one.source, one.phase, one.waiting_for, one.rounds
 
 
@@ -110,7 +110,7 @@ async def test_a_run_is_found_by_how_it_ended(client: Client, state: str, outcom
         with suppress(WorkflowFailureError):
             await run.result()
         one = await until_listed(client, run.id, state=state)
-        every: list[State] = ["running", "concluded", "limit_reached", "failed", "stopped"]
+        every: list[ListStatus] = ["running", "concluded", "limit_reached", "failed", "stopped"]
         assert [each for each in every if run.id in await found(client, state=each)] == [state] == [one.status]
 
 
@@ -128,10 +128,10 @@ async def test_an_earlier_episode_is_listed_by_a_name_that_shows_it(client: Clie
         whole = f"{first.id}@{first.first_execution_run_id}"
         episode = whole[: len(first.id) + 9]
         told = [await program(*command) for command in (("show", episode), ("watch", whole))]
-        shown, latest = await runs_client.find(client, episode), await runs_client.find(client, first.id)
+        shown, latest = await runs_client.find_run(client, episode), await runs_client.find_run(client, first.id)
         for unknown in ("00000000", f"{'0' * 8}-0000-4000-8000-{'0' * 12}"):
             with pytest.raises(NoSuchRun, match=f"no run '{first.id}@{unknown}'"):
-                await runs_client.find(client, f"{first.id}@{unknown}")
+                await runs_client.find_run(client, f"{first.id}@{unknown}")
         await sender.resolve("HighLatency", at=500, over=501)
         await second.result()
     assert [line.split()[0] for line in plain.splitlines() if line.startswith(first.id)] == [first.id, episode]
@@ -196,7 +196,7 @@ async def test_a_list_that_is_empty_says_how_to_see_more(program: Program) -> No
 @pytest.mark.parametrize("width", [40, 80, 200])
 async def test_a_list_fits_its_terminal(client: Client, program: Program, width: int) -> None:
     text = "\u30c1\u30a7\u30c3\u30af \x1b[2J fails " * 20
-    begun = await runs_client.start(client, RunInput(text=text, service="checkout"), settings_for("http://unused"))
+    begun = await runs_client.start_run(client, RunInput(text=text, service="checkout"), settings_for("http://unused"))
     await until_listed(client, begun.workflow_id)
     async with at_terminal(program, "list", "--since", "1h", width=width) as shown:
         assert await shown.end() == 0

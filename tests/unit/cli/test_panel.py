@@ -108,7 +108,7 @@ def test_a_turn_is_awaited_and_costs_no_time() -> None:
 def test_alerts_are_awaited_after_the_report() -> None:
     told = story(status="concluded", report=Report(summary="x", body="x"))
     alert = Alert(source="prod", group="g", fingerprint="f", status="firing", title="Slow", starts_at=1.0)
-    told.episode.take(AlertNotification(alerts=[alert], at=1.0))
+    told.episode.apply(AlertNotification(alerts=[alert], at=1.0))
     assert drawn(told)[-1] == "  • open for follow-ups (1 firing)"
 
 

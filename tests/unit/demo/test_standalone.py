@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from watchkeeper.alerts.registry import make_source, source_class
-from watchkeeper.alerts.source import Posted
+from watchkeeper.alerts.source import WebhookRequest
 from watchkeeper.demo.alert import AlertNotAccepted, notification, send_alert
 from watchkeeper.demo.script import on_call_engineer
 from watchkeeper.demo.standalone import MODEL_KEY, PROGRAM_TOKEN, SOURCE_TOKEN, share_secrets, standalone_app
@@ -67,7 +67,7 @@ def test_two_demos_share_no_secret_that_is_drawn(tmp_path: Path) -> None:
 def test_the_alert_is_one_that_alertmanager_could_have_sent() -> None:
     source = make_source("prod", source_class("alertmanager").Section(kind="alertmanager", unauthenticated=True))
     body = JSONResponse(notification(NOW)).body
-    (alert,) = source.parse(Posted({}, bytes(body), NOW.timestamp())).alerts
+    (alert,) = source.parse(WebhookRequest({}, bytes(body), NOW.timestamp())).alerts
     assert (alert.title, alert.severity) == ("HighErrorRate: checkout fails 18.2% of requests", "critical")
     assert alert.labels["service"] == "checkout"
 

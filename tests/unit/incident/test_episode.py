@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from watchkeeper.contracts import Alert, AlertNotification
 from watchkeeper.incident.alert_text import LISTED, WHOLE, for_model, for_people
-from watchkeeper.incident.episode import Episode, mark, marks
+from watchkeeper.incident.episode import Episode, firing_id, firing_ids
 
 
 def alert(name: str = "a", at: int = 0, over: int | None = None, **facts: object) -> Alert:
@@ -30,7 +30,7 @@ def alert(name: str = "a", at: int = 0, over: int | None = None, **facts: object
 def told(*alerts: Alert, at: float = 1_000) -> Episode:
     episode = Episode()
     for one in alerts:
-        episode.take(AlertNotification(alerts=[one], at=at))
+        episode.apply(AlertNotification(alerts=[one], at=at))
     return episode
 
 
@@ -41,14 +41,14 @@ def lines(words: str) -> list[dict[str, object]]:
 def test_an_alert_fires_until_it_is_over() -> None:
     episode = told(alert())
     assert (episode.firing, episode.recovered_at, episode.joined) == (1, None, 1)
-    assert episode.take(AlertNotification(alerts=[alert(over=50)], at=60))
+    assert episode.apply(AlertNotification(alerts=[alert(over=50)], at=60))
     assert (episode.firing, episode.recovered_at) == (0, 50)
 
 
 def test_the_last_alert_decides_when_the_group_has_recovered() -> None:
     episode = told(alert(), alert("b"), alert(over=50))
     assert (episode.firing, episode.recovered_at) == (1, None)
-    episode.take(AlertNotification(alerts=[alert("b", over=40)], at=60))
+    episode.apply(AlertNotification(alerts=[alert("b", over=40)], at=60))
     assert episode.recovered_at == 50
 
 
@@ -63,7 +63,7 @@ def test_the_time_at_which_it_was_told_stands_in_for_an_end_that_is_not_said() -
 )
 def test_what_is_known_changes_nothing(again: Alert) -> None:
     episode = told(alert())
-    assert not episode.take(AlertNotification(alerts=[again, again], at=1))
+    assert not episode.apply(AlertNotification(alerts=[again, again], at=1))
     assert (len(episode.unread), episode.refired) == (1, 0)
 
 
@@ -84,8 +84,8 @@ def test_a_firing_whose_end_was_never_told_is_another() -> None:
 
 def test_one_that_fires_after_all_were_over_counts_like_one_that_joins() -> None:
     episode = told(alert(), alert(over=50))
-    episode.read()
-    episode.take(AlertNotification(alerts=[alert(at=100)], at=1))
+    episode.take_unread()
+    episode.apply(AlertNotification(alerts=[alert(at=100)], at=1))
     assert (episode.joined, episode.refired, episode.recovered_at) == (1, 1, None)
 
 
@@ -105,15 +105,15 @@ def test_the_end_of_the_last_firing_is_the_end_whatever_comes_late(order: list[A
 
 
 def test_a_firing_has_one_mark_and_another_firing_another() -> None:
-    assert mark(alert(title="x")) == mark(alert(title="y")) != mark(alert(at=1))
-    assert mark(alert(episode=None)) is None
-    assert marks(told(alert(), alert("b", episode=None)).states) == [mark(alert())]
+    assert firing_id(alert(title="x")) == firing_id(alert(title="y")) != firing_id(alert(at=1))
+    assert firing_id(alert(episode=None)) is None
+    assert firing_ids(told(alert(), alert("b", episode=None)).states) == [firing_id(alert())]
 
 
 def test_what_is_read_is_read_once() -> None:
     episode = told(alert())
-    assert [one.fingerprint for one in episode.read()] == ["a"]
-    assert (episode.read(), episode.joined) == ([], 0)
+    assert [one.fingerprint for one in episode.take_unread()] == ["a"]
+    assert (episode.take_unread(), episode.joined) == ([], 0)
 
 
 def test_an_alert_cannot_close_the_marks_around_it() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from activities.brief import BriefActivities
 from tests.support.harness import settings_for
-from watchkeeper.alerts.severity import priority_of
+from watchkeeper.alerts.severity import temporal_priority
 from watchkeeper.contracts import AlertOrigin, QueueEntry, QueueExit, QueueSettings, QueueState, RunInput
 from watchkeeper.incident.queue_state import LEFT_REMEMBERED, SHOWN, Line, in_words, queue_id
 from watchkeeper.llm.conversation import Store
@@ -252,7 +252,7 @@ def test_other_names_are_told_apart() -> None:
     [("critical", 1), ("error", 2), (None, 3), ("purple", 3), ("", 3), ("warning", 4), ("info", 5), ("SEV1", 1)],
 )
 def test_severity_is_priority(severity: str | None, priority: int) -> None:
-    assert priority_of(severity) == priority
+    assert temporal_priority(severity) == priority
 
 
 async def turns_of(given: RunInput, **episodes: Any) -> QueueSettings | None:

@@ -18,12 +18,12 @@ from tests.support.alert_requests import payload
 from tests.support.harness import settings_for
 from tests.support.intake_harness import SENDER, Temporal, bearer, settings, taking_in
 from watchkeeper.contracts import JsonObject
-from watchkeeper.runs.client import find
-from watchkeeper.runs.dispatch import Admitted, Closing, admit
+from watchkeeper.runs.client import find_run
+from watchkeeper.runs.dispatch import DispatchResult, RunClosing, dispatch_alerts
 
 FIRING = payload("alertmanager-firing")
-STARTED = Admitted("started", 1, "group", "HighErrorRate", workflow_id="alert-prom-x", run_id="run-1")
-IGNORED = Admitted("ignored", 2, "group", "Quiet", reason="its severity starts no run")
+STARTED = DispatchResult("started", 1, "group", "HighErrorRate", workflow_id="alert-prom-x", run_id="run-1")
+IGNORED = DispatchResult("ignored", 2, "group", "Quiet", reason="its severity starts no run")
 
 
 async def post(
@@ -152,7 +152,7 @@ async def test_another_method_is_told_which_are_served(client: Client) -> None:
         RPCError("no rights", RPCStatusCode.PERMISSION_DENIED, b""),
         RPCError("busy", RPCStatusCode.RESOURCE_EXHAUSTED, b""),
         TimeoutError(),
-        Closing("the last run is ending"),
+        RunClosing("the last run is ending"),
     ],
 )
 async def test_what_temporal_has_not_taken_is_to_be_sent_again(client: Client, error: Exception) -> None:
@@ -200,12 +200,12 @@ async def test_an_alert_starts_one_run_that_its_repetition_joins(client: Client)
     queue: dict[str, Any] = settings_for("http://127.0.0.1:1").worker.model_dump()
     group = f"group-{queue['task_queue']}"
     body = json.dumps({**json.loads(FIRING), "groupKey": group}).encode()
-    async with taking_in(client, admit, settings(worker=queue)) as http:
+    async with taking_in(client, dispatch_alerts, settings(worker=queue)) as http:
         first = (await post(http, "open", body)).json()["runs"]
         second = (await post(http, "open", body)).json()["runs"]
     assert [run["outcome"] for run in first + second] == ["started", "joined"]
     assert first[0]["run_id"] == second[0]["run_id"]
-    found = await find(client, first[0]["run"])
+    found = await find_run(client, first[0]["run"])
     assert (found.run_id, found.status) == (first[0]["run_id"], "running")
     await client.get_workflow_handle(found.workflow_id).terminate()
 

@@ -7,7 +7,7 @@ from temporalio.client import Client
 
 from tests.support.intake_harness import OTHER, SENDER, TOKEN, Temporal, bearer, settings, taking_in
 from watchkeeper.config.settings import Settings, SettingsError
-from watchkeeper.intake.authentication import refuse_open
+from watchkeeper.intake.authentication import require_authentication
 
 GUARDED = (
     ("GET", "/runs"),
@@ -112,17 +112,17 @@ async def test_no_web_page_is_allowed_to_send_json(client: Client) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost", "LOCALHOST"])
 def test_loopback_needs_no_token(host: str) -> None:
-    refuse_open(settings(intake={"host": host}))
+    require_authentication(settings(intake={"host": host}))
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "intake.example", "127.0.0.1.example", ""])
 def test_every_other_place_does(host: str) -> None:
     with pytest.raises(SettingsError, match="WATCHKEEPER_INTAKE__TOKENS__NAME"):
-        refuse_open(settings(intake={"host": host}))
-    refuse_open(settings(intake={"host": host, "tokens": {"ada": TOKEN}}))
+        require_authentication(settings(intake={"host": host}))
+    require_authentication(settings(intake={"host": host, "tokens": {"ada": TOKEN}}))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
 def test_an_empty_token_is_none(host: str) -> None:
     with pytest.raises(SettingsError, match=r"intake\.tokens\.ada is empty"):
-        refuse_open(settings(intake={"host": host, "tokens": {"ada": " ", "bob": OTHER}}))
+        require_authentication(settings(intake={"host": host, "tokens": {"ada": " ", "bob": OTHER}}))

@@ -13,7 +13,7 @@ from tests.support.alert_requests import payload
 from tests.support.intake_harness import TOKEN, Temporal, bearer, settings, taking_in
 from tests.support.raw_http import exchange, request
 from tests.unit.intake.test_alerts import STARTED
-from watchkeeper.intake.concurrency_limit import CROWD, PLACES
+from watchkeeper.intake.concurrency_limit import MAX_ALERT_REQUESTS, MAX_DISPATCHES
 
 FIRING = payload("alertmanager-firing")
 REQUEST = request("/alerts/open", f"Content-Length: {len(FIRING)}", "Connection: close", body=FIRING)
@@ -35,7 +35,7 @@ async def test_when_temporal_hangs_a_storm_is_told_to_come_again_in_time(client:
     assert answered == {"503": STORM}
     # Beside the patience, what it takes this one process to send and to serve all of them.
     assert took < 0.9 + 6
-    assert PLACES <= len(temporal.received) <= CROWD
+    assert MAX_DISPATCHES <= len(temporal.received) <= MAX_ALERT_REQUESTS
     assert alive.status_code == 200
 
 
@@ -53,20 +53,20 @@ async def test_a_storm_whose_senders_come_again_is_accepted_whole(client: Client
 async def test_what_comes_beside_a_storm_is_served(client: Client) -> None:
     temporal = Temporal(hangs=True)
     async with taking_in(client, temporal.admit) as http:
-        raging = asyncio.create_task(storm(http, CROWD + 200))
-        while len(temporal.received) < PLACES:
+        raging = asyncio.create_task(storm(http, MAX_ALERT_REQUESTS + 200))
+        while len(temporal.received) < MAX_DISPATCHES:
             await asyncio.sleep(0.01)
         listed = await http.get("/runs", headers=bearer(TOKEN))
         await raging
         metrics = (await http.get("/metrics")).text
     assert listed.status_code == 200
-    assert f'watchkeeper_intake_requests_total{{code="503",source="open"}} {CROWD + 200}.0' in metrics
+    assert f'watchkeeper_intake_requests_total{{code="503",source="open"}} {MAX_ALERT_REQUESTS + 200}.0' in metrics
 
 
 async def test_after_a_storm_the_places_are_free_again(client: Client) -> None:
     temporal = Temporal([STARTED], hangs=True)
     async with taking_in(client, temporal.admit, settings(intake={"patience": 0.3})) as http:
-        await storm(http, 3 * PLACES)
+        await storm(http, 3 * MAX_DISPATCHES)
         temporal.hangs = False
-        answered, _ = await storm(http, 3 * PLACES)
-    assert answered == {"200": 3 * PLACES}
+        answered, _ = await storm(http, 3 * MAX_DISPATCHES)
+    assert answered == {"200": 3 * MAX_DISPATCHES}

@@ -18,7 +18,7 @@ from tests.support.alert_requests import payload
 from tests.support.harness import run_harness
 from tests.support.intake_harness import TOKEN, Temporal, bearer, settings, taking_in
 from tests.unit.intake.test_alerts import STARTED
-from watchkeeper.runs.dispatch import admit
+from watchkeeper.runs.dispatch import dispatch_alerts
 from watchkeeper.temporal.client import connect
 from watchkeeper.testing.scripts import says
 
@@ -70,7 +70,7 @@ async def apart(client: Client, *, cut: bool) -> AsyncIterator[tuple[AsyncClient
         if cut:
             relay.cut(silently=False)
         far = await connect(relay.address, {}, lazy=True)
-        async with taking_in(far, admit, settings(worker={"task_queue": uuid4().hex})) as http:
+        async with taking_in(far, dispatch_alerts, settings(worker={"task_queue": uuid4().hex})) as http:
             yield http, relay
 
 

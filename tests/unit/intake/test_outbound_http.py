@@ -22,8 +22,8 @@ from tests.support.intake_harness import Temporal, settings, taking_in
 from tests.support.outside_hosts import Elsewhere, answer
 from tests.unit.alerts.sources.test_cloudwatch import CERTIFICATE, SIGNED, TOPIC, certificate
 from tests.unit.intake.test_alerts import STARTED
-from watchkeeper.alerts.verification import Unverified
-from watchkeeper.intake.outbound_http import OutOfReach, Outside
+from watchkeeper.alerts.verification import VerificationError
+from watchkeeper.intake.outbound_http import OutboundHttp, OutboundUnavailable
 
 HOST = "sns.eu-west-1.amazonaws.com"
 KEY = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
@@ -137,14 +137,14 @@ async def test_what_is_fetched_is_small_and_over_tls(elsewhere: Elsewhere) -> No
     bomb = gzip.compress(b"x" * 5_000_000)
     elsewhere.answers = [answer(200, b"x" * 70_000), answer(200, bomb, "Content-Encoding: gzip")]
     async with elsewhere.reached() as http:
-        outside = Outside(http)
+        outside = OutboundHttp(http)
         for _ in range(2):
-            with pytest.raises(Unverified, match="too large"):
+            with pytest.raises(VerificationError, match="too large"):
                 await outside.certificate(CERTIFICATE)
         for url in (f"http://{HOST}/a.pem", "file:///etc/passwd", "https://[", ""):
-            with pytest.raises((Unverified, OutOfReach)):
+            with pytest.raises((VerificationError, OutboundUnavailable)):
                 await outside.certificate(url)
-        with pytest.raises(OutOfReach):  # the certificate of the host is of another name
+        with pytest.raises(OutboundUnavailable):  # the certificate of the host is of another name
             await outside.certificate("https://other.example/a.pem")
     assert len(elsewhere.asked) == 2
 
@@ -152,7 +152,7 @@ async def test_what_is_fetched_is_small_and_over_tls(elsewhere: Elsewhere) -> No
 async def test_few_certificates_are_kept(elsewhere: Elsewhere) -> None:
     elsewhere.answers = [answer(200, PEM)]
     async with elsewhere.reached() as http:
-        outside = Outside(http)
+        outside = OutboundHttp(http)
         for number in range(20):
             await outside.certificate(f"https://{HOST}/{number}.pem")
         await outside.certificate(f"https://{HOST}/19.pem")
@@ -164,11 +164,11 @@ async def test_few_certificates_are_kept(elsewhere: Elsewhere) -> None:
 async def test_few_are_fetched_at_once(elsewhere: Elsewhere) -> None:
     elsewhere.answers = [None]
     async with elsewhere.reached() as http:
-        outside = Outside(http)
+        outside = OutboundHttp(http)
         fetching = [asyncio.create_task(outside.certificate(f"https://{HOST}/{number}.pem")) for number in range(20)]
         done, _ = await asyncio.wait(fetching, timeout=1)
         refused = [task.exception() for task in done]
         assert len(refused) == 12
-        assert all(isinstance(error, OutOfReach) for error in refused)
+        assert all(isinstance(error, OutboundUnavailable) for error in refused)
         last = await asyncio.gather(*fetching, return_exceptions=True)
-    assert all(isinstance(error, OutOfReach) for error in last)
+    assert all(isinstance(error, OutboundUnavailable) for error in last)

@@ -10,7 +10,7 @@ from temporalio.client import Client
 from tests.support.harness import Run, run_harness, until_asked, until_waiting
 from tests.support.intake_harness import OTHER, TOKEN, Temporal, bearer, taking_in
 from tests.unit.intake.test_runs import on
-from watchkeeper.intake.runs import SECONDS
+from watchkeeper.intake.runs import TEMPORAL_SECONDS
 from watchkeeper.run_view.follow import read_run
 from watchkeeper.testing.scripts import calls, says
 
@@ -18,7 +18,7 @@ RESTART = ("restart", {"service": "checkout"})
 
 
 async def act(http: AsyncClient, run: str, name: str, token: str = TOKEN, **what: object) -> Response:
-    return await http.post(f"/runs/{run}/{name}", json=what, headers=bearer(token), timeout=SECONDS + 5)
+    return await http.post(f"/runs/{run}/{name}", json=what, headers=bearer(token), timeout=TEMPORAL_SECONDS + 5)
 
 
 async def test_people_steer_decide_extend_and_are_named(client: Client) -> None:

@@ -16,7 +16,7 @@ from tests.support.intake_harness import SENDER, TOKEN, bearer
 from tests.support.program import Program, Running
 from tests.support.raw_http import connection, head, request
 from tests.unit.cli.test_processes import developing, port_of, ports, program
-from watchkeeper.runs.client import find
+from watchkeeper.runs.client import find_run
 from watchkeeper.temporal.ports import free_port, is_free
 
 __all__ = ["program"]
@@ -55,7 +55,7 @@ async def test_it_takes_alerts_and_ends_when_told(client: Client, program: Progr
         process.send(told)
         ended = await process.end()
     assert (taken.status_code, refused.status_code, page.status_code) == (200, 401, 200), taken.text
-    run = await find(client, taken.json()["runs"][0]["run"])
+    run = await find_run(client, taken.json()["runs"][0]["run"])
     assert run.run_id == taken.json()["runs"][0]["run_id"]
     await client.get_workflow_handle(run.workflow_id).terminate()
     assert ended.code == 0

@@ -19,8 +19,8 @@ from temporalio.client import Client
 from tests.support.harness import Harness, Run, run_harness, until_waiting
 from tests.support.intake_harness import SOURCES, Temporal, taking_in
 from tests.support.intake_harness import settings as intake_settings
-from watchkeeper.alerts.payload import Malformed
-from watchkeeper.alerts.verification import Unverified
+from watchkeeper.alerts.payload import MalformedPayload
+from watchkeeper.alerts.verification import VerificationError
 from watchkeeper.config.settings import Settings
 from watchkeeper.run_view.follow import read_run
 from watchkeeper.slack import interactions
@@ -45,7 +45,7 @@ class Presses:
 
     def verify(self, headers: Mapping[str, str], body: bytes, secret: SecretStr, now: float) -> None:
         if headers.get("x-proof") != secret.get_secret_value() or now < 1e9:
-            raise Unverified("it shows no proof")
+            raise VerificationError("it shows no proof")
 
     def read_button_press(self, body: bytes) -> Press | None:
         if not body:
@@ -53,7 +53,7 @@ class Presses:
         try:
             return Press(**json.loads(body))
         except ValueError:
-            raise Malformed("the body is not JSON") from None
+            raise MalformedPayload("the body is not JSON") from None
 
 
 def settings(harness: Harness | None = None, secret: str | None = SECRET) -> Settings:

@@ -15,7 +15,7 @@ from watchkeeper.contracts import TellRequest
 from watchkeeper.run_view.follow import follow_run, read_run
 from watchkeeper.run_view.json_view import run_json
 from watchkeeper.run_view.projection import RunProjection
-from watchkeeper.runs.client import find
+from watchkeeper.runs.client import find_run
 from watchkeeper.testing.scripts import says
 from workflows.incident import IncidentWorkflow
 
@@ -38,7 +38,7 @@ async def test_following_ends_with_the_report_of_a_run_that_stays_open(client: C
         telling, read = await narrated(client, run.id)
         await until_reported(run)
         shown = run_json(await read_run(client, run.id))
-        listed = await find(client, run.id)
+        listed = await find_run(client, run.id)
         await run.execute_update(IncidentWorkflow.tell, TellRequest(text="How bad?", by="ann"))
         _, more = await narrated(client, run.id)
         await sender.resolve()

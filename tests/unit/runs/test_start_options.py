@@ -27,7 +27,7 @@ def check(started: Started) -> None:
 
 async def test_a_run_is_neither_repeated_nor_timed_out(client: Client) -> None:
     async with run_harness(client, [says("Fine.")]) as harness:
-        found = await runs_client.start(client, RunInput(text="Why?"), harness.settings)
+        found = await runs_client.start_run(client, RunInput(text="Why?"), harness.settings)
         handle = client.get_workflow_handle(found.workflow_id)
         await handle.result()
         first = await anext(aiter(handle.fetch_history_events()))

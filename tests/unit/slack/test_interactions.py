@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from watchkeeper.alerts.payload import Malformed
-from watchkeeper.alerts.verification import Unverified
+from watchkeeper.alerts.payload import MalformedPayload
+from watchkeeper.alerts.verification import VerificationError
 from watchkeeper.slack.interactions import ButtonPress, read_button_press, verify
 
 SECRET = SecretStr("8f742231b10e8888abcd99yyyzzz85a5")
@@ -66,7 +66,7 @@ def test_what_slack_signed_just_now_is_believed() -> None:
     ],
 )
 def test_nothing_else_is(headers: dict[str, str], body: bytes) -> None:
-    with pytest.raises(Unverified):
+    with pytest.raises(VerificationError):
         verify(headers, body, SECRET, NOW)
 
 
@@ -124,7 +124,7 @@ def test_what_asks_for_nothing(body: bytes) -> None:
     ],
 )
 def test_what_is_no_press(body: bytes) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedPayload):
         read_button_press(body)
 
 
@@ -132,5 +132,5 @@ def test_what_is_no_press(body: bytes) -> None:
 def test_no_bytes_do_anything_else(body: bytes) -> None:
     try:
         read_button_press(body)
-    except Malformed as malformed:
+    except MalformedPayload as malformed:
         assert str(malformed)

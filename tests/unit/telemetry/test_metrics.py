@@ -37,7 +37,7 @@ from watchkeeper.temporal.ports import HOST, free_port
 from watchkeeper.temporal.task_queue import Polled, Polling
 from watchkeeper.testing.scripted_model import ScriptedModel
 from watchkeeper.testing.scripts import ScriptedReply, calls, says
-from watchkeeper.watchdog.models import Counts
+from watchkeeper.watchdog.models import WatchdogCounts
 from workflows.incident import IncidentWorkflow
 
 DOCS = EXAMPLES.parent / "docs"
@@ -151,7 +151,7 @@ async def test_a_worker_can_be_scraped_for_its_own_metrics_and_those_of_temporal
 
 @pytest.mark.parametrize("name", ["grafana-dashboard.json", "watchkeeper-rules.yml"])
 async def test_what_the_examples_ask_prometheus_for_is_served(name: str, scraped: tuple[str, str, str]) -> None:
-    intake = generate_latest(intake_metrics.Metrics(["prod"], Counts()).registry).decode()
+    intake = generate_latest(intake_metrics.Metrics(["prod"], WatchdogCounts()).registry).decode()
     served = {
         re.sub(r"_(bucket|count|sum|created)$", "", sample)
         for text in (scraped[1], intake)

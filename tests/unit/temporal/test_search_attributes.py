@@ -23,7 +23,7 @@ from watchkeeper.contracts import RunInput
 from watchkeeper.run_view.follow import follow_run
 from watchkeeper.run_view.projection import RunProjection
 from watchkeeper.runs import client as runs_client
-from watchkeeper.runs.list_filter import Wanted
+from watchkeeper.runs.list_filter import RunFilter
 from watchkeeper.temporal import search_attributes
 from watchkeeper.temporal.client import DATA_CONVERTER, TemporalError, connect, ensure_search_attributes, indexed_type
 from watchkeeper.testing.faults import delay
@@ -61,17 +61,17 @@ async def test_a_worker_registers_them(bare: Client) -> None:
 
 
 async def test_so_does_who_starts_a_run_before_there_was_a_worker(bare: Client) -> None:
-    found = await runs_client.start(bare, RunInput(text="Why?", service="checkout"), NOBODY)
+    found = await runs_client.start_run(bare, RunInput(text="Why?", service="checkout"), NOBODY)
     assert await known(bare) == OURS
-    assert (await runs_client.find(bare, found.workflow_id)).service == "checkout"
+    assert (await runs_client.find_run(bare, found.workflow_id)).service == "checkout"
 
 
 async def test_the_longest_that_can_be_given_is_found_again(bare: Client) -> None:
     longest = "\N{FIRE}" * 150  # each is written as twelve bytes, of at most 2,048
     given = RunInput(text="Why?", service=longest, severity=longest)
-    found = await runs_client.start(bare, given, NOBODY)
+    found = await runs_client.start_run(bare, given, NOBODY)
     async with asyncio.timeout(30):
-        while not (listed := [run async for run in runs_client.runs(bare, Wanted(service=longest))]):
+        while not (listed := [run async for run in runs_client.list_runs(bare, RunFilter(service=longest))]):
             await asyncio.sleep(0.1)
     assert [(run.workflow_id, run.severity) for run in listed] == [(found.workflow_id, longest)]
 
@@ -100,7 +100,7 @@ async def test_one_of_another_type_keeps_a_worker_from_starting(bare: Client) ->
         "else give Watchkeeper a namespace of its own (TEMPORAL_NAMESPACE)"
     )
     with pytest.raises(TemporalError, match="must be of type Keyword"):
-        await runs_client.start(bare, RunInput(text="Why?"), NOBODY)
+        await runs_client.start_run(bare, RunInput(text="Why?"), NOBODY)
 
 
 async def test_where_there_is_no_room_for_them_the_server_says_why(bare: Client) -> None:
@@ -164,4 +164,4 @@ async def test_a_run_whose_attribute_vanished_goes_on_when_a_worker_has_register
     (notice,) = notices
     assert notice.startswith("no worker can carry it on; it is tried again, and goes on when this is mended: BadSearch")
     assert search_attributes.OUTCOME.name in notice
-    assert (await runs_client.find(bare, run.id)).status == "concluded"
+    assert (await runs_client.find_run(bare, run.id)).status == "concluded"

@@ -12,13 +12,15 @@ import pytest
 from tests.unit.watchdog.conftest import Post, Taken, nowhere, until
 from watchkeeper.config.settings import SettingsError
 from watchkeeper.watchdog.journal import Journal
-from watchkeeper.watchdog.models import Counts, Watched
-from watchkeeper.watchdog.watch_list import KEPT, MOST_OVER, Book
+from watchkeeper.watchdog.models import WatchdogCounts, WatchedIncident
+from watchkeeper.watchdog.watch_list import MAX_CLOSED, RETENTION, WatchList
 
 
-def watched(number: int, **changes: float | None) -> Watched:
+def watched(number: int, **changes: float | None) -> WatchedIncident:
     now = time.time()
-    incident = Watched(f"run-{number}", f"alert-test-{number}", f"run-{number}", "é", None, None, "critical", now, now)
+    incident = WatchedIncident(
+        f"run-{number}", f"alert-test-{number}", f"run-{number}", "é", None, None, "critical", now, now
+    )
     for name, value in changes.items():
         setattr(incident, name, value)
     return incident
@@ -109,8 +111,8 @@ async def test_the_event_loop_does_not_wait_for_the_disk(post: Post) -> None:
 async def test_an_incident_for_which_nobody_can_be_paged_is_kept_for_a_day(post: Post) -> None:
     post.settings = post.settings.model_copy(update={"teams": {}})
     journal, now = Journal(post.settings.watchdog.journal), time.time()
-    await journal.put(watched(1, deadline=now - KEPT + 60))
-    await journal.put(watched(2, deadline=now - KEPT - 60))
+    await journal.put(watched(1, deadline=now - RETENTION + 60))
+    await journal.put(watched(2, deadline=now - RETENTION - 60))
     with post.watchdog() as watchdog:
         await watchdog.look()
         assert (watchdog.counts.unpageable, watchdog.counts.watched) == (2, 1)
@@ -120,11 +122,11 @@ async def test_an_incident_for_which_nobody_can_be_paged_is_kept_for_a_day(post:
 
 async def test_what_is_over_is_kept_for_a_day(tmp_path: Path) -> None:
     journal, now = Journal(tmp_path / "journal.db"), time.time()
-    book = Book(journal, Counts())
+    book = WatchList(journal, WatchdogCounts())
     await book.put(watched(1))
-    await book.put(watched(2, reported_at=now - KEPT + 60))
-    await book.put(watched(3, reported_at=now - KEPT - 60))
-    await book.put(watched(4, paged_at=now - KEPT - 60))
+    await book.put(watched(2, reported_at=now - RETENTION + 60))
+    await book.put(watched(3, reported_at=now - RETENTION - 60))
+    await book.put(watched(4, paged_at=now - RETENTION - 60))
     await book.prune(now)
     assert [incident.key for incident in journal.watched()] == ["run-1", "run-2"]
     journal.close()
@@ -132,10 +134,10 @@ async def test_what_is_over_is_kept_for_a_day(tmp_path: Path) -> None:
 
 async def test_what_is_over_is_bounded(tmp_path: Path) -> None:
     journal, now = Journal(tmp_path / "journal.db"), time.time()
-    book = Book(journal, Counts())
-    await asyncio.gather(*(book.put(watched(n, reported_at=now - n)) for n in range(MOST_OVER + 3)))
+    book = WatchList(journal, WatchdogCounts())
+    await asyncio.gather(*(book.put(watched(n, reported_at=now - n)) for n in range(MAX_CLOSED + 3)))
     await book.prune(now)
-    assert len(journal.watched()) == MOST_OVER
-    assert book.find(f"run-{MOST_OVER}") is None
+    assert len(journal.watched()) == MAX_CLOSED
+    assert book.find(f"run-{MAX_CLOSED}") is None
     assert book.find("run-0") is not None
     journal.close()

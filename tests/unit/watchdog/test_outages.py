@@ -14,7 +14,7 @@ from watchkeeper.testing.faults import lose_reply
 from watchkeeper.testing.scripts import calls, says
 from watchkeeper.tool import ToolCall
 from watchkeeper.watchdog.journal import Journal
-from watchkeeper.watchdog.models import Refusal
+from watchkeeper.watchdog.models import RefusedGroup
 
 HAND_OFF = [calls(("look", {"service": "checkout"}))]
 
@@ -157,7 +157,7 @@ def test_a_page_of_the_watchdog_has_the_key_of_the_tool() -> None:
 # --- refused ------------------------------------------------------------------------------------------------------
 
 
-REFUSAL = Refusal("alert-test-refused", "Payments fail", service="payments")
+REFUSAL = RefusedGroup("alert-test-refused", "Payments fail", service="payments")
 
 
 async def test_a_group_that_temporal_could_not_take_and_that_does_not_come_again_is_paged(post: Post) -> None:
@@ -180,11 +180,11 @@ async def test_a_group_that_temporal_could_not_take_and_that_does_not_come_again
 async def test_a_group_that_comes_again_and_is_accepted_is_not_paged(post: Post) -> None:
     handle, taken = await post.start()
     with post.watchdog() as watchdog:
-        await watchdog.refused(Refusal(handle.id, "Checkout fails", "checkout"))
+        await watchdog.refused(RefusedGroup(handle.id, "Checkout fails", "checkout"))
         assert (watchdog.counts.watched, watchdog.counts.refused) == (1, 1)
         await watchdog.accepted(taken)
         assert (watchdog.counts.watched, watchdog.counts.refused) == (1, 0)
-        await watchdog.refused(Refusal(handle.id, "Checkout fails", "checkout"))
+        await watchdog.refused(RefusedGroup(handle.id, "Checkout fails", "checkout"))
         await watchdog.accepted(replace(taken, outcome="ignored", run_id=None))
         assert (watchdog.counts.watched, watchdog.counts.refused) == (1, 0)
     journal = Journal(post.settings.watchdog.journal)
@@ -195,7 +195,7 @@ async def test_a_group_that_comes_again_and_is_accepted_is_not_paged(post: Post)
 async def test_a_group_that_another_intake_accepts_is_not_paged(post: Post) -> None:
     post.set(watchdog={"outage": 30.0})
     handle, _ = await post.start()
-    refusal = Refusal(handle.id, "Checkout fails", "checkout")
+    refusal = RefusedGroup(handle.id, "Checkout fails", "checkout")
     with post.watchdog() as watchdog:
         await watchdog.refused(refusal)
         await watchdog.look()

@@ -18,7 +18,7 @@ from watchkeeper.temporal import search_attributes
 from watchkeeper.temporal.client import DATA_CONVERTER
 from watchkeeper.testing.faults import fault, hang
 from watchkeeper.testing.scripts import calls, says
-from watchkeeper.watchdog.unreported_runs import Listed, adopted
+from watchkeeper.watchdog.unreported_runs import UnreportedRun, adopt
 
 
 async def test_a_run_that_is_terminated_without_a_report_is_paged_at_once(post: Post) -> None:
@@ -58,8 +58,8 @@ async def test_a_run_that_temporal_has_lost_is_paged(post: Post) -> None:
 
 async def test_a_run_that_is_listed_and_not_there_is_left_alone(post: Post) -> None:
     info = WorkflowExecutionInfo()
-    listed = Listed("alert-test-gone", "01a210d4-0000-7193-a0dd-7988d27dd214", info)
-    assert await adopted(post.client, listed, 60.0) is None
+    listed = UnreportedRun("alert-test-gone", "01a210d4-0000-7193-a0dd-7988d27dd214", info)
+    assert await adopt(post.client, listed, 60.0) is None
 
 
 async def test_a_run_without_a_report_at_its_deadline_is_paged(post: Post) -> None:

@@ -7,10 +7,10 @@ from typing import Literal
 from pydantic import Field
 
 from watchkeeper.alerts.builder import make_alert
-from watchkeeper.alerts.identity import episode_at, identity
-from watchkeeper.alerts.payload import Items, Malformed, Payload, Text, Texts, Time, read, read_json
-from watchkeeper.alerts.silence_link import silence_of
-from watchkeeper.alerts.source import MAX_ALERTS, Posted, Received, S, Source
+from watchkeeper.alerts.identity import episode_from_time, identity
+from watchkeeper.alerts.payload import Items, MalformedPayload, Payload, Text, Texts, Time, parse_json, parse_model
+from watchkeeper.alerts.silence_link import alertmanager_silence_url
+from watchkeeper.alerts.source import MAX_ALERTS, ParsedPayload, S, Source, WebhookRequest
 from watchkeeper.config.alert_source import SourceSection
 from watchkeeper.contracts import Alert, AlertReason
 
@@ -18,7 +18,7 @@ _RUNBOOK = ("runbook_url", "runbook")
 _DASHBOARD = ("dashboard_url", "dashboard", "grafana_url")
 
 
-class GroupedAlert(Payload):
+class AlertmanagerAlert(Payload):
     """One alert of a group; Grafana's has more links."""
 
     status: Text = ""
@@ -33,28 +33,28 @@ class GroupedAlert(Payload):
     panelURL: Text = ""
 
 
-class Group(Payload):
+class AlertmanagerGroup(Payload):
     """The body of a notification."""
 
     groupKey: Text = ""
     groupLabels: Texts = Field(default_factory=dict)
     truncatedAlerts: Text = ""
     externalURL: Text = ""
-    alerts: Items[GroupedAlert]
+    alerts: Items[AlertmanagerAlert]
 
 
 class GroupingSource(Source[S]):
     """What Alertmanager and those that speak like it have in common."""
 
-    def parse(self, posted: Posted) -> Received:
+    def parse(self, posted: WebhookRequest) -> ParsedPayload:
         """Read a notification: each alert of the group, whatever the status of the group."""
-        body = read_json(posted.body)
+        body = parse_json(posted.body)
         if "alerts" not in body:
-            raise Malformed("alerts: is missing; send the notification itself, not a template of your own")
+            raise MalformedPayload("alerts: is missing; send the notification itself, not a template of your own")
         alerts = body["alerts"]
         cut = len(alerts) - MAX_ALERTS if isinstance(alerts, list) else 0
-        group = read(Group, {**body, "alerts": alerts[:MAX_ALERTS]} if cut > 0 else body)
-        received = Received(alerts=[self._alert(alert, group, posted.now) for alert in group.alerts])
+        group = parse_model(AlertmanagerGroup, {**body, "alerts": alerts[:MAX_ALERTS]} if cut > 0 else body)
+        received = ParsedPayload(alerts=[self._alert(alert, group, posted.now) for alert in group.alerts])
         if cut > 0:
             received.notes.append(f"only the first {MAX_ALERTS} alerts of this group were read; {cut} more came")
         left_out = group.truncatedAlerts
@@ -64,15 +64,15 @@ class GroupingSource(Source[S]):
             received.ignored.append("the group holds no alert")
         return received
 
-    def occasion(self, alert: GroupedAlert, group: Group) -> AlertReason | None:
+    def occasion(self, alert: AlertmanagerAlert, group: AlertmanagerGroup) -> AlertReason | None:
         """Tell whether an alert fires for another reason than trouble."""
         return None
 
-    def silence(self, alert: GroupedAlert, group: Group) -> str | None:
+    def silence(self, alert: AlertmanagerAlert, group: AlertmanagerGroup) -> str | None:
         """Return the address at which a person can silence an alert."""
         return alert.silenceURL
 
-    def _alert(self, alert: GroupedAlert, group: Group, now: float) -> Alert:
+    def _alert(self, alert: AlertmanagerAlert, group: AlertmanagerGroup, now: float) -> Alert:
         labels, notes = alert.labels, alert.annotations
         name = labels.get("alertname", "")
         summary = notes.get("summary") or notes.get("title") or notes.get("message") or ""
@@ -85,7 +85,7 @@ class GroupingSource(Source[S]):
             status=_status(alert, now),
             title=f"{name}: {summary}" if name and summary else name or summary,
             description=notes.get("description") or notes.get("message") or "",
-            episode=episode_at(alert.startsAt),
+            episode=episode_from_time(alert.startsAt),
             starts_at=alert.startsAt,
             ends_at=alert.endsAt,
             occasion=self.occasion(alert, group),
@@ -106,12 +106,12 @@ class GroupingSource(Source[S]):
 class Alertmanager(GroupingSource[SourceSection]):
     """Alertmanager signs nothing: it shows a token, a password or a header of its ``http_config``."""
 
-    def silence(self, alert: GroupedAlert, group: Group) -> str | None:
+    def silence(self, alert: AlertmanagerAlert, group: AlertmanagerGroup) -> str | None:
         """Propose a silence of all the labels of the alert, in Alertmanager's own form for one."""
-        return silence_of(group.externalURL, alert.labels)
+        return alertmanager_silence_url(group.externalURL, alert.labels)
 
 
-def _status(alert: GroupedAlert, now: float) -> Literal["firing", "resolved"]:
+def _status(alert: AlertmanagerAlert, now: float) -> Literal["firing", "resolved"]:
     if alert.status:
         return "resolved" if alert.status == "resolved" else "firing"
     return "resolved" if alert.endsAt and alert.endsAt <= now * 1e6 else "firing"

@@ -8,17 +8,17 @@ from collections import OrderedDict
 from pydantic import Field, model_validator
 
 from watchkeeper.alerts.builder import make_alert
-from watchkeeper.alerts.identity import episode_at, identity
-from watchkeeper.alerts.payload import Items, Malformed, Payload, Text, Time, read, read_json
+from watchkeeper.alerts.identity import episode_from_time, identity
+from watchkeeper.alerts.payload import Items, MalformedPayload, Payload, Text, Time, parse_json, parse_model
 from watchkeeper.alerts.sns import (
     TOLERANCE,
-    Envelope,
+    SnsEnvelope,
     check_certificate_url,
     check_signature,
-    confirms,
+    is_confirmation_url,
 )
-from watchkeeper.alerts.source import Fetch, Posted, Received, Source
-from watchkeeper.alerts.verification import Unverified, check_age
+from watchkeeper.alerts.source import FetchCertificate, ParsedPayload, Source, WebhookRequest
+from watchkeeper.alerts.verification import VerificationError, check_age
 from watchkeeper.config.alert_source import Names, SourceSection
 from watchkeeper.contracts import Alert
 
@@ -77,12 +77,12 @@ class CloudWatch(Source[CloudWatchSection]):
         super().__init__(name, section)
         self._certificates: OrderedDict[str, bytes] = OrderedDict()
 
-    async def verify(self, posted: Posted, fetch: Fetch) -> None:
+    async def verify(self, posted: WebhookRequest, fetch: FetchCertificate) -> None:
         """Check the topic, the age and the signature, in this order: for a stranger's message nothing is fetched."""
         await super().verify(posted, fetch)
-        envelope = read(Envelope, read_json(posted.body))
+        envelope = parse_model(SnsEnvelope, parse_json(posted.body))
         if envelope.TopicArn not in self.section.topics:
-            raise Unverified("its topic is not one of those in the settings")
+            raise VerificationError("its topic is not one of those in the settings")
         check_certificate_url(envelope.SigningCertURL)
         check_age(envelope.Timestamp, posted.now, TOLERANCE)
         url = envelope.SigningCertURL
@@ -92,32 +92,32 @@ class CloudWatch(Source[CloudWatchSection]):
         if len(self._certificates) > _CERTIFICATES:
             self._certificates.popitem(last=False)
 
-    def parse(self, posted: Posted) -> Received:
+    def parse(self, posted: WebhookRequest) -> ParsedPayload:
         """Read the message in the envelope; one that is no alarm is ignored."""
-        envelope = read(Envelope, read_json(posted.body))
+        envelope = parse_model(SnsEnvelope, parse_json(posted.body))
         if envelope.Type == "SubscriptionConfirmation":
             return self._subscription(envelope)
         if envelope.Type == "UnsubscribeConfirmation":
-            return Received(ignored=["the topic sends no more"])
+            return ParsedPayload(ignored=["the topic sends no more"])
         try:
-            message = read_json(envelope.Message.encode("utf-8", "surrogatepass"))
-        except Malformed:
-            return Received(ignored=["its message is no alarm"])
+            message = parse_json(envelope.Message.encode("utf-8", "surrogatepass"))
+        except MalformedPayload:
+            return ParsedPayload(ignored=["its message is no alarm"])
         if "AlarmName" not in message:
-            return Received(ignored=["its message is no alarm"])
+            return ParsedPayload(ignored=["its message is no alarm"])
         try:
-            alarm = read(_Alarm, message)
-        except Malformed as error:
-            raise Malformed(f"in Message: {error}") from None
+            alarm = parse_model(_Alarm, message)
+        except MalformedPayload as error:
+            raise MalformedPayload(f"in Message: {error}") from None
         if alarm.NewStateValue not in _STATES:
-            raise Malformed(f"in Message: NewStateValue: should be one of {', '.join(_STATES)}")
-        return Received(alerts=[self._alert(alarm, posted.now)])
+            raise MalformedPayload(f"in Message: NewStateValue: should be one of {', '.join(_STATES)}")
+        return ParsedPayload(alerts=[self._alert(alarm, posted.now)])
 
-    def _subscription(self, envelope: Envelope) -> Received:
+    def _subscription(self, envelope: SnsEnvelope) -> ParsedPayload:
         url, topic = envelope.SubscribeURL or "", envelope.TopicArn
-        if topic not in self.section.topics or not confirms(url, topic):
-            return Received(ignored=["what would confirm the subscription is not an address of SNS for its topic"])
-        return Received(ignored=["the topic asks whether to send"], confirm=url)
+        if topic not in self.section.topics or not is_confirmation_url(url, topic):
+            return ParsedPayload(ignored=["what would confirm the subscription is not an address of SNS for its topic"])
+        return ParsedPayload(ignored=["the topic asks whether to send"], confirm=url)
 
     def _alert(self, alarm: _Alarm, now: float) -> Alert:
         which = (alarm.AlarmArn,) if alarm.AlarmArn else (alarm.AWSAccountId, alarm.Region, alarm.AlarmName)
@@ -129,7 +129,7 @@ class CloudWatch(Source[CloudWatchSection]):
             group=identity(*which),
             fingerprint=identity(*which),
             # The time is that of the change, so it names the firing where it begins and says nothing where it ends.
-            episode=None if over else episode_at(alarm.StateChangeTime),
+            episode=None if over else episode_from_time(alarm.StateChangeTime),
             status="resolved" if over else "firing",
             title=alarm.AlarmName,
             description="\n".join(part for part in (alarm.AlarmDescription, alarm.NewStateReason) if part),

@@ -8,9 +8,9 @@ from pydantic import AliasChoices, Field, field_validator
 
 from watchkeeper.alerts.builder import make_alert
 from watchkeeper.alerts.identity import identity
-from watchkeeper.alerts.payload import Malformed, Payload, Text, read, read_json
-from watchkeeper.alerts.source import Posted, Received, Source
-from watchkeeper.alerts.timestamps import instant
+from watchkeeper.alerts.payload import MalformedPayload, Payload, Text, parse_json, parse_model
+from watchkeeper.alerts.source import ParsedPayload, Source, WebhookRequest
+from watchkeeper.alerts.timestamps import parse_timestamp
 from watchkeeper.config.alert_source import SourceSection
 from watchkeeper.contracts import Alert, AlertReason
 
@@ -52,22 +52,24 @@ class _Event(Payload):
 class Datadog(Source[SourceSection]):
     """Datadog signs nothing: it shows a password in the address or a header of your own."""
 
-    def parse(self, posted: Posted) -> Received:
+    def parse(self, posted: WebhookRequest) -> ParsedPayload:
         """Read an event of a monitor; one of no monitor is ignored."""
-        body = read_json(posted.body)
+        body = parse_json(posted.body)
         lower = {name.lower(): value for name, value in body.items()}
-        event = read(_Event, lower)
+        event = parse_model(_Event, lower)
         if not (event.monitor or event.aggregation or event.cycle):
             if _TEST.match(event.title) or not any(value for _, value in event):
-                return Received(ignored=["a test: no variable is set"])
-            raise Malformed('monitor_id: is missing; put "monitor_id": "$ALERT_ID" into the payload of the webhook')
+                return ParsedPayload(ignored=["a test: no variable is set"])
+            raise MalformedPayload(
+                'monitor_id: is missing; put "monitor_id": "$ALERT_ID" into the payload of the webhook'
+            )
         transition = event.transition.strip().lower()
         if not transition and not event.kind:
-            raise Malformed(
+            raise MalformedPayload(
                 'alert_transition: is missing; put "alert_transition": "$ALERT_TRANSITION" into the payload of the '
                 "webhook, it says whether the monitor recovered"
             )
-        return Received(alerts=[self._alert(event, transition, posted.now)])
+        return ParsedPayload(alerts=[self._alert(event, transition, posted.now)])
 
     def _alert(self, event: _Event, transition: str, now: float) -> Alert:
         tags = _tags(event.tags, event.scope)
@@ -132,6 +134,6 @@ def _tags(*lists: str) -> dict[str, str]:
 
 def _time(text: str) -> int | None:
     try:
-        return instant(text)
+        return parse_timestamp(text)
     except ValueError:
         return None

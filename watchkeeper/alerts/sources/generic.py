@@ -8,8 +8,8 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from watchkeeper.alerts.mapped_json import MappedSection, MappedSource
-from watchkeeper.alerts.source import Fetch, Posted
-from watchkeeper.alerts.verification import check_age, check_signatures, sha256, words
+from watchkeeper.alerts.source import FetchCertificate, WebhookRequest
+from watchkeeper.alerts.verification import check_age, check_signatures, hmac_sha256, secret_bytes
 from watchkeeper.config.alert_source import HeaderName
 
 
@@ -38,7 +38,7 @@ class Generic(MappedSource[GenericSection]):
 
     Section = GenericSection
 
-    async def verify(self, posted: Posted, fetch: Fetch) -> None:
+    async def verify(self, posted: WebhookRequest, fetch: FetchCertificate) -> None:
         """Check what the settings ask for."""
         await super().verify(posted, fetch)
         section = self.section
@@ -50,7 +50,7 @@ class Generic(MappedSource[GenericSection]):
             check_age(timestamp, posted.now)
         before, _, after = section.signed.replace("{timestamp}", timestamp).partition("{body}")
         signed = before.encode() + posted.body + after.encode()
-        digests = [sha256(key, signed) for key in words(section.secrets)]
+        digests = [hmac_sha256(key, signed) for key in secret_bytes(section.secrets)]
         in_hex = section.signature_encoding == "hex"
         good = [digest.hex().encode() if in_hex else base64.b64encode(digest) for digest in digests]
         shown = posted.headers.get(section.signature_header or "", "").strip()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from watchkeeper.alerts.source import Fetch, Posted
-from watchkeeper.alerts.sources.alertmanager import Group, GroupedAlert, GroupingSource
-from watchkeeper.alerts.verification import Unverified, check_age, check_signatures, sha256, words
+from watchkeeper.alerts.source import FetchCertificate, WebhookRequest
+from watchkeeper.alerts.sources.alertmanager import AlertmanagerAlert, AlertmanagerGroup, GroupingSource
+from watchkeeper.alerts.verification import VerificationError, check_age, check_signatures, hmac_sha256, secret_bytes
 from watchkeeper.config.alert_source import HeaderName, SourceSection
 from watchkeeper.contracts import AlertReason
 
@@ -32,7 +32,7 @@ class Grafana(GroupingSource[GrafanaSection]):
 
     Section = GrafanaSection
 
-    async def verify(self, posted: Posted, fetch: Fetch) -> None:
+    async def verify(self, posted: WebhookRequest, fetch: FetchCertificate) -> None:
         """Check the signature, and the time of it where it is signed; and what every source can ask for."""
         await super().verify(posted, fetch)
         if not self.section.secrets:
@@ -41,14 +41,16 @@ class Grafana(GroupingSource[GrafanaSection]):
         signed = posted.body
         timestamp = posted.headers.get(self.section.timestamp_header or _TIMESTAMP_HEADER)
         if timestamp is None and self.section.timestamp_header:
-            raise Unverified(f"it has no {self.section.timestamp_header} header; the contact point must send one")
+            raise VerificationError(
+                f"it has no {self.section.timestamp_header} header; the contact point must send one"
+            )
         if timestamp is not None:
             check_age(timestamp, posted.now)
             signed = f"{timestamp}:".encode() + posted.body
-        good = [sha256(key, signed).hex().encode() for key in words(self.section.secrets)]
+        good = [hmac_sha256(key, signed).hex().encode() for key in secret_bytes(self.section.secrets)]
         check_signatures([shown.strip().lower()] if shown else [], good)
 
-    def occasion(self, alert: GroupedAlert, group: Group) -> AlertReason | None:
+    def occasion(self, alert: AlertmanagerAlert, group: AlertmanagerGroup) -> AlertReason | None:
         """Know the test of a contact point, whose group is made up, and the alerts that stand for missing data."""
         if _TEST.fullmatch(group.groupKey):
             return "test"

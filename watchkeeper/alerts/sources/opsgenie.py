@@ -6,8 +6,8 @@ from pydantic import Field
 
 from watchkeeper.alerts.builder import make_alert
 from watchkeeper.alerts.identity import identity
-from watchkeeper.alerts.payload import Items, Malformed, Payload, Text, Texts, Time, read, read_json
-from watchkeeper.alerts.source import Posted, Received, Source
+from watchkeeper.alerts.payload import Items, MalformedPayload, Payload, Text, Texts, Time, parse_json, parse_model
+from watchkeeper.alerts.source import ParsedPayload, Source, WebhookRequest
 from watchkeeper.config.alert_source import SourceSection
 from watchkeeper.contracts import Alert
 
@@ -39,15 +39,15 @@ class _Webhook(Payload):
 class Opsgenie(Source[SourceSection]):
     """Opsgenie signs nothing: it shows a header of your own."""
 
-    def parse(self, posted: Posted) -> Received:
+    def parse(self, posted: WebhookRequest) -> ParsedPayload:
         """Read an action: creating, closing and deleting change whether an alert is open."""
-        webhook = read(_Webhook, read_json(posted.body))
+        webhook = parse_model(_Webhook, parse_json(posted.body))
         action = webhook.action.lower()
         if action != "create" and action not in _CLOSES:
-            return Received(ignored=["it does not change whether the alert is open"])
+            return ParsedPayload(ignored=["it does not change whether the alert is open"])
         if not (webhook.alert.alias or webhook.alert.alertId):
-            raise Malformed("alert.alias: is missing, and alert.alertId too; one must say which alert this is")
-        return Received(alerts=[self._alert(webhook.alert, action in _CLOSES, posted.now)])
+            raise MalformedPayload("alert.alias: is missing, and alert.alertId too; one must say which alert this is")
+        return ParsedPayload(alerts=[self._alert(webhook.alert, action in _CLOSES, posted.now)])
 
     def _alert(self, alert: _Alert, closed: bool, now: float) -> Alert:
         name = identity(alert.alias or alert.alertId)

@@ -8,11 +8,11 @@ from typing import ClassVar
 from pydantic import Field
 
 from watchkeeper.alerts.builder import make_alert
-from watchkeeper.alerts.identity import episode_at, identity
-from watchkeeper.alerts.payload import Items, Malformed, Payload, Text, Time, read, read_json
-from watchkeeper.alerts.severity import worst
-from watchkeeper.alerts.source import Fetch, Posted, Received, Source
-from watchkeeper.alerts.verification import check_signatures, sha256, words
+from watchkeeper.alerts.identity import episode_from_time, identity
+from watchkeeper.alerts.payload import Items, MalformedPayload, Payload, Text, Time, parse_json, parse_model
+from watchkeeper.alerts.severity import worst_severity
+from watchkeeper.alerts.source import FetchCertificate, ParsedPayload, Source, WebhookRequest
+from watchkeeper.alerts.verification import check_signatures, hmac_sha256, secret_bytes
 from watchkeeper.config.alert_source import Names, SourceSection
 from watchkeeper.contracts import Alert
 
@@ -76,31 +76,33 @@ class PagerDuty(Source[PagerDutySection]):
 
     Section = PagerDutySection
 
-    async def verify(self, posted: Posted, fetch: Fetch) -> None:
+    async def verify(self, posted: WebhookRequest, fetch: FetchCertificate) -> None:
         """Check the signatures; one good one is enough."""
         await super().verify(posted, fetch)
         if not self.section.secrets:
             return
         listed = [part.strip() for part in posted.headers.get("x-pagerduty-signature", "").split(",")]
         shown = [signature.removeprefix("v1=") for signature in listed if signature.startswith("v1=")]
-        check_signatures(shown, [sha256(key, posted.body).hex().encode() for key in words(self.section.secrets)])
+        check_signatures(
+            shown, [hmac_sha256(key, posted.body).hex().encode() for key in secret_bytes(self.section.secrets)]
+        )
 
-    def parse(self, posted: Posted) -> Received:
+    def parse(self, posted: WebhookRequest) -> ParsedPayload:
         """Read an event: what is wrong or over is an alert; what people do meanwhile is theirs."""
-        event = read(_Webhook, read_json(posted.body)).event
+        event = parse_model(_Webhook, parse_json(posted.body)).event
         family, _, act = event.event_type.partition(".")
         if family != "incident":
-            return Received(ignored=["a test" if family == "pagey" else "it is not about an incident"])
+            return ParsedPayload(ignored=["a test" if family == "pagey" else "it is not about an incident"])
         if act != "resolved" and act not in _FIRES:
-            return Received(ignored=["it does not change whether the incident is open"])
+            return ParsedPayload(ignored=["it does not change whether the incident is open"])
         if event.agent and event.agent.id in self.section.own_agents:
-            return Received(ignored=["Watchkeeper did it itself"])
+            return ParsedPayload(ignored=["Watchkeeper did it itself"])
         incident = _incident(event.data)
         if _OWN_KEY.fullmatch(incident.incident_key):
-            return Received(ignored=["the incident is a page of Watchkeeper's own"])
+            return ParsedPayload(ignored=["the incident is a page of Watchkeeper's own"])
         if act != "resolved" and incident.status not in {"triggered", ""}:
-            return Received(ignored=["people have the incident already"])
-        return Received(alerts=[self._alert(event, incident, act, posted.now)])
+            return ParsedPayload(ignored=["people have the incident already"])
+        return ParsedPayload(alerts=[self._alert(event, incident, act, posted.now)])
 
     def _alert(self, event: _Event, incident: _Incident, act: str, now: float) -> Alert:
         name = identity(incident.id)
@@ -116,7 +118,7 @@ class PagerDuty(Source[PagerDutySection]):
             episode=_episode(event, incident, act),
             starts_at=incident.created_at,
             ends_at=event.occurred_at,
-            severity=worst(urgency, priority),
+            severity=worst_severity(urgency, priority),
             service=incident.service.summary if incident.service else None,
             team=incident.teams[0].summary if incident.teams else None,
             labels=_labels(incident),
@@ -130,16 +132,16 @@ class PagerDuty(Source[PagerDutySection]):
 def _episode(event: _Event, incident: _Incident, act: str) -> str | None:
     """Name the firing where it begins; what happens to an incident later happens to the firing that is open."""
     began = {"triggered": incident.created_at or event.occurred_at, "reopened": event.occurred_at}
-    return episode_at(began.get(act))
+    return episode_from_time(began.get(act))
 
 
 def _incident(data: object) -> _Incident:
     try:
-        incident = read(_Incident, data)
-    except Malformed as error:
-        raise Malformed(f"in event.data: {error}") from None
+        incident = parse_model(_Incident, data)
+    except MalformedPayload as error:
+        raise MalformedPayload(f"in event.data: {error}") from None
     if not incident.id:
-        raise Malformed("event.data.id: is missing; it says which incident this is")
+        raise MalformedPayload("event.data.id: is missing; it says which incident this is")
     return incident
 
 

@@ -8,9 +8,9 @@ from pydantic import Field
 
 from watchkeeper.alerts.builder import make_alert
 from watchkeeper.alerts.identity import identity
-from watchkeeper.alerts.payload import Malformed, Payload, Text, Time, read, read_json
-from watchkeeper.alerts.source import Fetch, Posted, Received, Source
-from watchkeeper.alerts.verification import check_signatures, sha256, words
+from watchkeeper.alerts.payload import MalformedPayload, Payload, Text, Time, parse_json, parse_model
+from watchkeeper.alerts.source import FetchCertificate, ParsedPayload, Source, WebhookRequest
+from watchkeeper.alerts.verification import check_signatures, hmac_sha256, secret_bytes
 from watchkeeper.config.alert_source import SourceSection
 from watchkeeper.contracts import Alert
 
@@ -88,35 +88,35 @@ class Sentry(Source[SentrySection]):
 
     Section = SentrySection
 
-    async def verify(self, posted: Posted, fetch: Fetch) -> None:
+    async def verify(self, posted: WebhookRequest, fetch: FetchCertificate) -> None:
         """Check the signature."""
         await super().verify(posted, fetch)
         if not self.section.secrets:
             return
         shown = posted.headers.get("sentry-hook-signature", "").strip()
-        good = [sha256(key, posted.body).hex().encode() for key in words(self.section.secrets)]
+        good = [hmac_sha256(key, posted.body).hex().encode() for key in secret_bytes(self.section.secrets)]
         check_signatures([shown] if shown else [], good)
 
-    def parse(self, posted: Posted) -> Received:
+    def parse(self, posted: WebhookRequest) -> ParsedPayload:
         """Read what happened, by the resource that the header names."""
-        hook = read(_Hook, read_json(posted.body))
+        hook = parse_model(_Hook, parse_json(posted.body))
         resource = posted.headers.get("sentry-hook-resource", "").strip()
         match resource:
             case "event_alert":
                 return self._event_alert(hook, posted.now)
             case "metric_alert":
-                return Received(alerts=[self._metric_alert(hook, posted.now)])
+                return ParsedPayload(alerts=[self._metric_alert(hook, posted.now)])
             case "issue":
                 return self._issue(hook, posted.now)
             case "":
-                raise Malformed("the header Sentry-Hook-Resource: is missing; it says what the body is about")
+                raise MalformedPayload("the header Sentry-Hook-Resource: is missing; it says what the body is about")
             case _:
-                return Received(ignored=["its resource is no alert"])
+                return ParsedPayload(ignored=["its resource is no alert"])
 
-    def _event_alert(self, hook: _Hook, now: float) -> Received:
+    def _event_alert(self, hook: _Hook, now: float) -> ParsedPayload:
         event = hook.data.event
         if event is None or not event.issue_id:
-            raise Malformed("data.event.issue_id: is missing; it says which issue the alert is about")
+            raise MalformedPayload("data.event.issue_id: is missing; it says which issue the alert is about")
         tags = _tags(event.tags)
         alert = make_alert(
             self.name,
@@ -136,18 +136,20 @@ class Sentry(Source[SentrySection]):
             },
             links={"issue": event.web_url},
         )
-        return Received(alerts=[alert])
+        return ParsedPayload(alerts=[alert])
 
-    def _issue(self, hook: _Hook, now: float) -> Received:
+    def _issue(self, hook: _Hook, now: float) -> ParsedPayload:
         issue = hook.data.issue
         if issue is None:
-            raise Malformed("data.issue: is missing; it says which issue this is about")
+            raise MalformedPayload("data.issue: is missing; it says which issue this is about")
         closes = hook.action in _CLOSES
         if not closes and hook.action not in _OPENS:
-            return Received(ignored=["it does not change whether the issue is open"])
+            return ParsedPayload(ignored=["it does not change whether the issue is open"])
         if not closes and not self.section.issues:
-            return Received(ignored=["an issue opened; alert rules say which of them matter (or set issues = true)"])
-        project = read(_Project, issue.project).slug if isinstance(issue.project, dict) else ""
+            return ParsedPayload(
+                ignored=["an issue opened; alert rules say which of them matter (or set issues = true)"]
+            )
+        project = parse_model(_Project, issue.project).slug if isinstance(issue.project, dict) else ""
         alert = make_alert(
             self.name,
             now=now,
@@ -161,12 +163,12 @@ class Sentry(Source[SentrySection]):
             labels=_said(project=project, culprit=issue.culprit),
             links={"issue": issue.web_url or issue.permalink},
         )
-        return Received(alerts=[alert])
+        return ParsedPayload(alerts=[alert])
 
     def _metric_alert(self, hook: _Hook, now: float) -> Alert:
         metric = hook.data.metric_alert
         if metric is None:
-            raise Malformed("data.metric_alert: is missing; it says which alert this is about")
+            raise MalformedPayload("data.metric_alert: is missing; it says which alert this is about")
         projects = metric.projects if isinstance(metric.projects, list) else []
         project = next((name for name in projects if isinstance(name, str)), "")
         rule = metric.alert_rule or _Rule()

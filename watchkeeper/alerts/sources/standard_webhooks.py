@@ -8,8 +8,8 @@ import binascii
 from pydantic import model_validator
 
 from watchkeeper.alerts.mapped_json import MappedSection, MappedSource
-from watchkeeper.alerts.source import Fetch, Posted
-from watchkeeper.alerts.verification import check_age, check_signatures, sha256
+from watchkeeper.alerts.source import FetchCertificate, WebhookRequest
+from watchkeeper.alerts.verification import check_age, check_signatures, hmac_sha256
 
 
 class StandardWebhooksSection(MappedSection):
@@ -34,7 +34,7 @@ class StandardWebhooks(MappedSource[StandardWebhooksSection]):
 
     Section = StandardWebhooksSection
 
-    async def verify(self, posted: Posted, fetch: Fetch) -> None:
+    async def verify(self, posted: WebhookRequest, fetch: FetchCertificate) -> None:
         """Check the signatures and their time; one good one is enough."""
         await super().verify(posted, fetch)
         if not self.section.secrets:
@@ -43,5 +43,5 @@ class StandardWebhooks(MappedSource[StandardWebhooksSection]):
         check_age(timestamp, posted.now)
         signed = f"{message}.{timestamp}.".encode("utf-8", "surrogatepass") + posted.body
         shown = [signature.partition(",") for signature in posted.headers.get("webhook-signature", "").split()]
-        good = [base64.b64encode(sha256(key, signed)) for key in self.section.signing_keys()]
+        good = [base64.b64encode(hmac_sha256(key, signed)) for key in self.section.signing_keys()]
         check_signatures([signature for version, _, signature in shown if version == "v1"], good)

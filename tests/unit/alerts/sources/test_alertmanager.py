@@ -8,10 +8,10 @@ import pytest
 
 from tests.support.alert_requests import NOW, assert_fit, changed, only, payload, posted, read, refused, source, verify
 from watchkeeper.alerts.identity import workflow_id
-from watchkeeper.alerts.payload import Malformed
+from watchkeeper.alerts.payload import MalformedPayload
 from watchkeeper.alerts.source import MAX_ALERTS
 from watchkeeper.contracts import Alert
-from watchkeeper.incident.episode import ends, repeats
+from watchkeeper.incident.episode import ends_firing, is_repeat
 
 REAL = ["firing", "grouped", "mixed-one-resolved", "resolved", "refire-same-fingerprint", "truncated", "amtool"]
 
@@ -67,11 +67,11 @@ def test_a_group_is_one_run_over_all_its_episodes() -> None:
 def test_a_repetition_is_known_and_so_is_firing_again() -> None:
     first, second = alerts("grouped")
     (told_before,) = alerts("firing")
-    assert repeats(first, told_before)
-    assert not repeats(second, told_before)
+    assert is_repeat(first, told_before)
+    assert not is_repeat(second, told_before)
     (again,) = alerts("refire-same-fingerprint")
     assert again.fingerprint == first.fingerprint
-    assert not repeats(again, first)
+    assert not is_repeat(again, first)
 
 
 def test_an_end_ends_its_own_firing_and_no_later_one() -> None:
@@ -79,9 +79,9 @@ def test_an_end_ends_its_own_firing_and_no_later_one() -> None:
     (fired,) = alerts("firing")
     assert first.status == second.status == "resolved"
     assert first.ends_at == 1795345872.745
-    assert ends(first, fired)
-    assert not ends(second, fired)
-    assert not ends(first, again)
+    assert ends_firing(first, fired)
+    assert not ends_firing(second, fired)
+    assert not ends_firing(first, again)
 
 
 def test_alerts_of_a_firing_group_can_be_over() -> None:
@@ -105,7 +105,7 @@ def test_a_future_start_is_now_yet_the_same_firing_later() -> None:
     late = only(am.parse(posted(body(ahead), NOW + 60)))
     assert early.starts_at == NOW
     assert late.starts_at == NOW + 30
-    assert repeats(late, early)
+    assert is_repeat(late, early)
 
 
 def test_what_has_no_key_is_named_by_its_labels() -> None:
@@ -141,7 +141,7 @@ def test_an_empty_group_is_ignored() -> None:
     ],
 )
 def test_what_is_malformed_is_told_with_its_place(sent: bytes | object, told: str) -> None:
-    with pytest.raises(Malformed) as caught:
+    with pytest.raises(MalformedPayload) as caught:
         read(source("alertmanager"), sent)
     assert told in str(caught.value)
     assert len(str(caught.value)) < 1_000

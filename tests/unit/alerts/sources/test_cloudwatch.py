@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 
 from tests.support.alert_requests import assert_fit, nothing_to_fetch, only, payload, posted, read, source
 from watchkeeper.alerts.identity import workflow_id
-from watchkeeper.alerts.payload import Malformed
+from watchkeeper.alerts.payload import MalformedPayload
 from watchkeeper.alerts.source import Source
-from watchkeeper.alerts.start_filter import why_not
-from watchkeeper.alerts.verification import Unverified
-from watchkeeper.incident.episode import ends, repeats
+from watchkeeper.alerts.start_filter import reason_not_to_start
+from watchkeeper.alerts.verification import VerificationError
+from watchkeeper.incident.episode import ends_firing, is_repeat
 
 TOPIC = "arn:aws:sns:eu-west-1:1234567890:alerta-test"
 CERTIFICATE = "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-6aad65c2f9911b05cd53efda11f913f9.pem"
@@ -78,7 +78,7 @@ def cloudwatch(**table: Any) -> Source[Any]:
 
 
 async def refused(envelope: object, fetch: Fetch = nothing_to_fetch, now: float = SENT_AT) -> str:
-    with pytest.raises(Unverified) as caught:
+    with pytest.raises(VerificationError) as caught:
         await cloudwatch().verify(posted(envelope, now), fetch)
     return str(caught.value)
 
@@ -167,7 +167,7 @@ async def test_what_is_fetched_may_be_anything(sign: Sign, key: rsa.RSAPrivateKe
         async def get(url: str, pem: bytes = pem) -> bytes:
             return pem
 
-        with pytest.raises(Unverified):
+        with pytest.raises(VerificationError):
             await kept.verify(posted(sign(), SENT_AT), get)
 
     async def good(url: str) -> bytes:
@@ -210,16 +210,16 @@ def test_an_alarm_fires_and_ends() -> None:
     assert (fired.title, fired.status, fired.severity) == ("bucketbytesAlarm", "firing", None)
     assert fired.labels["BucketName"] == "try.alerta.io"
     assert fired.starts_at == 1550274825.093
-    assert why_not(fired, kept.section) is None
+    assert reason_not_to_start(fired, kept.section) is None
     over = only(read(kept, alarm(NewStateValue="OK", StateChangeTime="2019-02-16T00:10:00.000+0000")))
     again = only(read(kept, alarm(StateChangeTime="2019-02-16T01:00:00.000+0000")))
     assert over.episode is None
-    assert ends(over, fired)
-    assert not repeats(again, fired)
+    assert ends_firing(over, fired)
+    assert not is_repeat(again, fired)
     assert workflow_id(over) == workflow_id(fired) == workflow_id(again)
     assert workflow_id(only(read(kept, alarm(Region="US East")))) != workflow_id(fired)
     missing = only(read(kept, alarm(NewStateValue="INSUFFICIENT_DATA")))
-    assert why_not(missing, kept.section) == "it says that data is missing"
+    assert reason_not_to_start(missing, kept.section) == "it says that data is missing"
 
 
 @pytest.mark.parametrize("message", ["hello", "{}", "[1]", '{"detail": {}}', "", "\ud800"])
@@ -240,8 +240,8 @@ async def test_what_is_malformed_is_told_with_its_place() -> None:
         (alarm(NewStateValue="WORSE"), "in Message: NewStateValue: should be one of ALARM, OK"),
         (alarm(Trigger=[]), "in Message: Trigger: Input should be"),
     ]:
-        with pytest.raises(Malformed) as caught:
+        with pytest.raises(MalformedPayload) as caught:
             read(cloudwatch(), sent)
         assert told in str(caught.value)
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedPayload):
         await cloudwatch().verify(posted(b"no"), nothing_to_fetch)

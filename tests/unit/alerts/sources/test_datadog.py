@@ -6,10 +6,10 @@ import pytest
 
 from tests.support.alert_requests import assert_fit, changed, only, payload, posted, read, refused, source, verify
 from watchkeeper.alerts.identity import workflow_id
-from watchkeeper.alerts.payload import Malformed
-from watchkeeper.alerts.start_filter import why_not
+from watchkeeper.alerts.payload import MalformedPayload
+from watchkeeper.alerts.start_filter import reason_not_to_start
 from watchkeeper.contracts import Alert
-from watchkeeper.incident.episode import ends, repeats
+from watchkeeper.incident.episode import ends_firing, is_repeat
 
 TRIGGERED = "datadog-triggered"
 
@@ -35,11 +35,11 @@ def test_reminders_are_of_the_same_firing_and_recovery_ends_it() -> None:
     fired = transition("Triggered")
     reminder = transition("Re-Triggered", date="1795349429000")
     over = transition("Recovered", date="1795349500000", alert_type="success")
-    assert repeats(reminder, fired)
+    assert is_repeat(reminder, fired)
     assert over.status == "resolved"
-    assert ends(over, fired)
-    assert not repeats(transition("Triggered", alert_cycle_key="2"), fired)
-    assert repeats(transition("Triggered", alert_cycle_key="$ALERT_CYCLE_KEY", date="1795349429000"), fired)
+    assert ends_firing(over, fired)
+    assert not is_repeat(transition("Triggered", alert_cycle_key="2"), fired)
+    assert is_repeat(transition("Triggered", alert_cycle_key="$ALERT_CYCLE_KEY", date="1795349429000"), fired)
 
 
 def test_each_scope_of_a_monitor_is_a_run() -> None:
@@ -63,9 +63,9 @@ def test_each_scope_of_a_monitor_is_a_run() -> None:
 )
 def test_what_starts_a_run(word: str, reason: str | None) -> None:
     datadog = source("datadog")
-    assert why_not(transition(word), datadog.section) == reason
+    assert reason_not_to_start(transition(word), datadog.section) == reason
     everything = source("datadog", also=["no_data", "renotify", "test"], severities=["warning", "error"]).section
-    assert why_not(transition(word), everything) == ("it is resolved" if word == "Recovered" else None)
+    assert reason_not_to_start(transition(word), everything) == ("it is resolved" if word == "Recovered" else None)
 
 
 def test_a_test_of_a_monitor() -> None:
@@ -94,7 +94,7 @@ def test_a_template_of_ones_own_may_spell_names_otherwise() -> None:
     ],
 )
 def test_what_is_malformed_is_told_with_the_way_out(sent: bytes, told: str) -> None:
-    with pytest.raises(Malformed) as caught:
+    with pytest.raises(MalformedPayload) as caught:
         read(source("datadog"), sent)
     assert told in str(caught.value)
 
@@ -112,7 +112,7 @@ def test_any_member_may_be_of_any_type() -> None:
         for odd in odds:
             try:
                 received = read(source("datadog"), {**sent, name: odd})
-            except Malformed:
+            except MalformedPayload:
                 assert name in {"monitor_id", "alert_transition"}
             else:
                 for alert in received.alerts:

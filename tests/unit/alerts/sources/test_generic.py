@@ -7,9 +7,9 @@ import hmac
 import pytest
 
 from tests.support.alert_requests import assert_fit, changed, only, payload, posted, read, refused, source, verify
-from watchkeeper.alerts.payload import Malformed
+from watchkeeper.alerts.payload import MalformedPayload
 from watchkeeper.alerts.source import MAX_ALERTS
-from watchkeeper.incident.episode import ends, repeats
+from watchkeeper.incident.episode import ends_firing, is_repeat
 
 INCIDENT = payload("generic-incident")
 
@@ -24,7 +24,7 @@ def test_what_is_usual_needs_no_map() -> None:
     assert fired.starts_at == 1795345829
     over = only(read(generic, changed("generic-incident", action="Resolved")))
     assert over.status == "resolved"
-    assert ends(over, fired)
+    assert ends_firing(over, fired)
 
 
 def test_a_map() -> None:
@@ -57,7 +57,7 @@ def test_a_map() -> None:
     assert received.ignored == ["its status is neither one that fires nor one that is over"]
     first, second, _ = received.alerts
     assert (first.title, first.fingerprint, first.group, first.service) == ("x", "7", "h", "s")
-    assert repeats(second, first)
+    assert is_repeat(second, first)
 
 
 def test_a_service_may_be_an_object() -> None:
@@ -80,7 +80,7 @@ def test_labels_are_what_is_flat() -> None:
     ],
 )
 def test_what_is_malformed_is_told_with_its_place(sent: object, told: str) -> None:
-    with pytest.raises(Malformed) as caught:
+    with pytest.raises(MalformedPayload) as caught:
         read(source("generic"), sent)
     assert told in str(caught.value)
 
@@ -95,7 +95,7 @@ def test_what_is_malformed_is_told_with_its_place(sent: object, told: str) -> No
     ],
 )
 def test_in_a_list_too(sent: object, told: str) -> None:
-    with pytest.raises(Malformed) as caught:
+    with pytest.raises(MalformedPayload) as caught:
         read(source("generic", alerts="items"), sent)
     assert told in str(caught.value)
 

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 
 from tests.support.alert_requests import NOW, assert_fit, changed, payload, posted, read, refused, source, verify
-from watchkeeper.alerts.start_filter import why_not
+from watchkeeper.alerts.start_filter import reason_not_to_start
 
 SECRET = "test-hmac-secret"
 AT = 1_777_986_297
@@ -77,8 +77,8 @@ def test_the_test_of_a_contact_point_starts_no_run() -> None:
     for key in ("webhook-c4edaaf9f9f839b0-1777986297", "on call-c4edaaf9f9f839b0-1777986297"):
         (alert,) = read(grafana, changed("grafana-test", groupKey=key)).alerts
         assert alert.occasion == "test"
-        assert why_not(alert, grafana.section) == "it is a test"
-        assert why_not(alert, source("grafana", also=["test"]).section) is None
+        assert reason_not_to_start(alert, grafana.section) == "it is a test"
+        assert reason_not_to_start(alert, source("grafana", also=["test"]).section) is None
     (alert,) = read(grafana, changed("grafana-test", groupKey='{}:{alertname="a-c4edaaf9f9f839b0-1777986297"}')).alerts
     assert alert.occasion is None
 
@@ -95,7 +95,7 @@ def test_alerts_and_their_links() -> None:
         "source": "https://grafana.example.com/alerting/grafana/abc/view?orgId=1",
         "silence": "https://grafana.example.com/alerting/silence/new?alertmanager=grafana",
     }
-    assert why_not(firing, grafana.section) is None
+    assert reason_not_to_start(firing, grafana.section) is None
     assert missing.occasion == "no_data"
-    assert why_not(missing, grafana.section) == "it says that data is missing"
+    assert reason_not_to_start(missing, grafana.section) == "it says that data is missing"
     assert missing.starts_at and missing.starts_at < NOW

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from tests.support.alert_requests import assert_fit, changed, only, payload, posted, read, refused, source, verify
-from watchkeeper.alerts.payload import Malformed
-from watchkeeper.incident.episode import ends, repeats
+from watchkeeper.alerts.payload import MalformedPayload
+from watchkeeper.incident.episode import ends_firing, is_repeat
 
 
 def test_an_alert_that_is_created_and_closed() -> None:
@@ -24,7 +24,7 @@ def test_an_alert_that_is_created_and_closed() -> None:
     for action in ("Close", "Delete"):
         over = only(read(opsgenie, changed("opsgenie-create", action=action)))
         assert over.status == "resolved"
-        assert ends(over, fired)
+        assert ends_firing(over, fired)
 
 
 def test_the_alias_is_the_group_and_the_id_the_firing() -> None:
@@ -33,7 +33,7 @@ def test_the_alias_is_the_group_and_the_id_the_firing() -> None:
     fired = only(read(opsgenie, sent))
     again = only(read(opsgenie, {**sent, "alert": {**sent["alert"], "alertId": "other"}}))
     assert again.group == fired.group
-    assert not repeats(again, fired)
+    assert not is_repeat(again, fired)
 
 
 @pytest.mark.parametrize("action", ["Acknowledge", "AddNote", "EscalateNext", "Snooze", "New"])
@@ -52,7 +52,7 @@ def test_what_people_do_meanwhile_is_ignored(action: str) -> None:
     ],
 )
 def test_what_is_malformed_is_told_with_its_place(sent: object, told: str) -> None:
-    with pytest.raises(Malformed) as caught:
+    with pytest.raises(MalformedPayload) as caught:
         read(source("opsgenie"), sent)
     assert told in str(caught.value)
 

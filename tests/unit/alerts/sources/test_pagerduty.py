@@ -7,8 +7,8 @@ import pytest
 
 from tests.support.alert_requests import assert_fit, only, payload, posted, read, refused, source, verify
 from watchkeeper.alerts.identity import workflow_id
-from watchkeeper.alerts.payload import Malformed
-from watchkeeper.incident.episode import ends, repeats
+from watchkeeper.alerts.payload import MalformedPayload
+from watchkeeper.incident.episode import ends_firing, is_repeat
 
 SECRET = "lDQHScfUeXUKaQRNF+8XIiDKZ7XX3itBAYzwU0TARw8lJqRnkKl2iB1anSb0Z+IK"
 GOOD = "v1=0c0b9495b893a39e70d1fea2fe11fbe0a825f88b9f67846f6cc07dd2bc5476cd"
@@ -55,11 +55,11 @@ def test_what_follows_is_of_the_same_firing_until_it_is_opened_again() -> None:
     again = only(read(pagerduty, event(event_type="incident.reopened", occurred_at="2026-11-22T12:00:00Z")))
     worse = only(read(pagerduty, event(event_type="incident.priority_updated")))
     assert over.status == "resolved"
-    assert ends(over, fired)
-    assert repeats(worse, fired) and repeats(worse, again)
-    assert not repeats(again, fired)
+    assert ends_firing(over, fired)
+    assert is_repeat(worse, fired) and is_repeat(worse, again)
+    assert not is_repeat(again, fired)
     over_again = only(read(pagerduty, event("pagerduty-resolved", occurred_at="2026-11-22T12:10:00Z")))
-    assert ends(over_again, again)
+    assert ends_firing(over_again, again)
     assert len({workflow_id(alert) for alert in (fired, over, again, worse)}) == 1
 
 
@@ -97,6 +97,6 @@ def test_what_is_no_alert_is_ignored_with_its_reason(sent: dict[str, Any], reaso
     ],
 )
 def test_what_is_malformed_is_told_with_its_place(sent: dict[str, Any], told: str) -> None:
-    with pytest.raises(Malformed) as caught:
+    with pytest.raises(MalformedPayload) as caught:
         read(source("pagerduty"), sent)
     assert told in str(caught.value)

@@ -9,15 +9,15 @@ import pytest
 
 from tests.support.alert_requests import assert_fit, only, payload, posted, read, refused, source, verify
 from watchkeeper.alerts.identity import workflow_id
-from watchkeeper.alerts.payload import Malformed
-from watchkeeper.alerts.source import Received
-from watchkeeper.alerts.start_filter import why_not
-from watchkeeper.incident.episode import ends, repeats
+from watchkeeper.alerts.payload import MalformedPayload
+from watchkeeper.alerts.source import ParsedPayload
+from watchkeeper.alerts.start_filter import reason_not_to_start
+from watchkeeper.incident.episode import ends_firing, is_repeat
 
 EVENT, RESOLVED, METRIC = map(payload, ("sentry-event-alert", "sentry-issue-resolved", "sentry-metric-alert"))
 
 
-def sentry(body: bytes | object, resource: str, **table: Any) -> Received:
+def sentry(body: bytes | object, resource: str, **table: Any) -> ParsedPayload:
     return read(source("sentry", **table), body, sentry_hook_resource=resource)
 
 
@@ -41,13 +41,13 @@ def test_an_alert_of_an_issue() -> None:
     assert alert.group == alert.fingerprint == "issue 1170820242"
     assert (alert.title, alert.severity, alert.service) == ("TimeoutError: payment provider", "error", "checkout")
     assert alert.labels["rule"] == "Payments fail"
-    assert why_not(alert, source("sentry").section) is None
+    assert reason_not_to_start(alert, source("sentry").section) is None
 
 
 def test_a_resolved_issue_closes_its_alert() -> None:
     fired, over = only(sentry(EVENT, "event_alert")), only(sentry(RESOLVED, "issue"))
     assert over.status == "resolved"
-    assert ends(over, fired)
+    assert ends_firing(over, fired)
     assert workflow_id(over) == workflow_id(fired)
     for action in ("archived", "ignored"):
         assert only(sentry(resolved(action=action), "issue")).status == "resolved"
@@ -56,7 +56,7 @@ def test_a_resolved_issue_closes_its_alert() -> None:
 def test_events_of_one_issue_are_one_firing() -> None:
     first = json.loads(EVENT)
     first["data"]["event"]["event_id"] = "another"
-    assert repeats(only(sentry(first, "event_alert")), only(sentry(EVENT, "event_alert")))
+    assert is_repeat(only(sentry(first, "event_alert")), only(sentry(EVENT, "event_alert")))
 
 
 def test_a_metric_alert_fires_and_ends() -> None:
@@ -66,9 +66,9 @@ def test_a_metric_alert_fires_and_ends() -> None:
     sent = json.loads(METRIC)
     over = only(sentry({**sent, "action": "resolved"}, "metric_alert"))
     assert over.status == "resolved"
-    assert ends(over, fired)
+    assert ends_firing(over, fired)
     warning = only(sentry({**sent, "action": "warning"}, "metric_alert"))
-    assert why_not(warning, source("sentry").section) == "its severity starts no run"
+    assert reason_not_to_start(warning, source("sentry").section) == "its severity starts no run"
 
 
 def test_issues_start_runs_only_where_it_is_wished() -> None:
@@ -105,6 +105,6 @@ def test_what_is_no_alert_is_ignored(resource: str, action: str) -> None:
     ],
 )
 def test_what_is_malformed_is_told_with_its_place(sent: object, resource: str, told: str) -> None:
-    with pytest.raises(Malformed) as caught:
+    with pytest.raises(MalformedPayload) as caught:
         sentry(sent, resource)
     assert told in str(caught.value)
