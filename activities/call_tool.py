@@ -16,7 +16,7 @@ from watchkeeper.temporal.activity_options import LONGEST_PAUSE, pause
 from watchkeeper.temporal.heartbeat import confirm
 from watchkeeper.text import ERROR_BYTES, excerpt
 from watchkeeper.tool import Tool, ToolCall, ToolUnavailable
-from watchkeeper.tool_calling.execution import redacted, run
+from watchkeeper.tool_calling.execution import run
 
 
 def activity_of(
@@ -43,7 +43,7 @@ def activity_of(
             ) from error
         except Exception as error:  # noqa: BLE001
             # Whatever a tool breaks with is recorded, and may repeat what it was given: a password in a URL, a token.
-            said = excerpt(str(redacted(str(error), settings.secrets)), ERROR_BYTES)
+            said = excerpt(settings.redactor.text(str(error)), ERROR_BYTES)
             broken = ApplicationError(said, type=type(error).__name__, next_retry_delay=pause(info.attempt))
             raise broken.with_traceback(error.__traceback__) from None
         store.put(result.digest, result.content.encode())

@@ -14,7 +14,6 @@ from watchkeeper.config.settings import Settings
 from watchkeeper.temporal.activity_options import pause
 from watchkeeper.text import error_text
 from watchkeeper.tool import ToolError, ToolUnavailable
-from watchkeeper.tool_calling.execution import redacted
 
 
 @contextmanager
@@ -23,10 +22,10 @@ def delivery_errors(what: Literal["Report", "Announcement"], settings: Settings)
     try:
         yield
     except ToolError as error:
-        said = str(redacted(str(error), settings.secrets))
+        said = settings.redactor.text(str(error))
         raise ApplicationError(said, type=f"{what}Refused", non_retryable=True) from None
     except (OSError, ToolUnavailable) as error:
-        said = str(redacted(error_text(error), settings.secrets))
+        said = settings.redactor.text(error_text(error))
         asked = error.delay if isinstance(error, ToolUnavailable) else None
         delay = max(asked or timedelta(), pause(activity.info().attempt))
         raise ApplicationError(said, type=f"{what}Undelivered", next_retry_delay=delay) from None

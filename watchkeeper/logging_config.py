@@ -1,4 +1,4 @@
-"""The log of a process, on stderr: one line an event, whatever happened, for people or for programs."""
+"""The log of a process, on stderr: one line for each event, as text for people or as JSON for programs."""
 
 from __future__ import annotations
 
@@ -12,32 +12,49 @@ from typing import Any, Literal, TypeAlias
 from temporalio import activity, workflow
 
 from watchkeeper.console import visible
+from watchkeeper.redaction import Redactor
 from watchkeeper.telemetry.activity_context import CURRENT
 from watchkeeper.text import clean, error_text
 
-Format: TypeAlias = Literal["text", "json"]
+LogFormat: TypeAlias = Literal["text", "json"]
 
 
-class _OneLine(logging.Formatter):
-    """Says which run and which call a line is about, and what an error says rather than where it was raised.
+class _RedactedFormatter(logging.Formatter):
+    """Base of the formats: the message and the error of a record, without secrets.
 
-    The stack stands in the run's history, where it is looked for.
+    An error is written as its text, without a stack trace: the history of the run holds the trace.
     """
 
+    def __init__(self, redactor: Redactor) -> None:
+        super().__init__()
+        self._redactor = redactor
+
+    def message(self, record: logging.LogRecord) -> str:
+        return self._redactor.text(record.getMessage())
+
+    def error(self, record: logging.LogRecord) -> str | None:
+        if record.exc_info and record.exc_info[1] is not None:
+            return self._redactor.text(error_text(record.exc_info[1]))
+        return None
+
+
+class _TextFormatter(_RedactedFormatter):
+    """Writes one line: time, level, workflow id, activity id, message, error."""
+
     def format(self, record: logging.LogRecord) -> str:
-        about = _about(record)
-        ids = [about[name] for name in ("workflow_id", "activity_id") if about.get(name)]
-        error = _error(record)
-        said = f"{record.getMessage()}: {error}" if error else record.getMessage()
-        line = " ".join([self.formatTime(record, "%H:%M:%S"), record.levelname.lower(), *ids, said])
+        source = _temporal_fields(record)
+        ids = [source[name] for name in ("workflow_id", "activity_id") if source.get(name)]
+        message, error = self.message(record), self.error(record)
+        text = f"{message}: {error}" if error else message
+        line = " ".join([self.formatTime(record, "%H:%M:%S"), record.levelname.lower(), *ids, text])
         return visible(" ".join(line.split()))
 
 
-class _Json(logging.Formatter):
-    """Says the same as an object, with the ids by which a line is found beside its run and its trace."""
+class _JsonFormatter(_RedactedFormatter):
+    """Writes one object, with the ids of the run and of the trace."""
 
     def format(self, record: logging.LogRecord) -> str:
-        about, attempt = _about(record), CURRENT.get()
+        source, attempt = _temporal_fields(record), CURRENT.get()
         trace = attempt.trace_id if attempt else 0
         fields = {
             "time": datetime.fromtimestamp(record.created, UTC)
@@ -45,12 +62,12 @@ class _Json(logging.Formatter):
             .replace("+00:00", "Z"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
-            "error": _error(record),
-            "run": about.get("workflow_id"),
-            "run_id": about.get("workflow_run_id") or about.get("run_id"),
-            "call": about.get("activity_id"),
-            "attempt": about.get("attempt") if about.get("activity_id") else None,
+            "message": self.message(record),
+            "error": self.error(record),
+            "run": source.get("workflow_id"),
+            "run_id": source.get("workflow_run_id") or source.get("run_id"),
+            "call": source.get("activity_id"),
+            "attempt": source.get("attempt") if source.get("activity_id") else None,
             "trace_id": f"{trace:032x}" if trace else None,
             "span_id": f"{attempt.span_id:016x}" if attempt and trace else None,
         }
@@ -60,24 +77,25 @@ class _Json(logging.Formatter):
         )
 
 
-def log_to_stderr(level: int, format: Format = "text") -> None:
-    """Log from ``level`` on."""
+def log_to_stderr(level: int, log_format: LogFormat = "text", redactor: Redactor | None = None) -> None:
+    """Log to stderr from ``level`` on. ``redactor`` knows the secrets of the settings."""
+    redactor = redactor or Redactor(())
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Json() if format == "json" else _OneLine())
+    handler.setFormatter(_JsonFormatter(redactor) if log_format == "json" else _TextFormatter(redactor))
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # Each request of a client says nothing that the history does not say better.
+    # The history of the run describes each request better than these loggers do.
     for name in ("httpx2", "httpcore2", "urllib3"):
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
-    # The formatter names the run; Temporal would append all it knows of it to every message.
+    # The formatter names the run; Temporal would append all its fields to every message.
     activity.logger.activity_info_on_message = False
     workflow.logger.workflow_info_on_message = False
 
 
-def _about(record: logging.LogRecord) -> Mapping[str, Any]:
-    """Return what Temporal knows of whom a line is about, also where the line was written by a library of ours."""
-    told = getattr(record, "temporal_activity", None) or getattr(record, "temporal_workflow", None)
-    if told or not activity.in_activity():
-        return told or {}
+def _temporal_fields(record: logging.LogRecord) -> Mapping[str, Any]:
+    """Return Temporal's fields of the workflow or activity that logged, also where a library wrote the record."""
+    fields = getattr(record, "temporal_activity", None) or getattr(record, "temporal_workflow", None)
+    if fields or not activity.in_activity():
+        return fields or {}
     info = activity.info()
     return {
         "workflow_id": info.workflow_id,
@@ -85,9 +103,3 @@ def _about(record: logging.LogRecord) -> Mapping[str, Any]:
         "activity_id": info.activity_id,
         "attempt": info.attempt,
     }
-
-
-def _error(record: logging.LogRecord) -> str | None:
-    if record.exc_info and record.exc_info[1] is not None:
-        return error_text(record.exc_info[1])
-    return None

@@ -49,26 +49,26 @@ def export(
 
 async def _export(run: str, file: Path, secrets: list[str] | None, *, force: bool) -> None:
     from watchkeeper.replay.history_files import stored_elsewhere
-    from watchkeeper.replay.redaction import Redaction
+    from watchkeeper.replay.history_redaction import HistoryRedactor
 
     client = await connected()
     chain, (workflow_id, _) = await _episode(client, run), split_run_name(run)
     targets = _targets(file, chain, run)
     if not force and (there := [target for target in targets if target != _STDOUT and target.exists()]):
         raise Misuse(f"{there[0]} is there already; overwrite it with --force")
-    redaction = Redaction(secrets) if secrets is not None else None
+    redactor = HistoryRedactor(secrets) if secrets is not None else None
     for target, execution in zip(targets, chain, strict=True):
         handle = client.get_workflow_handle(workflow_id, run_id=execution)
         recorded: JsonObject = (await handle.fetch_history()).to_json_dict()
         if stored_elsewhere(recorded):
             raise Misuse(f"{run} names payloads that are stored elsewhere: a file of it would not replay")
-        if redaction is not None:
-            recorded = redaction.history(recorded)
+        if redactor is not None:
+            recorded = redactor.history(recorded)
         _write(target, f"{json.dumps(recorded, indent=2)}\n")
         if target != _STDOUT:
             typer.echo(f"{target}: {count(len(recorded['events']), 'event')}")
-    if redaction is not None and redaction.found:
-        taken = f"{count(len(redaction.found), 'secret')} taken out"
+    if redactor is not None and redactor.removed:
+        taken = f"{count(len(redactor.removed), 'secret')} taken out"
         err.print(Text(f"{taken}; look it through before you share it, it still tells of your systems", "dim"))
 
 

@@ -37,7 +37,7 @@ async def _intake(context: typer.Context, host: str | None, port: int | None) ->
     from watchkeeper import logging_config
 
     settings = _listening_at(settings_of(context), host, port)
-    logging_config.log_to_stderr(logging.INFO, settings.telemetry.log_format)
+    logging_config.log_to_stderr(logging.INFO, settings.telemetry.log_format, settings.redactor)
     log = logging.getLogger("watchkeeper")
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.text import Text
@@ -91,7 +91,7 @@ async def _worker(context: typer.Context) -> None:
 
     settings = settings_of(context)
     require_keys(settings)
-    log_to_stderr(logging.INFO, settings.telemetry.log_format)
+    log_to_stderr(logging.INFO, settings)
     log = logging.getLogger("watchkeeper")
     async with telemetry(settings, os.environ) as told:
         forward(told.buffer)
@@ -116,7 +116,7 @@ async def _dev(context: typer.Context, ports: tuple[int, int, int | None], datab
     catalogue(discover(), settings)
     grace = min(settings.worker.shutdown_seconds, GRACE)
     settings = settings.model_copy(update={"worker": settings.worker.model_copy(update={"shutdown_seconds": grace})})
-    log_to_stderr(logging.WARNING, settings.telemetry.log_format)
+    log_to_stderr(logging.WARNING, settings)
     port, ui_port, intake_port = ports
     async with AsyncExitStack() as stack:
         told = await stack.enter_async_context(telemetry(settings, os.environ))
@@ -230,9 +230,12 @@ async def _until_told(work: Coroutine[Any, Any, int]) -> int:
         return 0
 
 
-def log_to_stderr(level: int, format: Literal["text", "json"] = "text") -> None:
-    """Log from ``level`` on; imported late, as it needs what starting and looking do not."""
+def log_to_stderr(level: int, settings: Settings | None = None) -> None:
+    """Log from ``level`` on. Imported late: most commands need no log."""
     from watchkeeper import logging_config
 
-    logging_config.log_to_stderr(level, format)
+    if settings is None:
+        logging_config.log_to_stderr(level)
+    else:
+        logging_config.log_to_stderr(level, settings.telemetry.log_format, settings.redactor)
     sys.stderr.flush()

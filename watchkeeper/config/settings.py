@@ -44,6 +44,7 @@ from watchkeeper.config.sections import (
     Worker,
 )
 from watchkeeper.contracts import AlertOrigin, JsonObject, LimitChanges, Limits
+from watchkeeper.redaction import Redactor
 
 __all__ = ["CONFIG_FILE", "ModelProfile", "Service", "Settings", "SettingsError", "Team", "load", "variable"]
 
@@ -119,6 +120,11 @@ class Settings(BaseSettings):
         """Every secret that is set, longest first."""
         own = _secret_words(self.tools)
         return sorted({secret for secret in _secrets_in(self) if secret} | own, key=len, reverse=True)
+
+    @cached_property
+    def redactor(self) -> Redactor:
+        """Removes every secret that is set from a text."""
+        return Redactor(self.secrets)
 
     def limits_for(self, asked: LimitChanges | None) -> Limits:
         """The limits of a run: the configured ones, each replaced by what its starter asks for."""

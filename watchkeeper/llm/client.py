@@ -12,12 +12,11 @@ import httpx2
 from watchkeeper import __version__
 from watchkeeper.config.settings import ModelProfile
 from watchkeeper.llm.errors import ModelError, read_refusal
+from watchkeeper.redaction import Redactor
 
 CONNECT_SECONDS = 5.0
 KEPT_CONNECTIONS = 100
 RESPONSE_BYTES = 32 * 2**20
-SHORTEST_KEY = 8
-"""A shorter word is no secret, and would be found everywhere."""
 
 _GZIP = 16 + zlib.MAX_WBITS
 
@@ -77,7 +76,8 @@ class Endpoint:
 
     def __init__(self, profile: ModelProfile) -> None:
         self.profile = profile
-        self._key = profile.api_key.get_secret_value() if profile.api_key else ""
+        key = profile.api_key.get_secret_value() if profile.api_key else ""
+        self._redactor = Redactor([key])
         self._url = httpx2.URL(f"{profile.base_url}/chat/completions")
         self._headers = httpx2.Headers(
             {
@@ -87,8 +87,8 @@ class Endpoint:
                 "User-Agent": f"watchkeeper/{__version__}",
             }
         )
-        if self._key:
-            self._headers["Authorization"] = f"Bearer {self._key}"
+        if key:
+            self._headers["Authorization"] = f"Bearer {key}"
         # The deadline of a call bounds all the rest.
         self._client = httpx2.AsyncClient(
             timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
@@ -108,22 +108,17 @@ class Endpoint:
             seconds = f"{self.profile.deadline:g} seconds"
             raise ModelError("unavailable", f"no whole answer from {self.profile.base_url} in {seconds}") from None
         except (httpx2.HTTPError, OSError, ValueError) as error:
-            said = self._redacted(f"{type(error).__name__}: {error}".rstrip(": "))
+            said = self._redactor.text(f"{type(error).__name__}: {error}".rstrip(": "))
             raise ModelError("unavailable", f"no answer from {self.profile.base_url}: {said}") from None
         if not response.is_success:
-            headers = {name: self._redacted(value) for name, value in response.headers.items()}
+            headers = {name: self._redactor.text(value) for name, value in response.headers.items()}
             raise read_refusal(response.status_code, headers, self._redacted_body(response))
         trace_id = next((response.headers[name] for name in TRACE_HEADERS if name in response.headers), None)
-        return Completion(self._redacted_body(response), trace_id and self._redacted(trace_id))
+        return Completion(self._redacted_body(response), trace_id and self._redactor.text(trace_id))
 
     def _redacted_body(self, response: httpx2.Response) -> bytes:
-        return self._redacted(response.content.decode("latin-1")).encode("latin-1")
-
-    def _redacted(self, said: str) -> str:
-        """Take the key out of what a host says: some repeat it in their errors, and errors are recorded."""
-        if len(self._key) < SHORTEST_KEY:
-            return said
-        return said.replace(self._key, "(key)").replace(self._key.replace("/", r"\/"), "(key)")
+        """Return a body without our key: some hosts repeat it in their errors, and errors are recorded."""
+        return self._redactor.known(response.content.decode("latin-1")).encode("latin-1")
 
     async def close(self) -> None:
         """Close the connections."""

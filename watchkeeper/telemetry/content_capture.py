@@ -6,17 +6,17 @@ import json
 from collections.abc import Sequence
 
 from watchkeeper.contracts import JsonObject, ModelReply, ReportDelivery, ToolRequest, ToolResult
+from watchkeeper.redaction import Redactor
 from watchkeeper.telemetry import semconv
 from watchkeeper.telemetry.activity_attempt import Step
 from watchkeeper.text import error_text
-from watchkeeper.tool_calling.execution import redacted
 
 
 class Content:
     """Words of spans, in the shape of the conventions; none unless ``captured``."""
 
-    def __init__(self, secrets: list[str], *, captured: bool) -> None:
-        self._secrets = secrets
+    def __init__(self, redactor: Redactor, *, captured: bool) -> None:
+        self._redactor = redactor
         self._captured = captured
 
     def of(self, step: Step) -> dict[str, str]:
@@ -46,11 +46,11 @@ class Content:
         return self._text(error_text(step.error)) if self._captured and step.error else ""
 
     def _text(self, text: str) -> str:
-        return str(redacted(text, self._secrets))
+        return self._redactor.text(text)
 
     def _messages(self, messages: Sequence[JsonObject]) -> str:
         shaped = [{"role": message.get("role"), "parts": _parts(message)} for message in messages]
-        return json.dumps(redacted(shaped, self._secrets), ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(self._redactor.json(shaped), ensure_ascii=False, separators=(",", ":"))
 
 
 def _parts(message: JsonObject) -> list[JsonObject]:

@@ -57,7 +57,7 @@ class Telemetry:
         if self.tracing is not None:
             from watchkeeper.telemetry.span_recorder import Telling
 
-            content = Content(self.settings.secrets, captured=self.wanted.content)
+            content = Content(self.settings.redactor, captured=self.wanted.content)
             telling = Telling(self.tracing, runs, self.settings, content)
         return [Observing(runs, Counting(self.meters, self.settings) if self.meters else None, telling)]
 

@@ -19,9 +19,6 @@ from watchkeeper.tool_calling.definition import Tool, ToolCall, ToolContext, Too
 from watchkeeper.tool_calling.json_schema import parameters
 from watchkeeper.tool_calling.result_encoding import jsonable
 
-_SHORTEST_SECRET = 6
-"""Anything shorter is a word that also means something else."""
-
 _FIELDS_BYTES = 300
 """How much of the names of a tool's arguments is told to the model where a result is cut."""
 
@@ -62,7 +59,7 @@ async def run(
         return _result(tool, settings, "error", {"error": str(error)})
     except ToolUnavailable as error:
         # Not from the error, whose causes would be recorded as they are.
-        raise ToolUnavailable(str(redacted(str(error), settings.secrets)), error.delay) from None
+        raise ToolUnavailable(settings.redactor.text(str(error)), error.delay) from None
     except TimeoutError:
         if not deadline.expired():
             raise
@@ -74,26 +71,10 @@ async def run(
 def _result(
     tool: Tool[Any], settings: Settings, status: Literal["ok", "error", "rejected"], output: object
 ) -> ToolResult:
-    whole = canonical(redacted(jsonable(output), settings.secrets)).decode()
+    whole = canonical(settings.redactor.json(jsonable(output))).decode()
     content, cut = _capped(whole, tool)
     result = ToolResult(content=content) if status == "ok" else ToolResult(status=status, content=content)
     return result.model_copy(update={"cut": cut}) if cut else result
-
-
-def redacted(value: object, secrets: list[str]) -> object:
-    """Take the operator's secrets out of every text of a JSON value; what is recorded stays for ever."""
-    match value:
-        case str():
-            for secret in secrets:
-                if len(secret) >= _SHORTEST_SECRET:
-                    value = value.replace(secret, "(secret)")
-            return value
-        case dict():
-            return {redacted(key, secrets): redacted(item, secrets) for key, item in value.items()}
-        case list():
-            return [redacted(item, secrets) for item in value]
-        case _:
-            return value
 
 
 def _capped(whole: str, tool: Tool[Any]) -> tuple[str, int]:

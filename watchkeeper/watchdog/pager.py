@@ -14,7 +14,6 @@ from watchkeeper.config.settings import Settings, variable
 from watchkeeper.contracts import digest_of
 from watchkeeper.paging import page, page_key
 from watchkeeper.tool import ToolError, ToolUnavailable
-from watchkeeper.tool_calling.execution import redacted
 from watchkeeper.watchdog import page_text
 from watchkeeper.watchdog.models import WatchdogCounts, WatchedIncident
 from watchkeeper.watchdog.page_text import DuePage
@@ -101,7 +100,7 @@ class WatchdogPager:
             pause = min(max(asked, self._pauses.get(team, _FIRST_PAUSE)), MAX_PAUSE)
             self._pauses[team], self._not_before[team] = min(2 * pause, MAX_PAUSE), now + pause
             self._counts.failed += 1
-            said = redacted(str(error), self._settings.secrets)
+            said = self._settings.redactor.text(str(error))
             logger.error("team %s could not be paged (%s): %s; trying again in %.0f s", team, summary, said, pause)
             return False
         self._pauses.pop(team, None)
