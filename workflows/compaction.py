@@ -1,4 +1,4 @@
-"""When the model's window is too small for a conversation, and what is done about it."""
+"""Compaction: a summary replaces the older rounds when the conversation is too long for the model's context window."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ with workflow.unsafe.imports_passed_through():
     from watchkeeper.temporal import activity_options
 
 KEEP = 0.5
-"""The part of a conversation that may remain; less would be forgotten needlessly, more would soon be too much again."""
+"""The share of a conversation's bytes that may remain. A smaller share loses rounds without need; with a larger one the
+conversation is soon too long again."""
 
-OVERFLOWS = 4
-"""How often one request may be made smaller: a sixteenth of it remains then, besides its opening."""
+MAX_OVERFLOWS = 4
+"""How often one request may be compacted: a sixteenth of it remains then, besides its opening."""
 
 
 def overflowed(error: ActivityError) -> bool:
@@ -23,15 +24,15 @@ def overflowed(error: ActivityError) -> bool:
     return isinstance(error.cause, ApplicationError) and error.cause.type == "ContextOverflow"
 
 
-async def compact(talk: Conversation, number: int) -> bool:
-    """Put a summary in the place of the older rounds before round ``number``; False if that makes nothing smaller."""
-    base, new = talk.take()
-    made = await workflow.execute_activity_method(
+async def compact(conversation: Conversation, number: int) -> bool:
+    """Replace the older rounds by a summary before round ``number``; False if that makes nothing smaller."""
+    base, new = conversation.take()
+    result = await workflow.execute_activity_method(
         CompactActivities.compact,
         CompactRequest(base=base, append=new, keep=KEEP),
         activity_id=f"compact-r{number}",
         summary=f"before round {number}",
         **activity_options.CARRY,
     )
-    talk.replace(made.digest)
-    return bool(made.replaced)
+    conversation.replace(result.digest)
+    return bool(result.replaced)

@@ -1,4 +1,4 @@
-"""Closing an investigation: its report out to every destination, and how it ended recorded where people look."""
+"""Delivery: the report of a run, written, sent to every destination and recorded in the memo."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from workflows.outcome import BUGS, Outcome
+from workflows.state import RunState
 
 with workflow.unsafe.imports_passed_through():
     from activities.deliver import DeliverActivities
     from watchkeeper.contracts import (
         Briefing,
-        CallRecord,
         Destination,
         EpisodeMemo,
         PostedMessage,
@@ -28,167 +28,179 @@ with workflow.unsafe.imports_passed_through():
         RunInput,
     )
     from watchkeeper.incident import report as incident_report
-    from watchkeeper.incident.episode import Episode, firing_ids
+    from watchkeeper.incident.episode import firing_ids
     from watchkeeper.temporal import activity_options
     from watchkeeper.text import error_text
 
 T = TypeVar("T")
-Posted: TypeAlias = Callable[[], Awaitable[PostedMessage | None]]
+WaitUntilPosted: TypeAlias = Callable[[], Awaitable[PostedMessage | None]]
+
+UNBRIEFED: tuple[Destination, ...] = ("log", "directory", "webhook", "page", "slack", "pagerduty_note")
+"""Destinations of a run that has no briefing. The worker knows which of them are configured."""
+
+OVERDUE = timedelta(minutes=15)
+"""When people are paged for the report of such a run, if no destination has accepted it."""
+
+MAX_ALERTS = 20
+"""How many alerts of a group each destination receives."""
+
+MAX_EPISODES = 20
+"""How many episodes of a group, the latest ones, the memo keeps."""
 
 
 @dataclass(frozen=True)
-class Sent:
-    """What became of a delivery: neither, where the worker does not know the destination."""
+class DeliveryResult:
+    """What one destination did with a delivery. Neither is set where the worker does not know the destination."""
 
-    taken: bool = False
-    failed: str = ""
-
-
-UNBRIEFED: tuple[Destination, ...] = ("log", "directory", "webhook", "page", "slack", "pagerduty_note")
-"""Where the report of a run goes that did not get as far as its briefing; the worker knows which of them there are."""
-
-OVERDUE = timedelta(minutes=15)
-"""When people are paged for the report of such a run, if no destination has taken it."""
-
-ALERTS = 20
-"""How many alerts of a group each destination is told."""
-
-EPISODES = 20
-"""How many episodes of a group, the latest ones, are remembered."""
+    accepted: bool = False
+    error: str = ""
 
 
-def write(
-    given: RunInput,
-    briefing: Briefing | None,
-    ending: Outcome,
-    calls: list[CallRecord],
-    unread: list[str],
-    episode: Episode,
-) -> Report:
-    """Write the report: the model's words when it concluded, else what was recorded."""
-    reason = ending.reason or ending.status
+def write_report(state: RunState, outcome: Outcome, run_input: RunInput, unread_texts: list[str]) -> Report:
+    """Write a report: the model's conclusion, else what was recorded.
+
+    ``run_input`` is that of the run, or its question in a follow-up; ``unread_texts`` never reached the model.
+    """
+    reason = outcome.reason or outcome.status
+    calls = state.tool_calls.records
     try:
-        follow_ups = briefing.follow_ups if briefing else None
-        alerts = incident_report.alert_facts(given, episode, flapping=follow_ups.flapping if follow_ups else 0)
-        if ending.status == "concluded":
-            return incident_report.concluded_report(ending.text, calls, unread, alerts)
-        return incident_report.hand_off_report(given, calls, reason, ending.text, unread, alerts)
+        follow_ups = state.briefing.follow_ups if state.briefing else None
+        alerts = incident_report.alert_facts(
+            run_input, state.episode, flapping=follow_ups.flapping if follow_ups else 0
+        )
+        if outcome.status == "concluded":
+            return incident_report.concluded_report(outcome.text, calls, unread_texts, alerts)
+        return incident_report.hand_off_report(run_input, calls, reason, outcome.text, unread_texts, alerts)
     except BUGS as bug:
         workflow.logger.exception("a bug kept the report from being written")
         body = f"{reason}\n\nThe report could not be written ({error_text(bug)}); the run's history holds everything."
         return Report(summary=reason, body=body)
 
 
-def delivery(given: RunInput, ending: Outcome, report: Report, episode: Episode) -> ReportDelivery:
-    """Say what is to be delivered; the destination is set for each."""
-    info = workflow.info()
-    made = ReportDelivery(
+def make_delivery(state: RunState, outcome: Outcome, report: Report) -> ReportDelivery:
+    """Return what is to be delivered; ``deliver`` sets the destination."""
+    info, run_input = workflow.info(), state.input
+    delivery = ReportDelivery(
         destination="log",
         run=info.first_execution_run_id,
         workflow_id=info.workflow_id,
-        status=ending.status,
+        status=outcome.status,
         report=report,
-        reason=ending.reason,
-        service=given.service,
-        severity=given.severity,
+        reason=outcome.reason,
+        service=run_input.service,
+        severity=run_input.severity,
     )
-    known = {"origin": given.origin, "alerts": episode.states[:ALERTS]}
-    return made.model_copy(update={name: value for name, value in known.items() if value})
+    optional = {"origin": run_input.origin, "alerts": state.episode.states[:MAX_ALERTS]}
+    return delivery.model_copy(update={name: value for name, value in optional.items() if value})
 
 
-def remember(given: RunInput, ending: Outcome, report: Report, episode: Episode) -> None:
-    """Leave the summary where lists read it, and what the group's next episode must know."""
+def record_in_memo(state: RunState, outcome: Outcome, report: Report) -> None:
+    """Record the summary, which lists show, and what the next episode of the group needs to know."""
     memo: dict[str, object] = {"report": report.summary}
-    if given.origin is not None:
-        before = given.origin.previous.began if given.origin.previous else []
-        known = workflow.memo_value("episode", None, type_hint=EpisodeMemo)  # by an execution that began earlier
-        began = known.began if known else [*before, workflow.info().workflow_start_time.timestamp()][-EPISODES:]
+    origin = state.input.origin
+    if origin is not None:
+        earlier = origin.previous.began if origin.previous else []
+        recorded = workflow.memo_value("episode", None, type_hint=EpisodeMemo)  # by an earlier execution of the run
+        this = workflow.info().workflow_start_time.timestamp()
+        began = recorded.began if recorded else [*earlier, this][-MAX_EPISODES:]
         memo["episode"] = EpisodeMemo(
-            status=ending.status, summary=report.summary, began=began, marks=firing_ids(episode.states)
+            status=outcome.status, summary=report.summary, began=began, marks=firing_ids(state.episode.states)
         )
     workflow.upsert_memo(memo)
 
 
-async def deliver(given: RunInput, briefing: Briefing | None, what: ReportDelivery, posted: Posted) -> list[str]:
-    """Deliver a report to each destination by itself; return those that it did not reach, and why.
+async def deliver(
+    run_input: RunInput, briefing: Briefing | None, delivery: ReportDelivery, wait_until_posted: WaitUntilPosted
+) -> list[str]:
+    """Deliver a report to each destination; return the destinations that failed, and why.
 
-    ``posted`` waits for the message of the run in its channel, whose thread the report belongs to.
+    ``wait_until_posted`` returns the run's message in its channel: the report is posted in its thread.
 
-    A run that is cancelled meanwhile is over all the same, and its report still goes out. Where none of an operator's
-    destinations takes a report, or none in time, people are paged.
+    A cancelled run has ended all the same, and its report is still delivered. If no destination of the operator accepts
+    a report, or none in time, people are paged.
     """
-    return await _unhurried(asyncio.create_task(_deliver(given, briefing, what, posted)))
+    delivering = asyncio.create_task(_deliver(run_input, briefing, delivery, wait_until_posted))
+    return await _ignoring_cancellation(delivering)
 
 
-async def _deliver(given: RunInput, briefing: Briefing | None, what: ReportDelivery, posted: Posted) -> list[str]:
-    wanted = list(briefing.destinations if briefing else UNBRIEFED if given.origin else UNBRIEFED[:4])
-    if (what.status in ("concluded", "stopped") or what.follow_up) and "page" in wanted:
-        wanted.remove("page")
-    sending: dict[Destination, asyncio.Task[Sent]] = {
-        place: asyncio.create_task(_reply(what, posted) if place == "slack" else _send(what, place)) for place in wanted
+async def _deliver(
+    run_input: RunInput, briefing: Briefing | None, delivery: ReportDelivery, wait_until_posted: WaitUntilPosted
+) -> list[str]:
+    destinations = list(briefing.destinations if briefing else UNBRIEFED if run_input.origin else UNBRIEFED[:4])
+    if (delivery.status in ("concluded", "stopped") or delivery.follow_up) and "page" in destinations:
+        destinations.remove("page")
+    last_resort = delivery.model_copy(update={"last_resort": True})
+    sending: dict[Destination, asyncio.Task[DeliveryResult]] = {
+        destination: asyncio.create_task(
+            _send_to_thread(delivery, wait_until_posted) if destination == "slack" else _send(delivery, destination)
+        )
+        for destination in destinations
     }
-    # A note needs an incident to be written into: it reaches people only where there is one.
-    chosen = [place for place in wanted if place not in ("log", "page", "pagerduty_note")]
-    overdue = (OVERDUE.total_seconds() if given.origin else None) if briefing is None else briefing.overdue
-    late = overdue is not None and not await _taken(given, sending, timedelta(seconds=overdue))
-    if late and "page" not in sending and not what.follow_up:
-        sending["page"] = asyncio.create_task(_send(what.model_copy(update={"last_resort": True}), "page"))
-    sent = {place: await task for place, task in sending.items()}
-    if chosen and "page" not in sent and all(sent[place].failed for place in chosen) and not what.follow_up:
-        sent["page"] = await _send(what.model_copy(update={"last_resort": True}), "page")
-    if late and given.origin is not None and sent.get("page", Sent()).taken:
+    # A note needs a PagerDuty incident: it reaches people only where there is one.
+    chosen = [destination for destination in destinations if destination not in ("log", "page", "pagerduty_note")]
+    overdue = (OVERDUE.total_seconds() if run_input.origin else None) if briefing is None else briefing.overdue
+    late = overdue is not None and not await _accepted_in_time(run_input, sending, timedelta(seconds=overdue))
+    if late and "page" not in sending and not delivery.follow_up:
+        sending["page"] = asyncio.create_task(_send(last_resort, "page"))
+    results = {destination: await task for destination, task in sending.items()}
+    all_failed = all(results[destination].error for destination in chosen)
+    if chosen and "page" not in results and all_failed and not delivery.follow_up:
+        results["page"] = await _send(last_resort, "page")
+    if late and run_input.origin is not None and results.get("page", DeliveryResult()).accepted:
         workflow.upsert_memo({"delivered": "page"})
-    return [f"{place}: {how.failed}" for place, how in sent.items() if how.failed]
+    return [f"{destination}: {result.error}" for destination, result in results.items() if result.error]
 
 
-async def _taken(given: RunInput, sending: dict[Destination, asyncio.Task[Sent]], overdue: timedelta) -> bool:
-    """Wait until a destination where people look has a report; False if none has it in time, or will ever."""
+async def _accepted_in_time(
+    run_input: RunInput, sending: dict[Destination, asyncio.Task[DeliveryResult]], overdue: timedelta
+) -> bool:
+    """Wait until a destination that people read has accepted the report; False if none does, or none in time."""
 
-    def taken() -> list[Destination]:
-        known: list[Destination] = [place for place, task in sending.items() if task.done() and task.result().taken]
-        return [place for place in known if place not in ("log", "pagerduty_note")]
+    def accepted() -> list[Destination]:
+        found: list[Destination] = [name for name, task in sending.items() if task.done() and task.result().accepted]
+        return [name for name in found if name not in ("log", "pagerduty_note")]
 
     def done() -> bool:
         return all(task.done() for task in sending.values())
 
     with contextlib.suppress(builtins.TimeoutError):
         await workflow.wait_condition(
-            lambda: bool(taken()) or done(),
+            lambda: bool(accepted()) or done(),
             timeout=overdue,
             timeout_summary="deadline for delivering the report",
         )
-    first = taken()[:1]
-    if not first and done() and not any(task.result().failed for task in sending.values()):
-        first = ["log"]  # there is no other place, so that is where people look
-    if first and given.origin is not None:
+    first = accepted()[:1]
+    if not first and done() and not any(task.result().error for task in sending.values()):
+        first = ["log"]  # no other destination is configured, so people read the log
+    if first and run_input.origin is not None:
         workflow.upsert_memo({"delivered": first[0]})
     return bool(first)
 
 
-async def _reply(what: ReportDelivery, posted: Posted) -> Sent:
-    message = await posted()
-    return await _send(what.model_copy(update={"message": message}) if message else what, "slack")
+async def _send_to_thread(delivery: ReportDelivery, wait_until_posted: WaitUntilPosted) -> DeliveryResult:
+    message = await wait_until_posted()
+    return await _send(delivery.model_copy(update={"message": message}) if message else delivery, "slack")
 
 
-async def _send(what: ReportDelivery, destination: Destination) -> Sent:
-    part = f"follow-up-{what.follow_up}-" if what.follow_up else ""
+async def _send(delivery: ReportDelivery, destination: Destination) -> DeliveryResult:
+    number = delivery.follow_up
     try:
-        taken = await workflow.execute_activity_method(
+        accepted = await workflow.execute_activity_method(
             DeliverActivities.deliver,
-            what.model_copy(update={"destination": destination}),
-            activity_id=f"deliver-{part}{destination}",
-            summary=f"follow-up {what.follow_up} to {destination}" if what.follow_up else f"report to {destination}",
+            delivery.model_copy(update={"destination": destination}),
+            activity_id=f"deliver-follow-up-{number}-{destination}" if number else f"deliver-{destination}",
+            summary=f"follow-up {number} to {destination}" if number else f"report to {destination}",
             **activity_options.DELIVER,
         )
     except ActivityError as error:
         cause = error.cause
-        return Sent(failed=cause.message if isinstance(cause, ApplicationError) else f"{cause}" or "no answer")
-    return Sent(taken=taken)
+        return DeliveryResult(error=cause.message if isinstance(cause, ApplicationError) else f"{cause}" or "no answer")
+    return DeliveryResult(accepted=accepted)
 
 
-async def _unhurried(delivering: asyncio.Future[T]) -> T:
-    """Wait to the end, whoever cancels."""
-    while not delivering.done():
+async def _ignoring_cancellation(future: asyncio.Future[T]) -> T:
+    """Wait for a future to the end, even if the run is cancelled meanwhile."""
+    while not future.done():
         with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.shield(delivering)
-    return delivering.result()
+            await asyncio.shield(future)
+    return future.result()

@@ -1,169 +1,182 @@
-"""What a run is after its report: the time it stays open, what it is asked by then, its executions."""
+"""What a run does after its report: it stays open, answers follow-ups and looks at alerts that join late."""
 
 from __future__ import annotations
 
 import asyncio
 import builtins
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
-from workflows import continue_as_new, delivery
+from workflows.channel_message import ChannelMessage
+from workflows.continue_as_new import NextExecution
+from workflows.deliveries import Deliveries
+from workflows.delivery import make_delivery, write_report
+from workflows.investigation import Investigation
 from workflows.outcome import Outcome
-from workflows.run_result import Reporting
+from workflows.state import RunState
+from workflows.status import StatusPublisher
 
 with workflow.unsafe.imports_passed_through():
-    from watchkeeper.contracts import Briefing, RunInput
-    from watchkeeper.incident.budget import Budget
-    from watchkeeper.llm.conversation import Conversation
+    from watchkeeper.contracts import FollowUpState
     from watchkeeper.text import excerpt
 
 QUESTION_BYTES = 2_000
 
-DELIVERING = 60.0
-"""Seconds after which an open run looks again whether its report is out."""
+DELIVERY_CHECK_SECONDS = 60.0
+"""How often an open run checks whether its report is delivered."""
+
+OPEN = "open for follow-ups until its alerts resolve"
 
 
-class Lasting(Reporting):
-    """A run that answers what comes after its report, over as many executions as that takes."""
+class FollowUps:
+    """The time between the report of a run and its end."""
 
-    def __init__(self, given: RunInput) -> None:
-        super().__init__(given)
-        carried = given.carried
-        self._nudged = carried is not None and carried.nudged
+    def __init__(
+        self,
+        state: RunState,
+        status: StatusPublisher,
+        message: ChannelMessage,
+        investigation: Investigation,
+        deliveries: Deliveries,
+        next_execution: NextExecution,
+    ) -> None:
+        self._state = state
+        self._status = status
+        self._message = message
+        self._investigation = investigation
+        self._deliveries = deliveries
+        self._next_execution = next_execution
 
-    def _known(self) -> tuple[Briefing, Conversation, Budget]:
-        assert self._briefing is not None and self._talk is not None and self._budget is not None, "it is briefed"
-        return self._briefing, self._talk, self._budget
+    def open(self) -> None:
+        """Keep the run open after its report if it concluded and alerts started it; else close it."""
+        state = self._state
+        assert state.outcome is not None and state.report is not None, "the run has no report"
+        has_follow_ups = state.briefing is not None and state.briefing.follow_ups is not None
+        if state.outcome.status == "concluded" and has_follow_ups and state.conversation is not None:
+            state.follow_up = FollowUpState(report=state.report, at=workflow.time())
+        else:
+            state.closed = True
 
-    async def _asked_for_more(self) -> bool:
-        """Stay open until there is something to answer; False when the run is over."""
-        if self._over or self._reported is None or self._briefing is None:
+    async def wait(self) -> bool:
+        """Stay open until there is something to answer; False when the run has ended."""
+        state = self._state
+        if state.closed or state.follow_up is None or state.briefing is None:
             return False
-        if self._reported.question is not None:
+        if state.follow_up.question is not None:
             return True
-        self._now("open for follow-ups until its alerts resolve", "open")
+        self._status.enter(OPEN, "open")
         try:
-            while self._stop is None:
-                if self._presses(self._briefing):
-                    self._begin_follow_up()
-                    return True
-                if (left := self._open_for()) <= 0:
-                    break
-                if continue_as_new.due(self._briefing.history):
-                    await self._renew()
-                else:
-                    await self._anything(left, self._briefing)
+            if await self._has_question():
+                self._begin()
+                return True
         except asyncio.CancelledError:
             workflow.logger.info("cancelled in Temporal, after its report")
-            self._episode.take_unread()
+            state.episode.take_unread()
         except ActivityError as error:
-            workflow.logger.warning("cannot continue as new, so it is over after its report: %s", error.cause)
+            workflow.logger.warning("cannot continue as new, so the run ends after its report: %s", error.cause)
             if is_cancelled_exception(error):
-                self._episode.take_unread()
-        if self._stop is not None:
-            self._episode.take_unread()  # a person has closed it, with all that fires by now
-        self._over = True
+                state.episode.take_unread()
+        if state.stop_request is not None:
+            state.episode.take_unread()  # a person has closed the run, with every alert that fires now
+        state.closed = True
         return False
 
-    def _open_for(self) -> float:
-        """Seconds for which the run stays open yet: while its alerts fire, while they flap, while its report is out."""
-        assert self._reported is not None and self._briefing is not None and self._briefing.follow_ups is not None
-        recovered, follow_ups = self._episode.recovered_at, self._briefing.follow_ups
-        until = self._reported.at + follow_ups.window if recovered is None else recovered + follow_ups.quiet
-        return max(until - workflow.time(), DELIVERING if self._are_delivering() else 0.0)
+    async def _has_question(self) -> bool:
+        """Wait for something to answer; False when a person stops the run or the time to stay open is used up."""
+        briefing, _, _ = self._state.briefed()
+        while self._state.stop_request is None:
+            if self._investigation.needs_another_round(briefing):
+                return True
+            if (seconds := self._seconds_open()) <= 0:
+                return False
+            if self._next_execution.is_due():
+                await self._next_execution.start()
+            else:
+                await self._wait_for_change(seconds)
+        return False
 
-    async def _anything(self, seconds: float, briefing: Briefing) -> None:
-        """Wait for people, for alerts, for the end of the deliveries, or for the time.
+    def _seconds_open(self) -> float:
+        """Return how long the run stays open from now: while its alerts fire or flap, or its report is delivered."""
+        state = self._state
+        assert state.follow_up is not None and state.briefing is not None and state.briefing.follow_ups is not None
+        recovered_at, settings = state.episode.recovered_at, state.briefing.follow_ups
+        until = state.follow_up.at + settings.window if recovered_at is None else recovered_at + settings.quiet
+        return max(until - workflow.time(), DELIVERY_CHECK_SECONDS if self._deliveries.pending() else 0.0)
 
-        Repeated alerts make the history grow and change nothing else, so that too is looked at.
+    async def _wait_for_change(self, seconds: float) -> None:
+        """Wait for a message, a stop, changed alerts, the end of the deliveries, or the time.
+
+        Repeated alerts change nothing but make the history grow, so continue-as-new ends the wait too.
         """
-        changes, delivering = self._changes, self._are_delivering()
+        state, alert_changes, pending = self._state, self._state.alert_changes, self._deliveries.pending()
         with suppress(builtins.TimeoutError):
             await workflow.wait_condition(
                 lambda: (
-                    bool(self._words)
-                    or self._stop is not None
-                    or self._changes != changes
-                    or self._are_delivering() != delivering
-                    or continue_as_new.due(briefing.history)
+                    bool(state.unread_texts)
+                    or state.stop_request is not None
+                    or state.alert_changes != alert_changes
+                    or self._deliveries.pending() != pending
+                    or self._next_execution.is_due()
                 ),
                 timeout=timedelta(seconds=seconds),
-                timeout_summary="open for follow-ups until its alerts resolve",
+                timeout_summary=OPEN,
             )
 
-    def _begin_follow_up(self) -> None:
-        briefing, _, budget = self._known()
-        assert self._reported is not None and briefing.follow_ups is not None
-        question = excerpt("\n".join(self._words) or "Alerts joined the group.", QUESTION_BYTES)
-        asked = {"question": question, "follow_ups": self._reported.follow_ups + 1, "looked": self._looked}
-        self._reported = self._reported.model_copy(update=asked)
+    def _begin(self) -> None:
+        state = self._state
+        briefing, _, budget = state.briefed()
+        assert state.follow_up is not None and briefing.follow_ups is not None, "only an open run has follow-ups"
+        question = excerpt("\n".join(state.unread_texts) or "Alerts joined the group.", QUESTION_BYTES)
+        number = state.follow_up.follow_ups + 1
+        state.follow_up = state.follow_up.model_copy(
+            update={"question": question, "follow_ups": number, "looked": state.alert_looks}
+        )
         budget.renew(briefing.follow_ups.limits, workflow.time())
 
-    async def _answer(self, ending: Outcome) -> None:
-        """Deliver the answer to a follow-up, unless the run was ended over it."""
-        assert self._reported is not None
-        reported, asked = self._reported, self._given.model_copy(update={"text": self._reported.question})
-        self._reported = reported.model_copy(update={"question": None})
-        self._over = ending.by_cancellation
-        if self._over:
-            self._episode.take_unread()
-        if self._over or self._stop is not None:
-            self._calls.abandon()
+    def answer(self, outcome: Outcome) -> None:
+        """Start the delivery of the answer to a follow-up, unless the run was ended while it was investigated."""
+        state = self._state
+        assert state.follow_up is not None, "only an open run has follow-ups"
+        follow_up = state.follow_up
+        state.follow_up = follow_up.model_copy(update={"question": None})
+        state.closed = outcome.by_cancellation
+        if state.closed:
+            state.episode.take_unread()
+        if state.closed or state.stop_request is not None:
+            state.tool_calls.abandon()
             return
-        if self._said and not ending.text:
-            ending = replace(ending, text=self._said)
-        self._said, unread = "", list[str]()
-        if ending.status == "failed":  # perhaps before the model read anything; asked again, it would fail again
-            unread, self._words = self._words, []
-            self._episode.take_unread()
-        report = delivery.write(asked, self._briefing, ending, self._calls.records, unread, self._episode)
-        self._calls.abandon()
-        what = delivery.delivery(self._given, ending, report, self._episode)
-        about = {"follow_up": reported.follow_ups, "question": reported.question}
-        what = what.model_copy(update={**about, "began": self._budget.started_at if self._budget else None})
-        self._deliveries.append(asyncio.create_task(delivery.deliver(self._given, self._briefing, what, self._posted)))
+        outcome = self._investigation.with_draft(outcome)
+        unread: list[str] = []
+        if outcome.status == "failed":  # possibly before the model read the messages; asked again, it would fail again
+            unread, state.unread_texts = state.unread_texts, []
+            state.episode.take_unread()
+        asked = state.input.model_copy(update={"text": follow_up.question})
+        report = write_report(state, outcome, asked, unread)
+        state.tool_calls.abandon()
+        answer = {
+            "follow_up": follow_up.follow_ups,
+            "question": follow_up.question,
+            "began": state.budget.started_at if state.budget else None,
+        }
+        self._deliveries.start(make_delivery(state, outcome, report).model_copy(update=answer))
 
-    async def _joined_at_the_end(self) -> bool:
-        """Wait for what is on its way; True if alerts fire by then that nobody has looked into.
+    async def wait_for_late_alerts(self) -> bool:
+        """Wait for deliveries and handlers; True if alerts fire that no investigation has looked at.
 
-        The alerts of a group are told to its run for as long as that is open, and this may take hours.
+        A run receives the alerts of its group until it is closed, and its deliveries may take hours.
         """
-        await self._delivered()
+        state = self._state
+        await self._deliveries.wait()
         await workflow.wait_condition(workflow.all_handlers_finished)
-        self._now("over", "over")
-        self._announce()
-        await self._posted()
-        if self._reported is None or not (self._episode.joined and self._episode.firing):
+        self._status.enter("over", "over")
+        self._message.request_update()
+        await self._message.wait_until_posted()
+        if state.follow_up is None or not (state.episode.joined and state.episode.firing):
             return False
-        self._stop, self._over = None, False
-        self._calls.reopen()
-        self._begin_follow_up()
+        state.stop_request, state.closed = None, False
+        state.tool_calls.reopen()
+        self._begin()
         return True
-
-    async def _renew(self) -> None:
-        """Continue as new, unless the run is stopped meanwhile."""
-        briefing, talk, budget = self._known()
-        self._now("continuing as new", lastingly=False)
-        undelivered = await self._delivered()
-        await self._posted()
-        carried = await continue_as_new.carry(briefing, talk, budget, self._calls.records, nudged=self._nudged)
-        if self._reported is not None:
-            self._reported = self._reported.model_copy(update={"undelivered": undelivered, "looked": self._looked})
-        if self._stop is None:
-            more = {
-                "words": self._words,
-                "acts": self._acts,
-                "alerts": self._episode.states,
-                "unread": self._episode.unread,
-                "notes": self._notes,
-                "silence": self._silence,
-                "message": self._message,
-                "reported": self._reported,
-            }
-            continue_as_new.renew(
-                self._given, carried.model_copy(update={name: value for name, value in more.items() if value})
-            )

@@ -1,4 +1,4 @@
-"""The run of an incident, as a story: brief, ask and settle in rounds until it can be reported, stay open for more."""
+"""The workflow of one incident run: its story from the briefing to the last answer, and its handlers."""
 
 from __future__ import annotations
 
@@ -8,156 +8,222 @@ from collections.abc import Awaitable
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
-from workflows import compaction, continue_as_new, model_call
-from workflows.follow_ups import Lasting
+from workflows import updates
+from workflows.admission import Admission
+from workflows.channel_message import ChannelMessage
+from workflows.continue_as_new import NextExecution
+from workflows.deliveries import Deliveries
+from workflows.delivery import make_delivery, record_in_memo, write_report
+from workflows.follow_ups import FollowUps
+from workflows.investigation import Investigation
 from workflows.outcome import BUGS, FAILURE_TYPES, Outcome
+from workflows.state import RunState
+from workflows.status import StatusPublisher
 
 with workflow.unsafe.imports_passed_through():
     from activities.brief import BriefActivities
     from watchkeeper.contracts import (
-        Briefing,
+        AlertNotification,
         BudgetUsed,
-        ModelReply,
-        ModelRequest,
-        ReplyRef,
+        CallRecord,
+        Decision,
+        ExtendRequest,
+        Limits,
         RunInput,
+        RunProgress,
         RunResult,
         StopRequest,
-        TextEntry,
+        TellRequest,
     )
-    from watchkeeper.incident.budget import Budget, Limit
+    from watchkeeper.incident.budget import Budget
     from watchkeeper.llm.conversation import Conversation
     from watchkeeper.temporal import activity_options
-    from watchkeeper.text import shortened
-
-NAMES_BYTES = 120
-"""How much of the names of a round's tools is told: Temporal takes 400 bytes of what an activity is for."""
 
 
 @workflow.defn(failure_exception_types=FAILURE_TYPES)
-class IncidentWorkflow(Lasting):
-    """One incident run. It ends in a delivered report, also when a limit, a person, a bug or the model ends it."""
+class IncidentWorkflow:
+    """One incident run. It ends with a delivered report, also if a limit, a person, a bug or the model ends it."""
 
     @workflow.init
-    def __init__(self, given: RunInput) -> None:
-        super().__init__(given)
-        self._filled = 0
+    def __init__(self, run_input: RunInput) -> None:
+        self._state = state = RunState.from_input(run_input)
+        self._status = StatusPublisher(state)
+        self._message = ChannelMessage(state)
+        self._admission = Admission(state, self._status, self._message)
+        self._deliveries = Deliveries(state, self._message, self._admission)
+        next_execution = NextExecution(state, self._status, self._message, self._deliveries)
+        self._investigation = Investigation(state, self._status, next_execution)
+        self._follow_ups = FollowUps(
+            state, self._status, self._message, self._investigation, self._deliveries, next_execution
+        )
+        state.tool_calls.on_waiting_change = self._waiting_changed
 
     @workflow.run
-    async def run(self, given: RunInput) -> RunResult:
-        """Investigate, report, and answer what comes later.
+    async def run(self, run_input: RunInput) -> RunResult:
+        """Investigate, report, and answer follow-ups.
 
         Fails with an error whose type names what ended the run, if it did not conclude.
         """
-        if self._reported is None:
-            self._report_on(await self._ended(self._first_investigation(given)))
-        while await self._asked_for_more() or await self._joined_at_the_end():
-            await self._answer(await self._ended(self._investigate()))
-        return self._close()
+        if self._state.follow_up is None:
+            self._report(await self._outcome_of(self._first_investigation()))
+        while await self._follow_ups.wait() or await self._follow_ups.wait_for_late_alerts():
+            self._follow_ups.answer(await self._outcome_of(self._investigation.run()))
+        return self._result()
 
-    async def _first_investigation(self, given: RunInput) -> Outcome:
-        if given.carried is None:
-            self._now("reading its briefing", lastingly=False)
-            self._briefing = briefing = await workflow.execute_activity_method(
+    async def _first_investigation(self) -> Outcome:
+        state = self._state
+        if state.input.carried is None:
+            self._status.enter("loading the briefing", durable=False)
+            state.briefing = briefing = await workflow.execute_activity_method(
                 BriefActivities.brief,
-                given,
+                state.input,
                 activity_id="brief",
-                summary="its words, tools, limits",
+                summary="prompt, tools and limits of the run",
                 **activity_options.BRIEF,
             )
-            if (untaken := await self._take_turn(briefing)) is not None:
-                return untaken
-            self._talk = Conversation.of(briefing.opening)
-            self._budget = Budget(briefing.limits, BudgetUsed(), self._began_at())
-        return await self._investigate()
+            if (not_admitted := await self._admission.wait(briefing)) is not None:
+                return not_admitted
+            state.conversation = Conversation.of(briefing.opening)
+            state.budget = Budget(briefing.limits, BudgetUsed(), self._admission.started_at())
+        return await self._investigation.run()
 
-    async def _investigate(self) -> Outcome:
-        briefing, talk, budget = self._known()
-        while self._stop is None:
-            if (limit := budget.exhausted()) is not None:
-                return Outcome.limit(limit, budget)
-            if continue_as_new.due(briefing.history):
-                await self._renew()
-                continue
-            with workflow.create_event_group(f"r{budget.spent.rounds + 1}").scope():
-                if (ending := await self._round(briefing, talk, budget)) is not None:
-                    return ending
-        return Outcome.stopped(self._stop or StopRequest())
-
-    async def _round(self, briefing: Briefing, talk: Conversation, budget: Budget) -> Outcome | None:
-        """Ask and settle once; an ending if the model concludes, or can do so no more."""
-        cornered = budget.last_words(workflow.time())
-        reply = await self._ask(briefing, talk, budget, cornered)
-        if reply is None:
-            return None
-        if reply.kind != "empty":
-            talk.append(ReplyRef(reply=reply.digest))
-            self._nudged = False
-        if reply.kind == "tool_calls":
-            await self._settle(briefing, talk, budget, reply)
-        elif reply.kind == "final" and briefing.insist and budget.spent.rounds == 1 and cornered is None:
-            self._words.append(briefing.insist)
-        elif reply.kind == "final":
-            if budget.exhausted() is not None or cornered == "duration" or not self._presses(briefing):
-                return Outcome.concluded(reply)
-            self._said = reply.text
-        elif cornered is not None and budget.last_words(workflow.time()) == cornered:
-            return Outcome.limit(cornered, budget)
-        elif self._nudged:
-            return Outcome.empty()
-        else:
-            self._nudged = True
-            self._words.append(briefing.nudge)
-        return None
-
-    async def _ended(self, investigation: Awaitable[Outcome]) -> Outcome:
-        """Wait for an investigation; whatever ends it is an ending."""
+    async def _outcome_of(self, investigation: Awaitable[Outcome]) -> Outcome:
+        """Wait for an investigation; any error that ends it becomes its outcome."""
         try:
             return await investigation
         except ActivityError as error:
             if is_cancelled_exception(error):
                 return Outcome.cancelled()
-            return self._over_time(error) or Outcome.failed(error)
+            budget = self._state.budget
+            if budget is not None and workflow.time() >= budget.deadline:
+                return Outcome.limit("duration", budget, error)
+            return Outcome.failed(error)
         except asyncio.CancelledError:
             return Outcome.cancelled()
         except BUGS as bug:
             workflow.logger.exception("a bug ended the run")
             return Outcome.bug(bug)
 
-    async def _ask(
-        self, briefing: Briefing, talk: Conversation, budget: Budget, cornered: Limit | None
-    ) -> ModelReply | None:
-        """Put what is new to the model; None if there is no answer, but perhaps a reason to end."""
-        number = budget.spent.rounds + 1
-        self._begin_round(number, budget)
-        if briefing.window is not None and self._filled >= briefing.window:
-            await compaction.compact(talk, number)
-        for text in [*self._news(briefing), *self._words, *([briefing.conclude] if cornered else [])]:
-            talk.append(TextEntry(role="user", content=text))
-        self._words = []
-        base, new = talk.take()
-        choice = self._given.tool_choice
-        request = ModelRequest(round=number, base=base, append=new, catalogue=briefing.catalogue)
-        if cornered or (choice is not None and choice.mode == "none"):
-            request = request.model_copy(update={"toolless": True})
-        elif choice is not None and number == 1:
-            request = request.model_copy(update={"tool_choice": choice})
-        reply = await model_call.ask(briefing, talk, budget, request, cornered, lambda: self._stop is not None)
-        if reply is not None:
-            budget.charge_round(reply.usage)
-            self._filled = reply.usage.tokens
-        return reply
+    def _report(self, outcome: Outcome) -> None:
+        """Write the report, start its deliveries, and stay open for follow-ups if the run concluded."""
+        self._admission.leave()
+        state = self._state
+        state.outcome = outcome = self._investigation.with_draft(outcome)
+        state.report = write_report(state, outcome, state.input, state.unread_texts)
+        state.tool_calls.abandon()
+        self._follow_ups.open()
+        self._status.enter("delivering the report", "reporting")
+        record_in_memo(state, outcome, state.report)
+        self._deliveries.start(make_delivery(state, outcome, state.report))
+        self._message.request_update()
 
-    async def _settle(self, briefing: Briefing, talk: Conversation, budget: Budget, reply: ModelReply) -> None:
-        number = budget.spent.rounds
-        names = shortened(", ".join(dict.fromkeys(call.name for call in reply.calls)), NAMES_BYTES)
-        self._now(f"round {number} of {budget.limits.rounds}: {names}", lastingly=False)
-        for result in await self._calls.settle(briefing, reply, number, budget):
-            talk.append(result)
+    def _result(self) -> RunResult:
+        """Return the result of the run, or fail it as its first investigation ended."""
+        state, outcome, report = self._state, self._state.outcome, self._state.report
+        assert outcome is not None and report is not None, "the run has no report"
+        if state.follow_up is not None:
+            record_in_memo(state, outcome, report)
+        if outcome.by_cancellation:
+            raise asyncio.CancelledError
+        result = RunResult(
+            status=outcome.status,
+            report=report,
+            rounds=state.used.rounds,
+            tool_calls=state.used.tool_calls,
+            usage=state.used.usage,
+            limits=state.budget.limits if state.budget else None,
+            reason=outcome.reason,
+        )
+        if self._deliveries.undelivered:
+            result = result.model_copy(update={"undelivered": self._deliveries.undelivered})
+        if outcome.error is not None:
+            outcome.fail(result)
+        return result
 
-    def _over_time(self, error: ActivityError) -> Outcome | None:
-        """Return the ending by the time limit, if an activity gave up because the run's time was over."""
-        budget = self._budget
-        if budget is None or workflow.time() < budget.deadline:
-            return None
-        return Outcome.limit("duration", budget, error)
+    # --- signals: facts, which need no worker to be accepted -------------------------------------------------------
+
+    @workflow.signal
+    def alert(self, notification: AlertNotification) -> None:
+        """Take what a sender reports of the group. Notifications may be late, repeated and out of order."""
+        if self._state.take_notification(notification):
+            self._status.publish(durable=False)
+            self._message.request_update()
+
+    @workflow.signal
+    def admit(self, run: str) -> None:
+        """Let the run investigate. ``run`` is its first execution run id."""
+        self._admission.admit(run)
+
+    # --- updates: what people do; a wrong one is rejected to the person who sent it --------------------------------
+
+    @workflow.update
+    def tell(self, tell: TellRequest) -> str:
+        """Send the model a message, which it reads in its next round."""
+        if updates.is_first(self._state):
+            self._state.unread_texts.append(f"{tell.by}: {tell.text}" if tell.by else tell.text)
+        if self._state.outcome is None:
+            return "the model reads it in its next round"
+        return "the run answers it as a follow-up"
+
+    @tell.validator
+    def _check_tell(self, tell: TellRequest) -> None:
+        updates.check_tell(self._state, tell)
+
+    @workflow.update
+    def stop(self, stop: StopRequest) -> str:
+        """End the run with a hand-off report."""
+        self._state.stop_request = stop
+        self._state.tool_calls.close()
+        return "the run ends with a hand-off report" if self._state.outcome is None else "the run is closed"
+
+    @stop.validator
+    def _check_stop(self, stop: StopRequest) -> None:
+        updates.check_stop(self._state, stop)
+
+    @workflow.update
+    def extend(self, extension: ExtendRequest) -> Limits:
+        """Raise limits; returns the new ones."""
+        budget = self._state.budget
+        if budget is None:
+            raise ValueError("the run has no briefing yet")
+        return budget.extend(extension.by) if updates.is_first(self._state) else budget.limits
+
+    @extend.validator
+    def _check_extend(self, extension: ExtendRequest) -> None:
+        updates.check_extend(self._state, extension)
+
+    @workflow.update
+    def decide(self, decision: Decision) -> str:
+        """Approve or deny a call that waits for a decision; the first decision counts."""
+        if updates.is_first(self._state):
+            self._state.tool_calls.decide(decision)
+        return f"{decision.call} {'approved' if decision.approved else 'denied'}"
+
+    @decide.validator
+    def _check_decide(self, decision: Decision) -> None:
+        updates.check_decide(self._state, decision)
+
+    # --- queries ---------------------------------------------------------------------------------------------------
+
+    @workflow.query
+    def progress(self) -> RunProgress:
+        """Return the status of the run, its calls and what it has used."""
+        state = self._state
+        return RunProgress(
+            status=state.status,
+            phase=state.activity,
+            round=state.used.rounds,
+            calls=state.tool_calls.records,
+            usage=state.used.usage,
+            limits=state.budget.limits if state.budget else None,
+            report=state.report,
+        )
+
+    @workflow.query
+    def waiting(self) -> list[CallRecord]:
+        """Return the calls that wait for a decision."""
+        return [record for record in self._state.tool_calls.records if record.status == "waiting"]
+
+    def _waiting_changed(self) -> None:
+        self._status.publish()
+        self._message.request_update()

@@ -1,4 +1,4 @@
-"""Asking the model: one round's request, put again where a changed run or a smaller conversation can help."""
+"""The model call of a round, repeated where an extended run or a smaller conversation can make it succeed."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ with workflow.unsafe.imports_passed_through():
     from watchkeeper.temporal import activity_options
 
 
-async def ask(
+async def call_model(
     briefing: Briefing,
-    talk: Conversation,
+    conversation: Conversation,
     budget: Budget,
     request: ModelRequest,
-    cornered: Limit | None,
+    last_round: Limit | None,
     stopped: Callable[[], bool],
 ) -> ModelReply | None:
-    """Put a request to the model; None if the run was stopped before it answered, or had no worker to ask it.
+    """Send a request to the model; None if the run was stopped before it replied, or no worker was there to send it.
 
-    It is asked again if it failed because the conversation is too long, and can be made smaller, or because the run's
-    time was over, and was extended meanwhile. Raises ActivityError when it failed for good.
+    The request is sent again if it failed because the conversation is too long and can be made smaller, or because the
+    run's time was used up and was extended meanwhile. Raises ActivityError if it fails for good.
     """
     overflows = 0
     while True:
         deadline = budget.deadline
-        seconds = briefing.model_deadline if cornered == "duration" else deadline - workflow.time()
+        seconds = briefing.model_deadline if last_round == "duration" else deadline - workflow.time()
         asking = workflow.start_activity_method(
             AskActivities.ask,
             request,
@@ -42,30 +42,30 @@ async def ask(
             summary=f"round {request.round} of {budget.limits.rounds}",
             **activity_options.model(briefing, timedelta(seconds=max(1.0, seconds))),
         )
-        if not await _answered(asking, stopped):
+        if not await _is_done(asking, stopped):
             asking.cancel()
             return None
         try:
             return await asking
         except ActivityError as error:
-            if compaction.overflowed(error) and overflows < compaction.OVERFLOWS:
+            if compaction.overflowed(error) and overflows < compaction.MAX_OVERFLOWS:
                 overflows += 1
-                if not await compaction.compact(talk, request.round):
+                if not await compaction.compact(conversation, request.round):
                     raise
-                request = request.model_copy(update={"base": talk.digest, "append": []})
-            elif _unasked(error) and cornered != "duration":
+                request = request.model_copy(update={"base": conversation.digest, "append": []})
+            elif _was_never_sent(error) and last_round != "duration":
                 return None
             elif not deadline <= workflow.time() < budget.deadline:
                 raise
 
 
-async def _answered(asking: workflow.ActivityHandle[ModelReply], stopped: Callable[[], bool]) -> bool:
+async def _is_done(asking: workflow.ActivityHandle[ModelReply], stopped: Callable[[], bool]) -> bool:
     await workflow.wait_condition(lambda: asking.done() or stopped())
     return asking.done()
 
 
-def _unasked(error: ActivityError) -> bool:
-    """Tell whether no worker was asking, and none had got an answer before: each attempt was lost, if there was one."""
+def _was_never_sent(error: ActivityError) -> bool:
+    """Tell whether no worker got an answer: none was there, or every attempt was lost with its worker."""
     if error.started_event_id or not isinstance(error.cause, TimeoutError):
         return False
     last = error.cause.cause

@@ -1,4 +1,4 @@
-"""How a run ends, and the error that says so."""
+"""How an investigation ends, and the typed error with which it fails its run."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ with workflow.unsafe.imports_passed_through():
 
 BUGS = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError)
 """What a bug in workflow code raises. Not ``Exception``: that would let nondeterminism after a bad deploy fail every
-open run, where waiting for the fixed worker loses none."""
+open run, while waiting for a fixed worker loses none."""
 
 FAILURE_TYPES = tuple(bug for bug in BUGS if bug is not RuntimeError)
-"""The bugs that may fail a run without its report, as the last resort. Not ``RuntimeError``: as that the SDK raises a
-recorded result that this version cannot read, which a worker of a later version can."""
+"""The bugs that may fail a run without a report, as the last resort. Not ``RuntimeError``: the SDK raises it for a
+recorded result that this version cannot read, but a worker of a later version can."""
 
 REASON_BYTES = 1_000
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Why the investigation is over; ``error`` is the type with which the run fails, if it does."""
+    """Why an investigation ended. ``error`` is the type of the error with which the run fails, if it does."""
 
     status: RunStatus
     reason: str | None = None
@@ -42,7 +42,7 @@ class Outcome:
 
     @classmethod
     def limit(cls, limit: Limit, budget: Budget, error: ActivityError | None = None) -> Outcome:
-        """A limit cut the run, perhaps while an activity went on failing."""
+        """A limit ended the run, possibly while an activity kept failing."""
         why = budget.sentence(limit)
         if error is not None and isinstance(_last(error), ApplicationError):
             why = excerpt(f"{why}; {cls.failed(error).reason}", REASON_BYTES)
@@ -50,8 +50,8 @@ class Outcome:
 
     @classmethod
     def empty(cls) -> Outcome:
-        """The model went on answering nothing."""
-        return cls("failed", "the model answered nothing usable, even when asked again", "EmptyCompletion")
+        """The model gave empty replies."""
+        return cls("failed", "the model gave no usable reply, even when asked again", "EmptyCompletion")
 
     @classmethod
     def stopped(cls, stop: StopRequest) -> Outcome:
@@ -62,35 +62,37 @@ class Outcome:
 
     @classmethod
     def cancelled(cls) -> Outcome:
-        """Somebody cancelled the workflow itself."""
+        """A person cancelled the workflow in Temporal."""
         return replace(cls.stopped(StopRequest(reason="cancelled in Temporal")), by_cancellation=True)
 
     @classmethod
     def recovered(cls) -> Outcome:
-        """The alerts were over before it was the run's turn to investigate."""
-        return cls("concluded", text="The alerts resolved before it was this run's turn. Nobody has looked into why.")
+        """The alerts resolved before the run was admitted."""
+        return cls(
+            "concluded", text="The alerts resolved while this run waited in the queue. No one has investigated why."
+        )
 
     @classmethod
-    def unattended(cls, patience: float) -> Outcome:
-        """It never was the run's turn."""
-        why = f"not investigated: the team's other investigations left no place for it within {patience / 60:g} minutes"
+    def not_admitted(cls, seconds: float) -> Outcome:
+        """The queue did not admit the run in time."""
+        why = f"not investigated: the team's queue had no free slot within {seconds / 60:g} minutes"
         return cls("failed", why, "QueueTimeout")
 
     @classmethod
     def failed(cls, error: ActivityError) -> Outcome:
-        """An activity that the run cannot do without gave up."""
+        """An activity that the run depends on failed for good."""
         match _last(error):
             case ApplicationError() as cause:
                 kind, why = cause.type or "ApplicationError", cause.message
             case TimeoutError():
-                kind, why = "Timeout", "no answer in time, over all attempts"
+                kind, why = "Timeout", "no answer in time, in any attempt"
             case cause:
                 kind, why = type(cause).__name__, str(cause)
         return cls("failed", excerpt(f"{error.activity_type} failed: {why}", REASON_BYTES), kind)
 
     @classmethod
     def bug(cls, bug: Exception) -> Outcome:
-        """Workflow code raised what it never should."""
+        """Workflow code raised an error that it never should."""
         return cls("failed", excerpt(f"a bug in Watchkeeper: {error_text(bug)}", REASON_BYTES), "Bug")
 
     def fail(self, result: RunResult) -> NoReturn:
@@ -99,6 +101,6 @@ class Outcome:
 
 
 def _last(error: ActivityError) -> BaseException | None:
-    """What an activity failed with: where its time was over, its last attempt that ended by itself."""
+    """Return what an activity failed with; after a timeout, the error of its last attempt that ended by itself."""
     cause = error.cause
     return cause.cause or cause if isinstance(cause, TimeoutError) else cause

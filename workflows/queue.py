@@ -1,4 +1,4 @@
-"""The queue of a team: which of its runs may investigate now, and which wait for their turn."""
+"""The queue of a team: which of its runs may investigate now, and which wait for a slot."""
 
 from __future__ import annotations
 
@@ -16,84 +16,86 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn
 class QueueWorkflow:
-    """Lets so many runs investigate at once; it lives while somebody holds a place or waits for one."""
+    """Admits a limited number of runs at once. It exists while a run holds a slot or waits for one."""
 
     @workflow.init
-    def __init__(self, given: QueueState) -> None:
-        self._line = Line(given)
-        self._looking = False
+    def __init__(self, queue: QueueState) -> None:
+        self._line = Line(queue)
+        self._is_checking = False
 
     @workflow.run
-    async def run(self, given: QueueState) -> None:
-        """Give places to those who enter, in order, until nobody holds or waits for one."""
-        self._watching = asyncio.create_task(self._watch())
+    async def run(self, queue: QueueState) -> None:
+        """Give slots to the runs that enter, in order, until no run holds one or waits."""
+        self._checks = asyncio.create_task(self._check_holders())
         while True:
-            await workflow.wait_condition(lambda: self._line.is_due or self._may_end() or self._may_renew())
+            await workflow.wait_condition(lambda: self._line.is_due or self._may_end() or self._may_continue_as_new())
             if self._line.is_due:
-                await asyncio.gather(*(self._tell(entrant) for entrant in self._line.admit()))
-                self._show()
+                await asyncio.gather(*(self._admit(entry) for entry in self._line.admit()))
+                self._publish()
             elif self._may_end():
                 return
             else:
                 workflow.continue_as_new(self._line.queue)
 
     @workflow.signal
-    def enter(self, entrant: QueueEntry) -> None:
-        """Let a run wait for its turn."""
-        self._line.enter(entrant)
-        self._show()
+    def enter(self, entry: QueueEntry) -> None:
+        """Let a run wait for a slot."""
+        self._line.enter(entry)
+        self._publish()
 
     @workflow.signal
     def leave(self, leaving: QueueExit) -> None:
-        """Take the place of a run back, or let it wait no longer."""
+        """Free the slot of a run, or end its wait."""
         self._line.leave(leaving)
-        self._show()
+        self._publish()
 
     @workflow.query
     def queued(self) -> QueueState:
-        """Say who holds a place and who waits, in order."""
+        """Return which runs hold a slot and which wait, in order."""
         return self._line.queue
 
-    async def _tell(self, entrant: QueueEntry) -> None:
-        """Tell a run that it may investigate; the place of one that is over goes to the next."""
+    async def _admit(self, entry: QueueEntry) -> None:
+        """Signal a run that it may investigate; if it has ended, its slot is free again."""
         try:
-            await workflow.get_external_workflow_handle(entrant.workflow_id).signal("admit", entrant.run)
+            await workflow.get_external_workflow_handle(entry.workflow_id).signal("admit", entry.run)
         except ApplicationError:
-            self._line.drop(entrant.run)
+            self._line.drop(entry.run)
 
-    async def _watch(self) -> None:
-        """Take back the places of runs that ended without leaving, which matters only while others wait."""
+    async def _check_holders(self) -> None:
+        """Free the slots of runs that ended without leaving. That matters only while other runs wait."""
         while True:
             await workflow.wait_condition(lambda: self._line.is_full)
-            self._looking = True
+            self._is_checking = True
             try:
-                await self._look()
+                await self._free_ended()
             finally:
-                self._looking = False
-            await workflow.sleep(activity_options.LOOK_AGAIN, summary="until it looks again who still lives")
+                self._is_checking = False
+            await workflow.sleep(
+                activity_options.LOOK_AGAIN, summary="until the queue checks again which runs have ended"
+            )
 
-    async def _look(self) -> None:
+    async def _free_ended(self) -> None:
         queue, now = self._line.queue, workflow.time()
         try:
-            gone = await workflow.execute_activity_method(
+            ended = await workflow.execute_activity_method(
                 QueueActivities.find_gone,
                 QueueState(name=queue.name, holding=queue.holding),
                 activity_id="find-gone",
-                summary="which of those who hold a place are over",
+                summary="which runs with a slot have ended",
                 **activity_options.FIND_GONE,
             )
         except ActivityError:
-            workflow.logger.warning("cannot look who still holds a place", exc_info=True)
+            workflow.logger.warning("cannot check which runs with a slot have ended", exc_info=True)
             return
-        for run in gone:
+        for run in ended:
             self._line.leave(QueueExit(queue=queue.name, run=run, at=now))
-        self._show()
+        self._publish()
 
-    def _show(self) -> None:
+    def _publish(self) -> None:
         workflow.set_current_details(in_words(self._line.queue))
 
     def _may_end(self) -> bool:
-        return self._line.is_empty and not self._looking
+        return self._line.is_empty and not self._is_checking
 
-    def _may_renew(self) -> bool:
-        return workflow.info().is_continue_as_new_suggested() and not self._looking
+    def _may_continue_as_new(self) -> bool:
+        return workflow.info().is_continue_as_new_suggested() and not self._is_checking

@@ -1,4 +1,4 @@
-"""A run's turn to investigate: it waits for it in its team's queue, and leaves it to the next."""
+"""The slot of a run in its team's queue: it waits for one to investigate, and gives it back."""
 
 from __future__ import annotations
 
@@ -18,48 +18,48 @@ with workflow.unsafe.imports_passed_through():
 
 
 class QueueSlot:
-    """Whether a run may investigate now."""
+    """The slot of one run, as the run sees it: ``workflows/queue.py`` gives it out."""
 
     def __init__(self) -> None:
         self._admitted = False
         self._sent = 0.0
 
-    def admit(self, token: str) -> None:
-        """Take the answer of the queue, unless it is for another run of the same name."""
-        if token == workflow.info().first_execution_run_id:
+    def admit(self, run: str) -> None:
+        """Take the queue's admission, unless it is for another run under the same workflow id."""
+        if run == workflow.info().first_execution_run_id:
             self._admitted = True
 
-    async def wait(self, turns: QueueSettings, until: Callable[[], bool]) -> bool:
-        """Wait for the turn; False if the patience is over or ``until()`` is true before.
+    async def wait(self, queue: QueueSettings, until: Callable[[], bool]) -> bool:
+        """Wait for a slot; False if the time to wait is used up or ``until()`` is true first.
 
-        Whatever comes of it, also when the run is cancelled, the run must ``leave`` afterwards; not in a ``finally``,
-        which also runs when a worker forgets the run.
+        The run must ``leave`` afterwards in every case, also when it is cancelled. Not in a ``finally``: that also runs
+        when a worker evicts the run from its cache.
         """
         self._admitted, since = False, workflow.time()
-        while (left := since + turns.patience - workflow.time()) > 0 and not until():
-            await self._enter(turns, since, until)
+        while (left := since + queue.patience - workflow.time()) > 0 and not until():
+            await self._enter(queue, since, until)
             with contextlib.suppress(builtins.TimeoutError):
                 await workflow.wait_condition(
                     lambda: self._admitted or until(),
                     timeout=min(timedelta(seconds=left), activity_options.ENTER_AGAIN),
-                    timeout_summary=f"queued behind the other investigations of {turns.queue}",
+                    timeout_summary=f"waiting for a slot in the queue of {queue.queue}",
                 )
             if self._admitted:
                 return True
         return False
 
-    async def leave(self, turns: QueueSettings) -> None:
-        """Leave the place, or the line, to others. Where the queue was ended by hand, the next one is told."""
+    async def leave(self, queue: QueueSettings) -> None:
+        """Give the slot back, or stop waiting for one. If the queue was ended by hand, its successor is signalled."""
         self._admitted = False
         info = workflow.info()
-        # Not before what it answers, should the clock have gone back.
-        leaving = QueueExit(queue=turns.queue, run=info.first_execution_run_id, at=max(workflow.time(), self._sent))
+        # Never earlier than the entry that it ends, in case the clock was set back.
+        leaving = QueueExit(queue=queue.queue, run=info.first_execution_run_id, at=max(workflow.time(), self._sent))
         try:
-            await workflow.get_external_workflow_handle(queue_id(turns.queue, info.task_queue)).signal("leave", leaving)
+            await workflow.get_external_workflow_handle(queue_id(queue.queue, info.task_queue)).signal("leave", leaving)
         except ApplicationError:
-            await self._leave_behind(leaving)
+            await self._leave_by_activity(leaving)
 
-    async def _leave_behind(self, leaving: QueueExit) -> None:
+    async def _leave_by_activity(self, leaving: QueueExit) -> None:
         try:
             await workflow.execute_activity_method(
                 QueueActivities.leave,
@@ -73,26 +73,26 @@ class QueueSlot:
                 raise
             workflow.logger.warning("cannot leave the queue", exc_info=True)
 
-    async def _enter(self, turns: QueueSettings, since: float, until: Callable[[], bool]) -> None:
-        """Enter the queue, unless that cannot be done just now: it is tried again while the run waits.
+    async def _enter(self, queue: QueueSettings, since: float, until: Callable[[], bool]) -> None:
+        """Enter the queue. If that fails now, it is tried again while the run waits.
 
-        It is over when this returns, so that it cannot come after ``leave``.
+        The activity has ended when this returns, so that it cannot follow ``leave``.
         """
         info, self._sent = workflow.info(), workflow.time()
         entrant = QueueEntry(
-            queue=turns.queue,
+            queue=queue.queue,
             run=info.first_execution_run_id,
             workflow_id=info.workflow_id,
-            priority=turns.priority,
+            priority=queue.priority,
             at=since,
             sent=self._sent,
-            places=turns.places,
+            places=queue.places,
         )
         entering = workflow.start_activity_method(
             QueueActivities.enter,
             entrant,
             activity_id="enter",
-            summary=f"the queue of {turns.queue}, for a turn to investigate",
+            summary=f"the queue of {queue.queue}, for a slot to investigate",
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             **activity_options.ENTER,
         )

@@ -1,101 +1,81 @@
-"""How a run stands, where people look: its current details, and what can be read of it without a worker."""
+"""The status of a run: its current details, and the search attributes and memo that need no worker to be read."""
 
 from __future__ import annotations
 
 from temporalio import workflow
 
-from workflows.announcement import Announced
+from workflows.state import RunState
 
 with workflow.unsafe.imports_passed_through():
-    from watchkeeper.contracts import BudgetUsed, RunInput
     from watchkeeper.incident import status_text
     from watchkeeper.incident.budget import Budget
     from watchkeeper.temporal import search_attributes
     from watchkeeper.temporal.search_attributes import Phase
 
+ALWAYS_PUBLISHED_ROUNDS = 3
+PUBLISH_SECONDS = 15.0
+"""Rounds change the search attributes and the memo during the first rounds, at the start of a follow-up, and then at
+most this often. Otherwise the history of a long run of quick rounds would consist of status changes."""
 
-ROUNDS = 3
-SECONDS = 15.0
-"""What a round changes is recorded in the first rounds, so many, where a follow-up begins, and later as often as this:
-a long run of quick rounds would else record little but how it stands."""
 
+class StatusPublisher:
+    """Publishes the status of a run whenever it changes.
 
-class Shown(Announced):
-    """A run that says how it stands whenever that changes.
-
-    Its search attributes and its memo outlive every worker. Each change of them is an event, so they follow the rounds
-    and not the calls.
+    Search attributes and memo can be read when no worker is alive. Each change of them is an event in the history, so
+    they follow the rounds and not the calls.
     """
 
-    def __init__(self, given: RunInput) -> None:
-        super().__init__(given)
-        self._coarsely: Phase = "starting"
-        # All that the execution before this one has set is set here, and this is what may have to be taken back.
-        waits_for = (
-            workflow.info().typed_search_attributes.get(search_attributes.WAITING_FOR) if given.carried else None
+    def __init__(self, state: RunState) -> None:
+        self._state = state
+        # The execution before this one has set them all. Only this one may have to be removed here.
+        carried = state.input.carried is not None
+        waiting_for = workflow.info().typed_search_attributes.get(search_attributes.WAITING_FOR) if carried else None
+        self._published: dict[str, object] = {search_attributes.WAITING_FOR.name: waiting_for}
+        self._published_at = 0.0
+
+    def enter(self, activity: str, phase: Phase | None = None, *, durable: bool = True) -> None:
+        """Set what the run is doing, in a few words, and its phase if that changes."""
+        self._state.activity = activity
+        self._state.phase = phase or self._state.phase
+        self.publish(durable=durable)
+
+    def begin_round(self, number: int, budget: Budget) -> None:
+        """Enter a round; it is published durably only if it is due."""
+        is_due = (
+            self._state.phase != "investigating"
+            or number <= ALWAYS_PUBLISHED_ROUNDS
+            or workflow.time() - self._published_at >= PUBLISH_SECONDS
         )
-        self._shown: dict[str, object] = {search_attributes.WAITING_FOR.name: waits_for}
-        self._recorded_at = 0.0
+        self.enter(f"round {number} of {budget.limits.rounds}: asking the model", "investigating", durable=is_due)
 
-    def _now(self, doing: str, phase: Phase | None = None, *, lastingly: bool = True) -> None:
-        """Say what the run is doing, in a few words and, where it enters one, by its phase."""
-        self._phase, self._coarsely = doing, phase or self._coarsely
-        self._show(lastingly=lastingly)
-
-    def _begin_round(self, number: int, budget: Budget) -> None:
-        doing = f"round {number} of {budget.limits.rounds}: asking the model"
-        is_news = self._coarsely != "investigating" or number <= ROUNDS
-        self._now(doing, "investigating", lastingly=is_news or workflow.time() - self._recorded_at >= SECONDS)
-
-    def _waiting_changed(self) -> None:
-        self._show()
-        super()._waiting_changed()
-
-    def _alerts_changed(self) -> None:
-        self._show(lastingly=False)
-        super()._alerts_changed()
-
-    def _show(self, *, lastingly: bool = True) -> None:
-        view = self._view()
+    def publish(self, *, durable: bool = True) -> None:
+        """Publish the present status: the current details and, if ``durable``, search attributes and memo."""
+        view = self._state.view()
         workflow.set_current_details(status_text.current_details(view))
-        if lastingly:
-            self._record(view)
+        if durable:
+            self._publish_durably(view)
 
-    def _record(self, view: status_text.StatusFacts) -> None:
-        self._recorded_at, spent = workflow.time(), view.spent
-        wanted: list[tuple[search_attributes.Key, object]] = [
-            (search_attributes.PHASE, self._coarsely),
-            (search_attributes.OUTCOME, self._ending.status if self._ending else None),
-            (search_attributes.WAITING_FOR, self._awaited()),
-            (search_attributes.ROUNDS, spent.rounds),
-            (search_attributes.COST_USD, None if spent.usage.cost is None else round(spent.usage.cost, 6)),
+    def _publish_durably(self, view: status_text.StatusFacts) -> None:
+        self._published_at, used = workflow.time(), view.spent
+        values: list[tuple[search_attributes.Key, object]] = [
+            (search_attributes.PHASE, self._state.phase),
+            (search_attributes.OUTCOME, self._state.outcome.status if self._state.outcome else None),
+            (search_attributes.WAITING_FOR, self._waiting_for()),
+            (search_attributes.ROUNDS, used.rounds),
+            (search_attributes.COST_USD, None if used.usage.cost is None else round(used.usage.cost, 6)),
         ]
-        changed = [(key, value) for key, value in wanted if self._shown.get(key.name) != value]
+        changed = [(key, value) for key, value in values if self._published.get(key.name) != value]
         if changed:
             workflow.upsert_search_attributes(
                 [key.value_unset() if value is None else key.value_set(value) for key, value in changed]
             )
-            self._shown.update({key.name: value for key, value in changed})
-        # Whatever it says: if the same words were not written again, a change of words would break the replay of runs.
+            self._published.update({key.name: value for key, value in changed})
+        # Always, even if the text is unchanged: otherwise a change of wording would break the replay of open runs.
         workflow.upsert_memo({"now": status_text.status_memo(view)})
 
-    def _view(self) -> status_text.StatusFacts:
-        budget, ending = self._budget, self._ending
-        return status_text.StatusFacts(
-            workflow_id=workflow.info().workflow_id,
-            doing=self._phase,
-            status=ending.status if ending else "running",
-            reason=ending.reason if ending else None,
-            limits=budget.limits if budget else None,
-            spent=budget.spent if budget else BudgetUsed(),
-            calls=self._calls.records,
-            alerts=self._episode.states,
-            report=self._report,
-        )
-
-    def _awaited(self) -> search_attributes.Awaited | None:
-        if self._calls.waiting():
+    def _waiting_for(self) -> search_attributes.Awaited | None:
+        if self._state.tool_calls.waiting():
             return "approval"
-        if self._coarsely == "queued":
+        if self._state.phase == "queued":
             return "turn"
-        return "alerts" if self._coarsely == "open" else None
+        return "alerts" if self._state.phase == "open" else None

@@ -1,11 +1,11 @@
-"""Settling the calls of one round: each ends as a result that the model reads, whatever happens to it."""
+"""The tool calls of a round: each ends with a result that the model reads, also if it fails or is denied."""
 
 from __future__ import annotations
 
 import asyncio
 import builtins
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -38,21 +38,22 @@ UNCERTAIN = "It may or may not have taken effect; check before doing it again."
 
 ARGUMENT_BYTES = 400
 FINDING_BYTES = 300
-"""How much of a call, and of what came of it, a run remembers for its report."""
+"""How much of a call's arguments and of its result a run keeps for its report."""
 
-REMEMBERED = 100
-"""How many calls, the latest ones, a run remembers for its report."""
+MAX_RECORDS = 100
+"""How many calls, the latest ones, a run keeps for its report."""
 
 CallOutcome = tuple[CallStatus, ConversationEntry, str]
-"""How a call ended, what the model reads, and the same for people, who are shown the beginning."""
+"""How a call ended, the entry that the model reads, and its text, of which people are shown the beginning."""
 
 
 class ToolCalls:
-    """The calls of a run: those that were settled, and those that wait for a person."""
+    """The calls of a run: ended, running and waiting for a decision."""
 
-    def __init__(self, records: list[CallRecord], waiting_changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, records: Sequence[CallRecord] = ()) -> None:
+        self.on_waiting_change: Callable[[], None] = lambda: None
+        """Called when a call begins to wait for a decision, and when its wait ends."""
         self._records = {record.key: record for record in records}
-        self._waiting_changed = waiting_changed
         self._decisions: dict[str, Decision] = {}
         self._closed = False
 
@@ -62,84 +63,85 @@ class ToolCalls:
         return list(self._records.values())
 
     def waiting(self) -> list[str]:
-        """Keys of the calls that wait for a decision."""
+        """Return the keys of the calls that wait for a decision."""
         return [key for key, record in self._records.items() if record.status == "waiting"]
 
     def check(self, decision: Decision) -> None:
-        """Raise ValueError, for its author, if a decision is wrong or comes second."""
+        """Raise ValueError, for its author, if a decision is wrong or not the first one."""
         if (earlier := self._decisions.get(decision.call)) is not None:
             verb = "approved" if earlier.approved else "denied"
-            raise ValueError(f"{decision.call} was already {verb} by {earlier.by or 'somebody'}")
+            raise ValueError(f"{decision.call} was already {verb} by {earlier.by or 'another person'}")
         if decision.call not in self.waiting():
             waiting = ", ".join(self.waiting()) or "none"
             raise ValueError(f"no call {decision.call!r} waits for a decision; waiting: {waiting}")
 
     def decide(self, decision: Decision) -> None:
-        """Take a person's answer."""
+        """Record a person's decision."""
         self.check(decision)
         self._decisions[decision.call] = decision
 
     def close(self) -> None:
-        """Release the calls that wait: nobody decides any more."""
+        """Release the calls that wait: decisions are no longer accepted."""
         self._closed = True
 
     def abandon(self) -> None:
-        """Have none wait any more: what ended their investigation has ended them, and nobody is asked in vain."""
+        """End the calls that still wait, since their investigation has ended and a decision would have no effect."""
         for key in self.waiting():
-            gone = {"status": "denied", "finding": "not run: the investigation had ended"}
-            self._records[key] = self._records[key].model_copy(update=gone)
+            ended = {"status": "denied", "finding": "not run: the investigation had ended"}
+            self._records[key] = self._records[key].model_copy(update=ended)
 
     def reopen(self) -> None:
-        """Have people decide again: the run goes on after all."""
+        """Accept decisions again: the run continues."""
         self._closed = False
 
-    async def settle(
+    async def run_all(
         self, briefing: Briefing, reply: ModelReply, round_number: int, budget: Budget
     ) -> list[ConversationEntry]:
-        """Run the calls of a reply in parallel, at the budget's cost; return their results in call order.
+        """Run the calls of a reply in parallel and charge them to the budget; return their results in call order.
 
-        Identical side effects asked for in one message are one effect: it is run once and answers both.
+        Identical side effects in one reply are one effect: it is run once, and its result answers each call.
         """
         specs = {spec.name: spec for spec in briefing.tools}
         effects: dict[tuple[str, str], asyncio.Task[CallOutcome]] = {}
-        answers: list[Coroutine[Any, Any, ConversationEntry]] = []
+        entries: list[Coroutine[Any, Any, ConversationEntry]] = []
         keys: list[str] = []
         for position, call in enumerate(reply.calls):
             key = f"r{round_number}.{position}"
             spec = specs.get(call.name)
-            self._note(
+            self._record(
                 CallRecord(key=key, name=call.name, arguments=excerpt(call.arguments, ARGUMENT_BYTES), status="running")
             )
             effect = (call.name, same_arguments(call.arguments))
             outcome: Awaitable[CallOutcome]
             if (problem := reply.problems.get(position)) is not None or spec is None:
-                outcome = _given(_refused(problem or f"no tool {call.name!r}; available: {', '.join(specs)}"))
+                outcome = _immediately(_refused(problem or f"no tool {call.name!r}; available: {', '.join(specs)}"))
             elif effect in effects:
                 outcome = effects[effect]
             elif len(keys) >= budget.calls_left:
-                outcome = _given(_refused("not run: the run's limit of tool calls is reached"))
+                outcome = _immediately(_refused("not run: the run's limit of tool calls is reached"))
             else:
                 keys.append(key)
                 outcome = task = asyncio.create_task(self._run(spec, call, key, budget))
                 if spec.effect != "read":
                     effects[effect] = task
-            answers.append(self._answer(key, outcome))
-        entries = list(await asyncio.gather(*answers))
-        settled = [self._records[f"r{round_number}.{position}"].status for position in range(len(entries))]
+            entries.append(self._record_outcome(key, outcome))
+        results = list(await asyncio.gather(*entries))
+        statuses = [self._records[f"r{round_number}.{position}"].status for position in range(len(results))]
         budget.charge_calls(sum(self._records[key].status not in ("denied", "expired") for key in keys))
-        budget.charge_failures(dict(zip(map(_asked, reply.calls), (status == "ok" for status in settled), strict=True)))
-        self._records = dict([*self._records.items()][-REMEMBERED:])
-        return entries
+        succeeded = (status == "ok" for status in statuses)
+        budget.charge_failures(dict(zip(map(_call_digest, reply.calls), succeeded, strict=True)))
+        self._records = dict([*self._records.items()][-MAX_RECORDS:])
+        return results
 
-    async def _answer(self, key: str, outcome: Awaitable[CallOutcome]) -> ConversationEntry:
+    async def _record_outcome(self, key: str, outcome: Awaitable[CallOutcome]) -> ConversationEntry:
         status, entry, finding = await outcome
-        known = {"status": status, "finding": excerpt(finding, FINDING_BYTES)}
-        self._note(self._records[key].model_copy(update=known))
+        ended = {"status": status, "finding": excerpt(finding, FINDING_BYTES)}
+        self._record(self._records[key].model_copy(update=ended))
         return entry
 
     async def _run(self, spec: ToolSpec, call: RequestedCall, key: str, budget: Budget) -> CallOutcome:
         if spec.approval is not None:
-            refusal = await self._approval(spec.approval, call, key, budget)
+            refusal = await self._wait_for_approval(spec.approval, call, key, budget)
             if refusal is not None:
                 return refusal
         running = workflow.start_activity(
@@ -152,32 +154,34 @@ class ToolCalls:
         )
         await workflow.wait_condition(lambda: running.done() or self._closed)
         if not running.done():
-            await self._finish(spec, running)
+            await self._cancel(spec, running)
         try:
             result = await running
         except ActivityError as error:
             return _failed(spec, error)
         return result.status, ResultRef(result=result.digest), result.content
 
-    async def _finish(self, spec: ToolSpec, running: workflow.ActivityHandle[ToolResult]) -> None:
-        """End a call because the run was stopped: a question at once, an effect when it had the time of an attempt."""
+    async def _cancel(self, spec: ToolSpec, running: workflow.ActivityHandle[ToolResult]) -> None:
+        """End a call because the run was stopped: a read immediately, a side effect after the time of one attempt."""
         if spec.effect != "read":
             with contextlib.suppress(builtins.TimeoutError):
                 await workflow.wait_condition(
                     running.done,
                     timeout=activity_options.tool_attempt(spec),
-                    timeout_summary=f"until {spec.name} is given up, as the run is stopped",
+                    timeout_summary=f"until {spec.name} is cancelled, as the run is stopped",
                 )
         running.cancel()
 
-    async def _approval(self, timeout: float, call: RequestedCall, key: str, budget: Budget) -> CallOutcome | None:
-        self._note(self._records[key].model_copy(update={"status": "waiting"}))
+    async def _wait_for_approval(
+        self, timeout: float, call: RequestedCall, key: str, budget: Budget
+    ) -> CallOutcome | None:
+        self._record(self._records[key].model_copy(update={"status": "waiting"}))
         expires = workflow.time() + timeout
         while key not in self._decisions and not self._closed:
-            # The run's own deadline may be extended meanwhile.
+            # The deadline of the run may be extended meanwhile.
             left = min(expires, budget.deadline) - workflow.time()
             if left <= 0:
-                return _refused(f"not run: nobody decided within {timeout / 60:g} minutes", "expired")
+                return _refused(f"not run: no one decided within {timeout / 60:g} minutes", "expired")
             with contextlib.suppress(builtins.TimeoutError):
                 await workflow.wait_condition(
                     lambda: key in self._decisions or self._closed,
@@ -190,21 +194,21 @@ class ToolCalls:
         if not decision.approved:
             note = f": {decision.note}" if decision.note else ""
             return _refused(f"not run: denied by {decision.by or 'a person'}{note}", "denied")
-        self._note(self._records[key].model_copy(update={"status": "running"}))
+        self._record(self._records[key].model_copy(update={"status": "running"}))
         return None
 
-    def _note(self, record: CallRecord) -> None:
+    def _record(self, record: CallRecord) -> None:
         before = self._records.get(record.key)
         self._records[record.key] = record
         if "waiting" in (record.status, before.status if before else ""):
-            self._waiting_changed()
+            self.on_waiting_change()
 
 
-def _asked(call: RequestedCall) -> Digest:
+def _call_digest(call: RequestedCall) -> Digest:
     return digest_of(canonical([call.name, same_arguments(call.arguments)]))
 
 
-async def _given(outcome: CallOutcome) -> CallOutcome:
+async def _immediately(outcome: CallOutcome) -> CallOutcome:
     return outcome
 
 
@@ -213,10 +217,10 @@ def _refused(why: str, status: CallStatus = "rejected") -> CallOutcome:
 
 
 def _failed(spec: ToolSpec, error: ActivityError) -> CallOutcome:
-    """Say what is known of a call whose activity gave no result."""
+    """Return the outcome of a call whose activity gave no result."""
     match error.cause:
         case TimeoutError(cause=None) if not error.started_event_id:
-            return _refused("not run: no worker took it before the run's time was over")
+            return _refused("not run: no worker was available before the time of the run was used up")
         case TimeoutError():
             why = f"{spec.name} did not answer in time"
         case ApplicationError(type="ToolUnavailable") as cause:

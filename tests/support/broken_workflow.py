@@ -1,4 +1,4 @@
-"""The workflow with its loop broken on purpose: it settles the calls of a round one after the other."""
+"""The workflow with its loop broken on purpose: it runs the calls of a round one after the other."""
 
 from __future__ import annotations
 
@@ -6,24 +6,31 @@ from temporalio import workflow
 
 from workflows.incident import IncidentWorkflow
 from workflows.outcome import FAILURE_TYPES
+from workflows.tool_calls import ToolCalls
 
 with workflow.unsafe.imports_passed_through():
-    from watchkeeper.contracts import Briefing, ModelReply, RunInput, RunResult
+    from watchkeeper.contracts import Briefing, ConversationEntry, ModelReply, RunInput, RunResult
     from watchkeeper.incident.budget import Budget
-    from watchkeeper.llm.conversation import Conversation
+
+
+class SequentialToolCalls(ToolCalls):
+    async def run_all(
+        self, briefing: Briefing, reply: ModelReply, round_number: int, budget: Budget
+    ) -> list[ConversationEntry]:
+        results: list[ConversationEntry] = []
+        for call in reply.message["tool_calls"]:
+            single = reply.model_copy(update={"message": {**reply.message, "tool_calls": [call]}})
+            results += await super().run_all(briefing, single, round_number, budget)
+        return results
 
 
 @workflow.defn(name="IncidentWorkflow", failure_exception_types=FAILURE_TYPES)
 class SequentialWorkflow(IncidentWorkflow):
     @workflow.init
-    def __init__(self, given: RunInput) -> None:
-        super().__init__(given)
+    def __init__(self, run_input: RunInput) -> None:
+        super().__init__(run_input)
+        self._state.tool_calls = SequentialToolCalls()
 
     @workflow.run
-    async def run(self, given: RunInput) -> RunResult:
-        return await super().run(given)
-
-    async def _settle(self, briefing: Briefing, talk: Conversation, budget: Budget, reply: ModelReply) -> None:
-        for asked in reply.message["tool_calls"]:
-            alone = reply.model_copy(update={"message": {**reply.message, "tool_calls": [asked]}})
-            await super()._settle(briefing, talk, budget, alone)
+    async def run(self, run_input: RunInput) -> RunResult:
+        return await super().run(run_input)

@@ -53,13 +53,13 @@ class Breaking:
     why: str
 
 
-CONTRACTS = "watchkeeper/contracts.py"
+RUNS = "watchkeeper/contracts/runs.py"
 REQUIRED = "is required by this code, and the recording has none"
 
 
-def required(before: str) -> Edit:
+def required(file: str, before: str) -> Edit:
     """Add a required field in front of another one."""
-    return edit(CONTRACTS, before, f"    region: str\n{before}")
+    return edit(file, before, f"    region: str\n{before}")
 
 
 TOOL = '''"""The weather."""
@@ -81,24 +81,37 @@ async def get_weather(args: GetWeather, context: ToolContext) -> str:
 
 BREAKING = {
     "a required field in what a run starts with": Breaking(
-        required('    text: str = Field(min_length=1, max_length=100_000, description="The alert or the question.")\n'),
+        required(
+            RUNS, '    text: str = Field(min_length=1, max_length=100_000, description="The alert or the question.")\n'
+        ),
         *("concluded", "unreadable", "WorkflowExecutionStarted", f"`RunInput.region` {REQUIRED}"),
     ),
     "a required field in what an activity returns": Breaking(
-        required('    opening: list[JsonObject] = Field(description="The first messages of the conversation'),
+        required(
+            "watchkeeper/contracts/briefing.py",
+            '    opening: list[JsonObject] = Field(description="The first messages of the conversation',
+        ),
         *("concluded", "unreadable", "ActivityTaskCompleted", f"`Briefing.region` {REQUIRED}"),
     ),
     "a required field in a signal": Breaking(
-        required('    at: float = Field(description="Unix seconds at which it came.")\n'),
+        required(
+            "watchkeeper/contracts/alerts.py", '    at: float = Field(description="Unix seconds at which it came.")\n'
+        ),
         *("alert-joined", "unreadable", "WorkflowExecutionSignaled"),
-        f"`Notification.region` {REQUIRED}: the signal is dropped",
+        f"`AlertNotification.region` {REQUIRED}: the signal is dropped",
     ),
     "a required field in what a person decides": Breaking(
-        required('    call: str = Field(description="Key of the call, such as r3.0.")\n'),
+        required(
+            "watchkeeper/contracts/people.py", '    call: str = Field(description="Key of the call, such as r3.0.")\n'
+        ),
         *("approved", "unreadable", "WorkflowExecutionUpdateAccepted", f"`Decision.region` {REQUIRED}"),
     ),
     "a narrower field": Breaking(
-        edit(CONTRACTS, 'Effect = Literal["read", "keyed", "once"]', 'Effect = Literal["read", "once"]'),
+        edit(
+            "watchkeeper/contracts/tools.py",
+            'Effect = Literal["read", "keyed", "once"]',
+            'Effect = Literal["read", "once"]',
+        ),
         *("concluded", "unreadable", "ActivityTaskCompleted"),
         "`Briefing.tools.1.effect` cannot be read by this code: Input should be 'read' or 'once'",
     ),
@@ -116,8 +129,8 @@ BREAKING = {
     "reordered awaits": Breaking(
         edit(
             "workflows/tool_calls.py",
-            "answers.append(self._answer(key, outcome))",
-            "answers.append(_given(await self._answer(key, outcome)))",
+            "entries.append(self._record_outcome(key, outcome))",
+            "entries.append(_immediately(await self._record_outcome(key, outcome)))",
         ),
         *("parallel-calls", "differs", "ActivityTaskScheduled"),
         "the history schedules the activity `look` (r1.1) there, this code does not",
@@ -133,8 +146,8 @@ BREAKING = {
     "a removed activity": Breaking(
         edit(
             "workflows/delivery.py",
-            "    wanted = list(briefing.destinations if",
-            "    return []\n    wanted = list(briefing.destinations if",
+            "    destinations = list(briefing.destinations if",
+            "    return []\n    destinations = list(briefing.destinations if",
         ),
         *("concluded", "differs", "ActivityTaskScheduled"),
         "the history schedules the activity `deliver` (deliver-log) there, this code ",
@@ -142,9 +155,9 @@ BREAKING = {
     "an added activity": Breaking(
         edit(
             "workflows/incident.py",
-            "            self._talk = Conversation.of(briefing.opening)\n",
-            '            await workflow.execute_activity("audit", activity_id="audit", **options.BRIEF)\n'
-            "            self._talk = Conversation.of(briefing.opening)\n",
+            "            state.conversation = Conversation.of(briefing.opening)\n",
+            '            await workflow.execute_activity("audit", activity_id="audit", **activity_options.BRIEF)\n'
+            "            state.conversation = Conversation.of(briefing.opening)\n",
         ),
         *("concluded", "differs", "UpsertWorkflowSearchAttributes"),
         "the history sets search attributes there, this code schedules the activity `audit` (audit)",
@@ -156,14 +169,14 @@ BREAKING = {
     ),
     "a renamed signal": Breaking(
         edit(
-            "workflows/queueing.py", "@workflow.signal\n    def admit(", '@workflow.signal(name="go")\n    def admit('
+            "workflows/incident.py", "@workflow.signal\n    def admit(", '@workflow.signal(name="go")\n    def admit('
         ),
         *("alert-queued", "differs", "TimerCanceled", "the history cancels a timer there, this code does not"),
     ),
     "a loop without an end": Breaking(
         edit(
             "workflows/incident.py",
-            "            self._talk = Conversation.of(briefing.opening)\n",
+            "            state.conversation = Conversation.of(briefing.opening)\n",
             "            while True:\n                pass\n",
         ),
         *("concluded", "stuck", "WorkflowTaskStarted"),
@@ -172,7 +185,7 @@ BREAKING = {
     "a bug on the way": Breaking(
         edit(
             "workflows/incident.py",
-            "            self._talk = Conversation.of(briefing.opening)\n",
+            "            state.conversation = Conversation.of(briefing.opening)\n",
             '            raise OSError("no disk")\n',
         ),
         *("concluded", "fails", "WorkflowTaskStarted", "this code raises OSError: no disk"),
@@ -193,13 +206,13 @@ SAFE = {
     "another prompt": edit("watchkeeper/prompts/system.md", "Look before you act", "Think before you act"),
     "another nudge": edit("watchkeeper/prompts/nudge.md", "Call a tool", "Do call a tool"),
     "an optional field in what a run starts with": edit(
-        CONTRACTS,
+        RUNS,
         '    text: str = Field(min_length=1, max_length=100_000, description="The alert or the question.")\n',
         '    text: str = Field(min_length=1, max_length=100_000, description="The alert or the question.")\n'
         "    region: str | None = None\n",
     ),
     "an optional field in what an activity returns": edit(
-        CONTRACTS,
+        "watchkeeper/contracts/tools.py",
         '    content: str = Field(description="Compact JSON text.")\n',
         '    content: str = Field(description="Compact JSON text.")\n    region: str = ""\n',
     ),
@@ -209,7 +222,7 @@ SAFE = {
         "arguments='{}'),\n            result",
     ),
     "a new tool": edit("activities/tools/get_weather.py", "", TOOL),
-    "another summary": edit("workflows/incident.py", "its words, tools, limits", "what it is told, and may do"),
+    "another summary": edit("workflows/incident.py", "prompt, tools and limits of the run", "what the run may do"),
     "other words in reports": edit("watchkeeper/incident/report.py", "**No conclusion:**", "**Nobody knows yet:**"),
     "a memo that says the same all the time": edit(
         "watchkeeper/incident/status_text.py",
@@ -219,10 +232,10 @@ SAFE = {
     "another default limit": edit("watchkeeper/config/settings.py", "Limits(rounds=30,", "Limits(rounds=3,"),
     "a new activity, behind a patch": edit(
         "workflows/incident.py",
-        "            self._talk = Conversation.of(briefing.opening)\n",
+        "            state.conversation = Conversation.of(briefing.opening)\n",
         '            if workflow.patched("audit"):\n'
-        '                await workflow.execute_activity("audit", activity_id="audit", **options.BRIEF)\n'
-        "            self._talk = Conversation.of(briefing.opening)\n",
+        '                await workflow.execute_activity("audit", activity_id="audit", **activity_options.BRIEF)\n'
+        "            state.conversation = Conversation.of(briefing.opening)\n",
     ),
 }
-"""Runs that began before go on with each of them."""
+"""Open runs continue with each of them."""

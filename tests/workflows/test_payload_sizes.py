@@ -53,10 +53,10 @@ from watchkeeper.temporal.client import DATA_CONVERTER, PAYLOAD_BYTES, PayloadsT
 from watchkeeper.testing.scripts import says
 from watchkeeper.text import ERROR_BYTES, excerpt
 from watchkeeper.tool import LARGEST_RESULT_BYTES, ToolContext, catalogue_digest, tool
-from workflows.handlers import NAME_CHARACTERS, REMARK_CHARACTERS, WAITING_BYTES
 from workflows.incident import IncidentWorkflow
 from workflows.outcome import REASON_BYTES
-from workflows.tool_calls import ARGUMENT_BYTES, FINDING_BYTES, REMEMBERED
+from workflows.tool_calls import ARGUMENT_BYTES, FINDING_BYTES, MAX_RECORDS
+from workflows.updates import NAME_CHARACTERS, REMARK_CHARACTERS, UNREAD_BYTES
 
 STEP_BYTES = 4 * 2**20
 HISTORY_BYTES = 50 * 2**20
@@ -173,8 +173,8 @@ UPDATES = 2_000
 """How many an execution takes at most."""
 
 TOLD = {
-    "control characters": [WORST * 8_000] * (WAITING_BYTES // 48_003),
-    "empty lines": ["\n" * 8_000] * (WAITING_BYTES // 16_003),
+    "control characters": [WORST * 8_000] * (UNREAD_BYTES // 48_003),
+    "empty lines": ["\n" * 8_000] * (UNREAD_BYTES // 16_003),
     "many": [f"{number:124}" for number in range(UPDATES)],
 }
 CALLS = [
@@ -185,7 +185,7 @@ CALLS = [
         status="ok",
         finding=excerpt(WORST * 9_000, FINDING_BYTES),
     )
-    for number in range(REMEMBERED)
+    for number in range(MAX_RECORDS)
 ]
 GIVEN = RunInput(text=WORST * 100_000, service="s" * 150, severity=WORST * 150)
 CONCLUDED = WORST * 170_000
@@ -196,7 +196,7 @@ TOOL = ToolSpec(
 
 @pytest.mark.parametrize("told", TOLD.values(), ids=TOLD)
 def test_all_that_people_can_say_together_waits_to_be_put_to_the_model(told: list[str]) -> None:
-    assert WAITING_BYTES * 0.9 < len(canonical(told)) <= WAITING_BYTES
+    assert UNREAD_BYTES * 0.9 < len(canonical(told)) <= UNREAD_BYTES
 
 
 @pytest.mark.parametrize("told", TOLD.values(), ids=TOLD)

@@ -50,6 +50,9 @@ class CarriedState(Contract):
     calls: list[CallRecord] = Field(default_factory=list)
     words: list[str] = Field(default_factory=list, description="People's words not yet put to the model.")
     nudged: bool = False
+    draft_answer: str = Field(default="", description="A conclusion given before the model read the latest news.")
+    window_fill: int = Field(default=0, description="Tokens of the last request and reply; absent: unknown.")
+    alert_looks: int = Field(default=0, description="How often alerts alone kept the investigation open.")
     acts: list[str] = Field(default_factory=list, description="Ids of people's latest acts: each is taken once.")
     alerts: list[AlertState] = Field(default_factory=list)
     unread: list[Alert] = Field(default_factory=list, description="Changes of alerts not yet put to the model.")

@@ -1,0 +1,174 @@
+"""The state of a run: what continue-as-new carries over, and what belongs to one execution alone."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+
+from workflows.outcome import Outcome
+from workflows.tool_calls import ToolCalls
+
+with workflow.unsafe.imports_passed_through():
+    from watchkeeper.contracts import (
+        Alert,
+        AlertNotification,
+        Briefing,
+        BudgetUsed,
+        CarriedConversation,
+        CarriedState,
+        FollowUpState,
+        PostedMessage,
+        Report,
+        RunInput,
+        RunStatus,
+        StopRequest,
+    )
+    from watchkeeper.incident.budget import Budget
+    from watchkeeper.incident.episode import Episode
+    from watchkeeper.incident.status_text import StatusFacts
+    from watchkeeper.llm.conversation import Conversation
+    from watchkeeper.temporal.search_attributes import Phase
+
+MAX_NOTES = 20
+"""How many notes of alert senders a run keeps until the model reads them."""
+
+
+class RunState:
+    """What a run knows. Its parts share one instance; ``IncidentWorkflow`` makes it."""
+
+    def __init__(self, run_input: RunInput) -> None:
+        self.input = run_input
+
+        # Carried through continue-as-new: `from_input` reads it, `to_carried` writes it.
+        self.briefing: Briefing | None = None
+        self.conversation: Conversation | None = None
+        self.budget: Budget | None = None
+        self.tool_calls = ToolCalls()
+        self.unread_texts: list[str] = []
+        """Messages for the model, from people or from the run itself, that no request has carried yet."""
+        self.nudged = False
+        """The last reply was empty, and the model was asked again."""
+        self.draft_answer = ""
+        """A conclusion that the model gave before it read the latest messages: used if it gives no other."""
+        self.window_fill = 0
+        """Tokens of the last request and reply."""
+        self.recent_updates: list[str] = []
+        """Ids of the latest updates, each of which is applied once."""
+        self.episode = Episode()
+        self.notes: list[str] = []
+        self.silence_url: str | None = None
+        self.posted_message: PostedMessage | None = None
+        self.alert_looks = 0
+        """How often alerts alone kept the investigation open or reopened it."""
+        self.follow_up: FollowUpState | None = None
+        """Set once the report is written and the run stays open."""
+
+        # Of this execution alone.
+        self.phase: Phase = "starting"
+        self.activity = "starting"
+        """What the run is doing, in a few words."""
+        self.alert_changes = 0
+        """How many notifications changed the episode."""
+        self.stop_request: StopRequest | None = None
+        self.outcome: Outcome | None = None
+        """How the first investigation ended."""
+        self.report: Report | None = None
+        self.closed = False
+        """Nothing more can be asked of the run."""
+
+    @classmethod
+    def from_input(cls, run_input: RunInput) -> RunState:
+        """Return the state of a new run, or the one that an earlier execution carried over."""
+        state = cls(run_input)
+        carried = run_input.carried
+        if carried is None:
+            return state
+        state.briefing = carried.briefing
+        state.conversation = Conversation(carried.conversation.digest)
+        carried.conversation.messages.clear()  # activities read them from the history; here they only take memory
+        state.budget = Budget(carried.limits, carried.spent, carried.started_at)
+        state.tool_calls = ToolCalls(carried.calls)
+        state.unread_texts = list(carried.words)
+        state.nudged = carried.nudged
+        state.draft_answer = carried.draft_answer
+        state.window_fill = carried.window_fill
+        state.recent_updates = list(carried.acts)
+        state.episode = Episode(carried.alerts, carried.unread)
+        state.notes = list(carried.notes)
+        state.silence_url = carried.silence
+        state.posted_message = carried.message
+        state.alert_looks = carried.reported.looked if carried.reported else carried.alert_looks
+        state.follow_up = carried.reported
+        if carried.reported is not None:
+            state.outcome, state.report = Outcome("concluded"), carried.reported.report
+        return state
+
+    def to_carried(self, conversation: CarriedConversation) -> CarriedState:
+        """Return what the next execution needs, with the conversation as the activity ``carry`` returned it."""
+        briefing, _, budget = self.briefed()
+        follow_up = self.follow_up and self.follow_up.model_copy(update={"looked": self.alert_looks})
+        carried = CarriedState(
+            briefing=briefing.model_copy(update={"opening": []}),
+            conversation=conversation,
+            limits=budget.limits,
+            spent=budget.spent,
+            started_at=budget.started_at,
+            calls=self.tool_calls.records,
+            nudged=self.nudged,
+        )
+        optional = {
+            "words": self.unread_texts,
+            "draft_answer": self.draft_answer,
+            "window_fill": 0 if conversation.compacted else self.window_fill,
+            "acts": self.recent_updates,
+            "alerts": self.episode.states,
+            "unread": self.episode.unread,
+            "notes": self.notes,
+            "silence": self.silence_url,
+            "message": self.posted_message,
+            "alert_looks": 0 if follow_up else self.alert_looks,
+            "reported": follow_up,
+        }
+        return carried.model_copy(update={name: value for name, value in optional.items() if value})
+
+    def briefed(self) -> tuple[Briefing, Conversation, Budget]:
+        """Return what the briefing has set. Only for a run that has been briefed."""
+        assert self.briefing is not None and self.conversation is not None and self.budget is not None, "not briefed"
+        return self.briefing, self.conversation, self.budget
+
+    def take_notification(self, notification: AlertNotification) -> bool:
+        """Record what a sender reports of the group; True if it changes the episode."""
+        self.silence_url = notification.silence or self.silence_url
+        if not self.episode.apply(notification):
+            return False
+        self.notes = [*self.notes, *notification.notes][-MAX_NOTES:]
+        self.alert_changes += 1
+        return True
+
+    def read_alerts(self) -> tuple[list[Alert], list[str]]:
+        """Return the unread changes of alerts and the senders' notes, and count both as read."""
+        notes, self.notes = self.notes, []
+        return self.episode.take_unread(), notes
+
+    @property
+    def status(self) -> RunStatus:
+        """The status of the run; ``running`` until its first investigation has ended."""
+        return self.outcome.status if self.outcome else "running"
+
+    @property
+    def used(self) -> BudgetUsed:
+        """What the run has used of its limits."""
+        return self.budget.spent if self.budget else BudgetUsed()
+
+    def view(self) -> StatusFacts:
+        """Return the run as status texts describe it."""
+        return StatusFacts(
+            workflow_id=workflow.info().workflow_id,
+            doing=self.activity,
+            status=self.status,
+            reason=self.outcome.reason if self.outcome else None,
+            limits=self.budget.limits if self.budget else None,
+            spent=self.used,
+            calls=self.tool_calls.records,
+            alerts=self.episode.states,
+            report=self.report,
+        )
