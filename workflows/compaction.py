@@ -16,7 +16,7 @@ KEEP = 0.5
 conversation is soon too long again."""
 
 MAX_OVERFLOWS = 4
-"""How often one request may be compacted: a sixteenth of it remains then, besides its opening."""
+"""How often one request may be compacted: a sixteenth of it remains then, in addition to its opening."""
 
 
 def overflowed(error: ActivityError) -> bool:

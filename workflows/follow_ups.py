@@ -109,7 +109,7 @@ class FollowUps:
     async def _wait_for_change(self, seconds: float) -> None:
         """Wait for a message, a stop, changed alerts, the end of the deliveries, or the time.
 
-        Repeated alerts change nothing but make the history grow, so continue-as-new ends the wait too.
+        Repeated alerts only make the history grow, so continue-as-new ends the wait too.
         """
         state, alert_changes, pending = self._state, self._state.alert_changes, self._deliveries.pending()
         with suppress(builtins.TimeoutError):

@@ -65,7 +65,7 @@ class RunState:
         # Of this execution alone.
         self.phase: Phase = "starting"
         self.activity = "starting"
-        """What the run is doing, in a few words."""
+        """What the run is doing, in short."""
         self.alert_changes = 0
         """How many notifications changed the episode."""
         self.stop_request: StopRequest | None = None

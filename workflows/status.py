@@ -34,7 +34,7 @@ class StatusPublisher:
         self._published_at = 0.0
 
     def enter(self, activity: str, phase: Phase | None = None, *, durable: bool = True) -> None:
-        """Set what the run is doing, in a few words, and its phase if that changes."""
+        """Set what the run is doing, in short, and its phase if that changes."""
         self._state.activity = activity
         self._state.phase = phase or self._state.phase
         self.publish(durable=durable)

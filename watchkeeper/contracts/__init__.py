@@ -1,11 +1,11 @@
 """Every type that crosses a Temporal boundary.
 
-What is recorded in a history is read again by every later version, so two rules hold here, and a test
-freezes the JSON schema of each type:
+Every later version reads what a history holds. So two rules apply here, and a test freezes the JSON schema of each
+type:
 
-* a new field is optional, and absent means what the code did before the field existed;
-* a default is only ever the neutral "absent" (``None``, empty, ``False``), never a policy: absent fields are not
-  recorded (see ``watchkeeper.temporal.client``), so a default that means something would change recorded runs.
+* A new field is optional. Absent means what the code did before the field existed.
+* A default is always neutral (``None``, empty, ``False``), never a policy. Absent fields are not recorded (see
+  ``watchkeeper.temporal.client``), so a default with a meaning would change recorded runs.
 """
 
 from watchkeeper.contracts.alerts import (

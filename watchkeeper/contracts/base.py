@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field
 
 JsonObject: TypeAlias = dict[str, Any]
-"""A JSON object as a vendor or a model sent it; its values are whatever JSON allows."""
+"""A JSON object as a vendor or a model sent it, with any JSON values."""
 
 
 Digest = Annotated[str, Field(pattern=r"^[\w-]{22}$")]
@@ -17,15 +17,15 @@ Digest = Annotated[str, Field(pattern=r"^[\w-]{22}$")]
 
 
 def digest_of(content: bytes) -> Digest:
-    """Name a content."""
+    """Return the digest of a content."""
     return urlsafe_b64encode(blake2b(content, digest_size=16).digest()).decode().rstrip("=")
 
 
 RunStatus = Literal["running", "concluded", "limit_reached", "failed", "stopped"]
-"""How a run stands; everything but ``running`` is final."""
+"""The status of a run; every status except ``running`` is final."""
 
 
 class Contract(BaseModel):
-    """A value as it stands in a history: never changed after it was made."""
+    """A value that is recorded in a history, so it never changes after it was made."""
 
     model_config = ConfigDict(frozen=True)

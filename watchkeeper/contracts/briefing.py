@@ -16,51 +16,53 @@ Destination = Literal["log", "directory", "webhook", "page", "slack", "pagerduty
 
 
 class HistoryBounds(Contract):
-    """When a run that the server suggests to continue as new does so."""
+    """When a run continues as new after the server has suggested it."""
 
-    event_bytes: int = Field(description="About what an event takes beside the message it may hold.")
-    carried_bytes: int = Field(description="A conversation up to this size is carried whole.")
-    bytes: int = Field(description="Where a history ends even if its conversation must be compacted.")
-    events: int = Field(description="Likewise.")
+    event_bytes: int = Field(description="Approximate size of an event without the message in it.")
+    carried_bytes: int = Field(description="A conversation up to this size is carried without compaction.")
+    bytes: int = Field(description="History size at which a run continues even if that needs compaction.")
+    events: int = Field(description="Number of events, in the same way.")
 
 
 class FollowUpSettings(Contract):
-    """How a run that alerts started goes on after its report."""
+    """What a run that alerts started does after its report."""
 
     window: float = Field(ge=0, description="Seconds for which it stays open while its alerts fire.")
-    quiet: float = Field(default=0, description="Seconds for which it stays open after they resolved, as they flap.")
-    flapping: int = Field(default=0, description="Which episode of a short time this is, where the group flaps.")
-    limits: Limits = Field(description="What each follow-up question may use, beyond what was used before.")
-    alerts: int = Field(default=0, description="How often alerts that join the group later are looked into.")
-    began: str = Field(description="What the model is told with the alerts that started the run.")
-    changed: str = Field(description="Likewise when alerts of the group change.")
-    recovered: str = Field(description="Likewise when the last one is over while it investigates.")
+    quiet: float = Field(
+        default=0, description="Seconds for which it stays open after they resolve, since alerts flap."
+    )
+    flapping: int = Field(default=0, description="Number of this episode within a short time, if the group flaps.")
+    limits: Limits = Field(description="What each follow-up may use, in addition to what was used before.")
+    alerts: int = Field(default=0, description="How often alerts that join later are investigated.")
+    began: str = Field(description="Text for the model before the alerts that started the run.")
+    changed: str = Field(description="Text for the model before alerts that changed.")
+    recovered: str = Field(description="Text for the model when the last alert resolves during the investigation.")
 
 
 class Briefing(Contract):
-    """What ``brief`` decides once per run: the opening words, the tools, the limits."""
+    """What ``brief`` decides once per run: the first messages, the tools, the limits."""
 
     opening: list[JsonObject] = Field(description="The first messages of the conversation, as sent to the model.")
     tools: list[ToolSpec] = Field(description="Sorted by name.")
     catalogue: Digest = Field(description="Digest of the tools as sent to the model.")
     limits: Limits
-    model: str = Field(description="Name of the model that is asked first.")
+    model: str = Field(description="Name of the primary model.")
     model_deadline: float = Field(description="Seconds one model call may take.")
     history: HistoryBounds
     window: int | None = Field(
-        default=None, description="Tokens at which older rounds give way to a summary; absent: when the model refuses."
+        default=None, description="Tokens at which a summary replaces older rounds; absent: when the model refuses."
     )
-    destinations: list[Destination] = Field(description="Where the report goes; the pager only without a conclusion.")
-    nudge: str = Field(description="What the model is told after an empty reply.")
+    destinations: list[Destination] = Field(
+        description="Where the report is delivered; people are paged only without a conclusion."
+    )
+    nudge: str = Field(description="Text for the model after an empty reply.")
     insist: str | None = Field(
-        default=None, description="What the model is told when it answers without the tool it was to call."
+        default=None, description="Text for the model when it answers without the tool that it had to call."
     )
-    conclude: str = Field(description="What the model is told when it has no tools left.")
-    turns: QueueSettings | None = Field(default=None, description="Absent: it investigates at once.")
-    follow_ups: FollowUpSettings | None = Field(default=None, description="Absent: the run is over with its report.")
-    channel: str | None = Field(
-        default=None, description="Where one message tells how the run stands; absent: nowhere."
-    )
+    conclude: str = Field(description="Text for the model in its last round, which has no tools.")
+    turns: QueueSettings | None = Field(default=None, description="Absent: the run investigates immediately.")
+    follow_ups: FollowUpSettings | None = Field(default=None, description="Absent: the run ends with its report.")
+    channel: str | None = Field(default=None, description="Channel of the status message; absent: none.")
     overdue: float | None = Field(
-        default=None, description="Seconds after which people are paged for a report that no destination has taken."
+        default=None, description="Seconds after which people are paged for a report that no destination has accepted."
     )

@@ -14,25 +14,25 @@ from watchkeeper.contracts.tools import CallRecord
 
 
 class FollowUpState(Contract):
-    """What a run that stays open after its report takes along."""
+    """The state of a run that stays open after its report."""
 
     report: Report
-    at: float = Field(description="When it was reported, in Unix seconds.")
+    at: float = Field(description="When the report was written, in Unix seconds.")
     question: str | None = Field(default=None, description="The follow-up that is being answered.")
-    follow_ups: int = Field(default=0, description="How many there were, this one included.")
-    looked: int = Field(default=0, description="How many of them alerts asked for that joined.")
+    follow_ups: int = Field(default=0, description="Number of follow-ups, including this one.")
+    looked: int = Field(default=0, description="How many of them were started by alerts that joined.")
     undelivered: list[str] = Field(default_factory=list)
 
 
 class CarryRequest(Contract):
-    """The argument of ``carry``: the conversation to take into the next execution of the run."""
+    """The argument of ``carry``: the conversation to carry into the next execution of the run."""
 
     base: Digest
     append: list[ConversationEntry]
 
 
 class CarriedConversation(Contract):
-    """A conversation whole, older rounds replaced by a summary where it was too large to carry."""
+    """A whole conversation; a summary replaces its older rounds if it was too large to carry."""
 
     messages: list[JsonObject]
     digest: Digest
@@ -42,21 +42,23 @@ class CarriedConversation(Contract):
 class CarriedState(Contract):
     """The state of a run that continues as new, at a round boundary."""
 
-    briefing: Briefing = Field(description="Its opening is empty: the conversation begins with it.")
+    briefing: Briefing = Field(description="With an empty opening, since the conversation begins with it.")
     conversation: CarriedConversation
     limits: Limits
     spent: BudgetUsed
     started_at: float = Field(description="Unix seconds at which the run began.")
     calls: list[CallRecord] = Field(default_factory=list)
-    words: list[str] = Field(default_factory=list, description="People's words not yet put to the model.")
+    words: list[str] = Field(default_factory=list, description="Messages that the model has not read yet.")
     nudged: bool = False
     draft_answer: str = Field(default="", description="A conclusion given before the model read the latest news.")
     window_fill: int = Field(default=0, description="Tokens of the last request and reply; absent: unknown.")
     alert_looks: int = Field(default=0, description="How often alerts alone kept the investigation open.")
-    acts: list[str] = Field(default_factory=list, description="Ids of people's latest acts: each is taken once.")
+    acts: list[str] = Field(
+        default_factory=list, description="Ids of the latest updates, each of which is applied once."
+    )
     alerts: list[AlertState] = Field(default_factory=list)
-    unread: list[Alert] = Field(default_factory=list, description="Changes of alerts not yet put to the model.")
-    notes: list[str] = Field(default_factory=list, description="What senders said besides, likewise.")
+    unread: list[Alert] = Field(default_factory=list, description="Changes of alerts that the model has not read yet.")
+    notes: list[str] = Field(default_factory=list, description="Remarks of alert senders, in the same way.")
     silence: str | None = Field(default=None, description="Address at which a person can silence the group.")
     message: PostedMessage | None = None
-    reported: FollowUpState | None = Field(default=None, description="Absent: it still investigates.")
+    reported: FollowUpState | None = Field(default=None, description="Absent: the first investigation has not ended.")

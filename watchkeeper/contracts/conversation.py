@@ -26,9 +26,9 @@ class ResultRef(Contract):
 
 
 class TextEntry(Contract):
-    """Words that no activity result holds: a person's, or the workflow's own.
+    """A text that no activity result holds: from a person, or from the workflow itself.
 
-    With the role ``tool`` they answer the next unanswered call of the last reply.
+    With the role ``tool`` it answers the next unanswered call of the last reply.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -40,7 +40,7 @@ ConversationEntry: TypeAlias = ReplyRef | ResultRef | TextEntry
 
 
 class ModelRequest(Contract):
-    """One question to the model; the conversation is named, not carried."""
+    """One request to the model; it refers to the conversation by digest."""
 
     round: int
     base: Digest = Field(description="The conversation that ``append`` extends.")
@@ -51,26 +51,26 @@ class ModelRequest(Contract):
 
 
 class ModelReply(Contract):
-    """A completion, normalised before it is recorded, so that echoing it can never poison the conversation."""
+    """A completion, normalised before it is recorded, so that sending it back never breaks the conversation."""
 
-    kind: Literal["final", "tool_calls", "empty"] = Field(description="Decided by the calls present.")
-    message: JsonObject = Field(description="The assistant message as it is echoed; unknown fields kept.")
+    kind: Literal["final", "tool_calls", "empty"] = Field(description="Derived from the calls in the message.")
+    message: JsonObject = Field(description="The assistant message as it is sent back; unknown fields are kept.")
     digest: Digest = Field(description="Of the canonical bytes of the message.")
     usage: Usage
     problems: dict[int, str] = Field(
         default_factory=dict,
-        description="Calls that cannot be run, by position: what is wrong, for the model.",
+        description="Calls that cannot be run, by position: the reason, for the model.",
     )
     dropped: int = Field(default=0, description="Calls over the cap, removed from the message.")
     truncated: bool = Field(default=False, description="The host cut the reply at its token limit.")
-    finish_reason: str | None = Field(default=None, description="Absent when it is what the kind implies.")
+    finish_reason: str | None = Field(default=None, description="Absent if the kind implies it.")
     model: str | None = Field(default=None, description="The model that answered, if not the briefing's.")
     response_id: str | None = None
-    trace_id: str | None = Field(default=None, description="The host's request id, for its support.")
+    trace_id: str | None = Field(default=None, description="The host's request id, to quote to its support.")
 
     @property
     def text(self) -> str:
-        """What the model said in words."""
+        """The text content of the message; empty if it has none."""
         content = self.message.get("content")
         return content if isinstance(content, str) else ""
 
@@ -84,23 +84,23 @@ class ModelReply(Contract):
 
 
 class RequestedCall(Contract):
-    """What the model asked for; the arguments are raw text until the tool's own model parses them."""
+    """A tool call in a reply. The arguments are raw text until the tool's own model parses them."""
 
     name: str
     arguments: str
 
 
 class CompactRequest(Contract):
-    """The argument of ``compact``: the conversation whose older rounds give way to a summary."""
+    """The argument of ``compact``: the conversation whose older rounds a summary replaces."""
 
     base: Digest
     append: list[ConversationEntry]
-    keep: float = Field(gt=0, lt=1, description="The part of its bytes that may remain.")
+    keep: float = Field(gt=0, lt=1, description="Share of its bytes that may remain.")
 
 
 class CompactionResult(Contract):
-    """What stands in the place of a conversation's older rounds; the rest of it is recorded already."""
+    """The summary that replaces a conversation's older rounds; the rest of the conversation is recorded already."""
 
     digest: Digest = Field(description="The conversation with the summary in it.")
-    summary: str = Field(default="", description="In the user's role, behind the opening.")
-    replaced: int = Field(default=0, description="Messages behind the opening that the summary replaces; absent: none.")
+    summary: str = Field(default="", description="With the role user, after the opening.")
+    replaced: int = Field(default=0, description="Messages after the opening that the summary replaces; absent: none.")

@@ -1,4 +1,4 @@
-"""What bounds a run, and what a run has used of it."""
+"""The limits of a run, and what a run has used of them."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from watchkeeper.contracts.base import Contract, Digest
 
 
 class Limits(Contract):
-    """What bounds a run, all of it; recorded by the briefing, raised only by ``extend``."""
+    """All limits of a run. The briefing records them; only ``extend`` raises them."""
 
-    rounds: int = Field(ge=1, description="Completions received.")
+    rounds: int = Field(ge=1, description="Completions received from the model.")
     tool_calls: int = Field(ge=0, description="Tool calls run.")
     tokens: int = Field(ge=1, description="Prompt and completion tokens, summed over the rounds.")
-    duration: int = Field(ge=1, description="Seconds since the run started; when they are over it has one round left.")
-    cost: float | None = Field(default=None, ge=0, description="US dollars; absent: not bounded.")
+    duration: int = Field(ge=1, description="Seconds since the run started; afterwards one round is left.")
+    cost: float | None = Field(default=None, ge=0, description="US dollars; absent: no limit.")
     failures: int | None = Field(
-        default=None, ge=1, description="Rounds in a row in which one and the same call failed; absent: not bounded."
+        default=None, ge=1, description="Rounds in a row in which the same call failed; absent: no limit."
     )
 
 
 class LimitChanges(Contract):
-    """Some of the limits: what a starter asks for, or by how much a person extends them."""
+    """Some of the limits: the ones that a run starts with, or by how much a person extends them."""
 
     rounds: int | None = Field(default=None, ge=1, le=100_000)
     tool_calls: int | None = Field(default=None, ge=1, le=100_000)
@@ -32,14 +32,14 @@ class LimitChanges(Contract):
 
 
 class Usage(Contract):
-    """Tokens and money of one completion, or of many summed."""
+    """Tokens and cost of one completion, or the sum of several."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
     reasoning_tokens: int = 0
     cost: float | None = Field(default=None, description="US dollars; absent when no price is configured.")
-    estimated: bool = Field(default=False, description="The host reported nothing usable; counted from bytes.")
+    estimated: bool = Field(default=False, description="The host reported no usable count; estimated from bytes.")
 
     @property
     def tokens(self) -> int:
@@ -65,5 +65,5 @@ class BudgetUsed(Contract):
     tool_calls: int = 0
     usage: Usage = Field(default_factory=Usage)
     failing: dict[Digest, int] = Field(
-        default_factory=dict, description="How often in a row a call has failed, by what was asked; the latest last."
+        default_factory=dict, description="How often in a row a call has failed, by digest of the call; latest last."
     )

@@ -9,7 +9,7 @@ from watchkeeper.contracts.limits import LimitChanges
 
 
 class Decision(Contract):
-    """A person's answer to a call that waits for approval."""
+    """A person's decision on a call that waits for approval."""
 
     call: str = Field(description="Key of the call, such as r3.0.")
     approved: bool
@@ -18,14 +18,14 @@ class Decision(Contract):
 
 
 class TellRequest(Contract):
-    """Words of a person to the model, read at the next round."""
+    """A message of a person to the model, which reads it in the next round."""
 
     text: str
     by: str = ""
 
 
 class StopRequest(Contract):
-    """A person ends the run; its hand-off report is delivered all the same."""
+    """A person ends the run; its hand-off report is still delivered."""
 
     reason: str = ""
     by: str = ""
@@ -35,4 +35,4 @@ class ExtendRequest(Contract):
     """By how much to raise the limits of a run."""
 
     by: LimitChanges
-    who: str = Field(default="", description="The person who extends it.")
+    who: str = Field(default="", description="The person who extends the run.")

@@ -11,7 +11,7 @@ from watchkeeper.contracts.tools import CallRecord
 
 
 class Evidence(Contract):
-    """A call whose result the report rests on."""
+    """A call whose result supports the report."""
 
     call: str
     tool: str
@@ -20,7 +20,7 @@ class Evidence(Contract):
 
 
 class Report(Contract):
-    """What people read: the model's words when it concluded, else what was recorded."""
+    """What people read: the model's conclusion if there is one, else what was recorded."""
 
     summary: str = Field(description="One line.")
     body: str = Field(description="Markdown.")
@@ -28,29 +28,29 @@ class Report(Contract):
 
 
 class PostedMessage(Contract):
-    """The message that tells a run in a channel, as its host names it."""
+    """The status message of a run in a channel, as Slack identifies it."""
 
     channel: str
     ts: str
 
 
 class ChannelUpdate(Contract):
-    """The argument of ``announce``: how a run stands, for the one message that tells it."""
+    """The argument of ``announce``: the status of a run, for its message in a channel."""
 
     run: str = Field(description="First execution run id.")
     workflow_id: str
     channel: str
-    title: str = Field(description="What it is about, one line.")
-    phase: str = Field(description="What it is doing, in a few words.")
+    title: str = Field(description="First line of the alert or question.")
+    phase: str = Field(description="What the run is doing, in short.")
     status: RunStatus
     service: str | None = None
     severity: str | None = None
     reason: str | None = None
-    summary: str | None = Field(default=None, description="Of its report, once there is one.")
-    waiting: list[CallRecord] = Field(default_factory=list, description="Calls that wait for a person.")
+    summary: str | None = Field(default=None, description="Summary of the report, once there is one.")
+    waiting: list[CallRecord] = Field(default_factory=list, description="Calls that wait for a decision.")
     alerts: list[AlertState] = Field(default_factory=list)
     silence: str | None = Field(default=None, description="Address at which a person can silence the group.")
-    message: PostedMessage | None = Field(default=None, description="Absent: it is not posted yet.")
+    message: PostedMessage | None = Field(default=None, description="Absent: not posted yet.")
 
 
 class ReportDelivery(Contract):
@@ -66,13 +66,17 @@ class ReportDelivery(Contract):
     severity: str | None = None
     origin: AlertOrigin | None = None
     alerts: list[AlertState] = Field(default_factory=list)
-    follow_up: int = Field(default=0, description="Which follow-up this answers, from 1; absent: it is the report.")
-    question: str | None = Field(default=None, description="What that follow-up asked.")
+    follow_up: int = Field(
+        default=0, description="Number of the follow-up that this answers, from 1; absent: it is the report."
+    )
+    question: str | None = Field(default=None, description="Question of that follow-up.")
     began: float | None = Field(default=None, description="Unix seconds at which the follow-up began; absent: unknown.")
-    message: PostedMessage | None = Field(default=None, description="The message whose thread it belongs to.")
-    last_resort: bool = Field(default=False, description="No destination has taken it: page, whatever else is set.")
+    message: PostedMessage | None = Field(default=None, description="Message in whose thread it is posted.")
+    last_resort: bool = Field(
+        default=False, description="No destination has accepted it: page, regardless of the other fields."
+    )
 
     @property
     def part(self) -> str:
-        """Name it among the deliveries of its run, the same in every attempt."""
+        """Name of this delivery among the deliveries of its run, the same in every attempt."""
         return f"follow-up-{self.follow_up}" if self.follow_up else "report"

@@ -13,7 +13,7 @@ from watchkeeper.contracts.tools import CallRecord, ToolChoice
 
 
 class RunInput(Contract):
-    """The argument of ``IncidentWorkflow``: what happened, in whose words, and what the starter asks for."""
+    """The argument of ``IncidentWorkflow``: what happened, and what the starter asks for."""
 
     text: str = Field(min_length=1, max_length=100_000, description="The alert or the question.")
     service: str | None = Field(default=None, max_length=150, description="Name in the operator's service catalogue.")
@@ -21,14 +21,14 @@ class RunInput(Contract):
     limits: LimitChanges | None = Field(default=None, description="Replaces the configured limits one by one.")
     tool_choice: ToolChoice | None = Field(default=None, description="Absent: auto.")
     origin: AlertOrigin | None = Field(default=None, description="Absent: a person started it, not an alert.")
-    carried: CarriedState | None = Field(default=None, description="Set by continue-as-new alone.")
+    carried: CarriedState | None = Field(default=None, description="Set only by continue-as-new.")
 
 
 class RunProgress(Contract):
-    """What the query ``progress`` answers: how the run stands right now."""
+    """The answer of the query ``progress``: the present status of the run."""
 
     status: RunStatus
-    phase: str = Field(description="What the run is doing, in a few words.")
+    phase: str = Field(description="What the run is doing, in short.")
     round: int
     calls: list[CallRecord]
     usage: Usage
@@ -37,18 +37,18 @@ class RunProgress(Contract):
 
 
 class RunMemo(Contract):
-    """The memo ``now`` of a run: how it stands, for who looks when no worker is alive."""
+    """The memo ``now`` of a run: its status, which can be read when no worker is alive."""
 
-    doing: str = Field(description="In a few words.")
-    used: str = Field(description="Of its limits.")
-    waits_for: str | None = Field(default=None, description="Whom, and for what.")
-    answer: str | None = Field(default=None, description="The command that answers it.")
-    found: list[str] = Field(default_factory=list, description="The beginning of what its latest calls gave.")
-    report: str | None = Field(default=None, description="Its beginning, in Markdown.")
+    doing: str = Field(description="What the run is doing, in short.")
+    used: str = Field(description="What it has used of its limits.")
+    waits_for: str | None = Field(default=None, description="The person or event that the run waits for.")
+    answer: str | None = Field(default=None, description="Command that ends the wait.")
+    found: list[str] = Field(default_factory=list, description="Beginnings of the results of its latest calls.")
+    report: str | None = Field(default=None, description="Beginning of the report, in Markdown.")
 
 
 class RunResult(Contract):
-    """The result of a run, and the detail of the error of one that a limit or a failure ended."""
+    """The result of a run; also the detail of the error if a limit or a failure ended the run."""
 
     status: RunStatus
     report: Report
@@ -56,14 +56,18 @@ class RunResult(Contract):
     tool_calls: int
     usage: Usage
     limits: Limits | None = None
-    reason: str | None = Field(default=None, description="Why it did not conclude.")
-    undelivered: list[str] = Field(default_factory=list, description="Destinations without the report, and why.")
+    reason: str | None = Field(default=None, description="Why the run did not conclude.")
+    undelivered: list[str] = Field(
+        default_factory=list, description="Destinations that did not receive the report, and why."
+    )
 
 
 class EpisodeMemo(Contract):
-    """The memo ``episode`` of a run: what those who read of its group's next alerts must know of it."""
+    """The memo ``episode`` of a run: what the group's next run needs to know about this episode."""
 
     status: RunStatus
-    summary: str = Field(description="Of its report.")
-    began: list[float] = Field(description="When the latest episodes of the group began, this one last; Unix seconds.")
-    marks: list[str] = Field(description="The firings it has dealt with.")
+    summary: str = Field(description="First line of its report.")
+    began: list[float] = Field(
+        description="When the latest episodes of the group began, in Unix seconds; this one last."
+    )
+    marks: list[str] = Field(description="Ids of the firings that the run has handled.")

@@ -1,4 +1,4 @@
-"""Tool calls: what the model may call, what is run and what comes of it."""
+"""Tool calls: the tools that a model may call, the calls that are run, and their results."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from pydantic import Field
 from watchkeeper.contracts.base import Contract, Digest, JsonObject, digest_of
 
 Effect = Literal["read", "keyed", "once"]
-"""What running a tool twice does: nothing (``read``), nothing under the same key (``keyed``), harm (``once``)."""
+"""Whether a tool may run twice: yes (``read``), yes with the same idempotency key (``keyed``), no (``once``)."""
 
 
 CallStatus = Literal["waiting", "running", "ok", "error", "rejected", "denied", "expired", "unknown"]
-"""How a tool call stands.
+"""The status of a tool call.
 
 ``waiting`` for a person's decision; ``error`` the tool failed; ``rejected`` never run (unknown tool, bad arguments,
-over a limit); ``unknown`` a side effect that may or may not have taken place.
+over a limit); ``unknown`` a side effect that may or may not have happened.
 """
 
 
 class ToolChoice(Contract):
-    """How freely the model reaches for tools; ``function`` names the tool when the mode is ``named``."""
+    """Which tools the model may or must call; ``function`` names the tool when the mode is ``named``."""
 
     mode: Literal["auto", "none", "required", "named"]
     function: str | None = None
@@ -35,7 +35,7 @@ class ToolSpec(Contract):
     parameters: JsonObject = Field(description="JSON schema of the arguments.")
     effect: Effect
     timeout: float = Field(gt=0, description="Seconds one attempt may take.")
-    attempts: int = Field(ge=1, description="Attempts in all, the first one included.")
+    attempts: int = Field(ge=1, description="Maximum attempts, including the first.")
     approval: float | None = Field(
         default=None, description="Seconds to wait for a person's decision; absent: none needed."
     )
@@ -49,7 +49,7 @@ class ToolRequest(Contract):
 
 
 class ToolResult(Contract):
-    """What the model reads of a call that was run, cleaned and capped."""
+    """The result of a call as the model reads it, cleaned and capped."""
 
     status: Literal["ok", "error", "rejected"] = "ok"
     content: str = Field(description="Compact JSON text.")
@@ -57,12 +57,12 @@ class ToolResult(Contract):
 
     @property
     def digest(self) -> Digest:
-        """Name of the content; computed, because the content stands beside it in the history."""
+        """Digest of the content; computed, since the history holds the content itself."""
         return digest_of(self.content.encode())
 
 
 class CallRecord(Contract):
-    """One tool call as the run remembers it for its report and for people."""
+    """One tool call as the run keeps it for its report and for people."""
 
     key: str
     name: str
