@@ -47,7 +47,7 @@ def alert(
     except (OSError, AlertNotAccepted) as error:
         typer.echo(f"the alert was not taken: {error}", err=True)
         raise typer.Exit(1) from None
-    typer.echo(f"checkout is failing; watch it being looked into: {run_url.replace('{run}', run) or run}")
+    typer.echo(f"checkout is failing; watch the investigation: {run_url.replace('{run}', run) or run}")
 
 
 if __name__ == "__main__":

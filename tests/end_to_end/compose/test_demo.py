@@ -43,7 +43,7 @@ async def concluded(program: Program, run: str) -> dict[str, Any]:
 
 def run_of(stack: Stack) -> str:
     said = stack.started["alert"].said()
-    found = re.search(r"watch it being looked into: http://[\w.]+:(\d+)/namespaces/default/workflows/(\S+)", said)
+    found = re.search(r"watch the investigation: http://[\w.]+:(\d+)/namespaces/default/workflows/(\S+)", said)
     assert found, said
     assert int(found[1]) == stack.port(8233)
     return found[2]

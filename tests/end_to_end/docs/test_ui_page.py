@@ -17,15 +17,15 @@ DOC = (DOCS / "ui.md").read_text()
 OPEN = "the alerted run"
 
 FOUND = {
-    "what waits for a person": {WAITING},
-    "what is being investigated": {WAITING},
-    "what still fires, after its report": {OPEN},
-    "what nobody has concluded": {LIMITED, STOPPED},
+    "runs that wait for a person": {WAITING},
+    "runs under investigation": {WAITING},
+    "alerts that still fire after the report": {OPEN},
+    "runs without a conclusion": {LIMITED, STOPPED},
     "failed runs of a service": set[str](),
     "runs that a limit ended": {LIMITED},
     "expensive runs": set[str](),
     "long runs": set[str](),
-    "what an alert source started": {OPEN},
+    "runs that an alert source started": {OPEN},
     "critical runs since a day": {OPEN, FINISHED, WAITING},
     "runs without the queues of the teams": {OPEN, FINISHED, LIMITED, STOPPED, WAITING},
 }
@@ -88,7 +88,7 @@ async def test_those_for_large_numbers_and_for_failures_find_what_is_of_the_kind
 
 async def test_the_command_line_of_temporal_takes_them_too(played: Scene) -> None:
     (command,) = re.findall(r"`(temporal [^`]+)`", DOC)
-    query = queries()["what waits for a person"]
+    query = queries()["runs that wait for a person"]
     program, *words = command.split()
     listing = await asyncio.create_subprocess_exec(
         *(str(find_binary().with_name(program)), *words, query, "--address", played.server.address, "--output", "json"),
