@@ -44,8 +44,8 @@ def test_the_installed_script_runs_from_anywhere_and_owns_its_names(wheel: Path,
     # The dependencies are those of this environment; only the application is new.
     run(sys.executable, "-m", "venv", "--without-pip", environment, cwd=tmp_path)
     target = next((environment / "lib").glob("python3*")) / "site-packages"
-    outside = next(path for path in map(Path, sys.path) if path.name == "site-packages")
-    (target / "dependencies.pth").write_text(f"{outside}\n")
+    packages = [path for path in sys.path if Path(path).name == "site-packages"]
+    (target / "dependencies.pth").write_text("\n".join(packages) + "\n")
     pip: list[str | Path] = [
         sys.executable,
         "-m",

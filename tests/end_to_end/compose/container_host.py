@@ -31,7 +31,7 @@ class Surroundings:
         programs = self.directory / "bin"
         programs.mkdir()
         (programs / "temporal").symlink_to(find_binary())
-        for name, program in (("python", ""), ("watchkeeper", " -m watchkeeper.cli")):
+        for name, program in (("python", ""), ("watchkeeper", " -m watchkeeper.cli.main")):
             (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}"{program} "$@"\n')
             (programs / name).chmod(0o755)
         self.ports = {port: free_port() for port in sorted(self._ports())}

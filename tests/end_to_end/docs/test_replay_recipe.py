@@ -69,7 +69,7 @@ async def test_its_commands_run(client: Client, tmp_path: Path) -> None:
 
 SHELL = """
 import os, subprocess, sys
-line = sys.argv[1].replace("watchkeeper ", f"{sys.executable} -m watchkeeper.cli ", 1)
+line = sys.argv[1].replace("watchkeeper ", f"{sys.executable} -m watchkeeper.cli.main ", 1)
 sys.exit(subprocess.run(["sh", "-c", line], env=os.environ).returncode)
 """
 

@@ -284,7 +284,7 @@ async def test_lists_can_be_narrowed(client: Client, program: Program) -> None:
 
 LOADED = """
 import sys
-from watchkeeper.cli import app
+from watchkeeper.cli.main import app
 try:
     app(sys.argv[1:])
 except SystemExit as ended:

@@ -19,7 +19,7 @@ from watchkeeper.temporal.ports import free_port, is_free
 
 PARENT = """
 import asyncio, sys
-from watchkeeper.devserver import dev_server
+from watchkeeper.temporal.dev_server import dev_server
 async def main():
     async with dev_server(port=int(sys.argv[1]), ui_port=int(sys.argv[2])) as server:
         print(server.pid, flush=True)
