@@ -1,5 +1,6 @@
 # Every target sets up what it needs: `make demo` and `make test` work as the first command on a fresh machine.
 PYTHON ?= python3
+PROCESSES ?= 4
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
@@ -11,8 +12,9 @@ demo: $(VENV)/.installed
 
 install: $(VENV)/.installed
 
+# Tests mostly wait, so two cores serve four processes. Each process has its own Temporal server.
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n $(PROCESSES) --dist worksteal
 
 test-slow: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m slow

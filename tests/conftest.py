@@ -13,6 +13,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
 from tests.support.paths import HISTORIES
+from watchkeeper.demo.world import World
 from watchkeeper.temporal.client import DATA_CONVERTER
 from watchkeeper.temporal.dev_server import TUNING, find_binary
 
@@ -43,6 +44,13 @@ async def environment() -> AsyncIterator[WorkflowEnvironment]:
 @pytest.fixture(scope="session")
 def client(environment: WorkflowEnvironment) -> Client:
     return environment.client
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    """Simulated back ends: Prometheus, Loki, GitHub, Argo CD, PagerDuty and Slack."""
+    async with World.running() as world:
+        yield world
 
 
 @pytest.fixture

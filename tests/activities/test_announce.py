@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.activities.destinations.conftest import CHANNEL, Office
+from tests.activities.conftest import CHANNEL, Office
 from watchkeeper.contracts import AlertState, CallRecord, ChannelUpdate, PostedMessage
 from watchkeeper.demo.slack import rate_limited, slack_error
 from watchkeeper.testing.faults import drop_connection, fault, lose_reply, raw_body

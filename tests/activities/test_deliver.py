@@ -66,12 +66,6 @@ async def inbox() -> AsyncIterator[Inbox]:
         yield inbox
 
 
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with World.running() as world:
-        yield world
-
-
 def names(directory: Path) -> list[str]:
     return [path.name for path in directory.iterdir()]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from temporalio.client import Client
 
-from tests.activities.destinations.conftest import CHANNEL
+from tests.activities.conftest import CHANNEL
 from tests.conftest import Record
 from tests.support.alert_sender import Run, Sender, is_open, until_reported
 from tests.support.harness import KEY, failure, on_call, run_harness, until_asked

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from tests.activities.destinations.conftest import PAGER, Office, connected
+from tests.activities.conftest import PAGER, Office, connected
 from tests.support.harness import failure, look, run_harness
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import AlertOrigin, Evidence, LimitChanges, Report, ReportDelivery

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from temporalio.client import Client
 
-from tests.activities.destinations.conftest import CHANNEL, PAGER, Office, connected
+from tests.activities.conftest import CHANNEL, PAGER, Office, connected
 from tests.support.harness import run_harness
 from watchkeeper.contracts import AlertOrigin, ChannelUpdate, PostedMessage, Report, ReportDelivery
 from watchkeeper.demo.slack import rate_limited

@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from activities.destinations.webhook import PostedReport
-from tests.activities.destinations.conftest import Office
+from tests.activities.conftest import Office
 from tests.activities.test_deliver import DELIVERY, Inbox, names
 from tests.support.alert_requests import refused, source, verify
 from tests.support.harness import settings_for

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,6 @@ from watchkeeper.testing.scripted_model import ScriptedModel
 from watchkeeper.tool import catalogue, discover, wire
 
 KEY = "model-key"
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with World.running() as world:
-        yield world
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def keyed(url: str) -> dict[str, str]:
 async def developing(program: Program, *arguments: str, **environment: str) -> AsyncIterator[tuple[Running, str]]:
     """``watchkeeper dev`` with a scripted model, from its addresses to its end."""
     async with ScriptedModel(on_call_engineer).serve() as url:
-        dev = await program.begin("dev", *arguments, **keyed(url), **environment)
+        dev = await program.begin("dev", "--intake-port", str(free_port()), *arguments, **keyed(url), **environment)
         said = await dev.says("Ctrl-C ends it")
         try:
             yield dev, said
@@ -166,7 +166,7 @@ async def test_dev_serves_runs_and_ends_cleanly(program: Program, told: signal.S
 
 async def test_dev_is_told_to_end_while_it_starts(program: Program) -> None:
     chosen = ports()
-    dev = await program.begin("dev", *chosen, WATCHKEEPER_MODEL__API_KEY="key")
+    dev = await program.begin("dev", *chosen, "--intake-port", str(free_port()), WATCHKEEPER_MODEL__API_KEY="key")
     while not serves(chosen):
         await asyncio.sleep(0.02)
     dev.send(signal.SIGTERM)

@@ -80,12 +80,6 @@ def _environment(attempt: int) -> ActivityEnvironment:
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with World.running() as world:
-        yield world
-
-
-@pytest.fixture
 async def office(world: World) -> AsyncIterator[Office]:
     async with AsyncClient(timeout=5) as http:
         yield Office(world, http, settings_for("http://unused", **connected(world)))
