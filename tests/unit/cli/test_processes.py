@@ -63,7 +63,8 @@ def keyed(url: str) -> dict[str, str]:
 async def developing(program: Program, *arguments: str, **environment: str) -> AsyncIterator[tuple[Running, str]]:
     """``watchkeeper dev`` with a scripted model, from its addresses to its end."""
     async with ScriptedModel(on_call_engineer).serve() as url:
-        dev = await program.begin("dev", "--intake-port", str(free_port()), *arguments, **keyed(url), **environment)
+        variables = {"WATCHKEEPER_INTAKE__PORT": str(free_port()), **keyed(url), **environment}
+        dev = await program.begin("dev", *arguments, **variables)
         said = await dev.says("Ctrl-C ends it")
         try:
             yield dev, said
