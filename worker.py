@@ -34,7 +34,8 @@ from watchkeeper.temporal import activity_options
 from watchkeeper.temporal.client import ensure_search_attributes
 from watchkeeper.temporal.heartbeat import Heartbeats
 from watchkeeper.temporal.sandbox import Sandbox
-from watchkeeper.tool import Tool, catalogue, discover
+from watchkeeper.tool import Tool
+from watchkeeper.tool_calling.catalogue import catalogue, discover
 from workflows.incident import IncidentWorkflow
 from workflows.queue import QueueWorkflow
 

@@ -26,7 +26,7 @@ from watchkeeper.llm.conversation import Store, conversation_digest, join
 from watchkeeper.prompts import prompt
 from watchkeeper.temporal.activity_options import HISTORY
 from watchkeeper.text import clean, excerpt, utc
-from watchkeeper.tool import catalogue_digest, wire
+from watchkeeper.tool_calling.catalogue import catalogue_digest, wire
 
 OVERDUE = timedelta(minutes=15)
 """When people are paged for a report that no destination has taken; their systems are seldom out for longer."""

@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError
 
 from watchkeeper.llm.conversation import ConversationLost, Request, Store, extend, target
 from watchkeeper.temporal import history
-from watchkeeper.tool import wire
+from watchkeeper.tool_calling.catalogue import wire
 
 
 class ConversationCache:

@@ -28,7 +28,7 @@ from watchkeeper.llm.client import Endpoint
 from watchkeeper.llm.conversation import Store, canonical, conversation_digest, join, message_key
 from watchkeeper.temporal.client import DATA_CONVERTER
 from watchkeeper.testing.asgi_server import serve
-from watchkeeper.tool import catalogue, catalogue_digest, wire
+from watchkeeper.tool_calling.catalogue import catalogue, catalogue_digest, wire
 
 T = TypeVar("T")
 

@@ -10,7 +10,8 @@ from pydantic import BaseModel
 
 from watchkeeper.backend import fetch_as
 from watchkeeper.config.settings import Settings, variable
-from watchkeeper.tool import ToolError, effect_key
+from watchkeeper.tool import ToolError
+from watchkeeper.tool_calling.definition import effect_key
 
 PAGER_TOOL = "page_engineer"
 """The tool by which people are paged. Its key is the incident and the team, so who was paged is not paged again."""

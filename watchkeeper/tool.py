@@ -1,12 +1,6 @@
-"""Public API for writing a tool.
-
-Import it as ``from watchkeeper.tool import Arguments, Service, ToolContext, tool``.
-"""
+"""Public API for writing a tool: ``from watchkeeper.tool import Arguments, Service, ToolContext, tool``."""
 
 from watchkeeper.tool_calling.definition import (
-    LARGEST_RESULT_BYTES,
-    RESULT_BYTES,
-    SMALLEST_RESULT_BYTES,
     Arguments,
     Service,
     Team,
@@ -16,18 +10,10 @@ from watchkeeper.tool_calling.definition import (
     ToolDefinitionError,
     ToolError,
     ToolUnavailable,
-    catalogue,
-    catalogue_digest,
-    discover,
-    effect_key,
     tool,
-    wire,
 )
 
 __all__ = [
-    "LARGEST_RESULT_BYTES",
-    "RESULT_BYTES",
-    "SMALLEST_RESULT_BYTES",
     "Arguments",
     "Service",
     "Team",
@@ -37,10 +23,5 @@ __all__ = [
     "ToolDefinitionError",
     "ToolError",
     "ToolUnavailable",
-    "catalogue",
-    "catalogue_digest",
-    "discover",
-    "effect_key",
     "tool",
-    "wire",
 ]

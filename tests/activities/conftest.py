@@ -16,7 +16,7 @@ from tests.support.harness import settings_for
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import ChannelUpdate, Destination, PostedMessage, ReportDelivery
 from watchkeeper.demo.world import World
-from watchkeeper.tool import discover
+from watchkeeper.tool_calling.catalogue import discover
 
 CHANNEL = "C0INCIDENTS"
 PAGER = {"page_engineer": discover()["page_engineer"]}

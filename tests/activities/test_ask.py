@@ -37,7 +37,7 @@ from watchkeeper.temporal import activity_options
 from watchkeeper.testing.faults import Fault, fault
 from watchkeeper.testing.scripted_model import ScriptedModel
 from watchkeeper.testing.scripts import ScriptedReply, calls, raw, says
-from watchkeeper.tool import catalogue_digest, wire
+from watchkeeper.tool_calling.catalogue import catalogue_digest, wire
 
 LOOK = ("look", {"service": "checkout"})
 REPORT = "Checkout is down."

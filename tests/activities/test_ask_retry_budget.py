@@ -27,7 +27,7 @@ from watchkeeper.temporal import activity_options
 from watchkeeper.temporal.client import DATA_CONVERTER
 from watchkeeper.testing.faults import Fault, fault
 from watchkeeper.testing.scripted_model import ScriptedModel
-from watchkeeper.tool import catalogue_digest, wire
+from watchkeeper.tool_calling.catalogue import catalogue_digest, wire
 
 OPENING: list[JsonObject] = [{"role": "user", "content": "Checkout fails."}]
 BRIEFING = Briefing(

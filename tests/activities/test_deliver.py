@@ -26,7 +26,8 @@ from watchkeeper.testing.asgi_server import serve
 from watchkeeper.testing.fake_server import FakeServer
 from watchkeeper.testing.faults import drop_connection, fault, hang, lose_reply, redirect
 from watchkeeper.testing.scripts import calls, says
-from watchkeeper.tool import ToolContext, discover, tool
+from watchkeeper.tool import ToolContext, tool
+from watchkeeper.tool_calling.catalogue import discover
 from workflows.incident import IncidentWorkflow
 
 REPORT = "**Checkout** is fine again."

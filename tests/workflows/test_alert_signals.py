@@ -17,7 +17,7 @@ from watchkeeper.demo.slack import rate_limited
 from watchkeeper.demo.world import World
 from watchkeeper.testing.scripted_model import ScriptedModel
 from watchkeeper.testing.scripts import ScriptedReply, calls, says
-from watchkeeper.tool import discover
+from watchkeeper.tool_calling.catalogue import discover
 from workflows.incident import IncidentWorkflow
 
 LOOK = ("look", {"service": "checkout"})

@@ -20,7 +20,8 @@ from watchkeeper.llm.conversation import Request
 from watchkeeper.temporal.client import DATA_CONVERTER
 from watchkeeper.temporal.dev_server import TUNING, find_binary
 from watchkeeper.testing.scripts import calls, says
-from watchkeeper.tool import ToolContext, catalogue, tool
+from watchkeeper.tool import ToolContext, tool
+from watchkeeper.tool_calling.catalogue import catalogue
 from workflows.incident import IncidentWorkflow
 
 ROUNDS = 9

@@ -27,7 +27,7 @@ from watchkeeper.demo.world import World
 from watchkeeper.testing.faults import Fault, drip, drop_connection, fault, hang, raw_body, reset_midway, truncated
 from watchkeeper.testing.scripted_model import ScriptedModel
 from watchkeeper.testing.scripts import calls, says
-from watchkeeper.tool import discover
+from watchkeeper.tool_calling.catalogue import discover
 
 LOOK = calls(("look", {"service": "checkout"}))
 REPORT = says("Checkout is down.")

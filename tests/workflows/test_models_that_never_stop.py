@@ -14,7 +14,7 @@ from tests.support.harness import Run, failure, look, on_call, run_harness
 from watchkeeper.contracts import LimitChanges, RunResult
 from watchkeeper.demo.world import World
 from watchkeeper.testing.scripts import ScriptedReply, calls, raw, says
-from watchkeeper.tool import discover
+from watchkeeper.tool_calling.catalogue import discover
 
 ROUNDS = 7
 LOOK = ("look", {"service": "checkout"})

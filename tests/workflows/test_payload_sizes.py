@@ -52,7 +52,9 @@ from watchkeeper.temporal.activity_options import HISTORY
 from watchkeeper.temporal.client import DATA_CONVERTER, PAYLOAD_BYTES, PayloadsTooLarge
 from watchkeeper.testing.scripts import says
 from watchkeeper.text import ERROR_BYTES, excerpt
-from watchkeeper.tool import LARGEST_RESULT_BYTES, ToolContext, catalogue_digest, tool
+from watchkeeper.tool import ToolContext, tool
+from watchkeeper.tool_calling.catalogue import catalogue_digest
+from watchkeeper.tool_calling.definition import LARGEST_RESULT_BYTES
 from workflows.incident import IncidentWorkflow
 from workflows.outcome import REASON_BYTES
 from workflows.tool_calls import ARGUMENT_BYTES, FINDING_BYTES, MAX_RECORDS

@@ -21,7 +21,8 @@ from watchkeeper.llm.errors import ModelError
 from watchkeeper.temporal.client import TemporalError
 from watchkeeper.temporal.task_queue import has_worker
 from watchkeeper.text import excerpt
-from watchkeeper.tool import Tool, ToolCall, ToolDefinitionError, ToolError, ToolUnavailable, catalogue, discover
+from watchkeeper.tool import Tool, ToolCall, ToolDefinitionError, ToolError, ToolUnavailable
+from watchkeeper.tool_calling.catalogue import catalogue, discover
 from watchkeeper.tool_calling.execution import run
 
 SECONDS = 15.0

@@ -30,7 +30,7 @@ def check(context: typer.Context) -> None:
 
 
 async def _tools(context: typer.Context, *, as_json: bool) -> None:
-    from watchkeeper.tool import catalogue, discover, wire
+    from watchkeeper.tool_calling.catalogue import catalogue, discover, wire
 
     specs = catalogue(discover(), settings_of(context))
     if as_json:

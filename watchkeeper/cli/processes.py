@@ -108,7 +108,7 @@ async def _worker(context: typer.Context) -> None:
 
 async def _dev(context: typer.Context, ports: tuple[int, int, int | None], database: Path) -> NoReturn:
     from watchkeeper.telemetry.setup import telemetry
-    from watchkeeper.tool import catalogue, discover
+    from watchkeeper.tool_calling.catalogue import catalogue, discover
     from worker import require_keys, working
 
     settings = settings_of(context)

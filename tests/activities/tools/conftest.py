@@ -12,7 +12,8 @@ from httpx2 import AsyncClient
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import ToolResult
 from watchkeeper.demo.world import World
-from watchkeeper.tool import ToolCall, discover
+from watchkeeper.tool import ToolCall
+from watchkeeper.tool_calling.catalogue import discover
 from watchkeeper.tool_calling.execution import run
 
 TOOLS = discover()

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.paths import ROOT
 from watchkeeper.config.settings import Settings
-from watchkeeper.tool import discover
+from watchkeeper.tool_calling.catalogue import discover
 
 README = (ROOT / "README.md").read_text()
 

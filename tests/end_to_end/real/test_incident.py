@@ -23,7 +23,7 @@ from watchkeeper.contracts import JsonObject
 from watchkeeper.temporal.client import connect
 from watchkeeper.temporal.ports import free_port
 from watchkeeper.testing.scripts import ScriptedReply, calls, says
-from watchkeeper.tool import discover
+from watchkeeper.tool_calling.catalogue import discover
 
 pytestmark = pytest.mark.real
 

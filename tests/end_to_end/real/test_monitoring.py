@@ -16,7 +16,8 @@ from watchkeeper.alerts.start_filter import reason_not_to_start
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import Alert
 from watchkeeper.incident.episode import ends_firing, is_repeat
-from watchkeeper.tool import ToolCall, discover
+from watchkeeper.tool import ToolCall
+from watchkeeper.tool_calling.catalogue import discover
 from watchkeeper.tool_calling.execution import run
 
 pytestmark = pytest.mark.real

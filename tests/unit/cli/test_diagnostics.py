@@ -15,7 +15,7 @@ from watchkeeper.demo.demo_settings import settings_for
 from watchkeeper.demo.script import on_call_engineer
 from watchkeeper.demo.world import World
 from watchkeeper.testing.scripted_model import ScriptedModel
-from watchkeeper.tool import catalogue, discover, wire
+from watchkeeper.tool_calling.catalogue import catalogue, discover, wire
 
 KEY = "model-key"
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import Field, ValidationError, create_model
 
 from watchkeeper.config.settings import Settings
+from watchkeeper.tool_calling.catalogue import catalogue, catalogue_digest, discover, wire
 from watchkeeper.tool_calling.definition import (
     KEY_LENGTH,
     Arguments,
@@ -23,11 +24,7 @@ from watchkeeper.tool_calling.definition import (
     ToolDefinitionError,
     ToolError,
     ToolUnavailable,
-    catalogue,
-    catalogue_digest,
-    discover,
     tool,
-    wire,
 )
 
 

@@ -15,7 +15,8 @@ from pydantic import BaseModel, Discriminator, Field, create_model
 from tests.support import paths
 from watchkeeper.config.settings import Settings
 from watchkeeper.testing.schema_rules import check_tools
-from watchkeeper.tool import Arguments, Service, Team, catalogue, discover, wire
+from watchkeeper.tool import Arguments, Service, Team
+from watchkeeper.tool_calling.catalogue import catalogue, discover, wire
 from watchkeeper.tool_calling.json_schema import DEEPEST, MOST_NAMES, SchemaError, parameters
 
 CATALOGUE = {"service": ["checkout", "payments", "search"], "team": ["shop"]}

@@ -20,7 +20,7 @@ from watchkeeper.temporal import activity_options
 from watchkeeper.temporal.client import DATA_CONVERTER
 from watchkeeper.temporal.dev_server import dev_server
 from watchkeeper.temporal.ports import HOST, free_port
-from watchkeeper.tool import discover
+from watchkeeper.tool_calling.catalogue import discover
 from watchkeeper.watchdog.watchdog import Watchdog
 
 TOOLS = {"page_engineer": discover()["page_engineer"]}
