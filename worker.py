@@ -18,7 +18,7 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 from activities.announce import AnnounceActivities
 from activities.ask import AskActivities
 from activities.brief import BriefActivities
-from activities.call_tool import activity_of
+from activities.call_tool import tool_activity
 from activities.carry import CarryActivities
 from activities.compact import CompactActivities
 from activities.conversation_cache import ConversationCache
@@ -26,16 +26,16 @@ from activities.deliver import DeliverActivities
 from activities.queue import QueueActivities
 from watchkeeper import __version__
 from watchkeeper.config.settings import Settings, SettingsError
-from watchkeeper.llm.client import Endpoint
-from watchkeeper.llm.conversation import Store
+from watchkeeper.llm.client import ModelClient
+from watchkeeper.llm.conversation import ConversationStore
 from watchkeeper.llm.tool_calls import MAX_CALLS
 from watchkeeper.telemetry.setup import Telemetry
 from watchkeeper.temporal import activity_options
 from watchkeeper.temporal.client import ensure_search_attributes
-from watchkeeper.temporal.heartbeat import Heartbeats
+from watchkeeper.temporal.heartbeat import HeartbeatInterceptor
 from watchkeeper.temporal.sandbox import Sandbox
 from watchkeeper.tool import Tool
-from watchkeeper.tool_calling.catalogue import catalogue, discover
+from watchkeeper.tool_calling.catalogue import build_catalogue, discover_tools
 from workflows.incident import IncidentWorkflow
 from workflows.queue import QueueWorkflow
 
@@ -44,7 +44,7 @@ HTTP_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
-class Working:
+class RunningWorker:
     """A running worker, and what it knows."""
 
     worker: Worker
@@ -52,29 +52,29 @@ class Working:
 
 
 @asynccontextmanager
-async def working(
+async def run_worker(
     client: Client,
     settings: Settings,
     *,
     tools: Mapping[str, Tool[Any]] | None = None,
     telemetry: Telemetry | None = None,
-) -> AsyncIterator[Working]:
+) -> AsyncIterator[RunningWorker]:
     """Run a worker for as long as the context lasts; on leaving, activities get time to finish.
 
     ``tools`` are those found in ``activities/tools/`` unless given; ``telemetry`` is what is told of it.
 
     Raises SettingsError, ToolDefinitionError or TemporalError when it cannot start.
     """
-    require_keys(settings)
-    tools = discover() if tools is None else tools
-    specs = catalogue(tools, settings)
+    require_api_keys(settings)
+    tools = discover_tools() if tools is None else tools
+    specs = build_catalogue(tools, settings)
     await ensure_search_attributes(client)
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(httpx2.AsyncClient(timeout=HTTP_SECONDS, follow_redirects=False))
-        endpoints = [Endpoint(profile) for profile in settings.profiles]
+        endpoints = [ModelClient(profile) for profile in settings.profiles]
         for endpoint in endpoints:
             stack.push_async_callback(endpoint.close)
-        store = Store(settings.worker.conversation_bytes)
+        store = ConversationStore(settings.worker.conversation_bytes)
         conversations = ConversationCache(client, store)
         queueing = QueueActivities(client, settings.worker.task_queue)
         worker = Worker(
@@ -92,26 +92,28 @@ async def working(
                 queueing.enter,
                 queueing.leave,
                 queueing.find_gone,
-                *(activity_of(tool, settings, http, store) for tool in tools.values()),
+                *(tool_activity(tool, settings, http, store) for tool in tools.values()),
             ],
-            interceptors=[Heartbeats(), *(telemetry.interceptors(client) if telemetry else ())],
+            interceptors=[HeartbeatInterceptor(), *(telemetry.interceptors(client) if telemetry else ())],
             # Histories then say which version made each step; the default is a hash of 32 characters in every event.
             deployment_config=WorkerDeploymentConfig(
                 version=WorkerDeploymentVersion("watchkeeper", __version__), use_worker_versioning=False
             ),
-            max_concurrent_workflow_tasks=activity_options.WORKFLOW_TASKS,
-            sticky_queue_schedule_to_start_timeout=activity_options.STICKY_QUEUE,
+            max_concurrent_workflow_tasks=activity_options.CONCURRENT_WORKFLOW_TASKS,
+            sticky_queue_schedule_to_start_timeout=activity_options.STICKY_QUEUE_TIMEOUT,
             # The SDK would hold beats back until little is left of the timeout.
-            max_heartbeat_throttle_interval=activity_options.HEARTBEAT / activity_options.BEATS_PER_HEARTBEAT / 2,
+            max_heartbeat_throttle_interval=activity_options.HEARTBEAT_TIMEOUT
+            / activity_options.HEARTBEATS_PER_TIMEOUT
+            / 2,
             graceful_shutdown_timeout=timedelta(seconds=settings.worker.shutdown_seconds),
             # A round's calls start on the worker that holds the conversation, without a trip through the queue.
             max_eager_activity_reservations_per_workflow_task=MAX_CALLS,
         )
         await stack.enter_async_context(worker)
-        yield Working(worker, conversations)
+        yield RunningWorker(worker, conversations)
 
 
-def require_keys(settings: Settings) -> None:
+def require_api_keys(settings: Settings) -> None:
     """Raise SettingsError unless every model has a key."""
     for profile in settings.profiles:
         if profile.api_key is None:
@@ -121,11 +123,11 @@ def require_keys(settings: Settings) -> None:
             )
 
 
-async def work(client: Client, settings: Settings, telemetry: Telemetry | None = None) -> None:
+async def run_until_signal(client: Client, settings: Settings, telemetry: Telemetry | None = None) -> None:
     """Work until SIGTERM or SIGINT, then drain."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, ended.set)
-    async with working(client, settings, telemetry=telemetry):
+    async with run_worker(client, settings, telemetry=telemetry):
         await ended.wait()

@@ -10,7 +10,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from watchkeeper.alerts.severity import temporal_priority
-from watchkeeper.config.sections import Episodes
+from watchkeeper.config.sections import EpisodeSettings
 from watchkeeper.config.settings import ModelProfile, Settings
 from watchkeeper.contracts import (
     AlertOrigin,
@@ -22,16 +22,16 @@ from watchkeeper.contracts import (
     RunInput,
     ToolSpec,
 )
-from watchkeeper.llm.conversation import Store, conversation_digest, join
+from watchkeeper.llm.conversation import ConversationStore, conversation_digest, join_messages
 from watchkeeper.prompts import prompt
-from watchkeeper.temporal.activity_options import HISTORY
+from watchkeeper.temporal.activity_options import HISTORY_BOUNDS
 from watchkeeper.text import clean, excerpt, utc
-from watchkeeper.tool_calling.catalogue import catalogue_digest, wire
+from watchkeeper.tool_calling.catalogue import catalogue_digest, encode_tools
 
-OVERDUE = timedelta(minutes=15)
+OVERDUE_AFTER = timedelta(minutes=15)
 """When people are paged for a report that no destination has taken; their systems are seldom out for longer."""
 
-PREVIOUS_BYTES = 2_000
+PREVIOUS_REPORT_BYTES = 2_000
 
 NO_TEAM = "(no team)"
 """Name of the queue for alerts that belong to no team."""
@@ -40,7 +40,7 @@ NO_TEAM = "(no team)"
 class BriefActivities:
     """Briefs runs by the operator's settings and the tools of this worker."""
 
-    def __init__(self, settings: Settings, catalogue: Sequence[ToolSpec], store: Store) -> None:
+    def __init__(self, settings: Settings, catalogue: Sequence[ToolSpec], store: ConversationStore) -> None:
         self._settings = settings
         self._catalogue = list(catalogue)
         self._store = store
@@ -55,17 +55,17 @@ class BriefActivities:
         settings, names = self._settings, [spec.name for spec in self._catalogue]
         if given.service is not None and given.service not in settings.services:
             known = ", ".join(sorted(settings.services)) or "none"
-            raise _refused("UnknownService", f"no service {given.service!r} in the catalogue; known: {known}")
+            raise _refusal("UnknownService", f"no service {given.service!r} in the catalogue; known: {known}")
         forced = given.tool_choice.function if given.tool_choice else None
         if forced is not None and forced not in names:
-            raise _refused("UnknownTool", f"no tool {forced!r} to force; available: {', '.join(names)}")
+            raise _refusal("UnknownTool", f"no tool {forced!r} to force; available: {', '.join(names)}")
         if given.tool_choice is not None and given.tool_choice.mode == "named" and forced is None:
-            raise _refused("UnknownTool", f"name the tool to force; available: {', '.join(names)}")
+            raise _refusal("UnknownTool", f"name the tool to force; available: {', '.join(names)}")
         limits = settings.limits_for(given.limits)
         if limits.cost is not None and any(profile.prices is None for profile in settings.profiles):
-            raise _refused("PricesUnknown", "a limit on cost needs the prices of every model: set [model.prices]")
-        flapping = _flaps(settings.episodes, given.origin, time.time())
-        opening = _opening(given, flapping=flapping)
+            raise _refusal("PricesUnknown", "a limit on cost needs the prices of every model: set [model.prices]")
+        flapping = _flapping_episode(settings.episodes, given.origin, time.time())
+        opening = _opening_messages(given, flapping=flapping)
         channel = settings.channel(given.origin, given.service)
         briefing = Briefing(
             opening=opening,
@@ -74,8 +74,8 @@ class BriefActivities:
             limits=limits,
             model=settings.model.name,
             model_deadline=max(profile.deadline for profile in settings.profiles),
-            history=HISTORY,
-            window=_window(settings.model),
+            history=HISTORY_BOUNDS,
+            window=_context_limit(settings.model),
             destinations=_destinations(settings, channel),
             nudge=prompt("nudge"),
             conclude=prompt("conclude"),
@@ -84,20 +84,20 @@ class BriefActivities:
             update = {"follow_ups": _follow_ups(settings, flapping=flapping)}
             briefing = briefing.model_copy(update=update)
         if given.origin is not None or any(place not in ("log", "page") for place in briefing.destinations):
-            briefing = briefing.model_copy(update={"overdue": OVERDUE.total_seconds()})
+            briefing = briefing.model_copy(update={"overdue": OVERDUE_AFTER.total_seconds()})
         if channel is not None:
             briefing = briefing.model_copy(update={"channel": channel})
         if given.tool_choice is not None and given.tool_choice.mode in ("required", "named"):
             insist = prompt("insist").format(tool=forced or "a tool")
             briefing = briefing.model_copy(update={"insist": insist})
-        if (turns := _turns(settings, given)) is not None:
+        if (turns := _queue_settings(settings, given)) is not None:
             briefing = briefing.model_copy(update={"turns": turns})
-        self._store.put(conversation_digest(opening), join(opening))
-        self._store.put(briefing.catalogue, wire(self._catalogue))
+        self._store.put(conversation_digest(opening), join_messages(opening))
+        self._store.put(briefing.catalogue, encode_tools(self._catalogue))
         return briefing
 
 
-def _window(model: ModelProfile) -> int:
+def _context_limit(model: ModelProfile) -> int:
     """How far a conversation may grow: a tenth of the window is left for the results of a round, and for the reply."""
     free = model.context_tokens - (model.max_completion_tokens or 0)
     return int(max(free, model.context_tokens / 2) * 0.9)
@@ -116,7 +116,7 @@ def _destinations(settings: Settings, channel: str | None) -> list[Destination]:
     return [destination for destination, wanted in chosen if wanted]
 
 
-def _flaps(episodes: Episodes, origin: AlertOrigin | None, now: float) -> int:
+def _flapping_episode(episodes: EpisodeSettings, origin: AlertOrigin | None, now: float) -> int:
     """Tell which episode of a short time this is, if there are so many that one more run for each would help nobody."""
     began = origin.previous.began if origin and origin.previous else []
     lately = sum(at >= now - episodes.flapping_period for at in began) + 1
@@ -137,7 +137,7 @@ def _follow_ups(settings: Settings, *, flapping: int) -> FollowUpSettings:
     )
 
 
-def _turns(settings: Settings, given: RunInput) -> QueueSettings | None:
+def _queue_settings(settings: Settings, given: RunInput) -> QueueSettings | None:
     """How a run takes turns with the others of its team; a person's question waits for nobody."""
     if given.origin is None:
         return None
@@ -149,25 +149,25 @@ def _turns(settings: Settings, given: RunInput) -> QueueSettings | None:
     )
 
 
-def _opening(given: RunInput, *, flapping: int) -> list[JsonObject]:
+def _opening_messages(given: RunInput, *, flapping: int) -> list[JsonObject]:
     facts = [f"{name}: {value}" for name, value in (("Service", given.service), ("Severity", given.severity)) if value]
     previous = given.origin.previous if given.origin else None
     known: list[str] = []
     if previous is not None:
-        said = _enclosed(excerpt(previous.summary, PREVIOUS_BYTES))
+        said = _escape_closing_tags(excerpt(previous.summary, PREVIOUS_REPORT_BYTES))
         ended = utc(previous.ended_at)
         known.append(prompt("previous").format(ended_at=ended, status=previous.status, summary=said))
     if flapping:
         known.append(prompt("flapping").format(episode=flapping))
-    text = given.text if given.origin is None else prompt("alerted").format(title=_enclosed(given.text))
+    text = given.text if given.origin is None else prompt("alerted").format(title=_escape_closing_tags(given.text))
     asked = clean("\n\n".join(["\n".join([*facts, text]), *known]))
     return [{"role": "system", "content": prompt("system")}, {"role": "user", "content": asked}]
 
 
-def _enclosed(text: str) -> str:
+def _escape_closing_tags(text: str) -> str:
     """Keep what others wrote from closing the marks that it stands between."""
     return text.replace("</", "<\\/")
 
 
-def _refused(kind: str, why: str) -> ApplicationError:
+def _refusal(kind: str, why: str) -> ApplicationError:
     return ApplicationError(why, type=kind, non_retryable=True)

@@ -11,16 +11,16 @@ from temporalio.exceptions import ApplicationError
 
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import ToolRequest, ToolResult
-from watchkeeper.llm.conversation import Store
-from watchkeeper.temporal.activity_options import LONGEST_PAUSE, pause
-from watchkeeper.temporal.heartbeat import confirm
+from watchkeeper.llm.conversation import ConversationStore
+from watchkeeper.temporal.activity_options import LONGEST_RETRY_DELAY, backoff
+from watchkeeper.temporal.heartbeat import confirm_attempt
 from watchkeeper.text import ERROR_BYTES, excerpt
 from watchkeeper.tool import Tool, ToolCall, ToolUnavailable
-from watchkeeper.tool_calling.execution import run
+from watchkeeper.tool_calling.execution import run_tool
 
 
-def activity_of(
-    tool: Tool[Any], settings: Settings, http: AsyncClient, store: Store
+def tool_activity(
+    tool: Tool[Any], settings: Settings, http: AsyncClient, store: ConversationStore
 ) -> Callable[[ToolRequest], Awaitable[ToolResult]]:
     """Make the activity that runs a tool.
 
@@ -33,18 +33,20 @@ def activity_of(
         info = activity.info()
         call = ToolCall(run=request.run, key=info.activity_id, arguments=request.arguments)
         if tool.effect == "once":
-            await confirm()
+            await confirm_attempt()
         try:
-            result = await run(tool, call, settings=settings, http=http, at=info.scheduled_time, attempt=info.attempt)
+            result = await run_tool(
+                tool, call, settings=settings, http=http, at=info.scheduled_time, attempt=info.attempt
+            )
         except ToolUnavailable as error:
-            delay = pause(info.attempt) if error.delay is None else min(error.delay, LONGEST_PAUSE)
+            delay = backoff(info.attempt) if error.delay is None else min(error.delay, LONGEST_RETRY_DELAY)
             raise ApplicationError(
                 excerpt(str(error), ERROR_BYTES), type="ToolUnavailable", next_retry_delay=delay
             ) from error
         except Exception as error:  # noqa: BLE001
             # Whatever a tool breaks with is recorded, and may repeat what it was given: a password in a URL, a token.
             said = excerpt(settings.redactor.text(str(error)), ERROR_BYTES)
-            broken = ApplicationError(said, type=type(error).__name__, next_retry_delay=pause(info.attempt))
+            broken = ApplicationError(said, type=type(error).__name__, next_retry_delay=backoff(info.attempt))
             raise broken.with_traceback(error.__traceback__) from None
         store.put(result.digest, result.content.encode())
         return result

@@ -9,8 +9,8 @@ from temporalio import activity
 from activities.conversation_cache import ConversationCache
 from watchkeeper.contracts import CarriedConversation, CarryRequest
 from watchkeeper.llm.compaction import compact
-from watchkeeper.llm.conversation import conversation_digest, join, target
-from watchkeeper.temporal.activity_options import HISTORY
+from watchkeeper.llm.conversation import conversation_digest, join_messages, target_digest
+from watchkeeper.temporal.activity_options import HISTORY_BOUNDS
 
 
 class CarryActivities:
@@ -24,9 +24,9 @@ class CarryActivities:
         """Return the conversation that a run takes along. Fails with ``ConversationLost``."""
         joined = await self._conversations.joined(request)
         messages = json.loads(b"[" + joined + b"]")
-        if len(joined) <= HISTORY.carried_bytes:
-            return CarriedConversation(messages=messages, digest=target(request))
-        kept, replaced = compact(messages, HISTORY.carried_bytes)
+        if len(joined) <= HISTORY_BOUNDS.carried_bytes:
+            return CarriedConversation(messages=messages, digest=target_digest(request))
+        kept, replaced = compact(messages, HISTORY_BOUNDS.carried_bytes)
         digest = conversation_digest(kept)
-        self._conversations.store.put(digest, join(kept))
+        self._conversations.store.put(digest, join_messages(kept))
         return CarriedConversation(messages=kept, digest=digest, compacted=replaced)

@@ -9,16 +9,16 @@ from temporalio import activity
 from watchkeeper.config.settings import ModelProfile
 from watchkeeper.contracts import JsonObject, ModelReply, ToolChoice
 from watchkeeper.llm.completion import read_completion
-from watchkeeper.llm.conversation import canonical
+from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.llm.errors import ModelError
-from watchkeeper.llm.usage import price
+from watchkeeper.llm.usage import completion_cost
 from watchkeeper.telemetry import activity_context
 
-LARGER = 4
+RAISED_CAP_FACTOR = 4
 """By how much the token cap is raised when reasoning used all of it up."""
 
 
-class Completion(Protocol):
+class EndpointResponse(Protocol):
     """A response of success, unread."""
 
     @property
@@ -28,13 +28,13 @@ class Completion(Protocol):
     def trace_id(self) -> str | None: ...  # noqa: D102
 
 
-class Endpoint(Protocol):
+class ModelEndpoint(Protocol):
     """One model at one host (``watchkeeper.llm.client`` speaks to real ones)."""
 
     @property
     def profile(self) -> ModelProfile: ...  # noqa: D102
 
-    async def complete(self, body: bytes) -> Completion: ...  # noqa: D102
+    async def complete(self, body: bytes) -> EndpointResponse: ...  # noqa: D102
 
 
 class Prompt(NamedTuple):
@@ -48,7 +48,7 @@ class Prompt(NamedTuple):
     choice: ToolChoice | None
 
 
-async def complete(endpoint: Endpoint, prompt: Prompt) -> ModelReply:
+async def request_reply(endpoint: ModelEndpoint, prompt: Prompt) -> ModelReply:
     """Ask one host, once more where only a changed request can help. Raises ModelError."""
     cap = endpoint.profile.max_completion_tokens
     try:
@@ -62,13 +62,13 @@ async def complete(endpoint: Endpoint, prompt: Prompt) -> ModelReply:
         reply = await _ask(endpoint, prompt, cap)
     if reply.kind != "tool_calls" and reply.truncated and cap is not None:
         try:
-            return await _ask(endpoint, prompt, cap * LARGER)
+            return await _ask(endpoint, prompt, cap * RAISED_CAP_FACTOR)
         except ModelError as error:  # what was said before the cut is more than nothing
             activity.logger.warning("%s gives no more tokens: %s", endpoint.profile.name, error)
     return reply
 
 
-async def _ask(endpoint: Endpoint, prompt: Prompt, cap: int | None) -> ModelReply:
+async def _ask(endpoint: ModelEndpoint, prompt: Prompt, cap: int | None) -> ModelReply:
     body = _body(endpoint.profile, prompt, cap)
     activity_context.asked(endpoint.profile, prompt.messages)
     completion = await endpoint.complete(body)
@@ -82,7 +82,7 @@ async def _ask(endpoint: Endpoint, prompt: Prompt, cap: int | None) -> ModelRepl
     activity_context.answered(reply, prompt.names, completion.body)
     if endpoint.profile.prices is None:
         return reply
-    cost = price(reply.usage, endpoint.profile.prices)
+    cost = completion_cost(reply.usage, endpoint.profile.prices)
     return reply.model_copy(update={"usage": reply.usage.model_copy(update={"cost": cost})})
 
 
@@ -94,7 +94,7 @@ def _body(profile: ModelProfile, prompt: Prompt, cap: int | None) -> bytes:
     if prompt.tools:
         options |= _choice(profile, prompt.choice)
     tools = (b'"tools":', prompt.tools, b",") if prompt.tools else ()
-    return b"".join((b'{"messages":[', prompt.messages, b"],", *tools, canonical(options)[1:]))
+    return b"".join((b'{"messages":[', prompt.messages, b"],", *tools, canonical_json(options)[1:]))
 
 
 def _choice(profile: ModelProfile, choice: ToolChoice | None) -> JsonObject:

@@ -8,8 +8,8 @@ from temporalio import activity
 
 from activities.conversation_cache import ConversationCache
 from watchkeeper.contracts import CompactionResult, CompactRequest
-from watchkeeper.llm.compaction import OPENING, compact
-from watchkeeper.llm.conversation import conversation_digest, join, target
+from watchkeeper.llm.compaction import OPENING_MESSAGES, compact
+from watchkeeper.llm.conversation import conversation_digest, join_messages, target_digest
 
 
 class CompactActivities:
@@ -26,9 +26,9 @@ class CompactActivities:
         """
         joined = await self._conversations.joined(request)
         kept, replaced = compact(json.loads(b"[" + joined + b"]"), int(len(joined) * request.keep))
-        smaller = join(kept)
+        smaller = join_messages(kept)
         if not replaced or len(smaller) >= len(joined):
-            return CompactionResult(digest=target(request))
+            return CompactionResult(digest=target_digest(request))
         digest = conversation_digest(kept)
         self._conversations.store.put(digest, smaller)
-        return CompactionResult(digest=digest, summary=kept[OPENING]["content"], replaced=replaced)
+        return CompactionResult(digest=digest, summary=kept[OPENING_MESSAGES]["content"], replaced=replaced)

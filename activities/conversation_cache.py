@@ -8,21 +8,27 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
-from watchkeeper.llm.conversation import ConversationLost, Request, Store, extend, target
+from watchkeeper.llm.conversation import (
+    ConversationLost,
+    ConversationRequest,
+    ConversationStore,
+    append_entries,
+    target_digest,
+)
 from watchkeeper.temporal import history
-from watchkeeper.tool_calling.catalogue import wire
+from watchkeeper.tool_calling.catalogue import encode_tools
 
 
 class ConversationCache:
     """The conversations that a worker process can send."""
 
-    def __init__(self, client: Client, store: Store) -> None:
+    def __init__(self, client: Client, store: ConversationStore) -> None:
         self._client = client
         self.store = store
         self.hits = 0
         self.misses = 0
 
-    async def joined(self, request: Request) -> bytes:
+    async def joined(self, request: ConversationRequest) -> bytes:
         """Return the messages that a request asks about, ready to send.
 
         The base is forgotten when it is extended: only a retry of this same request could ask again, and it finds
@@ -30,7 +36,7 @@ class ConversationCache:
 
         Fails with ``ConversationLost``, for good, when neither the store nor the history has it; raises RPCError.
         """
-        wanted = target(request)
+        wanted = target_digest(request)
         if (known := self.store.get(wanted)) is not None:
             self.hits += 1
             return known
@@ -41,7 +47,7 @@ class ConversationCache:
             self.misses += 1
             info = activity.info()
             activity.logger.info("rebuilding the conversation from the history")
-            recorded = await history.read(self._client, info.workflow_id or "", info.workflow_run_id or "")
+            recorded = await history.read_conversation(self._client, info.workflow_id or "", info.workflow_run_id or "")
             try:
                 joined = recorded.joined(request)
             except ConversationLost as error:
@@ -57,15 +63,15 @@ class ConversationCache:
         """
         if (known := self.store.get(catalogue)) is None:
             info = activity.info()
-            recorded = await history.read(self._client, info.workflow_id or "", info.workflow_run_id or "")
-            known = wire(recorded.tools)
+            recorded = await history.read_conversation(self._client, info.workflow_id or "", info.workflow_run_id or "")
+            known = encode_tools(recorded.tools)
             self.store.put(catalogue, known)
         return known, frozenset(tool["function"]["name"] for tool in json.loads(known))
 
-    def _extended(self, request: Request) -> bytes:
+    def _extended(self, request: ConversationRequest) -> bytes:
         if (base := self.store.get(request.base)) is None:
             raise ConversationLost(f"no conversation {request.base} in the store")
-        return extend(base, request.append, self._part)
+        return append_entries(base, request.append, self._part)
 
     def _part(self, digest: str) -> bytes:
         if (part := self.store.get(digest)) is None:

@@ -11,7 +11,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from watchkeeper.config.settings import Settings
-from watchkeeper.temporal.activity_options import pause
+from watchkeeper.temporal.activity_options import backoff
 from watchkeeper.text import error_text
 from watchkeeper.tool import ToolError, ToolUnavailable
 
@@ -27,5 +27,5 @@ def delivery_errors(what: Literal["Report", "Announcement"], settings: Settings)
     except (OSError, ToolUnavailable) as error:
         said = settings.redactor.text(error_text(error))
         asked = error.delay if isinstance(error, ToolUnavailable) else None
-        delay = max(asked or timedelta(), pause(activity.info().attempt))
+        delay = max(asked or timedelta(), backoff(activity.info().attempt))
         raise ApplicationError(said, type=f"{what}Undelivered", next_retry_delay=delay) from None

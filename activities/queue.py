@@ -16,12 +16,12 @@ from temporalio.service import RPCError, RPCStatusCode
 from watchkeeper.contracts import QueueEntry, QueueExit, QueueState
 from watchkeeper.incident.queue_state import queue_id
 from watchkeeper.temporal import queue_history
-from watchkeeper.temporal.activity_options import TASK_TIMEOUT
+from watchkeeper.temporal.activity_options import WORKFLOW_TASK_TIMEOUT
 from watchkeeper.text import error_text
 
-WORKFLOW = "QueueWorkflow"
+QUEUE_WORKFLOW = "QueueWorkflow"
 
-AT_ONCE = 10
+CONCURRENT_LOOKUPS = 10
 """How many runs are looked at together."""
 
 _ENDED = {
@@ -31,7 +31,7 @@ _ENDED = {
     WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TERMINATED,
     WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TIMED_OUT,
 }
-_BROKEN_OFF = _ENDED - {WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_COMPLETED}
+_ENDED_BY_HAND = _ENDED - {WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_COMPLETED}
 
 
 class QueueActivities:
@@ -57,7 +57,7 @@ class QueueActivities:
 
         One of which nothing can be learnt just now counts as living.
         """
-        free = asyncio.Semaphore(AT_ONCE)
+        free = asyncio.Semaphore(CONCURRENT_LOOKUPS)
 
         async def look(entrant: QueueEntry) -> bool:
             async with free:
@@ -78,11 +78,11 @@ class QueueActivities:
             if error.status != RPCStatusCode.NOT_FOUND:
                 raise
             await self._client.start_workflow(
-                WORKFLOW,
+                QUEUE_WORKFLOW,
                 await self._left_behind(workflow_id, said.queue),
                 id=workflow_id,
                 task_queue=self._task_queue,
-                task_timeout=TASK_TIMEOUT,
+                task_timeout=WORKFLOW_TASK_TIMEOUT,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                 start_signal=signal,
@@ -94,10 +94,10 @@ class QueueActivities:
     async def _left_behind(self, workflow_id: str, name: str) -> QueueState:
         """Return how a queue stood when it was broken off; one that ended by itself left nobody."""
         before = await self._describe(workflow_id)
-        if before is None or before.status not in _BROKEN_OFF:
+        if before is None or before.status not in _ENDED_BY_HAND:
             return QueueState(name=name)
         activity.logger.warning("the queue was ended by hand; its state is read from its history")
-        return await queue_history.read(self._client, workflow_id, before.execution.run_id)
+        return await queue_history.read_queue(self._client, workflow_id, before.execution.run_id)
 
     async def _is_gone(self, entrant: QueueEntry) -> bool:
         try:

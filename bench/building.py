@@ -24,11 +24,17 @@ from bench.naive import Messages, NaiveActivities, opening
 from bench.ours import read_page, settings_for
 from bench.task import CALLS, page_text, script
 from watchkeeper.contracts import ConversationEntry, ModelRequest, ReplyRef, ResultRef, digest_of
-from watchkeeper.llm.client import Endpoint
-from watchkeeper.llm.conversation import Store, canonical, conversation_digest, join, message_key
+from watchkeeper.llm.client import ModelClient
+from watchkeeper.llm.conversation import (
+    ConversationStore,
+    canonical_json,
+    conversation_digest,
+    join_messages,
+    message_key,
+)
 from watchkeeper.temporal.client import DATA_CONVERTER
 from watchkeeper.testing.asgi_server import serve
-from watchkeeper.tool_calling.catalogue import catalogue, catalogue_digest, wire
+from watchkeeper.tool_calling.catalogue import build_catalogue, catalogue_digest, encode_tools
 
 T = TypeVar("T")
 
@@ -96,7 +102,7 @@ async def builds(client: Client, rounds: int, kib: int) -> AsyncIterator[dict[st
         base_url = f"{url}/v1"
         naive = NaiveActivities(base_url)
         argument = await DataConverter.default.encode([messages])
-        endpoint = Endpoint(settings_for("bench", base_url).model)
+        endpoint = ModelClient(settings_for("bench", base_url).model)
         try:
             async with naive.openai:
                 yield {
@@ -107,13 +113,13 @@ async def builds(client: Client, rounds: int, kib: int) -> AsyncIterator[dict[st
             await endpoint.close()
 
 
-async def _ours(client: Client, endpoint: Endpoint, messages: Messages, host: _Host) -> Build[Any]:
-    settings, store = settings_for("bench", endpoint.profile.base_url), Store(STORE_BYTES)
+async def _ours(client: Client, endpoint: ModelClient, messages: Messages, host: _Host) -> Build[Any]:
+    settings, store = settings_for("bench", endpoint.profile.base_url), ConversationStore(STORE_BYTES)
     old, new = messages[: -CALLS - 1], messages[-CALLS - 1 :]
-    specs = catalogue({"read_page": read_page}, settings)
+    specs = build_catalogue({"read_page": read_page}, settings)
     append: list[ConversationEntry] = [ReplyRef(reply=message_key(new[0]))]
     append += [ResultRef(result=message_key(message)) for message in new[1:]]
-    base, joined = conversation_digest(old), join(old)
+    base, joined = conversation_digest(old), join_messages(old)
     request = ModelRequest(
         round=len(messages) // (CALLS + 1) + 1, base=base, append=append, catalogue=catalogue_digest(specs)
     )
@@ -122,8 +128,8 @@ async def _ours(client: Client, endpoint: Endpoint, messages: Messages, host: _H
         store.drop(conversation_digest(messages))
         store.put(base, joined)
 
-    store.put(request.catalogue, wire(specs))
-    store.put(digest_of(canonical(new[0])), canonical(new[0]))
+    store.put(request.catalogue, encode_tools(specs))
+    store.put(digest_of(canonical_json(new[0])), canonical_json(new[0]))
     for message in new[1:]:
         store.put(digest_of(message["content"].encode()), message["content"].encode())
     activities = AskActivities([endpoint], ConversationCache(client, store))

@@ -33,7 +33,7 @@ class Contender:
     name: str
     workflow: type
     converter: DataConverter
-    working: Callable[[Client, str, str], AbstractAsyncContextManager[Answers]]
+    run_worker: Callable[[Client, str, str], AbstractAsyncContextManager[Answers]]
     """Runs a worker, given a client, a task queue and the URL of the model's process."""
     start: Callable[[Client, str, str, int, int], Awaitable[WorkflowHandle[Any, Any]]]
     """Starts a run, given a client, a task queue, a workflow id, the rounds and the KiB of a result."""

@@ -18,7 +18,7 @@ from watchkeeper.temporal import activity_options
 from watchkeeper.temporal.client import DATA_CONVERTER
 from watchkeeper.temporal.sandbox import Sandbox
 from watchkeeper.tool import Arguments, ToolContext, tool
-from worker import working
+from worker import run_worker
 from workflows.incident import IncidentWorkflow
 
 AMPLE = LimitChanges(rounds=10_000, tool_calls=100_000, tokens=10**12, duration=3_600)
@@ -47,7 +47,9 @@ def settings_for(queue: str, base_url: str) -> Settings:
 
 @asynccontextmanager
 async def _working(client: Client, queue: str, model_url: str) -> AsyncIterator[Answers]:
-    async with working(client, settings_for(queue, f"{model_url}/ours/v1"), tools={"read_page": read_page}) as running:
+    async with run_worker(
+        client, settings_for(queue, f"{model_url}/ours/v1"), tools={"read_page": read_page}
+    ) as running:
         conversations = running.conversations
         yield {"hits": lambda: conversations.hits, "misses": lambda: conversations.misses}
 
@@ -57,7 +59,7 @@ async def _start(
 ) -> WorkflowHandle[IncidentWorkflow, RunResult]:
     given = RunInput(text=task(name, rounds, kib), limits=AMPLE)
     return await client.start_workflow(
-        IncidentWorkflow.run, given, id=name, task_queue=queue, task_timeout=activity_options.TASK_TIMEOUT
+        IncidentWorkflow.run, given, id=name, task_queue=queue, task_timeout=activity_options.WORKFLOW_TASK_TIMEOUT
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from watchkeeper.contracts import JsonObject
-from watchkeeper.llm.conversation import canonical
+from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.testing.scripts import ScriptedReply, calls, count_replies, says
 
 CALLS = 3
@@ -37,4 +37,4 @@ def page(name: str, kib: int) -> JsonObject:
 
 def page_text(name: str, kib: int) -> str:
     """Make a page as the model reads it."""
-    return canonical(page(name, kib)).decode()
+    return canonical_json(page(name, kib)).decode()

@@ -20,7 +20,7 @@ async def main(contender: Contender, address: str, queue: str, model_url: str) -
     logged = LoggingConfig(filter=TelemetryFilter(core_level="ERROR", other_level="ERROR"))
     Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=logged)))
     client = await contender.connect(address)
-    async with contender.working(client, queue, model_url) as answers:
+    async with contender.run_worker(client, queue, model_url) as answers:
         await answer("ready", {"cpu": own_cpu_seconds, "memory": own_memory, "served": list, **answers})
 
 

@@ -27,11 +27,11 @@ async def send(http: AsyncClient, method: str, url: str, **request: Any) -> Resp
         response = await http.request(method, url, **request)
     except (InvalidURL, UnsupportedProtocol, LocalProtocolError, ValueError) as error:
         # Its words may quote a header, and so a token.
-        raise ToolError(f"{method} {_place(url)} cannot be sent: its address or a header is malformed") from error
+        raise ToolError(f"{method} {_public_url(url)} cannot be sent: its address or a header is malformed") from error
     except HTTPError as error:
-        raise ToolUnavailable(f"{method} {_place(url)}: {error_text(error)}") from error
+        raise ToolUnavailable(f"{method} {_public_url(url)}: {error_text(error)}") from error
     if not response.is_success:
-        raise _refusal(method, url, response)
+        raise _error_from_response(method, url, response)
     return response
 
 
@@ -44,7 +44,9 @@ async def fetch(http: AsyncClient, method: str, url: str, **request: Any) -> Any
     try:
         return response.json()
     except (ValueError, RecursionError) as error:
-        raise ToolError(f"{method} {_place(url)} answered no JSON: {excerpt(response.text, BODY_BYTES)}") from error
+        raise ToolError(
+            f"{method} {_public_url(url)} answered no JSON: {excerpt(response.text, BODY_BYTES)}"
+        ) from error
 
 
 async def fetch_as(model: type[M], http: AsyncClient, method: str, url: str, **request: Any) -> M:
@@ -59,7 +61,7 @@ async def fetch_as(model: type[M], http: AsyncClient, method: str, url: str, **r
         fault = error.errors(include_url=False, include_context=False)[0]
         at = ".".join(map(str, fault["loc"])) or "the whole"
         raise ToolError(
-            f"{method} {_place(url)} answered JSON of another form: at {at}: {fault['msg']}; is the address right?"
+            f"{method} {_public_url(url)} answered JSON of another form: at {at}: {fault['msg']}; is the address right?"
         ) from error
 
 
@@ -96,14 +98,14 @@ def bearer(token: SecretStr | None, scheme: str = "Bearer") -> dict[str, str]:
     return {"Authorization": f"{scheme} {token.get_secret_value()}"} if token else {}
 
 
-def _refusal(method: str, url: str, response: Response) -> ToolError | ToolUnavailable:
-    said = f"{method} {_place(url)} answered {response.status_code}: {excerpt(response.text, BODY_BYTES)}"
+def _error_from_response(method: str, url: str, response: Response) -> ToolError | ToolUnavailable:
+    said = f"{method} {_public_url(url)} answered {response.status_code}: {excerpt(response.text, BODY_BYTES)}"
     if retryable(response.status_code, response.headers):
         return ToolUnavailable(said, retry_delay(response.headers))
     return ToolError(said)
 
 
-def _place(url: str) -> str:
+def _public_url(url: str) -> str:
     """Return the address without its query and its user, which may be secret."""
     try:
         return str(URL(url).copy_with(query=None, fragment=None, username=None, password=None))

@@ -9,7 +9,7 @@ from httpx2 import AsyncClient
 from pydantic import BaseModel
 
 from watchkeeper.backend import fetch_as
-from watchkeeper.config.settings import Settings, variable
+from watchkeeper.config.settings import Settings, env_variable
 from watchkeeper.tool import ToolError
 from watchkeeper.tool_calling.definition import effect_key
 
@@ -66,8 +66,8 @@ async def page(
     if not (routing_key := settings.routing_key(team)):
         raise NoRoutingKey(
             f"nobody was paged: team {team!r} has no PagerDuty routing key; the operator can set "
-            f"teams.{team}.routing_key ({variable('teams', team, 'routing_key')}), or pagerduty.routing_key "
-            f"for all teams ({variable('pagerduty', 'routing_key')})"
+            f"teams.{team}.routing_key ({env_variable('teams', team, 'routing_key')}), or pagerduty.routing_key "
+            f"for all teams ({env_variable('pagerduty', 'routing_key')})"
         )
     await fetch_as(
         _Accepted,

@@ -16,7 +16,7 @@ from workflows.status import StatusPublisher
 with workflow.unsafe.imports_passed_through():
     from watchkeeper.contracts import Briefing, ModelReply, ModelRequest, ReplyRef, StopRequest, TextEntry
     from watchkeeper.incident import alert_text
-    from watchkeeper.incident.budget import Budget, Limit
+    from watchkeeper.incident.budget import Budget, LimitName
     from watchkeeper.llm.conversation import Conversation
     from watchkeeper.text import shortened
 
@@ -66,7 +66,7 @@ class Investigation:
         return self._conclude(briefing, budget, last_round, reply)
 
     async def _call_model(
-        self, briefing: Briefing, conversation: Conversation, budget: Budget, last_round: Limit | None
+        self, briefing: Briefing, conversation: Conversation, budget: Budget, last_round: LimitName | None
     ) -> ModelReply | None:
         """Send the model what is new; None if there is no reply, but possibly a reason to end."""
         state, number = self._state, budget.spent.rounds + 1
@@ -92,7 +92,7 @@ class Investigation:
             state.window_fill = reply.usage.tokens
         return reply
 
-    def _ask_again(self, briefing: Briefing, budget: Budget, last_round: Limit | None) -> Outcome | None:
+    def _ask_again(self, briefing: Briefing, budget: Budget, last_round: LimitName | None) -> Outcome | None:
         """Ask once more after an empty reply; an outcome if that is not possible."""
         if last_round is not None and budget.last_words(workflow.time()) == last_round:
             return Outcome.limit(last_round, budget)
@@ -112,7 +112,7 @@ class Investigation:
             conversation.append(result)
 
     def _conclude(
-        self, briefing: Briefing, budget: Budget, last_round: Limit | None, reply: ModelReply
+        self, briefing: Briefing, budget: Budget, last_round: LimitName | None, reply: ModelReply
     ) -> Outcome | None:
         """Accept a conclusion, unless a tool call was demanded first or the model must still read something."""
         if briefing.insist and budget.spent.rounds == 1 and last_round is None:

@@ -13,7 +13,7 @@ from workflows import compaction
 with workflow.unsafe.imports_passed_through():
     from activities.ask import AskActivities
     from watchkeeper.contracts import Briefing, ModelReply, ModelRequest
-    from watchkeeper.incident.budget import Budget, Limit
+    from watchkeeper.incident.budget import Budget, LimitName
     from watchkeeper.llm.conversation import Conversation
     from watchkeeper.temporal import activity_options
 
@@ -23,7 +23,7 @@ async def call_model(
     conversation: Conversation,
     budget: Budget,
     request: ModelRequest,
-    last_round: Limit | None,
+    last_round: LimitName | None,
     stopped: Callable[[], bool],
 ) -> ModelReply | None:
     """Send a request to the model; None if the run was stopped before it replied, or no worker was there to send it.
@@ -40,7 +40,7 @@ async def call_model(
             request,
             activity_id=f"r{request.round}",
             summary=f"round {request.round} of {budget.limits.rounds}",
-            **activity_options.model(briefing, timedelta(seconds=max(1.0, seconds))),
+            **activity_options.model_options(briefing, timedelta(seconds=max(1.0, seconds))),
         )
         if not await _is_done(asking, stopped):
             asking.cancel()

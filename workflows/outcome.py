@@ -10,7 +10,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
 
 with workflow.unsafe.imports_passed_through():
     from watchkeeper.contracts import ModelReply, RunResult, RunStatus, StopRequest
-    from watchkeeper.incident.budget import ERRORS, Budget, Limit
+    from watchkeeper.incident.budget import LIMIT_ERROR_TYPES, Budget, LimitName
     from watchkeeper.text import error_text, excerpt
 
 BUGS = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError)
@@ -41,12 +41,12 @@ class Outcome:
         return cls("concluded", text=reply.text + cut)
 
     @classmethod
-    def limit(cls, limit: Limit, budget: Budget, error: ActivityError | None = None) -> Outcome:
+    def limit(cls, limit: LimitName, budget: Budget, error: ActivityError | None = None) -> Outcome:
         """A limit ended the run, possibly while an activity kept failing."""
         why = budget.sentence(limit)
         if error is not None and isinstance(_last(error), ApplicationError):
             why = excerpt(f"{why}; {cls.failed(error).reason}", REASON_BYTES)
-        return cls("limit_reached", why, ERRORS[limit])
+        return cls("limit_reached", why, LIMIT_ERROR_TYPES[limit])
 
     @classmethod
     def empty(cls) -> Outcome:

@@ -10,7 +10,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 with workflow.unsafe.imports_passed_through():
     from activities.queue import QueueActivities
     from watchkeeper.contracts import QueueEntry, QueueExit, QueueState
-    from watchkeeper.incident.queue_state import Line, in_words
+    from watchkeeper.incident.queue_state import TurnQueue, describe_queue
     from watchkeeper.temporal import activity_options
 
 
@@ -20,7 +20,7 @@ class QueueWorkflow:
 
     @workflow.init
     def __init__(self, queue: QueueState) -> None:
-        self._line = Line(queue)
+        self._line = TurnQueue(queue)
         self._is_checking = False
 
     @workflow.run
@@ -71,7 +71,7 @@ class QueueWorkflow:
             finally:
                 self._is_checking = False
             await workflow.sleep(
-                activity_options.LOOK_AGAIN, summary="until the queue checks again which runs have ended"
+                activity_options.QUEUE_CHECK_INTERVAL, summary="until the queue checks again which runs have ended"
             )
 
     async def _free_ended(self) -> None:
@@ -92,7 +92,7 @@ class QueueWorkflow:
         self._publish()
 
     def _publish(self) -> None:
-        workflow.set_current_details(in_words(self._line.queue))
+        workflow.set_current_details(describe_queue(self._line.queue))
 
     def _may_end(self) -> bool:
         return self._line.is_empty and not self._is_checking

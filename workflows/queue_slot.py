@@ -41,7 +41,7 @@ class QueueSlot:
             with contextlib.suppress(builtins.TimeoutError):
                 await workflow.wait_condition(
                     lambda: self._admitted or until(),
-                    timeout=min(timedelta(seconds=left), activity_options.ENTER_AGAIN),
+                    timeout=min(timedelta(seconds=left), activity_options.ENTER_INTERVAL),
                     timeout_summary=f"waiting for a slot in the queue of {queue.queue}",
                 )
             if self._admitted:

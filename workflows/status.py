@@ -73,7 +73,7 @@ class StatusPublisher:
         # Always, even if the text is unchanged: otherwise a change of wording would break the replay of open runs.
         workflow.upsert_memo({"now": status_text.status_memo(view)})
 
-    def _waiting_for(self) -> search_attributes.Awaited | None:
+    def _waiting_for(self) -> search_attributes.WaitingFor | None:
         if self._state.tool_calls.waiting():
             return "approval"
         if self._state.phase == "queued":

@@ -30,7 +30,7 @@ with workflow.unsafe.imports_passed_through():
         digest_of,
     )
     from watchkeeper.incident.budget import Budget
-    from watchkeeper.llm.conversation import canonical
+    from watchkeeper.llm.conversation import canonical_json
     from watchkeeper.temporal import activity_options
     from watchkeeper.text import arguments_in_words, excerpt, same_arguments
 
@@ -150,7 +150,7 @@ class ToolCalls:
             result_type=ToolResult,
             activity_id=key,
             summary=f"{key} {arguments_in_words(call.arguments, spec.parameters)}",
-            **activity_options.tool(spec, timedelta(seconds=budget.deadline - workflow.time())),
+            **activity_options.tool_options(spec, timedelta(seconds=budget.deadline - workflow.time())),
         )
         await workflow.wait_condition(lambda: running.done() or self._closed)
         if not running.done():
@@ -167,7 +167,7 @@ class ToolCalls:
             with contextlib.suppress(builtins.TimeoutError):
                 await workflow.wait_condition(
                     running.done,
-                    timeout=activity_options.tool_attempt(spec),
+                    timeout=activity_options.tool_attempt_timeout(spec),
                     timeout_summary=f"until {spec.name} is cancelled, as the run is stopped",
                 )
         running.cancel()
@@ -205,7 +205,7 @@ class ToolCalls:
 
 
 def _call_digest(call: RequestedCall) -> Digest:
-    return digest_of(canonical([call.name, same_arguments(call.arguments)]))
+    return digest_of(canonical_json([call.name, same_arguments(call.arguments)]))
 
 
 async def _immediately(outcome: CallOutcome) -> CallOutcome:
@@ -238,4 +238,4 @@ def _failed(spec: ToolSpec, error: ActivityError) -> CallOutcome:
 
 
 def _error(text: str) -> TextEntry:
-    return TextEntry(role="tool", content=canonical({"error": text}).decode())
+    return TextEntry(role="tool", content=canonical_json({"error": text}).decode())

@@ -8,7 +8,7 @@ from workflows.state import RunState
 
 with workflow.unsafe.imports_passed_through():
     from watchkeeper.contracts import Decision, ExtendRequest, StopRequest, TellRequest
-    from watchkeeper.llm.conversation import canonical
+    from watchkeeper.llm.conversation import canonical_json
 
 TELL_CHARACTERS = 8_000
 UNREAD_BYTES = 256 * 1024
@@ -43,7 +43,7 @@ def check_tell(state: RunState, tell: TellRequest) -> None:
     if len(tell.text) > TELL_CHARACTERS:
         raise ValueError(f"{len(tell.text):,} characters are too many to tell at once; at most {TELL_CHARACTERS:,}")
     _check_length("by", tell.by, NAME_CHARACTERS)
-    if len(canonical([*state.unread_texts, tell.by, tell.text])) > UNREAD_BYTES:
+    if len(canonical_json([*state.unread_texts, tell.by, tell.text])) > UNREAD_BYTES:
         raise ValueError(f"{len(state.unread_texts)} messages already wait for the next round; try again after it")
 
 

@@ -8,13 +8,13 @@ from typing import Any
 from httpx2 import AsyncClient
 from temporalio import activity
 
-from watchkeeper.config.settings import Settings, Team
+from watchkeeper.config.settings import Settings, TeamSettings
 from watchkeeper.contracts import ReportDelivery
-from watchkeeper.llm.conversation import canonical
+from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.paging import PAGER_TOOL
 from watchkeeper.text import excerpt
 from watchkeeper.tool import Tool, ToolCall, ToolError
-from watchkeeper.tool_calling.execution import run
+from watchkeeper.tool_calling.execution import run_tool
 
 
 async def wake(delivery: ReportDelivery, settings: Settings, tools: Mapping[str, Tool[Any]], http: AsyncClient) -> bool:
@@ -28,11 +28,11 @@ async def wake(delivery: ReportDelivery, settings: Settings, tools: Mapping[str,
         why = f"no team of {delivery.service!r} has a routing key" if delivery.service else "no service is named"
         raise ToolError(f"nobody was paged: {why}, and nobody stands in; set reports.team or pagerduty.routing_key")
     arguments = {"team": team, "summary": excerpt(delivery.report.summary, 900)}
-    call = ToolCall(run=delivery.run, key="report", arguments=canonical(arguments).decode())
+    call = ToolCall(run=delivery.run, key="report", arguments=canonical_json(arguments).decode())
     info = activity.info()
     # Who stands in need not be among the teams that the model may page.
-    settings = settings.model_copy(update={"teams": {team: Team(), **settings.teams}})
-    result = await run(pager, call, settings=settings, http=http, at=info.scheduled_time, attempt=info.attempt)
+    settings = settings.model_copy(update={"teams": {team: TeamSettings(), **settings.teams}})
+    result = await run_tool(pager, call, settings=settings, http=http, at=info.scheduled_time, attempt=info.attempt)
     if result.status != "ok":
         raise ToolError(result.content)
     return True

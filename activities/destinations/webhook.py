@@ -9,10 +9,10 @@ from typing import Literal
 from httpx2 import AsyncClient, HTTPError, InvalidURL
 from pydantic import BaseModel, ConfigDict, Field
 
-from watchkeeper.config.sections import Reports
+from watchkeeper.config.sections import ReportSettings
 from watchkeeper.contracts import AlertOrigin, AlertState, Report, ReportDelivery, RunStatus
 from watchkeeper.http_retry import retry_delay, retryable
-from watchkeeper.llm.conversation import canonical
+from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.tool import ToolError, ToolUnavailable
 from watchkeeper.webhook_signature import signature_headers
 
@@ -40,7 +40,7 @@ class PostedReport(BaseModel):
     question: str | None = Field(default=None, description="What that follow-up asked.")
 
 
-async def post(delivery: ReportDelivery, reports: Reports, http: AsyncClient) -> bool:
+async def post(delivery: ReportDelivery, reports: ReportSettings, http: AsyncClient) -> bool:
     """Post a report, signed if there is a secret; ``webhook-id`` is the same for every attempt.
 
     What goes wrong is told without the address, which can itself be the secret that lets one post. Raises ToolError and
@@ -69,4 +69,4 @@ async def post(delivery: ReportDelivery, reports: Reports, http: AsyncClient) ->
 def body_of(delivery: ReportDelivery) -> bytes:
     """Write the body: the same bytes for the same report."""
     posted = PostedReport.model_validate(delivery.model_dump())
-    return canonical(posted.model_dump(mode="json", by_alias=True))
+    return canonical_json(posted.model_dump(mode="json", by_alias=True))

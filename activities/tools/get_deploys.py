@@ -12,7 +12,7 @@ from urllib.parse import quote
 from pydantic import AwareDatetime, BaseModel, Field, RootModel
 
 from watchkeeper.backend import bearer, fetch_as
-from watchkeeper.config.settings import variable
+from watchkeeper.config.settings import env_variable
 from watchkeeper.tool import Arguments, Service, ToolContext, ToolError, tool
 
 SHOWN = 10
@@ -220,7 +220,7 @@ class _Application(BaseModel):
 async def _argocd(name: str, hours: int, context: ToolContext) -> _History:
     argocd = context.settings.argocd
     if argocd.url is None:
-        raise ToolError(f"no Argo CD is configured; the operator can set argocd.url ({variable('argocd', 'url')})")
+        raise ToolError(f"no Argo CD is configured; the operator can set argocd.url ({env_variable('argocd', 'url')})")
     place = f"{argocd.url}/api/v1/applications/{quote(name, safe='')}"
     application = await fetch_as(_Application, context.http, "GET", place, headers=bearer(argocd.token))
     status = application.status

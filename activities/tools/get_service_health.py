@@ -10,8 +10,8 @@ from typing import Literal, TypeAlias
 from pydantic import BaseModel, Field
 
 from watchkeeper.backend import Aggregate, bearer, fetch_as
-from watchkeeper.config.sections import Prometheus
-from watchkeeper.config.settings import variable
+from watchkeeper.config.sections import PrometheusSettings
+from watchkeeper.config.settings import env_variable
 from watchkeeper.tool import Arguments, Service, ToolContext, ToolError, tool
 
 DOWN_ERROR_RATE = 0.9
@@ -72,7 +72,7 @@ async def get_service_health(args: GetServiceHealth, context: ToolContext) -> Se
     return health
 
 
-def _queries(prometheus: Prometheus, matchers: str) -> tuple[str, str, str]:
+def _queries(prometheus: PrometheusSettings, matchers: str) -> tuple[str, str, str]:
     """Write the queries for the requests, the failed ones among them (each per second), and the p95 in seconds."""
     metric, window = prometheus.requests_metric, prometheus.window
     buckets = f"{prometheus.latency_metric}_bucket{{{matchers}}}[{window}]"
@@ -88,7 +88,7 @@ async def _ask(query: str, context: ToolContext) -> Aggregate:
     if prometheus.url is None:
         raise ToolError(
             "no Prometheus is configured, so the health of services is not known; "
-            f"the operator can set prometheus.url ({variable('prometheus', 'url')})"
+            f"the operator can set prometheus.url ({env_variable('prometheus', 'url')})"
         )
     return await fetch_as(
         Aggregate,
@@ -122,7 +122,7 @@ def _measure(health: ServiceHealth, requests: Aggregate, errors: Aggregate, p95:
     return notes
 
 
-def _status(health: ServiceHealth, prometheus: Prometheus) -> HealthStatus:
+def _status(health: ServiceHealth, prometheus: PrometheusSettings) -> HealthStatus:
     if health.requests_per_second == 0:
         return "no_traffic"
     if health.error_rate is None:

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, TypeVar
 from pydantic import BaseModel, Field
 
 from watchkeeper.backend import Aggregate, bearer, fetch_as
-from watchkeeper.config.settings import variable
+from watchkeeper.config.settings import env_variable
 from watchkeeper.text import excerpt
 from watchkeeper.tool import Arguments, Service, ToolContext, ToolError, tool
 
@@ -138,7 +138,7 @@ class _Search:
         if loki.url is None:
             raise ToolError(
                 "no Loki is configured, so logs cannot be searched; "
-                f"the operator can set loki.url ({variable('loki', 'url')})"
+                f"the operator can set loki.url ({env_variable('loki', 'url')})"
             )
         tenant = {"X-Scope-OrgID": loki.tenant} if loki.tenant else {}
         return await fetch_as(

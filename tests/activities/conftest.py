@@ -16,10 +16,10 @@ from tests.support.harness import settings_for
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import ChannelUpdate, Destination, PostedMessage, ReportDelivery
 from watchkeeper.demo.world import World
-from watchkeeper.tool_calling.catalogue import discover
+from watchkeeper.tool_calling.catalogue import discover_tools
 
 CHANNEL = "C0INCIDENTS"
-PAGER = {"page_engineer": discover()["page_engineer"]}
+PAGER = {"page_engineer": discover_tools()["page_engineer"]}
 
 
 def connected(world: World, **tables: Any) -> dict[str, Any]:

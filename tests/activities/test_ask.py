@@ -16,7 +16,7 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.ask import ERRORS, AskActivities
+from activities.ask import ERROR_TYPES, AskActivities
 from activities.conversation_cache import ConversationCache
 from tests.support.harness import KEY, failure, look, replies, run_harness, settings_for
 from watchkeeper.config.settings import Settings
@@ -30,14 +30,14 @@ from watchkeeper.contracts import (
     ToolChoice,
 )
 from watchkeeper.http_retry import MAX_RETRY_DELAY
-from watchkeeper.llm.client import Endpoint
-from watchkeeper.llm.conversation import Store, conversation_digest, join
-from watchkeeper.llm.errors import Reason
+from watchkeeper.llm.client import ModelClient
+from watchkeeper.llm.conversation import ConversationStore, conversation_digest, join_messages
+from watchkeeper.llm.errors import ModelErrorReason
 from watchkeeper.temporal import activity_options
 from watchkeeper.testing.faults import Fault, fault
 from watchkeeper.testing.scripted_model import ScriptedModel
 from watchkeeper.testing.scripts import ScriptedReply, calls, raw, says
-from watchkeeper.tool_calling.catalogue import catalogue_digest, wire
+from watchkeeper.tool_calling.catalogue import catalogue_digest, encode_tools
 
 LOOK = ("look", {"service": "checkout"})
 REPORT = "Checkout is down."
@@ -75,12 +75,12 @@ async def test_a_worker_that_forgot_the_conversation_sends_the_same_bytes_again(
 
         def forget(app: Any) -> Any:
             if len(harness.model.requests) == 2:  # the second round; what it extends is known from the history alone
-                harness.working.conversations.store = Store(2**20)
+                harness.running_worker.conversations.store = ConversationStore(2**20)
             return OUT(app)
 
         harness.model.faults.extend([lambda app: app, forget])
         await (await harness.start()).result()
-        misses = harness.working.conversations.misses
+        misses = harness.running_worker.conversations.misses
     assert misses == 1
     assert harness.model.requests[1].body == harness.model.requests[2].body
 
@@ -322,14 +322,14 @@ def test_an_attempt_has_the_time_to_ask_twice() -> None:
         limits=Limits(rounds=1, tool_calls=1, tokens=1, duration=1),
         model="scripted",
         model_deadline=120,
-        history=activity_options.HISTORY,
+        history=activity_options.HISTORY_BOUNDS,
         destinations=["log"],
         nudge="",
         conclude="",
     )
-    given = activity_options.model(briefing, timedelta(hours=1))
-    assert given["start_to_close_timeout"] >= timedelta(seconds=240) + activity_options.MARGIN
-    assert given["schedule_to_close_timeout"] == activity_options.MODEL_BUDGET
+    given = activity_options.model_options(briefing, timedelta(hours=1))
+    assert given["start_to_close_timeout"] >= timedelta(seconds=240) + activity_options.ATTEMPT_MARGIN
+    assert given["schedule_to_close_timeout"] == activity_options.MODEL_RETRY_LIMIT
 
 
 # --- what comes back ----------------------------------------------------------------------------------------------
@@ -410,35 +410,35 @@ async def test_a_conversation_only_ever_grows_at_its_end(client: Client) -> None
 async def asking(client: Client, model: ScriptedModel) -> AsyncIterator[tuple[AskActivities, ModelRequest]]:
     """The activity and a request that it can put to a host."""
     opening = [{"role": "user", "content": "Checkout fails."}]
-    store = Store(2**20)
+    store = ConversationStore(2**20)
     async with AsyncExitStack() as stack:
         chosen: Settings = settings_for(await stack.enter_async_context(model.serve()))
-        endpoint = Endpoint(chosen.model)
+        endpoint = ModelClient(chosen.model)
         stack.push_async_callback(endpoint.close)
         tools = [look.spec(chosen)]
-        store.put(conversation_digest(opening), join(opening))
-        store.put(catalogue_digest(tools), wire(tools))
+        store.put(conversation_digest(opening), join_messages(opening))
+        store.put(catalogue_digest(tools), encode_tools(tools))
         request = ModelRequest(round=1, base=conversation_digest(opening), append=[], catalogue=catalogue_digest(tools))
         yield AskActivities([endpoint], ConversationCache(client, store)), request
 
 
 def test_every_reason_has_its_error() -> None:
-    assert ERRORS.keys() == set(get_args(Reason))
+    assert ERROR_TYPES.keys() == set(get_args(ModelErrorReason))
 
 
 @pytest.mark.parametrize(
     ("trouble", "kind", "retried", "delay"),
     [
-        (fault(503), "ModelUnavailable", True, activity_options.FIRST_PAUSE),
+        (fault(503), "ModelUnavailable", True, activity_options.FIRST_RETRY_DELAY),
         (fault(503, headers={"retry-after": "7"}), "ModelUnavailable", True, timedelta(seconds=7)),
         (fault(429, headers={"retry-after": "86400"}), "ModelUnavailable", True, MAX_RETRY_DELAY),
-        (fault(429, headers={"retry-after": "nan"}), "ModelUnavailable", True, activity_options.FIRST_PAUSE),
-        (fault(200, "<html>Welcome</html>"), "ModelUnavailable", True, activity_options.FIRST_PAUSE),
+        (fault(429, headers={"retry-after": "nan"}), "ModelUnavailable", True, activity_options.FIRST_RETRY_DELAY),
+        (fault(200, "<html>Welcome</html>"), "ModelUnavailable", True, activity_options.FIRST_RETRY_DELAY),
         (
             fault(400, {"error": {"code": "tool_use_failed", "message": "x"}}),
             "ModelUnavailable",
             True,
-            activity_options.FIRST_PAUSE,
+            activity_options.FIRST_RETRY_DELAY,
         ),
         (fault(400, {"error": {"message": "tool_choice is bad"}}), "ModelRefused", False, None),
         (
@@ -482,9 +482,9 @@ async def test_a_host_that_is_out_for_long_cannot_call_us_back_every_moment(
 
 
 def test_a_long_pause_is_kept_in_a_long_outage() -> None:
-    assert activity_options.model_pause(9, ["one"], timedelta(minutes=5)) == timedelta(minutes=5)
-    assert activity_options.model_pause(9, ["one"], None) == timedelta(minutes=1)
-    assert activity_options.model_pause(6, ["one", "two"], timedelta(seconds=1)) == timedelta(seconds=1)
+    assert activity_options.model_retry_delay(9, ["one"], timedelta(minutes=5)) == timedelta(minutes=5)
+    assert activity_options.model_retry_delay(9, ["one"], None) == timedelta(minutes=1)
+    assert activity_options.model_retry_delay(6, ["one", "two"], timedelta(seconds=1)) == timedelta(seconds=1)
 
 
 @pytest.mark.parametrize(("attempt", "resampled"), [(1, True), (2, True), (3, False)])

@@ -21,13 +21,13 @@ from activities.ask import AskActivities
 from activities.conversation_cache import ConversationCache
 from tests.support.harness import KEY, look, settings_for
 from watchkeeper.contracts import Briefing, JsonObject, Limits, ModelReply, ModelRequest
-from watchkeeper.llm.client import Endpoint
-from watchkeeper.llm.conversation import Store, conversation_digest, join
+from watchkeeper.llm.client import ModelClient
+from watchkeeper.llm.conversation import ConversationStore, conversation_digest, join_messages
 from watchkeeper.temporal import activity_options
 from watchkeeper.temporal.client import DATA_CONVERTER
 from watchkeeper.testing.faults import Fault, fault
 from watchkeeper.testing.scripted_model import ScriptedModel
-from watchkeeper.tool_calling.catalogue import catalogue_digest, wire
+from watchkeeper.tool_calling.catalogue import catalogue_digest, encode_tools
 
 OPENING: list[JsonObject] = [{"role": "user", "content": "Checkout fails."}]
 BRIEFING = Briefing(
@@ -37,7 +37,7 @@ BRIEFING = Briefing(
     limits=Limits(rounds=1, tool_calls=1, tokens=1, duration=3_600),
     model="scripted",
     model_deadline=120,
-    history=activity_options.HISTORY,
+    history=activity_options.HISTORY_BOUNDS,
     destinations=["log"],
     nudge="",
     conclude="",
@@ -51,7 +51,7 @@ class Asking:
     @workflow.run
     async def run(self, request: ModelRequest) -> ModelReply:
         return await workflow.execute_activity_method(
-            AskActivities.ask, request, **activity_options.model(BRIEFING, timedelta(hours=1))
+            AskActivities.ask, request, **activity_options.model_options(BRIEFING, timedelta(hours=1))
         )
 
 
@@ -70,12 +70,12 @@ async def asked_in_vain(hasty: WorkflowEnvironment, *hosts: ScriptedModel) -> tu
     client: Client = hasty.client
     async with AsyncExitStack() as stack:
         profiles = [settings_for(await stack.enter_async_context(host.serve())).model for host in hosts]
-        endpoints = [Endpoint(profile) for profile in profiles]
+        endpoints = [ModelClient(profile) for profile in profiles]
         for endpoint in endpoints:
             stack.push_async_callback(endpoint.close)
-        store, tools = Store(2**20), [look.spec(settings_for("http://unused"))]
-        store.put(conversation_digest(OPENING), join(OPENING))
-        store.put(catalogue_digest(tools), wire(tools))
+        store, tools = ConversationStore(2**20), [look.spec(settings_for("http://unused"))]
+        store.put(conversation_digest(OPENING), join_messages(OPENING))
+        store.put(catalogue_digest(tools), encode_tools(tools))
         request = ModelRequest(round=1, base=conversation_digest(OPENING), append=[], catalogue=catalogue_digest(tools))
         ask = AskActivities(endpoints, ConversationCache(client, store)).ask
         queue = f"test-{uuid4().hex[:8]}"
@@ -113,7 +113,7 @@ async def test_a_host_that_stays_out_is_asked_for_a_quarter_of_an_hour(
     host = out(fault(503, headers=headers))
     kind, took = await asked_in_vain(hasty, host)
     assert kind == "ModelUnavailable"
-    assert took <= activity_options.MODEL_BUDGET
+    assert took <= activity_options.MODEL_RETRY_LIMIT
     assert least <= len(host.requests) <= most
 
 
@@ -122,7 +122,7 @@ async def test_hosts_that_stay_out_take_turns(hasty: WorkflowEnvironment) -> Non
     kind, took = await asked_in_vain(hasty, *hosts)
     first, second = (len(host.requests) for host in hosts)
     assert kind == "ModelUnavailable"
-    assert timedelta(minutes=13) < took <= activity_options.MODEL_BUDGET
+    assert timedelta(minutes=13) < took <= activity_options.MODEL_RETRY_LIMIT
     assert first + second >= 18
     assert abs(first - second) <= activity_options.MODEL_ATTEMPTS_PER_PROFILE
 

@@ -10,7 +10,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.brief import BriefActivities
 from tests.support.harness import settings_for
 from watchkeeper.contracts import AlertOrigin, Briefing, RunInput
-from watchkeeper.llm.conversation import Store
+from watchkeeper.llm.conversation import ConversationStore
 
 SLACK = {"token": "xoxb-1", "channel": "C0"}
 TEAMS = {"checkout": {"slack_channel": "C1"}}
@@ -18,7 +18,7 @@ ORIGIN = AlertOrigin(source="prod", kind="alertmanager", group="g", team="checko
 
 
 async def briefed(given: RunInput, **settings: Any) -> Briefing:
-    activities = BriefActivities(settings_for("http://unused", **settings), [], Store(2**20))
+    activities = BriefActivities(settings_for("http://unused", **settings), [], ConversationStore(2**20))
     return await ActivityEnvironment().run(activities.brief, given)
 
 

@@ -27,11 +27,11 @@ from watchkeeper.testing.fake_server import FakeServer
 from watchkeeper.testing.faults import drop_connection, fault, hang, lose_reply, redirect
 from watchkeeper.testing.scripts import calls, says
 from watchkeeper.tool import ToolContext, tool
-from watchkeeper.tool_calling.catalogue import discover
+from watchkeeper.tool_calling.catalogue import discover_tools
 from workflows.incident import IncidentWorkflow
 
 REPORT = "**Checkout** is fine again."
-TOOLS = {"look": look, "page_engineer": discover()["page_engineer"]}
+TOOLS = {"look": look, "page_engineer": discover_tools()["page_engineer"]}
 LOOK = ("look", {"service": "checkout"})
 DELIVERY = ReportDelivery(
     destination="log",

@@ -21,11 +21,11 @@ from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import JsonObject, ModelReply, RunInput, RunResult
 from watchkeeper.demo.world import World
 from watchkeeper.temporal import activity_options
-from watchkeeper.temporal.history import decode
+from watchkeeper.temporal.history import decode_first
 from watchkeeper.testing.scripted_model import ScriptedModel
 from watchkeeper.testing.scripts import Script, ScriptedReply
 from watchkeeper.tool import Arguments, Service, Team, Tool, ToolContext, ToolError, ToolUnavailable, tool
-from worker import Working, working
+from worker import RunningWorker, run_worker
 from workflows.incident import IncidentWorkflow
 
 KEY = "harness-key"
@@ -94,7 +94,7 @@ class Effects:
 class Harness:
     client: Client
     settings: Settings
-    working: Working
+    running_worker: RunningWorker
     model: ScriptedModel
     effects: Effects
 
@@ -105,12 +105,12 @@ class Harness:
             RunInput(text=text, **given),
             id=f"incident-{uuid4()}",
             task_queue=self.settings.worker.task_queue,
-            task_timeout=activity_options.TASK_TIMEOUT,
+            task_timeout=activity_options.WORKFLOW_TASK_TIMEOUT,
         )
 
     def forget_everything(self) -> None:
         """Leave the worker's store without room, so that every request is a miss."""
-        store = self.working.conversations.store
+        store = self.running_worker.conversations.store
         put = store.put
 
         def forgetful(key: str, content: bytes) -> None:
@@ -163,7 +163,7 @@ async def run_harness(
     model = script if isinstance(script, ScriptedModel) else ScriptedModel(script, key=KEY)
     async with model.serve() as base_url:
         chosen = settings_for(base_url, **settings)
-        async with working(client, chosen, tools=effects.tools if tools is None else tools) as worker:
+        async with run_worker(client, chosen, tools=effects.tools if tools is None else tools) as worker:
             yield Harness(client, chosen, worker, model, effects)
 
 
@@ -188,7 +188,7 @@ async def replies(client: Client, run: Run) -> list[ModelReply]:
             case "activity_task_completed_event_attributes":
                 done = event.activity_task_completed_event_attributes
                 if done.scheduled_event_id in asked:
-                    found.append(await decode(client.data_converter, done.result.payloads, ModelReply))
+                    found.append(await decode_first(client.data_converter, done.result.payloads, ModelReply))
     return found
 
 

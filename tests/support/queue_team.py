@@ -41,7 +41,7 @@ class Team:
         return self.client.get_workflow_handle_for(QueueWorkflow.run, queue_id(self.name, self.task_queue))
 
     @asynccontextmanager
-    async def working(self) -> AsyncIterator[QueueActivities]:
+    async def run_worker(self) -> AsyncIterator[QueueActivities]:
         """A worker, for as long as the context lasts; gives its activities."""
         queueing = QueueActivities(self.client, self.task_queue)
         async with Worker(
@@ -50,7 +50,7 @@ class Team:
             workflows=[QueueWorkflow, InvestigatingWorkflow],
             workflow_runner=Sandbox(),
             activities=[queueing.enter, queueing.leave, queueing.find_gone, self.floor.come, self.floor.go],
-            sticky_queue_schedule_to_start_timeout=activity_options.STICKY_QUEUE,
+            sticky_queue_schedule_to_start_timeout=activity_options.STICKY_QUEUE_TIMEOUT,
         ):
             yield queueing
 
@@ -61,7 +61,7 @@ class Team:
             QueueSettings(queue=self.name, places=self.places, patience=self.patience, priority=priority),
             id=self.run(name),
             task_queue=self.task_queue,
-            task_timeout=activity_options.TASK_TIMEOUT,
+            task_timeout=activity_options.WORKFLOW_TASK_TIMEOUT,
         )
 
     def run(self, name: str) -> str:

@@ -9,7 +9,7 @@ from pydantic_core import from_json
 from tests.support.host_answers import TOOLS
 from watchkeeper.contracts import JsonObject, ModelReply, digest_of
 from watchkeeper.llm.completion import MAX_MESSAGE_BYTES, MAX_TEXT_BYTES, read_completion
-from watchkeeper.llm.conversation import canonical
+from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.llm.errors import ModelError
 from watchkeeper.llm.tool_calls import MAX_ARGUMENT_BYTES, MAX_CALLS
 from watchkeeper.temporal.client import DATA_CONVERTER
@@ -22,7 +22,7 @@ _CUT_NOTE = 100
 def assert_safe(reply: ModelReply, *, tools_allowed: bool) -> None:
     message = reply.message
     calls = message.get("tool_calls", [])
-    wire = canonical(message)
+    wire = canonical_json(message)
     assert len(wire) <= MAX_MESSAGE_BYTES
     assert b"\x00" not in wire
     assert reply.digest == digest_of(wire)
@@ -60,7 +60,7 @@ def assert_echoed(reply: ModelReply) -> None:
         {"role": "tool", "tool_call_id": call["id"], "content": "{}"} for call in reply.message.get("tool_calls", ())
     ]
     if reply.kind != "empty":
-        check_messages([ASKED, json.loads(canonical(reply.message)), *answers, ASKED])
+        check_messages([ASKED, json.loads(canonical_json(reply.message)), *answers, ASKED])
 
 
 def assert_recordable(reply: ModelReply) -> None:
@@ -68,7 +68,7 @@ def assert_recordable(reply: ModelReply) -> None:
     converter = DATA_CONVERTER.payload_converter
     (recorded,) = converter.from_payloads(converter.to_payloads([reply]), [ModelReply])
     assert recorded == reply
-    assert digest_of(canonical(recorded.message)) == reply.digest
+    assert digest_of(canonical_json(recorded.message)) == reply.digest
     fields = reply.model_dump(exclude_unset=True)
     defaults = {name: field.get_default(call_default_factory=True) for name, field in ModelReply.model_fields.items()}
     assert all(value != defaults[name] for name, value in fields.items())

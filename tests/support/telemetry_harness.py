@@ -13,7 +13,7 @@ from tests.support.harness import KEY, Effects, Harness, settings_for
 from watchkeeper.telemetry.setup import Telemetry, telemetry
 from watchkeeper.testing.scripted_model import ScriptedModel
 from watchkeeper.testing.scripts import Script, ScriptedReply
-from worker import working
+from worker import run_worker
 
 
 @asynccontextmanager
@@ -26,6 +26,6 @@ async def observed(
         chosen = settings_for(base_url, **settings)
         async with (
             telemetry(chosen, os.environ) as told,
-            working(client, chosen, tools=effects.tools, telemetry=told) as worker,
+            run_worker(client, chosen, tools=effects.tools, telemetry=told) as worker,
         ):
             yield Harness(client, chosen, worker, model, effects), told

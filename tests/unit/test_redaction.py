@@ -23,7 +23,7 @@ from watchkeeper.redaction import Redactor
 from watchkeeper.replay.history_redaction import HistoryRedactor
 from watchkeeper.telemetry.content_capture import Content
 from watchkeeper.tool import Arguments, Tool, ToolCall, ToolContext, ToolError, ToolUnavailable
-from watchkeeper.tool_calling.execution import run
+from watchkeeper.tool_calling.execution import run_tool
 
 SECRET = 'pa"ss\\w&rd/1+<x>!'
 
@@ -90,7 +90,7 @@ async def called(function: Callable[[Arguments, ToolContext], Awaitable[object]]
     tool = Tool("read", "Reads.", Arguments, function, "read", second, 1, (), approval=False)
     call = ToolCall(run="run", key="r1.0", arguments="{}")
     async with AsyncClient() as http:
-        result = await run(tool, call, settings=settings(), http=http, at=datetime.now(UTC), attempt=1)
+        result = await run_tool(tool, call, settings=settings(), http=http, at=datetime.now(UTC), attempt=1)
     return result.content
 
 

@@ -17,7 +17,7 @@ from watchkeeper.demo.slack import rate_limited
 from watchkeeper.demo.world import World
 from watchkeeper.testing.scripted_model import ScriptedModel
 from watchkeeper.testing.scripts import ScriptedReply, calls, says
-from watchkeeper.tool_calling.catalogue import discover
+from watchkeeper.tool_calling.catalogue import discover_tools
 from workflows.incident import IncidentWorkflow
 
 LOOK = ("look", {"service": "checkout"})
@@ -352,7 +352,7 @@ async def test_runs_of_one_team_take_turns_and_lose_no_time_by_it(client: Client
 
 async def test_a_run_whose_turn_never_comes_is_handed_to_people(client: Client) -> None:
     model = ScriptedModel([says(REPORT)], key=KEY, pace=4.0)
-    tools = {"page_engineer": discover()["page_engineer"]}
+    tools = {"page_engineer": discover_tools()["page_engineer"]}
     async with World.running() as world:
         settings = {**on_call(world), "episodes": {"investigations": 1, "queue": 1}}
         async with run_harness(client, model, tools=tools, **settings) as harness:

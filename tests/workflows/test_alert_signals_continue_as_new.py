@@ -13,11 +13,11 @@ from tests.support.alert_sender import Sender, is_open, until_reported
 from tests.support.harness import Harness, run_harness, until_asked
 from tests.workflows.test_continue_as_new import ROUNDS, SCRIPT, executions, impatient
 from watchkeeper.contracts import CarryRequest, CompactRequest, EpisodeMemo, RunInput, TellRequest
-from watchkeeper.llm.conversation import Request
+from watchkeeper.llm.conversation import ConversationRequest
 from watchkeeper.run_view.follow import read_run
 from watchkeeper.run_view.json_view import run_json
 from watchkeeper.runs import client as runs_client
-from watchkeeper.temporal.history import decode
+from watchkeeper.temporal.history import decode_first
 from watchkeeper.testing.scripts import calls, says
 from workflows.incident import IncidentWorkflow
 
@@ -32,7 +32,7 @@ async def carried_silence(harness: Harness, workflow_id: str) -> str | None:
     last = (await executions(harness, workflow_id))[-1]
     first = await anext(aiter(harness.client.get_workflow_handle(workflow_id, run_id=last).fetch_history_events()))
     given = first.workflow_execution_started_event_attributes.input.payloads
-    carried = (await decode(harness.client.data_converter, given, RunInput)).carried
+    carried = (await decode_first(harness.client.data_converter, given, RunInput)).carried
     assert carried is not None
     return carried.silence
 
@@ -87,16 +87,16 @@ async def test_an_open_run_goes_on_as_new_and_answers(impatient: Client, record:
     assert [alert["status"] for alert in told["alerts"]] == ["resolved"]
 
 
-def lose(harness: Harness, kind: type[Request]) -> None:
+def lose(harness: Harness, kind: type[ConversationRequest]) -> None:
     """Have no worker find the conversation that a kind of request asks for."""
-    joined = harness.working.conversations.joined
+    joined = harness.running_worker.conversations.joined
 
-    async def lost(request: Request) -> bytes:
+    async def lost(request: ConversationRequest) -> bytes:
         if isinstance(request, kind):
             raise ApplicationError("no conversation", type="ConversationLost", non_retryable=True)
         return await joined(request)
 
-    harness.working.conversations.joined = lost  # type: ignore[method-assign]
+    harness.running_worker.conversations.joined = lost  # type: ignore[method-assign]
 
 
 async def test_a_question_that_cannot_be_put_to_the_model_is_answered_once(client: Client) -> None:

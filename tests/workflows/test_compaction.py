@@ -91,7 +91,7 @@ async def test_a_worker_that_knows_nothing_finds_the_summary_in_the_history(clie
         result = await run.result()
         made = await compactions(run)
     assert_read_to_the_end(result, harness)
-    assert harness.working.conversations.hits == 0
+    assert harness.running_worker.conversations.hits == 0
     assert len(harness.model.prefix_violations()) <= made
 
 

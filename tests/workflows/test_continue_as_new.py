@@ -16,12 +16,12 @@ from tests.conftest import Record
 from tests.support.harness import Harness, Nothing, failure, run_harness, until_asked
 from tests.workflows.test_payload_sizes import carried_state
 from watchkeeper.contracts import CarryRequest, ExtendRequest, LimitChanges, StopRequest, TellRequest
-from watchkeeper.llm.conversation import Request
+from watchkeeper.llm.conversation import ConversationRequest
 from watchkeeper.temporal.client import DATA_CONVERTER
 from watchkeeper.temporal.dev_server import TUNING, find_binary
 from watchkeeper.testing.scripts import calls, says
 from watchkeeper.tool import ToolContext, tool
-from watchkeeper.tool_calling.catalogue import catalogue
+from watchkeeper.tool_calling.catalogue import build_catalogue
 from workflows.incident import IncidentWorkflow
 
 ROUNDS = 9
@@ -54,7 +54,7 @@ async def test_a_chain_of_executions_is_one_investigation(impatient: Client, rec
         for number, run_id in enumerate(chain, 1):
             await record(impatient.get_workflow_handle(run.id, run_id=run_id), f"continue-as-new-{number}")
         keys = [item.call for item in result.report.evidence]
-        misses = harness.working.conversations.misses
+        misses = harness.running_worker.conversations.misses
     assert len(chain) >= 2
     assert (result.status, result.rounds, result.tool_calls) == ("concluded", ROUNDS, ROUNDS - 1)
     assert keys == [f"r{number}.0" for number in range(1, ROUNDS)]
@@ -67,8 +67,8 @@ async def test_a_worker_that_knows_nothing_reads_the_carried_conversation(impati
         harness.forget_everything()
         result = await (await harness.start()).result()
     assert result.status == "concluded"
-    assert harness.working.conversations.hits == 0
-    assert harness.working.conversations.misses >= ROUNDS
+    assert harness.running_worker.conversations.hits == 0
+    assert harness.running_worker.conversations.misses >= ROUNDS
     assert harness.model.prefix_violations() == []
 
 
@@ -112,16 +112,16 @@ async def test_an_act_that_is_sent_again_after_continuing_is_taken_once(impatien
 
 async def test_a_stop_on_the_way_is_not_lost(impatient: Client) -> None:
     async with run_harness(impatient, SCRIPT) as harness:
-        joined = harness.working.conversations.joined
+        joined = harness.running_worker.conversations.joined
         reached, go_on = asyncio.Event(), asyncio.Event()
 
-        async def slow(request: Request) -> bytes:
+        async def slow(request: ConversationRequest) -> bytes:
             if isinstance(request, CarryRequest):
                 reached.set()
                 await go_on.wait()
             return await joined(request)
 
-        harness.working.conversations.joined = slow  # type: ignore[method-assign]  # holds the run where it continues
+        harness.running_worker.conversations.joined = slow  # type: ignore[method-assign]  # holds the run where it continues
         run = await harness.start()
         await asyncio.wait_for(reached.wait(), 30)
         stopping = asyncio.create_task(run.execute_update(IncidentWorkflow.stop, StopRequest(by="ada")))
@@ -144,7 +144,7 @@ async def test_a_state_too_large_to_take_along_ends_the_run_with_its_report(impa
     script = [calls(*[("read_much", {})] * 3) for _ in range(ROUNDS)]
     tools = {"read_much": read_much}
     async with run_harness(impatient, script, tools=tools, reports={"directory": tmp_path}) as harness:
-        specs = catalogue(tools, harness.settings)
+        specs = build_catalogue(tools, harness.settings)
         state = carried_state([], tools=specs, conclude="x" * 1_700_000)
         soon = state.briefing.history.model_copy(update={"events": 50})
         briefing = state.briefing.model_copy(update={"history": soon})

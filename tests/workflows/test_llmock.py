@@ -18,7 +18,7 @@ from temporalio.client import Client
 
 from tests.support.harness import Harness, failure, look, run_harness, settings_for
 from watchkeeper.contracts import LimitChanges, RunResult
-from watchkeeper.llm.client import Endpoint
+from watchkeeper.llm.client import ModelClient
 from watchkeeper.llm.errors import ModelError
 
 CALM = LimitChanges(rounds=10)
@@ -119,7 +119,7 @@ async def test_an_outage_is_given_up_after_a_few_calm_attempts(client: Client, l
 
 
 async def use_up(harness: Harness, requests: int) -> None:
-    endpoint = Endpoint(harness.settings.model)
+    endpoint = ModelClient(harness.settings.model)
     for number in range(requests):
         await endpoint.complete(b'{"model":"gpt-4o","messages":[{"role":"user","content":"%d"}]}' % number)
     await endpoint.close()
@@ -199,7 +199,7 @@ async def test_the_next_provider_answers_in_the_outage_of_the_first(client: Clie
 async def test_the_verdict_would_notice(llmock: LLMock) -> None:
     """What the run does right, its endpoint alone does not: repeated at once, it is found out."""
     llmock.rate_limit(times=2, retry_after=2).fail(401)
-    endpoint = Endpoint(settings_for(llmock.base_url()).model)
+    endpoint = ModelClient(settings_for(llmock.base_url()).model)
     for _ in range(4):
         try:
             await endpoint.complete(b'{"model":"gpt-4o","messages":[{"role":"user","content":"hi"}]}')

@@ -15,7 +15,7 @@ from tests.support.harness import Harness, Nothing, Run, run_harness, until_wait
 from watchkeeper.contracts import Decision, JsonObject
 from watchkeeper.testing.scripts import ScriptedReply, calls, says
 from watchkeeper.tool import Arguments, Tool, ToolContext, tool
-from worker import working
+from worker import run_worker
 from workflows.incident import IncidentWorkflow
 
 AMPLE = {"rounds": 1_000, "tool_calls": 10_000, "tokens": 10**9, "duration": 3_600}
@@ -78,7 +78,7 @@ async def test_each_byte_of_the_conversation_is_recorded_once(client: Client) ->
     assert (result.status, result.rounds, result.tool_calls) == ("concluded", 100, 297)
     assert size <= 1.25 * said
     assert harness.model.prefix_violations() == []
-    assert harness.working.conversations.misses == 0
+    assert harness.running_worker.conversations.misses == 0
 
 
 async def test_a_round_costs_the_same_however_late_it_is(client: Client) -> None:
@@ -141,8 +141,8 @@ async def test_a_new_worker_takes_up_many_runs_at_once(client: Client) -> None:
         runs = [await harness.start(f"Question {number}") for number in range(40)]
         for run in runs:
             await until_waiting(run, "r30.0")
-        await harness.working.worker.shutdown()
-        async with working(await another(client), harness.settings, tools=tools):
+        await harness.running_worker.worker.shutdown()
+        async with run_worker(await another(client), harness.settings, tools=tools):
             await asyncio.gather(*(run.execute_update(IncidentWorkflow.decide, APPROVED) for run in runs))
             results = await asyncio.gather(*(run.result() for run in runs))
     assert [result.status for result in results] == ["concluded"] * 40
@@ -150,11 +150,11 @@ async def test_a_new_worker_takes_up_many_runs_at_once(client: Client) -> None:
 
 async def test_two_workers_share_a_queue_and_rarely_miss(client: Client) -> None:
     async with run_harness(client, reading(20, 4), tools={"read_page": read_page}, limits=AMPLE) as harness:
-        async with working(await another(client), harness.settings, tools={"read_page": read_page}) as other:
+        async with run_worker(await another(client), harness.settings, tools={"read_page": read_page}) as other:
             runs = [await harness.start(f"Question {number}") for number in range(6)]
             for run in runs:
                 assert (await run.result()).status == "concluded"
-        workers = (harness.working.conversations, other.conversations)
+        workers = (harness.running_worker.conversations, other.conversations)
     hits, misses = sum(w.hits for w in workers), sum(w.misses for w in workers)
     assert hits + misses == 6 * 20
     assert all(w.hits for w in workers), "both workers took part"
@@ -167,5 +167,5 @@ async def test_a_lost_conversation_is_read_from_the_history(client: Client) -> N
         harness.forget_everything()
         result = await (await harness.start()).result()
     assert result.status == "concluded"
-    assert (harness.working.conversations.hits, harness.working.conversations.misses) == (0, 6)
+    assert (harness.running_worker.conversations.hits, harness.running_worker.conversations.misses) == (0, 6)
     assert harness.model.prefix_violations() == []

@@ -27,7 +27,7 @@ from watchkeeper.demo.world import World
 from watchkeeper.testing.faults import Fault, drip, drop_connection, fault, hang, raw_body, reset_midway, truncated
 from watchkeeper.testing.scripted_model import ScriptedModel
 from watchkeeper.testing.scripts import calls, says
-from watchkeeper.tool_calling.catalogue import discover
+from watchkeeper.tool_calling.catalogue import discover_tools
 
 LOOK = calls(("look", {"service": "checkout"}))
 REPORT = says("Checkout is down.")
@@ -144,7 +144,7 @@ async def scene(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Asy
             run_harness(
                 client,
                 hosts[0],
-                tools={"look": look, "page_engineer": discover()["page_engineer"]},
+                tools={"look": look, "page_engineer": discover_tools()["page_engineer"]},
                 model={"deadline": DEADLINE},
                 fallbacks=[{**fallback, "deadline": DEADLINE}],
                 **settings,
@@ -250,7 +250,7 @@ async def test_the_fallback_answers_where_the_first_host_is_not_there(client: Cl
 
 async def test_where_no_host_is_there_a_person_is_woken(client: Client, nowhere: str) -> None:
     async with World.running() as world:
-        tools = {"page_engineer": discover()["page_engineer"]}
+        tools = {"page_engineer": discover_tools()["page_engineer"]}
         async with run_harness(client, [], tools=tools, model={"base_url": nowhere}, **on_call(world)) as harness:
             kind, message, hand_off = await failure(
                 await harness.start(service="checkout", limits=LimitChanges(duration=5))

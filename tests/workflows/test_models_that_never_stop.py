@@ -14,7 +14,7 @@ from tests.support.harness import Run, failure, look, on_call, run_harness
 from watchkeeper.contracts import LimitChanges, RunResult
 from watchkeeper.demo.world import World
 from watchkeeper.testing.scripts import ScriptedReply, calls, raw, says
-from watchkeeper.tool_calling.catalogue import discover
+from watchkeeper.tool_calling.catalogue import discover_tools
 
 ROUNDS = 7
 LOOK = ("look", {"service": "checkout"})
@@ -75,7 +75,7 @@ async def host() -> ManyFates:
 
 @pytest.fixture(scope="module")
 async def runs(client: Client, host: ManyFates, world: World) -> AsyncIterator[Mapping[str, Run]]:
-    tools = {"look": look, "page_engineer": discover()["page_engineer"]}
+    tools = {"look": look, "page_engineer": discover_tools()["page_engineer"]}
     async with run_harness(client, host, tools=tools, **on_call(world)) as harness:
 
         async def start(name: str) -> Run:

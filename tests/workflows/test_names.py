@@ -16,14 +16,14 @@ from temporalio.activity import _Definition as Activity
 from temporalio.client import Client
 from temporalio.workflow import _Definition as Workflow
 
-from activities.ask import ERRORS
+from activities.ask import ERROR_TYPES
 from tests.support import paths
 from tests.support.harness import settings_for
 from tests.support.paths import HISTORIES
 from watchkeeper.incident import budget
 from watchkeeper.runs import client as runs_client
 from watchkeeper.temporal import search_attributes
-from worker import working
+from worker import run_worker
 
 GOLDEN = paths.GOLDEN / "names.txt"
 
@@ -58,7 +58,7 @@ def of_activity_ids() -> set[str]:
 
 
 async def test_every_name_is_pinned(client: Client, request: pytest.FixtureRequest) -> None:
-    async with working(client, settings_for("http://127.0.0.1:1/v1")) as works:
+    async with run_worker(client, settings_for("http://127.0.0.1:1/v1")) as works:
         config = works.worker.config()
     activities = [Activity.must_from_callable(known) for known in config.get("activities", ())]
     names = [
@@ -66,7 +66,7 @@ async def test_every_name_is_pinned(client: Client, request: pytest.FixtureReque
         *(f"activity {signature(known.name, known.arg_types, known.ret_type)}" for known in activities),
         *of_activity_ids(),
         *(f"attribute {key.name} {key.indexed_value_type.name}" for key in search_attributes.ALL),
-        *(f"error {name}" for name in {*budget.ERRORS.values(), *ERRORS.values()}),
+        *(f"error {name}" for name in {*budget.LIMIT_ERROR_TYPES.values(), *ERROR_TYPES.values()}),
     ]
     written = "".join(f"{line}\n" for line in sorted(names))
     if request.config.getoption("--record-contracts"):

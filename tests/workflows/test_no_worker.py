@@ -20,7 +20,7 @@ from watchkeeper.temporal.sandbox import Sandbox
 from watchkeeper.testing.faults import delay, hang
 from watchkeeper.testing.scripts import calls, says
 from watchkeeper.tool import Tool, ToolContext, tool
-from worker import working
+from worker import run_worker
 from workflows.incident import IncidentWorkflow
 
 REPORT = "**Status:** nothing was restarted."
@@ -71,10 +71,10 @@ async def test_a_call_that_no_worker_took_was_not_run(client: Client, record: Re
         harness.model.faults.append(delay(1))
         run = await harness.start(limits=BRIEF)
         await until_asked(harness, 1)
-        await harness.working.worker.shutdown()  # the answer that is under way is recorded all the same
+        await harness.running_worker.worker.shutdown()  # the answer that is under way is recorded all the same
         async with deciding_alone(harness):
             await until_timed_out(run)
-        async with working(await connected(harness), harness.settings, tools=TOOLS):
+        async with run_worker(await connected(harness), harness.settings, tools=TOOLS):
             result = await run.result()
         await record(run, "untaken-call")
     assert (result.status, result.rounds) == ("concluded", 2)
@@ -86,10 +86,10 @@ async def test_a_model_that_no_worker_asked_has_not_failed(client: Client, recor
         run = await harness.start(limits=BRIEF)
         await until_asked(harness, 1)
         await asyncio.sleep(0.5)
-        await harness.working.worker.shutdown()  # while it looks, which is recorded all the same
+        await harness.running_worker.worker.shutdown()  # while it looks, which is recorded all the same
         async with deciding_alone(harness):
             await until_timed_out(run)
-        async with working(await connected(harness), harness.settings, tools=TOOLS):
+        async with run_worker(await connected(harness), harness.settings, tools=TOOLS):
             result = await run.result()
         await record(run, "untaken-question")
     assert (result.status, result.rounds) == ("concluded", 2)
@@ -102,11 +102,11 @@ async def test_a_model_call_that_a_worker_gave_up_as_it_ended_has_not_failed(cli
         harness.model.outage = hang(60)
         run = await harness.start(limits=BRIEF)
         await until_asked(harness, 1)
-        await harness.working.worker.shutdown()
+        await harness.running_worker.worker.shutdown()
         async with deciding_alone(harness):
             await until_timed_out(run)
         harness.model.outage = None
-        async with working(await connected(harness), harness.settings, tools=harness.effects.tools):
+        async with run_worker(await connected(harness), harness.settings, tools=harness.effects.tools):
             result = await run.result()
     assert (result.status, result.rounds, len(harness.model.requests)) == ("concluded", 1, 2)
 
@@ -123,6 +123,8 @@ def test_an_effect_is_not_begun_when_its_decision_is_old() -> None:
     spec = ToolSpec(name="restart", description="", parameters={}, effect="keyed", timeout=30, attempts=3)
     question = spec.model_copy(update={"effect": "read"})
     hours = timedelta(hours=2)
-    assert activity_options.tool(question, hours)["schedule_to_close_timeout"] == hours
-    assert activity_options.tool(spec, hours)["schedule_to_close_timeout"] == timedelta(minutes=5, seconds=135)
-    assert activity_options.tool(spec, timedelta(seconds=1))["schedule_to_close_timeout"] == timedelta(seconds=45)
+    assert activity_options.tool_options(question, hours)["schedule_to_close_timeout"] == hours
+    assert activity_options.tool_options(spec, hours)["schedule_to_close_timeout"] == timedelta(minutes=5, seconds=135)
+    assert activity_options.tool_options(spec, timedelta(seconds=1))["schedule_to_close_timeout"] == timedelta(
+        seconds=45
+    )

@@ -45,16 +45,16 @@ from watchkeeper.incident.alert_text import for_model
 from watchkeeper.incident.episode import MAX_TRACKED_ALERTS, MAX_UNREAD, Episode, firing_ids
 from watchkeeper.incident.report import ANSWER_BYTES, alert_facts, concluded_report, hand_off_report
 from watchkeeper.llm.completion import MAX_MESSAGE_BYTES, read_completion
-from watchkeeper.llm.conversation import canonical, conversation_digest
+from watchkeeper.llm.conversation import canonical_json, conversation_digest
 from watchkeeper.llm.tool_calls import MAX_ARGUMENT_BYTES, MAX_CALLS
 from watchkeeper.prompts import prompt
-from watchkeeper.temporal.activity_options import HISTORY
+from watchkeeper.temporal.activity_options import HISTORY_BOUNDS
 from watchkeeper.temporal.client import DATA_CONVERTER, PAYLOAD_BYTES, PayloadsTooLarge
 from watchkeeper.testing.scripts import says
 from watchkeeper.text import ERROR_BYTES, excerpt
 from watchkeeper.tool import ToolContext, tool
 from watchkeeper.tool_calling.catalogue import catalogue_digest
-from watchkeeper.tool_calling.definition import LARGEST_RESULT_BYTES
+from watchkeeper.tool_calling.definition import MAX_RESULT_BYTES
 from workflows.incident import IncidentWorkflow
 from workflows.outcome import REASON_BYTES
 from workflows.tool_calls import ARGUMENT_BYTES, FINDING_BYTES, MAX_RECORDS
@@ -103,7 +103,7 @@ def carried_state(
         limits=Limits(rounds=99, tool_calls=99, tokens=10**9, duration=10**9),
         model="scripted",
         model_deadline=5,
-        history=HISTORY,
+        history=HISTORY_BOUNDS,
         destinations=["log", "directory"],
         nudge=prompt("nudge"),
         conclude=conclude,
@@ -198,7 +198,7 @@ TOOL = ToolSpec(
 
 @pytest.mark.parametrize("told", TOLD.values(), ids=TOLD)
 def test_all_that_people_can_say_together_waits_to_be_put_to_the_model(told: list[str]) -> None:
-    assert UNREAD_BYTES * 0.9 < len(canonical(told)) <= UNREAD_BYTES
+    assert UNREAD_BYTES * 0.9 < len(canonical_json(told)) <= UNREAD_BYTES
 
 
 @pytest.mark.parametrize("told", TOLD.values(), ids=TOLD)
@@ -279,7 +279,7 @@ def test_the_largest_group_is_told_and_remembered_within_bounds() -> None:
 def test_the_largest_state_of_an_open_run_is_taken_along() -> None:
     episode = flood(MAX_TRACKED_ALERTS)
     report = concluded_report("x" * ANSWER_BYTES, CALLS, ["y" * 32_000])
-    state = carried_state([], "x" * HISTORY.carried_bytes, [TOOL] * 20).model_copy(
+    state = carried_state([], "x" * HISTORY_BOUNDS.carried_bytes, [TOOL] * 20).model_copy(
         update={
             "calls": CALLS,
             "alerts": episode.states,
@@ -292,7 +292,7 @@ def test_the_largest_state_of_an_open_run_is_taken_along() -> None:
 
 @pytest.mark.parametrize("told", TOLD.values(), ids=TOLD)
 def test_the_largest_request_to_a_model(told: list[str]) -> None:
-    error = canonical({"error": WORST * (NAME_CHARACTERS + REMARK_CHARACTERS + 100)}).decode()
+    error = canonical_json({"error": WORST * (NAME_CHARACTERS + REMARK_CHARACTERS + 100)}).decode()
     refused = [TextEntry(role="tool", content=error) for _ in range(MAX_CALLS)]
     said = [TextEntry(role="user", content=text) for text in told]
     request = ModelRequest(round=99_999, base="d" * 22, append=[*refused, *said], catalogue="c" * 22)
@@ -301,7 +301,7 @@ def test_the_largest_request_to_a_model(told: list[str]) -> None:
 
 @pytest.mark.parametrize("told", TOLD.values(), ids=TOLD)
 def test_the_largest_state_that_a_run_takes_along(told: list[str]) -> None:
-    state = carried_state(told, "x" * HISTORY.carried_bytes, [TOOL] * 20).model_copy(update={"calls": CALLS})
+    state = carried_state(told, "x" * HISTORY_BOUNDS.carried_bytes, [TOOL] * 20).model_copy(update={"calls": CALLS})
     assert size(GIVEN.model_copy(update={"text": "x" * 100_000, "carried": state})) < PAYLOAD_BYTES
 
 
@@ -309,7 +309,7 @@ def test_the_largest_state_that_a_run_takes_along(told: list[str]) -> None:
     "largest",
     [
         GIVEN,
-        ToolResult(content="\\" * LARGEST_RESULT_BYTES, cut=10**9),
+        ToolResult(content="\\" * MAX_RESULT_BYTES, cut=10**9),
         ToolRequest(run="r" * 36, arguments="\\" * MAX_ARGUMENT_BYTES),
         Decision(call="r99999.31", approved=True, by=WORST * NAME_CHARACTERS, note=WORST * REMARK_CHARACTERS),
     ],
@@ -320,17 +320,17 @@ def test_what_else_is_recorded_is_bounded_too(largest: Contract) -> None:
 
 
 def test_the_largest_round_fits_into_a_history_that_is_about_to_end() -> None:
-    results = MAX_CALLS * size(ToolResult(content="\\" * LARGEST_RESULT_BYTES))
+    results = MAX_CALLS * size(ToolResult(content="\\" * MAX_RESULT_BYTES))
     reply_and_calls, closing = 2 * PAYLOAD_BYTES, STEP_BYTES + PAYLOAD_BYTES
-    assert HISTORY.bytes + results + reply_and_calls + closing < HISTORY_BYTES
+    assert HISTORY_BOUNDS.bytes + results + reply_and_calls + closing < HISTORY_BYTES
 
 
 def test_the_largest_reply_is_recorded() -> None:
     calls = [{"id": f"c{n}", "function": {"name": "nothing", "arguments": "{"}} for n in range(MAX_CALLS)]
     message = {"role": "assistant", "content": WORST * 160_000, "tool_calls": calls}
     tools = frozenset(f"{n:064}" for n in range(100))
-    body = canonical({"choices": [{"message": message, "finish_reason": "tool_calls"}]})
+    body = canonical_json({"choices": [{"message": message, "finish_reason": "tool_calls"}]})
     reply = read_completion(body, tools=tools, tools_allowed=True, prompt_bytes=0)
     assert len(reply.problems) == MAX_CALLS
-    assert 900_000 < len(canonical(reply.message)) <= MAX_MESSAGE_BYTES
+    assert 900_000 < len(canonical_json(reply.message)) <= MAX_MESSAGE_BYTES
     assert size(reply) < PAYLOAD_BYTES

@@ -10,7 +10,7 @@ import pytest
 from temporalio.client import Client, WorkflowExecution, WorkflowFailureError, WorkflowHandle
 from temporalio.testing import ActivityEnvironment, WorkflowEnvironment
 
-from activities.queue import WORKFLOW, QueueActivities
+from activities.queue import QUEUE_WORKFLOW, QueueActivities
 from tests.conftest import Record
 from tests.support.forbidding_server import forbidding
 from tests.support.harness import reset
@@ -54,7 +54,7 @@ async def close(*runs: Investigation) -> list[bool]:
 
 async def test_so_many_investigate_at_once_and_the_worst_goes_first(client: Client, record: Record) -> None:
     team = Team(client)
-    async with team.working():
+    async with team.run_worker():
         runs = await full(team)
         severities = {"d": 5, "e": 3, "f": 1, "g": 4, "h": 2, "i": 1, "j": 3, "k": 5, "l": 2}
         for name, priority in severities.items():
@@ -81,7 +81,7 @@ async def test_so_many_investigate_at_once_and_the_worst_goes_first(client: Clie
 
 async def test_a_run_that_leaves_makes_room_though_it_stays_open(client: Client) -> None:
     team = Team(client)
-    async with team.working():
+    async with team.run_worker():
         first, *others = await full(team)
         await first.signal(InvestigatingWorkflow.finish)
         last = await team.start("d")
@@ -92,7 +92,7 @@ async def test_a_run_that_leaves_makes_room_though_it_stays_open(client: Client)
 
 async def test_runs_that_die_without_leaving_keep_no_place(client: Client) -> None:
     team = Team(client)
-    async with team.working():
+    async with team.run_worker():
         first, second, third = await full(team)
         for dead in (first, second):
             await dead.terminate()
@@ -106,7 +106,7 @@ async def test_runs_that_die_without_leaving_keep_no_place(client: Client) -> No
 
 async def test_a_run_that_died_waiting_is_passed_over(client: Client) -> None:
     team = Team(client)
-    async with team.working():
+    async with team.run_worker():
         runs = await full(team)
         dead, heir = await team.start("d", 1), await team.start("e")
         await team.waiting("d", "e")
@@ -118,7 +118,7 @@ async def test_a_run_that_died_waiting_is_passed_over(client: Client) -> None:
 
 async def test_patience_ends_and_so_does_the_waiting(client: Client) -> None:
     team = Team(client)
-    async with team.working():
+    async with team.run_worker():
         runs = await full(team)
         team.patience = 1
         tired = await team.start("d")
@@ -129,7 +129,7 @@ async def test_patience_ends_and_so_does_the_waiting(client: Client) -> None:
 
 async def test_a_run_that_is_stopped_or_cancelled_waits_no_longer(client: Client) -> None:
     team = Team(client)
-    async with team.working():
+    async with team.run_worker():
         runs = await full(team)
         stopped, cancelled = await team.start("d", 1), await team.start("e")
         await team.waiting("d", "e")
@@ -148,7 +148,7 @@ async def test_a_run_that_is_stopped_or_cancelled_waits_no_longer(client: Client
 
 async def test_a_queue_that_is_ended_by_hand_is_taken_up_by_the_next(client: Client) -> None:
     team = Team(client)
-    async with team.working():
+    async with team.run_worker():
         runs = await full(team)
         runs.append(await team.start("d"))
         await team.waiting("d")
@@ -163,7 +163,7 @@ async def test_a_queue_that_is_ended_by_hand_is_taken_up_by_the_next(client: Cli
 
 async def test_who_leaves_a_queue_that_is_gone_makes_room_in_the_next(client: Client) -> None:
     team = Team(client)
-    async with team.working():
+    async with team.run_worker():
         runs = await full(team)
         runs.append(await team.start("d"))
         await team.waiting("d")
@@ -176,7 +176,7 @@ async def test_who_leaves_a_queue_that_is_gone_makes_room_in_the_next(client: Cl
 
 async def test_what_a_queue_heard_without_a_worker_is_not_lost_with_it(client: Client) -> None:
     team = Team(client)
-    async with team.working():
+    async with team.run_worker():
         runs = await full(team)
         runs.append(await team.start("d"))
         await team.waiting("d")
@@ -185,7 +185,7 @@ async def test_what_a_queue_heard_without_a_worker_is_not_lost_with_it(client: C
     await team.queue.signal(QueueWorkflow.leave, leaving)
     await team.queue.terminate()
     described = await team.queue.describe()
-    left = await queue_history.read(client, described.id, described.run_id or "")
+    left = await queue_history.read_queue(client, described.id, described.run_id or "")
     assert left.holding == told[1:]
     assert [one.workflow_id for one in left.waiting] == [team.run("d")]
     assert (left.name, left.places, left.left) == (team.name, PLACES, [leaving])
@@ -195,13 +195,13 @@ async def test_what_a_queue_heard_without_a_worker_is_not_lost_with_it(client: C
 
 async def test_another_worker_goes_on_where_one_ended(client: Client) -> None:
     team = Team(client)
-    async with team.working():
+    async with team.run_worker():
         runs = await full(team)
         runs.append(await team.start("d"))
         await team.waiting("d")
     await runs[0].signal(InvestigatingWorkflow.finish)
     runs.append(await team.start("e", 1))
-    async with team.working():
+    async with team.run_worker():
         await runs[1].signal(InvestigatingWorkflow.finish)
         await team.present("c", "d", "e")
         assert await close(*runs) == [True] * 5
@@ -210,7 +210,7 @@ async def test_another_worker_goes_on_where_one_ended(client: Client) -> None:
 
 async def test_an_answer_that_was_lost_is_given_again(client: Client) -> None:
     team = Team(client)
-    async with team.working() as queueing:
+    async with team.run_worker() as queueing:
         runs = await full(team)
         (lost,) = [one for one in (await team.queued()).holding if one.workflow_id == runs[0].id]
         again = lost.model_copy(update={"sent": lost.sent + 60})
@@ -225,7 +225,7 @@ async def test_an_answer_that_was_lost_is_given_again(client: Client) -> None:
 
 async def test_a_run_that_is_reset_keeps_its_place(client: Client) -> None:
     team = Team(client)
-    async with team.working():
+    async with team.run_worker():
         runs = await full(team)
         runs.append(await team.start("d"))
         await team.waiting("d")
@@ -239,7 +239,7 @@ async def test_a_run_that_is_reset_keeps_its_place(client: Client) -> None:
 
 async def test_a_run_ignores_the_answer_to_another_of_its_name(client: Client) -> None:
     team = Team(client)
-    async with team.working():
+    async with team.run_worker():
         runs = await full(team)
         waiting = await team.start("d")
         await team.waiting("d")
@@ -252,7 +252,7 @@ async def test_a_run_ignores_the_answer_to_another_of_its_name(client: Client) -
 
 async def test_nothing_is_lost_where_a_queue_ends_or_continues(impatient: Client, record: Record) -> None:
     team = Team(impatient)
-    async with team.working():
+    async with team.run_worker():
         for _ in range(2):
             runs = [await team.start(f"{number}", number % 5 + 1) for number in range(20)]
             for run in runs:
@@ -277,7 +277,7 @@ async def continued(client: Client, workflow_id: str) -> list[WorkflowHandle[Any
 async def test_nothing_is_lost_where_signals_come_as_fast_as_they_can(impatient: Client) -> None:
     """Each of the entrants leaves at once, so that the queue ends again and again while others enter."""
     team = Team(impatient, places=2)
-    async with team.working() as queueing:
+    async with team.run_worker() as queueing:
         runs = [await team.start(f"{number}") for number in range(10)]
         taken: list[str] = []
 
@@ -300,7 +300,7 @@ async def test_nothing_is_lost_where_signals_come_as_fast_as_they_can(impatient:
 
 async def test_only_what_is_known_to_be_over_is_gone(client: Client) -> None:
     team = Team(client)
-    async with team.working() as queueing:
+    async with team.run_worker() as queueing:
         runs = await full(team)
         holding = (await team.queued()).holding
         earlier = holding[0].model_copy(update={"run": "of-an-earlier-episode"})
@@ -315,14 +315,14 @@ async def test_only_what_is_known_to_be_over_is_gone(client: Client) -> None:
 
 
 def test_those_who_start_a_queue_call_it_by_its_name() -> None:
-    assert QueueWorkflow.__name__ == WORKFLOW
+    assert QueueWorkflow.__name__ == QUEUE_WORKFLOW
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_it_looks_again_and_runs_enter_again(client: Client) -> None:
     team = Team(client)
-    async with team.working():
+    async with team.run_worker():
         runs = await full(team)
         waiting = await team.start("d")
         await team.waiting("d")

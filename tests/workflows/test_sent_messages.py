@@ -28,20 +28,20 @@ from watchkeeper.contracts import (
     TextEntry,
     digest_of,
 )
-from watchkeeper.llm.compaction import OPENING, compact
+from watchkeeper.llm.compaction import OPENING_MESSAGES, compact
 from watchkeeper.llm.completion import read_completion
 from watchkeeper.llm.conversation import (
     Conversation,
-    Request,
-    Store,
-    canonical,
+    ConversationRequest,
+    ConversationStore,
+    append_entries,
+    canonical_json,
     conversation_digest,
-    extend,
-    join,
-    target,
+    join_messages,
+    target_digest,
 )
 from watchkeeper.llm.errors import ModelError
-from watchkeeper.temporal.history import Recorded
+from watchkeeper.temporal.history import ConversationHistory
 from watchkeeper.text import clean
 
 BEGINNING: list[JsonObject] = [
@@ -99,8 +99,8 @@ class Run:
     """What the workflow, the worker and the history hold of one conversation."""
 
     talk: Conversation = field(default_factory=lambda: Conversation.of(BEGINNING))
-    store: Store = field(default_factory=lambda: Store(2**20))
-    recorded: Recorded = field(default_factory=lambda: Recorded(beginning=BEGINNING))
+    store: ConversationStore = field(default_factory=lambda: ConversationStore(2**20))
+    recorded: ConversationHistory = field(default_factory=lambda: ConversationHistory(beginning=BEGINNING))
     number: int = 0
 
     def ask(self, answer: bytes, results: Random) -> None:
@@ -110,7 +110,7 @@ class Run:
         request = ModelRequest(round=self.number, base=base, append=new, catalogue=CATALOGUE)
         messages = self.read(request)
         assert_outgoing(messages)
-        self.recorded.led(request, target(request))
+        self.recorded.led(request, target_digest(request))
         try:
             reply = read_completion(answer, tools=TOOLS, tools_allowed=True, prompt_bytes=1)
         except ModelError:
@@ -119,7 +119,7 @@ class Run:
         if reply.kind == "empty":
             self.talk.append(TextEntry(role="user", content="You said nothing."))
             return
-        self.keep(reply.digest, canonical(reply.message))
+        self.keep(reply.digest, canonical_json(reply.message))
         self.talk.append(ReplyRef(reply=reply.digest))
         for position, _ in enumerate(reply.calls):
             self.talk.append(self.result(results, reply.problems.get(position)))
@@ -127,7 +127,9 @@ class Run:
             self.talk.append(TextEntry(role="user", content="And?"))
 
     def result(self, random: Random, problem: str | None) -> ConversationEntry:
-        content = canonical({"error": problem} if problem else {"found": "x" * random.choice([1, 900, 4_000])}).decode()
+        content = canonical_json(
+            {"error": problem} if problem else {"found": "x" * random.choice([1, 900, 4_000])}
+        ).decode()
         if problem or random.random() < 0.3:
             return TextEntry(role="tool", content=content)
         self.keep(digest_of(content.encode()), content.encode())
@@ -137,36 +139,38 @@ class Run:
         self.store.put(digest, content)
         self.recorded.parts[digest] = content
 
-    def read(self, request: Request) -> list[JsonObject]:
+    def read(self, request: ConversationRequest) -> list[JsonObject]:
         """What the store has, which must be what the history has."""
         rebuilt = self.recorded.joined(request)
         base = self.store.get(request.base)
         if base is not None:
-            assert extend(base, request.append, lambda digest: self.recorded.parts[digest]) == rebuilt
-        self.store.put(target(request), rebuilt)
+            assert append_entries(base, request.append, lambda digest: self.recorded.parts[digest]) == rebuilt
+        self.store.put(target_digest(request), rebuilt)
         messages: list[JsonObject] = json.loads(b"[" + rebuilt + b"]")
-        assert conversation_digest(messages) == target(request)
+        assert conversation_digest(messages) == target_digest(request)
         return messages
 
     def shrink(self, keep: float) -> None:
         base, new = self.talk.take()
         request = CompactRequest(base=base, append=new, keep=keep)
         messages = self.read(request)
-        kept, replaced = compact(messages, int(len(join(messages)) * keep))
-        if not replaced or len(join(kept)) >= len(join(messages)):
-            self.recorded.led(request, target(request))
-            self.talk.replace(target(request))
+        kept, replaced = compact(messages, int(len(join_messages(messages)) * keep))
+        if not replaced or len(join_messages(kept)) >= len(join_messages(messages)):
+            self.recorded.led(request, target_digest(request))
+            self.talk.replace(target_digest(request))
             return
-        made = CompactionResult(digest=conversation_digest(kept), summary=kept[OPENING]["content"], replaced=replaced)
+        made = CompactionResult(
+            digest=conversation_digest(kept), summary=kept[OPENING_MESSAGES]["content"], replaced=replaced
+        )
         self.recorded.led(request, made.digest, made)
-        self.store.put(made.digest, join(kept))
+        self.store.put(made.digest, join_messages(kept))
         self.talk.replace(made.digest)
 
     def renew(self) -> None:
         base, new = self.talk.take()
         messages = self.read(CarryRequest(base=base, append=new))
-        carried, _ = compact(messages, 3_000) if len(join(messages)) > 3_000 else (messages, 0)
-        self.recorded = Recorded(beginning=carried)
+        carried, _ = compact(messages, 3_000) if len(join_messages(messages)) > 3_000 else (messages, 0)
+        self.recorded = ConversationHistory(beginning=carried)
         self.talk = Conversation(conversation_digest(carried))
 
 
@@ -196,7 +200,7 @@ def test_each_call_is_followed_by_its_one_answer(taken: list[Any], random: Rando
             case Renewed():
                 run.renew()
             case Forgotten():
-                run.store = Store(2**20)
+                run.store = ConversationStore(2**20)
 
 
 def test_two_summaries_that_say_the_same_lead_nobody_round_in_circles() -> None:

@@ -25,7 +25,7 @@ from watchkeeper.contracts import (
 )
 from watchkeeper.llm.conversation import conversation_digest
 from watchkeeper.temporal import search_attributes
-from watchkeeper.temporal.history import decode
+from watchkeeper.temporal.history import decode_first
 from watchkeeper.testing.faults import hang
 from watchkeeper.testing.scripts import ScriptedReply, calls, says
 from watchkeeper.tool import Tool, ToolContext, tool
@@ -107,7 +107,7 @@ async def _carried(client: Client, run: Run) -> CarriedState:
     history = await run.fetch_history()
     briefed = next(e for e in history.events if e.HasField("activity_task_completed_event_attributes"))
     made = briefed.activity_task_completed_event_attributes.result.payloads
-    briefing = await decode(client.data_converter, made, Briefing)
+    briefing = await decode_first(client.data_converter, made, Briefing)
     digest = conversation_digest(briefing.opening)
     return CarriedState(
         briefing=briefing.model_copy(update={"opening": []}),

@@ -13,17 +13,17 @@ from temporalio.service import RPCError
 
 from watchkeeper.backend import bearer, fetch, send
 from watchkeeper.cli.runner import Globals, connected, sentence
-from watchkeeper.config.settings import ModelProfile, Service, Settings, SettingsError
+from watchkeeper.config.settings import ModelProfile, ServiceSettings, Settings, SettingsError
 from watchkeeper.console import count
 from watchkeeper.contracts import JsonObject
-from watchkeeper.llm.conversation import canonical
+from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.llm.errors import ModelError
 from watchkeeper.temporal.client import TemporalError
 from watchkeeper.temporal.task_queue import has_worker
 from watchkeeper.text import excerpt
 from watchkeeper.tool import Tool, ToolCall, ToolDefinitionError, ToolError, ToolUnavailable
-from watchkeeper.tool_calling.catalogue import catalogue, discover
-from watchkeeper.tool_calling.execution import run
+from watchkeeper.tool_calling.catalogue import build_catalogue, discover_tools
+from watchkeeper.tool_calling.execution import run_tool
 
 SECONDS = 15.0
 AT_ONCE = 8
@@ -50,8 +50,8 @@ async def check_all(given: Globals) -> AsyncIterator[Verdict]:
     services, teams = settings.catalogue["service"], settings.catalogue["team"]
     yield Verdict("configuration", True, f"{count(len(services), 'service')}, {count(len(teams), 'team')}")
     try:
-        tools = discover()
-        catalogue(tools, settings)
+        tools = discover_tools()
+        build_catalogue(tools, settings)
         yield Verdict("tools", True, ", ".join(tools))
     except ToolDefinitionError as error:
         tools = {}
@@ -107,17 +107,17 @@ def _names(listed: object) -> list[object]:
 
 
 async def _ask(profile: ModelProfile) -> None:
-    from watchkeeper.llm.client import Endpoint
+    from watchkeeper.llm.client import ModelClient
 
     question = {"model": profile.name, "messages": [{"role": "user", "content": "Say ok."}], **profile.extra_body}
-    endpoint = Endpoint(profile)
+    endpoint = ModelClient(profile)
     try:
-        await endpoint.complete(canonical(question | {"max_completion_tokens": 16}))
+        await endpoint.complete(canonical_json(question | {"max_completion_tokens": 16}))
     finally:
         await endpoint.close()
 
 
-_BACK_ENDS: list[tuple[str, str, Callable[[Settings, Service], bool]]] = [
+_BACK_ENDS: list[tuple[str, str, Callable[[Settings, ServiceSettings], bool]]] = [
     ("Prometheus", "get_service_health", lambda settings, _: settings.prometheus.url is not None),
     ("Loki", "search_logs", lambda settings, _: settings.loki.url is not None),
     ("deploys", "get_deploys", lambda settings, service: bool(service.github or service.argocd)),
@@ -133,11 +133,11 @@ async def _back_end(
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def trouble(service: str) -> str | None:
-        arguments = canonical({"service": service, **_ARGUMENTS.get(tool.name, {})}).decode()
+        arguments = canonical_json({"service": service, **_ARGUMENTS.get(tool.name, {})}).decode()
         call = ToolCall(run="check", key="check", arguments=arguments)
         try:
             async with turns:
-                result = await run(tool, call, settings=settings, http=http, at=datetime.now(UTC), attempt=1)
+                result = await run_tool(tool, call, settings=settings, http=http, at=datetime.now(UTC), attempt=1)
         except ToolUnavailable as error:
             return f"{service}: {error}"
         unknown = '"status":"unknown"' in result.content

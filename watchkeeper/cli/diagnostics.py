@@ -30,11 +30,11 @@ def check(context: typer.Context) -> None:
 
 
 async def _tools(context: typer.Context, *, as_json: bool) -> None:
-    from watchkeeper.tool_calling.catalogue import catalogue, discover, wire
+    from watchkeeper.tool_calling.catalogue import build_catalogue, discover_tools, encode_tools
 
-    specs = catalogue(discover(), settings_of(context))
+    specs = build_catalogue(discover_tools(), settings_of(context))
     if as_json:
-        typer.echo(wire(specs))
+        typer.echo(encode_tools(specs))
         return
     rows = [
         (

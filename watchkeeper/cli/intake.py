@@ -13,7 +13,7 @@ import typer
 from temporalio.client import Client
 
 from watchkeeper.cli.runner import perform, settings_of
-from watchkeeper.config.settings import Settings, variable
+from watchkeeper.config.settings import Settings, env_variable
 from watchkeeper.temporal.client import connect
 from watchkeeper.temporal.ports import HOST as LOOPBACK
 from watchkeeper.temporal.ports import is_free
@@ -48,7 +48,7 @@ async def _intake(context: typer.Context, host: str | None, port: int | None) ->
     client = await connect(lazy=True)
     async with taking_in(client, settings) as address:
         if not settings.sources:
-            kind = variable("sources", "name", "kind")
+            kind = env_variable("sources", "name", "kind")
             log.warning("no [sources.NAME] is configured, so no alert can come in; set %s and its secret", kind)
         log.info("listening at %s for the task queue %r", address, settings.worker.task_queue)
         await ended.wait()

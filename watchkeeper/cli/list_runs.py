@@ -18,7 +18,7 @@ from watchkeeper.run_view.json_list import list_row_json
 from watchkeeper.runs import client as runs_client
 from watchkeeper.runs.client import EPISODE_CHARACTERS, InvalidListQuery, NoSuchRun, RunInfo
 from watchkeeper.runs.list_filter import ListStatus, RunFilter
-from watchkeeper.temporal.search_attributes import PERSON, Awaited
+from watchkeeper.temporal.search_attributes import PERSON, WaitingFor
 
 _HEADINGS = ("run", "stands", "service", "severity", "started", "took", "rounds", "cost", "what")
 _SPARE = ("rounds", "cost", "severity", "took", "service")
@@ -39,7 +39,7 @@ def list_runs(
         str | None, typer.Option(help="Only those that an alert source started, or `person` for people.")
     ] = None,
     status: Annotated[ListStatus | None, typer.Option(help="Only those that stand so.")] = None,
-    waiting: Annotated[Awaited | None, typer.Option(help="Only those that wait for this.")] = None,
+    waiting: Annotated[WaitingFor | None, typer.Option(help="Only those that wait for this.")] = None,
     since: Annotated[
         str | None, typer.Option(metavar="TIME", help="Only those that started since: 24h, 7d or 2026-11-25T03:00.")
     ] = None,

@@ -41,10 +41,10 @@ async def serving_itself(client: Client, telemetry: Telemetry) -> AsyncIterator[
         return
     from watchkeeper.intake.server import serve
     from watchkeeper.telemetry.http_endpoint import page
-    from watchkeeper.temporal.task_queue import Polling
+    from watchkeeper.temporal.task_queue import WorkerProbe
 
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    app = page(registry, Polling(client, telemetry.settings.worker.task_queue, client.identity))
+    app = page(registry, WorkerProbe(client, telemetry.settings.worker.task_queue, client.identity))
     async with serve(app, section.metrics_host, section.metrics_port, KEYS) as address:
         yield address

@@ -87,10 +87,10 @@ def demo(
 
 async def _worker(context: typer.Context) -> None:
     from watchkeeper.telemetry.setup import telemetry
-    from worker import require_keys, work
+    from worker import require_api_keys, run_until_signal
 
     settings = settings_of(context)
-    require_keys(settings)
+    require_api_keys(settings)
     log_to_stderr(logging.INFO, settings)
     log = logging.getLogger("watchkeeper")
     async with telemetry(settings, os.environ) as told:
@@ -102,18 +102,18 @@ async def _worker(context: typer.Context) -> None:
         async with serving_itself(client, told) as page:
             if page:
                 log.info("serving /metrics and /healthz at %s", page)
-            await work(client, settings, told)
+            await run_until_signal(client, settings, told)
     log.info("drained")
 
 
 async def _dev(context: typer.Context, ports: tuple[int, int, int | None], database: Path) -> NoReturn:
     from watchkeeper.telemetry.setup import telemetry
-    from watchkeeper.tool_calling.catalogue import catalogue, discover
-    from worker import require_keys, working
+    from watchkeeper.tool_calling.catalogue import build_catalogue, discover_tools
+    from worker import require_api_keys, run_worker
 
     settings = settings_of(context)
-    require_keys(settings)
-    catalogue(discover(), settings)
+    require_api_keys(settings)
+    build_catalogue(discover_tools(), settings)
     grace = min(settings.worker.shutdown_seconds, GRACE)
     settings = settings.model_copy(update={"worker": settings.worker.model_copy(update={"shutdown_seconds": grace})})
     log_to_stderr(logging.WARNING, settings)
@@ -122,7 +122,7 @@ async def _dev(context: typer.Context, ports: tuple[int, int, int | None], datab
         told = await stack.enter_async_context(telemetry(settings, os.environ))
         quiet(told.buffer)
         server = await stack.enter_async_context(dev_server(port=port, ui_port=ui_port, database=database))
-        await stack.enter_async_context(working(server.client, settings, telemetry=told))
+        await stack.enter_async_context(run_worker(server.client, settings, telemetry=told))
         page = await stack.enter_async_context(serving_itself(server.client, told))
         intake = await stack.enter_async_context(taking_in_here(server.client, settings, intake_port))
         _facts(("Temporal", server.address), ("Temporal UI", server.ui), ("Runs are kept in", str(database)))
@@ -138,12 +138,12 @@ async def _demo(context: typer.Context, *, live: bool, ports: tuple[int | None, 
     from watchkeeper.demo.script import on_call_engineer
     from watchkeeper.demo.world import World
     from watchkeeper.testing.scripted_model import ScriptedModel
-    from worker import require_keys, working
+    from worker import require_api_keys, run_worker
 
     profiles: list[ModelProfile] = []
     if live:
         configured = settings_of(context)
-        require_keys(configured)
+        require_api_keys(configured)
         profiles = configured.profiles
     log_to_stderr(logging.ERROR)
     quiet()
@@ -155,7 +155,7 @@ async def _demo(context: typer.Context, *, live: bool, ports: tuple[int | None, 
             profiles = [demo_settings.scripted_profile(url, key)]
         settings = demo_settings.settings_for(world, profiles)
         server = await stack.enter_async_context(dev_server(port=ports[0], ui_port=ports[1]))
-        await stack.enter_async_context(working(server.client, settings))
+        await stack.enter_async_context(run_worker(server.client, settings))
         return await _play(server, world, settings, live=live)
 
 
@@ -207,9 +207,9 @@ def _facts(*facts: tuple[str, str]) -> None:
         out.print(Text.assemble((f"{name}: " if name else "  ", "dim"), value), soft_wrap=True)
 
 
-async def _until_told(work: Coroutine[Any, Any, int]) -> int:
+async def _until_told(run_until_signal: Coroutine[Any, Any, int]) -> int:
     """Do some work until it is done, or until SIGINT or SIGTERM ends it cleanly; a second one ends it at once."""
-    loop, task = asyncio.get_running_loop(), asyncio.create_task(work)
+    loop, task = asyncio.get_running_loop(), asyncio.create_task(run_until_signal)
     told = False
 
     def end() -> None:

@@ -17,7 +17,7 @@ from temporalio.client import Client
 from temporalio.runtime import LoggingConfig, MetricBuffer, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RPCError, RPCStatusCode
 
-from watchkeeper.config.settings import Settings, SettingsError, load
+from watchkeeper.config.settings import Settings, SettingsError, load_settings
 from watchkeeper.console import err, visible
 from watchkeeper.contracts import LimitChanges, RunStatus
 from watchkeeper.runs.client import NoSuchRun
@@ -46,13 +46,13 @@ class Globals:
 
     def settings(self) -> Settings:
         """Read the settings. Raises SettingsError."""
-        return load(self.config)
+        return load_settings(self.config)
 
 
 def settings_of(context: typer.Context) -> Settings:
     """Read the settings that a command is given. Raises SettingsError."""
     given = context.obj
-    return given.settings() if isinstance(given, Globals) else load()
+    return given.settings() if isinstance(given, Globals) else load_settings()
 
 
 _EXPECTED = (SettingsError, TemporalError, DevServerError, NoSuchRun, UpdateRejected, RPCError, Misuse)

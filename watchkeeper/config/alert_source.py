@@ -13,7 +13,7 @@ from watchkeeper.config.field_types import Secret, Section
 from watchkeeper.contracts import AlertReason
 
 
-def _several(value: object) -> object:
+def _read_list(value: object) -> object:
     """Read a list from one text, as a variable or a secret file holds it: JSON, or one item a line."""
     if isinstance(value, SecretStr):
         return [value]
@@ -29,16 +29,16 @@ def _several(value: object) -> object:
     return [line.strip() for line in value.splitlines() if line.strip()]
 
 
-def _filled(secrets: list[SecretStr]) -> list[SecretStr]:
+def _no_empty_secret(secrets: list[SecretStr]) -> list[SecretStr]:
     if not all(secret.get_secret_value() for secret in secrets):
         raise ValueError("holds an empty secret, which anybody knows; leave it out")
     return secrets
 
 
-Secrets = Annotated[list[Secret], NoDecode, BeforeValidator(_several), AfterValidator(_filled)]
+Secrets = Annotated[list[Secret], NoDecode, BeforeValidator(_read_list), AfterValidator(_no_empty_secret)]
 """Secrets of which each is good, so that one can take the place of another without a gap."""
 
-Names = Annotated[list[str], NoDecode, BeforeValidator(_several)]
+Names = Annotated[list[str], NoDecode, BeforeValidator(_read_list)]
 HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$"), AfterValidator(str.lower)]
 Patterns = dict[str, Names]
 """Names of labels, and for each the values that fit; ``*``, ``?`` and ``[...]`` as in file names."""

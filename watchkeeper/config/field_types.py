@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from watchkeeper.contracts import Limits
 
 _PREFIX = "whsec_"
-_FEWEST_BYTES = 16
+_MIN_KEY_BYTES = 16
 """A shorter key can be guessed from one signed body."""
 
 
@@ -22,9 +22,9 @@ def signing_key(secret: SecretStr) -> bytes:
         key = base64.b64decode(text.removeprefix(_PREFIX), validate=True) if text.startswith(_PREFIX) else b""
     except binascii.Error:
         key = b""
-    if len(key) < _FEWEST_BYTES:
+    if len(key) < _MIN_KEY_BYTES:
         way_out = f"echo {_PREFIX}$(openssl rand -base64 32)"
-        raise ValueError(f"must be {_PREFIX} and the base64 of at least {_FEWEST_BYTES} bytes; make one: {way_out}")
+        raise ValueError(f"must be {_PREFIX} and the base64 of at least {_MIN_KEY_BYTES} bytes; make one: {way_out}")
     return key
 
 
@@ -34,14 +34,14 @@ def _http_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def _sendable(secret: SecretStr) -> SecretStr:
+def _fits_header(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value().strip()
     if not (text.isascii() and text.isprintable()):
         raise ValueError("holds characters that no HTTP header can carry; copy the secret again")
     return SecretStr(text)
 
 
-def _signing(secret: SecretStr) -> SecretStr:
+def _is_signing_key(secret: SecretStr) -> SecretStr:
     signing_key(secret)
     return secret
 
@@ -59,17 +59,17 @@ def _matchers(selector: str) -> str:
     return matchers
 
 
-def _closed(limits: object) -> object:
+def _known_limits(limits: object) -> object:
     if isinstance(limits, dict) and (unknown := sorted(limits.keys() - Limits.model_fields.keys())):
         raise ValueError(f"no such limit: {', '.join(unknown)}; there are: {', '.join(Limits.model_fields)}")
     return limits
 
 
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
-Secret = Annotated[SecretStr, AfterValidator(_sendable)]
-SigningSecret = Annotated[Secret, AfterValidator(_signing)]
+Secret = Annotated[SecretStr, AfterValidator(_fits_header)]
+SigningSecret = Annotated[Secret, AfterValidator(_is_signing_key)]
 RunUrl = Annotated[str, AfterValidator(_run_url)]
-RunLimits = Annotated[Limits, BeforeValidator(_closed)]
+RunLimits = Annotated[Limits, BeforeValidator(_known_limits)]
 Matchers = Annotated[str, AfterValidator(_matchers)]
 SourceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,49}$")]
 """Stands in the address that alerts are sent to and in the ids of their runs."""

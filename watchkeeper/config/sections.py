@@ -40,7 +40,7 @@ class ModelProfile(Section):
     prices: Prices | None = None
 
 
-class Service(Section):
+class ServiceSettings(Section):
     """A service of the catalogue: who owns it, and where its health, logs and deploys are found."""
 
     team: str
@@ -51,14 +51,14 @@ class Service(Section):
     argocd: str | None = Field(default=None, description="Argo CD application.")
 
 
-class Team(Section):
+class TeamSettings(Section):
     """A team of people who can be paged."""
 
     routing_key: Secret | None = Field(default=None, description="PagerDuty Events v2 integration key.")
     slack_channel: str | None = Field(default=None, description="Id of its own channel, instead of slack.channel.")
 
 
-class Prometheus(Section):
+class PrometheusSettings(Section):
     """Where service health comes from, and the metrics that say it."""
 
     url: HttpUrl | None = None
@@ -71,7 +71,7 @@ class Prometheus(Section):
     degraded_p95_ms: float = Field(default=1_000, gt=0)
 
 
-class Loki(Section):
+class LokiSettings(Section):
     """Where logs are searched."""
 
     url: HttpUrl | None = None
@@ -79,21 +79,21 @@ class Loki(Section):
     tenant: str | None = Field(default=None, description="X-Scope-OrgID")
 
 
-class GitHub(Section):
+class GitHubSettings(Section):
     """Where deployments are read."""
 
     url: HttpUrl = "https://api.github.com"
     token: Secret | None = None
 
 
-class ArgoCD(Section):
+class ArgoCDSettings(Section):
     """Where application histories are read."""
 
     url: HttpUrl | None = None
     token: Secret | None = None
 
 
-class PagerDuty(Section):
+class PagerDutySettings(Section):
     """Where people are paged."""
 
     events_url: HttpUrl = "https://events.pagerduty.com"
@@ -106,14 +106,14 @@ class PagerDuty(Section):
     )
 
 
-class Approval(Section):
+class ApprovalSettings(Section):
     """Which tools wait for a person, besides those that always do."""
 
     tools: list[str] = Field(default_factory=list)
     timeout: float = Field(default=900, gt=0, description="Seconds to wait for a decision.")
 
 
-class Reports(Section):
+class ReportSettings(Section):
     """Where reports go."""
 
     directory: Path | None = Field(default=None, description="One Markdown file a run.")
@@ -133,7 +133,7 @@ class Reports(Section):
     )
 
 
-class Slack(Section):
+class SlackSettings(Section):
     """Where people follow runs and decide, in a channel."""
 
     url: HttpUrl = "https://slack.com/api"
@@ -142,7 +142,7 @@ class Slack(Section):
     signing_secret: Secret | None = Field(default=None, description="Of the Slack app; proves who pressed a button.")
 
 
-class Intake(Section):
+class IntakeSettings(Section):
     """The process that alerts and people's programs speak to, over HTTP."""
 
     host: str = "127.0.0.1"
@@ -156,7 +156,7 @@ class Intake(Section):
     )
 
 
-class Episodes(Section):
+class EpisodeSettings(Section):
     """How long the run of a group of alerts stays open, and how many investigate at once."""
 
     follow_up: float = Field(
@@ -173,7 +173,7 @@ class Episodes(Section):
     queue: float = Field(default=3_600, gt=0, description="Seconds to wait in the queue; then people are told.")
 
 
-class Watchdog(Section):
+class WatchdogSettings(Section):
     """Pages people for accepted alerts without a report; part of the intake, so that it outlives the workers."""
 
     outage: float = Field(default=300, gt=0, description="Seconds without a worker, or without Temporal.")
@@ -185,7 +185,7 @@ class Watchdog(Section):
     )
 
 
-class Worker(Section):
+class WorkerSettings(Section):
     """The worker process."""
 
     task_queue: str = Field(default="watchkeeper", min_length=1)
@@ -193,7 +193,7 @@ class Worker(Section):
     shutdown_seconds: float = Field(default=30, ge=0)
 
 
-class Telemetry(Section):
+class TelemetrySettings(Section):
     """What the processes tell of themselves; traces are switched on by OpenTelemetry's own variables (OTEL_*)."""
 
     metrics_host: str = "127.0.0.1"

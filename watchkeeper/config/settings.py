@@ -1,7 +1,7 @@
-"""The operator's settings: ``watchkeeper.toml``, each key overridable by the environment, secrets from either or files.
+"""The operator's settings: ``watchkeeper.toml``, environment variables and secret files.
 
-Read once, at the edge (``load``); everything else is given what it needs. The connection to Temporal is not here: it
-is read from Temporal's own environment and configuration file.
+Each process reads them once (``load_settings``) and passes on what its parts need. The connection to Temporal is not
+here: it is read from Temporal's own environment variables and configuration file.
 """
 
 from __future__ import annotations
@@ -26,31 +26,40 @@ from pydantic_settings import SettingsError as PydanticSettingsError
 from watchkeeper.config.alert_source import AnySource
 from watchkeeper.config.field_types import RunLimits, SourceName
 from watchkeeper.config.sections import (
-    Approval,
-    ArgoCD,
-    Episodes,
-    GitHub,
-    Intake,
-    Loki,
+    ApprovalSettings,
+    ArgoCDSettings,
+    EpisodeSettings,
+    GitHubSettings,
+    IntakeSettings,
+    LokiSettings,
     ModelProfile,
-    PagerDuty,
-    Prometheus,
-    Reports,
-    Service,
-    Slack,
-    Team,
-    Telemetry,
-    Watchdog,
-    Worker,
+    PagerDutySettings,
+    PrometheusSettings,
+    ReportSettings,
+    ServiceSettings,
+    SlackSettings,
+    TeamSettings,
+    TelemetrySettings,
+    WatchdogSettings,
+    WorkerSettings,
 )
 from watchkeeper.contracts import AlertOrigin, JsonObject, LimitChanges, Limits
 from watchkeeper.redaction import Redactor
 
-__all__ = ["CONFIG_FILE", "ModelProfile", "Service", "Settings", "SettingsError", "Team", "load", "variable"]
+__all__ = [
+    "CONFIG_FILE",
+    "ModelProfile",
+    "ServiceSettings",
+    "Settings",
+    "SettingsError",
+    "TeamSettings",
+    "env_variable",
+    "load_settings",
+]
 
 CONFIG_FILE = "watchkeeper.toml"
 
-ON_CALL = "on-call"
+ON_CALL_TEAM = "on-call"
 """Stands for the people whom ``pagerduty.routing_key`` wakes, where no team is named."""
 
 _PREFIX = "WATCHKEEPER_"
@@ -61,12 +70,12 @@ class SettingsError(Exception):
     """The settings cannot be used; the text names the key, the value and the way out."""
 
 
-def variable(*path: str) -> str:
+def env_variable(*path: str) -> str:
     """Name the environment variable (or the secret file) that sets a key: ``("teams", "on-call", "routing_key")``."""
-    return _PREFIX + _NESTED.join(_spellable(part) for part in path).upper()
+    return _PREFIX + _NESTED.join(_variable_spelling(part) for part in path).upper()
 
 
-def _spellable(name: str) -> str:
+def _variable_spelling(name: str) -> str:
     return re.sub(r"\W", "_", name.lower())
 
 
@@ -86,21 +95,21 @@ class Settings(BaseSettings):
     model: ModelProfile = ModelProfile()
     fallbacks: list[ModelProfile] = Field(default_factory=list, description="Asked in turn from attempt 4 on.")
     limits: RunLimits = Limits(rounds=30, tool_calls=60, tokens=400_000, duration=1_800, failures=5)
-    services: dict[str, Service] = Field(default_factory=dict)
-    teams: dict[str, Team] = Field(default_factory=dict)
-    prometheus: Prometheus = Prometheus()
-    loki: Loki = Loki()
-    github: GitHub = GitHub()
-    argocd: ArgoCD = ArgoCD()
-    pagerduty: PagerDuty = PagerDuty()
-    approval: Approval = Approval()
-    reports: Reports = Reports()
-    slack: Slack = Slack()
-    intake: Intake = Intake()
-    episodes: Episodes = Episodes()
-    watchdog: Watchdog = Watchdog()
-    worker: Worker = Worker()
-    telemetry: Telemetry = Telemetry()
+    services: dict[str, ServiceSettings] = Field(default_factory=dict)
+    teams: dict[str, TeamSettings] = Field(default_factory=dict)
+    prometheus: PrometheusSettings = PrometheusSettings()
+    loki: LokiSettings = LokiSettings()
+    github: GitHubSettings = GitHubSettings()
+    argocd: ArgoCDSettings = ArgoCDSettings()
+    pagerduty: PagerDutySettings = PagerDutySettings()
+    approval: ApprovalSettings = ApprovalSettings()
+    reports: ReportSettings = ReportSettings()
+    slack: SlackSettings = SlackSettings()
+    intake: IntakeSettings = IntakeSettings()
+    episodes: EpisodeSettings = EpisodeSettings()
+    watchdog: WatchdogSettings = WatchdogSettings()
+    worker: WorkerSettings = WorkerSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     sources: dict[SourceName, AnySource] = Field(default_factory=dict, description="Who may send alerts.")
     tools: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Free tables for your own tools.")
 
@@ -118,7 +127,7 @@ class Settings(BaseSettings):
     @cached_property
     def secrets(self) -> list[str]:
         """Every secret that is set, longest first."""
-        own = _secret_words(self.tools)
+        own = _secrets_in_table(self.tools)
         return sorted({secret for secret in _secrets_in(self) if secret} | own, key=len, reverse=True)
 
     @cached_property
@@ -133,7 +142,7 @@ class Settings(BaseSettings):
 
     def routing_key(self, team: str) -> SecretStr | None:
         """The PagerDuty integration key that wakes a team."""
-        own = self.teams.get(team, Team()).routing_key
+        own = self.teams.get(team, TeamSettings()).routing_key
         return own or self.pagerduty.routing_key
 
     def on_call(self, service: str | None, team: str | None = None) -> str | None:
@@ -145,7 +154,7 @@ class Settings(BaseSettings):
         known = team in self.teams or any(service.team == team for service in self.services.values())
         wanted = (team if known else None, self.team_of(service), self.reports.team)
         named = [name for name in wanted if name and self.routing_key(name)]
-        return named[0] if named else ON_CALL if self.pagerduty.routing_key else None
+        return named[0] if named else ON_CALL_TEAM if self.pagerduty.routing_key else None
 
     def team_of(self, service: str | None) -> str | None:
         """The team that owns a service; None where the catalogue does not say."""
@@ -155,7 +164,7 @@ class Settings(BaseSettings):
     def channel(self, origin: AlertOrigin | None, service: str | None) -> str | None:
         """The Slack channel in which a run is told: its team's own, else the common one. None: nowhere."""
         team = (origin and origin.team) or self.team_of(service) or ""
-        channel = self.teams.get(team, Team()).slack_channel or self.slack.channel
+        channel = self.teams.get(team, TeamSettings()).slack_channel or self.slack.channel
         return channel if self.slack.token and channel else None
 
     @property
@@ -179,9 +188,9 @@ class Settings(BaseSettings):
         sources = tables.get("sources", {})
         return {
             **tables,
-            "sources": _respelled(sources, ()) if isinstance(sources, dict) else sources,
-            "services": _respelled(services, ()),
-            "teams": _respelled(teams, [owner for owner in owners if isinstance(owner, str)]),
+            "sources": _restore_names(sources, ()) if isinstance(sources, dict) else sources,
+            "services": _restore_names(services, ()),
+            "teams": _restore_names(teams, [owner for owner in owners if isinstance(owner, str)]),
         }
 
     @classmethod
@@ -200,9 +209,9 @@ class Settings(BaseSettings):
         return (env_settings, secrets, init_settings)
 
 
-def _respelled(tables: JsonObject, names: Iterable[str]) -> JsonObject:
+def _restore_names(tables: JsonObject, names: Iterable[str]) -> JsonObject:
     known = [*tables, *names]
-    spelled = {_spellable(name): name for name in known if name != _spellable(name)}
+    spelled = {_variable_spelling(name): name for name in known if name != _variable_spelling(name)}
     merged = {name: table for name, table in tables.items() if name not in spelled}
     for name in tables.keys() & spelled.keys():
         table, own = tables[name], merged.get(spelled[name], {})
@@ -229,18 +238,18 @@ def _secrets_in(value: object) -> Iterator[str]:
 _SECRET_NAME = re.compile("token|key|secret|password|credential", re.IGNORECASE)
 
 
-def _secret_words(table: JsonObject) -> set[str]:
+def _secrets_in_table(table: JsonObject) -> set[str]:
     """Return what the free tables of people's own tools hold under a name that says it is a secret."""
     found: set[str] = set()
     for name, value in table.items():
         if isinstance(value, dict):
-            found |= _secret_words(value)
+            found |= _secrets_in_table(value)
         elif isinstance(value, str) and _SECRET_NAME.search(name):
             found.add(value)
     return found - {""}
 
 
-def load(path: Path | None = None) -> Settings:
+def load_settings(path: Path | None = None) -> Settings:
     """Read the settings of this process.
 
     The file is ``path``, else what WATCHKEEPER_CONFIG names, else ``watchkeeper.toml`` in the working directory, else
@@ -259,10 +268,10 @@ def load(path: Path | None = None) -> Settings:
         raise SettingsError(f"{source} is not valid TOML: {error}") from error
     _refuse_unknown(content, f"in {source}")
     try:
-        _refuse_unknown(_tables_of_variables(secrets), "in the environment or WATCHKEEPER_SECRETS_DIR")
+        _refuse_unknown(_tables_in_environment(secrets), "in the environment or WATCHKEEPER_SECRETS_DIR")
         return Settings(**{**content, "_secrets_dir": secrets})
     except ValidationError as error:
-        raise SettingsError(f"in {source} or the environment: {_complaints(error)}") from error
+        raise SettingsError(f"in {source} or the environment: {_describe_errors(error)}") from error
     except PydanticSettingsError as error:
         because = f": {error.__cause__}" if error.__cause__ else ""
         raise SettingsError(f"in the environment: {error}{because}") from error
@@ -270,7 +279,7 @@ def load(path: Path | None = None) -> Settings:
         raise SettingsError(f"cannot read a secret under WATCHKEEPER_SECRETS_DIR={secrets}: {error}") from error
 
 
-def _tables_of_variables(secrets: str | None) -> Iterator[str]:
+def _tables_in_environment(secrets: str | None) -> Iterator[str]:
     """Name the tables that nested variables mean; the others may be Kubernetes' own, such as WATCHKEEPER_PORT."""
     directory = Path(secrets) if secrets else None
     files = [entry.name for entry in directory.iterdir()] if directory and directory.is_dir() else []
@@ -285,14 +294,14 @@ def _refuse_unknown(tables: Iterable[str], where: str) -> None:
         raise SettingsError(f"{where}: no such setting: {', '.join(unknown)}; there are: {known}")
 
 
-def _complaints(error: ValidationError) -> str:
+def _describe_errors(error: ValidationError) -> str:
     return "; ".join(
-        f"{'.'.join(map(str, fault['loc']))}: {_complaint(fault['type'], fault['msg'], fault['input'])}"
+        f"{'.'.join(map(str, fault['loc']))}: {_describe_error(fault['type'], fault['msg'], fault['input'])}"
         for fault in error.errors(include_url=False)
     )
 
 
-def _complaint(kind: str, message: str, value: object) -> str:
+def _describe_error(kind: str, message: str, value: object) -> str:
     if kind == "extra_forbidden":
         return "no such setting"
     # What should have been text may be a secret, and so may any text; a number that failed its check is what to show.

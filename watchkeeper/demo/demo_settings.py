@@ -6,7 +6,17 @@ from collections.abc import Sequence
 
 from pydantic import SecretStr
 
-from watchkeeper.config.sections import ArgoCD, GitHub, Loki, ModelProfile, PagerDuty, Prometheus, Service, Team, Worker
+from watchkeeper.config.sections import (
+    ArgoCDSettings,
+    GitHubSettings,
+    LokiSettings,
+    ModelProfile,
+    PagerDutySettings,
+    PrometheusSettings,
+    ServiceSettings,
+    TeamSettings,
+    WorkerSettings,
+)
 from watchkeeper.config.settings import Settings
 from watchkeeper.demo.github_argocd import ARGOCD_APPLICATIONS, ENVIRONMENT, OWNER
 from watchkeeper.demo.scenario import SERVICES
@@ -45,20 +55,20 @@ def settings_for(world: World, profiles: Sequence[ModelProfile]) -> Settings:
         model=profiles[0],
         fallbacks=list(profiles[1:]),
         services={name: _service(name) for name in SERVICES},
-        teams={name: Team(routing_key=SecretStr(key)) for name, key in world.routing_keys.items()},
-        prometheus=Prometheus(url=urls.prometheus_url),
-        loki=Loki(url=urls.loki_url),
-        github=GitHub(url=urls.github_url, token=SecretStr(world.github_token)),
-        argocd=ArgoCD(url=urls.argocd_url, token=SecretStr(world.argocd_token)),
-        pagerduty=PagerDuty(
+        teams={name: TeamSettings(routing_key=SecretStr(key)) for name, key in world.routing_keys.items()},
+        prometheus=PrometheusSettings(url=urls.prometheus_url),
+        loki=LokiSettings(url=urls.loki_url),
+        github=GitHubSettings(url=urls.github_url, token=SecretStr(world.github_token)),
+        argocd=ArgoCDSettings(url=urls.argocd_url, token=SecretStr(world.argocd_token)),
+        pagerduty=PagerDutySettings(
             events_url=urls.pagerduty_events_url,
             api_url=urls.pagerduty_api_url,
             api_token=SecretStr(world.pagerduty_token),
         ),
-        worker=Worker(shutdown_seconds=SHUTDOWN_SECONDS),
+        worker=WorkerSettings(shutdown_seconds=SHUTDOWN_SECONDS),
     )
 
 
-def _service(name: str) -> Service:
+def _service(name: str) -> ServiceSettings:
     argocd = name if name in ARGOCD_APPLICATIONS else None
-    return Service(team=name, github=f"{OWNER}/{name}", environment=ENVIRONMENT, argocd=argocd)
+    return ServiceSettings(team=name, github=f"{OWNER}/{name}", environment=ENVIRONMENT, argocd=argocd)

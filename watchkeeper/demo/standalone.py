@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from watchkeeper.config.settings import variable
+from watchkeeper.config.settings import env_variable
 from watchkeeper.demo.script import on_call_engineer
 from watchkeeper.demo.world import World
 from watchkeeper.testing.asgi_server import serve
@@ -26,9 +26,9 @@ PACE = 0.7
 SOURCE = "alertmanager"
 """The source whose alerts the demo sends: ``POST /alerts/alertmanager``."""
 
-MODEL_KEY = variable("model", "api_key")
-PROGRAM_TOKEN = variable("intake", "tokens", "demo")
-SOURCE_TOKEN = variable("sources", SOURCE, "tokens")
+MODEL_KEY = env_variable("model", "api_key")
+PROGRAM_TOKEN = env_variable("intake", "tokens", "demo")
+SOURCE_TOKEN = env_variable("sources", SOURCE, "tokens")
 
 
 async def serve_demo(host: str, port: int, directory: Path) -> None:
@@ -78,10 +78,10 @@ def share_secrets(directory: Path, world: World) -> Mapping[str, str]:
     """
     drawn = {name: _drawn_once(directory / name) for name in (MODEL_KEY, PROGRAM_TOKEN, SOURCE_TOKEN)}
     shared = {
-        variable("github", "token"): world.github_token,
-        variable("argocd", "token"): world.argocd_token,
-        variable("pagerduty", "api_token"): world.pagerduty_token,
-        **{variable("teams", team, "routing_key"): key for team, key in world.routing_keys.items()},
+        env_variable("github", "token"): world.github_token,
+        env_variable("argocd", "token"): world.argocd_token,
+        env_variable("pagerduty", "api_token"): world.pagerduty_token,
+        **{env_variable("teams", team, "routing_key"): key for team, key in world.routing_keys.items()},
         **drawn,
     }
     for name, secret in shared.items():

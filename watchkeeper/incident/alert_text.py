@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from watchkeeper.contracts import Alert, AlertState
-from watchkeeper.llm.conversation import canonical
+from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.text import cap, excerpt, utc
 
 WHOLE = 8
@@ -27,8 +27,8 @@ def for_model(alerts: Sequence[Alert], introduction: str, notes: Sequence[str] =
     """Tell the model of alerts: one a line, as JSON between marks that nothing in it can close."""
     lines = [_line(alert, whole=number < WHOLE) for number, alert in enumerate(alerts[:LISTED])]
     if len(alerts) > LISTED:
-        lines.append(canonical({"more_alerts_of_the_group": len(alerts) - LISTED}).decode())
-    lines += [canonical({"note": excerpt(note, VALUE_BYTES)}).decode() for note in notes[:LISTED]]
+        lines.append(canonical_json({"more_alerts_of_the_group": len(alerts) - LISTED}).decode())
+    lines += [canonical_json({"note": excerpt(note, VALUE_BYTES)}).decode() for note in notes[:LISTED]]
     data = "\n".join(lines).replace("</", "<\\/")
     return f"{introduction.strip()}\n\n<alerts>\n{data}\n</alerts>"
 
@@ -46,7 +46,7 @@ def _line(alert: Alert, *, whole: bool) -> str:
         facts["description"] = excerpt(alert.description, DESCRIPTION_BYTES)
         facts["links"] = alert.links
         facts["labels"] = {name: excerpt(alert.labels[name], VALUE_BYTES) for name in list(alert.labels)[:LABELS]}
-    told = canonical({name: fact for name, fact in facts.items() if fact}).decode()
+    told = canonical_json({name: fact for name, fact in facts.items() if fact}).decode()
     if whole and len(told.encode()) > WHOLE_BYTES:
         return _line(alert, whole=False)
     return told

@@ -7,9 +7,9 @@ from typing import Literal
 
 from watchkeeper.contracts import BudgetUsed, LimitChanges, Limits, Usage
 
-Limit = Literal["rounds", "tool_calls", "tokens", "cost", "duration", "failures"]
+LimitName = Literal["rounds", "tool_calls", "tokens", "cost", "duration", "failures"]
 
-ERRORS: dict[Limit, str] = {
+LIMIT_ERROR_TYPES: dict[LimitName, str] = {
     "rounds": "RoundLimitReached",
     "tool_calls": "ToolCallLimitReached",
     "tokens": "TokenLimitReached",
@@ -19,7 +19,7 @@ ERRORS: dict[Limit, str] = {
 }
 """The type of the error with which a run fails, by the limit that ended it."""
 
-REMEMBERED = 100
+FAILURES_REMEMBERED = 100
 """How many failing calls, the latest ones, are counted: a model that goes round in circles repeats fewer."""
 
 
@@ -56,7 +56,7 @@ class Budget:
             times = failing.pop(call, 0)
             if not success:
                 failing[call] = times + 1
-        latest = dict([*failing.items()][-REMEMBERED:])
+        latest = dict([*failing.items()][-FAILURES_REMEMBERED:])
         self.spent = self.spent.model_copy(update={"failing": latest})
 
     def extend(self, by: LimitChanges) -> Limits:
@@ -84,7 +84,7 @@ class Budget:
             }
         )
 
-    def exhausted(self) -> Limit | None:
+    def exhausted(self) -> LimitName | None:
         """Return the limit that leaves no further round, if there is one."""
         spent, limits = self.spent, self.limits
         if spent.rounds >= limits.rounds:
@@ -95,7 +95,7 @@ class Budget:
             return "cost"
         return None
 
-    def last_words(self, now: float) -> Limit | None:
+    def last_words(self, now: float) -> LimitName | None:
         """Return the limit because of which the next round is the model's last and has no tools, if there is one.
 
         Time is among them, because it passes while nobody works too: after an outage a run still reports what it knows.
@@ -110,7 +110,7 @@ class Budget:
             return "failures"
         return None
 
-    def sentence(self, limit: Limit) -> str:
+    def sentence(self, limit: LimitName) -> str:
         """Say which limit stopped the run."""
         reached = {
             "rounds": f"{self.limits.rounds} rounds",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from watchkeeper.contracts import Alert, AlertNotification, AlertState, digest_of
-from watchkeeper.llm.conversation import canonical
+from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.text import cap
 
 MAX_TRACKED_ALERTS = 500
@@ -152,7 +152,7 @@ def firing_id(alert: Alert | AlertState) -> str | None:
     """Name a firing in few letters, the same each time it is told; None if its sender tells none from another."""
     if alert.episode is None:
         return None
-    return digest_of(canonical([alert.fingerprint, alert.episode]))[:11]
+    return digest_of(canonical_json([alert.fingerprint, alert.episode]))[:11]
 
 
 def firing_ids(states: Sequence[AlertState]) -> list[str]:
@@ -167,7 +167,7 @@ def without_details(alert: Alert) -> Alert:
 
 
 def _bounded(alert: Alert) -> Alert:
-    large = len(canonical(alert.model_dump(mode="json", exclude_unset=True))) > MAX_ALERT_BYTES
+    large = len(canonical_json(alert.model_dump(mode="json", exclude_unset=True))) > MAX_ALERT_BYTES
     return without_details(alert) if large else alert
 
 

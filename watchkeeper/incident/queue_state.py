@@ -6,28 +6,28 @@ import re
 
 from watchkeeper.contracts import QueueEntry, QueueExit, QueueState, digest_of
 
-ID_CHARACTERS = 40
+ID_NAME_LENGTH = 40
 """Of a queue's name that stand in its workflow id."""
 
-LEFT_REMEMBERED = 100
+EXITS_REMEMBERED = 100
 """How many who left, the latest, a queue knows: a signal is overtaken by seconds, not by a hundred runs."""
 
-SHOWN = 50
+ENTRIES_SHOWN = 50
 """How many of those who wait the details of a queue name."""
 
 
 def queue_id(name: str, task_queue: str) -> str:
     """Name the workflow of a queue, ``queue-checkout@watchkeeper``: other workers of a namespace have their own."""
-    return f"queue-{_plain(name)}@{_plain(task_queue)}"
+    return f"queue-{_id_part(name)}@{_id_part(task_queue)}"
 
 
-def _plain(name: str) -> str:
+def _id_part(name: str) -> str:
     """Write a name with a digest where it is not plain and short."""
-    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:ID_CHARACTERS]
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:ID_NAME_LENGTH]
     return plain if plain == name else f"{plain}~{digest_of(name.encode())[:10]}"
 
 
-class Line:
+class TurnQueue:
     """The state of a queue. Acts come again, late or overtaken: of each run, what it said last counts."""
 
     def __init__(self, queue: QueueState) -> None:
@@ -45,7 +45,7 @@ class Line:
             name=self._name,
             places=self._places,
             holding=list(self._holding.values()),
-            waiting=sorted(self._waiting.values(), key=_rank),
+            waiting=sorted(self._waiting.values(), key=_order),
             left=list(self._left.values()),
         )
 
@@ -87,7 +87,7 @@ class Line:
         self.drop(leaving.run)
         self._left.pop(leaving.run, None)
         self._left[leaving.run] = leaving
-        self._left = dict([*self._left.items()][-LEFT_REMEMBERED:])
+        self._left = dict([*self._left.items()][-EXITS_REMEMBERED:])
 
     def drop(self, run: str) -> None:
         """Forget a run that is gone."""
@@ -103,27 +103,27 @@ class Line:
     def admit(self) -> list[QueueEntry]:
         """Give away the free places; return all who are to be told that they hold one."""
         free = max(0, self._places - len(self._holding))
-        admitted = sorted(self._waiting.values(), key=_rank)[:free]
+        admitted = sorted(self._waiting.values(), key=_order)[:free]
         for entrant in admitted:
             self.hold(entrant.run)
         again, self._again = self._again, []
         return [*again, *admitted]
 
 
-def in_words(queue: QueueState) -> str:
+def describe_queue(queue: QueueState) -> str:
     """Write in Markdown who holds a place and who waits, in order."""
     taken, waiting = len(queue.holding), queue.waiting
     lines = [f"**{taken} of {queue.places} places taken, {len(waiting)} waiting**", ""]
-    lines += [f"- {_named(entrant)} investigates" for entrant in queue.holding]
-    lines += [f"{place}. {_named(entrant)} waits" for place, entrant in enumerate(waiting[:SHOWN], 1)]
-    if len(waiting) > SHOWN:
-        lines.append(f"\nand {len(waiting) - SHOWN} more")
+    lines += [f"- {_entry_text(entrant)} investigates" for entrant in queue.holding]
+    lines += [f"{place}. {_entry_text(entrant)} waits" for place, entrant in enumerate(waiting[:ENTRIES_SHOWN], 1)]
+    if len(waiting) > ENTRIES_SHOWN:
+        lines.append(f"\nand {len(waiting) - ENTRIES_SHOWN} more")
     return "\n".join(lines)
 
 
-def _rank(entrant: QueueEntry) -> tuple[int, float]:
+def _order(entrant: QueueEntry) -> tuple[int, float]:
     return entrant.priority, entrant.at
 
 
-def _named(entrant: QueueEntry) -> str:
+def _entry_text(entrant: QueueEntry) -> str:
     return f"{entrant.workflow_id} (priority {entrant.priority})"

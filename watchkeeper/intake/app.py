@@ -27,7 +27,7 @@ from watchkeeper.intake.metrics import Measured, Metrics
 from watchkeeper.intake.outbound_http import FETCH_SECONDS, OutboundHttp
 from watchkeeper.intake.server import GRACE
 from watchkeeper.intake.slack_interactions import InteractionReader
-from watchkeeper.temporal.lazy_client import until_reached
+from watchkeeper.temporal.lazy_client import wait_until_reachable
 from watchkeeper.watchdog.models import WatchdogCounts
 
 log = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ def _lifespan(
         async with AsyncExitStack() as stack:
             if own is not None:
                 await stack.enter_async_context(own)
-            reaching = asyncio.create_task(until_reached(intake.client))
+            reaching = asyncio.create_task(wait_until_reachable(intake.client))
             stack.push_async_callback(_end, reaching)
             for context in beside:
                 await stack.enter_async_context(context)

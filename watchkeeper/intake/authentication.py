@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from watchkeeper.alerts.verification import matches_any, secret_bytes
-from watchkeeper.config.settings import Settings, SettingsError, variable
+from watchkeeper.config.settings import Settings, SettingsError, env_variable
 from watchkeeper.intake.error_responses import error_response
 
 _WHO = "watchkeeper.who"
@@ -31,7 +31,7 @@ def require_authentication(settings: Settings) -> None:
     if not settings.intake.tokens and not is_loopback(host):
         raise SettingsError(
             f"intake.host is {host!r} and there are no intake.tokens: anybody who reaches it could act on runs; "
-            f"set {variable('intake', 'tokens', 'name')}, or listen on 127.0.0.1"
+            f"set {env_variable('intake', 'tokens', 'name')}, or listen on 127.0.0.1"
         )
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
 from watchkeeper.intake.dependencies import Intake
-from watchkeeper.temporal.task_queue import Polling
+from watchkeeper.temporal.task_queue import WorkerProbe
 
 
 class Liveness(BaseModel):
@@ -27,7 +27,7 @@ class Readiness(BaseModel):
 def routes(intake: Intake) -> APIRouter:
     """Make the routes."""
     router = APIRouter(tags=["health"])
-    polling = Polling(intake.client, intake.settings.worker.task_queue)
+    polling = WorkerProbe(intake.client, intake.settings.worker.task_queue)
 
     @router.get("/healthz")
     async def healthz() -> Liveness:

@@ -11,11 +11,11 @@ import httpx2
 
 from watchkeeper import __version__
 from watchkeeper.config.settings import ModelProfile
-from watchkeeper.llm.errors import ModelError, read_refusal
+from watchkeeper.llm.errors import ModelError, error_from_response
 from watchkeeper.redaction import Redactor
 
 CONNECT_SECONDS = 5.0
-KEPT_CONNECTIONS = 100
+KEEPALIVE_CONNECTIONS = 100
 RESPONSE_BYTES = 32 * 2**20
 
 _GZIP = 16 + zlib.MAX_WBITS
@@ -24,14 +24,14 @@ TRACE_HEADERS = ("x-request-id", "x-trace-id", "cf-ray")
 """Where hosts name a request for their support; Moonshot's is x-trace-id."""
 
 
-class Completion(NamedTuple):
+class ModelResponse(NamedTuple):
     """A response of success, unread."""
 
     body: bytes
     trace_id: str | None
 
 
-class _Bounded(httpx2.AsyncByteStream):
+class _LimitedStream(httpx2.AsyncByteStream):
     """A response body, unzipped, that ends in an error rather than in the worker's memory."""
 
     def __init__(self, stream: httpx2.AsyncByteStream, *, zipped: bool) -> None:
@@ -58,16 +58,16 @@ class _Bounded(httpx2.AsyncByteStream):
         await self._stream.aclose()
 
 
-async def _bound(response: httpx2.Response) -> None:
+async def _limit_body(response: httpx2.Response) -> None:
     """Read a body as we asked for it, whatever its host says that it is."""
     encoding = response.headers.pop("content-encoding", "identity").lower()
     if encoding not in ("identity", "gzip"):
         raise httpx2.DecodingError(f"the response has the encoding {encoding!r}, which was not asked for")
     if isinstance(response.stream, httpx2.AsyncByteStream):
-        response.stream = _Bounded(response.stream, zipped=encoding == "gzip")
+        response.stream = _LimitedStream(response.stream, zipped=encoding == "gzip")
 
 
-class Endpoint:
+class ModelClient:
     """The client of one model profile, one for the life of a worker process.
 
     It neither retries nor follows redirects: Temporal retries, and a redirect would turn the POST into a GET that
@@ -92,12 +92,12 @@ class Endpoint:
         # The deadline of a call bounds all the rest.
         self._client = httpx2.AsyncClient(
             timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS),
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=KEEPALIVE_CONNECTIONS),
             follow_redirects=False,
-            event_hooks={"response": [_bound]},
+            event_hooks={"response": [_limit_body]},
         )
 
-    async def complete(self, body: bytes) -> Completion:
+    async def complete(self, body: bytes) -> ModelResponse:
         """Send one request. Raises ModelError; a host that drips is cut off at the profile's deadline."""
         try:
             async with asyncio.timeout(self.profile.deadline):
@@ -112,9 +112,9 @@ class Endpoint:
             raise ModelError("unavailable", f"no answer from {self.profile.base_url}: {said}") from None
         if not response.is_success:
             headers = {name: self._redactor.text(value) for name, value in response.headers.items()}
-            raise read_refusal(response.status_code, headers, self._redacted_body(response))
+            raise error_from_response(response.status_code, headers, self._redacted_body(response))
         trace_id = next((response.headers[name] for name in TRACE_HEADERS if name in response.headers), None)
-        return Completion(self._redacted_body(response), trace_id and self._redactor.text(trace_id))
+        return ModelResponse(self._redacted_body(response), trace_id and self._redactor.text(trace_id))
 
     def _redacted_body(self, response: httpx2.Response) -> bytes:
         """Return a body without our key: some hosts repeat it in their errors, and errors are recorded."""

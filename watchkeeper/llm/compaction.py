@@ -9,19 +9,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from watchkeeper.contracts import JsonObject
-from watchkeeper.llm.conversation import canonical
+from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.text import excerpt
 
-_HEAD = "Earlier rounds of this investigation, in short (the full results are no longer shown; ask again if needed):"
-_LEFT_OUT = "- (earlier entries are left out)"
+_SUMMARY_HEADING = (
+    "Earlier rounds of this investigation, in short (the full results are no longer shown; ask again if needed):"
+)
+_OMISSION_LINE = "- (earlier entries are left out)"
 
-OPENING = 2
+OPENING_MESSAGES = 2
 """The system prompt and what was asked: never replaced."""
 
-_TOLD = "- user: "
+_USER_LINE = "- user: "
 
 FINDING_BYTES = 300
-WORDS_BYTES = 2_000
+USER_TEXT_BYTES = 2_000
 SUMMARY_SHARE = 4
 SUMMARY_BYTES = 256 * 1024
 """The summary takes at most one part in so many of what may be kept, and at most so many bytes."""
@@ -32,66 +34,68 @@ def compact(messages: Sequence[JsonObject], max_bytes: int) -> tuple[list[JsonOb
 
     Returns the messages kept, and how many the summary replaces.
     """
-    opening, rounds = _split(messages)
-    budget = max_bytes - max_bytes // SUMMARY_SHARE - _size(opening)
+    opening, rounds = _split_rounds(messages)
+    budget = max_bytes - max_bytes // SUMMARY_SHARE - _encoded_size(opening)
     kept: list[list[JsonObject]] = []
     for turn in reversed(rounds):
-        if (budget := budget - _size(turn)) < 0:
+        if (budget := budget - _encoded_size(turn)) < 0:
             break
         kept.insert(0, turn)
     old = rounds[: len(rounds) - len(kept)]
     if not old:
         return list(messages), 0
     summary, count = _summary(old, min(max_bytes // SUMMARY_SHARE, SUMMARY_BYTES)), sum(map(len, old))
-    return replaced(messages, summary, count), count
+    return replace_with_summary(messages, summary, count), count
 
 
-def replaced(messages: Sequence[JsonObject], summary: str, count: int) -> list[JsonObject]:
+def replace_with_summary(messages: Sequence[JsonObject], summary: str, count: int) -> list[JsonObject]:
     """Put a summary in the place of so many messages behind the opening."""
-    return [*messages[:OPENING], {"role": "user", "content": summary}, *messages[OPENING + count :]]
+    return [*messages[:OPENING_MESSAGES], {"role": "user", "content": summary}, *messages[OPENING_MESSAGES + count :]]
 
 
-def _split(messages: Sequence[JsonObject]) -> tuple[list[JsonObject], list[list[JsonObject]]]:
+def _split_rounds(messages: Sequence[JsonObject]) -> tuple[list[JsonObject], list[list[JsonObject]]]:
     rounds: list[list[JsonObject]] = []
-    for message in messages[OPENING:]:
+    for message in messages[OPENING_MESSAGES:]:
         if message["role"] == "assistant" or not rounds:
             rounds.append([])
         rounds[-1].append(message)
-    return list(messages[:OPENING]), rounds
+    return list(messages[:OPENING_MESSAGES]), rounds
 
 
-def _size(messages: Sequence[JsonObject]) -> int:
-    return sum(len(canonical(message)) + 1 for message in messages)
+def _encoded_size(messages: Sequence[JsonObject]) -> int:
+    return sum(len(canonical_json(message)) + 1 for message in messages)
 
 
 def _summary(rounds: Sequence[Sequence[JsonObject]], max_bytes: int) -> str:
     """Tell what was done, the latest last; where it is too much, the oldest lines give way, people's words last."""
-    lines = [line for turn in rounds for line in _lines(turn)]
-    told = [number for number, line in enumerate(lines) if line.startswith(_TOLD)]
-    others = [number for number, line in enumerate(lines) if line != _LEFT_OUT and not line.startswith(_TOLD)]
-    left = max_bytes - _size([{"role": "user", "content": f"{_HEAD}\n{_LEFT_OUT}\n"}])
+    lines = [line for turn in rounds for line in _summary_lines(turn)]
+    told = [number for number, line in enumerate(lines) if line.startswith(_USER_LINE)]
+    others = [number for number, line in enumerate(lines) if line != _OMISSION_LINE and not line.startswith(_USER_LINE)]
+    left = max_bytes - _encoded_size([{"role": "user", "content": f"{_SUMMARY_HEADING}\n{_OMISSION_LINE}\n"}])
     shown: list[int] = []
     for numbers in (told, others):
         for number in reversed(numbers):
             # Encoded, a line has two quotes, and a line break takes as much.
-            if (room := left - len(canonical(lines[number]))) < 0:
+            if (room := left - len(canonical_json(lines[number]))) < 0:
                 break
             left = room
             shown.append(number)
     complete = len(shown) == len(lines)
-    return "\n".join([_HEAD, *([] if complete else [_LEFT_OUT]), *(lines[number] for number in sorted(shown))])
+    return "\n".join(
+        [_SUMMARY_HEADING, *([] if complete else [_OMISSION_LINE]), *(lines[number] for number in sorted(shown))]
+    )
 
 
-def _lines(turn: Sequence[JsonObject]) -> list[str]:
+def _summary_lines(turn: Sequence[JsonObject]) -> list[str]:
     lines: list[str] = []
     calls: list[JsonObject] = []
     for message in turn:
         content = str(message.get("content") or "")
-        if content.startswith(_HEAD):
+        if content.startswith(_SUMMARY_HEADING):
             lines += content.split("\n")[1:]
             continue
         if message["role"] == "user":
-            lines.append(f"{_TOLD}{_on_one_line(content, WORDS_BYTES)}")
+            lines.append(f"{_USER_LINE}{_on_one_line(content, USER_TEXT_BYTES)}")
             continue
         found = _on_one_line(content, FINDING_BYTES)
         if message["role"] == "tool":

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from watchkeeper.contracts import JsonObject, ModelReply, digest_of
-from watchkeeper.llm.conversation import canonical
+from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.llm.error_body import parse_json
-from watchkeeper.llm.errors import ModelError, no_completion, read_error
+from watchkeeper.llm.errors import ModelError, error_from_object, not_a_completion
 from watchkeeper.llm.extra_fields import unknown_fields
 from watchkeeper.llm.tool_calls import read_calls
-from watchkeeper.llm.tool_calls_in_text import Leak, find_leak
+from watchkeeper.llm.tool_calls_in_text import TextCalls, find_text_calls
 from watchkeeper.llm.usage import read_usage
 from watchkeeper.text import cap, clean, without_thought
 
@@ -29,7 +29,7 @@ _MAX_LABEL = 200
 _REASONING = ("reasoning_content", "reasoning")
 """Where hosts put the reasoning: Moonshot; vLLM, Together, Groq and OpenRouter."""
 
-_NOT_ECHOED = {
+_FIELDS_NOT_SENT_BACK = {
     "role",
     "content",
     "tool_calls",
@@ -39,12 +39,12 @@ _NOT_ECHOED = {
     "annotations",
     "audio",
 }
-_BLANK: JsonObject = {"role": "assistant", "content": None}
-_CUT = {"length", "max_tokens", "model_length"}
-_WITHHELD = {"content_filter", "sensitive", "safety", "refusal"}
+_EMPTY_MESSAGE: JsonObject = {"role": "assistant", "content": None}
+_LENGTH_REASONS = {"length", "max_tokens", "model_length"}
+_FILTER_REASONS = {"content_filter", "sensitive", "safety", "refusal"}
 
 
-_IMPLIED = {"tool_calls": "tool_calls", "final": "stop", "empty": None}
+_DEFAULT_FINISH_REASONS = {"tool_calls": "tool_calls", "final": "stop", "empty": None}
 """The finish_reason that says no more than what was found, and is not recorded."""
 
 
@@ -67,22 +67,22 @@ def read_completion(
     """
     completion, choice = _first_choice(body)
     received = dict(choice["message"])
-    cut, withheld = _finished(choice, _CUT), _finished(choice, _WITHHELD)
-    refusal = _take_text(received)
-    entries, garbled = _take_calls(received, tools, tools_allowed=tools_allowed)
+    cut, withheld = _finished_because(choice, _LENGTH_REASONS), _finished_because(choice, _FILTER_REASONS)
+    refusal = _extract_text(received)
+    entries, garbled = _extract_calls(received, tools, tools_allowed=tools_allowed)
     calls = read_calls(entries, tools, cut=cut)
     if not calls.echoed and (withheld or refusal.strip()):
         raise ModelError("content_filter", f"The answer was withheld: {refusal or choice['finish_reason']}")
 
     shortened = [key for key in ("content", *_REASONING) if _shorten(received, key)]
-    message = _message(received, calls.echoed)
-    encoded = canonical(message)
+    message = _message_to_send_back(received, calls.echoed)
+    encoded = canonical_json(message)
     if len(encoded) > MAX_MESSAGE_BYTES:
         raise ModelError("malformed", f"The reply takes {len(encoded)} bytes, more than {MAX_MESSAGE_BYTES}.")
-    said = not garbled and _says_something(received["content"])
+    said = not garbled and _has_text(received["content"])
     kind = "tool_calls" if calls.echoed else "final" if said else "empty"
     if kind == "empty" and completion.get("error"):
-        raise read_error(completion)
+        raise error_from_object(completion)
     reply = {
         "kind": kind,
         "message": message,
@@ -90,12 +90,14 @@ def read_completion(
         "usage": read_usage(
             [completion.get("usage"), choice.get("usage")],
             prompt_bytes=prompt_bytes,
-            completion_bytes=0 if message == _BLANK else len(body),
+            completion_bytes=0 if message == _EMPTY_MESSAGE else len(body),
         ),
         "problems": calls.problems,
         "dropped": calls.dropped,
         "truncated": cut or bool(shortened),
-        "finish_reason": _label(choice.get("finish_reason")) if choice.get("finish_reason") != _IMPLIED[kind] else None,
+        "finish_reason": _label(choice.get("finish_reason"))
+        if choice.get("finish_reason") != _DEFAULT_FINISH_REASONS[kind]
+        else None,
         "model": _label(completion.get("model")),
         # Hosts' support finds a request by either; the one in the headers is also that of their proxies.
         "response_id": None if _label(trace_id) else _label(completion.get("id")),
@@ -109,31 +111,31 @@ def _first_choice(body: bytes) -> tuple[JsonObject, JsonObject]:
     try:
         parsed = parse_json(body)
     except ValueError:
-        raise no_completion(body) from None
+        raise not_a_completion(body) from None
     completion: JsonObject = parsed if isinstance(parsed, dict) else {}
     match completion.get("choices"):
         case [{"error": error}, *_] if error:
-            raise read_error({"error": error})
+            raise error_from_object({"error": error})
         case [{"message": dict()} as choice, *_]:
             return completion, choice
-        case [dict() as choice, *_] if _finished(choice, _WITHHELD):
+        case [dict() as choice, *_] if _finished_because(choice, _FILTER_REASONS):
             raise ModelError("content_filter", f"The answer was withheld: {choice['finish_reason']}")
     match parsed:
         case {"error": _} | {"errors": _} | {"detail": _} | {"code": _} | {"object": "error"} | [{"error": _}, *_]:
-            raise read_error(parsed)
+            raise error_from_object(parsed)
         case _:
-            raise no_completion(body)
+            raise not_a_completion(body)
 
 
-def _take_text(received: JsonObject) -> str:
+def _extract_text(received: JsonObject) -> str:
     """Make the content a string, and return what the model says in refusal."""
     content = received.get("content")
     parts = content if isinstance(content, list) else [content]
-    received["content"] = "".join(_part(part, "text") for part in parts)
-    return _part(received, "refusal") + "".join(_part(part, "refusal") for part in parts)
+    received["content"] = "".join(_text_part(part, "text") for part in parts)
+    return _text_part(received, "refusal") + "".join(_text_part(part, "refusal") for part in parts)
 
 
-def _part(part: object, field: str) -> str:
+def _text_part(part: object, field: str) -> str:
     match part:
         case str() if field == "text":
             return part
@@ -145,36 +147,36 @@ def _part(part: object, field: str) -> str:
             return ""
 
 
-def _take_calls(received: JsonObject, tools: frozenset[str], *, tools_allowed: bool) -> tuple[list[object], bool]:
+def _extract_calls(received: JsonObject, tools: frozenset[str], *, tools_allowed: bool) -> tuple[list[object], bool]:
     """Return the calls of a message, and take those in its words out of them.
 
     Also tells whether the words are a call that cannot be read, hence no answer.
     """
     entries = _structured_calls(received)
-    key, leak = "content", find_leak(received["content"], tools)
+    key, leak = "content", find_text_calls(received["content"], tools)
     if not entries and not received["content"].strip():
-        key, leak = _leak_in_reasoning(received, tools)
+        key, leak = _calls_in_reasoning(received, tools)
     calls = entries or (list(leak.calls) if leak else [])
     if leak and (calls or not tools_allowed):
         received[key] = leak.rest.strip()
     return (calls, leak is not None and not calls) if tools_allowed else ([], False)
 
 
-def _leak_in_reasoning(received: JsonObject, tools: frozenset[str]) -> tuple[str, Leak | None]:
+def _calls_in_reasoning(received: JsonObject, tools: frozenset[str]) -> tuple[str, TextCalls | None]:
     """Find calls where a parser that missed the end of the reasoning has put them."""
     texts = {key: text for key in _REASONING if isinstance(text := received.get(key), str)}
-    leaks = ((key, find_leak(text, tools)) for key, text in texts.items())
+    leaks = ((key, find_text_calls(text, tools)) for key, text in texts.items())
     return next(((key, leak) for key, leak in leaks if leak), ("content", None))
 
 
-def _message(received: JsonObject, calls: list[JsonObject]) -> JsonObject:
+def _message_to_send_back(received: JsonObject, calls: list[JsonObject]) -> JsonObject:
     """Write the message as it is echoed: no empty text beside calls, which Moonshot refuses."""
     content = received["content"]
     message: JsonObject = {"role": "assistant", "content": content if content.strip() else None}
     if calls:
         message["tool_calls"] = calls
     reasoning = {key: received[key] for key in _REASONING if isinstance(received.get(key), str)}
-    return message | reasoning | unknown_fields(received, _NOT_ECHOED | reasoning.keys())
+    return message | reasoning | unknown_fields(received, _FIELDS_NOT_SENT_BACK | reasoning.keys())
 
 
 def _structured_calls(received: Mapping[str, Any]) -> list[object]:
@@ -189,12 +191,12 @@ def _structured_calls(received: Mapping[str, Any]) -> list[object]:
             return []
 
 
-def _says_something(content: str) -> bool:
+def _has_text(content: str) -> bool:
     """Tell whether there is a word besides a thought that its host did not take out."""
     return any(map(str.isalnum, without_thought(content)))
 
 
-def _finished(choice: Mapping[str, Any], reasons: set[str]) -> bool:
+def _finished_because(choice: Mapping[str, Any], reasons: set[str]) -> bool:
     """Tell whether a choice ended for one of the reasons (Gemini adds detail: ``content_filter: SAFETY``)."""
     reason = choice.get("finish_reason")
     return isinstance(reason, str) and reason.lower().partition(":")[0] in reasons

@@ -28,10 +28,10 @@ from watchkeeper.contracts import (
     digest_of,
 )
 
-Request: TypeAlias = ModelRequest | CarryRequest | CompactRequest
+ConversationRequest: TypeAlias = ModelRequest | CarryRequest | CompactRequest
 """What names a conversation: the one its base names, and what is new."""
 
-EMPTY = ""
+EMPTY_DIGEST = ""
 """The digest of a conversation without messages."""
 
 
@@ -39,17 +39,17 @@ class ConversationLost(Exception):
     """A part of a conversation is neither in the store nor where it was looked for."""
 
 
-def canonical(value: object) -> bytes:
+def canonical_json(value: object) -> bytes:
     """Encode JSON one way only, so that equal values are equal bytes."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
-def step(base: str, key: str) -> str:
+def extend_digest(base: str, key: str) -> str:
     """Extend a chain by one message."""
     return digest_of(f"{base}{key}".encode())
 
 
-def words_key(role: str, content: str) -> str:
+def text_key(role: str, content: str) -> str:
     """Key of a message that is not a reply."""
     if role == "tool":
         return digest_of(content.encode())
@@ -59,8 +59,8 @@ def words_key(role: str, content: str) -> str:
 def message_key(message: JsonObject) -> str:
     """Key of any message of a conversation."""
     if message["role"] == "assistant":
-        return digest_of(canonical(message))
-    return words_key(message["role"], message["content"])
+        return digest_of(canonical_json(message))
+    return text_key(message["role"], message["content"])
 
 
 def entry_key(entry: ConversationEntry) -> str:
@@ -71,19 +71,19 @@ def entry_key(entry: ConversationEntry) -> str:
         case ResultRef():
             return entry.result
         case TextEntry():
-            return words_key(entry.role, entry.content)
+            return text_key(entry.role, entry.content)
 
 
-def chain(base: str, keys: Iterable[str]) -> str:
+def extend_digest_by_all(base: str, keys: Iterable[str]) -> str:
     """Extend a chain by several messages."""
     for key in keys:
-        base = step(base, key)
+        base = extend_digest(base, key)
     return base
 
 
 def conversation_digest(messages: Iterable[JsonObject]) -> str:
     """Name a whole conversation."""
-    return chain(EMPTY, map(message_key, messages))
+    return extend_digest_by_all(EMPTY_DIGEST, map(message_key, messages))
 
 
 class Conversation:
@@ -105,7 +105,7 @@ class Conversation:
     def take(self) -> tuple[str, list[ConversationEntry]]:
         """Return the base and what is new, and make the whole the next base."""
         taken = (self.digest, self._new)
-        self.digest = chain(self.digest, map(entry_key, self._new))
+        self.digest = extend_digest_by_all(self.digest, map(entry_key, self._new))
         self._new = []
         return taken
 
@@ -114,7 +114,7 @@ class Conversation:
         self.digest, self._new = digest, []
 
 
-class Store:
+class ConversationStore:
     """A worker process's memory of conversations and their parts, bounded in bytes, least recently used out first.
 
     Conversations are kept as ready-joined JSON, so that extending one neither walks nor encodes what is old.
@@ -152,7 +152,7 @@ class Store:
             self._bytes -= len(content)
 
 
-def extend(joined: bytes, append: Sequence[ConversationEntry], part: Callable[[str], bytes]) -> bytes:
+def append_entries(joined: bytes, append: Sequence[ConversationEntry], part: Callable[[str], bytes]) -> bytes:
     """Return joined messages with new ones behind them.
 
     ``part`` gives the bytes of a reply or of a result's content by digest, or raises ``ConversationLost``.
@@ -166,23 +166,23 @@ def extend(joined: bytes, append: Sequence[ConversationEntry], part: Callable[[s
                 messages.append(reply)
                 unanswered = [call["id"] for call in json.loads(reply).get("tool_calls", ())]
             case ResultRef():
-                messages.append(_answer(unanswered.pop(0), part(entry.result).decode()))
+                messages.append(_tool_message(unanswered.pop(0), part(entry.result).decode()))
             case TextEntry(role="tool"):
-                messages.append(_answer(unanswered.pop(0), entry.content))
+                messages.append(_tool_message(unanswered.pop(0), entry.content))
             case TextEntry():
-                messages.append(canonical({"role": entry.role, "content": entry.content}))
+                messages.append(canonical_json({"role": entry.role, "content": entry.content}))
     return b",".join(messages)
 
 
-def join(messages: Iterable[JsonObject]) -> bytes:
+def join_messages(messages: Iterable[JsonObject]) -> bytes:
     """Write messages as a request carries them."""
-    return b",".join(map(canonical, messages))
+    return b",".join(map(canonical_json, messages))
 
 
-def _answer(call_id: str, content: str) -> bytes:
-    return canonical({"role": "tool", "tool_call_id": call_id, "content": content})
+def _tool_message(call_id: str, content: str) -> bytes:
+    return canonical_json({"role": "tool", "tool_call_id": call_id, "content": content})
 
 
-def target(request: Request) -> str:
+def target_digest(request: ConversationRequest) -> str:
     """Digest of the conversation that a request asks about."""
-    return chain(request.base, map(entry_key, request.append))
+    return extend_digest_by_all(request.base, map(entry_key, request.append))

@@ -15,7 +15,7 @@ _READ_CHARS = 10_000
 """How much of an error's wording is looked at; a host can repeat the whole request in it."""
 
 
-class Said(NamedTuple):
+class ErrorBody(NamedTuple):
     """What an error body says."""
 
     message: str
@@ -43,7 +43,7 @@ def parse_json(body: bytes) -> object:
     return parsed
 
 
-def describe(body: bytes) -> str:
+def describe_body(body: bytes) -> str:
     """Say in a few words what a body is that was expected to be something else."""
     text = " ".join(body[:_READ_CHARS].decode(errors="replace").split())
     if not text:
@@ -54,16 +54,16 @@ def describe(body: bytes) -> str:
     return f"{excerpt(text, 200)!r}"
 
 
-def said_in(body: bytes) -> Said:
+def read_error_body(body: bytes) -> ErrorBody:
     """Read an error body; one that holds no message is described."""
     try:
-        said = said_by(parse_json(body))
+        said = read_error_object(parse_json(body))
     except ValueError:
-        return Said(describe(body), frozenset(), None)
-    return said if said.message else said._replace(message=describe(body))
+        return ErrorBody(describe_body(body), frozenset(), None)
+    return said if said.message else said._replace(message=describe_body(body))
 
 
-def said_by(parsed: object) -> Said:
+def read_error_object(parsed: object) -> ErrorBody:
     """Read an error of any of the known shapes, its message empty if it has none.
 
     Known are ``{"error": {...}}`` (OpenAI), the same in a list (Gemini), ``{"error": "..."}``, ``{"object": "error",
@@ -75,7 +75,7 @@ def said_by(parsed: object) -> Said:
     message = next((text for text in _messages(inner, fields, outer, parsed) if text.strip()), "")
     found = [source.get(key) for source in (fields, outer) for key in ("code", "type", "status", "param")]
     status = next((number for value in found if (number := _status(value)) is not None), None)
-    return Said(message, frozenset(value.lower() for value in found if isinstance(value, str)), status)
+    return ErrorBody(message, frozenset(value.lower() for value in found if isinstance(value, str)), status)
 
 
 def _first_object(value: object) -> JsonObject:

@@ -8,10 +8,10 @@ from datetime import timedelta
 from typing import Literal, TypeAlias
 
 from watchkeeper.http_retry import retry_delay, retryable
-from watchkeeper.llm.error_body import Said, describe, said_by, said_in
+from watchkeeper.llm.error_body import ErrorBody, describe_body, read_error_body, read_error_object
 from watchkeeper.text import ERROR_BYTES, excerpt
 
-Reason: TypeAlias = Literal[
+ModelErrorReason: TypeAlias = Literal[
     "unavailable",
     "malformed",
     "tool_use_failed",
@@ -30,10 +30,10 @@ itself refused the tool call that its model wrote; ``tool_choice`` it refuses to
 ``refused`` the request will never be accepted.
 """
 
-RETRYABLE: frozenset[Reason] = frozenset({"unavailable", "malformed", "tool_use_failed"})
+RETRYABLE_REASONS: frozenset[ModelErrorReason] = frozenset({"unavailable", "malformed", "tool_use_failed"})
 """Reasons for which the same request may succeed later. ``watchkeeper.http_retry`` maps HTTP statuses to them."""
 
-_WAYS_OUT: dict[Reason | int, str] = {
+_REMEDIES: dict[ModelErrorReason | int, str] = {
     "quota": "Raise the account's quota or credit with the host.",
     "auth": "Check the API key and what it may use.",
     404: "Check the model's name and its base URL.",
@@ -66,19 +66,19 @@ class ModelError(Exception):
     """
 
     def __init__(
-        self, reason: Reason, message: str, *, status: int | None = None, delay: timedelta | None = None
+        self, reason: ModelErrorReason, message: str, *, status: int | None = None, delay: timedelta | None = None
     ) -> None:
-        self.reason: Reason = reason
+        self.reason: ModelErrorReason = reason
         self.status = status
         self.delay = delay
         said = excerpt(message, ERROR_BYTES)
-        way_out = _WAYS_OUT.get(reason) or (_WAYS_OUT.get(status or 0) if reason == "refused" else None)
+        way_out = _REMEDIES.get(reason) or (_REMEDIES.get(status or 0) if reason == "refused" else None)
         super().__init__(f"{_sentence(said)} {way_out}" if way_out else said)
 
     @property
     def retryable(self) -> bool:
         """Tell whether the same request may succeed later."""
-        return self.reason in RETRYABLE
+        return self.reason in RETRYABLE_REASONS
 
 
 def _sentence(said: str) -> str:
@@ -86,35 +86,35 @@ def _sentence(said: str) -> str:
     return said if said.endswith((".", "!", "?")) else f"{said}."
 
 
-def read_refusal(status: int, headers: Mapping[str, str], body: bytes) -> ModelError:
+def error_from_response(status: int, headers: Mapping[str, str], body: bytes) -> ModelError:
     """Tell what a response without success means; header names may be in any case."""
     lower = {name.lower(): value for name, value in headers.items()}
     if 200 <= status < 300:
-        return no_completion(body)
+        return not_a_completion(body)
     if 300 <= status < 400:
         location = excerpt(lower.get("location", "nowhere"), 200)
         message = f"HTTP {status}: redirected to {location}. Redirects are not followed: set the base URL to it."
         return ModelError("refused", message, status=status)
-    said = said_in(body)
-    reason = _recognised(said, status) or _by_status(status, lower)
-    delay = retry_delay(lower) if reason in RETRYABLE else None
+    said = read_error_body(body)
+    reason = _reason_from_body(said, status) or _reason_from_status(status, lower)
+    delay = retry_delay(lower) if reason in RETRYABLE_REASONS else None
     return ModelError(reason, f"HTTP {status}: {said.message}", status=status, delay=delay)
 
 
-def read_error(parsed: object) -> ModelError:
+def error_from_object(parsed: object) -> ModelError:
     """Tell what an error object means that came as HTTP 200; only its own codes can say that it is final."""
-    said = said_by(parsed)
+    said = read_error_object(parsed)
     inner = said.status if said.status in {401, 402, 403, 404} else 503
-    reason = _recognised(said, said.status or 400) or _by_status(inner, {})
+    reason = _reason_from_body(said, said.status or 400) or _reason_from_status(inner, {})
     return ModelError(reason, f"HTTP 200 with an error: {said.message or 'it says no more'}", status=said.status)
 
 
-def no_completion(body: bytes) -> ModelError:
+def not_a_completion(body: bytes) -> ModelError:
     """Tell that a response of success holds something other than a chat completion."""
-    return ModelError("malformed", f"No chat completion but {describe(body)}. Is the base URL that of the API?")
+    return ModelError("malformed", f"No chat completion but {describe_body(body)}. Is the base URL that of the API?")
 
 
-def _recognised(said: Said, status: int) -> Reason | None:
+def _reason_from_body(said: ErrorBody, status: int) -> ModelErrorReason | None:
     """Tell what the host says in words or codes, which is more exact than any status."""
     if status in _OVERFLOW_STATUSES and _OVERFLOW.search(said.wording):
         return "context_overflow"
@@ -131,7 +131,7 @@ def _recognised(said: Said, status: int) -> Reason | None:
     return None
 
 
-def _by_status(status: int, headers: Mapping[str, str]) -> Reason:
+def _reason_from_status(status: int, headers: Mapping[str, str]) -> ModelErrorReason:
     if retryable(status, headers):
         return "unavailable"
     match status:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 from watchkeeper.contracts import JsonObject
-from watchkeeper.llm.conversation import canonical
+from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.text import clean_json
 
 MAX_DEPTH = 32
@@ -29,7 +29,7 @@ def unknown_fields(fields: Mapping[str, Any], known: Set[str]) -> JsonObject:
         if name in known or value is None or not is_shallow(value):
             continue
         field = clean_json({name: value})
-        if isinstance(field, dict) and len(canonical(field)) <= MAX_FIELD_BYTES:
+        if isinstance(field, dict) and len(canonical_json(field)) <= MAX_FIELD_BYTES:
             kept |= field
     return kept
 

@@ -22,14 +22,14 @@ MAX_CALLS = 32
 MAX_ARGUMENT_BYTES = 65_536
 """What the arguments of one call may take."""
 
-NO_NAME = "unknown_tool"
+UNKNOWN_TOOL = "unknown_tool"
 """Stands for a name that hosts would refuse to read back."""
 
 _ECHOABLE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _MAX_ID = 256
 
 
-class Calls(NamedTuple):
+class ReplyCalls(NamedTuple):
     """The calls of a reply."""
 
     echoed: list[JsonObject]
@@ -40,11 +40,11 @@ class Calls(NamedTuple):
     """How many over the cap were left out."""
 
 
-class BadArguments(ValueError):
+class InvalidArguments(ValueError):
     """Arguments that are not one JSON object."""
 
 
-def read_calls(entries: Sequence[object], tools: Set[str], *, cut: bool) -> Calls:
+def read_calls(entries: Sequence[object], tools: Set[str], *, cut: bool) -> ReplyCalls:
     """Normalise the calls of a reply; ``cut`` says that the host cut it at its token limit."""
     kept = [entry if isinstance(entry, dict) else {} for entry in entries[:MAX_CALLS]]
     echoed: list[JsonObject] = []
@@ -54,26 +54,26 @@ def read_calls(entries: Sequence[object], tools: Set[str], *, cut: bool) -> Call
         name, problem = read_name(function.get("name"), tools)
         try:
             arguments = read_arguments(function.get("arguments"))
-        except BadArguments as error:
-            arguments, problem = "{}", problem or _explain(name, error, cut=cut)
+        except InvalidArguments as error:
+            arguments, problem = "{}", problem or _argument_problem(name, error, cut=cut)
         if problem:
             problems[position] = problem
-        echoed.append(_echo(entry, function, name, arguments))
-    _fill_in_ids(echoed, [entry.get("id") for entry in kept])
-    return Calls(echoed, problems, len(entries) - len(kept))
+        echoed.append(_normalised_call(entry, function, name, arguments))
+    _assign_ids(echoed, [entry.get("id") for entry in kept])
+    return ReplyCalls(echoed, problems, len(entries) - len(kept))
 
 
 def read_name(raw: object, tools: Set[str]) -> tuple[str, str | None]:
     """Return the name to echo and, if no tool has it, what to tell the model."""
     available = f"Available tools: {', '.join(sorted(tools)) or 'none'}."
     if not isinstance(raw, str) or not raw.strip():
-        return NO_NAME, f"The call names no tool. {available}"
+        return UNKNOWN_TOOL, f"The call names no tool. {available}"
     name = raw.strip()
     if name not in tools:
         name = re.sub(r":[0-9]+$", "", name.removeprefix("functions."))
     if name in tools:
         return name, None
-    echoed = name if _ECHOABLE_NAME.fullmatch(name) else NO_NAME
+    echoed = name if _ECHOABLE_NAME.fullmatch(name) else UNKNOWN_TOOL
     return echoed, f"There is no tool {excerpt(raw, 100)!r}. {available}"
 
 
@@ -94,51 +94,51 @@ def read_arguments(raw: object) -> str:
         case dict() if is_shallow(raw):
             text = json.dumps(raw, ensure_ascii=False, separators=(",", ":"))
         case dict():
-            raise BadArguments("they are nested too deeply")
+            raise InvalidArguments("they are nested too deeply")
         case _:
-            raise BadArguments(f"they are {_kind(raw)}, not an object")
+            raise InvalidArguments(f"they are {_json_type(raw)}, not an object")
     if not text.strip():
         return "{}"
     if (size := len(text.encode(errors="replace"))) > MAX_ARGUMENT_BYTES:
-        raise BadArguments(f"they take {size} bytes, and at most {MAX_ARGUMENT_BYTES} are accepted")
+        raise InvalidArguments(f"they take {size} bytes, and at most {MAX_ARGUMENT_BYTES} are accepted")
     parsed = _parse(text)
     if isinstance(parsed, str):
         text = parsed
         parsed = _parse(text)
     if not isinstance(parsed, dict):
-        raise BadArguments(f"they are {_kind(parsed)}, not an object: {excerpt(text, 100)}")
+        raise InvalidArguments(f"they are {_json_type(parsed)}, not an object: {excerpt(text, 100)}")
     return text
 
 
 def _parse(text: str) -> object:
     """Parse JSON strictly; jiter refuses what breaks later parsers: depth, endless digits, lone surrogates, NaN."""
     if clean(text) != text:
-        raise BadArguments("they hold a NUL or half of a surrogate pair, which cannot be sent")
+        raise InvalidArguments("they hold a NUL or half of a surrogate pair, which cannot be sent")
     try:
         from_json(text, allow_inf_nan=False)
-        parsed: object = json.loads(text, object_pairs_hook=_object, parse_float=_finite)
+        parsed: object = json.loads(text, object_pairs_hook=_unique_keys, parse_float=_finite_number)
     except ValueError as error:
-        raise BadArguments(f"{error}{_near(text, str(error))}") from None
+        raise InvalidArguments(f"{error}{_error_context(text, str(error))}") from None
     return parsed
 
 
-def _object(pairs: list[tuple[str, Any]]) -> JsonObject:
+def _unique_keys(pairs: list[tuple[str, Any]]) -> JsonObject:
     """Build an object; two values under one key are two wishes, and no parser agrees which of them counts."""
     fields = dict(pairs)
     if len(fields) < len(pairs):
         twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
-        raise BadArguments(f"the key {excerpt(twice, 100)!r} occurs more than once")
+        raise InvalidArguments(f"the key {excerpt(twice, 100)!r} occurs more than once")
     return fields
 
 
-def _finite(digits: str) -> float:
+def _finite_number(digits: str) -> float:
     number = float(digits)
     if not math.isfinite(number):
-        raise BadArguments(f"the number {excerpt(digits, 40)} is out of range")
+        raise InvalidArguments(f"the number {excerpt(digits, 40)} is out of range")
     return number
 
 
-def _near(text: str, error: str) -> str:
+def _error_context(text: str, error: str) -> str:
     """Quote what stands where the parser stopped."""
     where = re.search(r"line (\d+) column (\d+)$", error)
     if where is None:
@@ -148,7 +148,7 @@ def _near(text: str, error: str) -> str:
     return f", near {line[max(0, column - 40) : column + 40].decode(errors='ignore')!r}"
 
 
-def _kind(value: object) -> str:
+def _json_type(value: object) -> str:
     match value:
         case None:
             return "null"
@@ -162,7 +162,7 @@ def _kind(value: object) -> str:
             return "an array"
 
 
-def _explain(name: str, error: BadArguments, *, cut: bool) -> str:
+def _argument_problem(name: str, error: InvalidArguments, *, cut: bool) -> str:
     if cut:
         said = f"The reply was cut at the token limit, and with it the arguments of {name}: {error}."
         return clean(f"{said} Call it again, with shorter arguments.")
@@ -170,7 +170,7 @@ def _explain(name: str, error: BadArguments, *, cut: bool) -> str:
     return clean(f"{said} Call it again, with one JSON object and nothing else as its arguments.")
 
 
-def _fill_in_ids(calls: list[JsonObject], received: list[object]) -> None:
+def _assign_ids(calls: list[JsonObject], received: list[object]) -> None:
     """Give every call an id: its own as received, else one of the form that K2 writes itself.
 
     After ids of any other form, self-hosted K2 writes calls that nobody can parse.
@@ -191,7 +191,7 @@ def _is_echoable_id(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and 0 < len(value) <= _MAX_ID and bool(value.strip()) and value.isprintable()
 
 
-def _echo(entry: Mapping[str, Any], function: Mapping[str, Any], name: str, arguments: str) -> JsonObject:
+def _normalised_call(entry: Mapping[str, Any], function: Mapping[str, Any], name: str, arguments: str) -> JsonObject:
     """Write a call as it is sent back, with the fields that only its host understands."""
     echo: JsonObject = {"id": None, "type": "function", "function": {"name": name, "arguments": arguments}}
     if function is not entry:

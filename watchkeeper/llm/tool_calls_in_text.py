@@ -16,7 +16,7 @@ from watchkeeper.contracts import JsonObject
 _BEGIN, _ARGUMENTS, _END = "<|tool_call_begin|>", "<|tool_call_argument_begin|>", "<|tool_call_end|>"
 _SECTION = r"<\|tool_calls?_section_(?:begin|end)\|>"
 _MARKER = re.compile(rf"({_SECTION}|{re.escape(_BEGIN)}|{re.escape(_ARGUMENTS)}|{re.escape(_END)})")
-_OPENED = re.compile(r"<\|tool_calls?_section_begin\|>\s*(?:<\|tool_call_begin\|>\s*)?\Z")
+_SECTION_START = re.compile(r"<\|tool_calls?_section_begin\|>\s*(?:<\|tool_call_begin\|>\s*)?\Z")
 
 _HEADER = re.compile(r"\s*(?P<id>(?P<prefix>functions\.)?(?P<name>[\w-]*)(?P<index>:\d+)?)")
 _TAGGED = re.compile(
@@ -29,7 +29,7 @@ _CUT_CALL = re.compile(r'\{\s*"name"\s*:\s*"(?:functions\.)?([\w-]+)')
 _SPACE = re.compile(r"\s*")
 
 
-class Leak(NamedTuple):
+class TextCalls(NamedTuple):
     """Calls found in a text."""
 
     calls: list[JsonObject]
@@ -38,20 +38,20 @@ class Leak(NamedTuple):
     """The text without any calls."""
 
 
-def find_leak(text: str, tools: Set[str]) -> Leak | None:
+def find_text_calls(text: str, tools: Set[str]) -> TextCalls | None:
     """Find calls in a text; None if it only talks, even if it talks about the tokens of calls."""
-    if (leak := _k2_leak(text, tools)) is not None:
+    if (leak := _find_k2_calls(text, tools)) is not None:
         return leak
     untagged = _TAGGED.sub("", text)
     if untagged != text:
-        return Leak([], untagged)
+        return TextCalls([], untagged)
     fenced = _FENCED.fullmatch(text.strip())
-    if _is_nothing_but_calls((fenced[1] if fenced else text).strip(), tools):
-        return Leak([], "")
+    if _has_only_calls((fenced[1] if fenced else text).strip(), tools):
+        return TextCalls([], "")
     return None
 
 
-def _k2_leak(text: str, tools: Set[str]) -> Leak | None:
+def _find_k2_calls(text: str, tools: Set[str]) -> TextCalls | None:
     """Read blocks of ``begin functions.name:index argument_begin {...} end``; drop those that are not complete."""
     pieces = _MARKER.split(text)  # text, marker, text, marker, ... text
     if len(pieces) == 1:
@@ -65,15 +65,15 @@ def _k2_leak(text: str, tools: Set[str]) -> Leak | None:
             position += 2
             continue
         found = True
-        if pieces[position + 2 : position + 6 : 2] == [_ARGUMENTS, _END] and _ends(header):
+        if pieces[position + 2 : position + 6 : 2] == [_ARGUMENTS, _END] and _is_complete(header):
             calls.append(_k2_call(header, pieces[position + 3]))
             rest.append(pieces[position + 5])
             position += 6
         else:
-            position = _next(pieces, _BEGIN, position + 2)
-    if not found and not _OPENED.search(text) and _MARKER.sub("", text).strip():
+            position = _next_marker(pieces, _BEGIN, position + 2)
+    if not found and not _SECTION_START.search(text) and _MARKER.sub("", text).strip():
         return None
-    return Leak(calls, re.sub(_SECTION, "", "".join(rest)) if found else _MARKER.sub("", text))
+    return TextCalls(calls, re.sub(_SECTION, "", "".join(rest)) if found else _MARKER.sub("", text))
 
 
 def _call_header(text: str, tools: Set[str]) -> re.Match[str] | None:
@@ -84,7 +84,7 @@ def _call_header(text: str, tools: Set[str]) -> re.Match[str] | None:
     return None
 
 
-def _ends(header: re.Match[str]) -> bool:
+def _is_complete(header: re.Match[str]) -> bool:
     return not header.string[header.end() :].strip()
 
 
@@ -93,13 +93,13 @@ def _k2_call(header: re.Match[str], arguments: str) -> JsonObject:
     return {"id": call_id, "function": {"name": header["id"], "arguments": arguments}}
 
 
-def _next(pieces: list[str], marker: str, position: int) -> int:
+def _next_marker(pieces: list[str], marker: str, position: int) -> int:
     while position < len(pieces) and pieces[position] != marker:
         position += 2
     return position
 
 
-def _is_nothing_but_calls(text: str, tools: Set[str]) -> bool:
+def _has_only_calls(text: str, tools: Set[str]) -> bool:
     """Tell whether a text is a sequence of calls: JSON objects, ``name{...}``, ``name(...)``, the last perhaps cut."""
     position = 0
     while position < len(text):

@@ -14,7 +14,7 @@ _MOST_TOKENS = 100_000_000
 """More than any context holds: a larger number is not a count."""
 
 
-def price(usage: Usage, prices: Prices) -> float:
+def completion_cost(usage: Usage, prices: Prices) -> float:
     """Return what a completion cost, in US dollars."""
     cached_price = prices.input if prices.cached_input is None else prices.cached_input
     dollars = (
@@ -32,7 +32,7 @@ def read_usage(reports: list[object], *, prompt_bytes: int, completion_bytes: in
     and, at Moonshot, ``usage`` of the choice. A count that is missing, no number, negative, beyond any context, or
     zero although there was something to count, is estimated from the bytes: for a budget, unknown is not zero.
     """
-    report = next((r for r in reports if isinstance(r, dict) and _counts_something(r)), {})
+    report = next((r for r in reports if isinstance(r, dict) and _has_count(r)), {})
     prompt = _count(report, "prompt_tokens") or 0
     completion = _count(report, "completion_tokens") or 0
     estimated = False
@@ -43,24 +43,24 @@ def read_usage(reports: list[object], *, prompt_bytes: int, completion_bytes: in
     counted = {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
-        "cached_tokens": min(_cached(report), prompt),
+        "cached_tokens": min(_cached_tokens(report), prompt),
         "reasoning_tokens": min(
-            _count(_within(report, "completion_tokens_details"), "reasoning_tokens") or 0, completion
+            _count(_nested(report, "completion_tokens_details"), "reasoning_tokens") or 0, completion
         ),
         "estimated": estimated,
     }
     return Usage.model_validate({name: value for name, value in counted.items() if value})
 
 
-def _counts_something(report: JsonObject) -> bool:
+def _has_count(report: JsonObject) -> bool:
     return bool(_count(report, "prompt_tokens") or _count(report, "completion_tokens"))
 
 
-def _cached(report: JsonObject) -> int:
+def _cached_tokens(report: JsonObject) -> int:
     """Read the cached tokens, which each host names its own way: Moonshot, then OpenAI, then DeepSeek."""
     for count in (
         _count(report, "cached_tokens"),
-        _count(_within(report, "prompt_tokens_details"), "cached_tokens"),
+        _count(_nested(report, "prompt_tokens_details"), "cached_tokens"),
         _count(report, "prompt_cache_hit_tokens"),
     ):
         if count is not None:
@@ -68,7 +68,7 @@ def _cached(report: JsonObject) -> int:
     return 0
 
 
-def _within(report: JsonObject, name: str) -> JsonObject:
+def _nested(report: JsonObject, name: str) -> JsonObject:
     value = report.get(name)
     return value if isinstance(value, dict) else {}
 

@@ -26,7 +26,7 @@ from watchkeeper.contracts import (
     Usage,
 )
 from watchkeeper.incident.episode import Episode
-from watchkeeper.llm.conversation import canonical
+from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.run_view.entries import UNFINISHED, Call, FollowUp, PersonAction, QueueWait, Round
 from watchkeeper.text import same_arguments
 
@@ -229,4 +229,4 @@ def _twin(call: Call, earlier: Iterable[Call]) -> str | None:
 
 
 def _error(text: str) -> str:
-    return canonical({"error": text}).decode()
+    return canonical_json({"error": text}).decode()

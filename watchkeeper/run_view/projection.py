@@ -46,7 +46,7 @@ from watchkeeper.run_view.entries import (
 )
 from watchkeeper.run_view.model import RunView
 from watchkeeper.run_view.update_decoder import decode_action
-from watchkeeper.temporal.history import decode
+from watchkeeper.temporal.history import decode_first
 from watchkeeper.tool_calling.reserved_names import RESERVED
 
 T = TypeVar("T")
@@ -333,7 +333,7 @@ class RunProjection:
         return (*self.view.end(result.status, result.reason, at), self.view)
 
     async def _decode(self, payloads: Iterable[Payload], kind: type[T]) -> T:
-        return await decode(self._converter, payloads, kind)
+        return await decode_first(self._converter, payloads, kind)
 
 
 def _time(timestamp: Timestamp) -> datetime:

@@ -119,7 +119,7 @@ async def start_run(client: Client, given: RunInput, settings: Settings, run: st
                 given,
                 id=run or new_workflow_id(given.service, now),
                 task_queue=settings.worker.task_queue,
-                task_timeout=activity_options.TASK_TIMEOUT,
+                task_timeout=activity_options.WORKFLOW_TASK_TIMEOUT,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 id_conflict_policy=conflict,
                 **start_metadata(given, team=settings.team_of(given.service)),

@@ -25,7 +25,7 @@ from watchkeeper.alerts.start_filter import reason_not_to_start
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import Alert, AlertNotification, AlertOrigin, EpisodeMemo, PreviousEpisode, RunInput
 from watchkeeper.incident.episode import firing_id, without_details
-from watchkeeper.llm.conversation import canonical
+from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.runs import client as runs_client
 from watchkeeper.temporal import activity_options
 
@@ -186,7 +186,7 @@ def _lightened(alerts: Sequence[Alert]) -> list[Alert]:
     """Leave the details out of those alerts of a notification for which there is no room."""
     room, light = SIGNAL_BYTES, list[Alert]()
     for alert in alerts:
-        room -= len(canonical(alert.model_dump(mode="json", exclude_unset=True)))
+        room -= len(canonical_json(alert.model_dump(mode="json", exclude_unset=True)))
         light.append(alert if room > 0 else without_details(alert))
     return light
 
@@ -241,7 +241,7 @@ async def _start(client: Client, given: RunInput, run: str, told: AlertNotificat
             given,
             id=run,
             task_queue=settings.worker.task_queue,
-            task_timeout=activity_options.TASK_TIMEOUT,
+            task_timeout=activity_options.WORKFLOW_TASK_TIMEOUT,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             start_signal="alert",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
 from watchkeeper.temporal import search_attributes
-from watchkeeper.temporal.search_attributes import Awaited, Key
+from watchkeeper.temporal.search_attributes import Key, WaitingFor
 
 ListStatus: TypeAlias = Literal["running", "concluded", "limit_reached", "failed", "stopped"]
 """How a run stands in a list; one that stays open after its report stands as that concluded."""
@@ -34,7 +34,7 @@ class RunFilter:
     source: str | None = None
     """Name of an alert source, or ``person``."""
     state: ListStatus | None = None
-    waiting_for: Awaited | None = None
+    waiting_for: WaitingFor | None = None
     since: datetime | None = None
     """When they started at the earliest."""
     query: str | None = None

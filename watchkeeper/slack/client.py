@@ -14,7 +14,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web import SlackResponse
 
-from watchkeeper.config.sections import Slack
+from watchkeeper.config.sections import SlackSettings
 from watchkeeper.contracts import JsonObject, PostedMessage
 from watchkeeper.http_retry import retry_delay, retryable
 from watchkeeper.text import excerpt
@@ -57,7 +57,7 @@ class MessageMarker:
 class SlackClient:
     """What Watchkeeper asks of Slack. Everything raises ToolError for a definite no, ToolUnavailable for one of now."""
 
-    def __init__(self, settings: Slack) -> None:
+    def __init__(self, settings: SlackSettings) -> None:
         token = settings.token.get_secret_value() if settings.token else None
         # Temporal tries again, so its client does not.
         self._web = WebClient(token=token, base_url=f"{settings.url}/", timeout=REQUEST_SECONDS, retry_handlers=[])

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from watchkeeper.alerts.plain_text import printable_line
 from watchkeeper.contracts import AlertState, CallRecord, ChannelUpdate, JsonObject
-from watchkeeper.llm.conversation import canonical
+from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.slack.blocks import (
     actions,
     as_mrkdwn,
@@ -100,7 +100,7 @@ def _decisions(announcement: ChannelUpdate) -> list[JsonObject]:
 def _decision(announcement: ChannelUpdate, call: CallRecord, room: int) -> list[JsonObject]:
     # The run is named with its execution: of another one, a call may have the same key.
     pressed = {"run": announcement.workflow_id, "call": call.key, "execution": announcement.run}
-    value = canonical(pressed).decode()
+    value = canonical_json(pressed).decode()
     buttons = [
         button(APPROVE, "Approve", value=value, style="primary"),
         button(DENY, "Deny", value=value, style="danger"),

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from watchkeeper.config.sections import ModelProfile
 from watchkeeper.contracts import ModelReply
-from watchkeeper.llm.errors import Reason
+from watchkeeper.llm.errors import ModelErrorReason
 
 Repair: TypeAlias = Literal[
     "unknown_tool", "bad_arguments", "dropped_calls", "calls_in_text", "cut", "empty", "no_usage", "unforced"
@@ -23,7 +23,7 @@ Repair: TypeAlias = Literal[
 calls; ``no_usage`` tokens that the host did not count; ``unforced`` a tool that could not be forced.
 """
 
-Refusal: TypeAlias = tuple[str, Reason]
+Refusal: TypeAlias = tuple[str, ModelErrorReason]
 """The name of a model, and why it gave no completion."""
 
 
@@ -54,7 +54,7 @@ def asked(profile: ModelProfile, messages: bytes) -> None:
         attempt.profile, attempt.prompt = profile, messages
 
 
-def refused(profile: ModelProfile, reason: Reason) -> None:
+def refused(profile: ModelProfile, reason: ModelErrorReason) -> None:
     """Note that a model gave no completion."""
     if (attempt := CURRENT.get()) is not None:
         attempt.refusals.append((profile.name, reason))

@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from watchkeeper.temporal.task_queue import Polling
+from watchkeeper.temporal.task_queue import WorkerProbe
 
 
-def page(registry: CollectorRegistry, polling: Polling) -> Starlette:
+def page(registry: CollectorRegistry, polling: WorkerProbe) -> Starlette:
     """Make the app; ``polling`` asks after this very process."""
 
     async def metrics(request: Request) -> Response:

@@ -9,7 +9,7 @@ from typing import Literal, Protocol, TypeAlias, get_args
 
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import Destination, ModelReply, ReportDelivery, ToolResult
-from watchkeeper.llm.errors import Reason
+from watchkeeper.llm.errors import ModelErrorReason
 from watchkeeper.telemetry import instruments, semconv
 from watchkeeper.telemetry.activity_attempt import Step
 from watchkeeper.telemetry.instruments import MODEL, Instrument
@@ -49,7 +49,7 @@ class Counting:
         """Show at 0 what alerts are about."""
         for model in models:
             self._meters.expect(instruments.COST, **{MODEL: model})
-            for reason in get_args(Reason):
+            for reason in get_args(ModelErrorReason):
                 self._meters.expect(instruments.REFUSALS, **{MODEL: model, "reason": reason})
         for source, outcome in product(sources, get_args(Outcome)):
             self._meters.expect(instruments.RUNS, outcome=outcome, source=source)

@@ -55,15 +55,13 @@ PAYLOAD_BYTES = 2_000_000
 """Most bytes that one step may record. Temporal refuses 2 MiB, with what it adds to them. Runs replay what this bound
 made of them, so it stays."""
 
-MADE_BY_ACTIVITIES: frozenset[type] = frozenset(
-    {Briefing, ModelReply, CompactionResult, ToolResult, CarriedConversation}
-)
+ACTIVITY_RESULTS: frozenset[type] = frozenset({Briefing, ModelReply, CompactionResult, ToolResult, CarriedConversation})
 
 
 _JSON = PydanticPayloadConverter(ToJsonOptions(exclude_unset=True))
 
 
-class _Payloads(CompositePayloadConverter):
+class _PayloadConverter(CompositePayloadConverter):
     """Pydantic's JSON, without the fields that were never set: what is absent costs no byte of history.
 
     All share what is costly: the SDK makes one for each run and two more for each workflow task, and a contract is
@@ -86,12 +84,12 @@ class _Payloads(CompositePayloadConverter):
         try:
             return super().from_payloads(payloads, type_hints)
         except ValueError as error:
-            if type_hints and set(type_hints) <= MADE_BY_ACTIVITIES:
+            if type_hints and set(type_hints) <= ACTIVITY_RESULTS:
                 raise UnreadableError(excerpt(str(error), ERROR_BYTES)) from error
             raise
 
 
-class _Failures(DefaultFailureConverter):
+class _FailureConverter(DefaultFailureConverter):
     """Failures whose text can be recorded, whatever the error says.
 
     A message that UTF-8 cannot encode, or one of megabytes, would replace the failure by another that is retryable.
@@ -104,7 +102,7 @@ class _Failures(DefaultFailureConverter):
         super().to_failure(exception, payload_converter, failure)
 
 
-DATA_CONVERTER = DataConverter(payload_converter_class=_Payloads, failure_converter_class=_Failures)
+DATA_CONVERTER = DataConverter(payload_converter_class=_PayloadConverter, failure_converter_class=_FailureConverter)
 
 
 async def connect(
@@ -126,7 +124,7 @@ async def connect(
         return unavailable_until_connected(client) if lazy else client
     except (RuntimeError, ValueError) as error:
         raise TemporalError(
-            f"no Temporal server answers at {config['target_host']} ({_why(error)}); "
+            f"no Temporal server answers at {config['target_host']} ({_error_detail(error)}); "
             "start one with `watchkeeper dev`, or set TEMPORAL_ADDRESS to yours"
         ) from error
 
@@ -136,7 +134,7 @@ def identity() -> str:
     return f"{os.getpid()}@{socket.gethostname()[-16:]}"
 
 
-def _why(error: Exception) -> str:
+def _error_detail(error: Exception) -> str:
     """Return the innermost words of an error of the SDK's core, which nests debugging output in debugging output."""
     quoted = re.findall(r'(?:message|error): "([^"]+)"', str(error))
     return excerpt(quoted[-1] if quoted else str(error), 200)
@@ -155,7 +153,7 @@ async def ensure_search_attributes(client: Client) -> None:
     try:
         known = (await client.operator_service.list_search_attributes(request)).custom_attributes
         if wrong := [key for key in search_attributes.ALL if known.get(key.name, wanted[key.name]) != wanted[key.name]]:
-            raise TemporalError(_of_another_type(client.namespace, wrong))
+            raise TemporalError(_wrong_type_message(client.namespace, wrong))
         if missing := {name: kind for name, kind in wanted.items() if name not in known}:
             await client.operator_service.add_search_attributes(
                 AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
@@ -163,7 +161,7 @@ async def ensure_search_attributes(client: Client) -> None:
     except RPCError as error:
         if error.status == RPCStatusCode.ALREADY_EXISTS or await _can_list(client):
             return  # another worker was faster, or an administrator did it and lets us do no more than we must
-        raise TemporalError(_not_registered(client.namespace, error)) from error
+        raise TemporalError(_not_registered_message(client.namespace, error)) from error
 
 
 def indexed_type(key: search_attributes.Key) -> IndexedValueType.ValueType:
@@ -179,7 +177,7 @@ async def _can_list(client: Client) -> bool:
     return True
 
 
-def _not_registered(namespace: str, error: RPCError) -> str:
+def _not_registered_message(namespace: str, error: RPCError) -> str:
     if error.status == RPCStatusCode.NOT_FOUND:
         return f"{error.message} Set TEMPORAL_NAMESPACE to one that there is"
     wanted = " ".join(f"--name {key.name} --type {search_attributes.type_name(key)}" for key in search_attributes.ALL)
@@ -189,7 +187,7 @@ def _not_registered(namespace: str, error: RPCError) -> str:
     )
 
 
-def _of_another_type(namespace: str, wrong: Sequence[search_attributes.Key]) -> str:
+def _wrong_type_message(namespace: str, wrong: Sequence[search_attributes.Key]) -> str:
     types = ", ".join(f"{key.name} must be of type {search_attributes.type_name(key)} and is not" for key in wrong)
     names = " ".join(f"--name {key.name}" for key in wrong)
     return (

@@ -21,7 +21,7 @@ from temporalio.service import RPCError
 
 from watchkeeper.temporal import search_attributes
 from watchkeeper.temporal.client import DATA_CONVERTER, identity
-from watchkeeper.temporal.ports import HOST, claimed, free_port, is_free
+from watchkeeper.temporal.ports import HOST, claim_port, free_port, is_free
 from watchkeeper.text import excerpt
 
 TEMPORAL_PORT = 7233
@@ -141,7 +141,7 @@ def _claim(stack: ExitStack, wanted: int | None, usual: int, what: str, option: 
     ports = [usual, free_port()] if wanted is None else [wanted]
     for port in ports:
         # Others want the usual ones at the same moment; a claim on every port would leave a file for each.
-        if stack.enter_context(claimed(port) if port == usual else nullcontext(is_free(port))):
+        if stack.enter_context(claim_port(port) if port == usual else nullcontext(is_free(port))):
             return port
     raise DevServerError(f"port {ports[-1]} for {what} is in use; choose another one with {option}")
 

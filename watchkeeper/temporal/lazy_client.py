@@ -15,7 +15,7 @@ from temporalio.service import _BridgeServiceClient as BridgeServiceClient
 
 log = logging.getLogger(__name__)
 
-OUT_OF_REACH = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
+UNREACHABLE_STATUSES = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
 
 _PAUSE = 1.0
 _ATTEMPT = timedelta(seconds=10)
@@ -24,11 +24,11 @@ _ATTEMPT = timedelta(seconds=10)
 def unavailable_until_connected(client: Client) -> Client:
     """Return a lazy client whose calls fail with RPCError while there is no connection, not with RuntimeError."""
     config = client.config()
-    config["service_client"] = _Lazy(client.service_client)
+    config["service_client"] = _LazyServiceClient(client.service_client)
     return Client(**config)
 
 
-async def until_reached(client: Client) -> None:
+async def wait_until_reachable(client: Client) -> None:
     """Connect a lazy client. A request with little patience might never get so far by itself."""
     told = False
     while True:
@@ -36,7 +36,7 @@ async def until_reached(client: Client) -> None:
             await client.service_client.check_health(timeout=_ATTEMPT)
             break
         except RPCError as error:
-            if error.status not in OUT_OF_REACH:
+            if error.status not in UNREACHABLE_STATUSES:
                 break  # it answers, and that is enough
             if not told:
                 told = True
@@ -46,7 +46,7 @@ async def until_reached(client: Client) -> None:
         log.info("Temporal is there")
 
 
-class _Lazy(ServiceClient):
+class _LazyServiceClient(ServiceClient):
     """Says of a connection that cannot be made what is said of one that is lost."""
 
     def __init__(self, inner: ServiceClient) -> None:

@@ -33,7 +33,7 @@ def is_free(port: int) -> bool:
 
 
 @contextmanager
-def claimed(port: int) -> Iterator[bool]:
+def claim_port(port: int) -> Iterator[bool]:
     """Claim a port for a server to come, for as long as the context lasts; tell whether it is ours.
 
     Of two programs of one person that start at once, the slower one would else find the other's server, and use it.

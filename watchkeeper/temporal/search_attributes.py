@@ -12,7 +12,7 @@ from temporalio.common import SearchAttributeKey
 Phase = Literal["starting", "queued", "investigating", "reporting", "open", "over"]
 """What a run is doing, coarsely; ``open`` is after its report, while its alerts fire."""
 
-Awaited = Literal["approval", "turn", "alerts"]
+WaitingFor = Literal["approval", "turn", "alerts"]
 """What a run waits for beside its model and its tools: a person, its turn to investigate, its alerts to be over."""
 
 PERSON = "person"

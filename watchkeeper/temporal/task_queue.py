@@ -12,13 +12,13 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-SECONDS = 2.0
+TIMEOUT_SECONDS = 2.0
 """For Temporal to say who polls."""
 
-FRESH = 1.0
+CACHE_SECONDS = 1.0
 """Seconds for which what it said is told again; whoever may ask over HTTP may ask as often as they like."""
 
-_POLL = timedelta(seconds=70)
+_POLL_INTERVAL = timedelta(seconds=70)
 """A worker polls again within a minute, so one that has not is gone."""
 
 
@@ -35,13 +35,13 @@ async def has_worker(client: Client, queue: str, *, retry: bool = True, identity
         ),
         retry=retry,
     )
-    alive = datetime.now(UTC) - _POLL
+    alive = datetime.now(UTC) - _POLL_INTERVAL
     pollers = [poller for poller in answer.pollers if identity in ("", poller.identity)]
     return any(poller.last_access_time.ToDatetime(tzinfo=UTC) > alive for poller in pollers)
 
 
 @dataclass(frozen=True)
-class Polled:
+class WorkerStatus:
     """What Temporal said."""
 
     temporal: bool
@@ -49,7 +49,7 @@ class Polled:
     worker: bool
 
 
-class Polling:
+class WorkerProbe:
     """Asks who polls a task queue, one question at a time and not too often."""
 
     def __init__(self, client: Client, task_queue: str, identity: str = "") -> None:
@@ -57,21 +57,21 @@ class Polling:
         self._task_queue = task_queue
         self._identity = identity
         self._lock = asyncio.Lock()
-        self._known: tuple[float, Polled] | None = None
+        self._known: tuple[float, WorkerStatus] | None = None
 
-    async def now(self) -> Polled:
+    async def now(self) -> WorkerStatus:
         """Tell how things are, or were a moment ago."""
         async with self._lock:
             clock = asyncio.get_running_loop().time
-            if self._known is None or clock() - self._known[0] > FRESH:
+            if self._known is None or clock() - self._known[0] > CACHE_SECONDS:
                 found = await self._ask()
                 self._known = clock(), found
             return self._known[1]
 
-    async def _ask(self) -> Polled:
+    async def _ask(self) -> WorkerStatus:
         try:
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(TIMEOUT_SECONDS):
                 worker = await has_worker(self._client, self._task_queue, identity=self._identity)
         except (RPCError, TimeoutError):
-            return Polled(temporal=False, worker=False)
-        return Polled(temporal=True, worker=worker)
+            return WorkerStatus(temporal=False, worker=False)
+        return WorkerStatus(temporal=True, worker=worker)

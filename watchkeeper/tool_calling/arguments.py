@@ -11,18 +11,18 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, from_json
 
 from watchkeeper.contracts import JsonObject
-from watchkeeper.llm.conversation import canonical
+from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.text import excerpt
-from watchkeeper.tool_calling.result_encoding import jsonable
+from watchkeeper.tool_calling.result_encoding import to_json
 
 M = TypeVar("M", bound=BaseModel)
 
-_STRUCTURE_WANTED = {"list_type", "dict_type", "model_type", "model_attributes_type", "dataclass_type"}
-_FAULTS_SHOWN = 10
+_STRUCTURE_ERRORS = {"list_type", "dict_type", "model_type", "model_attributes_type", "dataclass_type"}
+_ERRORS_SHOWN = 10
 _EXCERPT_BYTES = 200
 
 
-def parse(arguments: type[M], text: str, catalogue: Mapping[str, Sequence[str]]) -> M:
+def parse_arguments(arguments: type[M], text: str, catalogue: Mapping[str, Sequence[str]]) -> M:
     """Read arguments from the model's own text.
 
     An object or a list that was encoded twice is decoded once more, where the schema wants one and got a string: Kimi
@@ -31,16 +31,16 @@ def parse(arguments: type[M], text: str, catalogue: Mapping[str, Sequence[str]])
     try:
         return arguments.model_validate_json(text, context=catalogue)
     except ValidationError as error:
-        decoded = _decoded_once_more(text, error)
+        decoded = _decode_nested_json(text, error)
         if decoded is None:
             raise
     return arguments.model_validate_json(decoded, context=catalogue)
 
 
-def _decoded_once_more(text: str, error: ValidationError) -> bytes | None:
+def _decode_nested_json(text: str, error: ValidationError) -> bytes | None:
     """Return the arguments with every structure that came as a string decoded; None if there is none."""
     faults = error.errors(include_url=False, include_context=False)
-    encoded = [fault for fault in faults if fault["type"] in _STRUCTURE_WANTED and isinstance(fault["input"], str)]
+    encoded = [fault for fault in faults if fault["type"] in _STRUCTURE_ERRORS and isinstance(fault["input"], str)]
     if not encoded:
         return None
     whole: dict[Any, Any] = {"arguments": from_json(text)}
@@ -50,22 +50,22 @@ def _decoded_once_more(text: str, error: ValidationError) -> bytes | None:
             reduce(getitem, way, whole)[last] = from_json(fault["input"])
     except (ValueError, LookupError, TypeError):  # it is no JSON, or the location names a branch of a union
         return None
-    return canonical(jsonable(whole["arguments"]))
+    return canonical_json(to_json(whole["arguments"]))
 
 
-def rejection(error: ValidationError, parameters: JsonObject) -> JsonObject:
+def describe_errors(error: ValidationError, parameters: JsonObject) -> JsonObject:
     """Tell the model what was wrong with each argument, and what the tool's schema expects in its place."""
     faults = error.errors(include_url=False, include_context=False)
     told: JsonObject = {
         "error": "the arguments do not fit the tool's schema; nothing was run",
-        "arguments": [_told(fault, parameters) for fault in faults[:_FAULTS_SHOWN]],
+        "arguments": [_describe_error(fault, parameters) for fault in faults[:_ERRORS_SHOWN]],
     }
-    if more := len(faults) - _FAULTS_SHOWN:
+    if more := len(faults) - _ERRORS_SHOWN:
         told |= {"more": f"{more} more"} if more > 0 else {}
     return told
 
 
-def _told(fault: ErrorDetails, parameters: JsonObject) -> JsonObject:
+def _describe_error(fault: ErrorDetails, parameters: JsonObject) -> JsonObject:
     message = fault["msg"].removeprefix("Value error, ")
     told: JsonObject = {
         "at": excerpt(".".join(map(str, fault["loc"])), _EXCERPT_BYTES) or "(the whole)",
@@ -73,13 +73,13 @@ def _told(fault: ErrorDetails, parameters: JsonObject) -> JsonObject:
     }
     if fault["type"] != "missing":
         got = fault["input"]
-        text = got if isinstance(got, str) else canonical(jsonable(got)).decode()
+        text = got if isinstance(got, str) else canonical_json(to_json(got)).decode()
         told["got"] = excerpt(text, _EXCERPT_BYTES)
-    expected = _expected(fault, parameters)
+    expected = _expected_schema(fault, parameters)
     return {**told, "expected": expected} if expected is not None else told
 
 
-def _expected(fault: ErrorDetails, parameters: JsonObject) -> object:
+def _expected_schema(fault: ErrorDetails, parameters: JsonObject) -> object:
     if fault["type"] == "extra_forbidden":
         parent = _schema_at(fault["loc"][:-1], parameters) or {}
         return {"only": list(parent.get("properties", {}))}

@@ -10,11 +10,11 @@ from typing import Any
 
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import Digest, JsonObject, ToolSpec, digest_of
-from watchkeeper.llm.conversation import canonical
+from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.tool_calling.definition import Tool, ToolDefinitionError
 
 
-def discover(package: str | ModuleType = "activities.tools") -> dict[str, Tool[Any]]:
+def discover_tools(package: str | ModuleType = "activities.tools") -> dict[str, Tool[Any]]:
     """Find the tools of a package: every ``Tool`` at the top of each of its modules, by name, sorted.
 
     Modules whose names begin with an underscore are left alone. Raises ToolDefinitionError when a file cannot be used,
@@ -42,20 +42,20 @@ def _tools_of(module_name: str) -> list[Tool[Any]]:
     return [tool for tool in made if tool.function.__module__ == module_name]
 
 
-def wire(tools: Sequence[ToolSpec]) -> bytes:
+def encode_tools(tools: Sequence[ToolSpec]) -> bytes:
     """Write the tools as a request carries them, byte for byte the same for equal tools."""
     functions: list[JsonObject] = [
         {"name": spec.name, "description": spec.description, "parameters": spec.parameters} for spec in tools
     ]
-    return canonical([{"type": "function", "function": function} for function in functions])
+    return canonical_json([{"type": "function", "function": function} for function in functions])
 
 
 def catalogue_digest(tools: Sequence[ToolSpec]) -> Digest:
     """Name a catalogue by what the model sees of it."""
-    return digest_of(wire(tools))
+    return digest_of(encode_tools(tools))
 
 
-def catalogue(tools: Mapping[str, Tool[Any]], settings: Settings) -> list[ToolSpec]:
+def build_catalogue(tools: Mapping[str, Tool[Any]], settings: Settings) -> list[ToolSpec]:
     """Describe all tools for one operator, sorted by name. Raises ToolDefinitionError."""
     if strangers := sorted(set(settings.approval.tools) - tools.keys()):
         # Left alone, a misspelled name would let a tool run that a person was to decide on.

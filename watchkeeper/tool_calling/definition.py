@@ -19,21 +19,21 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import Effect, ToolRequest, ToolSpec, digest_of
-from watchkeeper.llm.conversation import canonical
+from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.text import ERROR_BYTES, excerpt, same_arguments
 from watchkeeper.tool_calling import json_schema
 from watchkeeper.tool_calling.reserved_names import RESERVED
 
-RESULT_BYTES = 65_536
+DEFAULT_RESULT_BYTES = 65_536
 """Most bytes of one result that the model is given, unless the tool says otherwise."""
 
-SMALLEST_RESULT_BYTES = 1_024
+MIN_RESULT_BYTES = 1_024
 """What is needed to say that a result was cut, and how to ask for less."""
 
 KEY_LENGTH = 200
 """Longest idempotency key; PagerDuty takes 255 characters."""
 
-LARGEST_RESULT_BYTES = 350_000
+MAX_RESULT_BYTES = 350_000
 """A round may have 32 results, each recorded as a JSON string, which may double it, and Temporal terminates a run whose
 history takes 50 MiB."""
 
@@ -64,7 +64,7 @@ class Arguments(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
 
 
-def _in_catalogue(kind: str) -> Callable[[str, ValidationInfo], str]:
+def _catalogue_check(kind: str) -> Callable[[str, ValidationInfo], str]:
     def check(name: str, info: ValidationInfo) -> str:
         names = (info.context or {}).get(kind, ())
         if name in names:
@@ -79,14 +79,14 @@ def _in_catalogue(kind: str) -> Callable[[str, ValidationInfo], str]:
 
 Service = Annotated[
     str,
-    AfterValidator(_in_catalogue("service")),
+    AfterValidator(_catalogue_check("service")),
     WithJsonSchema({"type": "string", json_schema.CATALOGUE_KEY: "service"}),
 ]
 """A name in the operator's service catalogue."""
 
 Team = Annotated[
     str,
-    AfterValidator(_in_catalogue("team")),
+    AfterValidator(_catalogue_check("team")),
     WithJsonSchema({"type": "string", json_schema.CATALOGUE_KEY: "team"}),
 ]
 """A team that the operator's catalogue names."""
@@ -132,7 +132,7 @@ class Tool(Generic[A]):
     key: tuple[str, ...]
     """Arguments that name the effect within the incident; empty: each call is an effect of its own."""
     approval: bool
-    max_bytes: int = field(default=RESULT_BYTES)
+    max_bytes: int = field(default=DEFAULT_RESULT_BYTES)
 
     async def __call__(self, args: A, context: ToolContext) -> Any:
         """Run the function."""
@@ -141,7 +141,7 @@ class Tool(Generic[A]):
     def spec(self, settings: Settings) -> ToolSpec:
         """Describe the tool for one operator. Raises ToolDefinitionError."""
         try:
-            parameters = json_schema.parameters(self.arguments, settings.catalogue)
+            parameters = json_schema.parameter_schema(self.arguments, settings.catalogue)
         except json_schema.SchemaError as error:
             raise ToolDefinitionError(f"tool {self.name!r}: {error}") from error
         spec = ToolSpec(
@@ -163,7 +163,7 @@ class Tool(Generic[A]):
         """
         if self.key:
             return effect_key(call.run, self.name, [getattr(args, name) for name in self.key])
-        decided = digest_of(canonical([self.name, same_arguments(call.arguments)]))
+        decided = digest_of(canonical_json([self.name, same_arguments(call.arguments)]))
         return f"{call.run}/{call.key}/{decided}"
 
 
@@ -181,7 +181,7 @@ def tool(
     attempts: int | None = None,
     key: Sequence[str] = (),
     approval: bool = False,
-    max_bytes: int = RESULT_BYTES,
+    max_bytes: int = DEFAULT_RESULT_BYTES,
 ) -> Callable[[ToolFunction[A]], Tool[A]]:
     """Make a tool of an ``async def NAME(args: Arguments, context: ToolContext)``; its docstring is the description.
 
@@ -221,8 +221,8 @@ def tool(
             raise refuse(f"attempts={attempts} would never run it; give 1 or more")
         if timeout <= timedelta():
             raise refuse(f"timeout={timeout} leaves no time to run; give more than nothing")
-        if not SMALLEST_RESULT_BYTES <= max_bytes <= LARGEST_RESULT_BYTES:
-            raise refuse(f"max_bytes={max_bytes}: give {SMALLEST_RESULT_BYTES:,} to {LARGEST_RESULT_BYTES:,}")
+        if not MIN_RESULT_BYTES <= max_bytes <= MAX_RESULT_BYTES:
+            raise refuse(f"max_bytes={max_bytes}: give {MIN_RESULT_BYTES:,} to {MAX_RESULT_BYTES:,}")
         return Tool(
             name=name,
             description=" ".join(description.split()),

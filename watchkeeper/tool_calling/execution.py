@@ -12,18 +12,18 @@ from pydantic import ValidationError
 
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import ToolResult
-from watchkeeper.llm.conversation import canonical
+from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.text import cap, excerpt
-from watchkeeper.tool_calling.arguments import parse, rejection
+from watchkeeper.tool_calling.arguments import describe_errors, parse_arguments
 from watchkeeper.tool_calling.definition import Tool, ToolCall, ToolContext, ToolError, ToolUnavailable
-from watchkeeper.tool_calling.json_schema import parameters
-from watchkeeper.tool_calling.result_encoding import jsonable
+from watchkeeper.tool_calling.json_schema import parameter_schema
+from watchkeeper.tool_calling.result_encoding import to_json
 
 _FIELDS_BYTES = 300
 """How much of the names of a tool's arguments is told to the model where a result is cut."""
 
 
-async def run(
+async def run_tool(
     tool: Tool[Any], call: ToolCall, *, settings: Settings, http: AsyncClient, at: datetime, attempt: int
 ) -> ToolResult:
     """Run a call and return what the model reads of it; no secret of the settings is in it.
@@ -40,9 +40,11 @@ async def run(
         ToolUnavailable: The attempt may be repeated; its text holds no secret and may be recorded.
     """
     try:
-        args = parse(tool.arguments, call.arguments, settings.catalogue)
+        args = parse_arguments(tool.arguments, call.arguments, settings.catalogue)
     except ValidationError as error:
-        return _result(tool, settings, "rejected", rejection(error, parameters(tool.arguments, settings.catalogue)))
+        return _result(
+            tool, settings, "rejected", describe_errors(error, parameter_schema(tool.arguments, settings.catalogue))
+        )
     context = ToolContext(
         call=call,
         at=at,
@@ -71,13 +73,13 @@ async def run(
 def _result(
     tool: Tool[Any], settings: Settings, status: Literal["ok", "error", "rejected"], output: object
 ) -> ToolResult:
-    whole = canonical(settings.redactor.json(jsonable(output))).decode()
-    content, cut = _capped(whole, tool)
+    whole = canonical_json(settings.redactor.json(to_json(output))).decode()
+    content, cut = _cut_to_size(whole, tool)
     result = ToolResult(content=content) if status == "ok" else ToolResult(status=status, content=content)
     return result.model_copy(update={"cut": cut}) if cut else result
 
 
-def _capped(whole: str, tool: Tool[Any]) -> tuple[str, int]:
+def _cut_to_size(whole: str, tool: Tool[Any]) -> tuple[str, int]:
     """Cut the middle out of a result that is too large; also return how many bytes were cut."""
     encoded = whole.encode()
     if len(encoded) <= tool.max_bytes:
@@ -90,7 +92,7 @@ def _capped(whole: str, tool: Tool[Any]) -> tuple[str, int]:
         tail = encoded[len(encoded) - each :].decode(errors="ignore")
         cut = len(encoded) - len(head.encode()) - len(tail.encode())
         said = f"{cut} of {len(encoded)} bytes were cut from the middle; {narrow}"
-        return canonical({"truncated": said, "head": head, "tail": tail}), cut
+        return canonical_json({"truncated": said, "head": head, "tail": tail}), cut
 
     # The size grows with what is shown, but how fast depends on what has to be escaped.
     each = bisect_right(range(tool.max_bytes // 2), tool.max_bytes, key=lambda each: len(shown(each)[0])) - 1

@@ -16,36 +16,36 @@ from pydantic import BaseModel
 from pydantic.errors import PydanticInvalidForJsonSchema
 
 from watchkeeper.contracts import JsonObject
-from watchkeeper.llm.conversation import canonical
+from watchkeeper.llm.conversation import canonical_json
 
 CATALOGUE_KEY = "x-catalogue"
 """Marks a string whose enumeration is the operator's own."""
 
-MOST_NAMES = 500
+MAX_ENUM_VALUES = 500
 """Longest enumeration that Moonshot takes; a larger catalogue is checked all the same, but not enumerated."""
 
-DEEPEST = 5
+MAX_DEPTH = 5
 """Levels of a schema, from the arguments themselves to a leaf, as Moonshot documents it."""
 
-MOST_PROPERTIES = 100
+MAX_PROPERTIES = 100
 """Fields of one object, as Moonshot documents it."""
 
 TOOL_NAME = re.compile(r"^[a-z][a-z0-9_]{0,63}$")
 
 _LEAVES = {"string", "integer", "number", "boolean"}
-_IN_WORDS = {
+_REMARKS = {
     "minLength": "length at least {}",
     "maxLength": "length at most {}",
     "minItems": "at least {} items",
     "maxItems": "at most {} items",
     "default": "default {}",
 }
-_KNOWN = {
+_SUPPORTED = {
     *("type", "description", "title", "enum", "const", "minimum", "maximum", "anyOf", "$ref", CATALOGUE_KEY),
     *("properties", "required", "additionalProperties", "items", "$defs"),
-    *_IN_WORDS,
+    *_REMARKS,
 }
-_WAYS_OUT = {
+_REMEDIES = {
     "exclusiveMinimum": "use ge= instead of gt=",
     "exclusiveMaximum": "use le= instead of lt=",
     "pattern": "check it in a validator and say the form in the description",
@@ -61,7 +61,7 @@ class SchemaError(Exception):
     """A tool's arguments cannot be described in the portable subset; the text names the field and the way out."""
 
 
-def parameters(arguments: type[BaseModel], catalogue: Mapping[str, Sequence[str]]) -> JsonObject:
+def parameter_schema(arguments: type[BaseModel], catalogue: Mapping[str, Sequence[str]]) -> JsonObject:
     """Emit the schema of a tool's arguments, its enumerations filled from the operator's catalogue.
 
     Equal inputs give equal schemas, key order included. Raises SchemaError.
@@ -81,8 +81,8 @@ class _Emitter:
         self._catalogue = catalogue
 
     def emit(self, schema: JsonObject, where: str, inside: tuple[str, ...] = ()) -> JsonObject:
-        if 1 + where.count(".") + where.count("[]") > DEEPEST:
-            raise SchemaError(f"{where}: nested more than {DEEPEST} deep; flatten the arguments")
+        if 1 + where.count(".") + where.count("[]") > MAX_DEPTH:
+            raise SchemaError(f"{where}: nested more than {MAX_DEPTH} deep; flatten the arguments")
         if "$ref" in schema:
             name = schema["$ref"].rsplit("/", 1)[-1]
             if name in inside:
@@ -93,8 +93,8 @@ class _Emitter:
             schema = self._without_null(schema, where)
             if "$ref" in schema:
                 return self.emit(schema, where, inside)
-        for keyword in sorted(schema.keys() - _KNOWN, key=lambda keyword: (keyword not in _WAYS_OUT, keyword)):
-            way_out = _WAYS_OUT.get(keyword, "use a plain field and check it in a validator")
+        for keyword in sorted(schema.keys() - _SUPPORTED, key=lambda keyword: (keyword not in _REMEDIES, keyword)):
+            way_out = _REMEDIES.get(keyword, "use a plain field and check it in a validator")
             raise SchemaError(f"{where}: no provider-neutral way to say {keyword!r}; {way_out}")
         described = self._description(schema)
         match schema.get("type"):
@@ -123,8 +123,8 @@ class _Emitter:
     def _members(self, schema: JsonObject, where: str, inside: tuple[str, ...]) -> JsonObject:
         if "properties" not in schema and schema.get("additionalProperties", True):
             raise SchemaError(f"{where}: an object of unknown keys; name its fields")
-        if len(schema.get("properties", {})) > MOST_PROPERTIES:
-            raise SchemaError(f"{where}: more than {MOST_PROPERTIES} fields; make several tools of it")
+        if len(schema.get("properties", {})) > MAX_PROPERTIES:
+            raise SchemaError(f"{where}: more than {MAX_PROPERTIES} fields; make several tools of it")
         properties = {
             name: self.emit(member, f"{where}.{name}", inside) for name, member in schema.get("properties", {}).items()
         }
@@ -137,20 +137,20 @@ class _Emitter:
         values: JsonObject = {key: schema[key] for key in ("minimum", "maximum") if key in schema}
         if (kind := schema.get(CATALOGUE_KEY)) is not None:
             names = list(self._catalogue.get(kind, ()))
-            if 0 < len(names) <= MOST_NAMES:
+            if 0 < len(names) <= MAX_ENUM_VALUES:
                 values["enum"] = names
         elif "const" in schema or "enum" in schema:
             values["enum"] = schema.get("enum") or [schema["const"]]
         if not all(isinstance(value, str) for value in values.get("enum", ())):
             raise SchemaError(f"{where}: an enumeration of {values['enum']}; only strings can be enumerated")
-        if len(values.get("enum", ())) > MOST_NAMES:
-            raise SchemaError(f"{where}: an enumeration of more than {MOST_NAMES} names; use a plain string")
+        if len(values.get("enum", ())) > MAX_ENUM_VALUES:
+            raise SchemaError(f"{where}: an enumeration of more than {MAX_ENUM_VALUES} names; use a plain string")
         return values
 
     def _description(self, schema: JsonObject) -> JsonObject:
         remarks = [
-            words.format(_in_words(schema[keyword]))
-            for keyword, words in _IN_WORDS.items()
+            words.format(_as_text(schema[keyword]))
+            for keyword, words in _REMARKS.items()
             if schema.get(keyword) not in (None, "", [], {})
         ]
         text = str(schema.get("description", ""))
@@ -159,5 +159,5 @@ class _Emitter:
         return {"description": text} if text else {}
 
 
-def _in_words(value: Any) -> str:
-    return value if isinstance(value, str) else canonical(value).decode()
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else canonical_json(value).decode()

@@ -15,7 +15,7 @@ from enum import Enum
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
-from watchkeeper.llm.conversation import canonical
+from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.text import clean, error_text
 
 DEPTH = 64
@@ -25,8 +25,8 @@ _INTEGER_BITS = 10_000
 """Python refuses to write integers of more than 4,300 digits."""
 
 
-def jsonable(value: object, inside: tuple[int, ...] = ()) -> object:
-    """Return a value that ``canonical`` can encode.
+def to_json(value: object, inside: tuple[int, ...] = ()) -> object:
+    """Return a value that ``canonical_json`` can encode.
 
     Fields of a model that are None are left out. Numbers that JSON cannot write become their names; bytes are read as
     UTF-8; times are ISO 8601, durations seconds.
@@ -35,7 +35,7 @@ def jsonable(value: object, inside: tuple[int, ...] = ()) -> object:
         case None | bool():
             return value
         case Enum():
-            return jsonable(value.value, inside)
+            return to_json(value.value, inside)
         case str():
             return clean(value)
         case int():
@@ -62,15 +62,15 @@ def jsonable(value: object, inside: tuple[int, ...] = ()) -> object:
 def _container(value: object, inside: tuple[int, ...]) -> object:
     match value:
         case BaseModel():
-            return jsonable(_dump(value), inside)
+            return to_json(_dump(value), inside)
         case Mapping():
-            return {_key(key, inside): jsonable(item, inside) for key, item in value.items()}
+            return {_key(key, inside): to_json(item, inside) for key, item in value.items()}
         case Set():
-            return sorted((jsonable(item, inside) for item in value), key=canonical)
+            return sorted((to_json(item, inside) for item in value), key=canonical_json)
         case list() | tuple():
-            return [jsonable(item, inside) for item in value]
+            return [to_json(item, inside) for item in value]
         case _ if is_dataclass(value) and not isinstance(value, type):
-            return {field.name: jsonable(getattr(value, field.name, None), inside) for field in fields(value)}
+            return {field.name: to_json(getattr(value, field.name, None), inside) for field in fields(value)}
         case _:
             return _other(value, inside)
 
@@ -78,14 +78,14 @@ def _container(value: object, inside: tuple[int, ...]) -> object:
 def _other(value: object, inside: tuple[int, ...]) -> object:
     """Read what pydantic knows: addresses, paths, decimals, secrets (as asterisks), iterators."""
     try:
-        return jsonable(to_jsonable_python(value), inside)
+        return to_json(to_jsonable_python(value), inside)
     except ValueError:
         return f"(a value of type {clean(type(value).__name__)})"
 
 
 def _key(key: object, inside: tuple[int, ...]) -> str:
-    name = jsonable(key, inside)
-    return name if isinstance(name, str) else canonical(name).decode()
+    name = to_json(key, inside)
+    return name if isinstance(name, str) else canonical_json(name).decode()
 
 
 def _dump(model: BaseModel) -> object:

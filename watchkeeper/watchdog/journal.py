@@ -10,7 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TypeAlias
 
-from watchkeeper.config.settings import SettingsError, variable
+from watchkeeper.config.settings import SettingsError, env_variable
 from watchkeeper.watchdog.models import WatchedIncident
 
 LOCK_TIMEOUT = 2.0
@@ -129,5 +129,5 @@ class Journal:
 def _unusable(path: Path | None, error: sqlite3.Error) -> SettingsError:
     return SettingsError(
         f"watchdog.journal: {str(path)!r} cannot be used ({error}); move a damaged file away, or name another one in a "
-        f"directory that can be written ({variable('watchdog', 'journal')})"
+        f"directory that can be written ({env_variable('watchdog', 'journal')})"
     )

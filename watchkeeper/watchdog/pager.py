@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from httpx2 import AsyncClient
 
-from watchkeeper.config.settings import Settings, variable
+from watchkeeper.config.settings import Settings, env_variable
 from watchkeeper.contracts import digest_of
 from watchkeeper.paging import page, page_key
 from watchkeeper.tool import ToolError, ToolUnavailable
@@ -128,7 +128,7 @@ class WatchdogPager:
             "its service",
             watched.workflow_id,
             page_text.summary(due),
-            variable("pagerduty", "routing_key"),
+            env_variable("pagerduty", "routing_key"),
         )
 
 

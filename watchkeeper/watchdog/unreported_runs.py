@@ -14,7 +14,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from watchkeeper.contracts import RunInput
 from watchkeeper.runs import client as runs_client
 from watchkeeper.temporal import search_attributes
-from watchkeeper.temporal.history import decode
+from watchkeeper.temporal.history import decode_first
 from watchkeeper.watchdog.models import WatchedIncident
 from watchkeeper.watchdog.run_status import has_report
 
@@ -74,7 +74,7 @@ async def adopt(client: Client, listed: UnreportedRun, patience: float) -> Watch
         return None
     first = began_with.workflow_execution_started_event_attributes
     try:
-        given = await decode(client.data_converter, first.input.payloads, RunInput)
+        given = await decode_first(client.data_converter, first.input.payloads, RunInput)
     except (ValueError, RuntimeError):
         # Of a later version: its id says that an alert started it, which is enough to page somebody.
         given = RunInput(text=listed.workflow_id)

@@ -13,10 +13,10 @@ from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import ToolResult
 from watchkeeper.demo.world import World
 from watchkeeper.tool import ToolCall
-from watchkeeper.tool_calling.catalogue import discover
-from watchkeeper.tool_calling.execution import run
+from watchkeeper.tool_calling.catalogue import discover_tools
+from watchkeeper.tool_calling.execution import run_tool
 
-TOOLS = discover()
+TOOLS = discover_tools()
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Bench:
 
     async def call(self, tool: str, *, attempt: int = 1, run_id: str = "run-1", **arguments: Any) -> ToolResult:
         call = ToolCall(run=run_id, key="r1.0", arguments=json.dumps(arguments))
-        return await run(TOOLS[tool], call, settings=self.settings, http=self.http, at=self.at, attempt=attempt)
+        return await run_tool(TOOLS[tool], call, settings=self.settings, http=self.http, at=self.at, attempt=attempt)
 
     async def ok(self, tool: str, **arguments: Any) -> dict[str, Any]:
         return await self._content("ok", tool, **arguments)

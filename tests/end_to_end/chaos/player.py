@@ -69,7 +69,7 @@ class Play:
             RunInput(text=opening(self.incident, self.name)),
             id=self.name,
             task_queue=self.name,
-            task_timeout=activity_options.TASK_TIMEOUT,
+            task_timeout=activity_options.WORKFLOW_TASK_TIMEOUT,
         )
         self.following = Following(client, self.name, self.run.first_execution_run_id or "")
         self.tasks += [asyncio.create_task(self.following.follow()), asyncio.create_task(_attend(self))]

@@ -14,7 +14,7 @@ from tests.end_to_end.chaos.incidents import TOOLS, settings_for
 from watchkeeper.cli.event_loop import new_loop
 from watchkeeper.telemetry.setup import telemetry
 from watchkeeper.temporal.client import connect
-from worker import working
+from worker import run_worker
 
 START_SECONDS = 60.0
 
@@ -89,7 +89,7 @@ async def _work(told: Told, ready: Connection) -> None:
         os.environ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] = f"{told.collector}/v1/traces"
     async with (
         telemetry(settings, os.environ) as telling,
-        working(client, settings, tools=TOOLS, telemetry=telling),
+        run_worker(client, settings, tools=TOOLS, telemetry=telling),
     ):
         ready.send("ready")
         await asyncio.Event().wait()

@@ -11,8 +11,8 @@ import yaml  # type: ignore[import-untyped]
 
 from tests.end_to_end.compose.compose_config import DEMO, PRODUCTION, REQUIRED, compose, config, is_one_shot
 from tests.support.paths import ROOT
-from watchkeeper.config.sections import Worker
-from watchkeeper.config.settings import load, variable
+from watchkeeper.config.sections import WorkerSettings
+from watchkeeper.config.settings import env_variable, load_settings
 from watchkeeper.temporal.dev_server import TUNING
 
 FORMS = [pytest.param(DEMO, {}, id="demo"), pytest.param(PRODUCTION, REQUIRED, id="production")]
@@ -165,10 +165,10 @@ def test_production_reads_every_secret_from_a_file_of_its_name() -> None:
     shared = {secret["source"] for secret in found["services"]["worker"]["secrets"]}
     assert shared == set(found["secrets"]) - {"postgres_password"}
     assert shared == {
-        variable("model", "api_key"),
-        variable("pagerduty", "routing_key"),
-        variable("intake", "tokens", "operator"),
-        variable("sources", "prometheus", "tokens"),
+        env_variable("model", "api_key"),
+        env_variable("pagerduty", "routing_key"),
+        env_variable("intake", "tokens", "operator"),
+        env_variable("sources", "prometheus", "tokens"),
     }
 
 
@@ -183,7 +183,7 @@ def test_the_example_of_settings_needs_the_secrets_that_production_shares_and_no
             monkeypatch.setenv(name, value)
     monkeypatch.setenv("WATCHKEEPER_SECRETS_DIR", str(tmp_path))
     monkeypatch.setenv("WATCHKEEPER_CONFIG", str(ROOT / "examples" / "production.toml"))
-    settings = load()
+    settings = load_settings()
     assert settings.model.api_key and settings.pages_anybody
     assert list(settings.intake.tokens) == ["operator"]
     assert settings.sources["prometheus"].proofs
@@ -194,7 +194,7 @@ def test_the_example_of_settings_needs_the_secrets_that_production_shares_and_no
 def test_a_worker_gets_the_time_that_it_takes_to_drain(file: str, told: dict[str, str]) -> None:
     worker = services(file, told)["worker"]
     minutes, seconds = re.fullmatch(r"(?:(\d+)m)?(?:(\d+)s)?", worker["stop_grace_period"]).groups("0")  # type: ignore[union-attr]
-    assert int(minutes) * 60 + int(seconds) > Worker().shutdown_seconds
+    assert int(minutes) * 60 + int(seconds) > WorkerSettings().shutdown_seconds
 
 
 def test_the_server_of_the_demo_is_tuned_as_ours_is() -> None:

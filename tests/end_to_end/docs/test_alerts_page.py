@@ -15,8 +15,8 @@ from watchkeeper.alerts.mapped_json import FieldPaths
 from watchkeeper.alerts.registry import source_class, source_kinds
 from watchkeeper.alerts.start_filter import reason_not_to_start
 from watchkeeper.config.alert_source import SourceSection
-from watchkeeper.config.sections import Episodes, Watchdog
-from watchkeeper.config.settings import Settings, load
+from watchkeeper.config.sections import EpisodeSettings, WatchdogSettings
+from watchkeeper.config.settings import Settings, load_settings
 
 DOC = (DOCS / "alerts.md").read_text()
 SECTIONS = {
@@ -37,7 +37,7 @@ def settings(block: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -> Se
         for name in SECRETS:
             if f"[sources.{name.split('__')[1].lower()}]" in block:
                 environment.setenv(name, "whsec_c2VjcmV0")
-        return load(path)
+        return load_settings(path)
 
 
 @pytest.mark.parametrize("kind", source_kinds())
@@ -56,9 +56,9 @@ def test_what_is_the_same_for_all_is_valid_and_is_the_default_where_it_says_so(
     prod = settings(common, tmp_path, monkeypatch).sources["prod"]
     assert prod.severities == SourceSection.model_fields["severities"].default
     shown = settings(processes, tmp_path, monkeypatch)
-    assert shown.episodes == Episodes()
+    assert shown.episodes == EpisodeSettings()
     assert shown.intake.patience == Settings().intake.patience
-    assert shown.watchdog.outage == Watchdog().outage
+    assert shown.watchdog.outage == WatchdogSettings().outage
 
 
 @pytest.mark.parametrize("kind", source_kinds())
@@ -74,8 +74,8 @@ def test_every_option_is_explained(kind: str) -> None:
 
 def test_every_option_of_episodes_and_of_the_watchdog_is_explained() -> None:
     said = SECTIONS["every_source"]
-    assert [name for name in Episodes.model_fields if f"`episodes.{name}`" not in said] == []
-    assert [name for name in Watchdog.model_fields if f"`watchdog.{name}`" not in said] == []
+    assert [name for name in EpisodeSettings.model_fields if f"`episodes.{name}`" not in said] == []
+    assert [name for name in WatchdogSettings.model_fields if f"`watchdog.{name}`" not in said] == []
 
 
 @pytest.mark.parametrize("kind", source_kinds())

@@ -17,7 +17,7 @@ from tests.support.paths import EXAMPLES
 from watchkeeper.alerts.registry import make_source
 from watchkeeper.alerts.service_matching import match_service
 from watchkeeper.alerts.start_filter import reason_not_to_start
-from watchkeeper.config.settings import Settings, load, variable
+from watchkeeper.config.settings import Settings, env_variable, load_settings
 from watchkeeper.contracts import Alert
 
 
@@ -34,9 +34,9 @@ def checked(program: str, *arguments: str) -> str:
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The example settings, with the secrets that the examples leave to the environment."""
-    monkeypatch.setenv(variable("sources", "prometheus", "tokens"), "token")
-    monkeypatch.setenv(variable("sources", "grafana", "secrets"), "secret")
-    return load(EXAMPLES / "watchkeeper.toml")
+    monkeypatch.setenv(env_variable("sources", "prometheus", "tokens"), "token")
+    monkeypatch.setenv(env_variable("sources", "grafana", "secrets"), "secret")
+    return load_settings(EXAMPLES / "watchkeeper.toml")
 
 
 def rules(name: str = "rules") -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.paths import ROOT
 from watchkeeper.config.settings import Settings
-from watchkeeper.tool_calling.catalogue import discover
+from watchkeeper.tool_calling.catalogue import discover_tools
 
 README = (ROOT / "README.md").read_text()
 
@@ -40,7 +40,7 @@ def test_the_tool_is_found_when_its_file_is_dropped_in(tmp_path: Path, monkeypat
     monkeypatch.syspath_prepend(tmp_path)
     importlib.invalidate_caches()
     try:
-        (found,) = discover("dropped").values()
+        (found,) = discover_tools("dropped").values()
     finally:
         for name in [name for name in sys.modules if name.split(".")[0] == "dropped"]:
             del sys.modules[name]

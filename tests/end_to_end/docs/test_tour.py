@@ -17,7 +17,7 @@ from tests.end_to_end.docs.commands import blocks, shown
 from tests.support.harness import KEY, Harness, run_harness, until_waiting
 from tests.support.paths import ROOT
 from tests.support.program import Ended, Program, Running
-from watchkeeper.config.settings import variable
+from watchkeeper.config.settings import env_variable
 from watchkeeper.demo.world import World
 from watchkeeper.temporal.dev_server import dev_server
 from watchkeeper.temporal.ports import free_port
@@ -74,7 +74,7 @@ async def touring(client: Client, directory: Path) -> AsyncIterator[tuple[Tour, 
             f"[pagerduty]\nevents_url = '{world.urls.pagerduty_events_url}'\n"
         )
         address = client.service_client.config.target_host
-        environment = {"TEMPORAL_ADDRESS": address, variable("model", "api_key"): KEY}
+        environment = {"TEMPORAL_ADDRESS": address, env_variable("model", "api_key"): KEY}
         yield Tour(Program(directory, environment)), harness
 
 
@@ -152,7 +152,7 @@ async def test_processes_start_as_shown_and_end_when_told(client: Client, tmp_pa
     assert ready.keys() == SERVERS & ours()
     exported = dict(as_exported())
     async with touring(client, tmp_path) as (tour, harness):
-        exported[variable("model", "base_url")] = str(harness.settings.model.base_url)
+        exported[env_variable("model", "base_url")] = str(harness.settings.model.base_url)
         for command, (ours_alone, said) in ready.items():
             process = await tour.program.begin(*shlex.split(command)[1:], *ours_alone, **exported)
             await process.says(said)
@@ -165,5 +165,5 @@ def as_exported() -> list[tuple[str, str]]:
     """The variables that the README exports before it starts anything, which must be settings of ours."""
     typed = [command for block in blocks(ROOT / "README.md") for command in block if command.startswith("export ")]
     pairs = [command.removeprefix("export ").partition("=") for command in typed]
-    assert [name for name, _, _ in pairs] == [variable("model", key) for key in ("base_url", "name", "api_key")]
+    assert [name for name, _, _ in pairs] == [env_variable("model", key) for key in ("base_url", "name", "api_key")]
     return [(name, value) for name, _, value in pairs]

@@ -45,7 +45,7 @@ def test_it_tells_every_search_attribute_with_its_type_and_its_values() -> None:
         key.name: search_attributes.type_name(key) for key in search_attributes.ALL
     }
     assert told["Phase"][1] == set(get_args(search_attributes.Phase))
-    assert told["WaitingFor"][1] == set(get_args(search_attributes.Awaited))
+    assert told["WaitingFor"][1] == set(get_args(search_attributes.WaitingFor))
     assert told["Outcome"][1] == set(get_args(RunStatus)) - {"running"}
     assert search_attributes.PERSON in told["Source"][1]
 

@@ -23,11 +23,11 @@ from watchkeeper.contracts import JsonObject
 from watchkeeper.temporal.client import connect
 from watchkeeper.temporal.ports import free_port
 from watchkeeper.testing.scripts import ScriptedReply, calls, says
-from watchkeeper.tool_calling.catalogue import discover
+from watchkeeper.tool_calling.catalogue import discover_tools
 
 pytestmark = pytest.mark.real
 
-TOOLS = {"get_service_health": discover()["get_service_health"]}
+TOOLS = {"get_service_health": discover_tools()["get_service_health"]}
 
 
 def investigate(request: JsonObject) -> ScriptedReply:

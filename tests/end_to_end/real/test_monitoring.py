@@ -17,8 +17,8 @@ from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import Alert
 from watchkeeper.incident.episode import ends_firing, is_repeat
 from watchkeeper.tool import ToolCall
-from watchkeeper.tool_calling.catalogue import discover
-from watchkeeper.tool_calling.execution import run
+from watchkeeper.tool_calling.catalogue import discover_tools
+from watchkeeper.tool_calling.execution import run_tool
 
 pytestmark = pytest.mark.real
 
@@ -102,7 +102,7 @@ async def test_what_is_refused_is_told_again_and_what_is_accepted_is_not(tmp_pat
 
 
 async def test_the_health_of_a_service_is_what_it_is(tmp_path: Path) -> None:
-    tool = discover()["get_service_health"]
+    tool = discover_tools()["get_service_health"]
     receiver = Receiver(TOKEN)
     async with receiver.running() as url, monitoring(tmp_path, url) as watched:
         settings = Settings.model_validate(
@@ -114,7 +114,7 @@ async def test_the_health_of_a_service_is_what_it_is(tmp_path: Path) -> None:
 
         async def health(service: str) -> dict[str, object]:
             call = ToolCall(run="run-1", key="r1.0", arguments=json.dumps({"service": service}))
-            result = await run(tool, call, settings=settings, http=watched.http, at=watched.now(), attempt=1)
+            result = await run_tool(tool, call, settings=settings, http=watched.http, at=watched.now(), attempt=1)
             assert result.status == "ok", result.content
             content: dict[str, object] = json.loads(result.content)
             return content

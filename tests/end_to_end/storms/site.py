@@ -17,7 +17,7 @@ from starlette.routing import Route
 from tests.end_to_end.chaos.temporal_server import Server, server
 from tests.end_to_end.storms.groups import SERVICE, SOURCE, Group
 from tests.support.program import Program, Running
-from watchkeeper.config.sections import Intake
+from watchkeeper.config.sections import IntakeSettings
 from watchkeeper.contracts import JsonObject
 from watchkeeper.demo.world import World
 from watchkeeper.temporal.ports import HOST, free_port
@@ -160,7 +160,7 @@ async def _kill(program: Running) -> None:
 
 
 @asynccontextmanager
-async def site(directory: Path, patience: float = Intake().patience) -> AsyncIterator[Site]:
+async def site(directory: Path, patience: float = IntakeSettings().patience) -> AsyncIterator[Site]:
     """Set up a site whose intake and workers are yet to be started; ``patience``: the intake's, with Temporal."""
     port = free_port()
     async with server() as temporal, World.running() as world:

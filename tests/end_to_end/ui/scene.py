@@ -14,7 +14,7 @@ import httpx2
 
 from tests.support.paths import PAYLOADS
 from watchkeeper.cli.intake import taking_in_here
-from watchkeeper.config.sections import Approval, ModelProfile, Prices, Watchdog, Worker
+from watchkeeper.config.sections import ApprovalSettings, ModelProfile, Prices, WatchdogSettings, WorkerSettings
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import JsonObject, LimitChanges, RunInput, StopRequest, ToolChoice
 from watchkeeper.demo import demo_settings
@@ -24,7 +24,7 @@ from watchkeeper.runs import client as runs_client
 from watchkeeper.runs.client import RunInfo
 from watchkeeper.temporal.dev_server import DevServer, dev_server
 from watchkeeper.testing.scripted_model import ScriptedModel
-from worker import working
+from worker import run_worker
 
 KEY = "scene-key"
 SECONDS = 60.0
@@ -84,9 +84,9 @@ async def scene(directory: Path, pace: float = 0.0) -> AsyncIterator[Scene]:
     ):
         profile = demo_settings.scripted_profile(url, KEY).model_copy(update={"prices": PRICES})
         plain = _settings(world, profile, "on-call", directory)
-        asking = _settings(world, profile, "asks-first", directory, Approval(tools=["page_engineer"]))
+        asking = _settings(world, profile, "asks-first", directory, ApprovalSettings(tools=["page_engineer"]))
         for settings in (plain, asking):
-            await workers.enter_async_context(working(server.client, settings))
+            await workers.enter_async_context(run_worker(server.client, settings))
         async with taking_in_here(server.client, plain, 0) as intake:
             alerted = await _posted(intake)
             await _until(server, alerted, _open)
@@ -145,12 +145,12 @@ async def _until(server: DevServer, run: str, so: Callable[[RunInfo], bool]) -> 
 
 
 def _settings(
-    world: World, profile: ModelProfile, queue: str, directory: Path, approval: Approval | None = None
+    world: World, profile: ModelProfile, queue: str, directory: Path, approval: ApprovalSettings | None = None
 ) -> Settings:
     changes = {
-        "worker": Worker(task_queue=queue, shutdown_seconds=1),
-        "approval": approval or Approval(),
-        "watchdog": Watchdog(journal=directory / "watchdog.db"),
+        "worker": WorkerSettings(task_queue=queue, shutdown_seconds=1),
+        "approval": approval or ApprovalSettings(),
+        "watchdog": WatchdogSettings(journal=directory / "watchdog.db"),
         "sources": Settings.model_validate(
             {"sources": {_ALERTMANAGER: {"kind": "alertmanager", "unauthenticated": True}}}
         ).sources,

@@ -12,7 +12,7 @@ from tests.support.alert_requests import posted, refused, source, verify
 from watchkeeper.alerts.registry import source_kinds
 from watchkeeper.alerts.sources.cloudwatch import CloudWatchSection
 from watchkeeper.alerts.sources.pagerduty import PagerDutySection
-from watchkeeper.config.settings import Settings, SettingsError, load
+from watchkeeper.config.settings import Settings, SettingsError, load_settings
 
 FILE = """
 [sources.prod-am]
@@ -42,7 +42,7 @@ def test_secrets_come_from_the_environment_and_from_files(tmp_path: Path, monkey
     (tmp_path / "secrets" / "WATCHKEEPER_SOURCES__PD__SECRETS").write_text("new+/=\nold\n")
     monkeypatch.setenv("WATCHKEEPER_SECRETS_DIR", str(tmp_path / "secrets"))
     monkeypatch.setenv("WATCHKEEPER_SOURCES__PROD_AM__TOKENS", "12345")
-    settings = load()
+    settings = load_settings()
     assert plain(settings.sources["prod-am"].tokens) == ["12345"]
     assert plain(settings.sources["pd"].secrets) == ["new+/=", "old"]
     assert settings.sources["prod-am"].severities == ["purple", "SEV-1"]
@@ -55,7 +55,7 @@ def test_secrets_come_from_the_environment_and_from_files(tmp_path: Path, monkey
 def test_several_secrets_in_one_variable(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WATCHKEEPER_SOURCES__PROD_AM__TOKENS", value)
     monkeypatch.setenv("WATCHKEEPER_SOURCES__PD__SECRETS", "x")
-    assert plain(load().sources["prod-am"].tokens) == ["a", "b"]
+    assert plain(load_settings().sources["prod-am"].tokens) == ["a", "b"]
 
 
 def test_other_keys_of_a_kind_can_be_set_by_variables_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +71,7 @@ def test_other_keys_of_a_kind_can_be_set_by_variables_too(monkeypatch: pytest.Mo
     monkeypatch.setenv("WATCHKEEPER_SOURCES__PROD_AM__TOKENS", "t")
     monkeypatch.setenv("WATCHKEEPER_SOURCES__PD__SECRETS", "x")
     monkeypatch.setenv("WATCHKEEPER_SOURCES__PD__OWN_AGENTS", "12345")
-    sources = load().sources
+    sources = load_settings().sources
     assert isinstance(aws := sources["aws"], CloudWatchSection)
     assert isinstance(pd := sources["pd"], PagerDutySection)
     assert (aws.topics, aws.severities, aws.also, aws.labels) == (topics, ["page"], ["test"], {"env": ["prod"]})
@@ -125,7 +125,7 @@ def test_what_cannot_work_is_refused_with_the_way_out(table: dict[str, Any], sai
 
 def test_a_source_that_is_wrong_is_named() -> None:
     with pytest.raises(SettingsError) as caught:
-        load()
+        load_settings()
     assert "sources.prod-am: anybody could send alerts" in str(caught.value)
     assert "sources.pd: anybody could send alerts" in str(caught.value)
 

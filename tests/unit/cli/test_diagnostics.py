@@ -15,7 +15,7 @@ from watchkeeper.demo.demo_settings import settings_for
 from watchkeeper.demo.script import on_call_engineer
 from watchkeeper.demo.world import World
 from watchkeeper.testing.scripted_model import ScriptedModel
-from watchkeeper.tool_calling.catalogue import catalogue, discover, wire
+from watchkeeper.tool_calling.catalogue import build_catalogue, discover_tools, encode_tools
 
 KEY = "model-key"
 
@@ -66,7 +66,7 @@ async def test_the_catalogue_is_what_the_model_is_sent(program: Program, world: 
     settings = settings_for(world, [ModelProfile()])
     few = settings.model_copy(update={"services": {k: v for k, v in settings.services.items() if k != "payments"}})
     few = few.model_copy(update={"teams": {}})
-    assert ended.out.encode() == wire(catalogue(discover(), few)) + b"\n"
+    assert ended.out.encode() == encode_tools(build_catalogue(discover_tools(), few)) + b"\n"
     table = (await program("tools")).out
     for name in ("get_deploys", "get_service_health", "page_engineer", "search_logs"):
         assert name in table

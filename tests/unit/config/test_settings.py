@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from watchkeeper.config.settings import Settings, SettingsError, load, variable
+from watchkeeper.config.settings import Settings, SettingsError, env_variable, load_settings
 from watchkeeper.contracts import LimitChanges, Limits
 
 Write = Callable[[str], Path]
@@ -37,12 +37,12 @@ def write(tmp_path: Path) -> Write:
 
 def refused(path: Path | None = None) -> str:
     with pytest.raises(SettingsError) as caught:
-        load(path)
+        load_settings(path)
     return str(caught.value)
 
 
 def test_nothing_need_be_set() -> None:
-    settings = load()
+    settings = load_settings()
     assert settings.profiles == [settings.model]
     assert settings.limits == Limits(rounds=30, tool_calls=60, tokens=400_000, duration=1_800, failures=5)
     assert settings.catalogue == {"service": [], "team": []}
@@ -50,13 +50,13 @@ def test_nothing_need_be_set() -> None:
 
 def test_the_file_in_the_working_directory_is_read(write: Write) -> None:
     write(SEED)
-    assert load().catalogue == {"service": ["checkout"], "team": ["shop"]}
+    assert load_settings().catalogue == {"service": ["checkout"], "team": ["shop"]}
 
 
 def test_the_file_that_the_environment_names(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(SEED).rename(tmp_path / "other.toml")
     monkeypatch.setenv("WATCHKEEPER_CONFIG", "other.toml")
-    assert list(load().services) == ["checkout"]
+    assert list(load_settings().services) == ["checkout"]
 
 
 def test_the_environment_overrides_single_keys(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,7 +65,7 @@ def test_the_environment_overrides_single_keys(write: Write, monkeypatch: pytest
     monkeypatch.setenv("WATCHKEEPER_MODEL__NAME", "b")
     monkeypatch.setenv("WATCHKEEPER_MODEL__API_KEY", "12345")
     monkeypatch.setenv("WATCHKEEPER_LIMITS__ROUNDS", "5")
-    settings = load(path)
+    settings = load_settings(path)
     model = settings.model
     assert (model.base_url, model.name, model.max_completion_tokens) == ("http://model/v1", "b", 7)
     assert model.api_key and model.api_key.get_secret_value() == "12345"
@@ -75,7 +75,7 @@ def test_the_environment_overrides_single_keys(write: Write, monkeypatch: pytest
 def test_an_empty_variable_sets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WATCHKEEPER_PROMETHEUS__URL", "")
     monkeypatch.setenv("WATCHKEEPER_LIMITS__ROUNDS", "")
-    assert load() == Settings()
+    assert load_settings() == Settings()
 
 
 def routing_key(settings: Settings, team: str) -> str | None:
@@ -87,43 +87,43 @@ def test_routing_keys_by_file_environment_and_secret_file(
     write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(SEED)
-    assert routing_key(load(path), "shop") == "from-file"
+    assert routing_key(load_settings(path), "shop") == "from-file"
     secrets = tmp_path / "secrets"
     secrets.mkdir()
     (secrets / "WATCHKEEPER_TEAMS__SHOP__ROUTING_KEY").write_text("from-secret\n")
     (secrets / "watchkeeper_pagerduty__routing_key").write_text("for-all")
     monkeypatch.setenv("WATCHKEEPER_SECRETS_DIR", str(secrets))
-    assert routing_key(load(path), "shop") == "from-secret"
-    assert routing_key(load(path), "search") == "for-all"
+    assert routing_key(load_settings(path), "shop") == "from-secret"
+    assert routing_key(load_settings(path), "search") == "for-all"
     monkeypatch.setenv("WATCHKEEPER_TEAMS__SHOP__ROUTING_KEY", "0123456789")
-    assert routing_key(load(path), "shop") == "0123456789"
+    assert routing_key(load_settings(path), "shop") == "0123456789"
 
 
 def test_a_team_without_a_key(write: Write) -> None:
-    assert routing_key(load(write('[services.a]\nteam = "x"\n')), "x") is None
+    assert routing_key(load_settings(write('[services.a]\nteam = "x"\n')), "x") is None
 
 
 @pytest.mark.parametrize("declared", ['[teams."On-Call EU"]\n', '[services.a]\nteam = "On-Call EU"\n'])
 def test_a_variable_means_the_team_it_cannot_spell(
     write: Write, monkeypatch: pytest.MonkeyPatch, declared: str
 ) -> None:
-    name = variable("teams", "On-Call EU", "routing_key")
+    name = env_variable("teams", "On-Call EU", "routing_key")
     assert name == "WATCHKEEPER_TEAMS__ON_CALL_EU__ROUTING_KEY"
     monkeypatch.setenv(name, "key-1")
-    settings = load(write(declared))
+    settings = load_settings(write(declared))
     assert settings.catalogue["team"] == ["On-Call EU"]
     assert routing_key(settings, "On-Call EU") == "key-1"
 
 
 def test_a_variable_means_the_service_it_cannot_spell(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WATCHKEEPER_SERVICES__CHECK_OUT__GITHUB", "acme/new")
-    settings = load(write('[services.Check-Out]\nteam = "shop"\ngithub = "acme/old"\n'))
+    settings = load_settings(write('[services.Check-Out]\nteam = "shop"\ngithub = "acme/old"\n'))
     assert settings.services["Check-Out"].github == "acme/new"
     assert list(settings.services) == ["Check-Out"]
 
 
 def test_names_that_a_variable_can_spell_stay_apart(write: Write) -> None:
-    settings = load(write('[services.a]\nteam = "on_call"\n[services.b]\nteam = "night"\n[teams.night]\n'))
+    settings = load_settings(write('[services.a]\nteam = "on_call"\n[services.b]\nteam = "night"\n[teams.night]\n'))
     assert settings.catalogue["team"] == ["night", "on_call"]
 
 
@@ -186,7 +186,7 @@ def test_variables_that_kubernetes_makes_are_left_alone(monkeypatch: pytest.Monk
     monkeypatch.setenv("WATCHKEEPER_PORT", "tcp://10.0.0.1:8080")
     monkeypatch.setenv("WATCHKEEPER_SERVICE_HOST", "10.0.0.1")
     monkeypatch.setenv("WATCHKEEPER_PORT_8080_TCP_PROTO", "tcp")
-    assert load() == Settings()
+    assert load_settings() == Settings()
 
 
 def test_secret_files_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,7 +221,7 @@ SECRET = "s3cr3t-of-mine"
 )
 def test_no_secret_is_told(write: Write, text: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        load(write(text))
+        load_settings(write(text))
     assert SECRET not in str(caught.value)
     assert SECRET not in str(caught.value.__cause__)
 
@@ -231,18 +231,20 @@ def test_a_number_where_a_secret_belongs_is_not_told(write: Write) -> None:
 
 
 def test_a_secret_is_never_shown(write: Write) -> None:
-    settings = load(write(f'[model]\napi_key = "{SECRET}"\n[teams.a]\nrouting_key = "{SECRET}-a"\n[tools.mine]\na = 1'))
+    settings = load_settings(
+        write(f'[model]\napi_key = "{SECRET}"\n[teams.a]\nrouting_key = "{SECRET}-a"\n[tools.mine]\na = 1')
+    )
     assert SECRET not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
     assert settings.secrets == [f"{SECRET}-a", SECRET]
 
 
 def test_secrets_are_stripped_so_that_headers_can_carry_them(write: Write) -> None:
-    key = load(write('[model]\napi_key = " abc\\n"\n')).model.api_key
+    key = load_settings(write('[model]\napi_key = " abc\\n"\n')).model.api_key
     assert key and key.get_secret_value() == "abc"
 
 
 def test_matchers_may_come_in_braces(write: Write) -> None:
-    settings = load(write("""[services.a]\nteam = "x"\nlogs_selector = '{ app="a" }'\n"""))
+    settings = load_settings(write("""[services.a]\nteam = "x"\nlogs_selector = '{ app="a" }'\n"""))
     assert settings.services["a"].logs_selector == 'app="a"'
 
 
@@ -255,7 +257,7 @@ def test_the_limits_of_a_run_are_the_configured_ones_unless_it_asks() -> None:
 
 
 def test_the_models_are_asked_in_order(write: Write) -> None:
-    settings = load(write('[model]\nname = "a"\n[[fallbacks]]\nname = "b"\n[[fallbacks]]\nname = "c"\n'))
+    settings = load_settings(write('[model]\nname = "a"\n[[fallbacks]]\nname = "b"\n[[fallbacks]]\nname = "c"\n'))
     assert [profile.name for profile in settings.profiles] == ["a", "b", "c"]
 
 

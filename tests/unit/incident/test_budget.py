@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from watchkeeper.contracts import BudgetUsed, LimitChanges, Limits, Usage
-from watchkeeper.incident.budget import ERRORS, REMEMBERED, Budget, Limit
+from watchkeeper.incident.budget import FAILURES_REMEMBERED, LIMIT_ERROR_TYPES, Budget, LimitName
 
 LIMITS = Limits(rounds=5, tool_calls=3, tokens=1_000, duration=60, cost=0.01, failures=2)
 START = 1_000.0
@@ -56,7 +56,7 @@ def test_rounds_and_calls_are_counted_and_usage_is_summed() -> None:
         ({"usage": {"cost": 0.01234}}, "cost", "$0.0123 (limit $0.0100)"),
     ],
 )
-def test_each_limit_leaves_no_round_and_says_so(spent: dict[str, Any], limit: Limit, sentence: str) -> None:
+def test_each_limit_leaves_no_round_and_says_so(spent: dict[str, Any], limit: LimitName, sentence: str) -> None:
     over = budget(**spent)
     assert over.exhausted() == limit
     assert over.sentence(limit) == f"stopped after {sentence} without a conclusion"
@@ -80,7 +80,7 @@ def test_what_is_not_used_up_leaves_a_round(spent: dict[str, Any]) -> None:
     ("spent", "limit"),
     [({"rounds": 3}, None), ({"rounds": 4}, "rounds"), ({"tool_calls": 2}, None), ({"tool_calls": 3}, "tool_calls")],
 )
-def test_the_last_round_is_known_before_it_is_asked(spent: dict[str, Any], limit: Limit | None) -> None:
+def test_the_last_round_is_known_before_it_is_asked(spent: dict[str, Any], limit: LimitName | None) -> None:
     assert budget(**spent).last_words(START) == limit
 
 
@@ -156,15 +156,15 @@ def test_a_call_that_keeps_failing_leaves_one_round() -> None:
 
 def test_only_so_many_failing_calls_are_remembered() -> None:
     spending = budget()
-    for number in range(3 * REMEMBERED):
+    for number in range(3 * FAILURES_REMEMBERED):
         spending.charge_failures({f"call {number}": False, "again": False})
-    assert len(spending.spent.failing) == REMEMBERED
-    assert spending.spent.failing["again"] == 3 * REMEMBERED
+    assert len(spending.spent.failing) == FAILURES_REMEMBERED
+    assert spending.spent.failing["again"] == 3 * FAILURES_REMEMBERED
 
 
 def test_every_limit_has_its_error_and_its_words() -> None:
-    assert len(set(ERRORS.values())) == len(ERRORS) == len(Limits.model_fields)
-    assert {budget().sentence(limit) for limit in ERRORS} == {
+    assert len(set(LIMIT_ERROR_TYPES.values())) == len(LIMIT_ERROR_TYPES) == len(Limits.model_fields)
+    assert {budget().sentence(limit) for limit in LIMIT_ERROR_TYPES} == {
         "stopped after 5 rounds without a conclusion",
         "stopped after 3 tool calls without a conclusion",
         "stopped after 0 tokens (limit 1,000) without a conclusion",

@@ -12,8 +12,8 @@ from activities.brief import BriefActivities
 from tests.support.harness import settings_for
 from watchkeeper.alerts.severity import temporal_priority
 from watchkeeper.contracts import AlertOrigin, QueueEntry, QueueExit, QueueSettings, QueueState, RunInput
-from watchkeeper.incident.queue_state import LEFT_REMEMBERED, SHOWN, Line, in_words, queue_id
-from watchkeeper.llm.conversation import Store
+from watchkeeper.incident.queue_state import ENTRIES_SHOWN, EXITS_REMEMBERED, TurnQueue, describe_queue, queue_id
+from watchkeeper.llm.conversation import ConversationStore
 
 
 def entrant(run: str, priority: int = 3, at: float = 0, places: int = 1, sent: float | None = None) -> QueueEntry:
@@ -32,8 +32,8 @@ def leaving(run: str, at: float = 1_000) -> QueueExit:
     return QueueExit(queue="checkout", run=run, at=at)
 
 
-def line(*entrants: QueueEntry) -> Line:
-    made = Line(QueueState(name="checkout"))
+def line(*entrants: QueueEntry) -> TurnQueue:
+    made = TurnQueue(QueueState(name="checkout"))
     for one in entrants:
         made.enter(one)
     return made
@@ -132,11 +132,11 @@ def test_a_run_that_is_gone_is_not_told() -> None:
 
 def test_only_the_latest_who_left_are_remembered() -> None:
     left = line()
-    for number in range(LEFT_REMEMBERED + 10):
+    for number in range(EXITS_REMEMBERED + 10):
         left.leave(leaving(f"run-{number}", at=number))
     left.leave(leaving("run-50", at=999))
     remembered = [one.run for one in left.queue.left]
-    assert len(remembered) == LEFT_REMEMBERED
+    assert len(remembered) == EXITS_REMEMBERED
     assert remembered[-1] == "run-50"
 
 
@@ -175,7 +175,7 @@ def test_whatever_happens_no_more_hold_than_may_and_everybody_gets_a_turn(
                 _admit(queue, holding, entered)
             case "renew":
                 _admit(queue, holding, entered)
-                queue = Line(queue.queue)
+                queue = TurnQueue(queue.queue)
         holding = [run for run in holding if run in entered]
         assert runs(queue.queue.holding) == holding
         assert len(holding) <= places
@@ -190,7 +190,7 @@ def test_whatever_happens_no_more_hold_than_may_and_everybody_gets_a_turn(
     assert queue.is_empty
 
 
-def _admit(queue: Line, holding: list[str], entered: dict[str, QueueEntry]) -> None:
+def _admit(queue: TurnQueue, holding: list[str], entered: dict[str, QueueEntry]) -> None:
     """Admit, and see that who is admitted goes before all who wait."""
     admitted = [one for one in queue.admit() if one.run not in holding]
     waiting = queue.queue.waiting
@@ -203,7 +203,7 @@ def _admit(queue: Line, holding: list[str], entered: dict[str, QueueEntry]) -> N
 def test_the_words_name_all_in_order() -> None:
     queue = line(entrant("a", places=1), entrant("b", 5, at=1), entrant("c", 1, at=2))
     queue.admit()
-    assert in_words(queue.queue).splitlines() == [
+    assert describe_queue(queue.queue).splitlines() == [
         "**1 of 1 places taken, 2 waiting**",
         "",
         "- alert-c (priority 1) investigates",
@@ -213,10 +213,10 @@ def test_the_words_name_all_in_order() -> None:
 
 
 def test_the_words_of_a_long_queue_are_bounded() -> None:
-    queue = line(*(entrant(f"run-{number}", at=number) for number in range(SHOWN + 21)))
+    queue = line(*(entrant(f"run-{number}", at=number) for number in range(ENTRIES_SHOWN + 21)))
     queue.admit()
-    words = in_words(queue.queue)
-    assert words.count("waits") == SHOWN
+    words = describe_queue(queue.queue)
+    assert words.count("waits") == ENTRIES_SHOWN
     assert words.endswith("and 20 more")
 
 
@@ -257,7 +257,7 @@ def test_severity_is_priority(severity: str | None, priority: int) -> None:
 
 async def turns_of(given: RunInput, **episodes: Any) -> QueueSettings | None:
     settings = settings_for("http://127.0.0.1:1/v1", episodes=episodes)
-    return (await BriefActivities(settings, [], Store(2**20)).brief(given)).turns
+    return (await BriefActivities(settings, [], ConversationStore(2**20)).brief(given)).turns
 
 
 async def test_runs_of_alerts_take_turns_by_team_and_severity() -> None:

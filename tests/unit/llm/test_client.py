@@ -1,4 +1,4 @@
-"""What a model host can do to its client, over real sockets: always a ``Completion`` or a ``ModelError``."""
+"""What a model host can do to its client, over real sockets: always a ``ModelResponse`` or a ``ModelError``."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from starlette.routing import Route
 
 from watchkeeper.config.settings import ModelProfile
 from watchkeeper.http_retry import MAX_RETRY_DELAY
-from watchkeeper.llm.client import RESPONSE_BYTES, Completion, Endpoint
+from watchkeeper.llm.client import RESPONSE_BYTES, ModelClient, ModelResponse
 from watchkeeper.llm.completion import read_completion
-from watchkeeper.llm.errors import ModelError, Reason
+from watchkeeper.llm.errors import ModelError, ModelErrorReason
 from watchkeeper.testing.asgi_server import serve
 from watchkeeper.testing.fake_server import FakeServer as Host
 from watchkeeper.testing.faults import (
@@ -57,7 +57,7 @@ class Served(Host):
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def hosts() -> AsyncIterator[tuple[Served, Endpoint]]:
+async def hosts() -> AsyncIterator[tuple[Served, ModelClient]]:
     """A host and its client, for the tests of one module."""
     host = Served()
     async with serve(host) as host.url:
@@ -67,7 +67,7 @@ async def hosts() -> AsyncIterator[tuple[Served, Endpoint]]:
 
 
 @pytest.fixture
-def host(hosts: tuple[Served, Endpoint]) -> Served:
+def host(hosts: tuple[Served, ModelClient]) -> Served:
     host = hosts[0]
     host.requests.clear()
     host.faults.clear()
@@ -75,26 +75,28 @@ def host(hosts: tuple[Served, Endpoint]) -> Served:
 
 
 @pytest.fixture
-def client(hosts: tuple[Served, Endpoint]) -> Endpoint:
+def client(hosts: tuple[Served, ModelClient]) -> ModelClient:
     return hosts[1]
 
 
-def endpoint(url: str, deadline: float = DEADLINE) -> Endpoint:
-    return Endpoint(ModelProfile.model_validate({"base_url": url, "name": "m", "api_key": KEY, "deadline": deadline}))
+def endpoint(url: str, deadline: float = DEADLINE) -> ModelClient:
+    return ModelClient(
+        ModelProfile.model_validate({"base_url": url, "name": "m", "api_key": KEY, "deadline": deadline})
+    )
 
 
-async def refusal(client: Endpoint) -> ModelError:
+async def refusal(client: ModelClient) -> ModelError:
     """The error of a call that must fail; nothing else but a ModelError may come out."""
     with pytest.raises(ModelError) as failed:
         await client.complete(BODY)
     return failed.value
 
 
-def read(completion: Completion) -> str:
+def read(completion: ModelResponse) -> str:
     return read_completion(completion.body, tools=frozenset(), tools_allowed=True, prompt_bytes=1).text
 
 
-async def test_a_request_arrives_as_it_was_written(host: Served, client: Endpoint) -> None:
+async def test_a_request_arrives_as_it_was_written(host: Served, client: ModelClient) -> None:
     host.faults.append(raw_body(json.dumps(SAID).encode(), JSON, headers={"x-trace-id": "t-1"}))
     completion = await client.complete(b'{ "messages" : [] }')
     (request,) = host.requests
@@ -132,7 +134,7 @@ BROKEN: dict[str, Fault] = {
 
 
 @pytest.mark.parametrize("trouble", BROKEN.values(), ids=BROKEN.keys())
-async def test_a_broken_transport_is_an_outage(host: Served, client: Endpoint, trouble: Fault) -> None:
+async def test_a_broken_transport_is_an_outage(host: Served, client: ModelClient, trouble: Fault) -> None:
     host.faults.append(trouble)
     error = await refusal(client)
     assert (error.reason, error.retryable, error.delay) == ("unavailable", True, None)
@@ -159,7 +161,7 @@ NO_COMPLETIONS: dict[str, Fault] = {
 
 @pytest.mark.parametrize("trouble", NO_COMPLETIONS.values(), ids=NO_COMPLETIONS.keys())
 async def test_a_success_that_is_no_completion_may_be_asked_for_again(
-    host: Served, client: Endpoint, trouble: Fault
+    host: Served, client: ModelClient, trouble: Fault
 ) -> None:
     host.faults.append(trouble)
     completion = await client.complete(BODY)
@@ -169,7 +171,7 @@ async def test_a_success_that_is_no_completion_may_be_asked_for_again(
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "GZIP", "identity"])
-async def test_a_compressed_completion_is_read(host: Served, client: Endpoint, encoding: str) -> None:
+async def test_a_compressed_completion_is_read(host: Served, client: ModelClient, encoding: str) -> None:
     said = json.dumps(SAID).encode()
     body = said if encoding == "identity" else gzip.compress(said)
     host.faults.append(raw_body(body, JSON, headers={"content-encoding": encoding}))
@@ -179,7 +181,7 @@ async def test_a_compressed_completion_is_read(host: Served, client: Endpoint, e
 
 @pytest.mark.parametrize("status", [400, 401, 404, 408, 409, 429, 500, 503, 529])
 @pytest.mark.parametrize("content_type", [JSON, "text/html; charset=hex", "text/plain; charset=idna", ""])
-async def test_a_refusal_is_asked_for_once(host: Served, client: Endpoint, status: int, content_type: str) -> None:
+async def test_a_refusal_is_asked_for_once(host: Served, client: ModelClient, status: int, content_type: str) -> None:
     headers = {"x-should-retry": "true", "retry-after-ms": "1", "content-type": content_type}
     host.faults.append(raw_body(b'{"error":{"message":"no \xff"}}', content_type, status, headers))
     assert (await refusal(client)).status == status
@@ -196,12 +198,12 @@ async def test_a_refusal_is_asked_for_once(host: Served, client: Endpoint, statu
     ],
     ids=["101", "304", "999", "no reason"],
 )
-async def test_strange_statuses(host: Served, client: Endpoint, trouble: Fault, reason: Reason) -> None:
+async def test_strange_statuses(host: Served, client: ModelClient, trouble: Fault, reason: ModelErrorReason) -> None:
     host.faults.append(trouble)
     assert (await refusal(client)).reason == reason
 
 
-async def test_informational_responses_are_skipped(host: Served, client: Endpoint) -> None:
+async def test_informational_responses_are_skipped(host: Served, client: ModelClient) -> None:
     said = json.dumps(SAID).encode()
     early = b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n" * 20
     head = f"HTTP/1.1 200 OK\r\ncontent-type: {JSON}\r\ncontent-length: {len(said)}\r\n\r\n".encode()
@@ -209,7 +211,7 @@ async def test_informational_responses_are_skipped(host: Served, client: Endpoin
     assert read(await client.complete(BODY)) == "Fine."
 
 
-async def test_the_delay_a_host_asks_for_is_capped(host: Served, client: Endpoint) -> None:
+async def test_the_delay_a_host_asks_for_is_capped(host: Served, client: ModelClient) -> None:
     host.fail_next(429, headers={"retry-after": "86400"})
     assert (await refusal(client)).delay == MAX_RETRY_DELAY
 
@@ -252,7 +254,7 @@ async def test_a_deadline_is_one(host: Served, trouble: Fault) -> None:
     await client.close()
 
 
-async def test_a_cancelled_call_is_cancelled(host: Served, client: Endpoint) -> None:
+async def test_a_cancelled_call_is_cancelled(host: Served, client: ModelClient) -> None:
     host.faults.append(hang(30))
     call = asyncio.create_task(client.complete(BODY))
     while not host.requests:
@@ -263,7 +265,7 @@ async def test_a_cancelled_call_is_cancelled(host: Served, client: Endpoint) -> 
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirect_is_not_followed(host: Served, client: Endpoint, status: int) -> None:
+async def test_a_redirect_is_not_followed(host: Served, client: ModelClient, status: int) -> None:
     elsewhere = Served()
     async with serve(elsewhere) as url:
         host.faults.append(redirect(f"{url}/chat/completions", status))
@@ -281,7 +283,7 @@ HUGE: dict[str, tuple[bytes, Mapping[str, str]]] = {
 
 @pytest.mark.parametrize("status", [200, 503])
 @pytest.mark.parametrize("kind", HUGE)
-async def test_a_huge_body_is_not_kept(host: Served, client: Endpoint, kind: str, status: int) -> None:
+async def test_a_huge_body_is_not_kept(host: Served, client: ModelClient, kind: str, status: int) -> None:
     body, headers = HUGE[kind]
     host.faults.append(raw_body(body, JSON, status, headers))
     error = await refusal(client)
@@ -289,7 +291,7 @@ async def test_a_huge_body_is_not_kept(host: Served, client: Endpoint, kind: str
     assert "larger than 33,554,432 bytes" in str(error)
 
 
-async def test_a_large_body_is_read(host: Served, client: Endpoint) -> None:
+async def test_a_large_body_is_read(host: Served, client: ModelClient) -> None:
     padded = json.dumps(SAID).encode() + b" " * 8_000_000
     host.faults.append(raw_body(padded, JSON))
     assert read(await client.complete(BODY)) == "Fine."
@@ -313,7 +315,7 @@ INDISCREET: dict[str, Fault] = {
 
 
 @pytest.mark.parametrize("trouble", INDISCREET.values(), ids=INDISCREET.keys())
-async def test_the_key_is_never_told(host: Served, client: Endpoint, trouble: Fault) -> None:
+async def test_the_key_is_never_told(host: Served, client: ModelClient, trouble: Fault) -> None:
     host.faults.append(trouble)
     try:
         completion = await client.complete(BODY)
@@ -346,10 +348,10 @@ _header = st.sampled_from(
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(head=_head, headers=st.lists(_header, max_size=3), rest=_bytes, ends=st.booleans())
 async def test_whatever_bytes_come_the_outcome_is_a_completion_or_a_model_error(
-    host: Served, client: Endpoint, head: bytes, headers: list[bytes], rest: bytes, ends: bool
+    host: Served, client: ModelClient, head: bytes, headers: list[bytes], rest: bytes, ends: bool
 ) -> None:
     host.faults.append(raw_response(head + b"".join(headers) + (b"\r\n" if ends else b"") + rest))
     try:
-        assert isinstance(await client.complete(BODY), Completion)
+        assert isinstance(await client.complete(BODY), ModelResponse)
     except ModelError as error:
         assert str(error)

@@ -13,9 +13,9 @@ from temporalio.testing import ActivityEnvironment
 from activities.carry import CarryActivities
 from activities.conversation_cache import ConversationCache
 from watchkeeper.contracts import CarryRequest, JsonObject
-from watchkeeper.llm.compaction import FINDING_BYTES, OPENING, SUMMARY_BYTES, compact
-from watchkeeper.llm.conversation import Store, conversation_digest, join
-from watchkeeper.temporal.activity_options import HISTORY
+from watchkeeper.llm.compaction import FINDING_BYTES, OPENING_MESSAGES, SUMMARY_BYTES, compact
+from watchkeeper.llm.conversation import ConversationStore, conversation_digest, join_messages
+from watchkeeper.temporal.activity_options import HISTORY_BOUNDS
 from watchkeeper.testing.message_rules import check_messages
 
 BEGINNING: list[JsonObject] = [
@@ -46,13 +46,13 @@ def told(text: str) -> JsonObject:
 
 
 def size(messages: list[JsonObject]) -> int:
-    return len(join(messages))
+    return len(join_messages(messages))
 
 
 def summary_of(kept: list[JsonObject]) -> list[str]:
     """The lines of the summary that follows the opening, without its heading."""
-    assert kept[OPENING]["role"] == "user"
-    heading, *lines = kept[OPENING]["content"].split("\n")
+    assert kept[OPENING_MESSAGES]["role"] == "user"
+    heading, *lines = kept[OPENING_MESSAGES]["content"].split("\n")
     assert "Earlier rounds" in heading
     return list(lines)
 
@@ -72,8 +72,8 @@ def test_the_oldest_rounds_become_lines_and_the_latest_stay() -> None:
         *latest,
     ]
     kept, replaced = compact(messages, 4_000)
-    assert kept[:OPENING] == BEGINNING
-    assert kept[OPENING + 1 :] == [*messages[6:8], *latest]
+    assert kept[:OPENING_MESSAGES] == BEGINNING
+    assert kept[OPENING_MESSAGES + 1 :] == [*messages[6:8], *latest]
     assert replaced == 4
     assert summary_of(kept) == [
         "- you: I look at both.",
@@ -93,7 +93,7 @@ def test_what_was_found_is_one_line_each() -> None:
 def test_a_round_too_large_to_keep_is_summed_up_too() -> None:
     messages = [*BEGINNING, *round_of(("checkout", "x" * 9_000))]
     kept, replaced = compact(messages, 4_000)
-    assert (len(kept), replaced) == (OPENING + 1, 2)
+    assert (len(kept), replaced) == (OPENING_MESSAGES + 1, 2)
     check_messages(kept)
 
 
@@ -103,7 +103,7 @@ def test_where_there_is_no_room_for_all_lines_the_oldest_give_way() -> None:
     first, *lines = summary_of(kept)
     assert first == "- (earlier entries are left out)"
     services = [int(line.split("service-")[1].split('"')[0]) for line in lines]
-    assert services == list(range(services[0], 200 - (len(kept) - OPENING - 1) // 2))
+    assert services == list(range(services[0], 200 - (len(kept) - OPENING_MESSAGES - 1) // 2))
     assert services[0] > 0
 
 
@@ -117,7 +117,7 @@ def test_a_second_compaction_keeps_the_lines_of_the_first() -> None:
         '- look {"service": "payments"}',
         '- look {"service": "search"}',
     ]
-    assert replaced == len(once) - OPENING + 4
+    assert replaced == len(once) - OPENING_MESSAGES + 4
     assert str(again).count("Earlier rounds") == 1
 
 
@@ -158,13 +158,13 @@ def test_whatever_was_said_what_is_left_fits_and_can_be_sent(
     kept, replaced = compact(messages, max_bytes)
     check_messages(kept)  # every call with its result right behind it
     assert size(kept) <= max(max_bytes, size(messages) if not replaced else 0)
-    assert kept[:OPENING] == messages[:OPENING]
+    assert kept[:OPENING_MESSAGES] == messages[:OPENING_MESSAGES]
     if not replaced:
         assert kept == messages
         return
     assert size(messages) > max_bytes // 2
-    rest = kept[OPENING + 1 :]
-    assert rest == messages[OPENING + replaced :]
+    rest = kept[OPENING_MESSAGES + 1 :]
+    assert rest == messages[OPENING_MESSAGES + replaced :]
     assert not rest or rest[0]["role"] == "assistant"
     again, _ = compact(kept, next_bytes)
     check_messages(again)
@@ -175,14 +175,14 @@ def test_a_summary_stays_far_below_what_can_be_recorded_however_much_is_kept() -
     rounds = [round_of((f"service-{number}", "q" * 3_000), number=number) for number in range(5_000)]
     kept, replaced = compact([*BEGINNING, *(message for turn in rounds for message in turn)], 8_000_000)
     assert replaced > 2 * 1_000
-    assert SUMMARY_BYTES - 1_000 < size(kept[OPENING : OPENING + 1]) <= SUMMARY_BYTES
+    assert SUMMARY_BYTES - 1_000 < size(kept[OPENING_MESSAGES : OPENING_MESSAGES + 1]) <= SUMMARY_BYTES
 
 
 @pytest.mark.parametrize("character", ['"', "\\", "\x01", "é", "🙂"])
 def test_a_summary_is_no_larger_than_it_may_be_however_it_is_encoded(character: str) -> None:
     rounds = [round_of((character * 20, character * 400), number=number) for number in range(100)]
     kept, _ = compact([*BEGINNING, *(message for turn in rounds for message in turn)], 20_000)
-    assert size(kept[OPENING : OPENING + 1]) <= 5_000
+    assert size(kept[OPENING_MESSAGES : OPENING_MESSAGES + 1]) <= 5_000
     assert size(kept) <= 20_000
 
 
@@ -190,13 +190,13 @@ def test_a_summary_is_no_larger_than_it_may_be_however_it_is_encoded(character: 
 async def test_a_run_takes_along_no_more_than_it_can(client: Client, kib: int, fits: bool) -> None:
     rounds = [round_of(("checkout", "x" * kib * 1024), number=number) for number in range(10)]
     messages = [*BEGINNING, *(message for turn in rounds for message in turn)]
-    store = Store(2**25)
-    store.put(conversation_digest(messages), join(messages))
+    store = ConversationStore(2**25)
+    store.put(conversation_digest(messages), join_messages(messages))
     carrying = CarryActivities(ConversationCache(client, store))
     carried = await ActivityEnvironment().run(
         carrying.carry, CarryRequest(base=conversation_digest(messages), append=[])
     )
     assert (carried.messages == messages, carried.compacted == 0) == (fits, fits)
-    assert size(carried.messages) <= HISTORY.carried_bytes
+    assert size(carried.messages) <= HISTORY_BOUNDS.carried_bytes
     assert carried.digest == conversation_digest(carried.messages)
-    assert store.get(carried.digest) == join(carried.messages)
+    assert store.get(carried.digest) == join_messages(carried.messages)

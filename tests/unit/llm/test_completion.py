@@ -7,7 +7,7 @@ import pytest
 
 from watchkeeper.contracts import ModelReply, RequestedCall, Usage, digest_of
 from watchkeeper.llm.completion import MAX_TEXT_BYTES, read_completion
-from watchkeeper.llm.conversation import canonical
+from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.llm.errors import ModelError
 
 TOOLS = frozenset({"search_logs", "page_engineer"})
@@ -46,7 +46,7 @@ def test_an_ordinary_answer() -> None:
     assert reply == ModelReply(
         kind="final",
         message=message,
-        digest=digest_of(canonical(message)),
+        digest=digest_of(canonical_json(message)),
         usage=Usage(prompt_tokens=10, completion_tokens=5),
         model="kimi",
         trace_id="t-1",

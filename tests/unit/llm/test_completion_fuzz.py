@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.support.host_answers import SEEDS, mutated
 from tests.support.reply_safety import assert_readable, read
-from watchkeeper.llm.errors import read_error, read_refusal
+from watchkeeper.llm.errors import error_from_object, error_from_response
 from watchkeeper.llm.tool_calls import MAX_CALLS
 
 ARGUMENT_TEXTS = [
@@ -132,9 +132,9 @@ def test_any_bytes(body: bytes) -> None:
 @given(st.integers(100, 999), st.dictionaries(texts, texts, max_size=2), completions | errors, st.binary(max_size=9))
 @settings(max_examples=200, deadline=None)
 def test_any_refusal(status: int, headers: dict[str, str], body: object, more: bytes) -> None:
-    assert_readable(read_refusal(status, headers, encoded(body)))
-    assert_readable(read_refusal(status, headers, encoded(body) + more))
-    assert_readable(read_error(json.loads(encoded(body))))
+    assert_readable(error_from_response(status, headers, encoded(body)))
+    assert_readable(error_from_response(status, headers, encoded(body) + more))
+    assert_readable(error_from_object(json.loads(encoded(body))))
 
 
 @given(st.randoms(use_true_random=True))

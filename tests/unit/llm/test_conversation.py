@@ -10,11 +10,11 @@ from watchkeeper.contracts import ConversationEntry, JsonObject, ReplyRef, Resul
 from watchkeeper.llm.conversation import (
     Conversation,
     ConversationLost,
-    Store,
-    canonical,
+    ConversationStore,
+    append_entries,
+    canonical_json,
     conversation_digest,
-    extend,
-    join,
+    join_messages,
 )
 
 OPENING: list[JsonObject] = [{"role": "system", "content": "look"}, {"role": "user", "content": "why?"}]
@@ -44,7 +44,7 @@ def entries_of(messages: list[JsonObject], parts: dict[str, bytes]) -> list[Conv
     entries: list[ConversationEntry] = []
     for number, message in enumerate(messages):
         if message["role"] == "assistant":
-            encoded = canonical(message)
+            encoded = canonical_json(message)
             parts[digest_of(encoded)] = encoded
             entries.append(ReplyRef(reply=digest_of(encoded)))
         elif message["role"] == "tool" and number % 2:
@@ -60,13 +60,13 @@ def entries_of(messages: list[JsonObject], parts: dict[str, bytes]) -> list[Conv
 def test_what_is_joined_by_digest_is_the_conversation(turns: list[list[JsonObject]]) -> None:
     parts: dict[str, bytes] = {}
     talk = Conversation.of(OPENING)
-    joined, messages = join(OPENING), list(OPENING)
+    joined, messages = join_messages(OPENING), list(OPENING)
     for turn in turns:
         for entry in entries_of(turn, parts):
             talk.append(entry)
         _, new = talk.take()
         before = joined
-        joined = extend(joined, new, parts.__getitem__)
+        joined = append_entries(joined, new, parts.__getitem__)
         messages += turn
         assert joined.startswith(before)
     assert json.loads(b"[" + joined + b"]") == messages
@@ -90,11 +90,11 @@ def test_a_missing_part_is_said() -> None:
         raise ConversationLost(digest)
 
     with pytest.raises(ConversationLost):
-        extend(b"", [ReplyRef(reply=digest_of(b"lost"))], lost)
+        append_entries(b"", [ReplyRef(reply=digest_of(b"lost"))], lost)
 
 
 def test_the_store_forgets_what_was_not_used_for_longest() -> None:
-    store = Store(10)
+    store = ConversationStore(10)
     store.put("a", b"1234")
     store.put("b", b"1234")
     assert store.get("a") == b"1234"
@@ -104,7 +104,7 @@ def test_the_store_forgets_what_was_not_used_for_longest() -> None:
 
 
 def test_the_store_counts_what_it_replaces_and_drops() -> None:
-    store = Store(10)
+    store = ConversationStore(10)
     store.put("a", b"1234")
     store.put("a", b"12")
     assert store.size == 2
@@ -114,7 +114,7 @@ def test_the_store_counts_what_it_replaces_and_drops() -> None:
 
 
 def test_the_store_keeps_what_is_larger_than_it_until_something_newer_comes() -> None:
-    store = Store(4)
+    store = ConversationStore(4)
     store.put("large", b"12345678")
     assert store.get("large") == b"12345678"
     store.put("small", b"1")

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from watchkeeper.llm.error_body import parse_json
-from watchkeeper.llm.errors import ModelError, Reason, read_error, read_refusal
+from watchkeeper.llm.errors import ModelError, ModelErrorReason, error_from_object, error_from_response
 from watchkeeper.text import ERROR_BYTES
 
 MOONSHOT_OVERFLOW = "Invalid request: Your request exceeded model token limit: 262144 (requested: 269030)"
@@ -18,7 +18,7 @@ NGINX_413 = "<html><head><title>413 Request Entity Too Large</title></head><body
 
 def refuse(status: int, body: object, **headers: str) -> ModelError:
     raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-    return read_refusal(status, {name.replace("_", "-"): value for name, value in headers.items()}, raw)
+    return error_from_response(status, {name.replace("_", "-"): value for name, value in headers.items()}, raw)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def refuse(status: int, body: object, **headers: str) -> ModelError:
         (204, "", "malformed"),
     ],
 )
-def test_what_a_refusal_means(status: int, body: object, reason: Reason) -> None:
+def test_what_a_refusal_means(status: int, body: object, reason: ModelErrorReason) -> None:
     error = refuse(status, body)
     assert error.reason == reason
     assert error.retryable == (reason in {"unavailable", "malformed", "tool_use_failed"})
@@ -183,7 +183,7 @@ def test_no_wording_takes_long() -> None:
 def test_a_body_that_cannot_be_parsed_is_one_error(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         parse_json(body)
-    assert read_refusal(400, {}, body).reason == "refused"
+    assert error_from_response(400, {}, body).reason == "refused"
 
 
 @pytest.mark.parametrize(
@@ -204,5 +204,5 @@ def test_a_body_that_cannot_be_parsed_is_one_error(body: bytes) -> None:
         ({"object": "error", "code": 404, "message": "x"}, "refused"),
     ],
 )
-def test_an_error_inside_a_success(body: object, reason: Reason) -> None:
-    assert read_error(body).reason == reason
+def test_an_error_inside_a_success(body: object, reason: ModelErrorReason) -> None:
+    assert error_from_object(body).reason == reason

@@ -8,7 +8,7 @@ import pytest
 from watchkeeper.llm.tool_calls import (
     MAX_ARGUMENT_BYTES,
     MAX_CALLS,
-    BadArguments,
+    InvalidArguments,
     read_arguments,
     read_calls,
     read_name,
@@ -72,7 +72,7 @@ def test_arguments_are_kept_as_the_model_wrote_them(raw: object, text: str) -> N
     ids=lambda value: ascii(value)[:40],
 )
 def test_arguments_that_are_not_one_object_are_never_guessed(raw: object, said: str) -> None:
-    with pytest.raises(BadArguments, match=said):
+    with pytest.raises(InvalidArguments, match=said):
         read_arguments(raw)
 
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from watchkeeper.llm.tool_calls_in_text import Leak, find_leak
+from watchkeeper.llm.tool_calls_in_text import TextCalls, find_text_calls
 
 TOOLS = frozenset({"search_logs", "page_engineer"})
 SECTION, END_SECTION = "<|tool_calls_section_begin|>", "<|tool_calls_section_end|>"
@@ -46,7 +46,7 @@ FIRST = called("functions.search_logs:0", "functions.search_logs:0")
     ],
 )
 def test_complete_blocks_are_calls(text: str, calls: list[dict[str, object]], rest: str) -> None:
-    assert find_leak(text, TOOLS) == Leak(calls, rest)
+    assert find_text_calls(text, TOOLS) == TextCalls(calls, rest)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_complete_blocks_are_calls(text: str, calls: list[dict[str, object]], re
     ],
 )
 def test_other_calls_are_no_answer(text: str, rest: str) -> None:
-    assert find_leak(text, TOOLS) == Leak([], rest)
+    assert find_text_calls(text, TOOLS) == TextCalls([], rest)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_other_calls_are_no_answer(text: str, rest: str) -> None:
     ],
 )
 def test_talk_is_an_answer(text: str) -> None:
-    assert find_leak(text, TOOLS) is None
+    assert find_text_calls(text, TOOLS) is None
 
 
 @pytest.mark.parametrize(
@@ -124,5 +124,5 @@ def test_talk_is_an_answer(text: str) -> None:
 )
 def test_no_text_takes_long(text: str) -> None:
     began = time.perf_counter()
-    find_leak(text, TOOLS)
+    find_text_calls(text, TOOLS)
     assert time.perf_counter() - began < 5

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from watchkeeper.config.sections import Prices
 from watchkeeper.contracts import Usage
-from watchkeeper.llm.usage import price, read_usage
+from watchkeeper.llm.usage import completion_cost, read_usage
 
 GOOD = {"prompt_tokens": 100, "completion_tokens": 20}
 
@@ -63,8 +63,10 @@ def test_zero_completion_tokens_are_believed_of_an_empty_reply() -> None:
 
 def test_price_charges_cached_tokens_once() -> None:
     usage = Usage(prompt_tokens=1_000_000, cached_tokens=800_000, completion_tokens=100_000)
-    assert price(usage, Prices(input=0.95, cached_input=0.16, output=4.0)) == pytest.approx(0.19 + 0.128 + 0.4)
-    assert price(usage, Prices(input=0.95, output=4.0)) == pytest.approx(0.95 + 0.4)
+    assert completion_cost(usage, Prices(input=0.95, cached_input=0.16, output=4.0)) == pytest.approx(
+        0.19 + 0.128 + 0.4
+    )
+    assert completion_cost(usage, Prices(input=0.95, output=4.0)) == pytest.approx(0.95 + 0.4)
 
 
 @pytest.mark.parametrize("wrong", [{"input": -1, "output": 1}, {"input": float("nan"), "output": 1}, {"input": 1}])

@@ -96,7 +96,7 @@ async def test_an_earlier_episode_of_the_same_name_is_exported_by_its_run_id(cli
                 RunInput(text=text),
                 id=name,
                 task_queue=queue,
-                task_timeout=activity_options.TASK_TIMEOUT,
+                task_timeout=activity_options.WORKFLOW_TASK_TIMEOUT,
             )
             await run.result()
             ids.append(run.first_execution_run_id or "")

@@ -34,7 +34,7 @@ from watchkeeper.telemetry.http_endpoint import page
 from watchkeeper.telemetry.prometheus import prometheus_name
 from watchkeeper.temporal import activity_options
 from watchkeeper.temporal.ports import HOST, free_port
-from watchkeeper.temporal.task_queue import Polled, Polling
+from watchkeeper.temporal.task_queue import WorkerProbe, WorkerStatus
 from watchkeeper.testing.scripted_model import ScriptedModel
 from watchkeeper.testing.scripts import ScriptedReply, calls, says
 from watchkeeper.watchdog.models import WatchdogCounts
@@ -100,7 +100,7 @@ async def run_on(client: Client, queue: str) -> str:
         RunInput(text="Checkout fails."),
         id=f"incident-{uuid4()}",
         task_queue=queue,
-        task_timeout=activity_options.TASK_TIMEOUT,
+        task_timeout=activity_options.WORKFLOW_TASK_TIMEOUT,
     )
     await run.result()
     return run.result_run_id or ""
@@ -202,11 +202,11 @@ async def test_a_worker_is_well_when_it_polls_and_alone_at_its_port(client: Clie
 async def test_a_worker_is_not_well_because_another_one_polls(client: Client) -> None:
     async with run_harness(client, SCRIPT) as harness:
         queue = harness.settings.worker.task_queue
-        ours, theirs = Polling(client, queue, client.identity), Polling(client, queue, "somebody-else")
+        ours, theirs = WorkerProbe(client, queue, client.identity), WorkerProbe(client, queue, "somebody-else")
         async with asyncio.timeout(10):
             while not (await ours.now()).worker:
                 await asyncio.sleep(0.1)
-        assert await theirs.now() == Polled(temporal=True, worker=False)
+        assert await theirs.now() == WorkerStatus(temporal=True, worker=False)
 
 
 async def test_each_line_of_a_log_of_json_names_its_run_its_call_and_its_span(client: Client, tmp_path: Path) -> None:
@@ -260,5 +260,5 @@ async def test_what_cannot_be_exported_is_refused_at_the_start(tmp_path: Path) -
 
 
 def test_who_asks_for_another_page_finds_none(client: Client) -> None:
-    with TestClient(page(CollectorRegistry(), Polling(client, "nobody"))) as http:
+    with TestClient(page(CollectorRegistry(), WorkerProbe(client, "nobody"))) as http:
         assert http.get("/").status_code == 404

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from pydantic import Field, ValidationError
 
 from watchkeeper.tool import Arguments, Service
-from watchkeeper.tool_calling.arguments import parse, rejection
-from watchkeeper.tool_calling.json_schema import parameters
+from watchkeeper.tool_calling.arguments import describe_errors, parse_arguments
+from watchkeeper.tool_calling.json_schema import parameter_schema
 
 CATALOGUE = {"service": ["checkout", "payments"]}
 
@@ -30,13 +30,13 @@ class Ask(Arguments):
 
 
 def read(**arguments: Any) -> Ask:
-    return parse(Ask, json.dumps(arguments), CATALOGUE)
+    return parse_arguments(Ask, json.dumps(arguments), CATALOGUE)
 
 
 def refuse(text: str) -> dict[str, Any]:
     with pytest.raises(ValidationError) as caught:
-        parse(Ask, text, CATALOGUE)
-    return rejection(caught.value, parameters(Ask, CATALOGUE))
+        parse_arguments(Ask, text, CATALOGUE)
+    return describe_errors(caught.value, parameter_schema(Ask, CATALOGUE))
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_structure_encoded_twice_is_decoded_once_more(arguments: Any, expected
 
 
 def test_arguments_encoded_twice_as_a_whole() -> None:
-    assert parse(Ask, json.dumps(json.dumps({"text": "a"})), CATALOGUE).text == "a"
+    assert parse_arguments(Ask, json.dumps(json.dumps({"text": "a"})), CATALOGUE).text == "a"
 
 
 @pytest.mark.parametrize("text", ['["a"]', '{"start": 1}', '"a"', "1", "null"])
@@ -165,14 +165,14 @@ def test_a_rejection_is_small_and_holds_no_address() -> None:
 def test_whatever_the_model_writes_is_read_or_rejected(value: object, twice: bool) -> None:
     text = json.dumps(json.dumps(value) if twice else value)
     try:
-        parse(Ask, text, CATALOGUE)
+        parse_arguments(Ask, text, CATALOGUE)
     except ValidationError as error:
-        assert rejection(error, parameters(Ask, CATALOGUE))["arguments"]
+        assert describe_errors(error, parameter_schema(Ask, CATALOGUE))["arguments"]
 
 
 @given(st.text(st.characters(exclude_categories=())))
 def test_whatever_text_it_writes_is_read_or_rejected(text: str) -> None:
     try:
-        parse(Ask, text, CATALOGUE)
+        parse_arguments(Ask, text, CATALOGUE)
     except ValidationError as error:
-        json.dumps(rejection(error, parameters(Ask, CATALOGUE)), ensure_ascii=False).encode()
+        json.dumps(describe_errors(error, parameter_schema(Ask, CATALOGUE)), ensure_ascii=False).encode()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import Field, ValidationError, create_model
 
 from watchkeeper.config.settings import Settings
-from watchkeeper.tool_calling.catalogue import catalogue, catalogue_digest, discover, wire
+from watchkeeper.tool_calling.catalogue import build_catalogue, catalogue_digest, discover_tools, encode_tools
 from watchkeeper.tool_calling.definition import (
     KEY_LENGTH,
     Arguments,
@@ -213,16 +213,18 @@ def test_approval_by_the_tool_or_by_the_operator() -> None:
 
 def test_an_approval_of_a_tool_that_there_is_not() -> None:
     with pytest.raises(ToolDefinitionError, match=r"approval\.tools names addnote, .* there are: add_note"):
-        catalogue({"add_note": add_note}, settings(approval={"tools": ["addnote"]}))
+        build_catalogue({"add_note": add_note}, settings(approval={"tools": ["addnote"]}))
 
 
 def test_the_wire_form_is_what_the_model_sees_and_no_more() -> None:
-    plain = catalogue({"add_note": add_note}, settings())
-    approved = catalogue({"add_note": add_note}, settings(approval={"tools": ["add_note"]}))
-    other = catalogue({"add_note": add_note}, settings(services={"search": {"team": "shop"}}))
-    assert wire(plain) == wire(approved)
+    plain = build_catalogue({"add_note": add_note}, settings())
+    approved = build_catalogue({"add_note": add_note}, settings(approval={"tools": ["add_note"]}))
+    other = build_catalogue({"add_note": add_note}, settings(services={"search": {"team": "shop"}}))
+    assert encode_tools(plain) == encode_tools(approved)
     assert catalogue_digest(plain) == catalogue_digest(approved) != catalogue_digest(other)
-    assert wire(plain).startswith(b'[{"type":"function","function":{"name":"add_note","description":"Write a note.')
+    assert encode_tools(plain).startswith(
+        b'[{"type":"function","function":{"name":"add_note","description":"Write a note.'
+    )
 
 
 @pytest.mark.parametrize("make", [ToolError, ToolUnavailable])
@@ -263,8 +265,8 @@ async def {name}(args: A, context: ToolContext) -> None:
 def test_the_tools_of_a_package_are_found(package: Callable[..., str]) -> None:
     home = package(b=ONE.format(name="second"), a=ONE.format(name="third"), _shared="x = 1")
     package(c=f"from {home}.b import second\n" + ONE.format(name="first"))
-    assert list(discover(home)) == ["first", "second", "third"]
-    assert list(discover()) == ["get_deploys", "get_service_health", "page_engineer", "search_logs"]
+    assert list(discover_tools(home)) == ["first", "second", "third"]
+    assert list(discover_tools()) == ["get_deploys", "get_service_health", "page_engineer", "search_logs"]
 
 
 @pytest.mark.parametrize(
@@ -279,4 +281,4 @@ def test_the_tools_of_a_package_are_found(package: Callable[..., str]) -> None:
 )
 def test_files_that_cannot_be_used(package: Callable[..., str], files: dict[str, str], why: str) -> None:
     with pytest.raises(ToolDefinitionError, match=why):
-        discover(package(**files))
+        discover_tools(package(**files))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import ToolResult, digest_of
 from watchkeeper.tool import Arguments, Service, Tool, ToolCall, ToolContext, ToolError, ToolUnavailable, tool
-from watchkeeper.tool_calling.execution import run
+from watchkeeper.tool_calling.execution import run_tool
 
 SETTINGS = Settings.model_validate(
     {"services": {"checkout": {"team": "shop"}}, "model": {"api_key": "k3y-of-the-model"}}
@@ -44,7 +44,7 @@ def returning(answer: Callable[[Ask, ToolContext], Any], **options: Any) -> Tool
 
 async def result(tool: Tool[Any], arguments: str = "{}", settings: Settings = SETTINGS) -> ToolResult:
     call = ToolCall(run="run-1", key="r3.0", arguments=arguments)
-    return await run(tool, call, settings=settings, http=HTTP, at=AT, attempt=2)
+    return await run_tool(tool, call, settings=settings, http=HTTP, at=AT, attempt=2)
 
 
 async def test_a_tool_gets_its_arguments_and_its_context() -> None:

@@ -16,8 +16,8 @@ from tests.support import paths
 from watchkeeper.config.settings import Settings
 from watchkeeper.testing.schema_rules import check_tools
 from watchkeeper.tool import Arguments, Service, Team
-from watchkeeper.tool_calling.catalogue import catalogue, discover, wire
-from watchkeeper.tool_calling.json_schema import DEEPEST, MOST_NAMES, SchemaError, parameters
+from watchkeeper.tool_calling.catalogue import build_catalogue, discover_tools, encode_tools
+from watchkeeper.tool_calling.json_schema import MAX_DEPTH, MAX_ENUM_VALUES, SchemaError, parameter_schema
 
 CATALOGUE = {"service": ["checkout", "payments", "search"], "team": ["shop"]}
 INTEGERS = {"type": "array", "items": {"type": "integer"}}
@@ -59,7 +59,7 @@ WIDE = create_model("Wide", __base__=Arguments, **{f"x{i}": (int, ...) for i in 
 
 def emitted(annotation: Any, **field: Any) -> dict[str, Any]:
     model = create_model("Made", __base__=Arguments, x=(annotation, Field(**field)))
-    schema = parameters(model, CATALOGUE)
+    schema = parameter_schema(model, CATALOGUE)
     assert schema.keys() <= {"type", "properties", "required", "additionalProperties"}
     assert (schema["type"], schema["additionalProperties"]) == ("object", False)
     check_tools([{"type": "function", "function": {"name": "made", "parameters": schema}}])
@@ -114,7 +114,7 @@ def test_a_nested_model_is_inlined_and_closed() -> None:
 
 
 def test_the_docstring_of_the_arguments_is_not_sent() -> None:
-    assert "description" not in parameters(Window, CATALOGUE)
+    assert "description" not in parameter_schema(Window, CATALOGUE)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_the_docstring_of_the_arguments_is_not_sent() -> None:
         (Tree, {}, "must be finite"),
         (Callable[[], None], {}, "use plain fields"),
         (str, {"json_schema_extra": {"examples": ["a"]}}, "use a plain field"),
-        (Literal[tuple(f"n{i}" for i in range(MOST_NAMES + 1))], {}, "use a plain string"),
+        (Literal[tuple(f"n{i}" for i in range(MAX_ENUM_VALUES + 1))], {}, "use a plain string"),
         (list[list[list[list[int]]]], {}, "flatten the arguments"),
         (WIDE, {}, "make several tools of it"),
     ],
@@ -156,19 +156,19 @@ def test_what_some_provider_refuses(annotation: Any, field: dict[str, Any], way_
 
 def test_the_deepest_that_is_documented() -> None:
     annotation: Any = int
-    for _ in range(DEEPEST - 2):
+    for _ in range(MAX_DEPTH - 2):
         annotation = list[annotation]
     assert emitted(annotation)["type"] == "array"
 
 
 def test_a_catalogue_without_names_or_with_too_many_is_not_enumerated() -> None:
     model = create_model("Made", __base__=Arguments, x=(Service, ...))
-    for names in ([], [f"s{i}" for i in range(MOST_NAMES + 1)]):
-        assert parameters(model, {"service": names})["properties"] == {"x": {"type": "string"}}
+    for names in ([], [f"s{i}" for i in range(MAX_ENUM_VALUES + 1)]):
+        assert parameter_schema(model, {"service": names})["properties"] == {"x": {"type": "string"}}
 
 
 def test_the_tools_are_sent_byte_for_byte_as_ever() -> None:
     """A change of these bytes makes every provider's prompt cache cold: mean it, then write them to the file."""
     services = {name: {"team": name} for name in CATALOGUE["service"]}
     settings = Settings.model_validate({"services": services, "teams": {"platform": {}}})
-    assert wire(catalogue(discover(), settings)) == GOLDEN.read_bytes().removesuffix(b"\n")
+    assert encode_tools(build_catalogue(discover_tools(), settings)) == GOLDEN.read_bytes().removesuffix(b"\n")

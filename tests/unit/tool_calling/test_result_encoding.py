@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, HttpUrl, RootModel, SecretStr, field_serializer
 
-from watchkeeper.llm.conversation import canonical
-from watchkeeper.tool_calling.result_encoding import DEPTH, jsonable
+from watchkeeper.llm.conversation import canonical_json
+from watchkeeper.tool_calling.result_encoding import DEPTH, to_json
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 LEAVES = st.one_of(
@@ -80,7 +80,7 @@ def _numbers() -> Iterator[int]:
 
 @given(VALUES)
 def test_whatever_a_tool_returns_can_be_encoded(value: object) -> None:
-    canonical(jsonable(value))
+    canonical_json(to_json(value))
 
 
 @pytest.mark.parametrize(
@@ -125,21 +125,21 @@ def test_whatever_a_tool_returns_can_be_encoded(value: object) -> None:
     ],
 )  # fmt: skip
 def test_what_a_value_becomes(value: object, expected: object) -> None:
-    assert jsonable(value) == expected
+    assert to_json(value) == expected
 
 
 def test_a_value_that_contains_itself() -> None:
     loop: list[Any] = [1]
     loop.append({"again": loop})
-    assert jsonable(loop) == [1, {"again": "(contains itself)"}]
+    assert to_json(loop) == [1, {"again": "(contains itself)"}]
     model = Outer()
     model.any = [model]
-    assert "(contains itself)" in canonical(jsonable(model)).decode()
+    assert "(contains itself)" in canonical_json(to_json(model)).decode()
 
 
 def test_a_value_that_stands_twice_beside_itself_is_no_loop() -> None:
     shared = [1]
-    assert jsonable([shared, shared]) == [[1], [1]]
+    assert to_json([shared, shared]) == [[1], [1]]
 
 
 @pytest.mark.parametrize("depth", [DEPTH + 1, 1_000, 200_000])
@@ -147,7 +147,7 @@ def test_what_nests_too_deeply_is_cut_off(depth: int) -> None:
     deep: list[Any] = []
     for _ in range(depth):
         deep = [deep]
-    text = canonical(jsonable(deep)).decode()
+    text = canonical_json(to_json(deep)).decode()
     assert text == "[" * DEPTH + '"(nested too deeply)"' + "]" * DEPTH
     while deep:  # taken apart by hand: freeing it at once would recurse
         deep = deep[0]

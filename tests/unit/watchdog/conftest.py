@@ -20,10 +20,10 @@ from watchkeeper.temporal import activity_options
 from watchkeeper.temporal.client import DATA_CONVERTER
 from watchkeeper.temporal.dev_server import dev_server
 from watchkeeper.temporal.ports import HOST, free_port
-from watchkeeper.tool_calling.catalogue import discover
+from watchkeeper.tool_calling.catalogue import discover_tools
 from watchkeeper.watchdog.watchdog import Watchdog
 
-TOOLS = {"page_engineer": discover()["page_engineer"]}
+TOOLS = {"page_engineer": discover_tools()["page_engineer"]}
 ONE_ROUND = LimitChanges(tokens=1)
 """Cuts a run after its first round, so that it hands over."""
 
@@ -75,7 +75,7 @@ class Post:
             RunInput(**given),
             id=workflow_id or f"alert-test-{group}",
             task_queue=self.queue,
-            task_timeout=activity_options.TASK_TIMEOUT,
+            task_timeout=activity_options.WORKFLOW_TASK_TIMEOUT,
         )
         return handle, Taken(handle.id, handle.first_execution_run_id)
 
