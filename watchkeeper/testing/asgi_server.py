@@ -1,4 +1,4 @@
-"""Run an ASGI app inside the caller's event loop, on loopback unless told otherwise."""
+"""Serves an ASGI app inside the caller's event loop, on loopback by default."""
 
 from __future__ import annotations
 
@@ -18,17 +18,16 @@ _TRANSPORT = "watchkeeper.transport"
 
 @asynccontextmanager
 async def serve(app: ASGIApp, port: int = 0, host: str = HOST) -> AsyncIterator[str]:
-    """Serve an app and give its base URL, such as ``http://127.0.0.1:40123``.
+    """Serve an app and yield its base URL, such as ``http://127.0.0.1:40123``.
 
-    Port 0 takes a free one; ``host`` is loopback unless other machines are to reach it. It listens when the body
-    starts, and when the body ends every connection is closed and every request still being answered is cancelled. It
-    installs no signal handlers and writes no access log.
+    Port 0 takes a free port. The server listens before the body starts. When the body ends, every connection is closed
+    and every unfinished request is cancelled. No signal handler is installed and no access log is written.
 
     Raises:
-        OSError: the port is taken.
+        OSError: The port is in use.
     """
-    # uvicorn.Server would capture signals, log each start and stop, and poll its connections to their end:
-    # its connection alone is what is wanted of it.
+    # uvicorn.Server would capture signals, log each start and stop, and poll its connections until they close.
+    # Only uvicorn's HTTP protocol class is used.
     config = uvicorn.Config(app, ws="none", lifespan="off", log_config=None, proxy_headers=False)
     config.timeout_keep_alive = 75
     config.load()
@@ -45,7 +44,7 @@ async def serve(app: ASGIApp, port: int = 0, host: str = HOST) -> AsyncIterator[
 
 
 def transport_of(scope: Scope) -> asyncio.Transport:
-    """Return the connection that a request came on, for an app that must break it."""
+    """Return the connection of a request, for an app that must break it."""
     transport: asyncio.Transport = scope["extensions"][_TRANSPORT]
     return transport
 
@@ -55,14 +54,14 @@ async def _close(state: ServerState) -> None:
     for connection in connections:
         connection.transport.abort()
     await asyncio.gather(*(connection.lost.wait() for connection in connections))
-    answering = list(state.tasks)
-    for task in answering:
+    unfinished = list(state.tasks)
+    for task in unfinished:
         task.cancel()
-    await asyncio.gather(*answering, return_exceptions=True)
+    await asyncio.gather(*unfinished, return_exceptions=True)
 
 
 class _Connection(H11Protocol):
-    """A connection whose app can reach its transport, and whose requests end quietly with the server."""
+    """A connection whose app can reach the transport, and whose requests are cancelled quietly with the server."""
 
     def __init__(self, config: uvicorn.Config, state: ServerState, app_state: dict[str, Any]) -> None:
         super().__init__(config, state, app_state)

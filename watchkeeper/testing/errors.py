@@ -1,4 +1,4 @@
-"""A request that the scripted model refuses, as OpenAI-compatible hosts say it."""
+"""The error by which the scripted model refuses a request, in the format of OpenAI-compatible hosts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from watchkeeper.contracts import JsonObject
 
 
 class RequestRefused(Exception):
-    """The host's answer to a request it does not accept; ``param`` names the offending part of it."""
+    """The host refuses a request. ``param`` names the invalid part, ``status`` is the HTTP status of the answer."""
 
     def __init__(self, message: str, param: str | None = None, *, status: int = 400, code: str | None = None) -> None:
         super().__init__(message)
@@ -16,6 +16,6 @@ class RequestRefused(Exception):
 
     @property
     def body(self) -> JsonObject:
-        """The error as OpenAI writes it."""
+        """The error body in OpenAI's format."""
         error = {"message": str(self), "type": "invalid_request_error", "param": self.param, "code": self.code}
         return {"error": error}

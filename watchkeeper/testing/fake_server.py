@@ -1,4 +1,4 @@
-"""A back end as its caller meets it: it answers, it records what it was asked, and it fails on demand."""
+"""A back end for tests: it records every request and fails when a test says so."""
 
 from __future__ import annotations
 
@@ -28,43 +28,44 @@ class ReceivedRequest:
     """Unix seconds."""
 
     def json(self) -> Any:
-        """Parse the body; raises ValueError if it is not JSON."""
+        """Parse the body. Raises ValueError if it is not JSON."""
         return json.loads(self.body)
 
 
 class FakeServer:
-    """Wraps an ASGI app: records every request, then lets the next fault, or else the app, answer it."""
+    """Wraps an ASGI app. Records every request; a queued fault or an outage answers instead of the app."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self.requests: list[ReceivedRequest] = []
         self.faults: deque[Fault] = deque()
-        """Consumed one per request, first in first out."""
+        """Each request takes the oldest fault."""
         self.outage: Fault | None = None
-        """While set, the fate of every request that finds no fault queued."""
+        """While set, answers every request that finds no queued fault."""
 
     def fail_next(
         self, status: int = 503, body: Body = "", headers: Mapping[str, str] | None = None, times: int = 1
     ) -> None:
-        """Answer the next requests with a status instead of serving them."""
+        """Answer the next ``times`` requests with a status instead of the app."""
         self.faults.extend([fault(status, body, headers)] * times)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take one request."""
+        """Record and answer one request (ASGI)."""
         request = Request(scope, receive)
         body = await request.body()
         self.requests.append(
             ReceivedRequest(request.method, request.url.path, request.query_params, request.headers, body, time.time())
         )
-        trouble = self.faults.popleft() if self.faults else self.outage
-        app = trouble(self._app) if trouble else self._app
-        await app(scope, _again(body, receive), send)
+        active_fault = self.faults.popleft() if self.faults else self.outage
+        app = active_fault(self._app) if active_fault else self._app
+        await app(scope, _replay(body, receive), send)
 
 
-def _again(body: bytes, receive: Receive) -> Receive:
-    waiting: deque[Message] = deque([{"type": "http.request", "body": body, "more_body": False}])
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Return a ``receive`` that delivers the body, which is already read, once more."""
+    pending: deque[Message] = deque([{"type": "http.request", "body": body, "more_body": False}])
 
     async def replay() -> Message:
-        return waiting.popleft() if waiting else await receive()
+        return pending.popleft() if pending else await receive()
 
     return replay

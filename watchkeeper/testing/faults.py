@@ -1,7 +1,6 @@
-"""What a host can do to a caller instead of answering: one fault for one request.
+"""Faults: what a failing host does to one request.
 
-A fault is ASGI middleware: it gets the app that would have answered, and may answer in its place, before it or
-after it.
+A fault is ASGI middleware. It gets the app that normally answers, and may answer instead of it, before it or after it.
 """
 
 from __future__ import annotations
@@ -33,30 +32,30 @@ def fault(status: int = 503, body: Body = "", headers: Mapping[str, str] | None 
 
 
 def raw_body(body: bytes, content_type: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Fault:
-    """Answer with exactly these bytes, whatever they claim to be."""
+    """Answer with exactly these bytes, even if they do not match the content type."""
     return lambda app: Response(body, status, {"content-type": content_type, **(headers or {})})
 
 
 def redirect(url: str, status: int = 301) -> Fault:
-    """Send the caller elsewhere."""
+    """Redirect the caller to another URL."""
     return lambda app: Response(status_code=status, headers={"location": url})
 
 
 def delay(seconds: float) -> Fault:
-    """Answer as ever, later."""
+    """Delay the normal answer."""
 
-    def late(app: ASGIApp) -> ASGIApp:
+    def delayed(app: ASGIApp) -> ASGIApp:
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             await asyncio.sleep(seconds)
             await app(scope, receive, send)
 
         return answer
 
-    return late
+    return delayed
 
 
 def hang(seconds: float) -> Fault:
-    """Say nothing for a time, then close the connection."""
+    """Send nothing for some seconds, then close the connection."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.sleep(seconds)
@@ -80,7 +79,7 @@ def drip(body: bytes, seconds_per_byte: float = 1.0, content_type: str = "applic
 
 
 def raw_response(response: bytes) -> Fault:
-    """Write these bytes to the connection, status line and all, then close it: truncation, bad chunks, no HTTP."""
+    """Write these bytes, status line included, to the connection and close it. For responses that break HTTP."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         transport = transport_of(scope)
@@ -92,13 +91,13 @@ def raw_response(response: bytes) -> Fault:
 
 
 def truncated(body: bytes, missing: int = 100) -> Fault:
-    """Promise more bytes of a JSON body than are sent."""
+    """Announce more bytes of a JSON body than are sent."""
     head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body) + missing}\r\n\r\n"
     return raw_response(head.encode() + body)
 
 
 def drop_connection() -> Fault:
-    """Reset the connection without an answer; the request has had no effect."""
+    """Reset the connection without an answer. The request has no effect."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         await _break(scope, receive)
@@ -119,11 +118,11 @@ def reset_midway(body: bytes, content_type: str = "application/json") -> Fault:
 
 
 def lose_reply() -> Fault:
-    """Act on the request, then reset the connection: the caller cannot know whether it took effect."""
+    """Process the request, then reset the connection. The caller cannot know whether the request took effect."""
 
     def lossy(app: ASGIApp) -> ASGIApp:
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-            await app(scope, receive, _swallow)
+            await app(scope, receive, _discard)
             await _break(scope, receive)
 
         return answer
@@ -131,7 +130,7 @@ def lose_reply() -> Fault:
     return lossy
 
 
-async def _swallow(message: Message) -> None:
+async def _discard(message: Message) -> None:
     pass
 
 

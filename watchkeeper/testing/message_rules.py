@@ -1,7 +1,7 @@
-"""What the strictest OpenAI-compatible hosts demand of a conversation, each rule once met in the field.
+"""The rules that the strictest OpenAI-compatible hosts apply to a conversation.
 
-The rules come from OpenAI, Moonshot, Groq, Mistral and vLLM; a conversation that passes here passes at each of them,
-as far as is known.
+Each rule was observed at OpenAI, Moonshot, Groq, Mistral or vLLM. A conversation that passes here passes at all of
+them, as far as we know.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ _FUNCTION_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 def check_messages(messages: object) -> None:
-    """Check a conversation: roles, order, and that each call has exactly one answer, right behind it."""
+    """Check the roles and their order, and that each tool call has exactly one result directly after it."""
     if not isinstance(messages, list) or not messages:
         raise RequestRefused("Invalid 'messages': empty array. Expected an array with minimum length 1", "messages")
-    unanswered: list[str] = []
-    asked: JsonObject = {}
+    open_calls: list[str] = []
+    caller: JsonObject = {}
     opened = False
     for n, message in enumerate(messages):
         role = _role(message, n)
-        if role != "tool" and unanswered:
-            _refuse_unanswered(unanswered, n)
+        if role != "tool" and open_calls:
+            _refuse_open_calls(open_calls, n)
         if role in ("system", "developer") and opened:
             raise RequestRefused("System message must be at the beginning", f"messages[{n}].role")
         opened = opened or role not in ("system", "developer")
         if role == "assistant":
-            unanswered = _check_assistant(message, n)
+            open_calls = _check_assistant(message, n)
         else:
             _check_plain(message, role, n)
         if role == "tool":
-            _take_answer(message, unanswered, asked, n)
+            _match_result(message, open_calls, caller, n)
         else:
-            asked = message
-    if unanswered:
-        _refuse_unanswered(unanswered, len(messages))
+            caller = message
+    if open_calls:
+        _refuse_open_calls(open_calls, len(messages))
     if messages[-1]["role"] not in ("user", "tool"):
         raise RequestRefused("Expected last role User or Tool for serving", f"messages[{len(messages) - 1}].role")
 
@@ -54,8 +54,8 @@ def check_messages(messages: object) -> None:
 def _role(message: Any, n: int) -> str:
     role = message.get("role") if isinstance(message, dict) else None
     if role not in (*_FIELDS, "assistant"):
-        said = f"Invalid value: {role!r}. Supported values are: {', '.join(_FIELDS)}, assistant"
-        raise RequestRefused(said, f"messages[{n}].role")
+        text = f"Invalid value: {role!r}. Supported values are: {', '.join(_FIELDS)}, assistant"
+        raise RequestRefused(text, f"messages[{n}].role")
     return str(role)
 
 
@@ -67,9 +67,9 @@ def _check_plain(message: JsonObject, role: str, n: int) -> None:
     content = message.get("content")
     if role != "tool" and isinstance(content, list) and content:
         for part in content:
-            if not isinstance(part, dict) or part.get("type") != "text" or not _has_words(part.get("text")):
+            if not isinstance(part, dict) or part.get("type") != "text" or not _has_text(part.get("text")):
                 raise RequestRefused("text content is empty", f"messages[{n}].content")
-    elif not _has_words(content):
+    elif not _has_text(content):
         raise RequestRefused(
             f"the message at position {n} with role '{role}' must not be empty", f"messages[{n}].content"
         )
@@ -78,11 +78,11 @@ def _check_plain(message: JsonObject, role: str, n: int) -> None:
 def _check_assistant(message: JsonObject, n: int) -> list[str]:
     """Check an assistant message and return the ids of its calls."""
     content, calls = message.get("content"), message.get("tool_calls")
-    if calls is None and not _has_words(content):
+    if calls is None and not _has_text(content):
         raise RequestRefused(
             f"the message at position {n} with role 'assistant' must not be empty", f"messages[{n}].content"
         )
-    if content is not None and not _has_words(content):
+    if content is not None and not _has_text(content):
         raise RequestRefused("text content is empty: send null beside tool calls", f"messages[{n}].content")
     if calls is None:
         return []
@@ -98,7 +98,7 @@ def _check_assistant(message: JsonObject, n: int) -> list[str]:
 def _check_call(call: Any, where: str) -> str:
     if not isinstance(call, dict) or call.get("type") != "function" or not isinstance(call.get("function"), dict):
         raise RequestRefused(f"Invalid '{where}': expected an object of type 'function'", where)
-    if not _has_words(call.get("id")):
+    if not _has_text(call.get("id")):
         raise RequestRefused(f"Invalid '{where}.id': empty string", f"{where}.id")
     name, arguments = call["function"].get("name"), call["function"].get("arguments")
     if not isinstance(name, str) or not _FUNCTION_NAME.fullmatch(name):
@@ -113,15 +113,15 @@ def _check_call(call: Any, where: str) -> str:
     return str(call["id"])
 
 
-def _take_answer(message: JsonObject, unanswered: list[str], asked: JsonObject, n: int) -> None:
+def _match_result(message: JsonObject, open_calls: list[str], caller: JsonObject, n: int) -> None:
     call_id = message.get("tool_call_id")
-    if call_id in unanswered:
-        unanswered.remove(call_id)
+    if call_id in open_calls:
+        open_calls.remove(call_id)
         return
     where = f"messages[{n}].tool_call_id"
-    if not _has_words(call_id):
+    if not _has_text(call_id):
         raise RequestRefused(f"Missing required parameter: '{where}'", where)
-    if any(call["id"] == call_id for call in asked.get("tool_calls") or ()):
+    if any(call["id"] == call_id for call in caller.get("tool_calls") or ()):
         raise RequestRefused(f"Duplicate value for 'tool_call_id' of {call_id!r} in message with role 'tool'", where)
     raise RequestRefused(
         f"tool_call_id {call_id!r} is not found: messages with role 'tool' must directly follow the assistant "
@@ -130,10 +130,10 @@ def _take_answer(message: JsonObject, unanswered: list[str], asked: JsonObject, 
     )
 
 
-def _refuse_unanswered(unanswered: list[str], n: int) -> NoReturn:
+def _refuse_open_calls(open_calls: list[str], n: int) -> NoReturn:
     raise RequestRefused(
         "An assistant message with 'tool_calls' must be followed by tool messages responding to each "
-        "'tool_call_id'. The following tool_call_ids did not have response messages: " + ", ".join(unanswered),
+        "'tool_call_id'. The following tool_call_ids did not have response messages: " + ", ".join(open_calls),
         f"messages[{n}]",
     )
 
@@ -145,5 +145,5 @@ def _is_object(text: str) -> bool:
         return False
 
 
-def _has_words(value: object) -> bool:
+def _has_text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip())

@@ -1,4 +1,4 @@
-"""What the strictest OpenAI-compatible hosts demand of a request besides its messages and tools."""
+"""The rules that the strictest OpenAI-compatible hosts apply to a request, except to its messages and tools."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PARAMETERS = {
     *("safety_identifier", "service_tier", "metadata", "store"),
 }
 _FIXED = {"temperature": 1, "top_p": 0.95, "n": 1, "presence_penalty": 0, "frequency_penalty": 0}
-"""What K2.6 takes of these with thinking on; anything else is a 400."""
+"""The only values that Kimi K2.6 accepts with thinking on; any other value is answered with 400."""
 
 
 def read_request(body: bytes) -> JsonObject:
@@ -32,9 +32,9 @@ def read_request(body: bytes) -> JsonObject:
 
 
 def check_parameters(request: JsonObject, *, thinking: bool) -> None:
-    """Check all of a request but its messages and tools.
+    """Check a request except its messages and tools.
 
-    With ``thinking``, as Moonshot's own host has it: no tool can be forced and the sampling is fixed.
+    ``thinking``: apply the rules of Moonshot's own host, where no tool can be forced and the sampling is fixed.
     """
     for name in request.keys() - _PARAMETERS:
         raise RequestRefused(f"Unrecognized request argument supplied: {name}", name)
@@ -73,9 +73,9 @@ def _check_thinking(request: JsonObject) -> None:
             return
     if request.get("tool_choice", "auto") not in ("auto", "none"):
         raise RequestRefused("tool_choice 'specified' is incompatible with thinking enabled", "tool_choice")
-    for name, only in _FIXED.items():
-        if request.get(name, only) != only:
-            raise RequestRefused(f"invalid {name}: only {only} is allowed for this model", name)
+    for name, value in _FIXED.items():
+        if request.get(name, value) != value:
+            raise RequestRefused(f"invalid {name}: only {value} is allowed for this model", name)
 
 
 def offered_tools(request: Mapping[str, Any]) -> dict[str, JsonObject]:
@@ -94,5 +94,5 @@ def _check_encodable(request: JsonObject) -> None:
 
 
 def no_constant(name: str) -> NoReturn:
-    """Refuse NaN and the infinities, which Python would read."""
+    """Refuse NaN and the infinities, which Python's JSON parser would accept."""
     raise ValueError(f"{name} is not JSON")

@@ -1,4 +1,4 @@
-"""A host's prompt cache: how much of a request repeats an earlier one, byte for byte."""
+"""A host's prompt cache: how many bytes of a request repeat the request before it."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ _BLANK = re.compile(r"[ \t\r\n]*")
 
 @dataclass(frozen=True)
 class RawRequest:
-    """The parts of a request that a prompt is made of, as the very text that arrived."""
+    """The parts of a request that make up its prompt, as the exact text that arrived."""
 
     joined: str
     """The inside of the ``messages`` array."""
     opening: str
-    """The first two messages: the system prompt, and what was asked."""
+    """The first two messages: the system prompt and the first user message."""
     before_last_reply: str | None
-    """The messages before the last of the assistant's; None if it has not replied yet."""
+    """The messages before the last assistant message; None if there is no assistant message."""
     tools: str
-    """The ``tools`` array; empty if there is none."""
+    """The ``tools`` array; empty if the request has none."""
 
     @classmethod
     def of(cls, body: bytes) -> RawRequest:
-        """Take a valid request apart, without encoding anything anew."""
+        """Split a valid request into its parts, without encoding anything again."""
         members = dict(_members(body.decode()))
         text = members["messages"]
         spans = list(_elements(text))
@@ -42,7 +42,7 @@ class RawRequest:
 
 
 class PromptCache:
-    """The prompts that a host has seen, and where one did not go on from where the conversation stood."""
+    """The prompts that a host has received, and the requests that broke the prefix of their conversation."""
 
     def __init__(self) -> None:
         self._tools_of: dict[str, set[str]] = {}
@@ -50,10 +50,10 @@ class PromptCache:
         self.violations: list[str] = []
 
     def add(self, request: RawRequest, *, continues: bool) -> int:
-        """Take a request and return how many bytes of its prompt a cache could have served.
+        """Add a request and return how many bytes of its prompt a cache could have served.
 
-        ``continues`` says that its last reply is one of ours: then the messages before that reply must be exactly
-        those of an earlier request, and the tools, if there are any, the same.
+        ``continues``: its last assistant message came from this host. The messages before it must then be exactly
+        the messages of an earlier request; the tools, if it offers any, must also be the same.
         """
         if continues and request.before_last_reply is not None:
             self._check(request, self._tools_of.get(_digest(request.before_last_reply)))
@@ -64,11 +64,13 @@ class PromptCache:
         return len(prompt[: _common(prompt, earlier)].encode())
 
     def _check(self, request: RawRequest, tools: set[str] | None) -> None:
-        this = f"the request that ends with …{request.joined[-200:]}"
+        description = f"the request that ends with …{request.joined[-200:]}"
         if tools is None:
-            self.violations.append(f"{this} does not begin with the bytes of the one that its last reply answered")
+            self.violations.append(
+                f"{description} does not begin with the bytes of the request that its last reply answered"
+            )
         elif request.tools and request.tools not in tools and tools != {""}:
-            self.violations.append(f"{this} offers its tools in other bytes than the one before it")
+            self.violations.append(f"{description} offers its tools in other bytes than the request before it")
 
 
 def _members(text: str) -> Iterator[tuple[str, str]]:
@@ -93,7 +95,7 @@ def _elements(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _next(text: str, at: int) -> int:
-    """Return where the next element begins, or the closing bracket stands."""
+    """Return the position of the next element or of the closing bracket."""
     at = _skip(text, at)
     return _skip(text, at + 1) if text[at] == "," else at
 
@@ -105,7 +107,7 @@ def _skip(text: str, at: int) -> int:
 
 
 def _common(one: str, other: str) -> int:
-    """Return how many characters two texts have in common at their beginning."""
+    """Return the length of the common prefix of two texts."""
     low, high = 0, min(len(one), len(other))
     while low < high:
         middle = (low + high + 1) // 2

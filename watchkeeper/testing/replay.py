@@ -1,10 +1,10 @@
-"""For the tests of those who change the workflow or write tools: recorded runs must go on with the code of today.
+"""Replay tests: the current workflow code must be able to continue recorded runs.
 
     @pytest.mark.parametrize("history", histories(Path(__file__).parent / "histories"))
-    def test_recorded_runs_go_on(history: Path) -> None:
+    def test_recorded_runs_replay(history: Path) -> None:
         assert_replays(history)
 
-Record the histories with ``watchkeeper history export``. Needs pytest, and neither a server nor a plugin.
+Record the histories with ``watchkeeper history export``. Needs pytest, but no server and no pytest plugin.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 __all__ = ["WORKFLOWS", "NotAHistory", "Verdict", "assert_replays", "histories", "replayed"]
 
 WORKFLOWS: tuple[type, ...] = (IncidentWorkflow, QueueWorkflow)
-"""What our workers run."""
+"""The workflows that a worker runs."""
 
 
 def histories(*paths: Path) -> list[ParameterSet]:
-    """Return the recorded histories in some folders as parameters of a test, each by its name.
+    """Return the recorded histories of some folders as test parameters, each with the file's name as its id.
 
-    Raises NotAHistory where there is none: a gate without histories would let everything pass.
+    Raises NotAHistory if the folders hold no history: a test without histories would always pass.
     """
     import pytest
 
@@ -40,18 +40,18 @@ def histories(*paths: Path) -> list[ParameterSet]:
 
 
 def assert_replays(history: Path, workflows: Sequence[type] = WORKFLOWS, *, timeout: float = runner.TIMEOUT) -> None:
-    """Fail a test, saying at which event and why, if the code of today does not do what a history says.
+    """Raise AssertionError, with the event and the reason, if the current code differs from a history.
 
     ``timeout`` is in seconds. Raises NotAHistory and OSError.
     """
     __tracebackhide__ = True
     verdict = asyncio.run(replayed(history, workflows, timeout=timeout))
     if not verdict.agrees:
-        raise AssertionError(f"{verdict}\nTo mend it: {verdict.way_out}")
+        raise AssertionError(f"{verdict}\nTo fix it: {verdict.way_out}")
 
 
 async def replayed(history: Path, workflows: Sequence[type] = WORKFLOWS, *, timeout: float = runner.TIMEOUT) -> Verdict:
-    """Return the verdict of replaying one recorded history. Raises NotAHistory and OSError."""
+    """Replay one recorded history and return the verdict. Raises NotAHistory and OSError."""
 
     async def recordings() -> AsyncIterator[Recording]:
         yield read(history)

@@ -1,7 +1,7 @@
-"""The part of JSON schema that every provider accepts in a tool, demanded of every request.
+"""The part of JSON schema that every provider accepts in a tool. A request with any other schema is refused.
 
-Closed objects, everything inlined, leaves with one plain type, string enumerations; OpenAI, Moonshot (MFJS), Gemini
-and Groq each refuse some of the rest.
+Accepted: closed objects, no references, one type per leaf, enumerations of strings. OpenAI, Moonshot (MFJS), Gemini and
+Groq each refuse some of the rest.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _check_function(function: JsonObject, where: str) -> str:
             f"Invalid '{where}.name': {name!r} must start with a letter and hold letters, digits, _ and - only",
             f"{where}.name",
         )
-    _check_words(function, where)
+    _check_description(function, where)
     parameters = function.get("parameters")
     if not isinstance(parameters, dict) or parameters.get("type") != "object":
         raise RequestRefused(
@@ -66,7 +66,7 @@ def _check_schema(schema: Any, where: str, depth: int) -> None:
         raise RequestRefused(f"At path '{where}': a schema is expected, got {schema!r}", where)
     if depth > MAX_DEPTH:
         raise RequestRefused(f"At path '{where}': nested more than {MAX_DEPTH} deep", where)
-    _check_words(schema, where)
+    _check_description(schema, where)
     if "anyOf" in schema:
         _check_any_of(schema, where, depth)
         return
@@ -118,6 +118,6 @@ def _check_leaf(schema: JsonObject, where: str) -> None:
             raise RequestRefused(f"At path '{where}': '{bound}' must be a number", where)
 
 
-def _check_words(schema: JsonObject, where: str) -> None:
+def _check_description(schema: JsonObject, where: str) -> None:
     if not isinstance(schema.get("description", ""), str):
         raise RequestRefused(f"At path '{where}': 'description' must be a string", where)

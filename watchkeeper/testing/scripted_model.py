@@ -1,7 +1,8 @@
-"""A chat-completions host that plays a script and is as strict as the strictest real one.
+"""A chat-completions host that answers from a script and is as strict as the strictest real host.
 
-It refuses what any known host would refuse (``strictness``, ``schemas``, ``parameters``), notices when its own words
-come back changed (``sent``), and keeps account of what a prompt cache would save (``prefixes``).
+It refuses every request that a known host refuses (``message_rules``, ``parameter_rules``, ``schema_rules``). It checks
+that its messages come back unchanged (``echo_check``) and reports the tokens that a prompt cache would save
+(``prompt_cache``).
 """
 
 from __future__ import annotations
@@ -27,18 +28,22 @@ from watchkeeper.testing.message_rules import check_messages
 from watchkeeper.testing.parameter_rules import check_parameters, read_request
 from watchkeeper.testing.prompt_cache import PromptCache, RawRequest
 from watchkeeper.testing.schema_rules import check_tools
-from watchkeeper.testing.scripts import Script, ScriptedReply, ScriptEnded, in_order
+from watchkeeper.testing.scripts import Script, ScriptedReply, ScriptEnded, in_order, text_of
 
 MODEL = "moonshotai-kimi-k2-6"
 BYTES_PER_TOKEN = 4
 
 
 class ScriptedModel(FakeServer):
-    """The host; as an ``FakeServer`` it records the chat completion requests and can be made to fail.
+    """The host. As a ``FakeServer`` it records the chat completion requests and can be made to fail.
 
-    ``key``: the API key it demands. ``pace``: seconds an answer takes. ``thinking``: refuse forced tools and foreign
-    sampling, as Moonshot does. ``context_window``: the most tokens of a prompt. ``models``: the names it serves, any
-    name if there are none.
+    Args:
+        script: A function that chooses each reply, or the replies in order.
+        key: The API key that a request must carry; None accepts any.
+        pace: Seconds that an answer takes.
+        thinking: Refuse forced tools and other sampling parameters than the model's own, as Moonshot does.
+        context_window: Most tokens of a prompt.
+        models: The model names it serves; empty serves any name.
     """
 
     def __init__(
@@ -59,21 +64,30 @@ class ScriptedModel(FakeServer):
         self._window = context_window
         self._models = models
         self._sent = SentMessages()
-        self._prefixes = PromptCache()
+        self._cache = PromptCache()
 
     @asynccontextmanager
     async def serve(self, port: int = 0) -> AsyncIterator[str]:
-        """Serve on loopback and give the base URL for a client, ``/v1`` included."""
+        """Serve on loopback and yield the base URL for a client, which ends in ``/v1``. Port 0 takes a free port."""
         async with serve(self.host(), port) as url:
             yield f"{url}/v1"
 
     def host(self) -> Starlette:
-        """Return the app that answers what a client asks below the base URL of the host, ``/v1`` not included."""
+        """Return the ASGI app, whose paths begin with ``/v1``."""
         return Starlette(routes=[Route("/v1/chat/completions", self), Route("/v1/models", self._list_models)])
 
     def prefix_violations(self) -> list[str]:
-        """Say where a conversation did not go on, byte for byte, from where it stood."""
-        return list(self._prefixes.violations)
+        """Describe each request that did not begin with the bytes of the request before it in its conversation."""
+        return list(self._cache.violations)
+
+    def messages(self, request: int = -1) -> list[JsonObject]:
+        """Return the conversation that a request carried, the last request by default."""
+        found: list[JsonObject] = self.requests[request].json()["messages"]
+        return found
+
+    def tool_results(self, request: int = -1) -> list[str]:
+        """Return the tool results that a request carried, as text."""
+        return [text_of(message) for message in self.messages(request) if message["role"] == "tool"]
 
     async def _list_models(self, request: Request) -> Response:
         try:
@@ -108,36 +122,36 @@ class ScriptedModel(FakeServer):
         check_messages(request.get("messages"))
         self._sent.check(request["messages"])
         if self._models and request["model"] not in self._models:
-            said = f"The model {request['model']!r} does not exist; there are: {', '.join(self._models)}"
-            raise RequestRefused(said, "model", status=404, code="model_not_found")
+            text = f"The model {request['model']!r} does not exist; this host serves: {', '.join(self._models)}"
+            raise RequestRefused(text, "model", status=404, code="model_not_found")
         return self._completion(request, RawRequest.of(body), trace)
 
     def _completion(self, request: JsonObject, raw: RawRequest, trace: str) -> JsonObject:
         replies = [message for message in request["messages"] if message["role"] == "assistant"]
-        cached = self._prefixes.add(raw, continues=bool(replies) and self._sent.knows(replies[-1]))
+        cached = self._cache.add(raw, continues=bool(replies) and self._sent.knows(replies[-1]))
         prompt_tokens = _tokens(raw.tools + raw.joined)
         if self._window is not None and prompt_tokens > self._window:
             raise RequestRefused(
                 f"Invalid request: Your request exceeded model token limit: {self._window} (requested: {prompt_tokens})"
             )
         try:
-            turn = self.script(request)
+            reply = self.script(request)
         except ScriptEnded as error:
             raise RequestRefused(str(error), code="script_ended") from None
-        message = _numbered(turn.message, replies) if turn.numbered else turn.message
-        self._sent.remember(message, sound=turn.sound)
+        message = _with_ids(reply.message, replies) if reply.assign_ids else reply.message
+        self._sent.remember(message, exact_echo=reply.exact_echo)
         return {
             "id": f"chatcmpl-{trace}",
             "object": "chat.completion",
             "created": int(time.time()),
             "model": request["model"],
-            "choices": [{"index": 0, "message": message, "finish_reason": turn.finish_reason}],
-            "usage": turn.usage or _usage(prompt_tokens, cached // BYTES_PER_TOKEN, message),
+            "choices": [{"index": 0, "message": message, "finish_reason": reply.finish_reason}],
+            "usage": reply.usage or _usage(prompt_tokens, cached // BYTES_PER_TOKEN, message),
         }
 
 
-def _numbered(message: JsonObject, replies: list[JsonObject]) -> JsonObject:
-    """Give ids to the calls, counted over the whole conversation as Kimi does."""
+def _with_ids(message: JsonObject, replies: list[JsonObject]) -> JsonObject:
+    """Add ids to the calls. They count through the whole conversation, as Kimi's do."""
     if "tool_calls" not in message:
         return message
     before = sum(len(reply.get("tool_calls") or ()) for reply in replies)

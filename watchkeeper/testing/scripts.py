@@ -1,6 +1,6 @@
-"""What the scripted model says: turns, and the scripts that choose one from the conversation.
+"""What the scripted model answers: single replies, and the scripts that choose one from the conversation.
 
-A script looks at the request and at nothing else, so that retries, crashes and concurrent runs get the same answer.
+A script reads only the request. Retries, crashes and concurrent runs therefore get the same reply.
 """
 
 from __future__ import annotations
@@ -15,87 +15,92 @@ from watchkeeper.contracts import JsonObject
 
 @dataclass(frozen=True)
 class ScriptedReply:
-    """One assistant message; calls without an id get theirs from the server."""
+    """One assistant message. The server adds an id to each call that has none."""
 
     message: JsonObject
     finish_reason: str | None
-    sound: bool = True
-    """Whether its echo must be exact; a malformed message must be put right before it is sent back."""
-    numbered: bool = True
-    """Whether the server gives ids to calls that have none."""
+    exact_echo: bool = True
+    """Whether the client must send this message back unchanged. False if it is malformed: the client repairs it."""
+    assign_ids: bool = True
+    """Whether the server adds an id to calls that have none."""
     usage: JsonObject | None = None
-    """Replaces what the server would report."""
+    """Replaces the usage that the server would report."""
 
 
 Script: TypeAlias = Callable[[JsonObject], ScriptedReply]
+"""Chooses the reply to one chat completion request, given as the parsed body."""
+
 ScriptedCall: TypeAlias = tuple[str, JsonObject | str] | tuple[str, JsonObject | str, JsonObject]
-"""A tool's name, its arguments (text is sent as it is, valid or not), fields to stand beside them in the call."""
+"""A tool's name, its arguments (a string is sent unchanged, valid or not), and extra fields of the call."""
 
 
 class ScriptEnded(Exception):
-    """The conversation has gone on beyond the last turn of the script."""
+    """The script has no reply for this conversation."""
 
 
 def says(text: str, *, finish_reason: str = "stop", **extras: Any) -> ScriptedReply:
-    """Answer in words; extras are further fields of the message, such as ``reasoning_content``."""
+    """Answer with text. ``extras`` are further fields of the message, such as ``reasoning_content``."""
     return ScriptedReply({"role": "assistant", "content": text, **extras}, finish_reason)
 
 
 def calls(
-    *asked: ScriptedCall, content: str | None = None, reasoning: str | None = None, **extras: Any
+    *tool_calls: ScriptedCall, content: str | None = None, reasoning: str | None = None, **extras: Any
 ) -> ScriptedReply:
-    """Call tools, all in one message."""
+    """Call tools, all in one message. ``reasoning`` is sent as ``reasoning_content``."""
     message: JsonObject = {"role": "assistant", "content": content}
     if reasoning is not None:
         message["reasoning_content"] = reasoning
-    message["tool_calls"] = [_call(call) for call in asked]
-    return ScriptedReply(message | extras, "tool_calls", sound=all(isinstance(call[1], dict) for call in asked))
+    message["tool_calls"] = [_call(call) for call in tool_calls]
+    well_formed = all(isinstance(call[1], dict) for call in tool_calls)
+    return ScriptedReply(message | extras, "tool_calls", exact_echo=well_formed)
 
 
 def raw(message: JsonObject, finish_reason: str | None = "stop", usage: JsonObject | None = None) -> ScriptedReply:
-    """Send exactly this message, however malformed."""
-    return ScriptedReply(message, finish_reason, sound=False, numbered=False, usage=usage)
+    """Send exactly this message, even if it is malformed."""
+    return ScriptedReply(message, finish_reason, exact_echo=False, assign_ids=False, usage=usage)
 
 
-def _call(asked: ScriptedCall) -> JsonObject:
-    name, arguments = asked[0], asked[1]
+def _call(call: ScriptedCall) -> JsonObject:
+    name, arguments = call[0], call[1]
     text = arguments if isinstance(arguments, str) else json.dumps(arguments, separators=(",", ":"))
-    beside = asked[2] if len(asked) == 3 else {}
-    return {"type": "function", "function": {"name": name, "arguments": text}, **beside}
+    extras = call[2] if len(call) == 3 else {}
+    return {"type": "function", "function": {"name": name, "arguments": text}, **extras}
 
 
-def in_order(said: Sequence[ScriptedReply]) -> Script:
-    """Say one turn after the other; which one is due, the number of replies in the conversation tells."""
+def in_order(replies: Sequence[ScriptedReply]) -> Script:
+    """Give the replies one after the other. The number of replies in the conversation selects the next one."""
 
     def script(request: JsonObject) -> ScriptedReply:
-        due = count_replies(request)
-        if due >= len(said):
-            raise ScriptEnded(f"the script has {len(said)} turns, and the conversation holds {due} replies already")
-        return said[due]
+        position = count_replies(request)
+        if position >= len(replies):
+            raise ScriptEnded(
+                f"the script has {len(replies)} replies, and the conversation already holds {position}: add a reply"
+            )
+        return replies[position]
 
     return script
 
 
 def by_first_message(scripts: Mapping[str, Script | Sequence[ScriptedReply]]) -> Script:
-    """Choose the script by a text that the first words of the user hold."""
+    """Choose the script by a text that the first user message contains."""
 
     def script(request: JsonObject) -> ScriptedReply:
-        opening = next((text_of(m) for m in request["messages"] if m["role"] == "user"), "")
+        first = next((text_of(m) for m in request["messages"] if m["role"] == "user"), "")
         for text, chosen in scripts.items():
-            if text in opening:
+            if text in first:
                 return chosen(request) if callable(chosen) else in_order(chosen)(request)
-        raise ScriptEnded(f"no script is for {opening!r}; there are: {', '.join(map(repr, scripts))}")
+        raise ScriptEnded(f"no script matches {first!r}; the scripts are for: {', '.join(map(repr, scripts))}")
 
     return script
 
 
-def always(turn: ScriptedReply, *, without_tools: ScriptedReply) -> Script:
-    """Say one turn as long as tools are offered, another one when they are not."""
-    return lambda request: turn if request.get("tools") else without_tools
+def always(reply: ScriptedReply, *, without_tools: ScriptedReply) -> Script:
+    """Give one reply to every request that offers tools, another to a request without tools."""
+    return lambda request: reply if request.get("tools") else without_tools
 
 
 def count_replies(request: JsonObject) -> int:
-    """Count the assistant's messages in a conversation."""
+    """Count the assistant messages in a conversation."""
     return sum(message["role"] == "assistant" for message in request["messages"])
 
 

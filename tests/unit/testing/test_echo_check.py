@@ -152,7 +152,7 @@ async def test_a_changed_beginning_is_a_violation(
     first = await send(http, url, joined(USER))
     await send(http, url, f"{spoiled},{joined(first, result())}")
     (violation,) = model.prefix_violations()
-    assert "does not begin with the bytes of the one that its last reply answered" in violation
+    assert "does not begin with the bytes of the request that its last reply answered" in violation
 
 
 async def test_changed_tools_are_a_violation_but_none_are_not(

@@ -107,7 +107,10 @@ async def test_only_the_models_it_serves(http: AsyncClient) -> None:
         assert (await said(http, url, request(model="b")))["content"] == "hi"
         error = await refused(http, url, request(model="c"), status=404)
         listed = (await http.get(f"{url}/models")).json()["data"]
-    assert (error["code"], error["message"]) == ("model_not_found", "The model 'c' does not exist; there are: a, b")
+    assert (error["code"], error["message"]) == (
+        "model_not_found",
+        "The model 'c' does not exist; this host serves: a, b",
+    )
     assert [model["id"] for model in listed] == ["a", "b"]
 
 
@@ -123,7 +126,7 @@ async def test_a_script_that_ended_says_so(http: AsyncClient) -> None:
     async with ScriptedModel([]).serve() as url:
         error = await refused(http, url, request())
     assert error["code"] == "script_ended"
-    assert "the script has 0 turns" in error["message"]
+    assert "the script has 0 replies" in error["message"]
 
 
 async def test_a_raw_message_is_sent_untouched(http: AsyncClient) -> None:

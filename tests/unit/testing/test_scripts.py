@@ -12,7 +12,7 @@ def test_turns_are_chosen_by_the_replies_there_are() -> None:
     assert script(request()).finish_reason == "tool_calls"
     assert script(request(*ROUND)).message["content"] == "degraded"
     assert script(request()).finish_reason == "tool_calls"
-    with pytest.raises(ScriptEnded, match="holds 2 replies already"):
+    with pytest.raises(ScriptEnded, match="already holds 2"):
         script(request(*ROUND, {"role": "assistant", "content": "so"}, USER))
 
 
@@ -25,7 +25,7 @@ def test_openings_choose_the_script() -> None:
     assert script(opened_with("What is wrong with checkout?")).message["content"] == "one"
     parts = {"messages": [{"role": "user", "content": [{"type": "text", "text": "search fails"}]}]}
     assert script(parts).message["content"] == "two"
-    with pytest.raises(ScriptEnded, match="no script is for 'hello'; there are: 'checkout', 'search'"):
+    with pytest.raises(ScriptEnded, match="no script matches 'hello'; the scripts are for: 'checkout', 'search'"):
         script(opened_with("hello"))
 
 
@@ -48,6 +48,6 @@ def test_messages_hold_what_they_are_given() -> None:
             {"type": "function", "function": {"name": "look", "arguments": "no json"}, "extra_content": {"s": 1}},
         ],
     }
-    assert not turn.sound
+    assert not turn.exact_echo
     assert says("x", reasoning_content="y").message == {"role": "assistant", "content": "x", "reasoning_content": "y"}
     assert raw({"role": "robot"}, None).message == {"role": "robot"}
