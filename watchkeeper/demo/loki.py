@@ -1,15 +1,13 @@
 """The simulated Loki: its query API over the log lines of the scenario.
 
-A stream is ``{service,level,env}``. Errors are plain text, as Loki sends them.
+The labels of a stream are ``service``, ``level`` and ``env``. Errors are plain text, as Loki sends them.
 """
 
 from __future__ import annotations
 
 import time
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import datetime
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -17,43 +15,48 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from watchkeeper.contracts import JsonObject
-from watchkeeper.demo import logql
 from watchkeeper.demo.log_generator import LEVELS, GeneratedLine, generate_lines
-from watchkeeper.demo.query_lexer import QueryError, seconds
+from watchkeeper.demo.query_shapes import LogQuery, QueryError, parse_logql
 from watchkeeper.demo.scenario import Scenario
 
 MAX_LIMIT = 5_000
 """Lines per query: Loki's own default of ``max_entries_limit_per_query``."""
-MAX_POINTS = 11_000
+
+_HOUR = 3_600_000_000_000
 
 _Labels = frozenset[tuple[str, str]]
 
 
 def loki_app(scenario: Scenario) -> Starlette:
-    """Build the server."""
+    """Build the server of ``/loki/api/v1/query_range`` (log lines), ``/loki/api/v1/query`` (counts) and ``/ready``."""
 
     async def query_range(request: Request) -> Response:
-        asked = request.query_params
-        parsed = logql.parse(asked.get("query", ""))
-        end = _time(asked, "end", time.time())
-        start = _time(asked, "start", end - 3600)
+        parameters = request.query_params
+        query = parse_logql(parameters.get("query", ""))
+        if query.seconds is not None:
+            raise QueryError("the simulated Loki answers a metric query only as an instant query")
+        end = _nanoseconds(parameters, "end", time.time_ns())
+        start = _nanoseconds(parameters, "start", end - _HOUR)
         if end <= start:
             raise QueryError("end timestamp must not be before or equal to start time")
-        if isinstance(parsed, logql.LogQuery):
-            found = _find(scenario, parsed, start, end)
-            return _success("streams", _streams(found, _limit(asked), asked.get("direction") != "forward"))
-        counts = _count(scenario, parsed, _points(asked, start, end))
-        return _success("matrix", [{"metric": dict(sorted(k)), "values": v} for k, v in counts.items()])
+        lines = _find_lines(scenario, query, start, end)
+        if parameters.get("direction") != "forward":
+            lines.reverse()
+        return _success("streams", _streams(lines[: _limit(parameters)]))
 
     async def query(request: Request) -> Response:
-        asked = request.query_params
-        parsed = logql.parse(asked.get("query", ""))
-        if isinstance(parsed, logql.LogQuery):
+        parameters = request.query_params
+        query = parse_logql(parameters.get("query", ""))
+        if query.seconds is None:
+            # Loki's own text.
             raise QueryError(
                 "log queries are not supported as an instant query type, please change your query to a range query type"
             )
-        counts = _count(scenario, parsed, [_time(asked, "time", time.time())])
-        return _success("vector", [{"metric": dict(sorted(k)), "value": v[0]} for k, v in counts.items()])
+        at = _nanoseconds(parameters, "time", time.time_ns())
+        # A count excludes the start of its window and includes the end.
+        lines = _find_lines(scenario, query, at - query.seconds * 1_000_000_000 + 1, at + 1)
+        sample = {"metric": {}, "value": [at / 1e9, str(len(lines))]}
+        return _success("vector", [sample] if lines else [])
 
     return Starlette(
         routes=[
@@ -61,61 +64,41 @@ def loki_app(scenario: Scenario) -> Starlette:
             Route("/loki/api/v1/query", query),
             Route("/ready", PlainTextResponse("ready\n")),
         ],
-        exception_handlers={QueryError: _refuse},
+        exception_handlers={QueryError: _bad_request},
     )
 
 
-def _find(scenario: Scenario, query: logql.LogQuery, start: float, end: float) -> list[tuple[_Labels, GeneratedLine]]:
-    """Return the lines that a query means, with their streams, oldest first."""
+def _find_lines(scenario: Scenario, query: LogQuery, start: int, end: int) -> list[tuple[_Labels, GeneratedLine]]:
+    """Return the matching lines with start <= time < end (Unix nanoseconds) and their streams, oldest first."""
     found: list[tuple[_Labels, GeneratedLine]] = []
     for service in scenario.steady:
         streams = {level: {"service": service, "level": level, "env": "production"} for level in LEVELS}
-        meant = {level: frozenset(labels.items()) for level, labels in streams.items() if query.selects(labels)}
-        if meant:
-            written = generate_lines(scenario, service, start, end)
-            found += [(meant[line.level], line) for line in written if line.level in meant and query.passes(line.text)]
+        selected = {
+            level: frozenset(labels.items())
+            for level, labels in streams.items()
+            if all(matcher.matches(labels) for matcher in query.matchers)
+        }
+        if not selected:
+            continue
+        # The generator counts in seconds: ask for a little more, then compare the exact times.
+        lines = generate_lines(scenario, service, start / 1e9 - 0.01, end / 1e9 + 0.01)
+        found += [
+            (selected[line.level], line)
+            for line in lines
+            if line.level in selected and query.text in line.text and start <= line.at < end
+        ]
     return sorted(found, key=lambda pair: pair[1].at)
 
 
-def _streams(found: list[tuple[_Labels, GeneratedLine]], limit: int, backward: bool) -> list[JsonObject]:
+def _streams(lines: list[tuple[_Labels, GeneratedLine]]) -> list[JsonObject]:
     streams: dict[_Labels, list[list[str]]] = defaultdict(list)
-    for labels, line in (found[::-1] if backward else found)[:limit]:
+    for labels, line in lines:
         streams[labels].append([str(line.at), line.text])
     return [{"stream": dict(sorted(labels)), "values": values} for labels, values in streams.items()]
 
 
-def _count(scenario: Scenario, query: logql.MetricQuery, points: list[float]) -> dict[_Labels, list[list[object]]]:
-    """Count the lines in the window before each point; a point without lines has no sample."""
-    at: dict[_Labels, list[float]] = defaultdict(list)
-    for labels, line in _find(scenario, query.logs, points[0] - query.window, points[-1] + 0.001):
-        at[query.group(dict(labels))].append(line.at / 1e9)
-    samples: dict[_Labels, list[list[object]]] = defaultdict(list)
-    for labels, times in at.items():
-        for point in points:
-            count = bisect_right(times, point) - bisect_right(times, point - query.window)
-            if count:
-                samples[labels].append([point, f"{count / query.window:g}" if query.per_second else str(count)])
-    return samples
-
-
-def _points(asked: Mapping[str, str], start: float, end: float) -> list[float]:
-    text = asked.get("step", "")
-    try:
-        step = seconds(text) or float(text or max(1, (end - start) // 250))
-    except ValueError:
-        raise QueryError(f'cannot parse "{text}" to a valid duration') from None
-    if step <= 0:
-        raise QueryError("zero or negative query resolution step widths are not accepted. Try a positive integer")
-    if (end - start) / step > MAX_POINTS:
-        raise QueryError(
-            "exceeded maximum resolution of 11,000 points per time series. "
-            "Try decreasing the query resolution (?step=XX)"
-        )
-    return [start + i * step for i in range(int((end - start) / step) + 1)]
-
-
-def _limit(asked: Mapping[str, str]) -> int:
-    text = asked.get("limit", "100")
+def _limit(parameters: Mapping[str, str]) -> int:
+    text = parameters.get("limit", "100")
     try:
         limit = int(text)
     except ValueError:
@@ -129,26 +112,18 @@ def _limit(asked: Mapping[str, str]) -> int:
     return limit
 
 
-def _time(asked: Mapping[str, str], name: str, default: float) -> float:
-    """Read nanoseconds, seconds (up to ten digits, or with a point) or RFC 3339."""
-    text = asked.get(name)
+def _nanoseconds(parameters: Mapping[str, str], name: str, default: int) -> int:
+    text = parameters.get(name)
     if text is None:
         return default
-    try:
-        if text.isdigit() and len(text) > 10:
-            return int(text) / 1e9
-        return float(text)
-    except ValueError:
-        pass
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except ValueError:
-        raise QueryError(f'could not parse "{name}": "{text}" is no timestamp') from None
+    if not text.isdigit():
+        raise QueryError(f'the simulated Loki reads "{name}" as Unix nanoseconds, not "{text}"')
+    return int(text)
 
 
-def _success(kind: str, result: list[JsonObject]) -> Response:
-    return JSONResponse({"status": "success", "data": {"resultType": kind, "result": result, "stats": {}}})
+def _success(result_type: str, result: list[JsonObject]) -> Response:
+    return JSONResponse({"status": "success", "data": {"resultType": result_type, "result": result, "stats": {}}})
 
 
-async def _refuse(request: Request, error: Exception) -> Response:
+async def _bad_request(request: Request, error: Exception) -> Response:
     return PlainTextResponse(f"{error}\n", 400)

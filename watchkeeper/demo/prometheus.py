@@ -1,8 +1,8 @@
-"""The simulated Prometheus: its HTTP API over the traffic of the scenario.
+"""The simulated Prometheus: instant queries over the traffic of the scenario.
 
-Two metrics, as a service mesh would export them: ``http_requests_total{service,code}`` and
-``http_request_duration_seconds_bucket{service,le}``. A rate is the one that holds at the time asked about, whatever
-the window: the incident is a step, not a ramp.
+Two metrics, as a service mesh exports them: ``http_requests_total{service,code}`` and
+``http_request_duration_seconds_bucket{service,le}``. A rate is the rate at the time of the query, for any window: the
+incident is a step.
 """
 
 from __future__ import annotations
@@ -10,62 +10,66 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from watchkeeper.contracts import JsonObject
-from watchkeeper.demo import promql
-from watchkeeper.demo.query_lexer import QueryError, seconds
+from watchkeeper.demo.query_shapes import MetricQuery, QueryError, parse_promql
 from watchkeeper.demo.scenario import Scenario
 
 REQUESTS = "http_requests_total"
 LATENCY = "http_request_duration_seconds_bucket"
-MAX_POINTS = 11_000
-"""Per series, as Prometheus has it."""
 
 _BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
+_Series = list[tuple[Mapping[str, str], float]]
+"""Labels and rate per second of each series."""
+
 
 def prometheus_app(scenario: Scenario) -> Starlette:
-    """Build the server."""
-
-    def rates(metric: str, at: float) -> Iterator[tuple[Mapping[str, str], float]]:
-        return _rates(scenario, metric, at)
+    """Build the server of ``/api/v1/query`` and ``/-/ready``."""
 
     async def query(request: Request) -> Response:
-        parameters = await _parameters(request)
-        at = _time(parameters, "time", time.time())
-        value = _expression(parameters, rates)(at)
-        if not isinstance(value, dict):
-            return _success({"resultType": "scalar", "result": [at, _text(value)]})
-        result = [{"metric": dict(sorted(labels)), "value": [at, _text(v)]} for labels, v in value.items()]
-        return _success({"resultType": "vector", "result": result})
-
-    async def query_range(request: Request) -> Response:
-        parameters = await _parameters(request)
-        points = _points(parameters)
-        return _success({"resultType": "matrix", "result": _matrix(_expression(parameters, rates), points)})
-
-    async def label_values(request: Request) -> Response:
-        label = request.path_params["label"]
-        if label == "__name__":
-            return _success([LATENCY, REQUESTS])
-        series = [labels for metric in (REQUESTS, LATENCY) for labels, _ in rates(metric, time.time())]
-        return _success(sorted({labels[label] for labels in series if label in labels}))
+        parameters = request.query_params
+        try:
+            at = float(parameters.get("time", time.time()))
+        except ValueError:
+            raise QueryError(f'invalid parameter "time": cannot parse "{parameters["time"]}" to a timestamp') from None
+        try:
+            parsed = parse_promql(parameters.get("query", ""))
+        except QueryError as error:
+            raise QueryError(f'invalid parameter "query": {error}') from None
+        value = _evaluate(parsed, scenario, at)
+        result = [] if value is None else [{"metric": {}, "value": [at, _text(value)]}]
+        return JSONResponse({"status": "success", "data": {"resultType": "vector", "result": result}})
 
     return Starlette(
         routes=[
-            Route("/api/v1/query", query, methods=["GET", "POST"]),
-            Route("/api/v1/query_range", query_range, methods=["GET", "POST"]),
-            Route("/api/v1/label/{label}/values", label_values),
+            Route("/api/v1/query", query),
             Route("/-/ready", PlainTextResponse("Prometheus Server is Ready.\n")),
         ],
         exception_handlers={QueryError: _bad_data},
     )
+
+
+def _evaluate(query: MetricQuery, scenario: Scenario, at: float) -> float | None:
+    """Return the value of a query; None if no series matches."""
+    series: _Series = [
+        (labels, rate)
+        for labels, rate in _rates(scenario, query.metric, at)
+        if all(matcher.matches(labels) for matcher in query.matchers)
+    ]
+    if not series:
+        return None
+    if query.quantile is None:
+        return math.fsum(rate for _, rate in series)
+    bounds = {float(labels["le"]) for labels, _ in series if "le" in labels}
+    buckets = [
+        (bound, math.fsum(r for labels, r in series if float(labels["le"]) == bound)) for bound in sorted(bounds)
+    ]
+    return _histogram_quantile(query.quantile, buckets) if buckets else None
 
 
 def _rates(scenario: Scenario, metric: str, at: float) -> Iterator[tuple[Mapping[str, str], float]]:
@@ -82,7 +86,7 @@ def _rates(scenario: Scenario, metric: str, at: float) -> Iterator[tuple[Mapping
 
 
 def _shares(p95: float) -> list[float]:
-    """Share of the requests at or under each bound, such that the 95th percentile comes out at ``p95``.
+    """Return the share of the requests at or under each bound for which the 95th percentile is ``p95``.
 
     ``p95`` lies between the first and the last bound.
     """
@@ -96,77 +100,21 @@ def _shares(p95: float) -> list[float]:
     return [below * (i + 1) / upper for i in range(upper)] + [within] + [1.0] * (len(_BOUNDS) - upper)
 
 
-async def _parameters(request: Request) -> Mapping[str, str]:
-    parameters = dict(request.query_params)
-    if request.method == "POST":
-        form = await request.form()
-        parameters |= {key: value for key, value in form.items() if isinstance(value, str)}
-    return parameters
-
-
-def _expression(parameters: Mapping[str, str], rates: promql.Rates) -> promql.Expression:
-    try:
-        return promql.parse(parameters.get("query", ""), rates)
-    except QueryError as error:
-        raise QueryError(f'invalid parameter "query": {error}') from None
-
-
-def _time(parameters: Mapping[str, str], name: str, default: float | None = None) -> float:
-    text = parameters.get(name, "")
-    if not text and default is not None:
-        return default
-    for read in (float, lambda text: datetime.fromisoformat(text).timestamp()):
-        try:
-            return read(text)
-        except ValueError:
-            continue
-    raise QueryError(f'invalid parameter "{name}": cannot parse "{text}" to a valid timestamp')
-
-
-def _points(parameters: Mapping[str, str]) -> list[float]:
-    start, end = _time(parameters, "start"), _time(parameters, "end")
-    if end < start:
-        raise QueryError('invalid parameter "end": end timestamp must not be before start time')
-    step = _step(parameters.get("step", ""))
-    if (end - start) / step > MAX_POINTS:
-        raise QueryError(
-            "exceeded maximum resolution of 11,000 points per timeseries. "
-            "Try decreasing the query resolution (?step=XX)"
-        )
-    return [start + i * step for i in range(int((end - start) / step) + 1)]
-
-
-def _step(text: str) -> float:
-    try:
-        step = seconds(text) or float(text)
-    except ValueError:
-        raise QueryError(f'invalid parameter "step": cannot parse "{text}" to a valid duration') from None
-    if step <= 0:
-        raise QueryError(
-            'invalid parameter "step": zero or negative query resolution step widths are not accepted. '
-            "Try a positive integer"
-        )
-    return step
-
-
-def _matrix(expression: promql.Expression, points: list[float]) -> list[JsonObject]:
-    series: dict[promql.Labels, list[list[object]]] = {}
-    for at in points:
-        value = expression(at)
-        vector: promql.Vector = value if isinstance(value, dict) else {frozenset(): value}
-        for labels, number in vector.items():
-            series.setdefault(labels, []).append([at, _text(number)])
-    return [{"metric": dict(sorted(labels)), "values": values} for labels, values in series.items()]
+def _histogram_quantile(quantile: float, buckets: list[tuple[float, float]]) -> float:
+    """Interpolate inside the bucket that holds the rank, as Prometheus does."""
+    total = buckets[-1][1]
+    if not total or not math.isinf(buckets[-1][0]) or len(buckets) < 2:
+        return math.nan
+    rank, lower, below = quantile * total, 0.0, 0.0
+    for bound, count in buckets:
+        if count >= rank:
+            return buckets[-2][0] if math.isinf(bound) else lower + (bound - lower) * (rank - below) / (count - below)
+        lower, below = bound, count
+    return math.nan
 
 
 def _text(value: float) -> str:
-    if math.isinf(value):
-        return "+Inf" if value > 0 else "-Inf"
     return "NaN" if math.isnan(value) else repr(value)
-
-
-def _success(data: object) -> Response:
-    return JSONResponse({"status": "success", "data": data})
 
 
 async def _bad_data(request: Request, error: Exception) -> Response:
