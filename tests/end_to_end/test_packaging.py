@@ -34,7 +34,9 @@ def test_the_wheel_holds_the_application_and_nothing_else(wheel: Path) -> None:
         *("workflows", "activities", "watchkeeper", "worker.py"),
     }
     assert "watchkeeper/prompts/system.md" in names
-    assert "watchkeeper/report_page/page.css" in names
+    assert "watchkeeper/report_page/report.css" in names
+    assert "watchkeeper/report_page/templates/report.html" in names
+    assert "watchkeeper/report_page/templates/timeline.svg" in names
     assert "watchkeeper/py.typed" in names
     assert "activities/tools/search_logs.py" in names
 

@@ -1,4 +1,4 @@
-"""Accounts of runs: out of recorded histories, and made by hand where a history would be long or rude."""
+"""Data for reports: from recorded histories, or built by hand for long runs and hostile texts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from watchkeeper.contracts import (
     Usage,
     digest_of,
 )
-from watchkeeper.report_page.data import Account, Firing
+from watchkeeper.report_page.report_data import AlertFiring, ReportData
 from watchkeeper.run_view.entries import Approval, Call, FollowUp, PersonAction, Round
 from watchkeeper.run_view.model import RunView
 from watchkeeper.run_view.projection import RunProjection
@@ -32,22 +32,22 @@ CHAIN = ("continue-as-new-1", "continue-as-new-2", "continue-as-new-3")
 BEGAN = datetime(2026, 11, 25, 3, 12, tzinfo=UTC)
 
 
-async def recorded(*names: str, most: int | None = None) -> Account:
-    """Tell recorded executions, perhaps so many events of them only."""
-    telling = RunProjection(DATA_CONVERTER)
-    account = Account(telling.view, BEGAN)
+async def recorded_run(*names: str, max_events: int | None = None) -> ReportData:
+    """Read recorded executions, or only their first events."""
+    projection = RunProjection(DATA_CONVERTER)
+    data = ReportData(projection.view, BEGAN)
     texts = [(HISTORIES / f"{name}.json").read_text() for name in names]
     events = [event for text in texts for event in WorkflowHistory.from_json("recorded", text).events]
-    for event in events[:most]:
-        for told in await telling.add(event):
-            account.take(told)
-        account.at = event.event_time.ToDatetime(tzinfo=UTC)
-    account.complete()
-    return account
+    for event in events[:max_events]:
+        for change in await projection.add(event):
+            data.take(change)
+        data.as_of = event.event_time.ToDatetime(tzinfo=UTC)
+    data.complete()
+    return data
 
 
 def after(seconds: float) -> datetime:
-    """A moment of a run made by hand."""
+    """A time in a run that was built by hand."""
     return BEGAN + timedelta(seconds=seconds)
 
 
@@ -58,49 +58,49 @@ def reply(*names: str, text: str = "") -> ModelReply:
     return ModelReply(kind="tool_calls" if asked else "final", message=message, digest=digest_of(b""), usage=usage)
 
 
-def made(text: str = "Checkout fails.", **given: Any) -> Account:
-    """A run with nothing in it but its beginning."""
-    story = RunView(workflow_id="incident-1", run_id="run-1", first_run_id="run-1", started_at=BEGAN, model="kimi")
-    story.run_input = RunInput(text=text, **given)
-    story.limits = Limits(rounds=2_000, tool_calls=4_000, tokens=4_000_000, duration=86_400, cost=10)
-    return Account(story, after(1))
+def new_run(text: str = "Checkout fails.", **fields: Any) -> ReportData:
+    """A run that has only started."""
+    run = RunView(workflow_id="incident-1", run_id="run-1", first_run_id="run-1", started_at=BEGAN, model="kimi")
+    run.run_input = RunInput(text=text, **fields)
+    run.limits = Limits(rounds=2_000, tool_calls=4_000, tokens=4_000_000, duration=86_400, cost=10)
+    return ReportData(run, after(1))
 
 
-def add_round(account: Account, at: float, took: float, *calls: tuple[str, CallStatus, float]) -> None:
-    """Ask the model at a time; each call has a name, a status and the seconds it takes."""
-    story = account.story
-    number = len(story.rounds) + 1
-    answered = after(at + took)
-    story.rounds.append(Round(number, after(at), answered, 1, reply=reply(*(name for name, _, _ in calls))))
+def add_round(data: ReportData, at: float, duration: float, *calls: tuple[str, CallStatus, float]) -> None:
+    """Add a round; each call has a name, a status and a duration in seconds."""
+    run = data.run
+    number = len(run.rounds) + 1
+    answered = after(at + duration)
+    run.rounds.append(Round(number, after(at), answered, 1, reply=reply(*(name for name, _, _ in calls))))
     for position, (name, status, seconds) in enumerate(calls):
         call = Call(f"r{number}.{position}", number, name, '{"service":"checkout"}', status)
         call.started_at, call.ended_at = answered, answered + timedelta(seconds=seconds)
         call.result, call.attempts = '{"found":1}', 1
-        story.calls[call.key] = call
-    account.at = max(account.at, answered)
+        run.calls[call.key] = call
+    data.as_of = max(data.as_of, answered)
 
 
-def close(account: Account, at: float, body: str = "**Cause:** a deploy.") -> Account:
-    """End it with a report."""
-    story = account.story
-    story.status, story.closed_at = "concluded", after(at)
-    story.report = Report(summary=body.splitlines()[0], body=body)
-    account.at = after(at)
-    return account
+def conclude(data: ReportData, at: float, body: str = "**Cause:** a deploy.") -> ReportData:
+    """Close the run with a report."""
+    run = data.run
+    run.status, run.closed_at = "concluded", after(at)
+    run.report = Report(summary=body.splitlines()[0], body=body)
+    data.as_of = after(at)
+    return data
 
 
-def long_run(rounds: int, seconds: float) -> Account:
-    """A run of so many rounds in so many seconds, each with two calls, some of which fail."""
-    account, each = made(), seconds / rounds
+def long_run(rounds: int, seconds: float) -> ReportData:
+    """A concluded run of a number of rounds. All except the last have two calls, and some of these fail."""
+    data, each = new_run(), seconds / rounds
     for number in range(rounds):
         status: CallStatus = "error" if number % 97 == 5 else "ok"
         calls: list[tuple[str, CallStatus, float]]
         calls = [("search_logs", status, each / 4), ("get_service_health", "ok", each / 5)]
-        add_round(account, number * each, each / 2, *(calls if number < rounds - 1 else []))
-    return close(account, seconds)
+        add_round(data, number * each, each / 2, *(calls if number < rounds - 1 else []))
+    return conclude(data, seconds)
 
 
-RUDE = (
+HOSTILE_TEXTS = (
     "<script>document.title='ran'</script>",
     "<img src=x onerror=\"document.title='ran'\">",
     "<svg onload=\"document.title='ran'\">",
@@ -114,9 +114,9 @@ RUDE = (
 )
 
 
-def hostile() -> Account:
-    """A run in which everybody means harm."""
-    everything = "\n".join(RUDE)
+def hostile_run() -> ReportData:
+    """A run in which every text is an attack."""
+    everything = "\n".join(HOSTILE_TEXTS)
     markdown = f"""# {everything}
 
 [press](javascript:document.title='ran') <javascript:document.title='ran'> ![see](http://outside.example/x.png)
@@ -126,7 +126,7 @@ def hostile() -> Account:
 
 | a | b |
 |---|--:|
-| {RUDE[0]} <br> {RUDE[1]} | {RUDE[8]} |
+| {HOSTILE_TEXTS[0]} <br> {HOSTILE_TEXTS[1]} | {HOSTILE_TEXTS[8]} |
 
 <div style="position:fixed;inset:0">{everything}</div>
 
@@ -134,24 +134,26 @@ def hostile() -> Account:
 {everything}
 ```
 """
-    rude = made(everything, service=RUDE[0][:150], severity=RUDE[7], origin=_rude_origin())
-    story = rude.story
-    story.model = RUDE[0]
-    add_round(rude, 1, 2, *_rude_calls())
-    for call, text in zip(story.calls.values(), RUDE, strict=True):
+    data = new_run(everything, service=HOSTILE_TEXTS[0][:150], severity=HOSTILE_TEXTS[7], origin=_hostile_origin())
+    run = data.run
+    run.model = HOSTILE_TEXTS[0]
+    add_round(data, 1, 2, *_hostile_calls())
+    for call, text in zip(run.calls.values(), HOSTILE_TEXTS, strict=True):
         call.arguments, call.result, call.approval = text, everything, Approval("approved", None, text, text)
-    story.actions += [PersonAction("tell", after(2), text[:500], text) for text in RUDE]
-    story.actions += [PersonAction("decide", after(2.5), RUDE[0], RUDE[1], call="r1.0", approved=True)]
-    rude.firings += [Firing(text[:9], text, text[:40], after(-30).timestamp()) for text in RUDE]
-    close(rude, 9, markdown)
-    story.follow_ups.append(FollowUp(1, everything, "concluded", Report(summary=RUDE[0], body=markdown), after(8)))
-    story.reason = everything
-    return rude
+    run.actions += [PersonAction("tell", after(2), text[:500], text) for text in HOSTILE_TEXTS]
+    run.actions += [PersonAction("decide", after(2.5), HOSTILE_TEXTS[0], HOSTILE_TEXTS[1], call="r1.0", approved=True)]
+    data.firings += [AlertFiring(text[:9], text, text[:40], after(-30)) for text in HOSTILE_TEXTS]
+    conclude(data, 9, markdown)
+    run.follow_ups.append(
+        FollowUp(1, everything, "concluded", Report(summary=HOSTILE_TEXTS[0], body=markdown), after(8))
+    )
+    run.reason = everything
+    return data
 
 
-def _rude_origin() -> AlertOrigin:
-    return AlertOrigin(source=RUDE[0], kind=RUDE[1], group=RUDE[4], team=RUDE[7])
+def _hostile_origin() -> AlertOrigin:
+    return AlertOrigin(source=HOSTILE_TEXTS[0], kind=HOSTILE_TEXTS[1], group=HOSTILE_TEXTS[4], team=HOSTILE_TEXTS[7])
 
 
-def _rude_calls() -> list[tuple[str, CallStatus, float]]:
-    return [(text[:400], "error", 1.0) for text in RUDE]
+def _hostile_calls() -> list[tuple[str, CallStatus, float]]:
+    return [(text[:400], "error", 1.0) for text in HOSTILE_TEXTS]

@@ -1,4 +1,4 @@
-"""``report``: one page about a run, for people who were not there."""
+"""``report``: write a report of one run, for people who did not follow it."""
 
 from __future__ import annotations
 
@@ -16,31 +16,32 @@ from watchkeeper.console import size
 def report(
     context: typer.Context,
     run: EPISODE,
-    as_html: Annotated[bool, typer.Option("--html/--md", help="A page with a picture, or Markdown (default).")] = False,
-    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write it there.")] = None,
+    as_html: Annotated[bool, typer.Option("--html/--md", help="HTML with a timeline, or Markdown (default).")] = False,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the report to a file.")
+    ] = None,
 ) -> None:
-    """Write one page about a run up to now: what fired, the report, the timeline, the evidence, the cost.
+    """Write a report of a run until now: alerts, conclusion, timeline, evidence, cost.
 
-    Needs no worker. The HTML is one file to send around or print: it runs nothing and asks for nothing outside itself.
+    Needs no worker. The HTML report is one file that you can send or print. It runs no script and loads nothing.
     """
     perform(_report(settings_of(context), run, as_html=as_html, output=output), OSError)
 
 
 async def _report(settings: Settings, run: str, *, as_html: bool, output: Path | None) -> None:
-    from watchkeeper.report_page.data import account_of
-    from watchkeeper.report_page.html_page import html_page
-    from watchkeeper.report_page.markdown_page import markdown_page
+    from watchkeeper.report_page.html_report import html_report
+    from watchkeeper.report_page.markdown_report import markdown_report
+    from watchkeeper.report_page.report_data import read_report_data
     from watchkeeper.slack.status_message import run_address
 
-    account = await account_of(await connected(), run)
-    link = run_address(settings.reports.run_url, account.story.workflow_id, account.story.run_id)
-    page = (html_page if as_html else markdown_page)(account, link)
-    _write(page, output)
+    data = await read_report_data(await connected(), run)
+    link = run_address(settings.reports.run_url, data.run.workflow_id, data.run.run_id)
+    _write((html_report if as_html else markdown_report)(data, link), output)
 
 
-def _write(page: str, output: Path | None) -> None:
+def _write(text: str, output: Path | None) -> None:
     if output is None:
-        typer.echo(page, nl=False)
+        typer.echo(text, nl=False)
         return
-    output.write_text(page, encoding="utf-8")
-    typer.echo(f"{output}: {size(len(page.encode()))}")
+    output.write_text(text, encoding="utf-8")
+    typer.echo(f"{output}: {size(len(text.encode()))}")

@@ -1,1 +1,1 @@
-"""The report page of one run, in Markdown or in HTML with a timeline."""
+"""A self-contained report of one run, in Markdown or in HTML with a timeline."""

@@ -1,4 +1,4 @@
-"""The deploys that a run found, read out of what ``get_deploys`` gave it (pure)."""
+"""The deploys that a run found, from the results of ``get_deploys`` (pure)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pydantic import AwareDatetime, BaseModel, ValidationError
 from watchkeeper.run_view.entries import Call
 
 TOOL = "get_deploys"
-"""The tool whose results are deploys; an operator may have put their own in its place."""
+"""The tool that finds deploys. An operator may have replaced it with a tool of the same name."""
 
 
-class Deploy(BaseModel):
-    """One version that was put into service."""
+class FoundDeploy(BaseModel):
+    """One deploy of a service."""
 
     version: str
     deployed_at: AwareDatetime
@@ -21,21 +21,21 @@ class Deploy(BaseModel):
     by: str | None = None
 
 
-class _Found(BaseModel):
+class _DeploysResult(BaseModel):
     service: str
-    deploys: list[Deploy]
+    deploys: list[FoundDeploy]
 
 
-def deploys(calls: Iterable[Call]) -> list[tuple[str, Deploy]]:
-    """Return every deploy once, with its service, in the order in which they took place."""
-    found: dict[tuple[str, str, float], tuple[str, Deploy]] = {}
+def deploys(calls: Iterable[Call]) -> list[tuple[str, FoundDeploy]]:
+    """Return each deploy once, with its service, oldest first."""
+    found: dict[tuple[str, str, float], tuple[str, FoundDeploy]] = {}
     for call in calls:
         if call.name != TOOL or call.status != "ok" or call.result is None:
             continue
         try:
-            given = _Found.model_validate_json(call.result)
-        except ValidationError:  # cut short, or of a tool that answers otherwise
+            result = _DeploysResult.model_validate_json(call.result)
+        except ValidationError:  # The result was cut, or is from another tool of this name.
             continue
-        for deploy in given.deploys:
-            found[given.service, deploy.version, deploy.deployed_at.timestamp()] = (given.service, deploy)
-    return sorted(found.values(), key=lambda one: one[1].deployed_at)
+        for deploy in result.deploys:
+            found[result.service, deploy.version, deploy.deployed_at.timestamp()] = (result.service, deploy)
+    return sorted(found.values(), key=lambda item: item[1].deployed_at)

@@ -1,6 +1,7 @@
-"""The model's Markdown: shown, never obeyed (pure).
+"""Make Markdown from the model safe to show (pure).
 
-It may quote logs that anybody wrote. So it holds no HTML and no picture, and its links lead to the web or to a mailbox.
+The text may quote logs that anyone can write. The result contains no HTML and no images from it, and its links have
+only the schemes http, https and mailto.
 """
 
 from __future__ import annotations
@@ -12,78 +13,82 @@ from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
+from markupsafe import Markup, escape
 
 from watchkeeper.console import visible
-from watchkeeper.report_page.html_builder import Html, html
 
-_ADDRESS = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
-_BREAK = re.compile(r"&lt;br\s*/?&gt;", re.IGNORECASE)
+_SAFE_URL = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
+_LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
 class _Renderer(RendererHTML):
     def text(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
-        """Models break the lines of a table's cell in the only way there is."""
-        return _BREAK.sub("<br>", html(tokens[idx].content))
+        """Escape a text except for ``<br>``, which models write because table cells have no other line break."""
+        return "<br>".join(escape(part) for part in _LINE_BREAK.split(visible(tokens[idx].content)))
 
 
-def _parser(*, raw: bool) -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": raw}, renderer_cls=_Renderer).enable(["table", "strikethrough"])
-    if not raw:
+def _parser(*, allow_unsafe: bool) -> MarkdownIt:
+    options = {"html": allow_unsafe}
+    parser = MarkdownIt("commonmark", options, renderer_cls=_Renderer).enable(["table", "strikethrough"])
+    if not allow_unsafe:
         parser.disable("image")
-    parser.validateLink = lambda url: raw or bool(_ADDRESS.match(url))  # type: ignore[method-assign]
+    parser.validateLink = lambda url: allow_unsafe or bool(_SAFE_URL.match(url))  # type: ignore[method-assign]
     return parser
 
 
-_SHOWING, _SEEKING = _parser(raw=False), _parser(raw=True)
+_SAFE_PARSER, _FULL_PARSER = _parser(allow_unsafe=False), _parser(allow_unsafe=True)
 
 
-def prose(text: str, *, level: int = 3) -> Html:
-    """Return Markdown as HTML whose highest heading is of a level."""
-    tokens = _SHOWING.parse(_readable(text))
+def markdown_to_html(text: str, *, top_heading: int = 3) -> Markup:
+    """Return Markdown as HTML; ``#`` becomes a heading of level ``top_heading``."""
+    tokens = _SAFE_PARSER.parse(_visible(text))
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(6, int(token.tag[1]) + level - 1)}"
-        elif token.attrs.pop("style", None) == "text-align:right":  # a page without inline styles
+            token.tag = f"h{min(6, int(token.tag[1]) + top_heading - 1)}"
+        elif token.attrs.pop("style", None) == "text-align:right":  # The report allows no inline styles.
             token.attrSet("class", "number")
         elif token.type.endswith("_open") and token.tag in ("p", "li", "blockquote"):
             token.attrSet("dir", "auto")
-        for inner in token.children or ():
-            if inner.type == "link_open":
-                inner.attrSet("rel", "noreferrer nofollow")
-    return Html(_SHOWING.renderer.render(tokens, _SHOWING.options, {}))
+        for child in token.children or ():
+            if child.type == "link_open":
+                child.attrSet("rel", "noreferrer nofollow")
+    return Markup(_SAFE_PARSER.renderer.render(tokens, _SAFE_PARSER.options, {}))
 
 
-def harmless(text: str) -> str:
-    """Return Markdown that any viewer can be given: the same, without what a viewer might run or fetch."""
-    text = _readable(text)
+def inert_markdown(text: str) -> str:
+    """Return Markdown for any viewer: the same text, but HTML tags and images in it are escaped.
+
+    A text that cannot be made safe in this way is returned as a code block.
+    """
+    text = _visible(text)
     lines = text.split("\n")
-    for token in _SEEKING.parse(text):
-        if token.map and any(inner.type in ("html_inline", "html_block", "image") for inner in _all([token])):
+    for token in _FULL_PARSER.parse(text):
+        if token.map and any(inner.type in ("html_inline", "html_block", "image") for inner in _with_children([token])):
             for number in range(*token.map):
                 lines[number] = re.sub(r"(?<!\\)(<(?!br\s*/?>)(?=[a-zA-Z/!?])|!(?=\[))", r"\\\1", lines[number])
-    tamed = "\n".join(lines)
-    return tamed if all(map(_is_harmless, _all(_SEEKING.parse(tamed)))) else fenced(text)
+    escaped = "\n".join(lines)
+    return escaped if all(map(_is_inert, _with_children(_FULL_PARSER.parse(escaped)))) else code_block(text)
 
 
-def fenced(text: str) -> str:
-    """Return a text as a block of code, which no text can end."""
+def code_block(text: str) -> str:
+    """Return a text as a code block that the text itself cannot end."""
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
     return f"{fence}text\n{text}\n{fence}"
 
 
-def _readable(text: str) -> str:
+def _visible(text: str) -> str:
     return visible(text.replace("\r\n", "\n"))
 
 
-def _all(tokens: Sequence[Token]) -> Iterator[Token]:
+def _with_children(tokens: Sequence[Token]) -> Iterator[Token]:
     for token in tokens:
         yield token
         yield from token.children or ()
 
 
-def _is_harmless(token: Token) -> bool:
+def _is_inert(token: Token) -> bool:
     if token.type == "link_open":
-        return bool(_ADDRESS.match(str(token.attrs.get("href", ""))))
+        return bool(_SAFE_URL.match(str(token.attrs.get("href", ""))))
     if token.type == "html_inline":
-        return bool(_BREAK.fullmatch(html(token.content)))
+        return bool(_LINE_BREAK.fullmatch(token.content))
     return token.type not in ("html_block", "image")

@@ -1,36 +1,61 @@
-"""What a call was, in the few words and the one excerpt that a page shows of it (pure)."""
+"""A tool call in a report: one line about it, and an excerpt of its result (pure)."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from watchkeeper.console import arguments, duration, one_line, size, visible
-from watchkeeper.report_page.timeline_layout import SIGNS
+from watchkeeper.contracts import CallStatus
+from watchkeeper.report_page.timeline_layout import STYLES
 from watchkeeper.run_view.entries import Call
 from watchkeeper.text import cap
 
-MANY = 150
-"""Calls from which on a page shows less of each."""
+MANY_CALLS = 150
+"""From this number of calls on, a report shows shorter excerpts."""
 
-_WHOLE, _SHORT = 6_000, 1_000
-
-
-def sign(call: Call) -> str:
-    """Return the sign of how a call ended."""
-    return SIGNS.get(call.status, "✓" if call.status == "ok" else "…")
+_EXCERPT_BYTES, _SHORT_EXCERPT_BYTES = 6_000, 1_000
+_REQUEST_LENGTH = 300
 
 
-def asked(call: Call, width: int) -> str:
-    """Return what a call was given, in one line."""
-    return one_line(arguments(call.arguments), width)
+@dataclass(frozen=True)
+class CallText:
+    """The texts of one call."""
+
+    key: str
+    name: str
+    status: CallStatus
+    sign: str
+    request: str
+    """Arguments in one line."""
+    facts: Sequence[str]
+    """Status, attempts, duration, size of the result: what is known."""
+    arguments: str
+    """Arguments as the model wrote them."""
+    excerpt: str
+    """Beginning of the result, JSON with line breaks; empty if no result exists."""
+    missing: str
+    """What of the result the excerpt does not show; empty if nothing is missing."""
 
 
-def outcome(call: Call) -> list[str]:
-    """Return how a call ended: its status, how long it took, how large its result is."""
+def call_text(call: Call, excerpt_bytes: int) -> CallText:
+    """Return the texts of a call; ``excerpt_bytes`` is the size limit of the excerpt."""
+    request = one_line(arguments(call.arguments), _REQUEST_LENGTH)
+    sign = STYLES[call.status][1] or ("✓" if call.status == "ok" else "…")
+    excerpt, missing = _excerpt(call, excerpt_bytes)
+    return CallText(call.key, call.name, call.status, sign, request, _facts(call), call.arguments, excerpt, missing)
+
+
+def excerpt_bytes(calls: int) -> int:
+    """Return the size limit of each excerpt in a report with a number of calls."""
+    return _EXCERPT_BYTES if calls < MANY_CALLS else _SHORT_EXCERPT_BYTES
+
+
+def _facts(call: Call) -> list[str]:
     facts = [call.status.replace("_", " ")]
     if call.same_as is not None:
-        facts.append(f"one effect with {call.same_as}")
+        facts.append(f"same effect as {call.same_as}")
     if call.attempts > 1:
         facts.append(f"{call.attempts} attempts")
     if call.started_at and call.ended_at:
@@ -40,24 +65,18 @@ def outcome(call: Call) -> list[str]:
     return facts
 
 
-def excerpt_bytes(calls: Sequence[Call]) -> int:
-    """Return how much of each result a page shows."""
-    return _WHOLE if len(calls) < MANY else _SHORT
-
-
-def found(call: Call, most: int) -> tuple[str, str]:
-    """Return what a call gave, JSON laid out, and what is missing of it."""
+def _excerpt(call: Call, max_bytes: int) -> tuple[str, str]:
     if call.result is None:
         return "", ""
-    shown, cut = cap(_laid_out(call.result), most)
+    shown, cut = cap(_with_line_breaks(call.result), max_bytes)
     missing = [f"{size(cut)} are left out here"] if cut else []
     missing += [f"{size(call.cut)} were cut before the model read it"] if call.cut else []
     return visible(shown), "; ".join(missing)
 
 
-def _laid_out(text: str) -> str:
+def _with_line_breaks(result: str) -> str:
     try:
-        value = json.loads(text)
+        value = json.loads(result)
     except ValueError:
-        return text
+        return result
     return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""The model's Markdown on a page: shown, never obeyed."""
+"""Markdown from the model is safe to show."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import re
 import pytest
 from markdown_it import MarkdownIt
 
-from tests.support.report_page_data import RUDE
-from watchkeeper.report_page.html_builder import Html, html, tag
-from watchkeeper.report_page.safe_markdown import fenced, harmless, prose
+from tests.support.report_page_data import HOSTILE_TEXTS
+from watchkeeper.report_page.safe_markdown import code_block, inert_markdown, markdown_to_html
 
 LINKS = (
     "[x](javascript:alert(1))",
@@ -24,14 +23,10 @@ LINKS = (
 )
 
 
-def test_everything_is_escaped_that_is_not_html_already() -> None:
-    written = tag("p", "a < b & c", Html("<b>d</b>"), class_='"><script>', aria_label=None, x=1.25)
-    assert written == '<p class="&quot;&gt;&lt;script&gt;" x="1.2">a &lt; b &amp; c<b>d</b></p>'
-    assert html("a\x1b[31m\u202eb\r\nc") == "a\ufffd[31m\ufffdb\nc"
-
-
-def test_a_report_is_laid_out() -> None:
-    page = prose("# Cause\n\n**A deploy.** [Runbook](https://r.example/x)\n\n| a | b |\n|---|--:|\n| 1<br>2 | 3 |")
+def test_markdown_becomes_html() -> None:
+    page = markdown_to_html(
+        "# Cause\n\n**A deploy.** [Runbook](https://r.example/x)\n\n| a | b |\n|---|--:|\n| 1<br>2 | 3 |"
+    )
     assert "<h3>Cause</h3>" in page
     assert "<strong>A deploy.</strong>" in page
     assert '<a href="https://r.example/x" rel="noreferrer nofollow">Runbook</a>' in page
@@ -40,32 +35,36 @@ def test_a_report_is_laid_out() -> None:
 
 
 @pytest.mark.parametrize("link", LINKS)
-def test_a_link_leads_to_the_web_or_nowhere(link: str) -> None:
-    assert "href" not in prose(link)
+def test_unsafe_links_are_removed(link: str) -> None:
+    assert "href" not in markdown_to_html(link)
     viewer = MarkdownIt("commonmark")
     viewer.validateLink = lambda url: True  # type: ignore[method-assign]
-    assert "href" not in viewer.render(harmless(link))
+    assert "href" not in viewer.render(inert_markdown(link))
 
 
-@pytest.mark.parametrize("rude", RUDE)
-def test_html_in_a_report_is_text(rude: str) -> None:
-    for text in (rude, f"# {rude}", f"- {rude}\n\n  {rude}", f"| {rude} |\n|---|\n| {rude} |"):
-        page = prose(text)
+@pytest.mark.parametrize("hostile", HOSTILE_TEXTS)
+def test_html_in_a_report_is_text(hostile: str) -> None:
+    for text in (hostile, f"# {hostile}", f"- {hostile}\n\n  {hostile}", f"| {hostile} |\n|---|\n| {hostile} |"):
+        page = markdown_to_html(text)
         allowed = r"</?(h3|p|ul|li|table|thead|tbody|tr|th|td|em|br)( (dir=\"auto\"))?>"
         assert "<" not in re.sub(allowed, "", page), page
-        shown = MarkdownIt("commonmark").render(harmless(text))
+        shown = MarkdownIt("commonmark").render(inert_markdown(text))
         assert not re.search(r"<(script|img|svg|iframe)|</(style|title)", shown), shown
 
 
-def test_a_picture_is_not_fetched() -> None:
-    assert "<img" not in prose("![x](https://outside.example/x.png)")
-    assert "<img" not in MarkdownIt("commonmark").render(harmless("![x](https://outside.example/x.png)"))
+def test_control_characters_become_visible() -> None:
+    assert markdown_to_html("a\x1b[31m &#27; &#x202e;b") == '<p dir="auto">a\ufffd[31m \ufffd \ufffdb</p>\n'
 
 
-def test_harmless_markdown_stays_as_it_is() -> None:
+def test_images_are_removed() -> None:
+    assert "<img" not in markdown_to_html("![x](https://outside.example/x.png)")
+    assert "<img" not in MarkdownIt("commonmark").render(inert_markdown("![x](https://outside.example/x.png)"))
+
+
+def test_safe_markdown_is_unchanged() -> None:
     text = "# Cause\n\n- 1 < 2 & `a<b>`\n\n```\nList<int>\n```\n\n[r](https://r.example) a<br>b"
-    assert harmless(text) == text
+    assert inert_markdown(text) == text
 
 
-def test_no_text_ends_its_block_of_code() -> None:
-    assert fenced("a\n````\nb").startswith("`````text\n")
+def test_a_text_cannot_end_its_code_block() -> None:
+    assert code_block("a\n````\nb").startswith("`````text\n")

@@ -1,53 +1,66 @@
-"""The time axis of the picture: even, but for stretches in which nothing happens."""
+"""The time axis of the timeline."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchkeeper.report_page.time_axis import MOST_GAPS, scale
+from watchkeeper.report_page.time_axis import MAX_TICKS, TimeAxis
 
 LEFT, RIGHT = 100.0, 1_000.0
-DAY = 86_400.0
-MOMENTS = st.lists(st.floats(1.7e9, 1.9e9, allow_nan=False), min_size=1, max_size=60)
+BEGIN = datetime(2026, 11, 25, 3, 12, tzinfo=UTC)
+SECONDS = st.floats(0.05, 1e9)
 
 
-def test_a_run_without_pauses_stands_on_an_even_axis() -> None:
-    axis = scale([], [(0, 5), (5, 10)], LEFT, RIGHT)
-    assert axis.gaps == []
-    assert round(axis.place(5) - axis.place(0), 6) == round(axis.place(10) - axis.place(5), 6)
-    assert [label for _, label in axis.ticks()][:2] == ["00:00:00", "00:00:01"]
+def axis(seconds: float, begin: datetime = BEGIN) -> TimeAxis:
+    return TimeAxis(begin, begin + timedelta(seconds=seconds), LEFT, RIGHT)
 
 
-def test_a_deploy_of_yesterday_leaves_the_room_to_the_run() -> None:
-    axis = scale([0.0], [(DAY, DAY + 20)], LEFT, RIGHT)
-    (gap,) = axis.gaps
-    assert gap.end - gap.begin > DAY - 10
-    assert axis.place(DAY + 20) - axis.place(DAY) > (RIGHT - LEFT) * 0.8
-    assert [label[:7] for _, label in axis.ticks()][:2] == ["01 Jan ", "02 Jan "]
+def test_the_axis_is_linear() -> None:
+    shown = axis(100)
+    assert [shown.x(BEGIN + timedelta(seconds=second)) for second in (0, 25, 50, 100)] == [100, 325, 550, 1_000]
 
 
-def test_a_pause_within_the_work_stays_as_long_as_it_was() -> None:
-    axis = scale([], [(0, 10), (13, 20)], LEFT, RIGHT)
-    assert axis.gaps == []
+def test_times_outside_the_axis_are_at_its_ends() -> None:
+    shown = axis(100)
+    assert shown.x(BEGIN - timedelta(days=1)) == LEFT
+    assert shown.x(BEGIN + timedelta(days=1)) == RIGHT
 
 
-def test_a_second_and_six_hours_have_times_to_read() -> None:
-    for seconds in (0.02, 1.0, 60.0, 21_600.0, 9 * DAY):
-        ticks = list(scale([], [(1e9, 1e9 + seconds)], LEFT, RIGHT).ticks())
-        assert 3 <= len(ticks) <= 13, seconds
-        places = [place for place, _ in ticks]
-        assert all(later - earlier > 40 for earlier, later in pairwise(places)), seconds
+@pytest.mark.parametrize(
+    ("seconds", "labels"),
+    [
+        (0.1, ["03:12:00.00", "03:12:00.01"]),
+        (60, ["03:12:00", "03:12:10"]),
+        (1_800, ["03:15", "03:20"]),
+        (21_600, ["04:00", "05:00"]),
+        (86_400, ["06:00", "09:00"]),
+        (9 * 86_400, ["26 Nov", "27 Nov"]),
+    ],
+)
+def test_labels_are_as_exact_as_the_ticks_need(seconds: float, labels: list[str]) -> None:
+    assert [label for _, label in axis(seconds).ticks()][:2] == labels
 
 
-@given(MOMENTS, MOMENTS)
-def test_what_is_later_stands_further_right_and_within_the_picture(moments: list[float], ends: list[float]) -> None:
-    busy = [(min(pair), max(pair)) for pair in zip(moments, ends, strict=False)]
-    axis = scale(moments, busy, LEFT, RIGHT)
-    places = [axis.place(moment) for moment in sorted([*moments, *(end for _, end in busy)])]
-    assert places == sorted(places)
-    assert places[0] >= LEFT - 0.01 and places[-1] <= RIGHT + 0.01
-    assert len(axis.gaps) <= MOST_GAPS
-    assert all(gap.end <= begin or end <= gap.begin for gap in axis.gaps for begin, end in busy)
+def test_a_new_day_is_named_once() -> None:
+    shown = axis(7_200, datetime(2026, 11, 25, 23, 10, tzinfo=UTC))
+    assert shown.caption == "2026-11-25 UTC"
+    assert [label for _, label in shown.ticks()][2:5] == ["23:45", "26 Nov 00:00", "00:15"]
+
+
+def test_labels_are_utc_in_any_time_zone() -> None:
+    local = BEGIN.astimezone(timezone(timedelta(hours=-9)))
+    assert list(axis(600, local).ticks()) == list(axis(600).ticks())
+    assert axis(600, local).caption == "2026-11-25 UTC"
+
+
+@given(SECONDS, st.floats(0, 86_400))
+def test_any_duration_has_ticks_that_do_not_touch(seconds: float, offset: float) -> None:
+    ticks = list(axis(seconds, BEGIN + timedelta(seconds=offset)).ticks())
+    assert 2 <= len(ticks) <= MAX_TICKS + 1
+    assert all(later - earlier > 80 for (earlier, _), (later, _) in pairwise(ticks))
+    assert all(LEFT <= x <= RIGHT for x, _ in ticks)
