@@ -1,4 +1,4 @@
-"""What people see in a terminal: two consoles, and values in few characters (pure but for the consoles)."""
+"""The terminal: standard output, standard error, JSON for scripts and tables for people."""
 
 from __future__ import annotations
 
@@ -14,124 +14,75 @@ from rich.text import Text
 from rich.theme import Theme
 
 from watchkeeper.contracts import JsonObject
+from watchkeeper.text import visible
 
 out = Console(highlight=False, theme=Theme({"markdown.code": "bold cyan"}))
-"""What was asked for."""
+"""Standard output: the answer to the command."""
 
 err = Console(stderr=True, highlight=False)
-"""What went wrong, and what else a person at the terminal should know."""
+"""Standard error: errors and notes for the person at the terminal."""
 
-# Anybody writes logs; a terminal obeys escape sequences, and bidirectional marks reorder what is read.
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-
-_MINUTE, _HOUR = 60, 3_600
-
-_ROOM, _LEAST = 24, 12
+_WANTED_WIDTH, _MIN_WIDTH = 24, 12
 """Characters of a table's last column: what it should have, and what it gets in any case."""
 
 
-def visible(text: str) -> str:
-    """Return a text without what a terminal would obey instead of show."""
-    return _UNSEEN.sub("\ufffd", text)
-
-
-def one_line(text: str, width: int) -> str:
-    """Return a text as one visible line of at most ``width`` characters."""
-    line = visible(" ".join(text.split()))
-    return line if len(line) <= width else f"{line[: max(0, width - 1)]}…"
-
-
-def duration(seconds: float) -> str:
-    """Write seconds as people say them: ``45 ms``, ``1.2 s``, ``4 min 05 s``, ``2 h 03 min``."""
-    if seconds < 1:
-        return f"{seconds * 1_000:.0f} ms"
-    if seconds < _MINUTE:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), _MINUTE)
-    if seconds < _HOUR:
-        return f"{minutes} min {rest:02} s"
-    return f"{minutes // 60} h {minutes % 60:02} min"
-
-
-def size(count: int) -> str:
-    """Write bytes as people say them: ``212 B``, ``1.9 kB``, ``3.1 MB``."""
-    if count < 1_000:
-        return f"{count} B"
-    return f"{count / 1_000:.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
-
-
 def clock(at: datetime) -> str:
-    """Write a time as this machine's people read it."""
+    """Write a time in this machine's time zone."""
     return f"{at.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
-def count(number: int, what: str) -> str:
-    """Write how many there are: ``1 round``, ``4 rounds``."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
-def arguments(text: str) -> str:
-    """Write a call's arguments, JSON text of an object, as ``service=checkout minutes=30``; anything else as it is."""
-    try:
-        given = json.loads(text)
-    except ValueError:
-        return text
-    if not isinstance(given, dict):
-        return text
-    return " ".join(f"{name}={_argument(value)}" for name, value in given.items())
-
-
-def _argument(value: object) -> str:
-    if isinstance(value, str) and value and not re.search(r'[\s"=]', value):
-        return value
-    return json.dumps(value, ensure_ascii=False)
+def interactive() -> bool:
+    """Tell whether a person is at both standard input and standard output."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def write_json(value: JsonObject | list[JsonObject]) -> None:
-    """Print JSON, one object for scripts that a person can read too."""
+    """Print JSON, indented."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
     typer.echo(re.sub("[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[Text | str]], *, spare: Sequence[str] = ()) -> Text:
-    """Lay out rows, each one line; in a terminal, under headings, the last column gives way to the width.
+def table(headings: Sequence[str], rows: Iterable[Sequence[Text | str]], *, optional: Sequence[str] = ()) -> Text:
+    """Lay out rows, one line each. In a terminal there are headings, and the last column is cut to the width.
 
-    ``spare``: headings of columns that are left out, the first one first, where the last column lacks room. Where it
-    lacks even so, the first column gets lines of its own.
+    ``optional`` columns are left out, the first one first, where the last column lacks room. If it still lacks room,
+    the first column gets separate lines.
     """
     cells = [[cell if isinstance(cell, Text) else Text(visible(cell)) for cell in row] for row in rows]
     if not out.is_terminal:
-        return Text("\n").join(_laid(cells, _widths(cells)[-1]))
+        return Text("\n").join(_lines(cells, _widths(cells)[-1]))
     cells.insert(0, [Text(heading, "dim") for heading in headings])
-    fitting, room = _fitting(headings, cells, spare, out.width)
-    if room >= _LEAST:
-        return Text("\n").join(_laid(fitting, room))
-    rest, room = _fitting(headings[1:], [row[1:] for row in cells], spare, out.width - 2)
-    laid = zip(cells, _laid(rest, max(1, room)), strict=True)
-    return Text("\n").join(Text.assemble(first, "\n  ", line) for (first, *_), line in laid)
+    kept, last_width = _without_optional(headings, cells, optional, out.width)
+    if last_width >= _MIN_WIDTH:
+        return Text("\n").join(_lines(kept, last_width))
+    others = [row[1:] for row in cells]
+    kept, last_width = _without_optional(headings[1:], others, optional, out.width - 2)
+    lines = zip(cells, _lines(kept, max(1, last_width)), strict=True)
+    return Text("\n").join(Text.assemble(first, "\n  ", line) for (first, *_), line in lines)
 
 
-def _fitting(
-    headings: Sequence[str], cells: list[list[Text]], spare: Sequence[str], width: int
+def _without_optional(
+    headings: Sequence[str], cells: list[list[Text]], optional: Sequence[str], width: int
 ) -> tuple[list[list[Text]], int]:
-    """Leave out the spare columns that are empty or lack room; return the others and the room of the last one."""
+    """Leave out the optional columns that are empty or lack room. Also return the width of the last column."""
     widths = _widths(cells)
-    said = [any(len(row[place]) for row in cells[1:]) for place in range(len(headings))]
-    kept = [place for place, heading in enumerate(headings) if said[place] or heading not in spare]
-    for heading in spare:
-        if width - _taken([widths[place] for place in kept]) >= _ROOM:
+    filled = [any(len(row[column]) for row in cells[1:]) for column in range(len(headings))]
+    kept = [column for column, heading in enumerate(headings) if filled[column] or heading not in optional]
+    for heading in optional:
+        if width - _width_before_last([widths[column] for column in kept]) >= _WANTED_WIDTH:
             break
-        kept = [place for place in kept if headings[place] != heading]
-    return [[row[place] for place in kept] for row in cells], width - _taken([widths[place] for place in kept])
+        kept = [column for column in kept if headings[column] != heading]
+    last_width = width - _width_before_last([widths[column] for column in kept])
+    return [[row[column] for column in kept] for row in cells], last_width
 
 
-def _laid(cells: list[list[Text]], room: int) -> list[Text]:
+def _lines(cells: list[list[Text]], last_width: int) -> list[Text]:
     widths = _widths(cells)
     lines: list[Text] = []
     for *columns, last in cells:
         for column, width in zip(columns, widths, strict=False):
             column.pad_right(width - column.cell_len + 2)
-        last.truncate(room, overflow="ellipsis")
+        last.truncate(last_width, overflow="ellipsis")
         lines.append(Text.assemble(*columns, last))
     return lines
 
@@ -140,11 +91,5 @@ def _widths(cells: Sequence[Sequence[Text]]) -> list[int]:
     return [max(cell.cell_len for cell in column) for column in zip(*cells, strict=True)]
 
 
-def _taken(widths: Sequence[int]) -> int:
-    """Return how many characters the columns before the last one take."""
+def _width_before_last(widths: Sequence[int]) -> int:
     return sum(widths[:-1]) + 2 * len(widths[:-1])
-
-
-def interactive() -> bool:
-    """Tell whether a person sits at both ends."""
-    return sys.stdin.isatty() and sys.stdout.isatty()

@@ -11,10 +11,9 @@ from typing import Any, Literal, TypeAlias
 
 from temporalio import activity, workflow
 
-from watchkeeper.console import visible
 from watchkeeper.redaction import Redactor
 from watchkeeper.telemetry.activity_context import CURRENT
-from watchkeeper.text import clean, error_text
+from watchkeeper.text import clean, error_text, visible
 
 LogFormat: TypeAlias = Literal["text", "json"]
 

@@ -1,4 +1,4 @@
-"""Text fit to be recorded and sent: encodable, and no larger than it may be."""
+"""Text for records and for people: encodable, bounded, and free of control characters (pure)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ import math
 import re
 from collections.abc import Mapping
 
-_UNSENDABLE = re.compile("[\ud800-\udfff\x00]")
+_NOT_ENCODABLE = re.compile("[\ud800-\udfff\x00]")
+# Log lines and alerts are written by strangers. A terminal obeys escape sequences; bidirectional marks reorder text.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _THOUGHT = re.compile(r"\A\s*<think>.*?(?:</think>|\Z)", re.DOTALL)
 
 ERROR_BYTES = 2_000
-"""How much of an error's text is kept; a vendor's message can be half a megabyte long."""
+"""How much of an error's text is kept. Some vendors answer with half a megabyte."""
+
+_MINUTE, _HOUR = 60, 3_600
 
 
 def clean(text: str) -> str:
@@ -19,12 +23,12 @@ def clean(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        return _UNSENDABLE.sub("\ufffd", text)
+        return _NOT_ENCODABLE.sub("\ufffd", text)
     return text.replace("\x00", "\ufffd")
 
 
 def clean_json(value: object) -> object:
-    """Clean every string of a JSON value, keys too; numbers that JSON cannot write become their names."""
+    """Clean every string of a JSON value, keys too. NaN and infinities become strings."""
     match value:
         case str():
             return clean(value)
@@ -38,13 +42,24 @@ def clean_json(value: object) -> object:
             return value
 
 
+def visible(text: str) -> str:
+    """Replace the control characters that a terminal would obey by U+FFFD. Newlines and tabs stay."""
+    return _CONTROL.sub("\ufffd", text)
+
+
+def one_line(text: str, width: int) -> str:
+    """Return a text as one visible line of at most ``width`` characters."""
+    line = visible(" ".join(text.split()))
+    return line if len(line) <= width else f"{line[: max(0, width - 1)]}…"
+
+
 def without_thought(text: str) -> str:
-    """Return a reply without the thought at its beginning that its host did not take out."""
+    """Return a reply without a leading ``<think>`` block that the model host left in it."""
     return _THOUGHT.sub("", text)
 
 
 def cap(text: str, max_bytes: int) -> tuple[str, int]:
-    """Cut a clean text to a size in UTF-8 bytes, between characters; also return how many bytes were cut."""
+    """Cut a clean text to a size in UTF-8 bytes, between characters. Also return how many bytes were cut."""
     encoded = text.encode()
     if len(encoded) <= max_bytes:
         return text, 0
@@ -53,17 +68,57 @@ def cap(text: str, max_bytes: int) -> tuple[str, int]:
 
 
 def excerpt(text: str, max_bytes: int) -> str:
-    """Return the beginning of a text, cleaned, saying how much is missing."""
+    """Return the beginning of a text, cleaned, with the number of bytes that were cut."""
     kept, cut = cap(clean(text), max_bytes)
     return f"{kept}… (+{cut} bytes)" if cut else kept
 
 
+def shortened(text: str, max_bytes: int) -> str:
+    """Return the beginning of a text, cleaned, with only an ellipsis where it was cut."""
+    kept, cut = cap(clean(text), max_bytes)
+    return f"{kept}…" if cut else kept
+
+
+def error_text(error: BaseException) -> str:
+    """Return an error's type and message, short enough to record."""
+    return excerpt(f"{type(error).__name__}: {error}".rstrip(": "), ERROR_BYTES)
+
+
+def count(number: int, noun: str) -> str:
+    """Write a number with its noun: ``1 round``, ``4 rounds``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def size(number: int) -> str:
+    """Write a number of bytes: ``212 B``, ``1.9 kB``, ``3.1 MB``."""
+    if number < 1_000:
+        return f"{number} B"
+    return f"{number / 1_000:.1f} kB" if number < 1_000_000 else f"{number / 1_000_000:.1f} MB"
+
+
+def money(dollars: float) -> str:
+    """Write US dollars: ``$0.0042``, ``$12.50``."""
+    return f"${dollars:,.2f}" if dollars >= 1 else f"${dollars:.4f}"
+
+
+def duration(seconds: float) -> str:
+    """Write a duration: ``45 ms``, ``1.2 s``, ``4 min 05 s``, ``2 h 03 min``."""
+    if seconds < 1:
+        return f"{seconds * 1_000:.0f} ms"
+    if seconds < _MINUTE:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), _MINUTE)
+    if seconds < _HOUR:
+        return f"{minutes} min {rest:02} s"
+    return f"{minutes // 60} h {minutes % 60:02} min"
+
+
 def utc(seconds: float | None) -> str | None:
-    """Write a moment, given in Unix seconds, for people and models: ``2026-11-25 03:12:05 UTC``."""
+    """Write a time, given in Unix seconds: ``2026-11-25 03:12:05 UTC``. Workflow code may not import ``datetime``."""
     if seconds is None:
         return None
     days, rest = divmod(int(seconds), 86_400)
-    # The civil calendar from a count of days, by years that begin in March: leap days then come last.
+    # The civil calendar from a count of days, with years that begin in March: leap days then come last.
     era, day = divmod(days + 719_468, 146_097)
     year = (day - day // 1_460 + day // 36_524 - day // 146_096) // 365
     day -= 365 * year + year // 4 - year // 100
@@ -74,42 +129,53 @@ def utc(seconds: float | None) -> str | None:
     return f"{year:04}-{month:02}-{day:02} {rest // 3_600:02}:{rest // 60 % 60:02}:{rest % 60:02} UTC"
 
 
-def error_text(error: BaseException) -> str:
-    """Return what an error says, with its type, fit to be recorded."""
-    return excerpt(f"{type(error).__name__}: {error}".rstrip(": "), ERROR_BYTES)
-
-
 _MEMBER = re.compile(r'"([^"\\]*)":')
 _BETWEEN = re.compile(r',(?=["{\[])')
 _PUNCTUATION = re.compile(r'[{}\[\]"]')
 _UNITS = {"seconds": "s", "minutes": "min", "hours": "h", "days": "d"}
 
 
-def arguments_in_words(arguments: str, parameters: Mapping[str, object], max_bytes: int = 60) -> str:
-    """Write the JSON object of a call's arguments for people: ``checkout "NullPointer" 30 min``.
+def arguments_text(arguments: str) -> str:
+    """Write the JSON object of a call's arguments as ``service=checkout minutes=30``. Other text is returned as is."""
+    try:
+        values = json.loads(arguments)
+    except ValueError:
+        return arguments
+    if not isinstance(values, dict):
+        return arguments
+    return " ".join(f"{name}={_quoted_if_needed(value)}" for name, value in values.items())
 
-    ``parameters`` is their JSON schema: what is one of its names stands for itself, and free text in quotes.
+
+def arguments_summary(arguments: str, parameters: Mapping[str, object], max_bytes: int = 60) -> str:
+    """Write the JSON object of a call's arguments in few bytes: ``checkout "NullPointer" 30 min``.
+
+    ``parameters`` is their JSON schema. A value of an enumeration is written without its name, free text in quotes.
     """
     properties = parameters.get("properties")
     schemas = properties if isinstance(properties, Mapping) else {}
-    given: Mapping[str, object] = json.loads(arguments)
-    names = [*(name for name in schemas if name in given), *(name for name in given if name not in schemas)]
-    return shortened(" ".join(_in_words(name, given[name], schemas.get(name)) for name in names), max_bytes)
+    values: Mapping[str, object] = json.loads(arguments)
+    names = [*(name for name in schemas if name in values), *(name for name in values if name not in schemas)]
+    return shortened(" ".join(_argument_summary(name, values[name], schemas.get(name)) for name in names), max_bytes)
 
 
-def json_in_words(text: str) -> str:
-    """Write the beginning of some JSON for people, wherever it was cut: ``service checkout, status degraded``."""
-    named = _MEMBER.sub(r"\1 ", _BETWEEN.sub(", ", text.replace('\\"', "'")))
-    return " ".join(_PUNCTUATION.sub("", named).split())
+def json_summary(text: str) -> str:
+    """Write JSON, which may be cut short, without its punctuation: ``service checkout, status degraded``."""
+    members = _MEMBER.sub(r"\1 ", _BETWEEN.sub(", ", text.replace('\\"', "'")))
+    return " ".join(_PUNCTUATION.sub("", members).split())
 
 
-def shortened(text: str, max_bytes: int) -> str:
-    """Return the beginning of a text where there is no room to say how much is missing."""
-    kept, cut = cap(clean(text), max_bytes)
-    return f"{kept}…" if cut else kept
+def same_arguments(arguments: str) -> str:
+    """Return the JSON of a call's arguments in one canonical form, so that equal arguments compare equal."""
+    return json.dumps(json.loads(arguments), sort_keys=True, separators=(",", ":"))
 
 
-def _in_words(name: str, value: object, schema: object) -> str:
+def _quoted_if_needed(value: object) -> str:
+    if isinstance(value, str) and value and not re.search(r'[\s"=]', value):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _argument_summary(name: str, value: object, schema: object) -> str:
     match value:
         case str() if isinstance(schema, Mapping) and "enum" in schema:
             return value
@@ -119,8 +185,3 @@ def _in_words(name: str, value: object, schema: object) -> str:
             return json.dumps(value, ensure_ascii=False)
         case _:
             return f"{name}={json.dumps(value, ensure_ascii=False)}"
-
-
-def same_arguments(arguments: str) -> str:
-    """Write the JSON of a call's arguments so that what means the same is the same, whatever its spaces and order."""
-    return json.dumps(json.loads(arguments), sort_keys=True, separators=(",", ":"))

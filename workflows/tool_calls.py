@@ -32,7 +32,7 @@ with workflow.unsafe.imports_passed_through():
     from watchkeeper.incident.budget import Budget
     from watchkeeper.llm.conversation import canonical_json
     from watchkeeper.temporal import activity_options
-    from watchkeeper.text import arguments_in_words, excerpt, same_arguments
+    from watchkeeper.text import arguments_summary, excerpt, same_arguments
 
 UNCERTAIN = "It may or may not have taken effect; check before doing it again."
 
@@ -149,7 +149,7 @@ class ToolCalls:
             ToolRequest(run=workflow.info().first_execution_run_id, arguments=call.arguments),
             result_type=ToolResult,
             activity_id=key,
-            summary=f"{key} {arguments_in_words(call.arguments, spec.parameters)}",
+            summary=f"{key} {arguments_summary(call.arguments, spec.parameters)}",
             **activity_options.tool_options(spec, timedelta(seconds=budget.deadline - workflow.time())),
         )
         await workflow.wait_condition(lambda: running.done() or self._closed)

@@ -30,7 +30,7 @@ from watchkeeper.runs import client as runs_client
 from watchkeeper.temporal import search_attributes
 from watchkeeper.testing.faults import hang
 from watchkeeper.testing.scripts import calls, says
-from watchkeeper.text import arguments_in_words, json_in_words
+from watchkeeper.text import arguments_summary, json_summary
 from workflows.incident import IncidentWorkflow
 
 WORKFLOWS = ROOT / "workflows"
@@ -178,7 +178,7 @@ SCHEMA: JsonObject = {
     ],
 )
 def test_a_call_is_told_by_its_arguments_in_the_order_of_the_tool(arguments: str, words: str) -> None:
-    assert arguments_in_words(arguments, SCHEMA) == words
+    assert arguments_summary(arguments, SCHEMA) == words
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_a_call_is_told_by_its_arguments_in_the_order_of_the_tool(arguments: str
     ],
 )
 def test_what_was_found_is_told_in_words_wherever_it_was_cut(found: str, words: str) -> None:
-    assert json_in_words(found) == words
+    assert json_summary(found) == words
 
 
 HOSTILE = "`code` [click](javascript:alert(1)) <img src=x> **bold** # head\n- item"

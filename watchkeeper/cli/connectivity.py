@@ -14,13 +14,12 @@ from temporalio.service import RPCError
 from watchkeeper.backend import bearer, fetch, send
 from watchkeeper.cli.runner import Globals, connected, sentence
 from watchkeeper.config.settings import ModelProfile, ServiceSettings, Settings, SettingsError
-from watchkeeper.console import count
 from watchkeeper.contracts import JsonObject
 from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.llm.errors import ModelError
 from watchkeeper.temporal.client import TemporalError
 from watchkeeper.temporal.task_queue import has_worker
-from watchkeeper.text import excerpt
+from watchkeeper.text import count, excerpt
 from watchkeeper.tool import Tool, ToolCall, ToolDefinitionError, ToolError, ToolUnavailable
 from watchkeeper.tool_calling.catalogue import build_catalogue, discover_tools
 from watchkeeper.tool_calling.execution import run_tool

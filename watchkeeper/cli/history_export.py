@@ -12,10 +12,11 @@ from temporalio.client import Client
 
 from watchkeeper.cli.runner import Misuse, connected, perform, settings_of
 from watchkeeper.cli.runs import EPISODE
-from watchkeeper.console import count, err
+from watchkeeper.console import err
 from watchkeeper.contracts import JsonObject
 from watchkeeper.run_view.follow import execution_chain
 from watchkeeper.runs.client import WORKFLOW, describe_run, split_run_name
+from watchkeeper.text import count
 
 history = typer.Typer(help="Record histories.", no_args_is_help=True)
 

@@ -13,12 +13,13 @@ from temporalio.client import Client
 
 from watchkeeper.cli.runner import UNITS, Misuse, connected, perform
 from watchkeeper.cli.runs import JSON
-from watchkeeper.console import clock, duration, err, one_line, out, table, write_json
+from watchkeeper.console import clock, err, out, table, write_json
 from watchkeeper.run_view.json_list import list_row_json
 from watchkeeper.runs import client as runs_client
 from watchkeeper.runs.client import EPISODE_CHARACTERS, InvalidListQuery, NoSuchRun, RunInfo
 from watchkeeper.runs.list_filter import ListStatus, RunFilter
 from watchkeeper.temporal.search_attributes import PERSON, WaitingFor
+from watchkeeper.text import duration, one_line
 
 _HEADINGS = ("run", "stands", "service", "severity", "started", "took", "rounds", "cost", "what")
 _SPARE = ("rounds", "cost", "severity", "took", "service")
@@ -97,7 +98,7 @@ async def _list(wanted: RunFilter, *, most: int, as_json: bool) -> None:
     else:
         names = await _names(client, found, wanted)
         rows = [_row(name, one) for name, one in zip(names, found, strict=True)]
-        out.print(table(_HEADINGS, rows, spare=_SPARE), soft_wrap=True)
+        out.print(table(_HEADINGS, rows, optional=_SPARE), soft_wrap=True)
 
 
 async def _names(client: Client, found: list[RunInfo], wanted: RunFilter) -> list[str]:

@@ -21,11 +21,12 @@ from watchkeeper.cli.monitoring import forward, serving_itself
 from watchkeeper.cli.runner import EXIT, INTERRUPTED, perform, quiet, settings_of
 from watchkeeper.cli.runs import follow_aloud
 from watchkeeper.config.settings import ModelProfile, Settings
-from watchkeeper.console import count, err, interactive, out
+from watchkeeper.console import err, interactive, out
 from watchkeeper.contracts import RunInput
 from watchkeeper.runs import client as runs_client
 from watchkeeper.temporal.client import DEFAULT_ADDRESS, connect
 from watchkeeper.temporal.dev_server import TEMPORAL_PORT, UI_PORT, DevServer, dev_server
+from watchkeeper.text import count
 
 DATABASE = Path("watchkeeper.db")
 

@@ -14,7 +14,8 @@ from rich.text import Text
 
 from watchkeeper.cli.runner import ERROR, Misuse, connected, perform
 from watchkeeper.cli.runs import JSON
-from watchkeeper.console import err, one_line, out, write_json
+from watchkeeper.console import err, out, write_json
+from watchkeeper.text import one_line
 
 if TYPE_CHECKING:
     from watchkeeper.replay.history_files import Recording

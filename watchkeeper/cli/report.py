@@ -10,7 +10,7 @@ import typer
 from watchkeeper.cli.runner import connected, perform, settings_of
 from watchkeeper.cli.runs import EPISODE
 from watchkeeper.config.settings import Settings
-from watchkeeper.console import size
+from watchkeeper.text import size
 
 
 def report(

@@ -18,13 +18,13 @@ from temporalio.runtime import LoggingConfig, MetricBuffer, Runtime, TelemetryCo
 from temporalio.service import RPCError, RPCStatusCode
 
 from watchkeeper.config.settings import Settings, SettingsError, load_settings
-from watchkeeper.console import err, visible
+from watchkeeper.console import err
 from watchkeeper.contracts import LimitChanges, RunStatus
 from watchkeeper.runs.client import NoSuchRun
 from watchkeeper.runs.updates import UpdateRejected
 from watchkeeper.temporal.client import TemporalError, connect
 from watchkeeper.temporal.dev_server import DevServerError
-from watchkeeper.text import excerpt
+from watchkeeper.text import excerpt, visible
 
 EXIT: dict[RunStatus, int] = {"running": 0, "concluded": 0, "limit_reached": 3, "failed": 4, "stopped": 5}
 """Exit codes of ``run`` and ``watch``."""

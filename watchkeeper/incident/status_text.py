@@ -22,7 +22,7 @@ from watchkeeper.contracts import (
     RunStatus,
 )
 from watchkeeper.incident import alert_text
-from watchkeeper.text import excerpt, json_in_words, shortened, utc
+from watchkeeper.text import excerpt, json_summary, shortened, utc
 
 TEXT_BYTES = 4_000
 LINE_BYTES = 200
@@ -115,7 +115,7 @@ def status_memo(view: StatusFacts) -> RunMemo:
     """Say the same in brief, for who looks when no worker is alive."""
     known: dict[str, object] = {"doing": excerpt(_standing(view), LINE_BYTES), "used": usage_phrase(view)}
     for call in view.waiting[:1]:
-        wanted = json_in_words(call.arguments)
+        wanted = json_summary(call.arguments)
         known["waits_for"] = shortened(f"a person, to allow {call.key} {call.name}: {wanted}", LINE_BYTES)
         known["answer"] = f"watchkeeper approve {view.workflow_id} {call.key}"
     if view.report is not None:
@@ -166,7 +166,7 @@ def _settled(calls: Iterable[CallRecord]) -> list[CallRecord]:
 
 def _finding(call: CallRecord) -> str:
     """Say what came of a call, without what it says of its own arguments first."""
-    asked, told = json_in_words(call.arguments).split(", "), json_in_words(call.finding).split(", ")
+    asked, told = json_summary(call.arguments).split(", "), json_summary(call.finding).split(", ")
     while len(told) > 1 and told[0] in asked:
         told.pop(0)
     return ", ".join(told)
@@ -174,7 +174,7 @@ def _finding(call: CallRecord) -> str:
 
 def _call(call: CallRecord) -> str:
     failed = "" if call.status in ("ok", "waiting", "running") else f" ({call.status})"
-    return f"`{call.key}` {escape_markdown(call.name)} ({escape_markdown(json_in_words(call.arguments))}){failed}"
+    return f"`{call.key}` {escape_markdown(call.name)} ({escape_markdown(json_summary(call.arguments))}){failed}"
 
 
 def _told(alerts: Iterable[Alert]) -> list[str]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from watchkeeper.console import count, one_line
 from watchkeeper.report_page.report_data import ReportData
 from watchkeeper.report_page.report_tables import ReportTable
 from watchkeeper.report_page.time_text import time_in_column
 from watchkeeper.report_page.timeline_lanes import timeline_lanes
+from watchkeeper.text import count, one_line
 
 MAX_EVENTS = 400
 """Events in the list; of a longer run the events in the middle are left out."""

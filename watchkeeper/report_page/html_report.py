@@ -11,7 +11,6 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from watchkeeper.console import count, visible
 from watchkeeper.report_page import report_header
 from watchkeeper.report_page.event_table import event_table
 from watchkeeper.report_page.report_data import ReportData
@@ -19,6 +18,7 @@ from watchkeeper.report_page.report_tables import event_tables, usage_tables
 from watchkeeper.report_page.safe_markdown import markdown_to_html
 from watchkeeper.report_page.timeline_layout import timeline_layout
 from watchkeeper.report_page.tool_call_text import MANY_CALLS, CallText, call_text, excerpt_bytes
+from watchkeeper.text import count, visible
 
 _GROUP_SIZE = 100
 """Calls of a long run are folded in groups of this size, also on paper."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from watchkeeper.console import visible
 from watchkeeper.report_page.event_table import event_table
 from watchkeeper.report_page.report_data import ReportData
 from watchkeeper.report_page.report_header import (
@@ -19,6 +18,7 @@ from watchkeeper.report_page.report_header import (
 from watchkeeper.report_page.report_tables import ReportTable, event_tables, usage_tables
 from watchkeeper.report_page.safe_markdown import code_block, inert_markdown
 from watchkeeper.report_page.tool_call_text import CallText, call_text
+from watchkeeper.text import visible
 
 _EXCERPT_BYTES = 800
 

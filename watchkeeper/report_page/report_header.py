@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from watchkeeper.console import count, duration, one_line, visible
 from watchkeeper.contracts import RunStatus
 from watchkeeper.report_page.report_data import ReportData
 from watchkeeper.report_page.report_tables import cost_text
 from watchkeeper.report_page.time_text import timestamp
 from watchkeeper.run_view.model import RunView
+from watchkeeper.text import count, duration, one_line, visible
 
 STATUS_LABELS: dict[RunStatus, str] = {
     "running": "Running",

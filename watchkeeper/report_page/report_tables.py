@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from watchkeeper import __version__
-from watchkeeper.console import count, duration
 from watchkeeper.contracts import Usage
 from watchkeeper.report_page.report_data import ReportData
 from watchkeeper.report_page.time_text import timestamp
 from watchkeeper.report_page.timeline_lanes import approval_wait
 from watchkeeper.run_view.action_text import action_phrase
 from watchkeeper.run_view.model import RunView
+from watchkeeper.text import count, duration
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup, escape
 
-from watchkeeper.console import visible
+from watchkeeper.text import visible
 
 _SAFE_URL = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
 _LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)

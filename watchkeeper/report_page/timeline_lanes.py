@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from watchkeeper.console import arguments, count, duration, one_line
 from watchkeeper.contracts import CallStatus
 from watchkeeper.report_page.deploys import deploys
 from watchkeeper.report_page.report_data import ReportData
 from watchkeeper.run_view.action_text import action_phrase
 from watchkeeper.run_view.entries import Call, Round
+from watchkeeper.text import arguments_text, count, duration, one_line
 
 MarkStyle = (
     CallStatus | Literal["model", "model-failed", "firing", "resolved", "deploy", "person", "report", "approval-wait"]
@@ -119,7 +119,7 @@ def _tools(data: ReportData) -> Iterator[Lane]:
 
 
 def _call(call: Call, data: ReportData) -> Iterator[Mark]:
-    text = f"{call.key} {call.name} {one_line(arguments(call.arguments), 160)}".rstrip()
+    text = f"{call.key} {call.name} {one_line(arguments_text(call.arguments), 160)}".rstrip()
     if wait := approval_wait(call, data):
         waits = call.status == "waiting"
         title = f"{text}: {'waits' if waits else 'waited'} {_duration(*wait)} for a person"

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from unicodedata import east_asian_width
 
-from watchkeeper.console import count, one_line
 from watchkeeper.report_page.report_data import ReportData
 from watchkeeper.report_page.time_axis import TimeAxis
 from watchkeeper.report_page.timeline_lanes import Lane, Mark, MarkStyle, timeline_lanes
+from watchkeeper.text import count, one_line
 
 LEFT, RIGHT = 146.0, 992.0
 MAX_ROWS, MAX_MARKS = 5, 150

@@ -6,11 +6,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from watchkeeper.console import arguments, duration, one_line, size, visible
 from watchkeeper.contracts import CallStatus
 from watchkeeper.report_page.timeline_layout import STYLES
 from watchkeeper.run_view.entries import Call
-from watchkeeper.text import cap
+from watchkeeper.text import arguments_text, cap, duration, one_line, size, visible
 
 MANY_CALLS = 150
 """From this number of calls on, a report shows shorter excerpts."""
@@ -41,7 +40,7 @@ class CallText:
 
 def call_text(call: Call, excerpt_bytes: int) -> CallText:
     """Return the texts of a call; ``excerpt_bytes`` is the size limit of the excerpt."""
-    request = one_line(arguments(call.arguments), _REQUEST_LENGTH)
+    request = one_line(arguments_text(call.arguments), _REQUEST_LENGTH)
     sign = STYLES[call.status][1] or ("✓" if call.status == "ok" else "…")
     excerpt, missing = _excerpt(call, excerpt_bytes)
     return CallText(call.key, call.name, call.status, sign, request, _facts(call), call.arguments, excerpt, missing)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from watchkeeper.console import duration
 from watchkeeper.contracts import LimitChanges
 from watchkeeper.run_view.entries import PersonAction
+from watchkeeper.text import duration
 
 
 def action_phrase(act: PersonAction, tool: str = "") -> str:

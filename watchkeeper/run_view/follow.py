@@ -11,12 +11,12 @@ from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
-from watchkeeper.console import duration
 from watchkeeper.run_view.model import RunView
 from watchkeeper.run_view.pending_work import PendingWork
 from watchkeeper.run_view.projection import RunChange, RunProjection
 from watchkeeper.run_view.stall_monitor import Notice, monitor_stalls
 from watchkeeper.runs.client import describe_run, split_run_name
+from watchkeeper.text import duration
 
 OUTAGE_SECONDS = 300.0
 """Seconds for which Temporal may be out of reach before following gives up."""

@@ -14,8 +14,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 
-from watchkeeper.console import duration
-from watchkeeper.text import excerpt
+from watchkeeper.text import duration, excerpt
 
 REASON_BYTES = 300
 """Of why an attempt failed."""

@@ -8,12 +8,11 @@ from collections.abc import Callable
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from watchkeeper.console import duration
 from watchkeeper.run_view.pending_work import PendingWork
 from watchkeeper.run_view.projection import RunProjection
 from watchkeeper.runs.client import NoSuchRun, describe_run
 from watchkeeper.temporal.task_queue import has_worker
-from watchkeeper.text import excerpt
+from watchkeeper.text import duration, excerpt
 
 QUIET_SECONDS = 3.0
 """Seconds without an event until people are told that no worker is there."""

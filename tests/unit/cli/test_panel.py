@@ -71,7 +71,7 @@ def test_the_model_is_awaited() -> None:
     told = story()
     told.rounds.append(Round(4, AT - timedelta(seconds=9)))
     assert drawn(told)[-1].split() == ["•", "r4", "waits", "for", "the", "model", "9", "s"]
-    vars(told).update(status="concluded", reporting=True)
+    vars(told).update(status="concluded", delivering=True)
     assert drawn(told)[-1] == "  • open for follow-ups"
     told.follow_up_pending = True
     assert drawn(told)[-1].split()[1:6] == ["r4", "waits", "for", "the", "model"], "of a follow-up, too"
@@ -97,11 +97,11 @@ def test_a_long_call_stands_apart_from_its_facts(width: int) -> None:
 
 
 def test_a_turn_is_awaited_and_costs_no_time() -> None:
-    told = story(rounds=[], turn=QueueWait("checkout", AT - timedelta(seconds=50)))
+    told = story(rounds=[], queue_wait=QueueWait("checkout", AT - timedelta(seconds=50)))
     *_, line = drawn(told)
     assert line.startswith("  • queued: waits for its turn behind the other investigations of checkout")
     assert line.endswith(" 50 s")
-    told = story(turn=QueueWait("checkout", AT - timedelta(seconds=50), AT - timedelta(seconds=10)))
+    told = story(queue_wait=QueueWait("checkout", AT - timedelta(seconds=50), AT - timedelta(seconds=10)))
     assert " 10 s of 30 min" in "".join(drawn(told))
 
 

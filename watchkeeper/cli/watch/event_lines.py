@@ -5,10 +5,10 @@ from __future__ import annotations
 from rich.text import Text
 
 from watchkeeper.cli.watch.layout import LineWriter
-from watchkeeper.console import one_line
 from watchkeeper.run_view.action_text import action_phrase
 from watchkeeper.run_view.entries import AlertsChanged, PersonAction
 from watchkeeper.run_view.model import RunView
+from watchkeeper.text import one_line
 
 _ALERTS = 10
 """How many alerts of one notification are shown."""

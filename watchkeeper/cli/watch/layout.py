@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.rule import Rule
 from rich.text import Text
 
-from watchkeeper.console import visible
+from watchkeeper.text import visible
 
 WIDTH = 118
 """Lines are no longer than this, however wide the terminal."""

@@ -7,10 +7,10 @@ from datetime import datetime
 from rich.text import Text
 
 from watchkeeper.cli.watch.layout import columns
-from watchkeeper.console import arguments, count, duration, one_line
 from watchkeeper.run_view.entries import UNFINISHED, Call
 from watchkeeper.run_view.model import RunView
 from watchkeeper.run_view.pending_work import ActivityAttempt, PendingWork
+from watchkeeper.text import arguments_text, count, duration, one_line
 
 _FEWEST = 2
 """Calls that are shown however low the terminal is."""
@@ -82,7 +82,7 @@ def _call(view: RunView, outlook: PendingWork, call: Call, at: datetime, width: 
     left = Text.assemble(
         "  ", ("•", "bold yellow" if waits else "cyan"), f" {call.key}  ", (one_line(call.name, _NAME), "bold")
     )
-    left.append(f"  {one_line(arguments(call.arguments), width)}", "dim")
+    left.append(f"  {one_line(arguments_text(call.arguments), width)}", "dim")
     if waits:
         until = call.approval.expires_at if call.approval else None
         facts = [f"{elapsed((until - at).total_seconds())} left"] if until else []

@@ -13,7 +13,7 @@ from watchkeeper.cli.watch.event_lines import write_act, write_alerts
 from watchkeeper.cli.watch.layout import LineWriter
 from watchkeeper.cli.watch.live_panel import LivePanel
 from watchkeeper.cli.watch.summary import write_answer, write_closing, write_ending
-from watchkeeper.console import arguments, clock, count, duration, one_line, size, visible
+from watchkeeper.console import clock
 from watchkeeper.contracts import CallStatus
 from watchkeeper.run_view.entries import (
     AlertsChanged,
@@ -29,6 +29,7 @@ from watchkeeper.run_view.json_view import seconds
 from watchkeeper.run_view.model import RunView
 from watchkeeper.run_view.pending_work import PendingWork
 from watchkeeper.run_view.projection import RunChange
+from watchkeeper.text import arguments_text, count, duration, one_line, size, visible
 
 _QUIET = 0.25
 """Seconds without news until people are asked: in a view that is told again, what waited is decided a moment later."""
@@ -169,7 +170,7 @@ class TerminalRenderer:
             right.append(size(len(call.result.encode())))
         elif call.status != "ok":
             right.append(call.status)
-        left.append(one_line(arguments(call.arguments), self._page.width), "dim")
+        left.append(one_line(arguments_text(call.arguments), self._page.width), "dim")
         self._page.columns(left, _attempts(call.attempts) + right)
         self._before(call)
         if call.status != "ok":
@@ -183,7 +184,7 @@ class TerminalRenderer:
     def _question(self, call: Call) -> None:
         run, approval = self._view.workflow_id, call.approval
         mark, style = _LOOKS["waiting"]
-        given = one_line(arguments(call.arguments), self._page.width)
+        given = one_line(arguments_text(call.arguments), self._page.width)
         left = Text.assemble("  ", (mark, style), f" {call.key}  ", (_name(call), "bold"), "  ", (given, "dim"))
         self._page.columns(left, [call.status])
         until = f" until {clock(approval.expires_at)}" if approval and approval.expires_at else ""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from rich.text import Text
 
 from watchkeeper.cli.watch.layout import LineWriter
-from watchkeeper.console import clock, count, duration, one_line
+from watchkeeper.console import clock
 from watchkeeper.run_view.entries import FollowUp
 from watchkeeper.run_view.json_view import seconds
 from watchkeeper.run_view.model import RunView
+from watchkeeper.text import count, duration, one_line
 
 
 def write_ending(page: LineWriter, view: RunView) -> None:
