@@ -14,12 +14,12 @@ from watchkeeper.report_page.timeline_lanes import Lane, Mark, MarkStyle, timeli
 from watchkeeper.text import count, one_line
 
 LEFT, RIGHT = 146.0, 992.0
-MAX_ROWS, MAX_MARKS = 5, 150
+MAX_ROWS, MAX_MARKS = 5, 100
 """A lane with more rows or marks is drawn as a strip."""
 
 _ROW, _LANE_GAP, _TOP = 20.0, 9.0, 8.0
 _LETTER, _HALF_POINT, _MIN_BAR, _STRIP_CELL = 6.3, 6.0, 3.0, 6
-_LABEL_LENGTH, _LANE_NAME_LENGTH, _TITLE_LENGTH = 28, 20, 300
+_LABEL_LENGTH, _LANE_NAME_LENGTH, _TITLE_LENGTH = 28, 20, 200
 
 STYLES: dict[MarkStyle, tuple[str, str]] = {
     "firing": ("alert fires", ""),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from html import unescape
 
 import pytest
@@ -72,6 +73,20 @@ def test_a_report_begins_with_title_status_and_facts() -> None:
     assert 'href="https://ui.example/r?a=1&amp;b=2"' in html_report(data, "https://ui.example/r?a=1&b=2")
 
 
+async def test_all_times_are_utc_on_any_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = await recorded_run("follow-up")
+    expected = html_report(data, None), markdown_report(data, None)
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        assert (html_report(data, None), markdown_report(data, None)) == expected
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    times = set(re.findall(r"\b\d\d:\d\d\b(?=:\d\d|</)", expected[0].partition("<h2>Evidence")[0]))
+    assert {time_of_day[:2] for time_of_day in times} == {"10"}
+
+
 def test_a_report_of_a_running_run_says_so() -> None:
     data = new_run()
     add_round(data, 0, 2, ("search_logs", "running", 0))
@@ -96,10 +111,10 @@ def test_an_open_approval_request_has_the_commands_to_answer_it() -> None:
 def test_retried_calls_and_rounds_show_their_attempts() -> None:
     data = new_run()
     add_round(data, 1, 48.6, ("look", "ok", 0.5))
-    data.run.rounds[0].attempts, data.run.rounds[0].last_failure = 2, "its worker fell silent"
+    data.run.rounds[0].attempts, data.run.rounds[0].last_failure = 2, "no heartbeat"
     data.run.calls["r1.0"].attempts = 3
     for page in both_reports(data):
-        assert "the model asks for 1 call (48.6 s, 2 attempts: its worker fell silent)" in page
+        assert "the model asks for 1 call (48.6 s, 2 attempts: no heartbeat)" in page
         assert "r1.0 look service=checkout: ok (500 ms, 3 attempts)" in page
 
 
@@ -126,10 +141,9 @@ def test_a_cut_result_says_what_is_missing() -> None:
     add_round(data, 0, 1, ("search_logs", "ok", 0.1))
     call = data.run.calls["r1.0"]
     call.result, call.cut = '{"lines":["' + "x" * 9_000 + '"]}', 700
-    page, written = both_reports(conclude(data, 2))
-    for text in (page, written):
-        assert "were cut before the model read it" in text
-        assert "are left out here" in text
+    for page in both_reports(conclude(data, 2)):
+        assert "were cut before the model read it" in page
+        assert "are left out here" in page
     assert "{\n  &#34;lines&#34;: [" in html_report(data, None)
 
 

@@ -140,6 +140,13 @@ def test_the_picture_of_a_large_run_is_small() -> None:
     sizes = {rounds: len(svg_of(long_run(rounds, 21_600))) for rounds in (MAX_MARKS, 1_000, 2_000)}
     assert sizes[1_000] < 30_000 and sizes[2_000] < 30_000
     assert max(sizes.values()) < 200_000
+    many_tools = new_run("Checkout fails.")
+    calls: list[tuple[str, CallStatus, float]] = [(f"tool_{number}", "error", 30) for number in range(30)]
+    for number in range(MAX_MARKS):
+        add_round(many_tools, number * 60, 20, *calls)
+    for call in many_tools.run.calls.values():
+        call.arguments = "漢字" * 500
+    assert len(svg_of(conclude(many_tools, 6_000))) < 600_000
     data = long_run(1_000, 21_600)
     assert "model × 1,000" in texts(data)
     errors = sum(call.status == "error" for call in data.run.calls.values())
