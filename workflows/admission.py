@@ -41,7 +41,7 @@ class Admission:
         if queue is None:
             self._investigate()
             return None
-        self._status.enter(f"waiting for a slot in the queue of {queue.queue}", "queued")
+        self._status.enter(f"queued: waiting for a slot of {queue.queue}", "queued")
         self._message.request_update()
         admitted = await self._slot.wait(
             queue, lambda: state.stop_request is not None or state.episode.recovered_at is not None

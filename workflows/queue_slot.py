@@ -42,7 +42,7 @@ class QueueSlot:
                 await workflow.wait_condition(
                     lambda: self._admitted or until(),
                     timeout=min(timedelta(seconds=left), activity_options.ENTER_INTERVAL),
-                    timeout_summary=f"waiting for a slot in the queue of {queue.queue}",
+                    timeout_summary=f"waiting for a slot of {queue.queue}",
                 )
             if self._admitted:
                 return True

@@ -206,7 +206,7 @@ async def test_words_after_the_report_are_a_follow_up_with_rounds_of_its_own(cli
         await sender.resolve()
         result = await run.result()
         await record(run, "follow-up")
-    assert answer == "it is asked as a follow-up"
+    assert answer == "the run answers it as a follow-up"
     assert "ann: How bad is it now?" in harness.messages(1)[-1]["content"]
     assert (result.report.summary, result.rounds, result.tool_calls) == ("Cause: the deploy of 10:02.", 3, 1)
     assert harness.model.prefix_violations() == []
@@ -345,7 +345,7 @@ async def test_runs_of_one_team_take_turns_and_lose_no_time_by_it(client: Client
         await record(waiting, "alert-queued")
     assert (spared.status, spared.rounds) == ("concluded", 0)
     assert spared.report.summary.startswith("Recovered at ")
-    assert "Nobody has looked into why." in spared.report.body
+    assert "No one has investigated why." in spared.report.body
     assert asked == 4, "one after the other"
     assert [result.status for result in results] == ["concluded", "concluded"], "the clock starts with the turn"
 
@@ -361,7 +361,7 @@ async def test_a_run_whose_turn_never_comes_is_handed_to_people(client: Client) 
             await until_asked(harness, 1)
             kind, why, hand_off = await failure(second.run(await second.fire()))
     assert kind == "QueueTimeout"
-    assert why.startswith("not investigated: the team's other investigations left no place for it within ")
+    assert why.startswith("not investigated: the team's queue had no free slot within ")
     assert "HighErrorRate: checkout fails" in hand_off.report.body
     assert [page.team for page in world.pages.incidents] == ["checkout"]
 

@@ -162,7 +162,7 @@ async def test_when_its_time_is_over_a_run_reports_what_it_knows(client: Client)
         result = await (await harness.start(limits=LimitChanges(duration=2))).result()
     assert (result.status, result.rounds, result.tool_calls) == ("concluded", 2, 0)
     assert toolless(harness) == [False, True]
-    assert "nobody decided" in harness.results()[0]
+    assert "no one decided" in harness.results()[0]
 
 
 async def test_a_limit_on_a_cost_that_nobody_can_count_is_refused(client: Client) -> None:

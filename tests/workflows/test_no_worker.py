@@ -78,7 +78,7 @@ async def test_a_call_that_no_worker_took_was_not_run(client: Client, record: Re
             result = await run.result()
         await record(run, "untaken-call")
     assert (result.status, result.rounds) == ("concluded", 2)
-    assert harness.results() == ['{"error":"not run: no worker took it before the run\'s time was over"}']
+    assert harness.results() == ['{"error":"not run: no worker was available before the time of the run was used up"}']
 
 
 async def test_a_model_that_no_worker_asked_has_not_failed(client: Client, record: Record) -> None:

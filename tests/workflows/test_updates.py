@@ -58,7 +58,7 @@ async def test_an_approval_that_nobody_gives_expires(client: Client, record: Rec
         await record(run, "approval-expired")
     assert result.status == "concluded"
     assert harness.effects.restarts == []
-    assert "nobody decided" in harness.results()[0]
+    assert "no one decided" in harness.results()[0]
 
 
 async def test_words_of_a_person_reach_the_next_round(client: Client, record: Record) -> None:

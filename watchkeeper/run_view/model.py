@@ -107,7 +107,7 @@ class RunView:
         if self.status != "running" and not self.follow_up_pending:
             return "open for follow-ups" if self.is_open else self.status
         if self.is_queued and self.queue_wait is not None:
-            return f"queued behind the other investigations of {self.queue_wait.queue}"
+            return f"queued: waiting for a slot of {self.queue_wait.queue}"
         if self.delivering and not self.follow_up_pending:
             return "delivering the report"
         if open_calls:

@@ -77,7 +77,7 @@ class Reports:
     async def _take(self, request: Request) -> JSONResponse:
         report = await request.json()
         self.delivered[report["workflow_id"]].append(request.headers["webhook-id"])
-        if "before it was this run's turn" in report["report"]["body"]:
+        if "while this run waited in the queue" in report["report"]["body"]:
             self.unasked.add(report["workflow_id"])
         async with self._arrived:
             self._arrived.notify_all()
