@@ -216,7 +216,9 @@ ROWS: dict[str, Row] = {
     "empty parts": resampled(message(content=[{"type": "text", "text": ""}])),
     "only reasoning": resampled(message(**THOUGHT)),
     "only a thought": resampled(message(content="<think>I should look</think>\n")),
-    "nothing for ever": Row((message(**NOTHING),) * 6, "EmptyCompletion", asked=6, kind="empty", says="no usable reply"),
+    "nothing for ever": Row(
+        (message(**NOTHING),) * 6, "EmptyCompletion", asked=6, kind="empty", says="no usable reply"
+    ),
     # --- calls that leaked into the words
     **{
         f"a call leaked into {key}, finish {finish!r}": runs(message(finish, **{key: leaked}), echo={key: None})

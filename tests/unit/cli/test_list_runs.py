@@ -153,9 +153,9 @@ async def test_who_waits_for_a_turn_is_told_so(client: Client, program: Program)
             waiting = second.run(await second.fire())
             piped = await program.begin("watch", waiting.id)
             async with at_terminal(program, "watch", waiting.id) as shown:
-                queued = "queued behind the other investigations of checkout"
-                await shown.shows(f"{queued}: it waits for its turn", "• queued: waits for its turn behind")
-                await piped.says(f"{queued}: it waits for its turn")
+                queued = "queued: waiting for a slot of checkout"
+                await shown.shows(queued, f"• {queued}")
+                await piped.says(queued)
                 assert (await until_listed(client, waiting.id, waiting_for="turn")).phase == "queued"
                 assert f"it goes on: {queued}" in (await program("show", waiting.id)).out
                 await investigating.execute_update(IncidentWorkflow.decide, Decision(call="r1.0", approved=False))

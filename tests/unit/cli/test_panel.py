@@ -99,7 +99,7 @@ def test_a_long_call_stands_apart_from_its_facts(width: int) -> None:
 def test_a_turn_is_awaited_and_costs_no_time() -> None:
     told = story(rounds=[], queue_wait=QueueWait("checkout", AT - timedelta(seconds=50)))
     *_, line = drawn(told)
-    assert line.startswith("  • queued: waits for its turn behind the other investigations of checkout")
+    assert line.startswith("  • queued: waiting for a slot of checkout")
     assert line.endswith(" 50 s")
     told = story(queue_wait=QueueWait("checkout", AT - timedelta(seconds=50), AT - timedelta(seconds=10)))
     assert " 10 s of 30 min" in "".join(drawn(told))

@@ -111,9 +111,7 @@ def _awaited(view: RunView, outlook: PendingWork, at: datetime, now: float, widt
     asked = view.rounds[-1] if view.rounds else None
     if view.is_queued and view.queue_wait is not None:
         waited = elapsed((at - view.queue_wait.started_at).total_seconds())
-        left = Text(
-            f"  • queued: waits for its turn behind the other investigations of {view.queue_wait.queue}", "cyan"
-        )
+        left = Text(f"  • {view.current_step}", "cyan")
         return [columns(left, [waited], width), *lines]
     delivering = view.delivering and not view.follow_up_pending
     if asked is not None and asked.reply is None and asked.failure is None and not delivering:

@@ -80,7 +80,7 @@ class TerminalRenderer:
             self.ask()
         if quiet >= _QUEUED and self._view.is_queued and not self._queued:
             self._queued = True
-            self.notice(f"{self._view.current_step}: it waits for its turn")
+            self.notice(self._view.current_step)
 
     def tell(self, told: RunChange) -> None:
         """Write what has changed."""
