@@ -57,7 +57,10 @@ OUTAGES: dict[str, tuple[Fault, str]] = {
     "busy, by date": (busy_for_a_second, "HTTP 429: slow down"),
     "busy, in no words": (busy("soon"), "HTTP 429: slow down"),
     "overloaded": (fault(529, {"type": "error", "error": {"type": "overloaded_error"}}), "HTTP 529: "),
-    "bad gateway": (fault(502, "<html><title>502 Bad Gateway</title></html>"), "HTTP 502: a page (502 Bad Gateway)"),
+    "bad gateway": (
+        fault(502, "<html><title>502 Bad Gateway</title></html>"),
+        "HTTP 502: an HTML page (502 Bad Gateway)",
+    ),
     "it hangs": (hang(30), "no whole answer from"),
     "it drips": (drip(COMPLETION, 0.2), "no whole answer from"),
     "half a body": (truncated(COMPLETION[:-20]), "no answer from"),
@@ -67,7 +70,7 @@ OUTAGES: dict[str, tuple[Fault, str]] = {
     "half the gzip": (raw_body(gzip.compress(COMPLETION)[:-9], JSON, headers={"content-encoding": "gzip"}), "No chat"),
     "a page": (
         raw_body(b"<html><title>Sign in</title></html>", "text/html"),
-        "No chat completion but a page (Sign in)",
+        "No chat completion but an HTML page (Sign in)",
     ),
     "half the JSON": (raw_body(COMPLETION[:-20], JSON), "No chat completion"),
 }

@@ -1,4 +1,4 @@
-"""One model at one OpenAI-compatible host: bytes out, bytes back, everything else a ``ModelError``."""
+"""HTTP client of one OpenAI-compatible model endpoint. Every failure is a ``ModelError``."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ RESPONSE_BYTES = 32 * 2**20
 _GZIP = 16 + zlib.MAX_WBITS
 
 TRACE_HEADERS = ("x-request-id", "x-trace-id", "cf-ray")
-"""Where hosts name a request for their support; Moonshot's is x-trace-id."""
+"""Response headers that may hold the request id that a host's support asks for; Moonshot uses x-trace-id."""
 
 
 class ModelResponse(NamedTuple):
-    """A response of success, unread."""
+    """A successful response, not parsed yet."""
 
     body: bytes
     trace_id: str | None
 
 
 class _LimitedStream(httpx2.AsyncByteStream):
-    """A response body, unzipped, that ends in an error rather than in the worker's memory."""
+    """A decompressed response body that raises an error when it exceeds ``RESPONSE_BYTES``."""
 
     def __init__(self, stream: httpx2.AsyncByteStream, *, zipped: bool) -> None:
         self._stream = stream
@@ -41,16 +41,16 @@ class _LimitedStream(httpx2.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         room = RESPONSE_BYTES
         async for chunk in self._stream:
-            part = self._unzipped(chunk, room + 1)
+            part = self._decompress(chunk, room + 1)
             if (room := room - len(part)) < 0:
                 raise httpx2.ReadError(f"the response is larger than {RESPONSE_BYTES:,} bytes")
             yield part
 
-    def _unzipped(self, chunk: bytes, at_most: int) -> bytes:
+    def _decompress(self, chunk: bytes, max_bytes: int) -> bytes:
         if self._unzip is None:
             return chunk
         try:
-            return self._unzip.decompress(chunk, at_most)
+            return self._unzip.decompress(chunk, max_bytes)
         except zlib.error as error:
             raise httpx2.DecodingError(str(error)) from error
 
@@ -59,7 +59,7 @@ class _LimitedStream(httpx2.AsyncByteStream):
 
 
 async def _limit_body(response: httpx2.Response) -> None:
-    """Read a body as we asked for it, whatever its host says that it is."""
+    """Decompress the body ourselves, with a size limit. Raises DecodingError for an encoding that was not requested."""
     encoding = response.headers.pop("content-encoding", "identity").lower()
     if encoding not in ("identity", "gzip"):
         raise httpx2.DecodingError(f"the response has the encoding {encoding!r}, which was not asked for")
@@ -68,10 +68,10 @@ async def _limit_body(response: httpx2.Response) -> None:
 
 
 class ModelClient:
-    """The client of one model profile, one for the life of a worker process.
+    """The client of one model profile; a worker process has one for each profile.
 
-    It neither retries nor follows redirects: Temporal retries, and a redirect would turn the POST into a GET that
-    carries the key elsewhere.
+    It does not retry, because Temporal does. It does not follow redirects: a redirect turns the POST into a GET and
+    sends the key to another host.
     """
 
     def __init__(self, profile: ModelProfile) -> None:
@@ -89,7 +89,7 @@ class ModelClient:
         )
         if key:
             self._headers["Authorization"] = f"Bearer {key}"
-        # The deadline of a call bounds all the rest.
+        # complete() limits the total time of a call.
         self._client = httpx2.AsyncClient(
             timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=KEEPALIVE_CONNECTIONS),
@@ -98,7 +98,7 @@ class ModelClient:
         )
 
     async def complete(self, body: bytes) -> ModelResponse:
-        """Send one request. Raises ModelError; a host that drips is cut off at the profile's deadline."""
+        """Send one request. Raises ModelError, also when the response is not complete at the profile's deadline."""
         try:
             async with asyncio.timeout(self.profile.deadline):
                 response = await self._client.send(

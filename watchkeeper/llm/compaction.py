@@ -1,7 +1,7 @@
-"""Making a conversation smaller: its older rounds become a summary of what was done and found (pure).
+"""Compaction: replace the older rounds of a conversation by a summary of what was done and found (pure).
 
-Calls are never parted from their results: what is replaced is whole rounds, each an assistant message with everything
-up to the next one.
+Only whole rounds are replaced, so a call always stays with its result. A round is an assistant message and all
+messages up to the next assistant message.
 """
 
 from __future__ import annotations
@@ -18,21 +18,22 @@ _SUMMARY_HEADING = (
 _OMISSION_LINE = "- (earlier entries are left out)"
 
 OPENING_MESSAGES = 2
-"""The system prompt and what was asked: never replaced."""
+"""The system prompt and the first user message. They are never replaced."""
 
 _USER_LINE = "- user: "
 
 FINDING_BYTES = 300
 USER_TEXT_BYTES = 2_000
 SUMMARY_SHARE = 4
+"""The summary takes at most a quarter of the bytes that are kept."""
 SUMMARY_BYTES = 256 * 1024
-"""The summary takes at most one part in so many of what may be kept, and at most so many bytes."""
+"""Largest summary in bytes."""
 
 
 def compact(messages: Sequence[JsonObject], max_bytes: int) -> tuple[list[JsonObject], int]:
-    """Keep the opening and the latest rounds within a size; put a summary in the place of the others.
+    """Keep the opening messages and the latest rounds within a size; replace the other rounds by a summary.
 
-    Returns the messages kept, and how many the summary replaces.
+    Returns the new messages, and how many messages the summary replaces.
     """
     opening, rounds = _split_rounds(messages)
     budget = max_bytes - max_bytes // SUMMARY_SHARE - _encoded_size(opening)
@@ -49,7 +50,7 @@ def compact(messages: Sequence[JsonObject], max_bytes: int) -> tuple[list[JsonOb
 
 
 def replace_with_summary(messages: Sequence[JsonObject], summary: str, count: int) -> list[JsonObject]:
-    """Put a summary in the place of so many messages behind the opening."""
+    """Replace the ``count`` messages after the opening messages by a summary."""
     return [*messages[:OPENING_MESSAGES], {"role": "user", "content": summary}, *messages[OPENING_MESSAGES + count :]]
 
 
@@ -67,15 +68,18 @@ def _encoded_size(messages: Sequence[JsonObject]) -> int:
 
 
 def _summary(rounds: Sequence[Sequence[JsonObject]], max_bytes: int) -> str:
-    """Tell what was done, the latest last; where it is too much, the oldest lines give way, people's words last."""
+    """Summarize rounds, oldest first.
+
+    If the summary is too long, the oldest lines are left out first. Lines from people are left out last.
+    """
     lines = [line for turn in rounds for line in _summary_lines(turn)]
-    told = [number for number, line in enumerate(lines) if line.startswith(_USER_LINE)]
+    from_people = [number for number, line in enumerate(lines) if line.startswith(_USER_LINE)]
     others = [number for number, line in enumerate(lines) if line != _OMISSION_LINE and not line.startswith(_USER_LINE)]
     left = max_bytes - _encoded_size([{"role": "user", "content": f"{_SUMMARY_HEADING}\n{_OMISSION_LINE}\n"}])
     shown: list[int] = []
-    for numbers in (told, others):
+    for numbers in (from_people, others):
         for number in reversed(numbers):
-            # Encoded, a line has two quotes, and a line break takes as much.
+            # The two quotes around the encoded line stand for the line break, which JSON writes as two characters.
             if (room := left - len(canonical_json(lines[number]))) < 0:
                 break
             left = room

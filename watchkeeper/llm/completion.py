@@ -1,7 +1,7 @@
-"""A raw chat completion made a ``ModelReply``, whatever a host sends.
+"""Normalise a chat completion of any host to a ``ModelReply``.
 
-A conversation is recorded for good and sent again in every round, so one message that a host refuses to read back
-would end the run for ever. Hence all that is wrong with a reply is put right here, before it is recorded.
+A reply is recorded and sent back to the model in every later round. A message that a host refuses to read back would
+block the run permanently, so every defect of a reply is corrected here, before it is recorded.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from watchkeeper.llm.usage import read_usage
 from watchkeeper.text import cap, clean, without_thought
 
 MAX_TEXT_BYTES = 262_144
-"""What the content, and what the reasoning, of a reply may take."""
+"""Largest content, and largest reasoning, of a reply."""
 
 MAX_MESSAGE_BYTES = 1_048_576
-"""What a whole message may take, encoded; Temporal refuses to record 2 MiB, and the reply would be lost."""
+"""Largest encoded message. Temporal refuses payloads of 2 MiB, and the reply would be lost."""
 
 _MAX_LABEL = 200
 _REASONING = ("reasoning_content", "reasoning")
-"""Where hosts put the reasoning: Moonshot; vLLM, Together, Groq and OpenRouter."""
+"""Fields for the reasoning: the first at Moonshot; the second at vLLM, Together, Groq and OpenRouter."""
 
 _FIELDS_NOT_SENT_BACK = {
     "role",
     "content",
     "tool_calls",
-    # What only responses hold, and what strict hosts refuse as unknown when it is sent back:
+    # Only responses have these fields; strict hosts refuse them in a request:
     "function_call",
     "refusal",
     "annotations",
@@ -45,7 +45,7 @@ _FILTER_REASONS = {"content_filter", "sensitive", "safety", "refusal"}
 
 
 _DEFAULT_FINISH_REASONS = {"tool_calls": "tool_calls", "final": "stop", "empty": None}
-"""The finish_reason that says no more than what was found, and is not recorded."""
+"""The finish_reason that the kind of reply implies; it is not recorded."""
 
 
 def read_completion(
@@ -58,29 +58,34 @@ def read_completion(
 ) -> ModelReply:
     """Read the body of a 2xx response.
 
-    What the reply is follows from the calls and words in it, never from its finish_reason. ``tools`` are the names
-    in the catalogue; when no tools are allowed, calls of any sort are removed. ``prompt_bytes``, the size of the
-    request, stands in for a usage that the host does not report.
+    The kind of reply follows from the calls and the text in it, never from its finish_reason.
+
+    Args:
+        body: The body of the response.
+        tools: Names of all tools in the catalogue.
+        tools_allowed: Whether the request offered tools. If not, calls are removed.
+        prompt_bytes: Size of the request; used to estimate the usage if the host does not report it.
+        trace_id: Request id from the response headers.
 
     Raises:
-        ModelError: The body is no completion, reports an error, or says that the host or model refused to answer.
+        ModelError: The body is not a completion, reports an error, or says that the host or model refused to answer.
     """
     completion, choice = _first_choice(body)
     received = dict(choice["message"])
     cut, withheld = _finished_because(choice, _LENGTH_REASONS), _finished_because(choice, _FILTER_REASONS)
     refusal = _extract_text(received)
-    entries, garbled = _extract_calls(received, tools, tools_allowed=tools_allowed)
+    entries, unreadable = _extract_calls(received, tools, tools_allowed=tools_allowed)
     calls = read_calls(entries, tools, cut=cut)
-    if not calls.echoed and (withheld or refusal.strip()):
+    if not calls.calls and (withheld or refusal.strip()):
         raise ModelError("content_filter", f"The answer was withheld: {refusal or choice['finish_reason']}")
 
     shortened = [key for key in ("content", *_REASONING) if _shorten(received, key)]
-    message = _message_to_send_back(received, calls.echoed)
+    message = _message_to_send_back(received, calls.calls)
     encoded = canonical_json(message)
     if len(encoded) > MAX_MESSAGE_BYTES:
         raise ModelError("malformed", f"The reply takes {len(encoded)} bytes, more than {MAX_MESSAGE_BYTES}.")
-    said = not garbled and _has_text(received["content"])
-    kind = "tool_calls" if calls.echoed else "final" if said else "empty"
+    answered = not unreadable and _has_text(received["content"])
+    kind = "tool_calls" if calls.calls else "final" if answered else "empty"
     if kind == "empty" and completion.get("error"):
         raise error_from_object(completion)
     reply = {
@@ -99,7 +104,7 @@ def read_completion(
         if choice.get("finish_reason") != _DEFAULT_FINISH_REASONS[kind]
         else None,
         "model": _label(completion.get("model")),
-        # Hosts' support finds a request by either; the one in the headers is also that of their proxies.
+        # The host's support can find a request by either id; the proxies of the host also know the one in the headers.
         "response_id": None if _label(trace_id) else _label(completion.get("id")),
         "trace_id": _label(trace_id),
     }
@@ -107,7 +112,7 @@ def read_completion(
 
 
 def _first_choice(body: bytes) -> tuple[JsonObject, JsonObject]:
-    """Return a completion and its first choice, which holds a message."""
+    """Return the completion and its first choice, which has a message. Raises ModelError."""
     try:
         parsed = parse_json(body)
     except ValueError:
@@ -128,7 +133,7 @@ def _first_choice(body: bytes) -> tuple[JsonObject, JsonObject]:
 
 
 def _extract_text(received: JsonObject) -> str:
-    """Make the content a string, and return what the model says in refusal."""
+    """Make the content a string. Return the text of the model's refusal, which may be empty."""
     content = received.get("content")
     parts = content if isinstance(content, list) else [content]
     received["content"] = "".join(_text_part(part, "text") for part in parts)
@@ -148,29 +153,29 @@ def _text_part(part: object, field: str) -> str:
 
 
 def _extract_calls(received: JsonObject, tools: frozenset[str], *, tools_allowed: bool) -> tuple[list[object], bool]:
-    """Return the calls of a message, and take those in its words out of them.
+    """Return the calls of a message, and remove calls written as text from its text.
 
-    Also tells whether the words are a call that cannot be read, hence no answer.
+    The second value is true if the text is a call that cannot be read. Then it is not an answer.
     """
     entries = _structured_calls(received)
-    key, leak = "content", find_text_calls(received["content"], tools)
+    key, found = "content", find_text_calls(received["content"], tools)
     if not entries and not received["content"].strip():
-        key, leak = _calls_in_reasoning(received, tools)
-    calls = entries or (list(leak.calls) if leak else [])
-    if leak and (calls or not tools_allowed):
-        received[key] = leak.rest.strip()
-    return (calls, leak is not None and not calls) if tools_allowed else ([], False)
+        key, found = _calls_in_reasoning(received, tools)
+    calls = entries or (list(found.calls) if found else [])
+    if found and (calls or not tools_allowed):
+        received[key] = found.text.strip()
+    return (calls, found is not None and not calls) if tools_allowed else ([], False)
 
 
 def _calls_in_reasoning(received: JsonObject, tools: frozenset[str]) -> tuple[str, TextCalls | None]:
-    """Find calls where a parser that missed the end of the reasoning has put them."""
+    """Find calls in the reasoning, where a host puts them if its parser missed the end of the reasoning."""
     texts = {key: text for key in _REASONING if isinstance(text := received.get(key), str)}
-    leaks = ((key, find_text_calls(text, tools)) for key, text in texts.items())
-    return next(((key, leak) for key, leak in leaks if leak), ("content", None))
+    found = ((key, find_text_calls(text, tools)) for key, text in texts.items())
+    return next(((key, calls) for key, calls in found if calls), ("content", None))
 
 
 def _message_to_send_back(received: JsonObject, calls: list[JsonObject]) -> JsonObject:
-    """Write the message as it is echoed: no empty text beside calls, which Moonshot refuses."""
+    """Return the message as later requests send it; Moonshot refuses empty text next to calls."""
     content = received["content"]
     message: JsonObject = {"role": "assistant", "content": content if content.strip() else None}
     if calls:
@@ -192,18 +197,18 @@ def _structured_calls(received: Mapping[str, Any]) -> list[object]:
 
 
 def _has_text(content: str) -> bool:
-    """Tell whether there is a word besides a thought that its host did not take out."""
+    """Return whether there is a letter or digit outside a ``<think>`` block that the host did not remove."""
     return any(map(str.isalnum, without_thought(content)))
 
 
 def _finished_because(choice: Mapping[str, Any], reasons: set[str]) -> bool:
-    """Tell whether a choice ended for one of the reasons (Gemini adds detail: ``content_filter: SAFETY``)."""
+    """Return whether a choice ended for one of the reasons (Gemini adds detail: ``content_filter: SAFETY``)."""
     reason = choice.get("finish_reason")
     return isinstance(reason, str) and reason.lower().partition(":")[0] in reasons
 
 
 def _shorten(received: JsonObject, key: str) -> bool:
-    """Clean and cap a text, telling whether it had to be cut."""
+    """Clean and cap a text in place; return whether it was cut."""
     if not isinstance(text := received.get(key), str):
         return False
     text = clean(text)
@@ -213,5 +218,5 @@ def _shorten(received: JsonObject, key: str) -> bool:
 
 
 def _label(value: object) -> str | None:
-    """Return an identifier of the host's, short enough to be recorded."""
+    """Return an identifier from the host, cleaned and capped; None if it is not a string or is empty."""
     return clean(value)[:_MAX_LABEL] or None if isinstance(value, str) else None

@@ -1,12 +1,13 @@
-"""The conversation: append-only, digest-chained, each of its bytes recorded once.
+"""The conversation with the model: append-only, with a chain of digests, each byte recorded once.
 
-A workflow keeps no messages, only the digest of its conversation and what is new since the last request. A worker
-process keeps a byte-bounded store of conversations ready to send, and of the replies and results its activities
-made. What the store has lost is rebuilt from the run's own history (``watchkeeper.temporal.history``).
+A workflow keeps no messages. It keeps the digest of its conversation and the entries that are new since the last
+request. A worker process keeps a store, limited in bytes, of conversations ready to send and of the replies and
+results that its activities produced. A conversation that is not in the store is rebuilt from the run's history
+(``watchkeeper.temporal.history``).
 
-The chain: ``digest(n) = hash(digest(n-1), key(message n))``, where a message's key is the digest of what its author
-wrote: the canonical bytes of a reply, the content of anything else. The id that ties a result to its call is the
-model's own and follows from the position, so a result is known by its content alone.
+The chain is ``digest(n) = hash(digest(n-1), key(message n))``. The key of a reply is the digest of its canonical
+JSON; the key of any other message is the digest of its content. A result does not name its call: results follow in
+the order of the calls.
 """
 
 from __future__ import annotations
@@ -29,42 +30,42 @@ from watchkeeper.contracts import (
 )
 
 ConversationRequest: TypeAlias = ModelRequest | CarryRequest | CompactRequest
-"""What names a conversation: the one its base names, and what is new."""
+"""A request that names a conversation: the digest of its base, and the new entries."""
 
 EMPTY_DIGEST = ""
 """The digest of a conversation without messages."""
 
 
 class ConversationLost(Exception):
-    """A part of a conversation is neither in the store nor where it was looked for."""
+    """A part of a conversation is not in the store, or not in the history."""
 
 
 def canonical_json(value: object) -> bytes:
-    """Encode JSON one way only, so that equal values are equal bytes."""
+    """Encode a value as JSON. Equal values give equal bytes."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
 def extend_digest(base: str, key: str) -> str:
-    """Extend a chain by one message."""
+    """Return the digest of a conversation after one more message, which has this key."""
     return digest_of(f"{base}{key}".encode())
 
 
 def text_key(role: str, content: str) -> str:
-    """Key of a message that is not a reply."""
+    """Return the key of a message that is not a reply."""
     if role == "tool":
         return digest_of(content.encode())
     return digest_of(f"{role}\n{content}".encode())
 
 
 def message_key(message: JsonObject) -> str:
-    """Key of any message of a conversation."""
+    """Return the key of a message."""
     if message["role"] == "assistant":
         return digest_of(canonical_json(message))
     return text_key(message["role"], message["content"])
 
 
 def entry_key(entry: ConversationEntry) -> str:
-    """Key of the message that an entry stands for."""
+    """Return the key of the message that an entry represents."""
     match entry:
         case ReplyRef():
             return entry.reply
@@ -75,19 +76,19 @@ def entry_key(entry: ConversationEntry) -> str:
 
 
 def extend_digest_by_all(base: str, keys: Iterable[str]) -> str:
-    """Extend a chain by several messages."""
+    """Return the digest of a conversation after several more messages, which have these keys."""
     for key in keys:
         base = extend_digest(base, key)
     return base
 
 
 def conversation_digest(messages: Iterable[JsonObject]) -> str:
-    """Name a whole conversation."""
+    """Return the digest of a conversation."""
     return extend_digest_by_all(EMPTY_DIGEST, map(message_key, messages))
 
 
 class Conversation:
-    """The workflow's side: what has been put to the model, by digest, and what is new since."""
+    """The workflow's view: the digest of the last request's conversation, and the entries that are new since."""
 
     def __init__(self, digest: str) -> None:
         self.digest = digest
@@ -95,29 +96,29 @@ class Conversation:
 
     @classmethod
     def of(cls, messages: Sequence[JsonObject]) -> Conversation:
-        """Begin with messages."""
+        """Start a conversation with messages."""
         return cls(conversation_digest(messages))
 
     def append(self, entry: ConversationEntry) -> None:
-        """Add a message."""
+        """Add an entry."""
         self._new.append(entry)
 
     def take(self) -> tuple[str, list[ConversationEntry]]:
-        """Return the base and what is new, and make the whole the next base."""
+        """Return the base digest and the new entries. The extended conversation is the next base."""
         taken = (self.digest, self._new)
         self.digest = extend_digest_by_all(self.digest, map(entry_key, self._new))
         self._new = []
         return taken
 
     def replace(self, digest: str) -> None:
-        """Go on from another conversation, with nothing new yet."""
+        """Continue from another conversation, without new entries."""
         self.digest, self._new = digest, []
 
 
 class ConversationStore:
-    """A worker process's memory of conversations and their parts, bounded in bytes, least recently used out first.
+    """A worker's cache of conversations and their parts, limited in bytes; the least recently used are removed first.
 
-    Conversations are kept as ready-joined JSON, so that extending one neither walks nor encodes what is old.
+    A conversation is kept as joined JSON bytes, so an extension does not encode the old messages again.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -127,11 +128,11 @@ class ConversationStore:
 
     @property
     def size(self) -> int:
-        """Bytes held."""
+        """Bytes in the store."""
         return self._bytes
 
     def put(self, key: str, content: bytes) -> None:
-        """Keep a content, at the cost of the least recently used ones."""
+        """Add content. Removes the least recently used content if the store is full."""
         self.drop(key)
         self._held[key] = content
         self._bytes += len(content)
@@ -140,22 +141,22 @@ class ConversationStore:
             self._bytes -= len(lost)
 
     def get(self, key: str) -> bytes | None:
-        """Return a content, or None if it is not held (any more)."""
+        """Return content, or None if the store does not have it."""
         content = self._held.get(key)
         if content is not None:
             self._held.move_to_end(key)
         return content
 
     def drop(self, key: str) -> None:
-        """Forget a content."""
+        """Remove content."""
         if (content := self._held.pop(key, None)) is not None:
             self._bytes -= len(content)
 
 
 def append_entries(joined: bytes, append: Sequence[ConversationEntry], part: Callable[[str], bytes]) -> bytes:
-    """Return joined messages with new ones behind them.
+    """Return joined messages, extended by new ones.
 
-    ``part`` gives the bytes of a reply or of a result's content by digest, or raises ``ConversationLost``.
+    ``part`` returns a reply, or the content of a result, by digest. It may raise ``ConversationLost``.
     """
     messages = [joined] if joined else []
     unanswered: list[str] = []
@@ -175,7 +176,7 @@ def append_entries(joined: bytes, append: Sequence[ConversationEntry], part: Cal
 
 
 def join_messages(messages: Iterable[JsonObject]) -> bytes:
-    """Write messages as a request carries them."""
+    """Encode messages as they appear in a request: JSON, joined by commas."""
     return b",".join(map(canonical_json, messages))
 
 
@@ -184,5 +185,5 @@ def _tool_message(call_id: str, content: str) -> bytes:
 
 
 def target_digest(request: ConversationRequest) -> str:
-    """Digest of the conversation that a request asks about."""
+    """Return the digest of the conversation that a request names."""
     return extend_digest_by_all(request.base, map(entry_key, request.append))

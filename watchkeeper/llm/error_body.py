@@ -1,4 +1,4 @@
-"""What a host says in a body that is no completion, whatever shape it has."""
+"""Read the error bodies of model hosts, in all known shapes."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from watchkeeper.text import excerpt
 _TITLE = re.compile(r"<title[^>]*>([^<]*)", re.IGNORECASE)
 
 _READ_CHARS = 10_000
-"""How much of an error's wording is looked at; a host can repeat the whole request in it."""
+"""How much of an error's text is searched. Some hosts repeat the whole request in it."""
 
 
 class ErrorBody(NamedTuple):
-    """What an error body says."""
+    """The content of an error body."""
 
     message: str
     codes: frozenset[str]
-    """Its codes, types and status words, and the parameter it names, in lower case."""
+    """The values of ``code``, ``type``, ``status`` and ``param`` that are strings, in lower case."""
     status: int | None
-    """The HTTP status it gives, which need not be the one it came with."""
+    """The HTTP status that the body names. It may differ from the status of the response."""
 
     @property
-    def wording(self) -> str:
-        """All of it in lower case, to look for known words."""
+    def searchable_text(self) -> str:
+        """Codes and message in lower case, to search for known phrases."""
         return " ".join([*self.codes, self.message]).lower()[:_READ_CHARS]
 
 
 def parse_json(body: bytes) -> object:
-    """Parse a body that may be anything.
+    """Parse a body that may not be JSON.
 
     Raises:
         ValueError: It is not UTF-8, not JSON, or nested too deeply to be read.
@@ -44,30 +44,30 @@ def parse_json(body: bytes) -> object:
 
 
 def describe_body(body: bytes) -> str:
-    """Say in a few words what a body is that was expected to be something else."""
+    """Describe an unexpected body in a few words."""
     text = " ".join(body[:_READ_CHARS].decode(errors="replace").split())
     if not text:
         return "an empty body"
     if text[:1] == "<":
         title = _TITLE.search(text)
-        return f"a page ({excerpt(title[1] if title else text, 200)})"
+        return f"an HTML page ({excerpt(title[1] if title else text, 200)})"
     return f"{excerpt(text, 200)!r}"
 
 
 def read_error_body(body: bytes) -> ErrorBody:
-    """Read an error body; one that holds no message is described."""
+    """Read an error body. If it has no message, the message describes the body."""
     try:
-        said = read_error_object(parse_json(body))
+        error = read_error_object(parse_json(body))
     except ValueError:
         return ErrorBody(describe_body(body), frozenset(), None)
-    return said if said.message else said._replace(message=describe_body(body))
+    return error if error.message else error._replace(message=describe_body(body))
 
 
 def read_error_object(parsed: object) -> ErrorBody:
-    """Read an error of any of the known shapes, its message empty if it has none.
+    """Read a parsed error. The message is empty if the error has none.
 
-    Known are ``{"error": {...}}`` (OpenAI), the same in a list (Gemini), ``{"error": "..."}``, ``{"object": "error",
-    "message": ...}`` (vLLM), ``{"detail": ...}`` (FastAPI), ``{"errors": [{...}]}`` and a bare string.
+    Known shapes: ``{"error": {...}}`` (OpenAI), the same in a list (Gemini), ``{"error": "..."}``, ``{"object":
+    "error", "message": ...}`` (vLLM), ``{"detail": ...}`` (FastAPI), ``{"errors": [{...}]}`` and a string.
     """
     outer = _first_object(parsed)
     inner = next((outer[key] for key in ("error", "errors", "detail") if outer.get(key)), outer)
@@ -87,14 +87,14 @@ def _first_object(value: object) -> JsonObject:
 
 def _messages(inner: object, fields: JsonObject, outer: JsonObject, parsed: object) -> list[str]:
     metadata = fields.get("metadata")
-    raw = metadata.get("raw") if isinstance(metadata, dict) else None  # OpenRouter: what its provider said
-    said = fields.get("message") or fields.get("msg")
-    told = [text for text in (said, raw) if isinstance(text, str)]
-    return [" ".join(told), *(text for text in (inner, outer.get("message"), parsed) if isinstance(text, str))]
+    raw = metadata.get("raw") if isinstance(metadata, dict) else None  # OpenRouter: the message of its provider
+    message = fields.get("message") or fields.get("msg")
+    joined = " ".join(text for text in (message, raw) if isinstance(text, str))
+    return [joined, *(text for text in (inner, outer.get("message"), parsed) if isinstance(text, str))]
 
 
 def _status(value: object) -> int | None:
-    """Read an HTTP status that stands in a body as a number or as its digits."""
+    """Read an HTTP status from a number or a string of digits; None if it is not a status."""
     if isinstance(value, str) and re.fullmatch("[1-5][0-9][0-9]", value):
         return int(value)
     return value if isinstance(value, int) and 100 <= value < 600 else None

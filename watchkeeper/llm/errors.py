@@ -1,4 +1,4 @@
-"""What it means when a model host does not give a completion, and whether asking again can help."""
+"""Classify the errors of model hosts, and decide which may be retried."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ ModelErrorReason: TypeAlias = Literal[
     "auth",
     "refused",
 ]
-"""Why there is no completion.
+"""Why the model host returned no completion.
 
-``unavailable`` the host cannot answer now; ``malformed`` its answer is no completion; ``tool_use_failed`` the host
-itself refused the tool call that its model wrote; ``tool_choice`` it refuses to have the choice of tools forced;
-``context_overflow`` the conversation is too long for the model; ``quota`` nothing is left to pay with;
-``refused`` the request will never be accepted.
+``unavailable``: the host cannot answer now. ``malformed``: its response is not a completion. ``tool_use_failed``: the
+host refused the tool call that its own model wrote. ``tool_choice``: it does not accept a forced tool.
+``context_overflow``: the conversation is too long for the model. ``content_filter``: a filter withheld the answer.
+``quota``: the account's quota or credit is used up. ``auth``: the key is not valid or not sufficient. ``refused``: the
+host will never accept this request.
 """
 
 RETRYABLE_REASONS: frozenset[ModelErrorReason] = frozenset({"unavailable", "malformed", "tool_use_failed"})
-"""Reasons for which the same request may succeed later. ``watchkeeper.http_retry`` maps HTTP statuses to them."""
+"""Reasons for which the same request may succeed later. ``watchkeeper.http_retry`` decides it for HTTP statuses."""
 
 _REMEDIES: dict[ModelErrorReason | int, str] = {
     "quota": "Raise the account's quota or credit with the host.",
@@ -39,7 +40,7 @@ _REMEDIES: dict[ModelErrorReason | int, str] = {
     404: "Check the model's name and its base URL.",
     413: "The host accepts no request of this many bytes.",
 }
-"""What to do about it, by status or by reason."""
+"""What a person can do, by reason or by HTTP status."""
 
 _OVERFLOW = re.compile(
     "context_length_exceeded"  # OpenAI
@@ -60,9 +61,9 @@ _FILTER_CODES = {"content_filter", "content_policy_violation", "data_inspection_
 
 
 class ModelError(Exception):
-    """A model host gave no completion.
+    """A model host returned no completion.
 
-    The message is clean and short enough to be recorded; ``delay`` is how long the host asked to wait.
+    The message is cleaned and capped, so it can be recorded. ``delay`` is the wait that the host asked for.
     """
 
     def __init__(
@@ -71,23 +72,23 @@ class ModelError(Exception):
         self.reason: ModelErrorReason = reason
         self.status = status
         self.delay = delay
-        said = excerpt(message, ERROR_BYTES)
-        way_out = _REMEDIES.get(reason) or (_REMEDIES.get(status or 0) if reason == "refused" else None)
-        super().__init__(f"{_sentence(said)} {way_out}" if way_out else said)
+        text = excerpt(message, ERROR_BYTES)
+        remedy = _REMEDIES.get(reason) or (_REMEDIES.get(status or 0) if reason == "refused" else None)
+        super().__init__(f"{_sentence(text)} {remedy}" if remedy else text)
 
     @property
     def retryable(self) -> bool:
-        """Tell whether the same request may succeed later."""
+        """Whether the same request may succeed later."""
         return self.reason in RETRYABLE_REASONS
 
 
-def _sentence(said: str) -> str:
-    said = said.rstrip()
-    return said if said.endswith((".", "!", "?")) else f"{said}."
+def _sentence(text: str) -> str:
+    text = text.rstrip()
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def error_from_response(status: int, headers: Mapping[str, str], body: bytes) -> ModelError:
-    """Tell what a response without success means; header names may be in any case."""
+    """Return the error for a response that is not a success. Header names may be in any case."""
     lower = {name.lower(): value for name, value in headers.items()}
     if 200 <= status < 300:
         return not_a_completion(body)
@@ -95,38 +96,38 @@ def error_from_response(status: int, headers: Mapping[str, str], body: bytes) ->
         location = excerpt(lower.get("location", "nowhere"), 200)
         message = f"HTTP {status}: redirected to {location}. Redirects are not followed: set the base URL to it."
         return ModelError("refused", message, status=status)
-    said = read_error_body(body)
-    reason = _reason_from_body(said, status) or _reason_from_status(status, lower)
+    error = read_error_body(body)
+    reason = _reason_from_body(error, status) or _reason_from_status(status, lower)
     delay = retry_delay(lower) if reason in RETRYABLE_REASONS else None
-    return ModelError(reason, f"HTTP {status}: {said.message}", status=status, delay=delay)
+    return ModelError(reason, f"HTTP {status}: {error.message}", status=status, delay=delay)
 
 
 def error_from_object(parsed: object) -> ModelError:
-    """Tell what an error object means that came as HTTP 200; only its own codes can say that it is final."""
-    said = read_error_object(parsed)
-    inner = said.status if said.status in {401, 402, 403, 404} else 503
-    reason = _reason_from_body(said, said.status or 400) or _reason_from_status(inner, {})
-    return ModelError(reason, f"HTTP 200 with an error: {said.message or 'it says no more'}", status=said.status)
+    """Return the error for an error object in an HTTP 200 response. It is retryable unless its codes say otherwise."""
+    error = read_error_object(parsed)
+    inner = error.status if error.status in {401, 402, 403, 404} else 503
+    reason = _reason_from_body(error, error.status or 400) or _reason_from_status(inner, {})
+    return ModelError(reason, f"HTTP 200 with an error: {error.message or '(no message)'}", status=error.status)
 
 
 def not_a_completion(body: bytes) -> ModelError:
-    """Tell that a response of success holds something other than a chat completion."""
+    """Return the error for a successful response that is not a chat completion."""
     return ModelError("malformed", f"No chat completion but {describe_body(body)}. Is the base URL that of the API?")
 
 
-def _reason_from_body(said: ErrorBody, status: int) -> ModelErrorReason | None:
-    """Tell what the host says in words or codes, which is more exact than any status."""
-    if status in _OVERFLOW_STATUSES and _OVERFLOW.search(said.wording):
+def _reason_from_body(error: ErrorBody, status: int) -> ModelErrorReason | None:
+    """Return the reason that the codes or the message name; they are more exact than the HTTP status."""
+    if status in _OVERFLOW_STATUSES and _OVERFLOW.search(error.searchable_text):
         return "context_overflow"
-    if "tool_use_failed" in said.codes:
+    if "tool_use_failed" in error.codes:
         return "tool_use_failed"
-    if said.codes & _FILTER_CODES:
+    if error.codes & _FILTER_CODES:
         return "content_filter"
-    if said.codes & _QUOTA_CODES:
+    if error.codes & _QUOTA_CODES:
         return "quota"
-    if said.codes & _AUTH_CODES and status < 500:
+    if error.codes & _AUTH_CODES and status < 500:
         return "auth"
-    if status in _TOOL_CHOICE_STATUSES and "tool_choice" in said.wording:
+    if status in _TOOL_CHOICE_STATUSES and "tool_choice" in error.searchable_text:
         return "tool_choice"
     return None
 

@@ -1,6 +1,6 @@
-"""Fields we do not know: kept, because hosts miss them when they do not come back.
+"""Unknown fields of a model's message. They are kept, because some hosts require them in later requests.
 
-Moonshot refuses a conversation without its ``reasoning_content``, Gemini one without its ``thought_signature``.
+Moonshot refuses a conversation without ``reasoning_content``, Gemini one without ``thought_signature``.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.text import clean_json
 
 MAX_DEPTH = 32
-"""Levels of nesting that are passed on; every encoder on the way copes with these."""
+"""Deepest nesting that is kept; every encoder that the message passes can handle it."""
 
 MAX_FIELD_BYTES = 262_144
-"""What one field may take."""
+"""Largest field that is kept."""
 
 
 def unknown_fields(fields: Mapping[str, Any], known: Set[str]) -> JsonObject:
-    """Return the fields of an object that are not known, fit to be recorded and sent.
+    """Return the fields of an object that are not in ``known``, cleaned so that they can be recorded and sent.
 
-    Nulls say nothing and are refused by some hosts; what is nested too deeply or too large is left out.
+    Leaves out null, which some hosts refuse, and fields that are nested too deeply or too large.
     """
     kept: JsonObject = {}
     for name, value in fields.items():
@@ -35,7 +35,7 @@ def unknown_fields(fields: Mapping[str, Any], known: Set[str]) -> JsonObject:
 
 
 def is_shallow(value: object, levels: int = MAX_DEPTH) -> bool:
-    """Tell whether a JSON value is nested no deeper than a number of levels."""
+    """Return whether a JSON value has at most ``levels`` levels of nesting."""
     match value:
         case dict():
             return levels > 0 and all(is_shallow(item, levels - 1) for item in value.values())

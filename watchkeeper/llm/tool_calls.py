@@ -1,4 +1,4 @@
-"""The tool calls of a reply, made safe to echo: whatever cannot be run becomes a problem that the model reads."""
+"""Normalise the tool calls of a reply, so that they can be sent back; a call that cannot run gets a problem text."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from watchkeeper.llm.extra_fields import is_shallow, unknown_fields
 from watchkeeper.text import clean, excerpt
 
 MAX_CALLS = 32
-"""Calls of one reply that are kept; a reply with 14,408 of them has been seen."""
+"""Calls of one reply that are kept. One observed reply had 14,408."""
 
 MAX_ARGUMENT_BYTES = 65_536
-"""What the arguments of one call may take."""
+"""Largest arguments of one call."""
 
 UNKNOWN_TOOL = "unknown_tool"
-"""Stands for a name that hosts would refuse to read back."""
+"""Replaces a name that hosts would refuse in later requests."""
 
-_ECHOABLE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+_VALID_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _MAX_ID = 256
 
 
 class ReplyCalls(NamedTuple):
     """The calls of a reply."""
 
-    echoed: list[JsonObject]
-    """As ``tool_calls`` of the message: ids unique, names well-formed, arguments the text of a JSON object."""
+    calls: list[JsonObject]
+    """The ``tool_calls`` of the message: ids are unique, names well-formed, arguments the text of a JSON object."""
     problems: dict[int, str]
-    """Those that cannot be run, by position."""
+    """For each call that cannot run, by position: a text for the model."""
     dropped: int
-    """How many over the cap were left out."""
+    """Number of calls over ``MAX_CALLS``, which were left out."""
 
 
 class InvalidArguments(ValueError):
@@ -45,9 +45,9 @@ class InvalidArguments(ValueError):
 
 
 def read_calls(entries: Sequence[object], tools: Set[str], *, cut: bool) -> ReplyCalls:
-    """Normalise the calls of a reply; ``cut`` says that the host cut it at its token limit."""
+    """Normalise the calls of a reply. ``cut``: the host cut the reply at its token limit."""
     kept = [entry if isinstance(entry, dict) else {} for entry in entries[:MAX_CALLS]]
-    echoed: list[JsonObject] = []
+    calls: list[JsonObject] = []
     problems: dict[int, str] = {}
     for position, entry in enumerate(kept):
         function = entry["function"] if isinstance(entry.get("function"), dict) else entry
@@ -58,13 +58,13 @@ def read_calls(entries: Sequence[object], tools: Set[str], *, cut: bool) -> Repl
             arguments, problem = "{}", problem or _argument_problem(name, error, cut=cut)
         if problem:
             problems[position] = problem
-        echoed.append(_normalised_call(entry, function, name, arguments))
-    _assign_ids(echoed, [entry.get("id") for entry in kept])
-    return ReplyCalls(echoed, problems, len(entries) - len(kept))
+        calls.append(_normalised_call(entry, function, name, arguments))
+    _assign_ids(calls, [entry.get("id") for entry in kept])
+    return ReplyCalls(calls, problems, len(entries) - len(kept))
 
 
 def read_name(raw: object, tools: Set[str]) -> tuple[str, str | None]:
-    """Return the name to echo and, if no tool has it, what to tell the model."""
+    """Return the name to send back and, if no tool has it, a text for the model."""
     available = f"Available tools: {', '.join(sorted(tools)) or 'none'}."
     if not isinstance(raw, str) or not raw.strip():
         return UNKNOWN_TOOL, f"The call names no tool. {available}"
@@ -73,18 +73,18 @@ def read_name(raw: object, tools: Set[str]) -> tuple[str, str | None]:
         name = re.sub(r":[0-9]+$", "", name.removeprefix("functions."))
     if name in tools:
         return name, None
-    echoed = name if _ECHOABLE_NAME.fullmatch(name) else UNKNOWN_TOOL
-    return echoed, f"There is no tool {excerpt(raw, 100)!r}. {available}"
+    valid = name if _VALID_NAME.fullmatch(name) else UNKNOWN_TOOL
+    return valid, f"There is no tool {excerpt(raw, 100)!r}. {available}"
 
 
 def read_arguments(raw: object) -> str:
-    """Return arguments as the text of a JSON object, as the model wrote it where it wrote one.
+    """Return arguments as the text of a JSON object; text that the model wrote is not changed.
 
-    Nothing stands for no arguments, and an object that was encoded twice is taken out of its string. Anything else
-    is not guessed at: what runs must be what the model said.
+    Missing arguments are an empty object, and an object that was encoded twice is decoded once. Nothing else is
+    guessed: a tool must run with the arguments that the model wrote.
 
     Raises:
-        BadArguments: They are no JSON object, or one that cannot be sent on. The text is for the model.
+        InvalidArguments: They are not a JSON object, or one that cannot be sent back. The text is for the model.
     """
     match raw:
         case None:
@@ -111,9 +111,9 @@ def read_arguments(raw: object) -> str:
 
 
 def _parse(text: str) -> object:
-    """Parse JSON strictly; jiter refuses what breaks later parsers: depth, endless digits, lone surrogates, NaN."""
+    """Parse JSON strictly. jiter refuses what later parsers cannot read: depth, very long numbers, surrogates, NaN."""
     if clean(text) != text:
-        raise InvalidArguments("they hold a NUL or half of a surrogate pair, which cannot be sent")
+        raise InvalidArguments("they contain a NUL or half of a surrogate pair, which cannot be sent")
     try:
         from_json(text, allow_inf_nan=False)
         parsed: object = json.loads(text, object_pairs_hook=_unique_keys, parse_float=_finite_number)
@@ -123,7 +123,7 @@ def _parse(text: str) -> object:
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> JsonObject:
-    """Build an object; two values under one key are two wishes, and no parser agrees which of them counts."""
+    """Build an object. Refuses a key that occurs twice, because parsers differ on which value they use."""
     fields = dict(pairs)
     if len(fields) < len(pairs):
         twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
@@ -139,7 +139,7 @@ def _finite_number(digits: str) -> float:
 
 
 def _error_context(text: str, error: str) -> str:
-    """Quote what stands where the parser stopped."""
+    """Quote the text around the position of a parser error."""
     where = re.search(r"line (\d+) column (\d+)$", error)
     if where is None:
         return ""
@@ -164,36 +164,36 @@ def _json_type(value: object) -> str:
 
 def _argument_problem(name: str, error: InvalidArguments, *, cut: bool) -> str:
     if cut:
-        said = f"The reply was cut at the token limit, and with it the arguments of {name}: {error}."
-        return clean(f"{said} Call it again, with shorter arguments.")
-    said = f"The arguments of {name} cannot be read: {error}."
-    return clean(f"{said} Call it again, with one JSON object and nothing else as its arguments.")
+        problem = f"The reply was cut at the token limit, and with it the arguments of {name}: {error}."
+        return clean(f"{problem} Call it again, with shorter arguments.")
+    problem = f"The arguments of {name} cannot be read: {error}."
+    return clean(f"{problem} Call it again, with one JSON object and nothing else as its arguments.")
 
 
 def _assign_ids(calls: list[JsonObject], received: list[object]) -> None:
-    """Give every call an id: its own as received, else one of the form that K2 writes itself.
+    """Keep each call's id if it is valid and unique; otherwise assign one in the form that K2 writes.
 
-    After ids of any other form, self-hosted K2 writes calls that nobody can parse.
+    After ids of any other form, self-hosted K2 writes calls that cannot be parsed.
     """
-    taken = {call_id for call_id in received if _is_echoable_id(call_id)}
-    given = set[str]()
+    taken = {call_id for call_id in received if _is_valid_id(call_id)}
+    assigned = set[str]()
     for position, (call, call_id) in enumerate(zip(calls, received, strict=True)):
-        if not _is_echoable_id(call_id) or call_id in given:
+        if not _is_valid_id(call_id) or call_id in assigned:
             name = call["function"]["name"]
             numbered = (f"functions.{name}:{index}" for index in itertools.count(position))
             call_id = next(new for new in numbered if new not in taken)
             taken.add(call_id)
-        given.add(call_id)
+        assigned.add(call_id)
         call["id"] = call_id
 
 
-def _is_echoable_id(value: object) -> TypeGuard[str]:
+def _is_valid_id(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and 0 < len(value) <= _MAX_ID and bool(value.strip()) and value.isprintable()
 
 
 def _normalised_call(entry: Mapping[str, Any], function: Mapping[str, Any], name: str, arguments: str) -> JsonObject:
-    """Write a call as it is sent back, with the fields that only its host understands."""
-    echo: JsonObject = {"id": None, "type": "function", "function": {"name": name, "arguments": arguments}}
+    """Return a call as it is sent back, with the fields that only its host knows."""
+    call: JsonObject = {"id": None, "type": "function", "function": {"name": name, "arguments": arguments}}
     if function is not entry:
-        echo["function"] |= unknown_fields(function, {"name", "arguments"})
-    return echo | unknown_fields(entry, {"id", "type", "function", "name", "arguments"})
+        call["function"] |= unknown_fields(function, {"name", "arguments"})
+    return call | unknown_fields(entry, {"id", "type", "function", "name", "arguments"})

@@ -1,7 +1,7 @@
-"""Tool calls that a host left in the text: K2's own tokens, tagged or bare JSON, a call in program notation.
+"""Find tool calls that a host left in the text: K2's own tokens, tagged or bare JSON, a call in program notation.
 
-Only K2's complete blocks say unmistakably what to run. Any other call in a text tells no more than that the text is
-not an answer.
+Only a complete block of K2 states exactly what to run. Any other call in a text only shows that the text is not an
+answer.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ class TextCalls(NamedTuple):
     """Calls found in a text."""
 
     calls: list[JsonObject]
-    """Those that can be run, in the shape of ``tool_calls``; empty if none can be read with certainty."""
-    rest: str
-    """The text without any calls."""
+    """The calls that can run, in the shape of ``tool_calls``; empty if none can be read with certainty."""
+    text: str
+    """The text without the calls."""
 
 
 def find_text_calls(text: str, tools: Set[str]) -> TextCalls | None:
-    """Find calls in a text; None if it only talks, even if it talks about the tokens of calls."""
-    if (leak := _find_k2_calls(text, tools)) is not None:
-        return leak
+    """Find calls in a text. None if the text contains no call; it may mention the tokens of calls."""
+    if (found := _find_k2_calls(text, tools)) is not None:
+        return found
     untagged = _TAGGED.sub("", text)
     if untagged != text:
         return TextCalls([], untagged)
@@ -52,7 +52,7 @@ def find_text_calls(text: str, tools: Set[str]) -> TextCalls | None:
 
 
 def _find_k2_calls(text: str, tools: Set[str]) -> TextCalls | None:
-    """Read blocks of ``begin functions.name:index argument_begin {...} end``; drop those that are not complete."""
+    """Read the blocks ``begin functions.name:index argument_begin {...} end``; drop incomplete ones."""
     pieces = _MARKER.split(text)  # text, marker, text, marker, ... text
     if len(pieces) == 1:
         return None
@@ -77,7 +77,7 @@ def _find_k2_calls(text: str, tools: Set[str]) -> TextCalls | None:
 
 
 def _call_header(text: str, tools: Set[str]) -> re.Match[str] | None:
-    """Read what begins like the head of a call, not like prose that goes on after naming the token."""
+    """Read the head of a call; None if the text after the token is prose."""
     header = _HEADER.match(text)
     if header and (header["prefix"] or header["index"] or header["name"] in tools):
         return header
@@ -100,7 +100,7 @@ def _next_marker(pieces: list[str], marker: str, position: int) -> int:
 
 
 def _has_only_calls(text: str, tools: Set[str]) -> bool:
-    """Tell whether a text is a sequence of calls: JSON objects, ``name{...}``, ``name(...)``, the last perhaps cut."""
+    """Return whether a text is a sequence of calls: JSON, ``name{...}`` or ``name(...)``. The last may be cut."""
     position = 0
     while position < len(text):
         header = _HEADER.match(text, position)
@@ -127,7 +127,7 @@ def _skip_space(text: str, position: int) -> int:
 
 
 def _is_call(value: object) -> bool:
-    """Tell whether a JSON value has the shape of a call, or of a list of calls."""
+    """Return whether a JSON value has the shape of a call, or of a list of calls."""
     match value:
         case {"tool_calls": list() as calls} | (list() as calls):
             return bool(calls) and all(map(_is_one_call, calls))

@@ -1,4 +1,4 @@
-"""Tokens and money of one completion, whatever the host reports of them."""
+"""Tokens and cost of one completion, from the usage that the host reports."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from watchkeeper.config.sections import Prices
 from watchkeeper.contracts import JsonObject, Usage
 
 BYTES_PER_TOKEN = 4
-"""The rule of thumb for English and code; used only when the host reports nothing usable."""
+"""A rule of thumb for English and code; used only if the host reports no usable count."""
 
 _MOST_TOKENS = 100_000_000
-"""More than any context holds: a larger number is not a count."""
+"""Larger than any context window: a larger number is not a count."""
 
 
 def completion_cost(usage: Usage, prices: Prices) -> float:
-    """Return what a completion cost, in US dollars."""
+    """Return the cost of a completion, in US dollars."""
     cached_price = prices.input if prices.cached_input is None else prices.cached_input
     dollars = (
         (usage.prompt_tokens - usage.cached_tokens) * prices.input
@@ -26,11 +26,11 @@ def completion_cost(usage: Usage, prices: Prices) -> float:
 
 
 def read_usage(reports: list[object], *, prompt_bytes: int, completion_bytes: int) -> Usage:
-    """Count the tokens of one completion.
+    """Return the tokens of one completion.
 
-    ``reports`` are the places a host may report its counts in, the preferred one first: ``usage`` of the response,
-    and, at Moonshot, ``usage`` of the choice. A count that is missing, no number, negative, beyond any context, or
-    zero although there was something to count, is estimated from the bytes: for a budget, unknown is not zero.
+    ``reports`` are the usages that the host may have reported, the preferred one first: ``usage`` of the response and,
+    at Moonshot, ``usage`` of the choice. A count that is missing, not a number, negative, too large, or zero although
+    bytes were sent, is estimated from the bytes: a budget must not treat unknown as zero.
     """
     report = next((r for r in reports if isinstance(r, dict) and _has_count(r)), {})
     prompt = _count(report, "prompt_tokens") or 0
@@ -57,7 +57,7 @@ def _has_count(report: JsonObject) -> bool:
 
 
 def _cached_tokens(report: JsonObject) -> int:
-    """Read the cached tokens, which each host names its own way: Moonshot, then OpenAI, then DeepSeek."""
+    """Read the cached tokens; each host uses its own field: Moonshot, then OpenAI, then DeepSeek."""
     for count in (
         _count(report, "cached_tokens"),
         _count(_nested(report, "prompt_tokens_details"), "cached_tokens"),
@@ -74,7 +74,7 @@ def _nested(report: JsonObject, name: str) -> JsonObject:
 
 
 def _count(report: JsonObject, name: str) -> int | None:
-    """Read a count, or None if it cannot be one."""
+    """Read a count; None if the value cannot be one."""
     value = report.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None

@@ -151,7 +151,7 @@ def test_a_redirect_names_where_it_leads() -> None:
         ("seven, no JSON", "HTTP 400: 'seven, no JSON'"),
         ('"eight"', "HTTP 400: eight"),
         ("", "HTTP 400: an empty body"),
-        (NGINX_413, "HTTP 400: a page (413 Request Entity Too Large)"),
+        (NGINX_413, "HTTP 400: an HTML page (413 Request Entity Too Large)"),
         ({"error": {"message": None}}, """HTTP 400: '{"error": {"message": null}}'"""),
         ([], "HTTP 400: '[]'"),
     ],

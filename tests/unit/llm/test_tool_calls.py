@@ -78,7 +78,7 @@ def test_arguments_that_are_not_one_object_are_never_guessed(raw: object, said: 
 
 def test_a_bad_call_is_echoed_without_its_arguments_and_explained() -> None:
     calls = read_calls([call('{"service": checkout}'), call(id="call_2")], TOOLS, cut=False)
-    assert calls.echoed[0]["function"] == {"name": "search_logs", "arguments": "{}"}
+    assert calls.calls[0]["function"] == {"name": "search_logs", "arguments": "{}"}
     assert list(calls.problems) == [0]
     assert "arguments of search_logs" in calls.problems[0]
     assert '{"service": checkout}' in calls.problems[0]
@@ -150,20 +150,20 @@ def test_unknown_names_are_answered_with_the_tools_there_are(raw: object, echoed
 )
 def test_ids_are_kept_or_made_in_the_form_of_k2(received: list[object], expected: list[str]) -> None:
     calls = read_calls([call(id=call_id) for call_id in received], TOOLS, cut=False)
-    assert [echo["id"] for echo in calls.echoed] == expected
+    assert [call["id"] for call in calls.calls] == expected
     assert not calls.problems
 
 
 def test_too_many_calls_are_dropped_and_counted() -> None:
     calls = read_calls([call()] * 14_408, TOOLS, cut=False)
-    assert len(calls.echoed) == MAX_CALLS
+    assert len(calls.calls) == MAX_CALLS
     assert calls.dropped == 14_408 - MAX_CALLS
 
 
 @pytest.mark.parametrize("entry", ["text", 3, {}, [], {"function": None}, {"function": "search_logs"}])
 def test_an_entry_that_is_no_call_is_a_problem(entry: object) -> None:
     calls = read_calls([entry], TOOLS, cut=False)
-    assert calls.echoed[0]["function"] == {"name": "unknown_tool", "arguments": "{}"}
+    assert calls.calls[0]["function"] == {"name": "unknown_tool", "arguments": "{}"}
     assert "names no tool" in calls.problems[0]
 
 
@@ -171,8 +171,8 @@ def test_fields_only_the_host_understands_come_back_to_it() -> None:
     signature = {"google": {"thought_signature": "abc"}}
     entry = call(extra_content=signature, empty=None, type="custom", index=0)
     entry["function"]["partial"] = True
-    (echo,) = read_calls([entry], TOOLS, cut=False).echoed
-    assert echo == {
+    (normalised,) = read_calls([entry], TOOLS, cut=False).calls
+    assert normalised == {
         "id": "call_1",
         "type": "function",
         "function": {"name": "search_logs", "arguments": "{}", "partial": True},
@@ -182,8 +182,8 @@ def test_fields_only_the_host_understands_come_back_to_it() -> None:
 
 
 def test_a_call_without_its_function_level_is_read() -> None:
-    (echo,) = read_calls([{"id": "a", "name": "search_logs", "arguments": {"q": 1}}], TOOLS, cut=False).echoed
-    assert echo == {
+    (normalised,) = read_calls([{"id": "a", "name": "search_logs", "arguments": {"q": 1}}], TOOLS, cut=False).calls
+    assert normalised == {
         "id": "a",
         "type": "function",
         "function": {"name": "search_logs", "arguments": '{"q":1}'},
