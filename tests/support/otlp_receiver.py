@@ -1,4 +1,4 @@
-"""A real receiver of OTLP, and what it received, as plain values."""
+"""A real OTLP receiver, and the spans and metric names that it received, as plain values."""
 
 from __future__ import annotations
 
@@ -16,89 +16,88 @@ SECONDS = 20.0
 
 
 @dataclass(frozen=True)
-class Told:
-    """One span."""
+class ReceivedSpan:
+    """One span. Ids are hexadecimal, times Unix nanoseconds."""
 
     name: str
-    trace: str
-    span: str
-    parent: str
+    trace_id: str
+    span_id: str
+    parent_id: str
     kind: int
-    began: int
-    ended: int
-    failed: bool
-    says: str
+    start_time: int
+    end_time: int
+    is_error: bool
+    status_message: str
     events: list[str]
-    facts: dict[str, Any]
+    attributes: dict[str, Any]
 
 
 @dataclass
-class Tap:
-    """What came so far."""
+class ReceivedTelemetry:
+    """What a receiver at ``url`` has received so far."""
 
     url: str
-    spans: list[Told] = field(default_factory=list)
-    metrics: list[str] = field(default_factory=list)
+    spans: list[ReceivedSpan] = field(default_factory=list)
+    metrics: set[str] = field(default_factory=set)
 
-    async def until(self, holds: Callable[[Tap], bool]) -> None:
-        """Return when enough has come."""
+    async def until(self, predicate: Callable[[ReceivedTelemetry], bool]) -> None:
+        """Return when the predicate is true."""
         async with asyncio.timeout(SECONDS):
-            while not holds(self):
+            while not predicate(self):
                 await asyncio.sleep(0.05)
 
-    def named(self, name: str) -> list[Told]:
-        """The spans of a name, in the order in which they began."""
-        return sorted((span for span in self.spans if span.name == name), key=lambda span: span.began)
+    def named(self, name: str) -> list[ReceivedSpan]:
+        """Return the spans with this name, by start time."""
+        return sorted((span for span in self.spans if span.name == name), key=lambda span: span.start_time)
 
     @property
     def text(self) -> str:
-        """All that was told, to look for what must not be told."""
+        """All spans as text, to search for content that must not be exported."""
         return repr(self.spans)
 
 
 @asynccontextmanager
-async def tapping(port: int | None = None) -> AsyncIterator[Tap]:
-    """Receive for as long as the context lasts."""
+async def otlp_receiver(port: int | None = None) -> AsyncIterator[ReceivedTelemetry]:
+    """Receive OTLP over HTTP for as long as the context lasts."""
     try:
         from oteltap import OtelTapHttpProtobufReceiver, OtelTapHttpProtobufReceiverSettings
     except OSError as error:
         pytest.skip(f"oteltap has no native library for this machine: {error}")
-    at = port or free_port()
-    settings = OtelTapHttpProtobufReceiverSettings(http_port=at)
-    tap = Tap(f"http://{HOST}:{at}")
-    async with OtelTapHttpProtobufReceiver(settings) as receiver:
-        reading = [
-            asyncio.create_task(_read_spans(receiver, tap)),
-            asyncio.create_task(_read_metrics(receiver, tap)),
+    port = port or free_port()
+    received = ReceivedTelemetry(f"http://{HOST}:{port}")
+    async with OtelTapHttpProtobufReceiver(OtelTapHttpProtobufReceiverSettings(http_port=port)) as receiver:
+        tasks = [
+            asyncio.create_task(_read_spans(receiver, received)),
+            asyncio.create_task(_read_metrics(receiver, received)),
         ]
-        yield tap
-        for task in reading:
+        yield received
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*reading, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _read_spans(receiver: Any, tap: Tap) -> None:
+async def _read_spans(receiver: Any, received: ReceivedTelemetry) -> None:
     async for span in receiver.stream_traces():
-        tap.spans.append(
-            Told(
+        received.spans.append(
+            ReceivedSpan(
                 name=span.name,
-                trace=span.trace_id.hex(),
-                span=span.span_id.hex(),
-                parent=span.parent_span_id.hex(),
+                trace_id=span.trace_id.hex(),
+                span_id=span.span_id.hex(),
+                parent_id=span.parent_span_id.hex(),
                 kind=span.kind,
-                began=span.start_time_unix_nano,
-                ended=span.end_time_unix_nano,
-                failed=span.status.code == 2,
-                says=span.status.message,
+                start_time=span.start_time_unix_nano,
+                end_time=span.end_time_unix_nano,
+                is_error=span.status.code == 2,
+                status_message=span.status.message,
                 events=[event.name for event in span.events],
-                facts={fact.key: _value(fact.value) for fact in span.attributes},
+                attributes={attribute.key: _value(attribute.value) for attribute in span.attributes},
             )
         )
 
 
-async def _read_metrics(receiver: Any, tap: Tap) -> None:
+async def _read_metrics(receiver: Any, received: ReceivedTelemetry) -> None:
     async for metric in receiver.stream_metrics():
-        tap.metrics.append(metric.name)
+        received.metrics.add(metric.name)
 
 
 def _value(value: Any) -> Any:

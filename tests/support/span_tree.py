@@ -1,4 +1,4 @@
-"""Whether spans are one tree, and whether it holds all that a history records."""
+"""Checks that spans are one tree, and returns the span ids that a history requires."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from datetime import UTC
 from temporalio.api.history.v1 import HistoryEvent
 
 from tests.end_to_end.chaos.run_follower import Following
-from tests.support.otlp_receiver import Told
+from tests.support.otlp_receiver import ReceivedSpan
 from watchkeeper.telemetry import span_ids
 
 
-def tree(spans: list[Told]) -> Told:
-    """Check that spans are one tree; gives its root."""
-    ids = [span.span for span in spans]
-    assert len(ids) == len(set(ids)), "no two spans have one id"
-    assert len({span.trace for span in spans}) == 1
-    (root,) = [span for span in spans if not span.parent]
+def root_of(spans: list[ReceivedSpan]) -> ReceivedSpan:
+    """Check that the spans are one tree, and return its root."""
+    ids = [span.span_id for span in spans]
+    assert len(ids) == len(set(ids)), "two spans have the same id"
+    assert len({span.trace_id for span in spans}) == 1
+    (root,) = [span for span in spans if not span.parent_id]
     assert root.name == "invoke_agent watchkeeper"
-    assert {span.parent for span in spans} - {""} <= set(ids), "no parent is missing"
+    assert {span.parent_id for span in spans} - {""} <= set(ids), "a parent is missing"
     return root
 
 
 def recorded(following: Following) -> dict[str, str]:
-    """The spans that must be there, by their ids: the attempt that a history records of each activity."""
+    """Return a description of each completed activity attempt in the histories of a run, by the id of its span."""
     found: dict[str, str] = {}
     run_id = following.run_id
     for execution in following.executions:
@@ -36,12 +36,12 @@ def recorded(following: Following) -> dict[str, str]:
 def _recorded(events: list[HistoryEvent], run_id: str) -> Iterator[tuple[str, str]]:
     by_id = {event.event_id: event for event in events}
     for event in events:
-        done = event.activity_task_completed_event_attributes
-        if not done.started_event_id:
+        completed = event.activity_task_completed_event_attributes
+        if not completed.started_event_id:
             continue
-        scheduled = by_id[done.scheduled_event_id]
-        what = scheduled.activity_task_scheduled_event_attributes
-        attempt = by_id[done.started_event_id].activity_task_started_event_attributes.attempt
-        at = scheduled.event_time.ToDatetime().replace(tzinfo=UTC)
-        span = span_ids.attempt_id(run_id, what.activity_id, at, attempt)
-        yield f"{span:016x}", f"{what.activity_type.name} {what.activity_id}, attempt {attempt}"
+        scheduled = by_id[completed.scheduled_event_id]
+        activity = scheduled.activity_task_scheduled_event_attributes
+        attempt = by_id[completed.started_event_id].activity_task_started_event_attributes.attempt
+        scheduled_at = scheduled.event_time.ToDatetime().replace(tzinfo=UTC)
+        span = span_ids.attempt_id(run_id, activity.activity_id, scheduled_at, attempt)
+        yield f"{span:016x}", f"{activity.activity_type.name} {activity.activity_id}, attempt {attempt}"

@@ -1,4 +1,4 @@
-"""A harness whose worker exports telemetry."""
+"""A harness whose worker has telemetry, configured by the test's environment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from worker import run_worker
 
 
 @asynccontextmanager
-async def observed(
+async def telemetry_harness(
     client: Client, script: Script | Sequence[ScriptedReply], **settings: Any
 ) -> AsyncIterator[tuple[Harness, Telemetry]]:
     """Run a harness with telemetry. Other arguments are settings tables."""
@@ -25,7 +25,7 @@ async def observed(
     async with model.serve() as base_url:
         chosen = settings_for(base_url, **settings)
         async with (
-            telemetry(chosen, os.environ) as told,
-            run_worker(client, chosen, tools=effects.tools, telemetry=told) as worker,
+            telemetry(chosen, os.environ) as process,
+            run_worker(client, chosen, tools=effects.tools, telemetry=process) as worker,
         ):
-            yield Harness(client, chosen, worker, model, effects), told
+            yield Harness(client, chosen, worker, model, effects), process

@@ -35,16 +35,16 @@ def forward(metrics: MetricBuffer | None) -> None:
 @asynccontextmanager
 async def serving_itself(client: Client, telemetry: Telemetry) -> AsyncIterator[str | None]:
     """Serve a worker's page where the settings want it, and give its address. Raises CannotListen."""
-    section, registry = telemetry.settings.telemetry, telemetry.registry
-    if section.metrics_port is None or registry is None:
+    section, metrics = telemetry.settings.telemetry, telemetry.metrics
+    if section.metrics_port is None or metrics is None:
         yield None
         return
     from watchkeeper.intake.server import serve
-    from watchkeeper.telemetry.http_endpoint import page
+    from watchkeeper.telemetry.http_endpoint import worker_app
     from watchkeeper.temporal.task_queue import WorkerProbe
 
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    app = page(registry, WorkerProbe(client, telemetry.settings.worker.task_queue, client.identity))
+    app = worker_app(metrics.scrape, WorkerProbe(client, telemetry.settings.worker.task_queue, client.identity))
     async with serve(app, section.metrics_host, section.metrics_port, KEYS) as address:
         yield address

@@ -1,4 +1,4 @@
-"""Whether the collector takes what it is sent, said once when that changes."""
+"""Logs when exports to a collector start to fail, and when they succeed again."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from watchkeeper.telemetry.otel_env import Signal
 log = logging.getLogger(__name__)
 
 
-class Collector:
-    """The place that one signal is exported to. Each attempt is told here, by whatever thread makes it."""
+class ExportHealth:
+    """Whether the exports of one signal succeed. The exporter's thread records each result."""
 
     def __init__(self, signal: Signal) -> None:
         self._signal = signal
-        self.away = False
-        # The exporters say each failure anew, with a line or a stack for every attempt.
+        self.failing = False
+        # The exporters log every failed attempt, some with a stack trace.
         logging.getLogger("opentelemetry.exporter").setLevel(logging.CRITICAL)
 
-    def took(self, taken: bool) -> None:
-        """Hear whether an export was taken."""
-        if taken == (not self.away):
+    def record(self, *, succeeded: bool) -> None:
+        """Record the result of an export, and log a change."""
+        if succeeded != self.failing:
             return
-        self.away = not taken
-        if taken:
-            log.info("the collector of %s takes them again", self._signal)
+        self.failing = not succeeded
+        if succeeded:
+            log.info("the collector accepts %s again", self._signal)
         else:
-            log.warning("the collector takes no %s (OTEL_EXPORTER_OTLP_*); runs go on without", self._signal)
+            log.warning("the collector does not accept %s (OTEL_EXPORTER_OTLP_*); runs continue", self._signal)

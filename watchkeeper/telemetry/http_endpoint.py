@@ -1,8 +1,10 @@
-"""What a worker tells whoever asks over HTTP: ``/metrics``, ``/healthz`` and ``/livez``."""
+"""The HTTP endpoint of a worker: ``/metrics``, ``/healthz`` and ``/livez``."""
 
 from __future__ import annotations
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from collections.abc import Callable
+
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -11,11 +13,11 @@ from starlette.routing import Route
 from watchkeeper.temporal.task_queue import WorkerProbe
 
 
-def page(registry: CollectorRegistry, polling: WorkerProbe) -> Starlette:
-    """Make the app; ``polling`` asks after this very process."""
+def worker_app(scrape: Callable[[], bytes], polling: WorkerProbe) -> Starlette:
+    """Create the app. ``scrape`` returns the metrics as Prometheus text; ``polling`` checks this process."""
 
     async def metrics(request: Request) -> Response:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(scrape(), media_type=CONTENT_TYPE_LATEST)
 
     async def healthz(request: Request) -> Response:
         found = await polling.now()

@@ -14,7 +14,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 from watchkeeper.telemetry import span_ids
 from watchkeeper.telemetry.activity_attempt import Step
 from watchkeeper.telemetry.activity_context import CURRENT, Attempt
-from watchkeeper.telemetry.metrics_recorder import Counting
+from watchkeeper.telemetry.metrics_recorder import MetricsRecorder
 from watchkeeper.telemetry.run_lookup import Runs
 
 if TYPE_CHECKING:
@@ -30,23 +30,23 @@ PATIENCE = 2.0
 class Observing(Interceptor):
     """Counts and traces the activities of a worker."""
 
-    def __init__(self, runs: Runs, counting: Counting | None, telling: Telling | None) -> None:
+    def __init__(self, runs: Runs, metrics: MetricsRecorder | None, telling: Telling | None) -> None:
         self._runs = runs
-        self._counting = counting
+        self._metrics = metrics
         self._telling = telling
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         """Wrap every activity of the worker."""
-        return _Observed(next, self._runs, self._counting, self._telling)
+        return _Observed(next, self._runs, self._metrics, self._telling)
 
 
 class _Observed(ActivityInboundInterceptor):
     def __init__(
-        self, next: ActivityInboundInterceptor, runs: Runs, counting: Counting | None, telling: Telling | None
+        self, next: ActivityInboundInterceptor, runs: Runs, metrics: MetricsRecorder | None, telling: Telling | None
     ) -> None:
         super().__init__(next)
         self._runs = runs
-        self._counting = counting
+        self._metrics = metrics
         self._telling = telling
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
@@ -73,12 +73,12 @@ class _Observed(ActivityInboundInterceptor):
             async with asyncio.timeout(PATIENCE):
                 if self._telling is not None and not attempt.run:
                     _belongs(attempt, (await self._runs.of(info)).run)
-                if self._counting is not None and (info.activity_id, info.attempt) == ("r1", 1):
-                    self._counting.first_request(since=(await self._runs.of(info)).at)
+                if self._metrics is not None and (info.activity_id, info.attempt) == ("r1", 1):
+                    self._metrics.record_first_request(started_at=(await self._runs.of(info)).at)
 
     async def _over(self, step: Step, knowing: asyncio.Task[None]) -> None:
-        if self._counting is not None:
-            self._counting.count(step)
+        if self._metrics is not None:
+            self._metrics.record(step)
         await knowing
         if self._telling is not None and step.attempt.run:
             await self._telling.tell(step)

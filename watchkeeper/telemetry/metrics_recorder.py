@@ -1,126 +1,121 @@
-"""Counting what comes of attempts: each once, by the worker that made it."""
+"""Records the metrics of activity attempts. The worker that ran an attempt records it once."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable
 from itertools import product
-from typing import Literal, Protocol, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import Destination, ModelReply, ReportDelivery, ToolResult
 from watchkeeper.llm.errors import ModelErrorReason
-from watchkeeper.telemetry import instruments, semconv
+from watchkeeper.telemetry import semconv
 from watchkeeper.telemetry.activity_attempt import Step
-from watchkeeper.telemetry.instruments import MODEL, Instrument
+from watchkeeper.telemetry.instruments import WorkerInstruments
 from watchkeeper.telemetry.providers import server_of
 from watchkeeper.temporal.search_attributes import PERSON
 
 CallStatus: TypeAlias = Literal["ok", "error", "rejected", "unavailable", "failed", "cancelled"]
-"""What came of an attempt of a tool: what the model reads, or that the back end could not answer, or that it broke."""
+"""``ok``, ``error`` and ``rejected`` are results that the model reads. ``unavailable``: the backend did not answer.
+``failed``: the tool raised another error."""
 
-Delivered: TypeAlias = Literal["delivered", "failed", "refused"]
-"""What came of an attempt to deliver a report; one that failed is tried again."""
+DeliveryStatus: TypeAlias = Literal["delivered", "failed", "refused"]
+"""``failed`` attempts are retried, ``refused`` ones are not."""
 
 Outcome: TypeAlias = Literal["concluded", "limit_reached", "failed", "stopped"]
 
-UNKNOWN = "unknown"
-"""Stands for the tools that models make up."""
+UNKNOWN_TOOL = "unknown"
+"""The label of every tool that is not in the catalogue."""
+
+MODEL = semconv.REQUEST_MODEL
 
 
-class Meters(Protocol):
-    """Where it is counted."""
+class MetricsRecorder:
+    """Records activity attempts on the instruments of one worker."""
 
-    def add(self, instrument: Instrument, value: float, **labels: str) -> None:
-        """Add to a counter, or observe a value."""
+    def __init__(self, instruments: WorkerInstruments, settings: Settings) -> None:
+        self._instruments = instruments
+        self._initialise([profile.name for profile in settings.profiles], [PERSON, *settings.sources])
 
-    def expect(self, instrument: Instrument, **labels: str) -> None:
-        """Show a counter before anything is counted."""
-
-
-class Counting:
-    """Counts on some meters."""
-
-    def __init__(self, meters: Meters, settings: Settings) -> None:
-        self._meters = meters
-        self._expect([profile.name for profile in settings.profiles], [PERSON, *settings.sources])
-
-    def _expect(self, models: Iterable[str], sources: Iterable[str]) -> None:
-        """Show at 0 what alerts are about."""
+    def _initialise(self, models: Iterable[str], sources: Iterable[str]) -> None:
+        """Set counters to 0: Prometheus sees no increase in a counter that appears with the value 1."""
         for model in models:
-            self._meters.expect(instruments.COST, **{MODEL: model})
+            self._instruments.cost.add(0, {MODEL: model})
             for reason in get_args(ModelErrorReason):
-                self._meters.expect(instruments.REFUSALS, **{MODEL: model, "reason": reason})
+                self._instruments.refusals.add(0, {MODEL: model, "reason": reason})
         for source, outcome in product(sources, get_args(Outcome)):
-            self._meters.expect(instruments.RUNS, outcome=outcome, source=source)
-        for destination, status in product(get_args(Destination), get_args(Delivered)):
-            self._meters.expect(instruments.REPORTS, destination=destination, status=status)
+            self._instruments.runs.add(0, {"outcome": outcome, "source": source})
+            self._instruments.follow_ups.add(0, {"outcome": outcome, "source": source})
+        for destination, status in product(get_args(Destination), get_args(DeliveryStatus)):
+            self._instruments.reports.add(0, {"destination": destination, "status": status})
 
-    def count(self, step: Step) -> None:
-        """Count an attempt that is over."""
+    def record(self, step: Step) -> None:
+        """Record a finished attempt."""
         if step.asked:
-            self._asked(step)
+            self._record_request(step)
         elif step.tool:
-            self._ran(step, step.tool)
+            self._record_call(step, step.tool)
         elif isinstance(step.given, ReportDelivery):
-            self._delivered(step, step.given)
+            self._record_delivery(step, step.given)
 
-    def first_request(self, *, since: float) -> None:
-        """Count that a run asks its first question now; ``since``: when it began, in Unix seconds."""
-        self._meters.add(instruments.FIRST_REQUEST, max(0.0, time.time() - since))
+    def record_first_request(self, *, started_at: float) -> None:
+        """Record that a run makes its first model request now; ``started_at``: start of the run, in Unix seconds."""
+        self._instruments.first_request.record(max(0.0, time.time() - started_at))
 
-    def _asked(self, step: Step) -> None:
+    def _record_request(self, step: Step) -> None:
         attempt = step.attempt
         for refusing, reason in attempt.refusals:
-            self._meters.add(instruments.REFUSALS, 1, **{MODEL: refusing, "reason": reason})
+            self._instruments.refusals.add(1, {MODEL: refusing, "reason": reason})
         if attempt.profile is None:
             return
         server = server_of(attempt.profile.base_url)
-        asked = {
+        model = {MODEL: attempt.profile.name}
+        operation = {
             semconv.OPERATION: "chat",
             semconv.PROVIDER: server.provider,
-            MODEL: attempt.profile.name,
             semconv.SERVER_ADDRESS: server.address,
             semconv.SERVER_PORT: str(server.port),
+            **model,
         }
-        model = {MODEL: attempt.profile.name}
-        self._meters.add(instruments.DURATION, step.seconds, **asked, **{semconv.ERROR: step.failure or ""})
+        failure = {semconv.ERROR: step.failure} if step.failure else {}
+        self._instruments.operation_duration.record(step.seconds, operation | failure)
         for kind in attempt.repairs:
-            self._meters.add(instruments.REPAIRS, 1, **model, kind=kind)
-        for _ in range(attempt.repairs.count("unknown_tool")):
-            self._meters.add(instruments.CALLS, 1, tool=UNKNOWN, status="rejected")
+            self._instruments.repairs.add(1, {**model, "kind": kind})
+            if kind == "unknown_tool":
+                self._instruments.tool_calls.add(1, {"tool": UNKNOWN_TOOL, "status": "rejected"})
         if isinstance(step.result, ModelReply):
-            self._meters.add(instruments.ROUNDS, 1, **model)
-            self._used(step.result, asked, model)
+            self._instruments.rounds.add(1, model)
+            self._record_usage(step.result, operation, model)
 
-    def _used(self, reply: ModelReply, asked: dict[str, str], model: dict[str, str]) -> None:
+    def _record_usage(self, reply: ModelReply, operation: dict[str, str], model: dict[str, str]) -> None:
         usage = reply.usage
-        both = {"input": usage.prompt_tokens, "output": usage.completion_tokens}
-        for kind, tokens in both.items():
-            self._meters.add(instruments.TOKEN_USAGE, tokens, **asked, **{semconv.TOKEN_TYPE: kind})
-        for kind, tokens in {**both, "cached": usage.cached_tokens, "reasoning": usage.reasoning_tokens}.items():
-            self._meters.add(instruments.USED, tokens, **model, type=kind)
+        totals = {"input": usage.prompt_tokens, "output": usage.completion_tokens}
+        for kind, tokens in totals.items():
+            self._instruments.token_usage.record(tokens, {**operation, semconv.TOKEN_TYPE: kind})
+        for kind, tokens in {**totals, "cached": usage.cached_tokens, "reasoning": usage.reasoning_tokens}.items():
+            self._instruments.tokens.add(tokens, {**model, "type": kind})
         if usage.cost is not None:
-            self._meters.add(instruments.COST, usage.cost, **model)
+            self._instruments.cost.add(usage.cost, model)
 
-    def _ran(self, step: Step, tool: str) -> None:
-        self._meters.add(instruments.TOOL_SECONDS, step.seconds, tool=tool)
-        self._meters.add(instruments.CALLS, 1, tool=tool, status=_status(step))
+    def _record_call(self, step: Step, tool: str) -> None:
+        self._instruments.tool_duration.record(step.seconds, {"tool": tool})
+        self._instruments.tool_calls.add(1, {"tool": tool, "status": _call_status(step)})
 
-    def _delivered(self, step: Step, delivery: ReportDelivery) -> None:
-        place = delivery.destination
+    def _record_delivery(self, step: Step, delivery: ReportDelivery) -> None:
+        destination = delivery.destination
         if step.failure is not None or step.result:
-            status: Delivered = "delivered"
+            status: DeliveryStatus = "delivered"
             if step.failure is not None:
                 status = "refused" if step.failure == "ReportRefused" else "failed"
-            self._meters.add(instruments.REPORTS, 1, destination=place, status=status)
-        if place == "log" and step.failure is None:  # where every report goes, so that each is counted once
-            what = instruments.FOLLOW_UPS if delivery.follow_up else instruments.RUNS
+            self._instruments.reports.add(1, {"destination": destination, "status": status})
+        if destination == "log" and step.failure is None:  # every report goes to the log, so each is counted once
+            counter = self._instruments.follow_ups if delivery.follow_up else self._instruments.runs
             source = delivery.origin.source if delivery.origin else PERSON
-            self._meters.add(what, 1, outcome=delivery.status, source=source)
+            counter.add(1, {"outcome": delivery.status, "source": source})
 
 
-def _status(step: Step) -> CallStatus:
+def _call_status(step: Step) -> CallStatus:
     match step.failure:
         case None:
             return step.result.status if isinstance(step.result, ToolResult) else "ok"

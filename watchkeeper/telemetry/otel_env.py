@@ -49,7 +49,7 @@ def _is_wanted(signal: Signal, environment: Mapping[str, str]) -> bool:
     name, protocol = _either("PROTOCOL", signal, environment)
     if protocol not in ("", PROTOCOL):
         raise SettingsError(
-            f"{name}={protocol}: only {PROTOCOL} is spoken here; set it to that, and the endpoint to the collector's "
+            f"{name}={protocol}: only {PROTOCOL} is supported; set it to that, and the endpoint to the collector's "
             "port for HTTP, usually 4318"
         )
     return True

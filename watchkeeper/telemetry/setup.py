@@ -1,4 +1,4 @@
-"""All that a worker tells of itself, as its settings and the standard variables want it."""
+"""Sets up the telemetry of a worker process, as its settings and the standard OpenTelemetry variables configure it."""
 
 from __future__ import annotations
 
@@ -8,50 +8,64 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from temporalio.client import Client
 from temporalio.runtime import MetricBuffer
 from temporalio.worker import Interceptor
 
+from watchkeeper import __version__
 from watchkeeper.config.settings import Settings
-from watchkeeper.telemetry.content_capture import Content
-from watchkeeper.telemetry.metrics_recorder import Counting
+from watchkeeper.telemetry.instruments import WorkerInstruments
 from watchkeeper.telemetry.otel_env import Wanted, wanted
-from watchkeeper.telemetry.prometheus import Meters
-from watchkeeper.telemetry.run_lookup import Runs
-from watchkeeper.telemetry.sdk_metrics import Core, metric_buffer
+from watchkeeper.telemetry.sdk_metrics import SdkMetrics, metric_buffer
 
 if TYPE_CHECKING:
-    from watchkeeper.telemetry.otlp_metrics import Pushing
     from watchkeeper.telemetry.tracer import Tracing
 
-READ_SECONDS = 5.0
-"""Between two times that the SDK's metrics are read where nobody scrapes them."""
+TRANSFER_SECONDS = 5.0
+"""Interval at which the SDK's metrics are read, apart from scrapes."""
+
+
+@dataclass(frozen=True)
+class WorkerMetrics:
+    """The metrics of a worker process."""
+
+    registry: CollectorRegistry
+    instruments: WorkerInstruments
+    sdk: SdkMetrics
+    buffer: MetricBuffer
+    """For the SDK's runtime, with which the client must be connected."""
+
+    def scrape(self) -> bytes:
+        """Return all metrics as Prometheus text."""
+        self.sdk.transfer()
+        return generate_latest(self.registry)
 
 
 @dataclass(frozen=True)
 class Telemetry:
-    """What one process tells."""
+    """The telemetry of one worker process."""
 
     settings: Settings
     wanted: Wanted
-    meters: Meters | None = None
-    """None: nothing is counted."""
+    metrics: WorkerMetrics | None = None
+    """None: neither scraped nor exported."""
     tracing: Tracing | None = None
-    """None: nothing is traced."""
-    buffer: MetricBuffer | None = None
-    """For the SDK's runtime; where there is one, the client must be connected by it."""
+    """None: no traces."""
 
     @property
-    def registry(self) -> CollectorRegistry | None:
-        """What Prometheus is told."""
-        return self.meters.registry if self.meters else None
+    def buffer(self) -> MetricBuffer | None:
+        """The metric buffer for the SDK's runtime, which must be created before the client."""
+        return self.metrics.buffer if self.metrics else None
 
     def interceptors(self, client: Client) -> list[Interceptor]:
-        """Make what watches the activities of a worker; nothing where nothing is told."""
-        if self.meters is None and self.tracing is None:
+        """Create the interceptors that observe a worker's activities; none if telemetry is off."""
+        if self.metrics is None and self.tracing is None:
             return []
+        from watchkeeper.telemetry.content_capture import Content
         from watchkeeper.telemetry.interceptor import Observing
+        from watchkeeper.telemetry.metrics_recorder import MetricsRecorder
+        from watchkeeper.telemetry.run_lookup import Runs
 
         runs, telling = Runs(client), None
         if self.tracing is not None:
@@ -59,28 +73,24 @@ class Telemetry:
 
             content = Content(self.settings.redactor, captured=self.wanted.content)
             telling = Telling(self.tracing, runs, self.settings, content)
-        return [Observing(runs, Counting(self.meters, self.settings) if self.meters else None, telling)]
+        return [
+            Observing(runs, MetricsRecorder(self.metrics.instruments, self.settings) if self.metrics else None, telling)
+        ]
 
 
 @asynccontextmanager
 async def telemetry(settings: Settings, environment: Mapping[str, str]) -> AsyncIterator[Telemetry]:
-    """Tell for as long as the context lasts; on leaving, what is left is sent, if that takes but a moment.
+    """Set up telemetry for as long as the context lasts. On exit, the last spans and values are exported.
 
-    Raises SettingsError where the variables want what there is not.
+    Raises SettingsError if the variables name an exporter or a protocol that does not exist here.
     """
     asked = wanted(environment)
     async with AsyncExitStack() as stack:
         tracing = _tracing(stack) if asked.traces else None
-        pushing = _pushing(stack) if asked.metrics else None
-        if pushing is None and settings.telemetry.metrics_port is None:
-            yield Telemetry(settings, asked, tracing=tracing)
-            return
-        meters, buffer = Meters(pushing), metric_buffer()
-        core = Core(buffer, pushing)
-        meters.registry.register(core)
-        reading = asyncio.create_task(_read(core))
-        stack.callback(reading.cancel)
-        yield Telemetry(settings, asked, meters, tracing, buffer)
+        metrics = None
+        if asked.metrics or settings.telemetry.metrics_port is not None:
+            metrics = _metrics(stack, otlp=asked.metrics)
+        yield Telemetry(settings, asked, metrics, tracing)
 
 
 def _tracing(stack: AsyncExitStack) -> Tracing:
@@ -91,15 +101,20 @@ def _tracing(stack: AsyncExitStack) -> Tracing:
     return tracing
 
 
-def _pushing(stack: AsyncExitStack) -> Pushing:
-    from watchkeeper.telemetry.otlp_metrics import Pushing
+def _metrics(stack: AsyncExitStack, *, otlp: bool) -> WorkerMetrics:
+    from watchkeeper.telemetry.meter_provider import ProcessMeterProvider
 
-    pushing = Pushing()
-    stack.push_async_callback(pushing.end)
-    return pushing
+    provider, buffer = ProcessMeterProvider(otlp=otlp), metric_buffer()
+    stack.push_async_callback(provider.shutdown)
+    build = Gauge("watchkeeper_build_info", "Version, as a label.", ["version"], registry=provider.registry)
+    build.labels(__version__).set(1)
+    sdk = SdkMetrics(buffer, provider.meter)
+    stack.callback(sdk.transfer)
+    stack.callback(asyncio.create_task(_transfer(sdk)).cancel)
+    return WorkerMetrics(provider.registry, WorkerInstruments(provider.meter), sdk, buffer)
 
 
-async def _read(core: Core) -> None:
+async def _transfer(sdk: SdkMetrics) -> None:
     while True:
-        await asyncio.sleep(READ_SECONDS)
-        core.read()
+        await asyncio.sleep(TRANSFER_SECONDS)
+        sdk.transfer()

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from watchkeeper.telemetry.export_health import Collector
+from watchkeeper.telemetry.export_health import ExportHealth
 
 PATIENCE = 0.3
 """Seconds that a step waits for its span to be taken; once it was in vain, none waits until one is taken as soon."""
@@ -36,9 +36,9 @@ class _Waiting(NamedTuple):
 class Sending(SpanProcessor):
     """Sends spans in a thread of its own, at once, as many together as have come meanwhile."""
 
-    def __init__(self, exporter: SpanExporter, collector: Collector) -> None:
+    def __init__(self, exporter: SpanExporter, health: ExportHealth) -> None:
         self._exporter = exporter
-        self._collector = collector
+        self._health = health
         self._changed = threading.Condition()
         self._waiting = deque[_Waiting](maxlen=KEPT)
         self._latest = Future[None]()
@@ -59,7 +59,7 @@ class Sending(SpanProcessor):
 
     async def sent(self) -> None:
         """Wait until the span that was over last is taken, unless the collector keeps us waiting."""
-        if self._behind or self._collector.away or self._thread.ident is None:
+        if self._behind or self._health.failing or self._thread.ident is None:
             return
         _, late = await asyncio.wait([asyncio.wrap_future(self._latest)], timeout=PATIENCE)
         self._behind = bool(late)
@@ -69,7 +69,7 @@ class Sending(SpanProcessor):
         with self._changed:
             self._ended = True
             self._changed.notify()
-        if self._thread.ident is not None and not (self._behind or self._collector.away):
+        if self._thread.ident is not None and not (self._behind or self._health.failing):
             await asyncio.to_thread(self._thread.join, END_SECONDS)
         await asyncio.to_thread(self._exporter.shutdown)
 
@@ -83,7 +83,7 @@ class Sending(SpanProcessor):
                 return
             began = time.monotonic()
             taken = self._exporter.export([each.span for each in batch]) is SpanExportResult.SUCCESS
-            self._collector.took(taken)
+            self._health.record(succeeded=taken)
             if taken:
                 pause, self._behind = FIRST_PAUSE, time.monotonic() - began > PATIENCE
                 for each in batch:

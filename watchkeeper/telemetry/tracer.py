@@ -22,7 +22,7 @@ from opentelemetry.trace import (
 )
 
 from watchkeeper import __version__
-from watchkeeper.telemetry.export_health import Collector
+from watchkeeper.telemetry.export_health import ExportHealth
 from watchkeeper.telemetry.resource import resource
 from watchkeeper.telemetry.span_processor import Sending
 
@@ -67,7 +67,7 @@ class Tracing:
 
     def __init__(self) -> None:
         self._ids = _Given()
-        self._sending = Sending(OTLPSpanExporter(), Collector("traces"))
+        self._sending = Sending(OTLPSpanExporter(), ExportHealth("traces"))
         self._provider = TracerProvider(resource=resource(), id_generator=self._ids, shutdown_on_exit=False)
         self._provider.add_span_processor(self._sending)
         self._tracer = self._provider.get_tracer("watchkeeper", __version__)

@@ -10,8 +10,8 @@ from tests.end_to_end.chaos.hosts import hosts
 from tests.end_to_end.chaos.incidents import WHOLE
 from tests.end_to_end.chaos.player import Ground, Play, playing
 from tests.end_to_end.chaos.temporal_server import server
-from tests.support.otlp_receiver import Tap, tapping
-from tests.support.span_tree import recorded, tree
+from tests.support.otlp_receiver import ReceivedTelemetry, otlp_receiver
+from tests.support.span_tree import recorded, root_of
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -24,37 +24,47 @@ async def test_kills_leave_one_tree_without_duplicates_and_orphans() -> None:
     async with (
         server() as running,
         hosts() as around,
-        tapping() as tap,
+        otlp_receiver() as received,
         playing(Ground(running, around), WHOLE) as play,
     ):
-        await play.work("first", hold=HELD, collector=tap.url)
+        await play.work("first", hold=HELD, collector=received.url)
         await play.begin()
         await play.until_arrival(HELD)
-        await replaced(play, tap)
+        await replaced(play, received)
         for number in POINTS:
             await play.until_event(number)
-            await replaced(play, tap)
+            await replaced(play, received)
         assert await play.until_over()
         wanted = recorded(play.following)
-        await tap.until(lambda tap: wanted.keys() <= {span.span for span in tap.spans} and bool(roots(tap)))
+        await received.until(
+            lambda received: wanted.keys() <= {span.span_id for span in received.spans} and bool(roots(received))
+        )
         executions = len(play.following.executions)
-    root = tree(tap.spans)
+    root = root_of(received.spans)
     assert executions > 1, "it has continued as new"
-    assert root.facts["watchkeeper.outcome"] == "concluded"
-    called = {span.facts["gen_ai.tool.call.id"] for span in tap.spans if "gen_ai.tool.call.id" in span.facts}
+    assert root.attributes["watchkeeper.outcome"] == "concluded"
+    called = {
+        span.attributes["gen_ai.tool.call.id"] for span in received.spans if "gen_ai.tool.call.id" in span.attributes
+    }
     assert called >= {"r1.0", "r1.1", "r1.2", "r2.0", "r3.0", "r4.0"}
-    assert {span.facts["watchkeeper.round"] for span in tap.spans if span.name.startswith("chat")} == {1, 2, 3, 4, 5}
-    held = [span for span in tap.spans if span.facts.get("gen_ai.tool.call.id") == HELD]
-    attempts = [span.facts["watchkeeper.attempt"] for span in held]
+    assert {span.attributes["watchkeeper.round"] for span in received.spans if span.name.startswith("chat")} == {
+        1,
+        2,
+        3,
+        4,
+        5,
+    }
+    held = [span for span in received.spans if span.attributes.get("gen_ai.tool.call.id") == HELD]
+    attempts = [span.attributes["watchkeeper.attempt"] for span in held]
     assert attempts and 1 not in attempts, "what died with its worker told nothing"
     assert len(attempts) == len(set(attempts))
 
 
-def roots(tap: Tap) -> list[str]:
-    return [span.span for span in tap.spans if not span.parent]
+def roots(received: ReceivedTelemetry) -> list[str]:
+    return [span.span_id for span in received.spans if not span.parent_id]
 
 
-async def replaced(play: Play, tap: Tap) -> None:
+async def replaced(play: Play, received: ReceivedTelemetry) -> None:
     """Kill the worker and start another."""
     play.workers[-1].send(signal.SIGKILL)
-    await play.work(f"worker-{len(play.workers)}", collector=tap.url)
+    await play.work(f"worker-{len(play.workers)}", collector=received.url)

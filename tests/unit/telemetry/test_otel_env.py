@@ -39,7 +39,7 @@ def test_the_variables_switch_on_what_they_name(variables: dict[str, str], expec
     ("variables", "complaint"),
     [
         ({"OTEL_TRACES_EXPORTER": "zipkin"}, "OTEL_TRACES_EXPORTER=zipkin: there is no such exporter here"),
-        ({ALL: PLACE, "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "grpc"}, "=grpc: only http/protobuf is spoken here"),
+        ({ALL: PLACE, "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "grpc"}, "=grpc: only http/protobuf is supported"),
     ],
     ids=str,
 )

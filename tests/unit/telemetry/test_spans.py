@@ -12,9 +12,9 @@ from temporalio.client import Client
 
 from tests.support.alert_sender import Sender, until_reported
 from tests.support.harness import failure, until_waiting
-from tests.support.otlp_receiver import Tap, tapping
-from tests.support.span_tree import tree
-from tests.support.telemetry_harness import observed
+from tests.support.otlp_receiver import ReceivedTelemetry, otlp_receiver
+from tests.support.span_tree import root_of
+from tests.support.telemetry_harness import telemetry_harness
 from watchkeeper import __version__
 from watchkeeper.contracts import Decision, TellRequest
 from watchkeeper.telemetry import span_ids, span_processor
@@ -38,110 +38,113 @@ def exporting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_METRICS_EXPORTER", "none")
 
 
-async def told(tap: Tap, client: Client, **settings: object) -> tuple[str, str]:
+async def told(received: ReceivedTelemetry, client: Client, **settings: object) -> tuple[str, str]:
     """Have a run tell of itself; its workflow id and its first execution run id."""
-    async with observed(client, SCRIPT, **settings) as (harness, _):
+    async with telemetry_harness(client, SCRIPT, **settings) as (harness, _):
         run = await harness.start()
         await run.result()
-        await tap.until(lambda tap: len(tap.named("invoke_agent watchkeeper")) == 1)
+        await received.until(lambda received: len(received.named("invoke_agent watchkeeper")) == 1)
     return run.id, run.first_execution_run_id or ""
 
 
 @pytest.mark.usefixtures("exporting")
 async def test_a_run_is_one_tree_by_the_conventions(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with tapping() as tap:
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", tap.url)
-        workflow_id, run = await told(tap, client)
-    tree(tap.spans)
-    names = sorted(span.name for span in tap.spans)
+    async with otlp_receiver() as received:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", received.url)
+        workflow_id, run = await told(received, client)
+    root_of(received.spans)
+    names = sorted(span.name for span in received.spans)
     assert names == sorted(
         [
             *("brief", "chat scripted", "chat scripted", "deliver log", "invoke_agent watchkeeper"),
             *("execute_tool look", "execute_tool refusing", "execute_tool unreachable", "execute_tool unreachable"),
         ]
     )
-    for span in tap.spans:  # each stands alone
-        assert span.trace == f"{span_ids.trace_id(run):032x}"
-        assert span.facts["gen_ai.conversation.id"] == span.facts["temporal.workflow_id"] == workflow_id
-        assert span.facts["watchkeeper.run.id"] == run
-        assert span.facts["gen_ai.agent.name"] == "watchkeeper"
-        assert span.began <= span.ended
-    first, last = tap.named("chat scripted")
+    for span in received.spans:  # each stands alone
+        assert span.trace_id == f"{span_ids.trace_id(run):032x}"
+        assert span.attributes["gen_ai.conversation.id"] == span.attributes["temporal.workflow_id"] == workflow_id
+        assert span.attributes["watchkeeper.run.id"] == run
+        assert span.attributes["gen_ai.agent.name"] == "watchkeeper"
+        assert span.start_time <= span.end_time
+    first, last = received.named("chat scripted")
     assert first.kind == 3, "a model is another program"
-    assert first.facts["gen_ai.operation.name"] == "chat"
-    assert first.facts["gen_ai.provider.name"] == first.facts["server.address"] == HOST
-    assert first.facts["gen_ai.request.model"] == "scripted"
-    assert first.facts["gen_ai.usage.input_tokens"] > 0
-    assert first.facts["gen_ai.usage.output_tokens"] > 0
-    assert (first.facts["gen_ai.response.finish_reasons"], first.facts["watchkeeper.round"]) == (["tool_calls"], 1)
-    assert (last.facts["gen_ai.response.finish_reasons"], last.facts["watchkeeper.round"]) == (["stop"], 2)
-    assert first.facts["gen_ai.response.id"]
-    (root,) = tap.named("invoke_agent watchkeeper")
-    assert root.facts["gen_ai.agent.version"] == __version__
-    assert (root.facts["watchkeeper.outcome"], root.facts["watchkeeper.rounds"]) == ("concluded", 2)
-    assert root.began <= min(span.began for span in tap.spans)
-    (look,) = tap.named("execute_tool look")
-    assert look.facts["gen_ai.tool.call.id"] == "r1.0"
-    assert (look.facts["gen_ai.tool.type"], look.facts["watchkeeper.call.status"]) == ("function", "ok")
+    assert first.attributes["gen_ai.operation.name"] == "chat"
+    assert first.attributes["gen_ai.provider.name"] == first.attributes["server.address"] == HOST
+    assert first.attributes["gen_ai.request.model"] == "scripted"
+    assert first.attributes["gen_ai.usage.input_tokens"] > 0
+    assert first.attributes["gen_ai.usage.output_tokens"] > 0
+    assert (first.attributes["gen_ai.response.finish_reasons"], first.attributes["watchkeeper.round"]) == (
+        ["tool_calls"],
+        1,
+    )
+    assert (last.attributes["gen_ai.response.finish_reasons"], last.attributes["watchkeeper.round"]) == (["stop"], 2)
+    assert first.attributes["gen_ai.response.id"]
+    (root,) = received.named("invoke_agent watchkeeper")
+    assert root.attributes["gen_ai.agent.version"] == __version__
+    assert (root.attributes["watchkeeper.outcome"], root.attributes["watchkeeper.rounds"]) == ("concluded", 2)
+    assert root.start_time <= min(span.start_time for span in received.spans)
+    (look,) = received.named("execute_tool look")
+    assert look.attributes["gen_ai.tool.call.id"] == "r1.0"
+    assert (look.attributes["gen_ai.tool.type"], look.attributes["watchkeeper.call.status"]) == ("function", "ok")
 
 
 @pytest.mark.usefixtures("exporting")
 async def test_what_went_wrong_is_told_by_its_type(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with tapping() as tap:
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", f"{tap.url}/v1/traces")
-        await told(tap, client)
-    (refusing,) = tap.named("execute_tool refusing")
-    assert (refusing.failed, refusing.facts["error.type"]) == (True, "tool_error")
-    tried = tap.named("execute_tool unreachable")
-    assert [span.facts["error.type"] for span in tried] == ["ToolUnavailable"] * 2
-    assert [span.facts["watchkeeper.attempt"] for span in tried] == [1, 2]
+    async with otlp_receiver() as received:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", f"{received.url}/v1/traces")
+        await told(received, client)
+    (refusing,) = received.named("execute_tool refusing")
+    assert (refusing.is_error, refusing.attributes["error.type"]) == (True, "tool_error")
+    tried = received.named("execute_tool unreachable")
+    assert [span.attributes["error.type"] for span in tried] == ["ToolUnavailable"] * 2
+    assert [span.attributes["watchkeeper.attempt"] for span in tried] == [1, 2]
 
 
 @pytest.mark.usefixtures("exporting")
 async def test_a_refusing_model_and_a_run_that_fails_are_told(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with tapping() as tap:
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", tap.url)
-        async with observed(client, SCRIPT, model={"api_key": "one-that-nobody-gave"}) as (harness, _):
+    async with otlp_receiver() as received:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", received.url)
+        async with telemetry_harness(client, SCRIPT, model={"api_key": "one-that-nobody-gave"}) as (harness, _):
             await failure(await harness.start())
-            await tap.until(lambda tap: len(tap.named("invoke_agent watchkeeper")) == 1)
-    tree(tap.spans)
-    (chat,) = tap.named("chat scripted")
-    assert (chat.failed, chat.facts["error.type"]) == (True, "ModelAuthentication")
+            await received.until(lambda received: len(received.named("invoke_agent watchkeeper")) == 1)
+    root_of(received.spans)
+    (chat,) = received.named("chat scripted")
+    assert (chat.is_error, chat.attributes["error.type"]) == (True, "ModelAuthentication")
     assert chat.events == ["watchkeeper.refused"]
-    (root,) = tap.named("invoke_agent watchkeeper")
-    assert (root.failed, root.facts["error.type"]) == (True, "failed")
+    (root,) = received.named("invoke_agent watchkeeper")
+    assert (root.is_error, root.attributes["error.type"]) == (True, "failed")
 
 
 @pytest.mark.usefixtures("exporting")
 async def test_what_is_said_is_not_told_unless_it_is_asked_for(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with tapping() as tap:
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", tap.url)
-        await told(tap, client)
-    assert [word for word in WORDS if word in tap.text] == []
+    async with otlp_receiver() as received:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", received.url)
+        await told(received, client)
+    assert [word for word in WORDS if word in received.text] == []
 
 
 @pytest.mark.usefixtures("exporting")
 async def test_what_is_said_is_told_without_secrets(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     secret = {"vault": {"password": "error_rate"}}  # a word that a tool will say
-    async with tapping() as tap:
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", tap.url)
+    async with otlp_receiver() as received:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", received.url)
         monkeypatch.setenv(CONTENT, "true")
-        await told(tap, client, tools=secret)
-    (look,) = tap.named("execute_tool look")
-    assert json.loads(look.facts["gen_ai.tool.call.arguments"]) == {"service": "checkout"}
-    assert json.loads(look.facts["gen_ai.tool.call.result"]) == {"service": "checkout", "(secret)": 0.182}
-    _, last = tap.named("chat scripted")
-    asked = json.loads(last.facts["gen_ai.input.messages"])
+        await told(received, client, tools=secret)
+    (look,) = received.named("execute_tool look")
+    assert json.loads(look.attributes["gen_ai.tool.call.arguments"]) == {"service": "checkout"}
+    assert json.loads(look.attributes["gen_ai.tool.call.result"]) == {"service": "checkout", "(secret)": 0.182}
+    _, last = received.named("chat scripted")
+    asked = json.loads(last.attributes["gen_ai.input.messages"])
     assert [message["role"] for message in asked] == ["system", "user", "assistant", "tool", "tool", "tool"]
     assert asked[1]["parts"][0]["content"].startswith("Checkout fails.")
     assert [part["name"] for part in asked[2]["parts"]] == ["look", "refusing", "unreachable"]
-    (answer,) = json.loads(last.facts["gen_ai.output.messages"])
+    (answer,) = json.loads(last.attributes["gen_ai.output.messages"])
     assert answer == {
         "role": "assistant",
         "parts": [{"type": "text", "content": "**It was the deploy.** Roll it back."}],
     }
-    assert "503" in tap.named("execute_tool unreachable")[0].says
-    assert "error_rate" not in tap.text
+    assert "503" in received.named("execute_tool unreachable")[0].status_message
+    assert "error_rate" not in received.text
 
 
 @pytest.mark.usefixtures("exporting")
@@ -153,15 +156,15 @@ async def test_what_is_said_is_told_without_secrets(client: Client, monkeypatch:
 async def test_nothing_is_told_unless_it_is_asked_for(
     client: Client, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
 ) -> None:
-    async with tapping() as tap:
+    async with otlp_receiver() as received:
         if variables:
-            monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", tap.url)
+            monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", received.url)
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
-        async with observed(client, [says("Fine.")]) as (harness, told):
+        async with telemetry_harness(client, [says("Fine.")]) as (harness, told):
             assert told.interceptors(client) == []
             await (await harness.start()).result()
-    assert tap.spans == []
+    assert received.spans == []
 
 
 @pytest.mark.usefixtures("exporting")
@@ -178,21 +181,21 @@ async def test_a_dead_collector_holds_nothing_up_and_gets_what_it_missed(
         return [record.message for record in caplog.records if "collector" in record.message]
 
     with caplog.at_level(logging.INFO):
-        async with observed(client, script) as (harness, _):
+        async with telemetry_harness(client, script) as (harness, _):
             began = time.perf_counter()
             await (await harness.start()).result()
             took = time.perf_counter() - began
             async with asyncio.timeout(20):
                 while not said():
                     await asyncio.sleep(0.1)
-            async with tapping(port) as tap:
-                await tap.until(lambda tap: len(tap.named("invoke_agent watchkeeper")) == 1)
-                await tap.until(lambda tap: len(tap.named("execute_tool look")) == rounds)
+            async with otlp_receiver(port) as received:
+                await received.until(lambda received: len(received.named("invoke_agent watchkeeper")) == 1)
+                await received.until(lambda received: len(received.named("execute_tool look")) == rounds)
     assert took < span_processor.PATIENCE + 5, "one step waited for it, no other"
-    tree(tap.spans)
+    root_of(received.spans)
     assert said() == [
-        "the collector takes no traces (OTEL_EXPORTER_OTLP_*); runs go on without",
-        "the collector of traces takes them again",
+        "the collector does not accept traces (OTEL_EXPORTER_OTLP_*); runs continue",
+        "the collector accepts traces again",
     ]
 
 
@@ -201,33 +204,33 @@ async def test_a_call_that_waits_for_a_person_is_told_once_it_runs(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = [calls(("restart", {"service": "checkout"})), says("Restarted.")]
-    async with tapping() as tap:
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", tap.url)
-        async with observed(client, script) as (harness, _):
+    async with otlp_receiver() as received:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", received.url)
+        async with telemetry_harness(client, script) as (harness, _):
             run = await harness.start()
             await until_waiting(run, "r1.0")
-            assert tap.named("execute_tool restart") == []
+            assert received.named("execute_tool restart") == []
             await run.execute_update(IncidentWorkflow.decide, Decision(call="r1.0", approved=True, by="ada"))
             await run.result()
-            await tap.until(lambda tap: len(tap.named("invoke_agent watchkeeper")) == 1)
-    assert len(tap.named("execute_tool restart")) == 1
+            await received.until(lambda received: len(received.named("invoke_agent watchkeeper")) == 1)
+    assert len(received.named("execute_tool restart")) == 1
 
 
 @pytest.mark.usefixtures("exporting")
 async def test_a_follow_up_is_told_below_the_investigation(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with tapping() as tap:
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", tap.url)
-        async with observed(client, [says("It was the deploy."), says("It still is.")]) as (harness, _):
+    async with otlp_receiver() as received:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", received.url)
+        async with telemetry_harness(client, [says("It was the deploy."), says("It still is.")]) as (harness, _):
             sender = Sender.on(harness)
             run = sender.run(await sender.fire())
             await until_reported(run)
             await run.execute_update(IncidentWorkflow.tell, TellRequest(text="And now?", by="ann"))
-            await tap.until(lambda tap: len(tap.named("invoke_agent watchkeeper")) == 2)
+            await received.until(lambda received: len(received.named("invoke_agent watchkeeper")) == 2)
             await sender.resolve()
             await run.result()
-    root = tree(tap.spans)
-    (follow_up,) = [span for span in tap.named("invoke_agent watchkeeper") if span.parent]
-    assert (follow_up.parent, follow_up.facts["watchkeeper.follow_up"]) == (root.span, 1)
-    assert root.facts["watchkeeper.source"] == sender.source.name
-    first, second = tap.named("chat scripted")
-    assert (first.parent, second.parent) == (root.span, root.span)
+    root = root_of(received.spans)
+    (follow_up,) = [span for span in received.named("invoke_agent watchkeeper") if span.parent_id]
+    assert (follow_up.parent_id, follow_up.attributes["watchkeeper.follow_up"]) == (root.span_id, 1)
+    assert root.attributes["watchkeeper.source"] == sender.source.name
+    first, second = received.named("chat scripted")
+    assert (first.parent_id, second.parent_id) == (root.span_id, root.span_id)
