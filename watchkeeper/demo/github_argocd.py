@@ -1,12 +1,10 @@
 """The simulated GitHub Deployments API and the simulated Argo CD, over the releases of the scenario.
 
-Every service is a repository ``acme/<service>``; ``search`` is an Argo CD application besides. Both vendors tell
-times in UTC; the description of a deployment tells the same time in the world's own zone.
+Every service is a repository ``acme/<service>``; ``search`` is also an Argo CD application.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from zlib import crc32
 
 from starlette.applications import Starlette
@@ -16,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from watchkeeper.contracts import JsonObject
-from watchkeeper.demo.scenario import Release, Scenario
+from watchkeeper.demo.scenario import Release, Scenario, utc_text
 
 OWNER = "acme"
 ENVIRONMENT = "production"
@@ -24,7 +22,7 @@ ARGOCD_APPLICATIONS = ("search",)
 
 
 def github_app(scenario: Scenario, token: str) -> Starlette:
-    """Build the server; without a token it answers as for public repositories, a wrong token is refused."""
+    """Build the server. It answers without a token, as for public repositories, and refuses a wrong one."""
 
     def releases_of(request: Request) -> list[Release]:
         authorization = request.headers.get("authorization")
@@ -36,11 +34,11 @@ def github_app(scenario: Scenario, token: str) -> Starlette:
         return releases
 
     async def deployments(request: Request) -> Response:
-        asked = request.query_params
-        found = [_deployment(request, scenario, release) for release in releases_of(request)]
+        parameters = request.query_params
+        found = [_deployment(request, release) for release in releases_of(request)]
         for name in ("environment", "ref", "sha", "task"):
-            found = [item for item in found if asked.get(name) in (None, item[name])]
-        size, page = _number(asked.get("per_page"), 30, 100), _number(asked.get("page"), 1, 1_000_000)
+            found = [item for item in found if parameters.get(name) in (None, item[name])]
+        size, page = _number(parameters.get("per_page"), 30, 100), _number(parameters.get("page"), 1, 1_000_000)
         return JSONResponse(found[(page - 1) * size : page * size])
 
     async def statuses(request: Request) -> Response:
@@ -59,31 +57,30 @@ def github_app(scenario: Scenario, token: str) -> Starlette:
     )
 
 
-def _deployment(request: Request, scenario: Scenario, release: Release) -> JsonObject:
+def _deployment(request: Request, release: Release) -> JsonObject:
     base = f"{request.base_url}repos/{OWNER}/{release.service}"
-    local = scenario.local(release.at)
     return {
         "url": f"{base}/deployments/{_id(release)}",
         "id": _id(release),
         "task": "deploy",
         "environment": ENVIRONMENT,
         "original_environment": ENVIRONMENT,
-        "description": f"{release.version} at {local:%H:%M} ({local:%Z}): {release.text}",
-        "created_at": _utc(release.at),
-        "updated_at": _utc(release.at + 40),
+        "description": f"{release.version}: {release.text}",
+        "created_at": utc_text(release.at),
+        "updated_at": utc_text(release.at + 40),
         "statuses_url": f"{base}/deployments/{_id(release)}/statuses",
         "repository_url": base,
         "creator": {"login": release.by, "type": "User"},
         "sha": _sha(release),
         "ref": release.version,
-        "payload": {"version": release.version, "deployed_at": local.isoformat()},
+        "payload": {"version": release.version, "deployed_at": utc_text(release.at)},
         "transient_environment": False,
         "production_environment": True,
     }
 
 
 def _statuses(request: Request, release: Release, newer: Release | None) -> list[JsonObject]:
-    """Return the states of a deployment, newest first: a newer deployment makes it inactive."""
+    """Return the statuses of a deployment, newest first. A newer deployment makes it inactive."""
     states = [("success", release.at + 40), ("in_progress", release.at + 5)]
     if newer is not None:
         states.insert(0, ("inactive", newer.at + 40))
@@ -96,8 +93,8 @@ def _statuses(request: Request, release: Release, newer: Release | None) -> list
             "description": "",
             "environment": ENVIRONMENT,
             "creator": {"login": release.by, "type": "User"},
-            "created_at": _utc(at),
-            "updated_at": _utc(at),
+            "created_at": utc_text(at),
+            "updated_at": utc_text(at),
             "deployment_url": deployment,
         }
         for i, (state, at) in enumerate(states)
@@ -115,7 +112,7 @@ async def _github_error(request: Request, error: Exception) -> Response:
 
 
 def argocd_app(scenario: Scenario, token: str) -> Starlette:
-    """Build the server; it wants its token."""
+    """Build the server. It refuses requests without its token."""
 
     async def application(request: Request) -> Response:
         if request.headers.get("authorization") != f"Bearer {token}":
@@ -141,8 +138,8 @@ def _application(releases: list[Release]) -> JsonObject:
                 {
                     "id": i,
                     "revision": release.version,
-                    "deployStartedAt": _utc(release.at - 20),
-                    "deployedAt": _utc(release.at),
+                    "deployStartedAt": utc_text(release.at - 20),
+                    "deployedAt": utc_text(release.at),
                     "source": {**source, "targetRevision": release.version},
                     "initiatedBy": {"username": release.by},
                 }
@@ -151,8 +148,8 @@ def _application(releases: list[Release]) -> JsonObject:
             "operationState": {
                 "phase": "Succeeded",
                 "message": "successfully synced (all tasks run)",
-                "startedAt": _utc(live.at - 20),
-                "finishedAt": _utc(live.at),
+                "startedAt": utc_text(live.at - 20),
+                "finishedAt": utc_text(live.at),
                 "syncResult": {"revision": live.version, "source": source},
             },
             "summary": {"images": [f"registry.acme.example/{live.service}:{live.version}"]},
@@ -160,12 +157,12 @@ def _application(releases: list[Release]) -> JsonObject:
     }
 
 
-def _argocd_error(status: int, code: int, said: str) -> Response:
-    return JSONResponse({"error": said, "code": code, "message": said}, status)
+def _argocd_error(status: int, code: int, message: str) -> Response:
+    return JSONResponse({"error": message, "code": code, "message": message}, status)
 
 
-def _number(text: str | None, default: int, most: int) -> int:
-    return min(int(text), most) if text and text.isdigit() and int(text) > 0 else default
+def _number(text: str | None, default: int, maximum: int) -> int:
+    return min(int(text), maximum) if text and text.isdigit() and int(text) > 0 else default
 
 
 def _id(release: Release) -> int:
@@ -174,7 +171,3 @@ def _id(release: Release) -> int:
 
 def _sha(release: Release) -> str:
     return "".join(f"{crc32(f'{release.service} {release.version} {i}'.encode()):08x}" for i in range(5))
-
-
-def _utc(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

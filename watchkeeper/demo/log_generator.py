@@ -1,4 +1,4 @@
-"""What the services of the scenario write to their logs, computed from the clock: the same lines at every asking."""
+"""The log lines of the simulated services, computed from the clock: a query always gets the same lines."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import TypeAlias
 from zlib import crc32
 
-from watchkeeper.demo.scenario import Scenario
+from watchkeeper.demo.scenario import Scenario, utc_text
 
 LEVELS = ("info", "warn", "error")
 RETENTION = 86_400.0
-"""Seconds of logs that there are from before the start of the world."""
+"""Seconds of logs before the start of the demo."""
 
 _NPE = (
     'java.lang.NullPointerException: Cannot invoke "com.acme.promo.Promotion.code()" because "promotion" is null '
@@ -20,7 +20,7 @@ _NPE = (
 )
 
 _Write: TypeAlias = Callable[[int], str]
-"""Writes what a line says after its level, service and version; the number stands for chance."""
+"""Writes the message of a line from a number that stands for chance."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class GeneratedLine:
 
 @dataclass(frozen=True)
 class _Source:
-    """Lines of one level, at a steady pace with some jitter, while something lasts."""
+    """Lines of one level, written every ``period`` seconds with some jitter."""
 
     level: str
     period: float
@@ -62,13 +62,13 @@ _ROUTINE: dict[str, list[tuple[str, float, _Write]]] = {
 
 
 def generate_lines(scenario: Scenario, service: str, start: float, end: float) -> list[GeneratedLine]:
-    """Return a service's lines with start <= time < end (Unix seconds), oldest first."""
+    """Return the lines of a service with start <= time < end (Unix seconds), oldest first."""
     releases = scenario.releases(service)
     found: list[GeneratedLine] = []
     for source in _sources(scenario, service):
         for at, chance in _moments(service, source, start, min(end, source.until)):
             version = next((release.version for release in releases if release.at <= at), releases[-1].version)
-            stamp = scenario.local(at).isoformat(timespec="milliseconds")
+            stamp = utc_text(at, "milliseconds")
             text = f"{stamp} {source.level.upper():5} {service} {version} {source.write(chance)}"
             found.append(GeneratedLine(round(at * 1000) * 1_000_000, source.level, text))
     return sorted(found, key=lambda line: line.at)
@@ -85,7 +85,7 @@ def _sources(scenario: Scenario, service: str) -> list[_Source]:
 
 def _failed_order(scenario: Scenario) -> _Write:
     release = scenario.version("checkout", scenario.failing_since)
-    first = f"{scenario.local(scenario.failing_since):%H:%M:%S}"
+    first = utc_text(scenario.failing_since)
 
     def write(n: int) -> str:
         request = f"POST /api/checkout 500 {3_100 + n % 1_300}ms order=ord_{n:08x}"
@@ -95,7 +95,7 @@ def _failed_order(scenario: Scenario) -> _Write:
 
 
 def _moments(service: str, source: _Source, start: float, end: float) -> Iterator[tuple[float, int]]:
-    """Yield when a source writes in a window, in order, each time with a number that stands for chance."""
+    """Yield the times at which a source writes in a window, in order, each with a number that stands for chance."""
     first = max(0, math.floor((start - source.since) / source.period) - 1)
     last = math.ceil((end - source.since) / source.period)
     for tick in range(first, last + 1):

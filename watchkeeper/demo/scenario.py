@@ -1,24 +1,27 @@
-"""The incident of the simulated world, and its clock.
+"""The incident that the simulated back ends show.
 
-A release of checkout at 13:30 makes every order with a promotion fail from 13:42 on; the world starts at 13:44. That
-this is true whenever the world starts is a matter of its time zone: it is the one in which the real time of the
-start reads 13:44. Every timestamp of every back end is the real time, in UTC where the vendor's protocol says UTC;
-what people write (log lines, descriptions of deployments) tells the same instants in the world's own zone, with its
-offset.
+A release of checkout makes every order with a promotion fail, beginning twelve minutes after the release. Two minutes
+later the demo starts. All times are real times, in UTC.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 
 SERVICES = ("checkout", "payments", "search")
+
+DEPLOYED_BEFORE = 14 * 60
+"""Seconds from the release to the minute in which the demo starts."""
+
+FAILING_AFTER = 12 * 60 + 7
+"""Seconds from the release to the first failed order."""
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """How a service does: requests per second, the share of them that fail, the 95th percentile in seconds."""
+    """The traffic of a service: requests per second, the share that fails (0 to 1), the p95 latency in seconds."""
 
     requests_per_second: float
     error_ratio: float
@@ -27,7 +30,7 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Release:
-    """A version of a service that went live."""
+    """A release of a service."""
 
     service: str
     version: str
@@ -39,11 +42,11 @@ class Release:
 
 @dataclass
 class Scenario:
-    """What is true in the world at any moment; times are Unix seconds."""
+    """The state of the simulated services at any time. Times are Unix seconds."""
 
     started_at: float = field(default_factory=time.time)
     ended_at: float | None = None
-    """When checkout was rolled back; None while it fails."""
+    """When checkout was rolled back; None before that."""
     steady: dict[str, Traffic] = field(
         default_factory=lambda: {
             "checkout": Traffic(42.0, 0.002, 0.190),
@@ -51,31 +54,20 @@ class Scenario:
             "search": Traffic(65.0, 0.001, 0.095),
         }
     )
-    """By service, in good times; the keys are the services that there are."""
+    """The normal traffic of each service."""
     failing: dict[str, Traffic] = field(default_factory=lambda: {"checkout": Traffic(42.0, 0.182, 4.2)})
-    """By service, during the incident."""
+    """The traffic of the failing services during the incident."""
 
     def __post_init__(self) -> None:
-        utc = datetime.fromtimestamp(self.started_at, UTC)
-        ahead = (13 * 60 + 44) - (utc.hour * 60 + utc.minute)
-        self.zone = timezone(timedelta(minutes=(ahead + 720) % 1440 - 720))
-        self.deployed_at = self._today(13, 30, 0)
-        self.failing_since = self._today(13, 42, 7)
-
-    def _today(self, hour: int, minute: int, second: int) -> float:
-        start = self.local(self.started_at)
-        return start.replace(hour=hour, minute=minute, second=second, microsecond=0).timestamp()
-
-    def local(self, at: float) -> datetime:
-        """Tell a time in the world's zone."""
-        return datetime.fromtimestamp(at, self.zone)
+        self.deployed_at = self.started_at // 60 * 60 - DEPLOYED_BEFORE
+        self.failing_since = self.deployed_at + FAILING_AFTER
 
     def fails_at(self, service: str, at: float) -> bool:
-        """Tell whether a service is in trouble at a time."""
+        """Return whether a service fails at a time."""
         return service in self.failing and self.failing_since <= at < (self.ended_at or float("inf"))
 
     def traffic(self, service: str, at: float) -> Traffic:
-        """Return how a service does at a time."""
+        """Return the traffic of a service at a time."""
         return self.failing[service] if self.fails_at(service, at) else self.steady[service]
 
     def recover(self) -> None:
@@ -83,7 +75,7 @@ class Scenario:
         self.ended_at = time.time()
 
     def releases(self, service: str) -> list[Release]:
-        """Return what went live of a service, newest first."""
+        """Return the releases of a service, newest first."""
         known = {
             "checkout": [
                 (self.deployed_at, "v2.4.1", "dana", "Apply promotion codes in one step"),
@@ -103,6 +95,11 @@ class Scenario:
         return [Release(service, version, at, by, text) for at, version, by, text in known]
 
     def version(self, service: str, at: float) -> str:
-        """Return the version of a service that is live at a time; the oldest known one before that."""
+        """Return the version of a service at a time; before the first known release, that release's version."""
         releases = self.releases(service)
         return next((release.version for release in releases if release.at <= at), releases[-1].version)
+
+
+def utc_text(at: float, timespec: str = "seconds") -> str:
+    """Write a time in ISO 8601, such as ``2026-11-29T13:42:07Z``."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec=timespec).replace("+00:00", "Z")

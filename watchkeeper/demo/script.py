@@ -1,146 +1,106 @@
-"""The demo's script: a small rule-based on-call engineer in the place of the model.
+"""The demo's scripted model: an on-call engineer made of a few rules.
 
-It plays the scenes of the tool-calling guide for Kimi K2.6 (an incident in three rounds, one question, a snapshot of
-several services, a forced page) by reading the conversation: what it says follows from the tool results it was given.
+It plays the scenes of the tool-calling guide for Kimi K2.6: an incident in three rounds, one question, a snapshot of
+several services, a forced page.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
 
 from watchkeeper.contracts import JsonObject
-from watchkeeper.demo.script_reader import Talk
-from watchkeeper.demo.script_writer import answer, page_summary, snapshot, status_of, write_up
+from watchkeeper.demo.scenario import SERVICES
+from watchkeeper.demo.script_report import Findings, health_answer, incident_report, page_summary
+from watchkeeper.testing.parameter_rules import offered_tools
 from watchkeeper.testing.scripts import ScriptedCall, ScriptedReply, calls, says, text_of
 
-_RESOLVED = re.compile(r"(?!.*\bfiring\b).*\bresolved\b", re.IGNORECASE | re.DOTALL)
 _QUESTION = re.compile(r"\s*(what|how|is|are|which|does|do|has|have|when)\b.*\?", re.IGNORECASE | re.DOTALL)
-_TROUBLE = re.compile(
-    r"\b(find out|investigat\w*|appropriate action|alert\w*|firing|incident|outage|degraded|down|fail\w*|reporting|"
-    r"errors?|exceptions?|5xx|slow|latency|page|paged|critical|broken|urgent)\b",
-    re.IGNORECASE,
+_RESOLVED = re.compile(r"(?!.*\bfiring\b).*\bresolved\b", re.IGNORECASE | re.DOTALL)
+_INCIDENT = re.compile(
+    r"\b(find out|investigat\w*|alert\w*|firing|fail\w*|errors?|slow|page|critical|broken)\b", re.IGNORECASE
 )
-_MOST_AT_ONCE = 3
+_LOOK = ("get_service_health", "get_deploys", "search_logs")
 
 
 def on_call_engineer(request: JsonObject) -> ScriptedReply:
-    """Decide the next turn."""
-    talk = Talk(request)
-    asked = _asked(talk)
-    text = text_of(talk.messages[asked]) if talk.users else ""
-    plan = _Plan(talk, asked, text)
-    if not talk.may_call:
-        return _conclude(plan)
-    if talk.forced is not None:
-        return plan.forced(talk.forced)
-    wanted = plan.next_calls()
-    if not wanted and talk.choice == "required":
-        wanted = [plan.call(next(iter(talk.tools)), plan.services[0])]
-    return _act(plan, wanted) if wanted else _conclude(plan)
+    """Choose the next reply: tool calls while something is missing, then the report."""
+    messages: list[JsonObject] = request["messages"]
+    start, text = _current_request(messages)
+    everything, recent = _results(messages, 0), _results(messages, start)
+    known = dict.fromkeys(service for _, service in everything if service in SERVICES)
+    services = _services_in(text) or list(known) or list(SERVICES)
+    incident = bool(_INCIDENT.search(text)) and not _QUESTION.match(text) and not _RESOLVED.match(text)
 
+    choice = request.get("tool_choice", "auto")
+    offered = {} if choice == "none" else offered_tools(request)
 
-def _asked(talk: Talk) -> int:
-    """Return where the user's last request stands; words that ask for nothing belong to the request before them."""
-    for n in reversed(talk.users):
-        text = text_of(talk.messages[n])
-        if talk.services_in(text) or _TROUBLE.search(text) or _QUESTION.match(text):
-            return n
-    return talk.users[0] if talk.users else 0
-
-
-class _Plan:
-    """What there is to do about a request."""
-
-    def __init__(self, talk: Talk, asked: int, text: str) -> None:
-        self.talk = talk
-        self.since = asked
-        self.text = text
-        named = talk.services_in(text)
-        before = list(dict.fromkeys(f.about for f in talk.findings if f.about in talk.known_services))
-        self.services = named or before or list(talk.known_services)
-        self.named = bool(named)
-        asks_only = _QUESTION.match(text) or _RESOLVED.match(text)
-        self.trouble = not asks_only and _TROUBLE.search(text) is not None
-
-    def next_calls(self) -> list[ScriptedCall]:
-        if not self.trouble:
-            return self._missing("get_service_health", services=self.services)
-        if not self.named and (missing := self._missing("get_service_health", services=self.services)):
-            return missing
-        suspects = self.suspects
-        if any(self.talk.page_of(service, self.since) for service in suspects):
-            return []
-        missing = self._missing("get_service_health", "get_deploys", "search_logs", services=suspects)
-        return missing or [self.call("page_engineer", service) for service in suspects if self._must_page(service)]
-
-    @property
-    def suspects(self) -> list[str]:
-        """The services that an incident is about: those named, else those that do not do well."""
-        if self.named:
-            return self.services[:_MOST_AT_ONCE]
-        unwell = [s for s in self.services if status_of(self.talk.latest("get_service_health", s)) != "healthy"]
-        return unwell[:_MOST_AT_ONCE]
-
-    def forced(self, tool: str) -> ScriptedReply:
-        service = self.services[0]
-        if tool != "page_engineer" or self.talk.page_of(service):
-            return _act(self, [self.call(tool, service)])
-        context = self._missing("get_service_health", "get_deploys", services=[service])
-        return _act(self, [self.call(tool, service), *context])
-
-    def call(self, tool: str, service: str) -> ScriptedCall:
-        """Write a call of a tool with those of its arguments that it takes."""
-        known: JsonObject = {"service": service, "query": "Exception", "minutes": 30, "hours": 72}
+    def call(tool: str, service: str) -> ScriptedCall:
+        arguments: JsonObject = {"service": service, "query": "Exception", "minutes": 30, "hours": 72}
         if tool == "page_engineer":
-            known = {"team": self._team(service), "summary": self._summary(service), "severity": "critical"}
-        taken = self.talk.tools[tool].get("properties", {})
-        return tool, {name: value for name, value in known.items() if name in taken}
+            summary = text[:300]
+            if ("get_service_health", service) in everything:
+                summary = page_summary(Findings(everything, service))
+            arguments = {"team": service, "summary": summary, "severity": "critical"}
+        accepted = offered[tool].get("properties", {})
+        return tool, {name: value for name, value in arguments.items() if name in accepted}
 
-    def _summary(self, service: str) -> str:
-        if self.talk.latest("get_service_health", service) is None:
-            return " ".join(self.text.split())[:300]
-        return page_summary(self.talk, service)
+    def missing(tools: tuple[str, ...]) -> list[ScriptedCall]:
+        return [call(t, s) for s in services for t in tools if t in offered and (t, s) not in recent]
 
-    def _team(self, service: str) -> str:
-        teams = self.talk.values("page_engineer", "team") or (service,)
-        return next((team for team in teams if service in team), teams[0])
-
-    def _must_page(self, service: str) -> bool:
-        if "page_engineer" not in self.talk.tools or self.talk.page_of(service) is not None:
-            return False
-        return status_of(self.talk.latest("get_service_health", service)) != "healthy"
-
-    def _missing(self, *tools: str, services: Sequence[str]) -> list[ScriptedCall]:
-        return [
-            self.call(tool, service)
-            for service in services
-            for tool in tools
-            if tool in self.talk.tools and self.talk.latest(tool, service, self.since) is None
-        ]
-
-
-def _act(plan: _Plan, wanted: Sequence[ScriptedCall]) -> ScriptedReply:
-    tools = list(dict.fromkeys(call[0] for call in wanted))
-    if plan.talk.forced is not None:
-        why = f"I am told to call {plan.talk.forced}; what else it takes to act on it, I look up beside it."
-    elif "page_engineer" in tools:
-        why = "The evidence is clear and users are affected: wake the owner."
-    elif len(wanted) > 1:
-        why = f"These do not depend on each other, so I ask for all {len(wanted)} at once: {', '.join(tools)}."
+    findings = [Findings(everything, service) for service in services]
+    if isinstance(choice, dict):
+        forced = choice["function"]["name"]
+        wanted = [call(forced, services[0]), *(missing(_LOOK[:2]) if forced == "page_engineer" else [])]
+    elif any(tool == "page_engineer" for tool, _ in recent):
+        wanted = []  # A person is awake: report.
     else:
-        why = f"{tools[0]} answers this."
-    return calls(*wanted, reasoning=why)
+        wanted = missing(_LOOK if incident else _LOOK[:1])
+        if incident and not wanted and "page_engineer" in offered:
+            wanted = [call("page_engineer", f.service) for f in findings if f.status != "healthy" and not f.paged]
+        if choice == "required" and not wanted:
+            wanted = [call(next(iter(offered)), services[0])]
+    if wanted and offered:
+        return calls(*wanted, reasoning=f"To answer I need: {', '.join(dict.fromkeys(name for name, *_ in wanted))}.")
+    return says(_report(findings, incident=incident), reasoning_content="The tool results answer the request.")
 
 
-def _conclude(plan: _Plan) -> ScriptedReply:
-    talk, services = plan.talk, plan.services
-    if not talk.findings:
-        text = "I could not look anything up, so I cannot say how the services do."
-    elif plan.trouble and (suspects := plan.suspects):
-        text = "\n\n".join(write_up(talk, service) for service in suspects)
-    elif len(services) == 1:
-        text = answer(talk, services)
-    else:
-        text = snapshot(talk, services)
-    return says(text, reasoning_content="I know enough to answer; the numbers are those of the tools.")
+def _report(findings: list[Findings], *, incident: bool) -> str:
+    if not incident:
+        return health_answer(findings)
+    unhealthy = [service for service in findings if service.status != "healthy"]
+    return "\n\n".join(incident_report(service) for service in unhealthy or findings)
+
+
+def _current_request(messages: list[JsonObject]) -> tuple[int, str]:
+    """Return the position and text of the last user message that asks for something.
+
+    Any other message, such as "Thank you." or the notice of the last round, continues the request before it.
+    """
+    texts = [(n, text_of(message)) for n, message in enumerate(messages) if message["role"] == "user"]
+    requests = [(n, text) for n, text in texts if _services_in(text) or _QUESTION.match(text)]
+    return (requests or texts[:1] or [(0, "")])[-1]
+
+
+def _services_in(text: str) -> list[str]:
+    return [word for word in dict.fromkeys(re.findall(r"\w+", text.lower())) if word in SERVICES]
+
+
+def _results(messages: list[JsonObject], start: int) -> dict[tuple[str, str], JsonObject]:
+    """Return the last result of each tool for each service (or the team named after it), from a position on."""
+    functions = {c["id"]: c["function"] for message in messages for c in message.get("tool_calls") or ()}
+    results: dict[tuple[str, str], JsonObject] = {}
+    for message in messages[start:]:
+        if message["role"] == "tool":
+            function = functions[message["tool_call_id"]]
+            arguments = json.loads(function["arguments"])
+            results[function["name"], arguments.get("service") or arguments.get("team", "")] = _object(text_of(message))
+    return results
+
+
+def _object(text: str) -> JsonObject:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {"error": text}
+    return value if isinstance(value, dict) else {"error": text}

@@ -1,4 +1,4 @@
-"""The scenes of the demo, played over HTTP with tools that say what each test makes them say."""
+"""The scenes of the demo, over HTTP, with tools that return what each test needs."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ TOOLS = [
 ]
 PAGE = {"tool_choice": {"type": "function", "function": {"name": "page_engineer"}}}
 NPE = (
-    "2026-11-22T13:42:07.126-00:47 ERROR checkout v2.4.1 POST /api/checkout 500 3729ms order=ord_1 "
+    "2026-11-22T13:42:07.126Z ERROR checkout v2.4.1 POST /api/checkout 500 3729ms order=ord_1 "
     'java.lang.NullPointerException: Cannot invoke "com.acme.promo.Promotion.code()" because "promotion" is null '
     "at com.acme.checkout.CheckoutController.applyPromo(CheckoutController.java:118) release=v2.4.1 "
-    "first_seen=13:42:07"
+    "first_seen=2026-11-22T13:42:07Z"
 )
 
 Tool = Callable[[JsonObject], JsonObject]
@@ -44,13 +44,13 @@ def health(arguments: JsonObject) -> JsonObject:
 
 
 def deploys(arguments: JsonObject) -> JsonObject:
-    newest = {"version": "v2.4.1", "deployed_at": "2026-11-22T14:17:00Z", "description": "v2.4.1 at 13:30 (UTC-00:47)"}
-    return {"deploys": [newest, {"version": "v2.4.0", "deployed_at": "2026-11-21T16:47:00Z"}]}
+    newest = {"version": "v2.4.1", "deployed_at": "2026-11-22T13:30:00Z"}
+    return {"deploys": [newest, {"version": "v2.4.0", "deployed_at": "2026-11-21T16:00:00Z"}]}
 
 
 def logs(arguments: JsonObject) -> JsonObject:
     found = [NPE] if arguments["service"] == "checkout" else []
-    return {"total": len(found), "lines": [{"at": "2026-11-22T14:29:07Z", "line": line} for line in found]}
+    return {"total": len(found), "lines": [{"at": line[:24], "line": line} for line in found]}
 
 
 def page(arguments: JsonObject) -> JsonObject:
@@ -65,12 +65,12 @@ GOOD: dict[str, Tool] = {
 }
 
 
-def broken(said_of_it: str) -> Tool:
-    return lambda arguments: {"error": said_of_it}
+def broken(error: str) -> Tool:
+    return lambda arguments: {"error": error}
 
 
 class Session:
-    """A conversation with the guide's model, tools run until it answers."""
+    """A conversation with the scripted engineer. Its tool calls are run until it answers."""
 
     def __init__(self, http: AsyncClient, url: str, tools: dict[str, Tool]) -> None:
         self._http, self._url, self._tools = http, url, tools
@@ -123,12 +123,17 @@ async def test_the_incident_takes_three_rounds(harness: Harness) -> None:
     assert session.called == [["get_service_health", "get_deploys", "search_logs"], ["page_engineer"]]
     (_, paged) = session.rounds[1][0]
     assert paged["team"] == "checkout"
-    for fact in ("18.2%", "4,200 ms", "NullPointerException in CheckoutController.applyPromo", "13:42", "v2.4.1"):
+    for fact in (
+        "18.2%",
+        "4,200 ms",
+        "NullPointerException in CheckoutController.applyPromo since 13:42 UTC",
+        "v2.4.1 went live at 13:30 UTC",
+    ):
         assert fact in paged["summary"]
     for fact in (
         "error rate is **18.2%** and p95 latency is **4,200 ms**",
-        "Deploy **v2.4.1** went live at 13:30",
-        "**NullPointerException in `CheckoutController.applyPromo`** starting at 13:42, tied directly to the new",
+        "Deploy **v2.4.1** went live at 13:30 UTC.",
+        "**NullPointerException in `CheckoutController.applyPromo`** starting at 13:42 UTC, tied directly to the new",
         "Paged the checkout on-call engineer and opened **INC-4827**",
         "Roll back checkout to **v2.4.0**",
     ):
@@ -143,33 +148,33 @@ async def test_reasoning_comes_with_every_turn(harness: Harness) -> None:
     assert all(reply["reasoning_content"] for reply in replies)
 
 
-async def test_a_healthy_service_wakes_nobody(harness: Harness) -> None:
+async def test_a_healthy_service_pages_no_one(harness: Harness) -> None:
     session = harness.session(get_service_health=lambda a: health({"service": "search"}), search_logs=lambda a: {})
     report = await session.ask(INCIDENT)
     assert session.called == [["get_service_health", "get_deploys", "search_logs"]]
-    assert "checkout is healthy" in report and "None; nobody was paged." in report
+    assert "checkout is healthy" in report and "None. No one was paged." in report
     assert "18.2%" not in report and "Roll back" not in report
 
 
 async def test_it_reports_what_the_tools_say_and_nothing_else(harness: Harness) -> None:
     session = harness.session(
-        get_service_health=lambda a: {"status": "down", "errorRate": 0.97, "p95LatencyMs": 30_000},
+        get_service_health=lambda a: {"status": "down", "error_rate": 0.97, "p95_latency_ms": 30_000},
         get_deploys=lambda a: {"deploys": [{"version": "v9", "deployed_at": "2026-01-02T03:04:05Z"}]},
-        search_logs=lambda a: {"lines": ["TimeoutError: no route"]},
+        search_logs=lambda a: {"lines": [{"at": "2026-01-02T03:05:00Z", "line": "no route"}]},
         page_engineer=lambda a: {"status": "triggered", "incident": None},
     )
     report = await session.ask(INCIDENT)
     for fact in (
         "checkout is down: error rate is **97%** and p95 latency is **30,000 ms**",
-        "Deploy **v9** went live on 2026-01-02. Logs show a **TimeoutError**.",
+        "Deploy **v9** went live on 2026-01-02. The logs show no exception; the cause is not known.",
         "Paged the checkout on-call engineer and its incident number is not known yet",
-        "Have the team look at checkout",
+        "Let the team look at checkout",
     ):
         assert fact in report
     assert "tied directly" not in report
 
 
-async def test_what_cannot_be_looked_up_is_said_and_a_person_is_woken(harness: Harness) -> None:
+async def test_a_service_that_cannot_be_read_is_reported_and_paged(harness: Harness) -> None:
     session = harness.session(get_service_health=broken("no Prometheus"), search_logs=broken("no Loki"))
     report = await session.ask(INCIDENT)
     assert session.called[1] == ["page_engineer"]
@@ -190,25 +195,27 @@ async def test_one_question_one_call(harness: Harness) -> None:
     answer = await session.ask("What is the current error rate on the payments service?")
     assert session.rounds == [[("get_service_health", {"service": "payments"})]]
     assert answer == (
-        "The payments service is currently **healthy** with an error rate of **0.2%** and a p95 latency of "
-        "**180 ms**. No immediate action is required."
+        "payments is **healthy** with an error rate of **0.2%** and a p95 latency of **180 ms**. "
+        "No immediate action is required."
     )
 
 
 async def test_a_question_about_a_service_that_cannot_be_read(harness: Harness) -> None:
     answer = await harness.session(get_service_health=broken("timed out.")).ask("How is search doing?")
-    assert answer == "I could not read the health of the search service: timed out."
+    assert answer == "search is **unknown** (timed out). **Next action:** investigate search."
 
 
-async def test_a_snapshot_takes_one_round_and_one_line(harness: Harness) -> None:
+async def test_a_snapshot_takes_one_round(harness: Harness) -> None:
     session = harness.session()
     answer = await session.ask("Give me a health snapshot of checkout, payments, and search.")
     assert session.rounds == [
         [("get_service_health", {"service": service}) for service in ("checkout", "payments", "search")]
     ]
     assert answer == (
-        "**checkout** is degraded (18.2% error rate, 4,200 ms p95 latency); **payments** and **search** are healthy. "
-        "**Next action:** investigate checkout at once, the latest deploy first."
+        "checkout is **degraded** with an error rate of **18.2%** and a p95 latency of **4,200 ms**; "
+        "payments is **healthy** with an error rate of **0.2%** and a p95 latency of **180 ms**; "
+        "search is **healthy** with an error rate of **0.2%** and a p95 latency of **180 ms**. "
+        "**Next action:** investigate checkout."
     )
 
 
@@ -227,23 +234,23 @@ async def test_a_required_call_is_made(harness: Harness) -> None:
     assert len(session.rounds) == 1
 
 
-async def test_without_a_named_service_it_looks_at_all_and_follows_the_sick_one(harness: Harness) -> None:
+async def test_without_a_named_service_it_looks_at_all_and_reports_the_failing_one(harness: Harness) -> None:
     session = harness.session()
     report = await session.ask("Something is broken. Find out what.")
-    assert session.called == [["get_service_health"] * 3, ["get_deploys", "search_logs"], ["page_engineer"]]
+    assert session.called == [["get_service_health", "get_deploys", "search_logs"] * 3, ["page_engineer"]]
     assert "INC-4827" in report and "payments" not in report
 
 
 async def test_anything_else_is_answered_with_the_health_of_all(harness: Harness) -> None:
     session = harness.session()
-    assert "**payments** and **search** are healthy" in await session.ask("Hello.")
+    assert "payments is **healthy**" in await session.ask("Hello.")
     assert session.called == [["get_service_health"] * 3]
 
 
-async def test_a_follow_up_looks_again_but_pages_nobody_twice(harness: Harness) -> None:
+async def test_a_follow_up_looks_again_but_pages_no_one_twice(harness: Harness) -> None:
     session = harness.session()
     await session.ask(INCIDENT)
-    assert "currently **degraded**" in await session.ask("Is it fixed now?")
+    assert "checkout is **degraded**" in await session.ask("Is it fixed now?")
     assert session.called == [["get_service_health"]]
     await session.ask("Checkout is failing again, investigate.")
     assert session.called == [["get_service_health", "get_deploys", "search_logs"]]
@@ -256,7 +263,7 @@ async def test_a_resolved_alert_is_no_new_incident(harness: Harness) -> None:
     assert session.called == [["get_service_health"]]
 
 
-async def test_cornered_it_concludes_from_what_it_has(harness: Harness, http: AsyncClient) -> None:
+async def test_in_its_last_round_it_reports_what_it_has(harness: Harness, http: AsyncClient) -> None:
     asked: JsonObject = {"model": "m", "messages": [SYSTEM, {"role": "user", "content": INCIDENT}]}
     first = await said(http, harness.url, asked | {"tools": TOOLS})
     answers = [
@@ -267,24 +274,18 @@ async def test_cornered_it_concludes_from_what_it_has(harness: Harness, http: As
     asked["messages"] += [first, *answers, enough]
     report = (await said(http, harness.url, asked))["content"]
     assert "error rate is **18.2%**" in report
-    assert "None; nobody was paged." in report
+    assert "None. No one was paged." in report
     assert "Page the checkout on-call engineer by hand. Roll back checkout to **v2.4.0**" in report
 
 
-async def test_with_nothing_at_all_it_says_so(harness: Harness, http: AsyncClient) -> None:
+async def test_without_any_result_it_says_so(harness: Harness, http: AsyncClient) -> None:
     asked: JsonObject = {"model": "m", "messages": [{"role": "user", "content": INCIDENT}]}
-    assert (await said(http, harness.url, asked))["content"].startswith("I could not look anything up")
+    assert (await said(http, harness.url, asked))["content"].startswith(
+        "**Status:** the health of checkout could not be read: it was not looked up."
+    )
 
 
-async def test_only_tools_that_are_offered_are_called(harness: Harness, http: AsyncClient) -> None:
+async def test_it_calls_only_the_offered_tools(harness: Harness, http: AsyncClient) -> None:
     asked: JsonObject = {"model": "m", "messages": [{"role": "user", "content": INCIDENT}], "tools": TOOLS[1:2]}
     message = await said(http, harness.url, asked)
     assert [call["function"]["name"] for call in message["tool_calls"]] == ["get_service_health"]
-
-
-async def test_the_page_goes_to_the_team_that_fits(harness: Harness, http: AsyncClient) -> None:
-    teams: JsonObject = {"type": "string", "enum": ["platform", "team-checkout"]}
-    tools = [tool("page_engineer", team=teams, summary=TEXT)]
-    asked: JsonObject = {"model": "m", "messages": [{"role": "user", "content": INCIDENT}], "tools": tools, **PAGE}
-    message = await said(http, harness.url, asked)
-    assert json.loads(message["tool_calls"][0]["function"]["arguments"])["team"] == "team-checkout"
