@@ -57,7 +57,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("watchkeeper.report_page"),
         autoescape=True,
-        finalize=_visible,
+        finalize=_printed,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -67,9 +67,13 @@ def _environment() -> Environment:
     return environment
 
 
-def _visible(value: object) -> object:
-    """Replace control characters in what a template prints, before it is escaped."""
-    return value if isinstance(value, Markup) else visible(str(value).replace("\r\n", "\n"))
+def _printed(value: object) -> object:
+    """Prepare a value that a template prints, before it is escaped: no control characters, short numbers."""
+    if isinstance(value, Markup):
+        return value
+    if isinstance(value, float):
+        return f"{value:.1f}".removesuffix(".0")
+    return visible(str(value).replace("\r\n", "\n"))
 
 
 def _statuses(calls: list[CallText]) -> str:

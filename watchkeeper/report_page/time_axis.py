@@ -33,7 +33,7 @@ class TimeAxis:
     def x(self, at: datetime) -> float:
         """Return the place of a time in pixels; for a time outside the axis, the nearer end."""
         share = (at - self.begin) / (self.end - self.begin)
-        return round(self.left + min(max(share, 0.0), 1.0) * (self.right - self.left), 1)
+        return self.left + min(max(share, 0.0), 1.0) * (self.right - self.left)
 
     @property
     def caption(self) -> str:

@@ -97,7 +97,7 @@ def timeline_layout(data: ReportData) -> TimelineLayout | None:
         drawn.append(_lane(lane, axis, y))
         y += drawn[-1].height
     used = {mark.style for mark in marks}
-    legend = [(style, text) for style, (text, _) in STYLES.items() if style in used]
+    legend: list[tuple[MarkStyle, str]] = [(style, text) for style, (text, _) in STYLES.items() if style in used]
     is_cut = any(mark.begin < axis.begin or mark.end > axis.end for mark in marks)
     return TimelineLayout(axis, y, drawn, axis.x(begin), axis.x(data.until), legend, is_cut)
 
@@ -132,7 +132,7 @@ def _mark(mark: Mark, axis: TimeAxis) -> DrawnMark:
     label = f"{earlier}{one_line(mark.label, _LABEL_LENGTH)}{later}"
     inside, beside, left, right = "", sign or label, x - _HALF_POINT, x + _HALF_POINT
     if mark.begin != mark.end:
-        width = max(_MIN_BAR, round(axis.x(mark.end) - x, 1))
+        width = max(_MIN_BAR, axis.x(mark.end) - x)
         x = left = min(x, RIGHT - width)
         right = x + width
         inside = label if _text_width(label) + 8 <= width else ""
