@@ -12,7 +12,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.announce import AnnounceActivities
 from activities.deliver import DeliverActivities
-from tests.support.harness import settings_for
+from tests.support.settings import build_settings
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import ChannelUpdate, Destination, PostedMessage, ReportDelivery
 from watchkeeper.demo.world import World
@@ -47,7 +47,7 @@ class Office:
     settings: Settings
 
     def set(self, **tables: Any) -> None:
-        self.settings = settings_for("http://unused", **connected(self.world, **tables))
+        self.settings = build_settings(**connected(self.world, **tables))
 
     async def deliver(self, delivery: ReportDelivery, destination: Destination, *, attempt: int = 1) -> None:
         activities = DeliverActivities(self.settings, PAGER, self.http)
@@ -82,4 +82,4 @@ def _environment(attempt: int) -> ActivityEnvironment:
 @pytest.fixture
 async def office(world: World) -> AsyncIterator[Office]:
     async with AsyncClient(timeout=5) as http:
-        yield Office(world, http, settings_for("http://unused", **connected(world)))
+        yield Office(world, http, build_settings(**connected(world)))

@@ -18,7 +18,8 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.ask import ERROR_TYPES, AskActivities
 from activities.conversation_cache import ConversationCache
-from tests.support.harness import KEY, failure, look, replies, run_harness, settings_for
+from tests.support.harness import failure, look, replies, run_harness
+from tests.support.settings import KEY, build_settings
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import (
     Briefing,
@@ -412,7 +413,7 @@ async def asking(client: Client, model: ScriptedModel) -> AsyncIterator[tuple[As
     opening = [{"role": "user", "content": "Checkout fails."}]
     store = ConversationStore(2**20)
     async with AsyncExitStack() as stack:
-        chosen: Settings = settings_for(await stack.enter_async_context(model.serve()))
+        chosen: Settings = build_settings(await stack.enter_async_context(model.serve()))
         endpoint = ModelClient(chosen.model)
         stack.push_async_callback(endpoint.close)
         tools = [look.spec(chosen)]

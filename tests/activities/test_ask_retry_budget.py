@@ -19,7 +19,8 @@ from temporalio.worker import Worker
 
 from activities.ask import AskActivities
 from activities.conversation_cache import ConversationCache
-from tests.support.harness import KEY, look, settings_for
+from tests.support.harness import look
+from tests.support.settings import KEY, build_settings
 from watchkeeper.contracts import Briefing, JsonObject, Limits, ModelReply, ModelRequest
 from watchkeeper.llm.client import ModelClient
 from watchkeeper.llm.conversation import ConversationStore, conversation_digest, join_messages
@@ -69,11 +70,11 @@ async def asked_in_vain(hasty: WorkflowEnvironment, *hosts: ScriptedModel) -> tu
     """Ask hosts that do not answer; the type of the error, and when it was given up."""
     client: Client = hasty.client
     async with AsyncExitStack() as stack:
-        profiles = [settings_for(await stack.enter_async_context(host.serve())).model for host in hosts]
+        profiles = [build_settings(await stack.enter_async_context(host.serve())).model for host in hosts]
         endpoints = [ModelClient(profile) for profile in profiles]
         for endpoint in endpoints:
             stack.push_async_callback(endpoint.close)
-        store, tools = ConversationStore(2**20), [look.spec(settings_for("http://unused"))]
+        store, tools = ConversationStore(2**20), [look.spec(build_settings())]
         store.put(conversation_digest(OPENING), join_messages(OPENING))
         store.put(catalogue_digest(tools), encode_tools(tools))
         request = ModelRequest(round=1, base=conversation_digest(OPENING), append=[], catalogue=catalogue_digest(tools))

@@ -8,7 +8,7 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.brief import BriefActivities
-from tests.support.harness import settings_for
+from tests.support.settings import build_settings
 from watchkeeper.contracts import AlertOrigin, Briefing, RunInput
 from watchkeeper.llm.conversation import ConversationStore
 
@@ -18,7 +18,7 @@ ORIGIN = AlertOrigin(source="prod", kind="alertmanager", group="g", team="checko
 
 
 async def briefed(given: RunInput, **settings: Any) -> Briefing:
-    activities = BriefActivities(settings_for("http://unused", **settings), [], ConversationStore(2**20))
+    activities = BriefActivities(build_settings(**settings), [], ConversationStore(2**20))
     return await ActivityEnvironment().run(activities.brief, given)
 
 

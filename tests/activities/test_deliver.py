@@ -19,7 +19,8 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.deliver import DeliverActivities
-from tests.support.harness import Nothing, Run, failure, look, on_call, run_harness, settings_for
+from tests.support.harness import Nothing, Run, failure, look, run_harness
+from tests.support.settings import build_settings, paging_tables
 from watchkeeper.contracts import Destination, LimitChanges, Report, ReportDelivery, RunStatus, StopRequest
 from watchkeeper.demo.world import World
 from watchkeeper.testing.asgi_server import serve
@@ -74,7 +75,7 @@ def names(directory: Path) -> list[str]:
 async def deliver(delivery: ReportDelivery, destination: Destination, **reports: Any) -> None:
     """Deliver as the worker would, in one attempt."""
     async with AsyncClient(timeout=5) as http:
-        activities = DeliverActivities(settings_for("http://unused", reports=reports), {}, http)
+        activities = DeliverActivities(build_settings(reports=reports), {}, http)
         chosen = delivery.model_copy(update={"destination": destination})
         await ActivityEnvironment().run(activities.deliver, chosen)
 
@@ -161,7 +162,7 @@ async def ended(run: Run) -> RunStatus:
 
 
 async def test_a_run_that_a_limit_cut_pages_the_owners_once(client: Client, world: World) -> None:
-    async with run_harness(client, [calls(LOOK)], tools=TOOLS, **on_call(world)) as harness:
+    async with run_harness(client, [calls(LOOK)], tools=TOOLS, **paging_tables(world)) as harness:
         run = await harness.start(service="payments", limits=ONE_ROUND)
         assert await ended(run) == "limit_reached"
         first = run.first_execution_run_id
@@ -172,7 +173,7 @@ async def test_a_run_that_a_limit_cut_pages_the_owners_once(client: Client, worl
 
 
 async def test_a_run_that_failed_pages_the_owners_once(client: Client, world: World) -> None:
-    async with run_harness(client, [calls(LOOK)], tools=TOOLS, **on_call(world)) as harness:
+    async with run_harness(client, [calls(LOOK)], tools=TOOLS, **paging_tables(world)) as harness:
         harness.model.faults.append(fault(401, {"error": {"message": "Incorrect API key", "code": "invalid_api_key"}}))
         assert await ended(await harness.start(service="checkout")) == "failed"
     (page,) = world.pages.incidents
@@ -181,7 +182,7 @@ async def test_a_run_that_failed_pages_the_owners_once(client: Client, world: Wo
 
 
 async def test_nobody_is_woken_by_a_run_that_concluded_or_was_stopped(client: Client, world: World) -> None:
-    async with run_harness(client, [says(REPORT)], tools=TOOLS, **on_call(world, team="payments")) as harness:
+    async with run_harness(client, [says(REPORT)], tools=TOOLS, **paging_tables(world, team="payments")) as harness:
         concluded = await harness.start(service="checkout")
         assert await ended(concluded) == "concluded"
         harness.model.faults.extend([hang(30), hang(30)])
@@ -197,7 +198,7 @@ async def test_nobody_is_woken_by_a_run_that_concluded_or_was_stopped(client: Cl
 
 async def test_who_was_paged_by_the_model_is_not_woken_again(client: Client, world: World) -> None:
     paged = calls(("page_engineer", {"team": "checkout", "summary": "Orders fail."}))
-    async with run_harness(client, [paged], tools=TOOLS, **on_call(world)) as harness:
+    async with run_harness(client, [paged], tools=TOOLS, **paging_tables(world)) as harness:
         assert await ended(await harness.start(service="checkout", limits=ONE_ROUND)) == "limit_reached"
     (page,) = world.pages.incidents
     assert (page.team, page.title, page.alerts) == ("checkout", "Orders fail.", 2)
@@ -205,13 +206,13 @@ async def test_who_was_paged_by_the_model_is_not_woken_again(client: Client, wor
 
 async def test_the_owners_are_paged_though_the_model_paged_others(client: Client, world: World) -> None:
     paged = calls(("page_engineer", {"team": "search", "summary": "Is it you?"}))
-    async with run_harness(client, [paged], tools=TOOLS, **on_call(world)) as harness:
+    async with run_harness(client, [paged], tools=TOOLS, **paging_tables(world)) as harness:
         assert await ended(await harness.start(service="checkout", limits=ONE_ROUND)) == "limit_reached"
     assert [page.team for page in world.pages.incidents] == ["search", "checkout"]
 
 
 async def test_a_run_without_a_service_pages_the_team_that_is_set_for_it(client: Client, world: World) -> None:
-    async with run_harness(client, [calls(LOOK)], tools=TOOLS, **on_call(world, team="search")) as harness:
+    async with run_harness(client, [calls(LOOK)], tools=TOOLS, **paging_tables(world, team="search")) as harness:
         assert await ended(await harness.start(limits=ONE_ROUND)) == "limit_reached"
     assert [page.team for page in world.pages.incidents] == ["search"]
 
@@ -220,7 +221,7 @@ async def test_a_run_without_a_service_pages_the_team_that_is_set_for_it(client:
 async def test_whoever_is_on_call_is_paged_where_no_team_can_be(
     client: Client, world: World, service: str | None
 ) -> None:
-    settings = {**on_call(world), "teams": {}}
+    settings = {**paging_tables(world), "teams": {}}
     settings["pagerduty"] |= {"routing_key": world.routing_keys["payments"]}
     async with run_harness(client, [calls(LOOK)], tools=TOOLS, **settings) as harness:
         assert await ended(await harness.start(service=service, limits=ONE_ROUND)) == "limit_reached"
@@ -228,7 +229,7 @@ async def test_whoever_is_on_call_is_paged_where_no_team_can_be(
 
 
 async def test_who_stands_in_is_paged_where_the_owners_cannot_be(client: Client, world: World) -> None:
-    settings = on_call(world, team="night-watch")
+    settings = paging_tables(world, team="night-watch")
     settings["teams"] = {"night-watch": {"routing_key": world.routing_keys["search"]}}
     async with run_harness(client, [calls(LOOK)], tools=TOOLS, **settings) as harness:
         assert await ended(await harness.start(service="checkout", limits=ONE_ROUND)) == "limit_reached"
@@ -242,7 +243,7 @@ async def test_who_stands_in_is_paged_where_the_owners_cannot_be(client: Client,
 async def test_a_hand_off_that_could_page_nobody_says_so(
     client: Client, world: World, service: str | None, why: str
 ) -> None:
-    settings = on_call(world)
+    settings = paging_tables(world)
     del settings["teams"]["checkout"]
     async with run_harness(client, [calls(LOOK)], tools=TOOLS, **settings) as harness:
         _, _, hand_off = await failure(await harness.start(service=service, limits=ONE_ROUND))
@@ -264,7 +265,7 @@ async def test_a_hand_off_that_could_page_nobody_says_so(
 async def test_a_hand_off_that_pages_nobody(
     client: Client, world: World, tmp_path: Path, service: str | None, changes: dict[str, Any]
 ) -> None:
-    settings = {**on_call(world, directory=tmp_path), **changes}
+    settings = {**paging_tables(world, directory=tmp_path), **changes}
     async with run_harness(client, [calls(LOOK)], tools=TOOLS, **settings) as harness:
         assert await ended(await harness.start(service=service, limits=ONE_ROUND)) == "limit_reached"
     assert world.pages.events == []
@@ -274,7 +275,7 @@ async def test_what_was_delivered_is_recognised_when_the_rest_is_tried_again(
     client: Client, world: World, inbox: Inbox, tmp_path: Path
 ) -> None:
     inbox.faults.extend([fault(503), fault(503)])
-    reports = on_call(world, directory=tmp_path, webhook_url=inbox.url)
+    reports = paging_tables(world, directory=tmp_path, webhook_url=inbox.url)
     async with run_harness(client, [calls(LOOK)], tools=TOOLS, **reports) as harness:
         run = await harness.start(service="checkout", limits=ONE_ROUND)
         assert await ended(run) == "limit_reached"
@@ -290,7 +291,7 @@ async def test_what_was_delivered_is_recognised_when_the_rest_is_tried_again(
 
 async def test_a_page_is_tried_until_it_gets_through(client: Client, world: World) -> None:
     world.pagerduty_events.faults.extend([fault(503), lose_reply()])
-    async with run_harness(client, [calls(LOOK)], tools=TOOLS, **on_call(world)) as harness:
+    async with run_harness(client, [calls(LOOK)], tools=TOOLS, **paging_tables(world)) as harness:
         assert await ended(await harness.start(service="checkout", limits=ONE_ROUND)) == "limit_reached"
     assert len(world.pagerduty_events.requests) == 3
     (page,) = world.pages.incidents
@@ -344,7 +345,7 @@ async def test_a_destination_that_is_gone_keeps_nobody_from_being_paged_once(
     client: Client, world: World, inbox: Inbox
 ) -> None:
     inbox.outage = fault(404)
-    reports = on_call(world, webhook_url=inbox.url)
+    reports = paging_tables(world, webhook_url=inbox.url)
     async with run_harness(client, [calls(LOOK)], tools=TOOLS, **reports) as harness:
         run = await harness.start(service="checkout", limits=ONE_ROUND)
         assert await ended(run) == "limit_reached"
@@ -358,7 +359,9 @@ async def test_a_conclusion_that_reaches_no_destination_pages_people(
     client: Client, world: World, inbox: Inbox
 ) -> None:
     inbox.outage = fault(404)
-    async with run_harness(client, [says(REPORT)], tools=TOOLS, **on_call(world, webhook_url=inbox.url)) as harness:
+    async with run_harness(
+        client, [says(REPORT)], tools=TOOLS, **paging_tables(world, webhook_url=inbox.url)
+    ) as harness:
         result = await (await harness.start(service="checkout")).result()
     assert result.status == "concluded"
     assert result.undelivered == ["webhook: the webhook answered 404"]

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from tests.support.paths import PAYLOADS
+from tests.support.settings import build_settings
 from watchkeeper.alerts.builder import MAX_BYTES
 from watchkeeper.alerts.registry import make_source
 from watchkeeper.alerts.source import ParsedPayload, Source, WebhookRequest
 from watchkeeper.alerts.verification import VerificationError
-from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import Alert
 from watchkeeper.temporal.client import DATA_CONVERTER
 
@@ -24,7 +24,7 @@ def source(kind: str, name: str = "prod", /, **table: Any) -> Source[Any]:
     """Configure a source as ``[sources.prod]`` would; open to all where no proof is given."""
     if not table.keys() & {"secrets", "tokens", "passwords", "topics"}:
         table["unauthenticated"] = True
-    settings = Settings.model_validate({"sources": {name: {"kind": kind, **table}}})
+    settings = build_settings(sources={name: {"kind": kind, **table}})
     return make_source(name, settings.sources[name])
 
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from starlette.types import ASGIApp
 
-from tests.support.harness import KEY
+from tests.support.settings import KEY
 from watchkeeper.contracts import JsonObject
 from watchkeeper.testing.fake_server import ReceivedRequest
 from watchkeeper.testing.faults import Fault

@@ -17,9 +17,9 @@ from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 
+from tests.support.settings import KEY, build_settings
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import JsonObject, ModelReply, RunInput, RunResult
-from watchkeeper.demo.world import World
 from watchkeeper.temporal import activity_options
 from watchkeeper.temporal.history import decode_first
 from watchkeeper.testing.scripted_model import ScriptedModel
@@ -27,8 +27,6 @@ from watchkeeper.testing.scripts import Script, ScriptedReply
 from watchkeeper.tool import Arguments, Service, Team, Tool, ToolContext, ToolError, ToolUnavailable, tool
 from worker import RunningWorker, run_worker
 from workflows.incident import IncidentWorkflow
-
-KEY = "harness-key"
 
 Run = WorkflowHandle[IncidentWorkflow, RunResult]
 
@@ -129,27 +127,6 @@ class Harness:
         return [message["content"] for message in self.messages(request) if message["role"] == "tool"]
 
 
-def settings_for(base_url: str, **changes: Any) -> Settings:
-    """Settings of a worker on a queue of its own; changes are made table by table."""
-    settings: dict[str, Any] = {
-        "model": {"base_url": base_url, "name": "scripted", "api_key": KEY},
-        "services": {"checkout": {"team": "checkout"}, "payments": {"team": "payments"}},
-        "worker": {"task_queue": f"test-{uuid4().hex[:8]}", "shutdown_seconds": 2},
-    }
-    for table, values in changes.items():
-        settings[table] = {**settings.get(table, {}), **values} if isinstance(values, dict) else values
-    return Settings.model_validate(settings)
-
-
-def on_call(world: World, **reports: Any) -> dict[str, Any]:
-    """Settings by which people can be paged in the simulated world."""
-    return {
-        "teams": {team: {"routing_key": key} for team, key in world.routing_keys.items()},
-        "pagerduty": {"events_url": world.urls.pagerduty_events_url, "api_url": world.urls.pagerduty_api_url},
-        "reports": reports,
-    }
-
-
 @asynccontextmanager
 async def run_harness(
     client: Client,
@@ -162,7 +139,7 @@ async def run_harness(
     effects = Effects()
     model = script if isinstance(script, ScriptedModel) else ScriptedModel(script, key=KEY)
     async with model.serve() as base_url:
-        chosen = settings_for(base_url, **settings)
+        chosen = build_settings(base_url, **settings)
         async with run_worker(client, chosen, tools=effects.tools if tools is None else tools) as worker:
             yield Harness(client, chosen, worker, model, effects)
 

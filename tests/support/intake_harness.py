@@ -11,6 +11,7 @@ from typing import Any
 from httpx2 import AsyncClient
 from temporalio.client import Client
 
+from tests.support.settings import build_settings
 from watchkeeper.alerts.source import ParsedPayload, Source
 from watchkeeper.config.settings import Settings
 from watchkeeper.intake.app import create_app
@@ -32,8 +33,8 @@ SOURCES: dict[str, Any] = {
 
 def settings(**tables: Any) -> Settings:
     """Settings of an intake with all of these sources and two tokens, other tables in their places."""
-    known: dict[str, Any] = {"sources": SOURCES, "intake": {"tokens": {"ada": TOKEN, "bob": OTHER}}}
-    return Settings.model_validate({**known, **tables})
+    known: dict[str, Any] = {"services": {}, "sources": SOURCES, "intake": {"tokens": {"ada": TOKEN, "bob": OTHER}}}
+    return build_settings(**{**known, **tables})
 
 
 def bearer(token: str) -> dict[str, str]:

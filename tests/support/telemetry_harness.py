@@ -9,7 +9,8 @@ from typing import Any
 
 from temporalio.client import Client
 
-from tests.support.harness import KEY, Effects, Harness, settings_for
+from tests.support.harness import Effects, Harness
+from tests.support.settings import KEY, build_settings
 from watchkeeper.telemetry.setup import Telemetry, telemetry
 from watchkeeper.testing.scripted_model import ScriptedModel
 from watchkeeper.testing.scripts import Script, ScriptedReply
@@ -23,7 +24,7 @@ async def telemetry_harness(
     """Run a harness with telemetry. Other arguments are settings tables."""
     effects, model = Effects(), ScriptedModel(script, key=KEY)
     async with model.serve() as base_url:
-        chosen = settings_for(base_url, **settings)
+        chosen = build_settings(base_url, **settings)
         async with (
             telemetry(chosen, os.environ) as process,
             run_worker(client, chosen, tools=effects.tools, telemetry=process) as worker,

@@ -16,6 +16,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 from httpx2 import AsyncClient
 
+from tests.support.settings import build_settings
 from watchkeeper import logging_config
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import ReportDelivery
@@ -53,7 +54,7 @@ KEYS = (
 
 
 def settings() -> Settings:
-    return Settings.model_validate({"loki": {"token": SECRET}})
+    return build_settings(loki={"token": SECRET})
 
 
 async def tool_result(text: str) -> str:

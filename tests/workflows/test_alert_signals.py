@@ -11,7 +11,8 @@ from temporalio.client import Client
 from tests.activities.conftest import CHANNEL
 from tests.conftest import Record
 from tests.support.alert_sender import Run, Sender, is_open, until_reported
-from tests.support.harness import KEY, failure, on_call, run_harness, until_asked
+from tests.support.harness import failure, run_harness, until_asked
+from tests.support.settings import KEY, paging_tables
 from watchkeeper.contracts import JsonObject, StopRequest, TellRequest
 from watchkeeper.demo.slack import rate_limited
 from watchkeeper.demo.world import World
@@ -354,7 +355,7 @@ async def test_a_run_whose_turn_never_comes_is_handed_to_people(client: Client) 
     model = ScriptedModel([says(REPORT)], key=KEY, pace=4.0)
     tools = {"page_engineer": discover_tools()["page_engineer"]}
     async with World.running() as world:
-        settings = {**on_call(world), "episodes": {"investigations": 1, "queue": 1}}
+        settings = {**paging_tables(world), "episodes": {"investigations": 1, "queue": 1}}
         async with run_harness(client, model, tools=tools, **settings) as harness:
             first, second = Sender.on(harness), Sender.on(harness)
             await first.fire()

@@ -8,7 +8,8 @@ import pytest
 from temporalio.client import Client
 
 from tests.conftest import Record
-from tests.support.harness import KEY, Harness, Run, failure, run_harness
+from tests.support.harness import Harness, Run, failure, run_harness
+from tests.support.settings import KEY
 from watchkeeper.contracts import JsonObject, RunResult, TellRequest
 from watchkeeper.testing.faults import Fault, delay, fault, raw_body
 from watchkeeper.testing.scripted_model import ScriptedModel

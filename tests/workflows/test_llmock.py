@@ -16,7 +16,8 @@ import pytest
 from llmock.pytest_plugin import LLMock
 from temporalio.client import Client
 
-from tests.support.harness import Harness, failure, look, run_harness, settings_for
+from tests.support.harness import Harness, failure, look, run_harness
+from tests.support.settings import build_settings
 from watchkeeper.contracts import LimitChanges, RunResult
 from watchkeeper.llm.client import ModelClient
 from watchkeeper.llm.errors import ModelError
@@ -199,7 +200,7 @@ async def test_the_next_provider_answers_in_the_outage_of_the_first(client: Clie
 async def test_the_verdict_would_notice(llmock: LLMock) -> None:
     """What the run does right, its endpoint alone does not: repeated at once, it is found out."""
     llmock.rate_limit(times=2, retry_after=2).fail(401)
-    endpoint = ModelClient(settings_for(llmock.base_url()).model)
+    endpoint = ModelClient(build_settings(llmock.base_url()).model)
     for _ in range(4):
         try:
             await endpoint.complete(b'{"model":"gpt-4o","messages":[{"role":"user","content":"hi"}]}')

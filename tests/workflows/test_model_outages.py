@@ -21,7 +21,8 @@ from starlette.types import ASGIApp
 from temporalio.client import Client
 
 from tests.support.fault_host import EVER, ManyFates, Sent
-from tests.support.harness import KEY, Harness, Run, failure, look, on_call, replies, run_harness
+from tests.support.harness import Harness, Run, failure, look, replies, run_harness
+from tests.support.settings import KEY, paging_tables
 from watchkeeper.contracts import LimitChanges, RunResult
 from watchkeeper.demo.world import World
 from watchkeeper.testing.faults import Fault, drip, drop_connection, fault, hang, raw_body, reset_midway, truncated
@@ -142,7 +143,7 @@ async def scene(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Asy
     async with AsyncExitStack() as stack:
         world = await stack.enter_async_context(World.running())
         fallback = {"base_url": await stack.enter_async_context(hosts[1].serve()), "name": "other", "api_key": KEY}
-        settings = on_call(world, directory=reports)
+        settings = paging_tables(world, directory=reports)
         harness = await stack.enter_async_context(
             run_harness(
                 client,
@@ -254,7 +255,7 @@ async def test_the_fallback_answers_where_the_first_host_is_not_there(client: Cl
 async def test_where_no_host_is_there_a_person_is_woken(client: Client, nowhere: str) -> None:
     async with World.running() as world:
         tools = {"page_engineer": discover_tools()["page_engineer"]}
-        async with run_harness(client, [], tools=tools, model={"base_url": nowhere}, **on_call(world)) as harness:
+        async with run_harness(client, [], tools=tools, model={"base_url": nowhere}, **paging_tables(world)) as harness:
             kind, message, hand_off = await failure(
                 await harness.start(service="checkout", limits=LimitChanges(duration=5))
             )

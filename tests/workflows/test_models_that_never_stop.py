@@ -10,7 +10,8 @@ import pytest
 from temporalio.client import Client
 
 from tests.support.fault_host import EVER, ManyFates, Sent
-from tests.support.harness import Run, failure, look, on_call, run_harness
+from tests.support.harness import Run, failure, look, run_harness
+from tests.support.settings import paging_tables
 from watchkeeper.contracts import LimitChanges, RunResult
 from watchkeeper.demo.world import World
 from watchkeeper.testing.scripts import ScriptedReply, calls, raw, says
@@ -76,7 +77,7 @@ async def host() -> ManyFates:
 @pytest.fixture(scope="module")
 async def runs(client: Client, host: ManyFates, world: World) -> AsyncIterator[Mapping[str, Run]]:
     tools = {"look": look, "page_engineer": discover_tools()["page_engineer"]}
-    async with run_harness(client, host, tools=tools, **on_call(world)) as harness:
+    async with run_harness(client, host, tools=tools, **paging_tables(world)) as harness:
 
         async def start(name: str) -> Run:
             return await harness.start(name, service="checkout", limits=LimitChanges(rounds=ROUNDS))

@@ -18,8 +18,8 @@ from temporalio.workflow import _Definition as Workflow
 
 from activities.ask import ERROR_TYPES
 from tests.support import paths
-from tests.support.harness import settings_for
 from tests.support.paths import HISTORIES
+from tests.support.settings import build_settings
 from watchkeeper.incident import budget
 from watchkeeper.runs import client as runs_client
 from watchkeeper.temporal import search_attributes
@@ -58,7 +58,7 @@ def of_activity_ids() -> set[str]:
 
 
 async def test_every_name_is_pinned(client: Client, request: pytest.FixtureRequest) -> None:
-    async with run_worker(client, settings_for("http://127.0.0.1:1/v1")) as works:
+    async with run_worker(client, build_settings("http://127.0.0.1:1/v1")) as works:
         config = works.worker.config()
     activities = [Activity.must_from_callable(known) for known in config.get("activities", ())]
     names = [

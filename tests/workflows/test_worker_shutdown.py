@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
-from tests.support.harness import settings_for
 from tests.support.program import Program, Running
+from tests.support.settings import build_settings
 from watchkeeper.contracts import RunInput, RunResult
 from watchkeeper.runs import client as runs_client
 from watchkeeper.testing.faults import hang
@@ -22,7 +22,7 @@ from watchkeeper.testing.scripts import says
 pytestmark = pytest.mark.timeout(180)
 
 QUEUE = "draining"
-SETTINGS = settings_for("http://127.0.0.1:9", worker={"task_queue": QUEUE})
+SETTINGS = build_settings("http://127.0.0.1:9", worker={"task_queue": QUEUE})
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from temporalio.client import Client
 
 from tests.activities.conftest import PAGER, Office, connected
 from tests.support.harness import failure, look, run_harness
+from tests.support.settings import build_settings
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import AlertOrigin, Evidence, LimitChanges, Report, ReportDelivery
 from watchkeeper.demo.pagerduty_state import PagerDutyIncident
@@ -163,12 +164,10 @@ async def test_one_destination_that_is_down_holds_up_no_other(client: Client, wo
 
 
 def test_what_is_reached_through_what() -> None:
-    settings = Settings.model_validate(
-        {
-            "slack": {"token": "xoxb-1", "channel": "C0"},
-            "teams": {"shop": {"slack_channel": "C1"}},
-            "services": {"checkout": {"team": "shop"}},
-        }
+    settings = build_settings(
+        slack={"token": "xoxb-1", "channel": "C0"},
+        teams={"shop": {"slack_channel": "C1"}},
+        services={"checkout": {"team": "shop"}},
     )
     assert settings.channel(None, None) == "C0"
     assert settings.channel(None, "checkout") == "C1"

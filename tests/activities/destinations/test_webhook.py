@@ -16,8 +16,8 @@ from activities.destinations.webhook import PostedReport
 from tests.activities.conftest import Office
 from tests.activities.test_deliver import DELIVERY, Inbox, names
 from tests.support.alert_requests import refused, source, verify
-from tests.support.harness import settings_for
 from tests.support.paths import DOCS
+from tests.support.settings import build_settings
 from watchkeeper.alerts.source import WebhookRequest
 from watchkeeper.contracts import AlertOrigin, AlertState, PostedMessage
 from watchkeeper.testing.faults import fault
@@ -112,14 +112,14 @@ def test_the_published_form_is_frozen(request: pytest.FixtureRequest) -> None:
 @pytest.mark.parametrize("secret", ["hunter2", "whsec_", "whsec_%%%", "whsec_c2hvcnQ=", SECRET.removeprefix("whsec_")])
 def test_a_secret_that_signs_nothing_is_refused_at_the_start(secret: str) -> None:
     with pytest.raises(ValidationError, match="must be whsec_ and the base64 of at least 16 bytes") as refusal:
-        settings_for("http://unused", reports={"webhook_secret": secret})
+        build_settings(reports={"webhook_secret": secret})
     assert secret not in str(refusal.value) or secret == "whsec_"
 
 
 @pytest.mark.parametrize("url", ["https://ui.example/", "ui.example/{run}"])
 def test_an_address_that_leads_to_no_run_is_refused_at_the_start(url: str) -> None:
     with pytest.raises(ValidationError, match=r"must (hold \{run\}|be an http)"):
-        settings_for("http://unused", reports={"run_url": url})
+        build_settings(reports={"run_url": url})
 
 
 async def test_follow_ups_and_later_runs_of_a_group_are_files_of_their_own(office: Office, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from httpx2 import AsyncClient
 
+from tests.support.settings import build_settings
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import ToolResult
 from watchkeeper.demo.world import World
@@ -68,19 +69,17 @@ async def bench() -> AsyncIterator[Bench]:
             name: {"team": name, "github": f"acme/{name}", "environment": "production"} for name in world.routing_keys
         }
         services["search"]["argocd"] = "search"
-        settings = Settings.model_validate(
-            {
-                "services": services,
-                "teams": {team: {"routing_key": key} for team, key in world.routing_keys.items()},
-                "prometheus": {"url": urls.prometheus_url},
-                "loki": {"url": urls.loki_url},
-                "github": {"url": urls.github_url, "token": world.github_token},
-                "argocd": {"url": urls.argocd_url, "token": world.argocd_token},
-                "pagerduty": {
-                    "events_url": urls.pagerduty_events_url,
-                    "api_url": urls.pagerduty_api_url,
-                    "api_token": world.pagerduty_token,
-                },
-            }
+        settings = build_settings(
+            services=services,
+            teams={team: {"routing_key": key} for team, key in world.routing_keys.items()},
+            prometheus={"url": urls.prometheus_url},
+            loki={"url": urls.loki_url},
+            github={"url": urls.github_url, "token": world.github_token},
+            argocd={"url": urls.argocd_url, "token": world.argocd_token},
+            pagerduty={
+                "events_url": urls.pagerduty_events_url,
+                "api_url": urls.pagerduty_api_url,
+                "api_token": world.pagerduty_token,
+            },
         )
         yield Bench(world, settings, http)

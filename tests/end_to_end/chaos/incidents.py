@@ -9,6 +9,7 @@ from typing import Any
 
 from temporalio.client import WorkflowHandle
 
+from tests.support.settings import build_settings
 from watchkeeper.backend import fetch
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import Decision, RunResult, StopRequest
@@ -146,17 +147,15 @@ def settings_for(queue: str, worker: str, *, model: str, back_ends: str, hold: s
 
     ``hold``: the call whose answer the hosts keep back.
     """
-    return Settings.model_validate(
-        {
-            "model": {
-                "base_url": f"{model}/v1",
-                "name": f"{worker} {hold}".strip(),
-                "api_key": KEY,
-                "deadline": PATIENCE.total_seconds(),
-            },
-            "services": {name: {"team": name} for name in ("checkout", "payments", "search")},
-            "reports": {"webhook_url": f"{back_ends}/report/{worker}{'/hold' if hold == 'report' else ''}"},
-            "tools": {"chaos": {"url": back_ends, "worker": worker, "hold": hold}},
-            "worker": {"task_queue": queue, "shutdown_seconds": 2},
-        }
+    return build_settings(
+        model={
+            "base_url": f"{model}/v1",
+            "name": f"{worker} {hold}".strip(),
+            "api_key": KEY,
+            "deadline": PATIENCE.total_seconds(),
+        },
+        services={name: {"team": name} for name in ("checkout", "payments", "search")},
+        reports={"webhook_url": f"{back_ends}/report/{worker}{'/hold' if hold == 'report' else ''}"},
+        tools={"chaos": {"url": back_ends, "worker": worker, "hold": hold}},
+        worker={"task_queue": queue, "shutdown_seconds": 2},
     )

@@ -14,9 +14,10 @@ import pytest
 from temporalio.client import Client
 
 from tests.end_to_end.docs.commands import blocks, shown
-from tests.support.harness import KEY, Harness, run_harness, until_waiting
+from tests.support.harness import Harness, run_harness, until_waiting
 from tests.support.paths import ROOT
 from tests.support.program import Ended, Program, Running
+from tests.support.settings import KEY
 from watchkeeper.config.settings import env_variable
 from watchkeeper.demo.world import World
 from watchkeeper.temporal.dev_server import dev_server

@@ -11,9 +11,9 @@ import pytest
 from tests.end_to_end.real.monitoring import GROUP_INTERVAL, TOKEN, WINDOW, monitoring, until
 from tests.end_to_end.real.programs import SECONDS
 from tests.end_to_end.real.receiver import Receiver
+from tests.support.settings import build_settings
 from watchkeeper.alerts.identity import workflow_id
 from watchkeeper.alerts.start_filter import reason_not_to_start
-from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import Alert
 from watchkeeper.incident.episode import ends_firing, is_repeat
 from watchkeeper.tool import ToolCall
@@ -105,11 +105,9 @@ async def test_the_health_of_a_service_is_what_it_is(tmp_path: Path) -> None:
     tool = discover_tools()["get_service_health"]
     receiver = Receiver(TOKEN)
     async with receiver.running() as url, monitoring(tmp_path, url) as watched:
-        settings = Settings.model_validate(
-            {
-                "services": {name: {"team": "payments"} for name in watched.toy.services},
-                "prometheus": {"url": watched.prometheus_url, "window": WINDOW},
-            }
+        settings = build_settings(
+            services={name: {"team": "payments"} for name in watched.toy.services},
+            prometheus={"url": watched.prometheus_url, "window": WINDOW},
         )
 
         async def health(service: str) -> dict[str, object]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx2
 
 from tests.support.paths import PAYLOADS
+from tests.support.settings import build_settings
 from watchkeeper.cli.intake import taking_in_here
 from watchkeeper.config.sections import ApprovalSettings, ModelProfile, Prices, WatchdogSettings, WorkerSettings
 from watchkeeper.config.settings import Settings
@@ -151,8 +152,6 @@ def _settings(
         "worker": WorkerSettings(task_queue=queue, shutdown_seconds=1),
         "approval": approval or ApprovalSettings(),
         "watchdog": WatchdogSettings(journal=directory / "watchdog.db"),
-        "sources": Settings.model_validate(
-            {"sources": {_ALERTMANAGER: {"kind": "alertmanager", "unauthenticated": True}}}
-        ).sources,
+        "sources": build_settings(sources={_ALERTMANAGER: {"kind": "alertmanager", "unauthenticated": True}}).sources,
     }
     return demo_settings.settings_for(world, [profile]).model_copy(update=changes)

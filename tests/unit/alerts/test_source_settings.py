@@ -9,10 +9,11 @@ import pytest
 from pydantic import SecretStr
 
 from tests.support.alert_requests import posted, refused, source, verify
+from tests.support.settings import build_settings
 from watchkeeper.alerts.registry import source_kinds
 from watchkeeper.alerts.sources.cloudwatch import CloudWatchSection
 from watchkeeper.alerts.sources.pagerduty import PagerDutySection
-from watchkeeper.config.settings import Settings, SettingsError, load_settings
+from watchkeeper.config.settings import SettingsError, load_settings
 
 FILE = """
 [sources.prod-am]
@@ -80,7 +81,7 @@ def test_other_keys_of_a_kind_can_be_set_by_variables_too(monkeypatch: pytest.Mo
 
 def told(**table: Any) -> str:
     with pytest.raises(ValueError) as caught:
-        Settings.model_validate({"sources": {"here": table}})
+        build_settings(sources={"here": table})
     return str(caught.value)
 
 
@@ -133,7 +134,7 @@ def test_a_source_that_is_wrong_is_named() -> None:
 @pytest.mark.parametrize("name", ["", "A", "a b", "a/b", "-a", "a" * 51])
 def test_a_name_must_fit_an_address(name: str) -> None:
     with pytest.raises(ValueError, match="sources"):
-        Settings.model_validate({"sources": {name: {"kind": "alertmanager", "tokens": ["t"]}}})
+        build_settings(sources={name: {"kind": "alertmanager", "tokens": ["t"]}})
 
 
 def test_every_kind_can_be_found() -> None:

@@ -14,8 +14,9 @@ from rich.text import Text
 from temporalio.client import Client, WorkflowFailureError
 
 from tests.support.alert_sender import Sender
-from tests.support.harness import on_call, run_harness, settings_for, until_waiting
+from tests.support.harness import run_harness, until_waiting
 from tests.support.program import Program
+from tests.support.settings import build_settings, paging_tables
 from tests.support.terminal_screen import at_terminal
 from watchkeeper.contracts import Decision, LimitChanges, RunInput, StopRequest
 from watchkeeper.demo.world import World
@@ -144,7 +145,7 @@ async def test_an_earlier_episode_is_listed_by_a_name_that_shows_it(client: Clie
 
 async def test_who_waits_for_a_turn_is_told_so(client: Client, program: Program) -> None:
     async with World.running() as world:
-        settings = {**on_call(world), "episodes": {"investigations": 1}}
+        settings = {**paging_tables(world), "episodes": {"investigations": 1}}
         async with run_harness(client, [calls(RESTART), says(REPORT)], **settings) as harness:
             first = Sender.on(harness)
             investigating = first.run(await first.fire())
@@ -196,7 +197,7 @@ async def test_a_list_that_is_empty_says_how_to_see_more(program: Program) -> No
 @pytest.mark.parametrize("width", [40, 80, 200])
 async def test_a_list_fits_its_terminal(client: Client, program: Program, width: int) -> None:
     text = "\u30c1\u30a7\u30c3\u30af \x1b[2J fails " * 20
-    begun = await runs_client.start_run(client, RunInput(text=text, service="checkout"), settings_for("http://unused"))
+    begun = await runs_client.start_run(client, RunInput(text=text, service="checkout"), build_settings())
     await until_listed(client, begun.workflow_id)
     async with at_terminal(program, "list", "--since", "1h", width=width) as shown:
         assert await shown.end() == 0

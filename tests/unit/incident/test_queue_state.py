@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.brief import BriefActivities
-from tests.support.harness import settings_for
+from tests.support.settings import build_settings
 from watchkeeper.alerts.severity import temporal_priority
 from watchkeeper.contracts import AlertOrigin, QueueEntry, QueueExit, QueueSettings, QueueState, RunInput
 from watchkeeper.incident.queue_state import ENTRIES_SHOWN, EXITS_REMEMBERED, TurnQueue, describe_queue, queue_id
@@ -256,7 +256,7 @@ def test_severity_is_priority(severity: str | None, priority: int) -> None:
 
 
 async def turns_of(given: RunInput, **episodes: Any) -> QueueSettings | None:
-    settings = settings_for("http://127.0.0.1:1/v1", episodes=episodes)
+    settings = build_settings("http://127.0.0.1:1/v1", episodes=episodes)
     return (await BriefActivities(settings, [], ConversationStore(2**20)).brief(given)).turns
 
 

@@ -15,8 +15,8 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from tests.support.alert_requests import payload
-from tests.support.harness import settings_for
 from tests.support.intake_harness import SENDER, Temporal, bearer, settings, taking_in
+from tests.support.settings import build_settings
 from watchkeeper.contracts import JsonObject
 from watchkeeper.runs.client import find_run
 from watchkeeper.runs.dispatch import DispatchResult, RunClosing, dispatch_alerts
@@ -197,7 +197,7 @@ async def test_a_large_body_is_read_whole(client: Client) -> None:
 
 
 async def test_an_alert_starts_one_run_that_its_repetition_joins(client: Client) -> None:
-    queue: dict[str, Any] = settings_for("http://127.0.0.1:1").worker.model_dump()
+    queue: dict[str, Any] = build_settings("http://127.0.0.1:1").worker.model_dump()
     group = f"group-{queue['task_queue']}"
     body = json.dumps({**json.loads(FIRING), "groupKey": group}).encode()
     async with taking_in(client, dispatch_alerts, settings(worker=queue)) as http:

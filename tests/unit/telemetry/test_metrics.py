@@ -24,10 +24,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 from temporalio.client import Client
 
-from tests.support.harness import KEY, failure, run_harness
+from tests.support.harness import failure, run_harness
 from tests.support.otlp_receiver import otlp_receiver
 from tests.support.paths import EXAMPLES
 from tests.support.program import Program, Running
+from tests.support.settings import KEY
 from tests.support.telemetry_harness import telemetry_harness
 from watchkeeper.contracts import RunInput
 from watchkeeper.intake import metrics as intake_metrics

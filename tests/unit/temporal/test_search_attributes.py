@@ -18,7 +18,8 @@ from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
 
 from tests.support.forbidding_server import forbidding
-from tests.support.harness import Run, run_harness, settings_for, until_asked
+from tests.support.harness import Run, run_harness, until_asked
+from tests.support.settings import build_settings
 from watchkeeper.contracts import RunInput
 from watchkeeper.run_view.follow import follow_run
 from watchkeeper.run_view.projection import RunProjection
@@ -31,7 +32,7 @@ from watchkeeper.testing.scripts import says
 
 OURS = {key.name: indexed_type(key) for key in search_attributes.ALL}
 KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
-NOBODY = settings_for("http://127.0.0.1:9")
+NOBODY = build_settings("http://127.0.0.1:9")
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, ValidationError, create_model
 
+from tests.support.settings import build_settings
 from watchkeeper.config.settings import Settings
 from watchkeeper.tool_calling.catalogue import build_catalogue, catalogue_digest, discover_tools, encode_tools
 from watchkeeper.tool_calling.definition import (
@@ -42,7 +43,7 @@ async def add_note(args: Note, context: ToolContext) -> None:
 
 
 def settings(**tables: Any) -> Settings:
-    return Settings.model_validate({"services": {"checkout": {"team": "shop"}}, **tables})
+    return build_settings(**{"services": {"checkout": {"team": "shop"}}, **tables})
 
 
 def call(arguments: str = "{}", run: str = "run-1", key: str = "r1.0") -> ToolCall:

@@ -12,14 +12,13 @@ from httpx2 import AsyncClient
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.settings import build_settings
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import ToolResult, digest_of
 from watchkeeper.tool import Arguments, Service, Tool, ToolCall, ToolContext, ToolError, ToolUnavailable, tool
 from watchkeeper.tool_calling.execution import run_tool
 
-SETTINGS = Settings.model_validate(
-    {"services": {"checkout": {"team": "shop"}}, "model": {"api_key": "k3y-of-the-model"}}
-)
+SETTINGS = build_settings(services={"checkout": {"team": "shop"}}, model={"api_key": "k3y-of-the-model"})
 AT = datetime(2026, 11, 22, 13, 44, tzinfo=UTC)
 HTTP = AsyncClient()
 
@@ -213,11 +212,11 @@ async def test_no_secret_is_in_an_outage_nor_in_its_cause() -> None:
 
 
 async def test_a_secret_of_digits_leaves_numbers_alone() -> None:
-    settings = Settings.model_validate({"loki": {"token": "123456"}})
+    settings = build_settings(loki={"token": "123456"})
     done = await result(returning(lambda *_: {"total": 123456, "said": "is 123456"}), settings=settings)
     assert done.content == '{"total":123456,"said":"is (secret)"}'
 
 
 async def test_a_short_secret_is_a_word_like_any_other() -> None:
-    settings = Settings.model_validate({"loki": {"token": "shop"}})
+    settings = build_settings(loki={"token": "shop"})
     assert (await result(returning(lambda *_: "shopping"), settings=settings)).content == '"shopping"'

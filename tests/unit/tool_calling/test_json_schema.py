@@ -13,7 +13,7 @@ import pytest
 from pydantic import BaseModel, Discriminator, Field, create_model
 
 from tests.support import paths
-from watchkeeper.config.settings import Settings
+from tests.support.settings import build_settings
 from watchkeeper.testing.schema_rules import check_tools
 from watchkeeper.tool import Arguments, Service, Team
 from watchkeeper.tool_calling.catalogue import build_catalogue, discover_tools, encode_tools
@@ -170,5 +170,5 @@ def test_a_catalogue_without_names_or_with_too_many_is_not_enumerated() -> None:
 def test_the_tools_are_sent_byte_for_byte_as_ever() -> None:
     """A change of these bytes makes every provider's prompt cache cold: mean it, then write them to the file."""
     services = {name: {"team": name} for name in CATALOGUE["service"]}
-    settings = Settings.model_validate({"services": services, "teams": {"platform": {}}})
+    settings = build_settings(services=services, teams={"platform": {}})
     assert encode_tools(build_catalogue(discover_tools(), settings)) == GOLDEN.read_bytes().removesuffix(b"\n")

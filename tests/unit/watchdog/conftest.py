@@ -12,7 +12,7 @@ import pytest
 from httpx2 import AsyncClient
 from temporalio.client import Client, WorkflowHandle
 
-from tests.support.harness import on_call, settings_for
+from tests.support.settings import build_settings, paging_tables
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import AlertOrigin, LimitChanges, RunInput
 from watchkeeper.demo.world import World
@@ -124,7 +124,7 @@ async def own_temporal() -> AsyncIterator[Client]:
 async def post(own_temporal: Client, tmp_path: Path) -> AsyncIterator[Post]:
     async with World.running() as world, AsyncClient(timeout=5) as http:
         watchdog = {"outage": 1, "journal": tmp_path / "journal.db"}
-        settings = settings_for("http://unused", watchdog=watchdog, **on_call(world))
+        settings = build_settings(watchdog=watchdog, **paging_tables(world))
         yield Post(own_temporal, world, settings, http)
         async for run in own_temporal.list_workflows("ExecutionStatus = 'Running'"):
             await own_temporal.get_workflow_handle(run.id, run_id=run.run_id).terminate("the test is over")
