@@ -1,1 +1,1 @@
-"""The demo incident: simulated back ends and the script of the scripted model, over real HTTP."""
+"""The demo incident: simulated back ends and a scripted model, over real HTTP."""

@@ -1,4 +1,4 @@
-"""``python -m watchkeeper.demo``: the parts of the demo that the containers of ``docker-compose.yml`` run."""
+"""``python -m watchkeeper.demo``: the demo services that ``docker-compose.yml`` runs."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ from watchkeeper.demo.alert import AlertNotAccepted, send_alert
 from watchkeeper.demo.standalone import SOURCE, SOURCE_TOKEN, serve_demo
 
 FIRING_FOR = timedelta(minutes=2)
-"""Checkout has failed for so long when somebody hears of it."""
+"""How long checkout has failed when the alert is sent."""
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-SECRETS = Annotated[Path, typer.Option("--secrets", metavar="DIRECTORY", help="Holds one file a secret.")]
+SECRETS = Annotated[Path, typer.Option("--secrets", metavar="DIRECTORY", help="Directory with one file per secret.")]
 
 
 @app.command()
 def world(
     secrets: SECRETS,
-    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 9000,
 ) -> None:
-    """Serve the simulated services and the scripted model until told to end."""
+    """Serve the simulated services and the scripted model until SIGTERM or SIGINT."""
     typer.echo(f"the simulated services and the scripted model are at http://{host}:{port}")
     try:
         asyncio.run(serve_demo(host, port, secrets))
     except OSError as error:
-        typer.echo(f"cannot serve the world at {host} port {port}, its secrets in {secrets}: {error}", err=True)
+        typer.echo(f"cannot serve at {host} port {port} with the secrets in {secrets}: {error}", err=True)
         raise typer.Exit(1) from None
 
 
 @app.command()
 def alert(
-    intake: Annotated[str, typer.Argument(metavar="URL", help="Address of the intake.")],
+    intake: Annotated[str, typer.Argument(metavar="URL", help="URL of the intake.")],
     secrets: SECRETS,
-    run_url: Annotated[str, typer.Option(help="Address of a run, with {run} in it.")] = "",
+    run_url: Annotated[str, typer.Option(help="URL of a run; {run} is replaced by its id.")] = "",
 ) -> None:
     """Send the alert that starts the demo's incident."""
     try:
         token = (secrets / SOURCE_TOKEN).read_text(encoding="utf-8")
         run = send_alert(intake.rstrip("/"), SOURCE, token, datetime.now(UTC) - FIRING_FOR)
     except (OSError, AlertNotAccepted) as error:
-        typer.echo(f"the alert was not taken: {error}", err=True)
+        typer.echo(f"the alert was not accepted: {error}", err=True)
         raise typer.Exit(1) from None
     typer.echo(f"checkout is failing; watch the investigation: {run_url.replace('{run}', run) or run}")
 

@@ -1,4 +1,4 @@
-"""The alert by which the demo's incident begins, as Alertmanager sends it."""
+"""The alert that starts the demo incident, in Alertmanager's format."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from urllib.request import Request, urlopen
 from watchkeeper.contracts import JsonObject
 
 SECONDS = 10.0
-"""For the intake to answer."""
+"""How long to wait for the intake's answer."""
 
 SERVICE = "checkout"
 
 
 class AlertNotAccepted(Exception):
-    """The intake did not take the alert; the text says why."""
+    """The intake did not accept the alert; the text gives the reason."""
 
 
 def send_alert(intake: str, source: str, token: str, at: datetime) -> str:
@@ -29,21 +29,21 @@ def send_alert(intake: str, source: str, token: str, at: datetime) -> str:
     headers = {"content-type": "application/json", "authorization": f"Bearer {token}"}
     request = Request(address, json.dumps(notification(at)).encode(), headers)
     try:
-        with urlopen(request, timeout=SECONDS) as answer:
-            answered = json.load(answer)
+        with urlopen(request, timeout=SECONDS) as response:
+            body = json.load(response)
     except HTTPError as error:
-        said = error.read().decode(errors="replace")
-        raise AlertNotAccepted(f"POST {address} answered {error.code}: {said}") from error
+        text = error.read().decode(errors="replace")
+        raise AlertNotAccepted(f"POST {address} answered {error.code}: {text}") from error
     except (URLError, TimeoutError) as error:
         raise AlertNotAccepted(f"POST {address} was not answered: {error}") from error
-    runs = answered.get("runs", [])
+    runs = body.get("runs", [])
     if not runs:
-        raise AlertNotAccepted(f"POST {address} started no run: {json.dumps(answered)}")
+        raise AlertNotAccepted(f"POST {address} started no run: {json.dumps(body)}")
     return str(runs[0]["run"])
 
 
 def notification(at: datetime) -> JsonObject:
-    """Write what Alertmanager sends, in version 4 of its webhook, when checkout begins to fail at a time."""
+    """Return the body of Alertmanager's webhook (version 4) for a checkout that fails since ``at``."""
     labels = {"alertname": "HighErrorRate", "service": SERVICE, "severity": "critical", "team": SERVICE}
     annotations = {
         "summary": "checkout fails 18.2% of requests",
@@ -57,14 +57,14 @@ def notification(at: datetime) -> JsonObject:
         "endsAt": "0001-01-01T00:00:00Z",
         "fingerprint": hashlib.sha256(repr(labels).encode()).hexdigest()[:16],
     }
-    grouped = {"alertname": labels["alertname"], "service": SERVICE}
+    group_labels = {"alertname": labels["alertname"], "service": SERVICE}
     return {
         "version": "4",
         "status": "firing",
         "receiver": "watchkeeper",
         "groupKey": f'{{}}:{{alertname="{labels["alertname"]}", service="{SERVICE}"}}',
         "truncatedAlerts": 0,
-        "groupLabels": grouped,
+        "groupLabels": group_labels,
         "commonLabels": labels,
         "commonAnnotations": annotations,
         "externalURL": "",

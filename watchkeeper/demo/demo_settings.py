@@ -1,4 +1,4 @@
-"""The demo as it is played: the operator's settings that point at the simulated world, and what to ask."""
+"""The settings of the demo, which point at the simulated back ends, and the questions to ask."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ INCIDENT = (
     "Checkout users are reporting failed orders in the last few minutes. "
     "Find out what is going on and take the appropriate action."
 )
-"""What the demo is about; the service is checkout."""
+"""The request that starts the demo's run; from the tool-calling guide for Kimi K2.6."""
 
 SERVICE = "checkout"
 
@@ -36,10 +36,10 @@ MORE_QUESTIONS = (
     ("Give me a health snapshot of checkout, payments and search.",),
     ("Page the checkout on-call engineer: orders are failing.", "--tool-choice", "page_engineer"),
 )
-"""More to ask: texts, each with the options that go with it."""
+"""Further requests to try, each with its command-line options."""
 
 SHUTDOWN_SECONDS = 2.0
-"""A demo ends when it is told to; what an activity has not finished by then would be taken up again."""
+"""How long activities may run on after Ctrl-C. Temporal repeats an activity that did not finish."""
 
 
 def scripted_profile(base_url: str, key: str) -> ModelProfile:
@@ -48,9 +48,9 @@ def scripted_profile(base_url: str, key: str) -> ModelProfile:
 
 
 def settings_for(world: World, profiles: Sequence[ModelProfile]) -> Settings:
-    """Return settings for the simulated world and these models alone, whatever environment and files say."""
+    """Return settings for the simulated back ends and these models only. Environment and files are not read."""
     urls = world.urls
-    # Not Settings(...): that reads the environment, which means the world of others.
+    # Settings(...) would read the environment, which may name real back ends.
     return Settings.model_construct(
         model=profiles[0],
         fallbacks=list(profiles[1:]),

@@ -20,7 +20,7 @@ _NPE = (
 )
 
 _Write: TypeAlias = Callable[[int], str]
-"""Writes the message of a line from a number that stands for chance."""
+"""Writes the message of a line; the number varies it."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def _failed_order(scenario: Scenario) -> _Write:
 
 
 def _moments(service: str, source: _Source, start: float, end: float) -> Iterator[tuple[float, int]]:
-    """Yield the times at which a source writes in a window, in order, each with a number that stands for chance."""
+    """Yield the times at which a source writes in a window, in order, each with a number that varies the line."""
     first = max(0, math.floor((start - source.since) / source.period) - 1)
     last = math.ceil((end - source.since) / source.period)
     for tick in range(first, last + 1):

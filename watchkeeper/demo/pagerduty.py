@@ -1,4 +1,4 @@
-"""The simulated PagerDuty: the Events API v2 that opens incidents, and the REST API that tells about them."""
+"""The simulated PagerDuty: the Events API v2, which opens incidents, and the REST API, which lists them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def events_app(pager: PagerDutyState) -> Starlette:
             event = json.loads(body)
         except ValueError:
             return _invalid(["body is not valid JSON"])
-        if faults := pager.faults_of(event):
+        if faults := pager.find_faults(event):
             return _invalid(faults)
         dedup_key = pager.accept(event).dedup_key
         return JSONResponse({"status": "success", "message": "Event processed", "dedup_key": dedup_key}, 202)
@@ -42,51 +42,51 @@ def _invalid(faults: list[str], status: int = 400) -> Response:
 
 
 def rest_app(pager: PagerDutyState, token: str) -> Starlette:
-    """Build the server of ``GET /incidents``, filtered by ``incident_key`` and ``statuses[]``, and of their notes."""
+    """Build the server of ``/incidents``, filtered by ``incident_key`` and ``statuses[]``, and of their notes."""
 
     async def notes(request: Request) -> Response:
-        if not _known(request, token):
-            return _unknown()
+        if not _authorized(request, token):
+            return _unauthorized()
         incident = next((i for i in pager.incidents if i.id == request.path_params["id"]), None)
         if incident is None:
-            return _failed(404, 2100, "Not Found")
+            return _error(404, 2100, "Not Found")
         if request.method == "GET":
-            return JSONResponse({"notes": [_note(n, said) for n, said in enumerate(incident.notes)]})
+            return JSONResponse({"notes": [_note(n, content) for n, content in enumerate(incident.notes)]})
         if "@" not in request.headers.get("from", ""):
-            return _failed(400, 2001, "Invalid Input Provided", ["Requester User Not Found"])
+            return _error(400, 2001, "Invalid Input Provided", ["Requester User Not Found"])
         match await _json(request):
             case {"note": {"content": str(content)}} if content.strip():
                 incident.notes.append(content)
                 return JSONResponse({"note": _note(len(incident.notes) - 1, content)}, 201)
-        return _failed(400, 2001, "Invalid Input Provided", ["Content cannot be empty"])
+        return _error(400, 2001, "Invalid Input Provided", ["Content cannot be empty"])
 
     async def incidents(request: Request) -> Response:
-        if not _known(request, token):
-            return _unknown()
-        asked = request.query_params
+        if not _authorized(request, token):
+            return _unauthorized()
+        parameters = request.query_params
         found = [i for i in pager.incidents if i.opened_at + pager.rest_delay <= time.time()]
-        if (key := asked.get("incident_key")) is not None:
+        if (key := parameters.get("incident_key")) is not None:
             found = [incident for incident in found if incident.key == key]
-        if statuses := asked.getlist("statuses[]"):
+        if statuses := parameters.getlist("statuses[]"):
             found = [incident for incident in found if incident.status in statuses]
-        page = [_shown(incident) for incident in found]
-        return JSONResponse({"incidents": page, "limit": 100, "offset": 0, "total": None, "more": False})
+        listed = [_incident_json(incident) for incident in found]
+        return JSONResponse({"incidents": listed, "limit": 100, "offset": 0, "total": None, "more": False})
 
     return Starlette(
         routes=[Route("/incidents", incidents), Route("/incidents/{id}/notes", notes, methods=["GET", "POST"])]
     )
 
 
-def _known(request: Request, token: str) -> bool:
+def _authorized(request: Request, token: str) -> bool:
     return request.headers.get("authorization") == f"Token token={token}"
 
 
-def _unknown() -> Response:
-    # Not JSON: PagerDuty answers a wrong token with an empty page.
+def _unauthorized() -> Response:
+    # PagerDuty answers a wrong token with an empty body, not with JSON.
     return Response(status_code=401, media_type="text/html")
 
 
-def _failed(status: int, code: int, message: str, errors: list[str] | None = None) -> Response:
+def _error(status: int, code: int, message: str, errors: list[str] | None = None) -> Response:
     return JSONResponse({"error": {"message": message, "code": code, "errors": errors or []}}, status)
 
 
@@ -101,7 +101,7 @@ def _note(number: int, content: str) -> JsonObject:
     return {"id": f"N{number}", "content": content, "created_at": "2026-11-22T12:20:00Z"}
 
 
-def _shown(incident: PagerDutyIncident) -> JsonObject:
+def _incident_json(incident: PagerDutyIncident) -> JsonObject:
     name = incident.id
     return {
         "id": name,

@@ -1,4 +1,4 @@
-"""What the simulated PagerDuty knows: the events that arrived, the incidents they opened, what an event must be."""
+"""The state of the simulated PagerDuty: received events and open incidents. Also the rules for an event."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_DEDUP_KEY = 255
 
 @dataclass(frozen=True)
 class PagerDutyEvent:
-    """One event that was accepted, a duplicate too."""
+    """One accepted event; duplicates are included."""
 
     team: str
     action: Literal["trigger", "acknowledge", "resolve"]
@@ -30,7 +30,7 @@ class PagerDutyEvent:
 
 @dataclass
 class PagerDutyIncident:
-    """What a person was woken by."""
+    """An incident, by which a person is paged."""
 
     number: int
     team: str
@@ -40,55 +40,55 @@ class PagerDutyIncident:
     status: Literal["triggered", "acknowledged", "resolved"]
     opened_at: float
     alerts: int = 1
-    """Trigger events that it took, the first one included."""
+    """Number of trigger events, the first one included."""
     notes: list[str] = field(default_factory=list)
 
     @property
     def id(self) -> str:
-        """How the REST API names it."""
+        """The id in the REST API."""
         return f"Q{self.number:07d}"
 
 
 class PagerDutyState:
-    """What arrived at PagerDuty: every delivery, and the incidents they opened."""
+    """All accepted events and the incidents that they opened."""
 
     def __init__(self, routing_keys: Mapping[str, str]) -> None:
         self._teams = {key: team for team, key in routing_keys.items()}
         self.events: list[PagerDutyEvent] = []
         self.incidents: list[PagerDutyIncident] = []
         self.rest_delay = 0.0
-        """Seconds until the REST API knows of an incident that the Events API has accepted."""
+        """Seconds until the REST API shows an incident that the Events API has accepted."""
 
     def accept(self, event: JsonObject) -> PagerDutyEvent:
-        """Take a valid event.
+        """Process a valid event.
 
-        A trigger joins the open incident of the same routing key and dedup_key, else it opens one; acknowledge and
-        resolve are dropped when none is open.
+        A trigger joins the open incident with the same routing key and dedup_key, or opens one. Acknowledge and resolve
+        are ignored if no incident is open.
         """
-        delivery = _delivery(self._teams[event["routing_key"]], event)
-        self.events.append(delivery)
-        same = (i for i in self.incidents if (i.team, i.key) == (delivery.team, delivery.dedup_key))
+        accepted = _received_event(self._teams[event["routing_key"]], event)
+        self.events.append(accepted)
+        same = (i for i in self.incidents if (i.team, i.key) == (accepted.team, accepted.dedup_key))
         incident = next((incident for incident in same if incident.status != "resolved"), None)
-        match delivery.action, incident:
+        match accepted.action, incident:
             case "trigger", None:
-                self._open(delivery)
+                self._open(accepted)
             case "trigger", PagerDutyIncident():
                 incident.alerts += 1
             case "acknowledge", PagerDutyIncident():
                 incident.status = "acknowledged"
             case "resolve", PagerDutyIncident():
                 incident.status = "resolved"
-        return delivery
+        return accepted
 
-    def _open(self, delivery: PagerDutyEvent) -> None:
+    def _open(self, accepted: PagerDutyEvent) -> None:
         number = FIRST_NUMBER + len(self.incidents)
-        title = delivery.summary or ""
+        title = accepted.summary or ""
         self.incidents.append(
-            PagerDutyIncident(number, delivery.team, delivery.dedup_key, title, "triggered", time.time())
+            PagerDutyIncident(number, accepted.team, accepted.dedup_key, title, "triggered", time.time())
         )
 
-    def faults_of(self, event: object) -> list[str]:
-        """Say what PagerDuty would hold against an event."""
+    def find_faults(self, event: object) -> list[str]:
+        """Return the errors that PagerDuty reports for an event."""
         if not isinstance(event, dict):
             return ["event must be a JSON object"]
         faults = _key_faults(event, self._teams)
@@ -102,7 +102,7 @@ class PagerDutyState:
         return faults + (_payload_faults(event.get("payload")) if action == "trigger" else [])
 
 
-def _delivery(team: str, event: JsonObject) -> PagerDutyEvent:
+def _received_event(team: str, event: JsonObject) -> PagerDutyEvent:
     payload = event.get("payload") or {}
     return PagerDutyEvent(
         team=team,

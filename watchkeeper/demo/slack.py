@@ -1,4 +1,4 @@
-"""The simulated Slack: the four methods of its Web API that Watchkeeper speaks to, as strict as the real ones."""
+"""The simulated Slack: the four methods of its Web API that Watchkeeper calls, as strict as the real ones."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from watchkeeper.testing.faults import Fault, fault
 
 BOT = "B0WATCH"
 PAGE = 100
-"""Most messages of one answer."""
+"""Most messages in one response."""
 
-Answer = Callable[[JsonObject], JsonObject]
+Method = Callable[[JsonObject], JsonObject]
 
 
 class _Refused(Exception):
-    """An answer that says no; its text is the error."""
+    """A response with ``ok: false``; its text is Slack's error code."""
 
     def __init__(self, error: str, **more: object) -> None:
         super().__init__(error)
@@ -34,32 +34,32 @@ class _Refused(Exception):
 
 def slack_app(channels: SlackChannels, token: str) -> Starlette:
     """Build the server of ``chat.postMessage``, ``chat.update``, ``conversations.history`` and ``.replies``."""
-    methods: dict[str, Answer] = {
+    methods: dict[str, Method] = {
         "chat.postMessage": lambda body: _post(channels, body),
         "chat.update": lambda body: _update(channels, body),
         "conversations.history": lambda body: _history(channels, body),
         "conversations.replies": lambda body: _replies(channels, body),
     }
-    routes = [Route(f"/{name}", _method(answer, token), methods=["POST"]) for name, answer in methods.items()]
+    routes = [Route(f"/{name}", _endpoint(method, token), methods=["POST"]) for name, method in methods.items()]
     return Starlette(routes=routes)
 
 
 def slack_error(error: str, **more: object) -> Fault:
-    """Answer 200, and say no all the same."""
+    """Answer 200 with ``ok: false``, as Slack reports errors."""
     return fault(200, {"ok": False, "error": error, **more})
 
 
 def rate_limited(seconds: int) -> Fault:
-    """Answer that the caller asks too often."""
+    """Answer 429, to be repeated after some seconds."""
     return fault(429, {"ok": False, "error": "ratelimited"}, {"Retry-After": str(seconds)})
 
 
-def _method(answer: Answer, token: str) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(method: Method, token: str) -> Callable[[Request], Awaitable[Response]]:
     async def respond(request: Request) -> Response:
         try:
-            if (shown := request.headers.get("authorization")) != f"Bearer {token}":
-                raise _Refused("invalid_auth" if shown else "not_authed")
-            return JSONResponse({"ok": True, **answer(await _read(request))})
+            if (header := request.headers.get("authorization")) != f"Bearer {token}":
+                raise _Refused("invalid_auth" if header else "not_authed")
+            return JSONResponse({"ok": True, **method(await _read(request))})
         except _Refused as refused:
             return JSONResponse(refused.body)
 
@@ -87,7 +87,7 @@ def _post(channels: SlackChannels, body: JsonObject) -> JsonObject:
     except ValueError:
         raise _Refused("invalid_arguments") from None
     post = channels.post(body)
-    return {"channel": post.channel, "ts": post.ts, "message": _shown(post, metadata=True)}
+    return {"channel": post.channel, "ts": post.ts, "message": _message_json(post, metadata=True)}
 
 
 def _update(channels: SlackChannels, body: JsonObject) -> JsonObject:
@@ -116,24 +116,26 @@ def _check_content(channels: SlackChannels, body: JsonObject) -> None:
 
 def _history(channels: SlackChannels, body: JsonObject) -> JsonObject:
     _check_channel(channels, body)
-    return _page(channels.history(body["channel"]), body)
+    return _one_page(channels.history(body["channel"]), body)
 
 
 def _replies(channels: SlackChannels, body: JsonObject) -> JsonObject:
     _check_channel(channels, body)
     if channels.at(body["channel"], body.get("ts", "")) is None:
         raise _Refused("thread_not_found")
-    return _page(channels.thread(body["channel"], body["ts"]), body)
+    return _one_page(channels.thread(body["channel"], body["ts"]), body)
 
 
-def _page(posts: list[SlackPost], body: JsonObject) -> JsonObject:
+def _one_page(posts: list[SlackPost], body: JsonObject) -> JsonObject:
     oldest, start = float(body.get("oldest", 0)), int(body.get("cursor", 0))
     size = min(int(body.get("limit", PAGE)), PAGE)
-    wanted = [post for post in posts if float(post.ts) >= oldest]
-    shown = [_shown(post, metadata=body.get("include_all_metadata") == "1") for post in wanted[start : start + size]]
-    more = len(wanted) > start + size
+    recent = [post for post in posts if float(post.ts) >= oldest]
+    messages = [
+        _message_json(post, metadata=body.get("include_all_metadata") == "1") for post in recent[start : start + size]
+    ]
+    more = len(recent) > start + size
     return {
-        "messages": shown,
+        "messages": messages,
         "has_more": more,
         "response_metadata": {"next_cursor": str(start + size) if more else ""},
     }
@@ -144,7 +146,7 @@ def _check_channel(channels: SlackChannels, body: JsonObject) -> None:
         raise _Refused("channel_not_found")
 
 
-def _shown(post: SlackPost, *, metadata: bool) -> JsonObject:
+def _message_json(post: SlackPost, *, metadata: bool) -> JsonObject:
     message: JsonObject = {"type": "message", "bot_id": BOT, "ts": post.ts, "text": post.text, "blocks": post.blocks}
     if post.thread_ts is not None:
         message["thread_ts"] = post.thread_ts

@@ -1,4 +1,4 @@
-"""What Slack demands of the blocks of a message."""
+"""Slack's rules for the blocks of a message."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 MAX_BLOCKS = 50
 MAX_TEXT = 9_600
-"""Of all blocks of a message together."""
+"""Most characters of all blocks of a message together."""
 
 _KINDS = ("header", "section", "context", "actions", "divider")
 _LONGEST = {"header": 150, "section": 3_000, "field": 2_000, "context": 3_000, "button": 75}
@@ -14,12 +14,12 @@ _LONGEST_MEMBER = {"value": 2_000, "url": 3_000, "action_id": 255}
 
 
 def find_faults(blocks: object) -> list[str]:
-    """Say what Slack would hold against blocks."""
+    """Return the errors that Slack reports for some blocks."""
     if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
         return ["blocks must be a list of objects"]
     faults = [fault for n, block in enumerate(blocks) for fault in _block(block, f"/blocks/{n}")]
     if len(blocks) > MAX_BLOCKS:
-        faults.append(f"no more than {MAX_BLOCKS} items allowed [json-pointer:/blocks]")
+        faults.append(f"at most {MAX_BLOCKS} items allowed [json-pointer:/blocks]")
     ids = [block["block_id"] for block in blocks if "block_id" in block]
     if len(set(ids)) < len(ids):
         faults.append("block_id must be unique [json-pointer:/blocks]")

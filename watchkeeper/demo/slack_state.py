@@ -1,4 +1,4 @@
-"""What the simulated Slack knows: its channels, the messages in them, and who would have been called by them."""
+"""The state of the simulated Slack: its channels and messages, and the people that the messages mention."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MENTION = re.compile(r"<(?:!|@|#)[^>]*>")
 
 @dataclass
 class SlackPost:
-    """A message as it stands now."""
+    """The current version of a message."""
 
     channel: str
     ts: str
@@ -24,17 +24,17 @@ class SlackPost:
     thread_ts: str | None
     client_msg_id: str | None
     versions: int = 1
-    """How often it was written, the first time included."""
+    """Number of versions, the first one included."""
     deleted: bool = False
 
     @property
     def block_text(self) -> str:
-        """Return all its texts, one a line."""
+        """All texts of its blocks, one per line."""
         return "\n".join(texts(self.blocks))
 
     @property
     def buttons(self) -> dict[str, JsonObject]:
-        """Return its buttons by what stands on them; of those that say the same, the last."""
+        """Its buttons by label; the last one where labels repeat."""
         rows = [block["elements"] for block in self.blocks if block["type"] == "actions"]
         return {button["text"]["text"]: button for row in rows for button in row}
 
@@ -47,7 +47,7 @@ class SlackChannels:
     posts: list[SlackPost] = field(default_factory=list)
 
     def post(self, body: JsonObject) -> SlackPost:
-        """Take a new message."""
+        """Store a new message."""
         post = SlackPost(
             channel=body["channel"],
             ts=self._next_ts(),
@@ -61,23 +61,23 @@ class SlackChannels:
         return post
 
     def at(self, channel: str, ts: str) -> SlackPost | None:
-        """Find a message that nobody has deleted."""
+        """Return a message, unless it is deleted or unknown."""
         found = (post for post in self.posts if (post.channel, post.ts) == (channel, ts) and not post.deleted)
         return next(found, None)
 
     def history(self, channel: str) -> list[SlackPost]:
-        """Return what stands in a channel, the latest first, without the replies in threads."""
+        """Return the messages of a channel without thread replies, newest first."""
         found = [post for post in self.posts if post.channel == channel and post.thread_ts is None and not post.deleted]
         return found[::-1]
 
     def thread(self, channel: str, ts: str) -> list[SlackPost]:
-        """Return a message and its replies, the earliest first."""
+        """Return a message and its replies, oldest first."""
         inside = [post for post in self.posts if post.channel == channel and ts in (post.ts, post.thread_ts)]
         return [post for post in inside if not post.deleted]
 
     @property
     def mentions(self) -> list[str]:
-        """Return what in any message would have called people, or led to them."""
+        """The mentions of people and channels in all messages."""
         written = [text for post in self.posts for text in (post.text, post.block_text)]
         return [ping for text in written for ping in _MENTION.findall(text)]
 
@@ -87,7 +87,7 @@ class SlackChannels:
 
 
 def texts(value: object) -> Iterator[str]:
-    """Give every text that blocks show."""
+    """Yield every text of some blocks."""
     match value:
         case {"text": str(text)}:
             yield text

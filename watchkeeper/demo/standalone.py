@@ -1,4 +1,4 @@
-"""The simulated world as a process of its own, for a demo whose parts are containers: one port, a path a back end."""
+"""The simulated back ends and the scripted model as one process, for the demo in containers. Each has its own path."""
 
 from __future__ import annotations
 
@@ -32,57 +32,57 @@ SOURCE_TOKEN = env_variable("sources", SOURCE, "tokens")
 
 
 async def serve_demo(host: str, port: int, directory: Path) -> None:
-    """Serve the world and the scripted model until SIGTERM or SIGINT; their secrets stand in ``directory``.
+    """Serve the back ends and the scripted model until SIGTERM or SIGINT, and write their secrets to ``directory``.
 
-    Raises OSError where the port is taken or the directory cannot be written to.
+    Raises OSError if the port is in use or the directory cannot be written.
     """
     world = World()
     key = share_secrets(directory, world)[MODEL_KEY]
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for told in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(told, ended.set)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
     async with serve(standalone_app(world, ScriptedModel(on_call_engineer, key=key, pace=PACE)), port, host):
         await ended.wait()
 
 
 def standalone_app(world: World, model: ScriptedModel) -> Starlette:
-    """Return the app that serves everything, and ``/healthz``."""
+    """Return the app that serves all back ends, the model and ``/healthz``."""
     return Starlette(
         routes=[
             Route("/healthz", _healthz),
-            _below("/prometheus", world.prometheus),
-            _below("/loki", world.loki),
-            _below("/github", world.github),
-            _below("/argocd", world.argocd),
-            _below("/pagerduty-events", world.pagerduty_events),
-            _below("/pagerduty", world.pagerduty_api),
-            _below("/model", model.host()),
+            _mount("/prometheus", world.prometheus),
+            _mount("/loki", world.loki),
+            _mount("/github", world.github),
+            _mount("/argocd", world.argocd),
+            _mount("/pagerduty-events", world.pagerduty_events),
+            _mount("/pagerduty", world.pagerduty_api),
+            _mount("/model", model.host()),
         ]
     )
 
 
-def _below(path: str, app: ASGIApp) -> Mount:
-    """Mount an app whose links are to be below its path, too: it must not know of the app that holds it."""
+def _mount(path: str, app: ASGIApp) -> Mount:
+    """Mount an app so that the links in its responses include the path."""
 
-    async def alone(scope: Scope, receive: Receive, send: Send) -> None:
+    async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
         await app({**scope, "app_root_path": scope["root_path"]}, receive, send)
 
-    return Mount(path, alone)
+    return Mount(path, mounted)
 
 
 def share_secrets(directory: Path, world: World) -> Mapping[str, str]:
-    """Write what the other processes prove themselves with, one file a secret, as WATCHKEEPER_SECRETS_DIR reads them.
+    """Write the secrets of the other processes, one file each, in the format that WATCHKEEPER_SECRETS_DIR reads.
 
-    Those that the world does not prescribe are drawn once: a world that starts again must not shut the others out.
+    Random secrets are kept from an earlier start: the other processes must still be accepted after a restart.
     """
-    drawn = {name: _drawn_once(directory / name) for name in (MODEL_KEY, PROGRAM_TOKEN, SOURCE_TOKEN)}
+    random = {name: _read_or_create(directory / name) for name in (MODEL_KEY, PROGRAM_TOKEN, SOURCE_TOKEN)}
     shared = {
         env_variable("github", "token"): world.github_token,
         env_variable("argocd", "token"): world.argocd_token,
         env_variable("pagerduty", "api_token"): world.pagerduty_token,
         **{env_variable("teams", team, "routing_key"): key for team, key in world.routing_keys.items()},
-        **drawn,
+        **random,
     }
     for name, secret in shared.items():
         file = directory / name
@@ -91,7 +91,7 @@ def share_secrets(directory: Path, world: World) -> Mapping[str, str]:
     return shared
 
 
-def _drawn_once(file: Path) -> str:
+def _read_or_create(file: Path) -> str:
     return file.read_text(encoding="utf-8") if file.exists() else secrets.token_hex(16)
 
 

@@ -1,4 +1,4 @@
-"""The simulated world: every back end of the agent, each a server of its own, with one living incident in them."""
+"""All simulated back ends of the agent. Each is a separate server; all show the same incident."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ROUTING_KEYS = {team: f"demo-{team}".ljust(32, "0") for team in SERVICES}
 
 @dataclass(frozen=True)
 class WorldUrls:
-    """Base URLs, to which a client adds the vendor's own paths."""
+    """Base URLs; a client adds the vendor's paths."""
 
     prometheus_url: str
     loki_url: str
@@ -41,7 +41,7 @@ class WorldUrls:
 
 
 class World:
-    """The back ends, what they were asked, and what they can be made to do."""
+    """The back ends with their state. Each records its requests and can be made to fail."""
 
     github_token = GITHUB_TOKEN
     argocd_token = ARGOCD_TOKEN
@@ -65,7 +65,7 @@ class World:
     @classmethod
     @asynccontextmanager
     async def running(cls, started_at: float | None = None) -> AsyncIterator[World]:
-        """Serve a new world on free ports of loopback."""
+        """Serve new back ends on free ports of loopback."""
         world = cls(started_at)
         async with AsyncExitStack() as servers:
             world.urls = WorldUrls(
