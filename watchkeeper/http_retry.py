@@ -1,4 +1,4 @@
-"""What an HTTP status means to a caller who may try again: the one place that decides what is retryable."""
+"""Decide which HTTP responses are retried, and after which delay. Every HTTP client of the product uses it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 
 MAX_RETRY_DELAY = timedelta(minutes=10)
-"""A host may ask for a longer pause; a pager cannot grant it."""
+"""Longest delay. Hosts may ask for more, but a page cannot wait longer."""
 
 
 def retryable(status: int, headers: Mapping[str, str] | None = None) -> bool:
-    """Tell whether the same request may succeed later.
+    """Return whether the same request may succeed later.
 
-    ``x-should-retry`` of the host has the last word, as OpenAI's clients read it.
+    The header ``x-should-retry`` overrides the status, as in OpenAI's clients.
     """
     match (headers or {}).get("x-should-retry"):
         case "true":
@@ -27,9 +27,9 @@ def retryable(status: int, headers: Mapping[str, str] | None = None) -> bool:
 
 
 def retry_delay(headers: Mapping[str, str]) -> timedelta | None:
-    """Read how long the host asks to wait: ``retry-after-ms``, else Retry-After in seconds or as an HTTP date.
+    """Return the delay that a host asks for: ``retry-after-ms``, else Retry-After in seconds or as an HTTP date.
 
-    Returns None for what is absent, not a number, negative or infinite; never more than ``MAX_RETRY_DELAY``.
+    At most ``MAX_RETRY_DELAY``. None if it is absent, malformed, negative or infinite.
     """
     if (seconds := _number(headers.get("retry-after-ms"))) is not None:
         seconds /= 1000

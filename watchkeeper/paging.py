@@ -1,4 +1,4 @@
-"""Waking the people on call of a team, through PagerDuty's Events API: the one place that does."""
+"""Page the people on call of a team through PagerDuty's Events API. Every page is sent from here."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from watchkeeper.tool import ToolError
 from watchkeeper.tool_calling.definition import effect_key
 
 PAGER_TOOL = "page_engineer"
-"""The tool by which people are paged. Its key is the incident and the team, so who was paged is not paged again."""
+"""The tool that pages people. Its idempotency key is the run and the team, so a run pages a team only once."""
 
 Severity: TypeAlias = Literal["critical", "error", "warning", "info"]
 
 
 class NoRoutingKey(ToolError):
-    """No routing key wakes the team; the text names the settings that would."""
+    """The team has no routing key. The message names the settings to change."""
 
 
 class _Accepted(BaseModel):
@@ -28,11 +28,11 @@ class _Accepted(BaseModel):
 
 
 def page_key(run: str, team: str) -> str:
-    """Name the page of a team within a run, whoever sends it: the model, the hand-off or the watchdog.
+    """Return the dedup key for pages of a run to a team. The model, the hand-off and the watchdog share it.
 
     Args:
         run: First execution run id.
-        team: Who is woken.
+        team: Name of the team.
     """
     return effect_key(run, PAGER_TOOL, [team])
 
@@ -47,25 +47,25 @@ async def page(
     dedup_key: str,
     details: Mapping[str, str],
 ) -> None:
-    """Wake a team; the same key while its page is open wakes nobody again.
+    """Page a team. A page with the same key as an open page wakes no one again.
 
     Args:
-        http: Shared by the process.
-        settings: The operator's.
-        team: Whom to wake.
+        http: HTTP client of the process.
+        settings: Settings of the operator.
+        team: Team to page.
         summary: What is wrong; 1 to 1,024 characters.
-        severity: As PagerDuty understands it.
+        severity: Severity in PagerDuty.
         dedup_key: At most 255 characters.
-        details: What else the person is shown.
+        details: Shown to the paged person.
 
     Raises:
         NoRoutingKey: The team has no routing key.
-        ToolError: PagerDuty refuses the page; trying again would not change that.
-        ToolUnavailable: It cannot take it just now.
+        ToolError: PagerDuty refuses the page. A retry would not help.
+        ToolUnavailable: PagerDuty does not answer, or asks to try later.
     """
     if not (routing_key := settings.routing_key(team)):
         raise NoRoutingKey(
-            f"nobody was paged: team {team!r} has no PagerDuty routing key; the operator can set "
+            f"no one was paged: team {team!r} has no PagerDuty routing key; the operator can set "
             f"teams.{team}.routing_key ({env_variable('teams', team, 'routing_key')}), or pagerduty.routing_key "
             f"for all teams ({env_variable('pagerduty', 'routing_key')})"
         )

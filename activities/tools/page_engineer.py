@@ -1,4 +1,4 @@
-"""Waking the people on call, through PagerDuty."""
+"""Page the engineer on call through PagerDuty."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from watchkeeper.backend import fetch_as
 from watchkeeper.tool import Arguments, Team, ToolContext, ToolError, ToolUnavailable, tool
 
 LOOK_UP = timedelta(seconds=6)
-"""How long to wait for the incident's number, which PagerDuty makes up after it has accepted the page."""
+"""How long to wait for the number of the incident. PagerDuty creates the incident after it has accepted the page."""
 
 _PAUSES = (0.0, 0.5, 1.0, 2.0)
 
@@ -29,7 +29,7 @@ class PageEngineer(Arguments):
 
 
 class Page(BaseModel):
-    """The page as it was accepted."""
+    """The accepted page."""
 
     team: str
     status: Literal["triggered"] = "triggered"
@@ -67,42 +67,42 @@ async def page_engineer(args: PageEngineer, context: ToolContext) -> Page:
             dedup_key=context.idempotency_key,
             details={"run": context.call.run, "call": context.call.key},
         )
-    except paging.NoRoutingKey as nobody:
-        raise ToolError(f"{nobody}. Say in your report that nobody was paged") from None
+    except paging.NoRoutingKey as error:
+        raise ToolError(f"{error}. Say in your report that no one was paged") from None
     page = Page(team=args.team, dedup_key=context.idempotency_key)
     token = context.settings.pagerduty.api_token
     if not token:
         page.note = "The page is sent; its incident number is not known here."
         return page
-    # From here on a person is being woken: whatever fails now must not make it look otherwise.
+    # The page is sent. A failed lookup must not look like a failed page.
     try:
         async with asyncio.timeout(LOOK_UP.total_seconds()):
             incident = await _incident(token, context)
     except (ToolError, ToolUnavailable) as error:
         page.note = f"The page is sent, but its incident could not be looked up: {error}"
     except TimeoutError:
-        page.note = "The page is sent, but PagerDuty has not told its incident number yet."
+        page.note = "The page is sent, but PagerDuty has not created its incident yet."
     else:
         page.incident, page.url = f"INC-{incident.incident_number}", incident.html_url
     return page
 
 
 async def _incident(token: SecretStr, context: ToolContext) -> _Incident:
-    """Ask for the incident of the page until it is there. Raises as ``fetch`` does, and TimeoutError."""
+    """Poll for the incident of the page. Raises ToolError, ToolUnavailable and TimeoutError."""
     headers = {
         "Authorization": f"Token token={token.get_secret_value()}",
         "Accept": "application/vnd.pagerduty+json;version=2",
     }
-    place = f"{context.settings.pagerduty.api_url}/incidents"
-    asked = {"incident_key": context.idempotency_key}
-    trouble: Exception = TimeoutError()
+    url = f"{context.settings.pagerduty.api_url}/incidents"
+    params = {"incident_key": context.idempotency_key}
+    failure: Exception = TimeoutError()
     for pause in _PAUSES:
         await asyncio.sleep(pause)
         try:
-            found = await fetch_as(_Incidents, context.http, "GET", place, params=asked, headers=headers)
-        except ToolUnavailable as unavailable:
-            trouble = unavailable
+            answer = await fetch_as(_Incidents, context.http, "GET", url, params=params, headers=headers)
+        except ToolUnavailable as error:
+            failure = error
             continue
-        if found.incidents:
-            return max(found.incidents, key=lambda incident: incident.incident_number)
-    raise trouble
+        if answer.incidents:
+            return max(answer.incidents, key=lambda incident: incident.incident_number)
+    raise failure

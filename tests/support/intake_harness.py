@@ -1,4 +1,4 @@
-"""An intake on loopback for one test, and what is sent to it."""
+"""An intake on loopback for one test."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SOURCES: dict[str, Any] = {
 
 
 def settings(**tables: Any) -> Settings:
-    """Settings of an intake with all of these sources and two tokens, other tables in their places."""
+    """Return settings with ``SOURCES`` and two tokens; ``tables`` replaces whole tables."""
     known: dict[str, Any] = {"services": {}, "sources": SOURCES, "intake": {"tokens": {"ada": TOKEN, "bob": OTHER}}}
     return build_settings(**{**known, **tables})
 
@@ -42,30 +42,30 @@ def bearer(token: str) -> dict[str, str]:
 
 
 @dataclass
-class Temporal:
-    """Admits alerts as a test wants it; the intake's own tests are not about what Temporal makes of them."""
+class Dispatcher:
+    """Replaces ``dispatch_alerts``: returns fixed results, raises or hangs, and keeps what it received."""
 
-    answers: Sequence[DispatchResult] = ()
+    results: Sequence[DispatchResult] = ()
     error: Exception | None = None
     hangs: bool = False
     received: list[tuple[str, ParsedPayload, float]] = field(default_factory=list)
 
-    async def admit(
-        self, client: Client, settings: Settings, source: Source[Any], received: ParsedPayload, at: float
+    async def dispatch(
+        self, client: Client, settings: Settings, source: Source[Any], payload: ParsedPayload, received_at: float
     ) -> Sequence[DispatchResult]:
-        self.received.append((source.name, received, at))
+        self.received.append((source.name, payload, received_at))
         if self.hangs:
             await asyncio.Event().wait()
         if self.error is not None:
             raise self.error
-        return self.answers
+        return self.results
 
 
 @asynccontextmanager
-async def taking_in(
-    client: Client, admit: DispatchAlerts, chosen: Settings | None = None, **options: Any
+async def running_intake(
+    client: Client, dispatch: DispatchAlerts, chosen: Settings | None = None, **options: Any
 ) -> AsyncIterator[AsyncClient]:
-    """Serve an intake and give a client for it; further arguments are those of the app."""
-    app = create_app(client, chosen or settings(), admit, **options)
+    """Serve an intake and yield an HTTP client for it; ``options`` are further arguments of ``create_app``."""
+    app = create_app(client, chosen or settings(), dispatch, **options)
     async with serve(app, "127.0.0.1", 0) as url, AsyncClient(base_url=url, timeout=20) as http:
         yield http

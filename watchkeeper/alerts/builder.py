@@ -1,7 +1,7 @@
-"""Making an ``Alert`` of what a sender says: anybody can write it, so it is cleaned and capped, whatever it is.
+"""Build an ``Alert`` from the fields of a payload. Anyone may have written them, so each is cleaned and capped.
 
-An alert takes at most ``MAX_BYTES`` as JSON. The caps below add up to less, as each character that is let through
-takes at most twice its bytes in JSON.
+An alert has at most ``MAX_BYTES`` as JSON. The caps below guarantee it: a character that passes the cleaning takes at
+most twice its bytes in JSON.
 """
 
 from __future__ import annotations
@@ -49,16 +49,20 @@ def make_alert(
     labels: Mapping[str, str] | None = None,
     links: Mapping[str, str | None] | None = None,
 ) -> Alert:
-    """Make an alert; times are Unix microseconds, ``group``, ``fingerprint`` and ``episode`` come from ``identity``."""
-    said = {
+    """Build an alert.
+
+    Times are Unix microseconds, except ``now``: Unix seconds. Use ``identity`` for ``group``, ``fingerprint`` and
+    ``episode``.
+    """
+    fields = {
         "source": source,
         "group": group,
         "fingerprint": fingerprint,
         "status": status,
-        "title": _line(title, _TITLE_CHARS * 4)[:_TITLE_CHARS] or "(an alert without a title)",
+        "title": _line(title, _TITLE_CHARS * 4)[:_TITLE_CHARS] or "(alert without a title)",
         "episode": episode,
-        "starts_at": _past(starts_at, now),
-        "ends_at": _past(ends_at, now) if status == "resolved" else None,
+        "starts_at": _not_in_future(starts_at, now),
+        "ends_at": _not_in_future(ends_at, now) if status == "resolved" else None,
         "occasion": occasion,
         "description": excerpt(printable(description).strip(), _DESCRIPTION_BYTES),
         "severity": normalize(_line(severity, _NAME_BYTES)) if severity else None,
@@ -67,21 +71,21 @@ def make_alert(
         "labels": _labels(labels or {}),
         "links": _links(links or {}),
     }
-    return Alert.model_validate({name: value for name, value in said.items() if value})
+    return Alert.model_validate({name: value for name, value in fields.items() if value})
 
 
 def _line(text: str | None, max_bytes: int) -> str:
     return cap(printable_line(text or ""), max_bytes)[0].strip()
 
 
-def _past(micros: int | None, now: float) -> float | None:
+def _not_in_future(micros: int | None, now: float) -> float | None:
     return None if micros is None else min(micros / 1e6, now)
 
 
-def _labels(given: Mapping[str, str]) -> dict[str, str]:
+def _labels(labels: Mapping[str, str]) -> dict[str, str]:
     kept: dict[str, str] = {}
     room = _LABELS_BYTES
-    for name, value in given.items():
+    for name, value in labels.items():
         name, value = _line(name, _NAME_BYTES), excerpt(printable(value), _VALUE_BYTES)
         room -= len(name.encode()) + len(value.encode())
         if room < 0 or len(kept) == _LABELS:
@@ -91,13 +95,13 @@ def _labels(given: Mapping[str, str]) -> dict[str, str]:
     return kept
 
 
-def _links(given: Mapping[str, str | None]) -> dict[str, str]:
-    good = {name: url.strip() for name, url in given.items() if url and _leads_somewhere(url.strip())}
-    return {_line(name, _NAME_BYTES): url for name, url in list(good.items())[:_LINKS]}
+def _links(links: Mapping[str, str | None]) -> dict[str, str]:
+    valid = {name: url.strip() for name, url in links.items() if url and _is_valid_link(url.strip())}
+    return {_line(name, _NAME_BYTES): url for name, url in list(valid.items())[:_LINKS]}
 
 
-def _leads_somewhere(url: str) -> bool:
-    """Tell whether an address can be shown; one that holds a password cannot, and half an address leads nowhere."""
+def _is_valid_link(url: str) -> bool:
+    """Return whether a URL is valid, holds no password, and is short enough. Half of a long URL would be useless."""
     if len(url) > _LINK_CHARS or not _ADDRESS.fullmatch(url):
         return False
     try:

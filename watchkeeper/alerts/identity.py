@@ -1,4 +1,4 @@
-"""Names that decide which run an alert belongs to."""
+"""Identifiers that decide which run an alert belongs to."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _PART = "\x1f"
 
 
 def identity(*parts: str) -> str:
-    """Name what a vendor identifies by these: itself where it is short and plain, else its beginning and a digest.
+    """Return an identifier for the parts of a vendor's identifier. Different parts give different identifiers.
 
-    What is not equal is not named equally.
+    A single short, printable part is returned unchanged. Otherwise the result is its beginning and a digest.
     """
     whole = printable_line(" ".join(parts))
     if len(parts) == 1 and whole == parts[0] and len(whole.encode()) <= MAX_BYTES:
@@ -26,12 +26,12 @@ def identity(*parts: str) -> str:
 
 
 def workflow_id(alert: Alert) -> str:
-    """Name the run that an alert belongs to: the same for every alert of its group, whatever its episode."""
+    """Return the workflow id of an alert's run. It is the same for every alert and every episode of a group."""
     return f"alert-{alert.source}-{_short(alert.group)}"
 
 
 def episode_from_time(micros: int | None) -> str | None:
-    """Name a firing by when it began, as the sender says it: a clock that is ahead does not make it another firing."""
+    """Return the episode of a firing: its start as the sender reports it, even if the sender's clock is ahead."""
     return None if micros is None else f"{micros / 1e6:.6f}"
 
 

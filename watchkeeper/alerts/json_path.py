@@ -1,4 +1,4 @@
-"""Places in a JSON body, as settings name them: ``data.items.0.name``, or ``/data/items/0/name`` as JSON Pointer."""
+"""Paths into a JSON body, as in settings: ``data.items.0.name``, or the JSON Pointer ``/data/items/0/name``."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from pydantic import AfterValidator
 from watchkeeper.config.alert_source import Names
 
 
-def _places(paths: list[str]) -> list[str]:
+def _not_empty(paths: list[str]) -> list[str]:
     if not all(path.strip("./") for path in paths):
-        raise ValueError("an empty path leads nowhere")
+        raise ValueError("a path must not be empty")
     return paths
 
 
-Paths = Annotated[Names, AfterValidator(_places)]
+Paths = Annotated[Names, AfterValidator(_not_empty)]
 
 
 def first_value(body: object, paths: Sequence[str]) -> object:
-    """Return what stands at the first of these places that holds anything but null and the empty text; else None."""
+    """Return the value at the first path that holds a value other than null and "". None if no path does."""
     for path in paths:
-        found = _at(body, path)
-        if found is not None and found != "":
-            return found
+        value = _at(body, path)
+        if value is not None and value != "":
+            return value
     return None
 
 

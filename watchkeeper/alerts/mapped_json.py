@@ -1,4 +1,4 @@
-"""Bodies of no known form: settings say where they hold what an alert needs; what is usual is known."""
+"""JSON payloads without a fixed format. Settings map their fields; the defaults cover common names."""
 
 from __future__ import annotations
 
@@ -18,35 +18,37 @@ from watchkeeper.config.field_types import Section
 from watchkeeper.contracts import Alert, JsonObject
 
 
-def _usual(*names: str) -> list[str]:
+def _default_paths(*names: str) -> list[str]:
     return [*names, *(f"data.{name}" for name in names)]
 
 
 class FieldPaths(Section):
-    """Where to look for each part of an alert; of several places the first that holds something counts."""
+    """Paths of each field of an alert. The first path that holds a value is used."""
 
-    title: Paths = _usual("title", "summary", "message", "name")
-    description: Paths = _usual("description", "body", "details", "text")
-    status: Paths = _usual("status", "state", "action", "event_type", "type")
-    fingerprint: Paths = _usual("fingerprint", "incidentId", "incident_id", "alertId", "alert_id", "dedup_key", "id")
+    title: Paths = _default_paths("title", "summary", "message", "name")
+    description: Paths = _default_paths("description", "body", "details", "text")
+    status: Paths = _default_paths("status", "state", "action", "event_type", "type")
+    fingerprint: Paths = _default_paths(
+        "fingerprint", "incidentId", "incident_id", "alertId", "alert_id", "dedup_key", "id"
+    )
     group: Paths = Field(default=[], description="Default: each fingerprint is a group.")
-    episode: Paths = Field(default=[], description="What differs from firing to firing; default: starts_at.")
-    severity: Paths = _usual("severity", "priority", "level", "urgency")
-    service: Paths = _usual("service.name", "service", "app", "component")
-    team: Paths = _usual("team.name", "team", "owner")
-    starts_at: Paths = _usual("startsAt", "starts_at", "started_at", "created_at", "createdAt")
-    ends_at: Paths = _usual("endsAt", "ends_at", "resolved_at", "closed_at")
-    labels: Paths = _usual("labels", "tags", "metadata")
-    runbook: Paths = _usual("runbook_url", "runbook", "labels.runbook_url")
-    link: Paths = _usual("url", "link", "html_url", "permalink")
+    episode: Paths = Field(default=[], description="A value that differs from firing to firing. Default: starts_at.")
+    severity: Paths = _default_paths("severity", "priority", "level", "urgency")
+    service: Paths = _default_paths("service.name", "service", "app", "component")
+    team: Paths = _default_paths("team.name", "team", "owner")
+    starts_at: Paths = _default_paths("startsAt", "starts_at", "started_at", "created_at", "createdAt")
+    ends_at: Paths = _default_paths("endsAt", "ends_at", "resolved_at", "closed_at")
+    labels: Paths = _default_paths("labels", "tags", "metadata")
+    runbook: Paths = _default_paths("runbook_url", "runbook", "labels.runbook_url")
+    link: Paths = _default_paths("url", "link", "html_url", "permalink")
 
 
 class MappedSection(SourceSection):
-    """How to read the bodies of a sender that is not known by name."""
+    """Settings of a sender whose payload has no fixed format."""
 
     signs: ClassVar[bool] = True
 
-    alerts: str | None = Field(default=None, description="Where a list of alerts is; default: the body is one.")
+    alerts: str | None = Field(default=None, description="Path of a list of alerts. Default: the body is one alert.")
     fields: FieldPaths = FieldPaths()
     resolved: Names = Field(
         default=[
@@ -61,87 +63,90 @@ class MappedSection(SourceSection):
             "completed",
             "fixed",
         ],
-        description="Words for a status that is over, with * and ?.",
+        description="Status values that mean resolved, with * and ?.",
     )
-    firing: Names = Field(default=[], description="Words for one that is not; default: any other. The rest is ignored.")
+    firing: Names = Field(
+        default=[],
+        description="Status values that mean firing. Default: every other value. Other statuses are ignored.",
+    )
 
 
 M = TypeVar("M", bound=MappedSection)
 
 
 class MappedSource(Source[M]):
-    """What sources without a form of their own have in common."""
+    """Base class of the sources whose payload has no fixed format."""
 
-    def parse(self, posted: WebhookRequest) -> ParsedPayload:
-        """Read the alerts of a body by the paths of the settings."""
-        body = parse_json(posted.body)
-        listed = self._listed(body)
-        received = ParsedPayload()
-        for where, item in listed[:MAX_ALERTS]:
+    def parse(self, request: WebhookRequest) -> ParsedPayload:
+        """Parse the alerts of a body with the paths of the settings."""
+        body = parse_json(request.body)
+        items = self._items(body)
+        payload = ParsedPayload()
+        for location, item in items[:MAX_ALERTS]:
             if not isinstance(item, dict):
-                raise MalformedPayload(f"{where}: should be an object")
-            self._read(item, where, received, posted.now)
-        if cut := len(listed[MAX_ALERTS:]):
-            received.notes.append(f"only the first {MAX_ALERTS} alerts were read; {cut} more came")
-        return received
+                raise MalformedPayload(f"{location}: should be an object")
+            self._parse_item(item, location, payload, request.received_at)
+        if cut := len(items[MAX_ALERTS:]):
+            payload.notes.append(f"only the first {MAX_ALERTS} alerts were read; {cut} more came")
+        return payload
 
-    def _listed(self, body: JsonObject) -> list[tuple[str, object]]:
-        where = self.section.alerts
-        if where is None:
+    def _items(self, body: JsonObject) -> list[tuple[str, object]]:
+        path = self.section.alerts
+        if path is None:
             return [("", body)]
-        found = first_value(body, [where])
-        if not isinstance(found, list):
-            raise MalformedPayload(f"{where}: should be a list of alerts, as the settings of this source say")
-        return [(f"{where}[{number}]", item) for number, item in enumerate(found)]
+        items = first_value(body, [path])
+        if not isinstance(items, list):
+            raise MalformedPayload(f"{path}: should be a list of alerts, as the settings of this source say")
+        return [(f"{path}[{number}]", item) for number, item in enumerate(items)]
 
-    def _read(self, item: JsonObject, where: str, received: ParsedPayload, now: float) -> None:
+    def _parse_item(self, item: JsonObject, location: str, payload: ParsedPayload, now: float) -> None:
         paths = self.section.fields
-        found = {name: first_value(item, getattr(paths, name)) for name in FieldPaths.model_fields}
+        values = {name: first_value(item, getattr(paths, name)) for name in FieldPaths.model_fields}
         try:
-            said = parse_model(_Said, {name: value for name, value in found.items() if value is not None})
+            fields = parse_model(_Fields, {name: value for name, value in values.items() if value is not None})
         except MalformedPayload as error:
-            raise MalformedPayload(f"{where}, {error}" if where else str(error)) from None
-        status = self._status(said.status)
+            raise MalformedPayload(f"{location}, {error}" if location else str(error)) from None
+        status = self._status(fields.status)
         if status is None:
-            received.ignored.append("its status is neither one that fires nor one that is over")
-        elif not (said.fingerprint or said.title):
-            places = ", ".join([*paths.fingerprint, *paths.title])
+            payload.ignored.append("its status is neither firing nor resolved")
+        elif not (fields.fingerprint or fields.title):
+            searched = ", ".join([*paths.fingerprint, *paths.title])
             raise MalformedPayload(
-                f"{where or 'the body'}: nothing says which alert this is; looked at {places}. Set fields.fingerprint "
-                "or fields.title in the settings of this source"
+                f"{location or 'the body'}: nothing says which alert this is; looked at {searched}. Set "
+                "fields.fingerprint or fields.title in the settings of this source"
             )
         else:
-            received.alerts.append(self._alert(said, status, found.get("labels"), now))
+            payload.alerts.append(self._alert(fields, status, values.get("labels"), now))
 
-    def _status(self, said: str) -> Literal["firing", "resolved"] | None:
-        word = said.strip().lower()
-        if any(fnmatchcase(word, pattern.lower()) for pattern in self.section.resolved):
+    def _status(self, status: str) -> Literal["firing", "resolved"] | None:
+        lower = status.strip().lower()
+        if any(fnmatchcase(lower, pattern.lower()) for pattern in self.section.resolved):
             return "resolved"
-        fires = not self.section.firing or any(fnmatchcase(word, pattern.lower()) for pattern in self.section.firing)
-        return "firing" if fires else None
+        firing = not self.section.firing or any(fnmatchcase(lower, pattern.lower()) for pattern in self.section.firing)
+        return "firing" if firing else None
 
-    def _alert(self, said: _Said, status: Literal["firing", "resolved"], labels: object, now: float) -> Alert:
-        fingerprint = identity(said.fingerprint or said.title)
+    def _alert(self, fields: _Fields, status: Literal["firing", "resolved"], labels: object, now: float) -> Alert:
+        fingerprint = identity(fields.fingerprint or fields.title)
         return make_alert(
             self.name,
             now=now,
-            group=identity(said.group) if said.group else fingerprint,
+            group=identity(fields.group) if fields.group else fingerprint,
             fingerprint=fingerprint,
-            episode=identity(said.episode) if said.episode else episode_from_time(said.starts_at),
+            episode=identity(fields.episode) if fields.episode else episode_from_time(fields.starts_at),
             status=status,
-            title=said.title or said.fingerprint,
-            description=said.description,
-            starts_at=said.starts_at,
-            ends_at=said.ends_at,
-            severity=said.severity,
-            service=said.service,
-            team=said.team,
+            title=fields.title or fields.fingerprint,
+            description=fields.description,
+            starts_at=fields.starts_at,
+            ends_at=fields.ends_at,
+            severity=fields.severity,
+            service=fields.service,
+            team=fields.team,
             labels=_scalars(labels),
-            links={"runbook": said.runbook, "source": said.link},
+            links={"runbook": fields.runbook, "source": fields.link},
         )
 
 
-class _Said(Payload):
+class _Fields(Payload):
     title: Text = ""
     description: Text = ""
     status: Text = ""
@@ -160,8 +165,8 @@ class _Said(Payload):
 def _scalars(labels: object) -> dict[str, str]:
     if not isinstance(labels, Mapping):
         return {}
-    flat = parse_model(_Labels, {"labels": {name: v for name, v in labels.items() if not isinstance(v, dict | list)}})
-    return flat.labels
+    scalars = {name: value for name, value in labels.items() if not isinstance(value, dict | list)}
+    return parse_model(_Labels, {"labels": scalars}).labels
 
 
 class _Labels(Payload):

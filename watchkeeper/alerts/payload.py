@@ -1,4 +1,4 @@
-"""Reading a vendor's body: lenient with values, strict with structure, and never failing but with MalformedPayload."""
+"""Parse a vendor's payload: lenient with values, strict with structure. The only exception is MalformedPayload."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from watchkeeper.contracts import JsonObject
 from watchkeeper.text import excerpt
 
 DEPTH = 64
-"""How deep a body may nest; a dozen is what vendors need."""
+"""Maximum nesting of a body. Vendors need about a dozen levels."""
 
 _SHOWN_BYTES = 200
-_FAULTS_SHOWN = 3
+_ERRORS_SHOWN = 3
 
 
 class MalformedPayload(Exception):
-    """A body is not what its source sends; the text says where and what is wrong with it."""
+    """A body does not have the format of its source. The message says where and what is wrong."""
 
     def __init__(self, problem: str) -> None:
         super().__init__(printable(problem))
@@ -38,27 +38,27 @@ def _text(value: object) -> str:
             return str(value)
 
 
-def _absent_is_empty(value: object) -> object:
+def _null_to_object(value: object) -> object:
     return {} if value is None else value
 
 
-def _some(value: object) -> object:
+def _null_to_list(value: object) -> object:
     return [] if value is None else value
 
 
 Text = Annotated[str, BeforeValidator(_text)]
-"""Any value as text, null as none: what is said matters, not how it is typed."""
+"""Any JSON value as text; null becomes "". Vendors and templates are inconsistent about types."""
 
-Texts = Annotated[dict[str, Text], BeforeValidator(_absent_is_empty)]
+Texts = Annotated[dict[str, Text], BeforeValidator(_null_to_object)]
 Time = Annotated[int | None, BeforeValidator(parse_timestamp)]
-"""Unix microseconds; None for what was not set."""
+"""Unix microseconds; None if absent."""
 
 T = TypeVar("T")
-Items: TypeAlias = Annotated[list[T], BeforeValidator(_some)]
+Items: TypeAlias = Annotated[list[T], BeforeValidator(_null_to_list)]
 
 
 class Payload(BaseModel):
-    """A part of a vendor's body; what is not named here is nobody's concern."""
+    """Part of a vendor payload. Unknown fields are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -67,7 +67,7 @@ P = TypeVar("P", bound=BaseModel)
 
 
 def parse_json(body: bytes) -> JsonObject:
-    """Parse a body; of a key that stands twice the last counts. Raises MalformedPayload."""
+    """Parse a body. If an object has a key twice, the last value is used. Raises MalformedPayload."""
     try:
         parsed: object = json.loads(body.decode("utf-8-sig", errors="replace"))
     except (ValueError, RecursionError) as error:
@@ -80,20 +80,18 @@ def parse_json(body: bytes) -> JsonObject:
 
 
 def parse_model(model: type[P], value: object) -> P:
-    """Read a parsed body, or a part of it, as what its vendor documents. Raises MalformedPayload."""
+    """Validate a parsed body, or a part of it, against a model. Raises MalformedPayload."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_context=False)
-    told = [
-        f"{format_location(fault['loc'])}: {_problem(fault['msg'], fault['input'])}" for fault in faults[:_FAULTS_SHOWN]
-    ]
-    more = [f"{len(faults) - _FAULTS_SHOWN} more"] if len(faults) > _FAULTS_SHOWN else []
-    raise MalformedPayload("; ".join([*told, *more]))
+        errors = error.errors(include_url=False, include_context=False)
+    shown = [f"{format_location(one['loc'])}: {_problem(one['msg'], one['input'])}" for one in errors[:_ERRORS_SHOWN]]
+    more = [f"{len(errors) - _ERRORS_SHOWN} more"] if len(errors) > _ERRORS_SHOWN else []
+    raise MalformedPayload("; ".join([*shown, *more]))
 
 
 def format_location(location: tuple[int | str, ...]) -> str:
-    """Write a place in a body: ``alerts[0].labels``."""
+    """Return a location in a body as text: ``alerts[0].labels``."""
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
     return excerpt(path.removeprefix("."), _SHOWN_BYTES) or "the body"
 

@@ -1,4 +1,4 @@
-"""The kinds of sources: each module of this package that holds one, found by its name and loaded when it is used."""
+"""Find the alert sources: one per module of ``watchkeeper.alerts.sources``, loaded when it is used."""
 
 from __future__ import annotations
 
@@ -15,29 +15,28 @@ from watchkeeper.config.alert_source import SourceSection
 
 
 def source_kinds() -> list[str]:
-    """Name all kinds, sorted."""
+    """Return the names of all kinds of sources, sorted."""
     return sorted(info.name for info in pkgutil.iter_modules(sources.__path__) if _in_module(info.name))
 
 
 def source_class(kind: str) -> type[Source[Any]]:
-    """Return the class of a kind. Raises ValueError."""
+    """Return the source class of a kind. Raises ValueError."""
     known = any(info.name == kind for info in pkgutil.iter_modules(sources.__path__))
-    if found := _in_module(kind) if known else None:
-        return found
-    raise ValueError(f"no such kind of source; there are: {', '.join(source_kinds())}")
+    if source := _in_module(kind) if known else None:
+        return source
+    raise ValueError(f"unknown kind of source; the kinds are: {', '.join(source_kinds())}")
 
 
 def make_source(name: str, section: SourceSection) -> Source[Any]:
-    """Make the source that a table of the settings describes."""
+    """Create the source of a settings section."""
     return source_class(section.kind)(name, section)
 
 
 def _in_module(name: str) -> type[Source[Any]] | None:
-    """Find the source in ``standard_webhooks.py``: the class ``StandardWebhooks``."""
+    """Return the source class of a module, such as ``StandardWebhooks`` of ``standard_webhooks``."""
     module = importlib.import_module(f"{sources.__name__}.{name}")
     classes = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Source)]
-    mine = [found for found in classes if found.__name__.lower() == name.replace("_", "") and found is not Source]
-    return next(iter(mine), None)
+    return next((found for found in classes if found.__name__.lower() == name.replace("_", "")), None)
 
 
 def read_section(table: object) -> object:

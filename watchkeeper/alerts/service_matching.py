@@ -1,4 +1,4 @@
-"""Which service of the operator's catalogue an alert is about."""
+"""Match an alert to a service of the operator's catalogue."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from watchkeeper.contracts import Alert
 
 
 def match_service(alert: Alert, catalogue: Iterable[str], labels: Sequence[str]) -> str | None:
-    """Return the name in the catalogue that the alert gives: as its service, else in the first of these labels.
+    """Return the catalogue name of an alert's service, or of the first of these labels that names a service.
 
-    Case and the choice of hyphen, underscore or blank do not count; nothing else is guessed.
+    Upper and lower case, and hyphen, underscore and blank, are treated as equal. None if nothing matches.
     """
-    names = {_spelling(name): name for name in catalogue}
-    said = [alert.service, *(alert.labels.get(label) for label in labels)]
-    return next((names[_spelling(word)] for word in said if word and _spelling(word) in names), None)
+    names = {_normalize(name): name for name in catalogue}
+    candidates = [alert.service, *(alert.labels.get(label) for label in labels)]
+    return next((names[_normalize(name)] for name in candidates if name and _normalize(name) in names), None)
 
 
-def _spelling(name: str) -> str:
+def _normalize(name: str) -> str:
     return re.sub(r"[\s_-]+", "-", name.strip().lower())

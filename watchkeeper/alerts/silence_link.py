@@ -1,4 +1,4 @@
-"""Proposing a silence: an address at which a person may make one, never a silence itself (pure)."""
+"""Links to a form in which a person can create a silence (pure). Watchkeeper itself creates no silence."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from urllib.parse import quote
 from watchkeeper.contracts import Alert, AlertOrigin
 
 MAX_URL_CHARACTERS = 3_000
-"""Characters that an address may have to be opened from a message."""
+"""Longest URL that chat programs open from a message."""
 
 _FORM = "/#/silences/new?filter="
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
 def alertmanager_silence_url(alertmanager: str, labels: Mapping[str, str]) -> str | None:
-    """Return the address of Alertmanager's form for a silence of what has these labels.
+    """Return the URL of Alertmanager's form for a silence that matches these labels.
 
-    None where there is no label, which would silence everything, or no http(s) address.
+    None without labels, because that silence would match everything, and None without an http(s) URL.
     """
     if not labels or not alertmanager.startswith(("http://", "https://")):
         return None
@@ -27,10 +27,10 @@ def alertmanager_silence_url(alertmanager: str, labels: Mapping[str, str]) -> st
 
 
 def silence_url(origin: AlertOrigin | None, alerts: Sequence[Alert]) -> str | None:
-    """Return the address at which a person can silence what fires now of the group that a run is about.
+    """Return the URL at which a person can silence the firing alerts of a group; None if no such URL exists.
 
-    Several alerts of Alertmanager are silenced by the labels that they have in common; of other sources, only a single
-    alert can be. None: there is no such address.
+    Several alerts of Alertmanager are silenced by their common labels. With other sources only a single alert can be
+    silenced.
     """
     firing = {alert.fingerprint: alert for alert in alerts if alert.status == "firing"}
     linked = [alert for alert in firing.values() if alert.links.get("silence")]
@@ -38,11 +38,11 @@ def silence_url(origin: AlertOrigin | None, alerts: Sequence[Alert]) -> str | No
         return None
     if len(linked) == 1:
         return _short(linked[0].links["silence"])
-    place, form, _ = linked[0].links["silence"].partition(_FORM)
+    alertmanager, form, _ = linked[0].links["silence"].partition(_FORM)
     if origin.kind != "alertmanager" or not form:
         return None
     common = set.intersection(*(set(alert.labels.items()) for alert in linked))
-    return _short(alertmanager_silence_url(place, dict(common)))
+    return _short(alertmanager_silence_url(alertmanager, dict(common)))
 
 
 def _short(url: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""What an alert source is: it verifies a body as it came, then reads the alerts in it."""
+"""The interface of alert sources: verify a webhook request, then parse the alerts in it."""
 
 from __future__ import annotations
 
@@ -12,62 +12,58 @@ from watchkeeper.config.alert_source import SourceSection
 from watchkeeper.contracts import Alert
 
 MAX_BODY_BYTES = 256 * 2**10
-"""The largest body worth reading (413 beyond it); no vendor sends more."""
+"""Largest body that is read. Vendors send less; a larger one is answered 413."""
 
 MAX_ALERTS = 500
-"""How many alerts of one body are read; beyond this nobody looks at them one by one."""
+"""How many alerts of one body are read. No person would look at more of them one by one."""
 
 FetchCertificate: TypeAlias = Callable[[str], Awaitable[bytes]]
-"""Gets an https address that a source has checked, following no redirect; raises VerificationError when it cannot."""
+"""Fetches an https URL that the source has checked. Follows no redirect. Raises VerificationError if it cannot."""
 
 S = TypeVar("S", bound=SourceSection)
 
 
 @dataclass(frozen=True)
 class WebhookRequest:
-    """A request as it came."""
+    """An HTTP request of an alert source."""
 
     headers: Mapping[str, str]
-    """Names in lower case."""
+    """Names are in lower case."""
     body: bytes
-    now: float
-    """Unix seconds at which it came."""
+    received_at: float
+    """Unix seconds."""
 
 
 @dataclass
 class ParsedPayload:
-    """What a body said."""
+    """The content of one request."""
 
     alerts: list[Alert] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
-    """Why a well-formed event is not an alert: a few words of a closed set."""
+    """For each well-formed event that is not an alert, the reason as one of a few fixed texts."""
     notes: list[str] = field(default_factory=list)
-    """What a reader of the alerts should know besides, such as that the sender left some out."""
+    """Remarks for the reader of the alerts, such as that the sender left some out."""
     confirm: str | None = field(default=None, repr=False)
-    """An address of AWS, checked, that confirms the subscription of a configured topic when it is fetched; whoever
-    reads it can do so, so it belongs in no log."""
+    """Checked URL of AWS that confirms the subscription of a configured topic. It is a secret: do not log it."""
 
 
 class Source(ABC, Generic[S]):
-    """A configured source. A kind of source is a subclass in a module of this package, and named like it."""
+    """A configured source. Each module of ``watchkeeper.alerts.sources`` holds one subclass, named like the module."""
 
     Section: ClassVar[type[SourceSection]] = SourceSection
-    """The form of its table in the settings."""
+    """The settings section of this kind."""
 
     def __init__(self, name: str, section: S) -> None:
         self.name = name
         self.section = section
 
-    async def verify(self, posted: WebhookRequest, fetch: FetchCertificate) -> None:
-        """Prove that a body comes from whom it should; before this, nothing in it is believed.
+    async def verify(self, request: WebhookRequest, fetch: FetchCertificate) -> None:
+        """Check that a request comes from the configured sender.
 
-        Raises VerificationError, or MalformedPayload where the proof stands inside the body.
+        Raises VerificationError, and MalformedPayload if the proof is inside the body.
         """
-        check_credentials(self.section, posted.headers)
+        check_credentials(self.section, request.headers)
 
     @abstractmethod
-    def parse(self, posted: WebhookRequest) -> ParsedPayload:
-        """Read a verified body.
-
-        Raises MalformedPayload; for any bytes at all nothing else.
-        """
+    def parse(self, request: WebhookRequest) -> ParsedPayload:
+        """Parse a verified request. Raises MalformedPayload, and no other exception for any body."""

@@ -1,4 +1,4 @@
-"""Points in time as vendors write them."""
+"""Parse the timestamps of vendors."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from datetime import UTC, datetime, timedelta
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
-# Unix time in seconds, milliseconds, microseconds and nanoseconds: up to which number it can be meant, and its unit.
+# Unix time in seconds, milliseconds, microseconds and nanoseconds: (upper bound of the number, microseconds per unit).
 _UNITS = ((1e11, 1e6), (1e14, 1e3), (1e17, 1.0), (1e20, 1e-3))
 
 
 def parse_timestamp(value: object) -> int | None:
-    """Read a point in time as Unix microseconds: ISO 8601 (UTC where no zone is given) or a number of any unit.
+    """Return a timestamp as Unix microseconds: ISO 8601 (UTC if it has no zone), or Unix time in any unit.
 
-    Absent, empty and before 1970 (Go's zero time stands for "not yet") is None. Raises ValueError.
+    Returns None for an absent or empty value and for times before 1970: Go's zero time means "not yet". Raises
+    ValueError.
     """
     if value is None or value == "":
         return None

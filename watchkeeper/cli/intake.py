@@ -86,14 +86,14 @@ async def taking_in(
             client,
             settings,
             with_watchdog(dispatch_alerts, watchdog),
-            presses=interactions,
+            interactions=interactions,
             counts=watchdog.counts,
-            beside=beside,
+            background=beside,
         )
         try:
             async with (
                 serve(app, settings.intake.host, settings.intake.port) as address,
-                _until_left(watchdog.watching()),
+                _until_left(watchdog.poll_forever()),
             ):
                 yield address
         finally:

@@ -1,4 +1,4 @@
-"""An episode: the alerts of one group while one run is about them (pure)."""
+"""The state of an episode: the alerts of one group that concern one run (pure)."""
 
 from __future__ import annotations
 
@@ -9,62 +9,62 @@ from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.text import cap
 
 MAX_TRACKED_ALERTS = 500
-"""Alerts that a run tells apart; beyond these it only knows that there are more."""
+"""Alerts that a run tracks by fingerprint. It only counts further ones."""
 
 MAX_UNREAD = 30
-"""Changes of alerts, the latest ones, that wait to be put to the model."""
+"""Changes of alerts that wait for the next model request. Only the latest are kept."""
 
 DETAILS = ("description", "labels", "links")
 TITLE_BYTES = 150
 MAX_ALERT_BYTES = 4_000
-"""How much of an alert is remembered: what is carried into another execution is bounded, with all else that is."""
+"""Size of an alert up to which its details are kept, because continue-as-new carries a bounded state."""
 
 
 class Episode:
-    """What is known of a group's alerts, and what of it the model has not read."""
+    """The alerts of a group, and the changes that the model has not read."""
 
     def __init__(self, states: Iterable[AlertState] = (), unread: Iterable[Alert] = ()) -> None:
         self._states = {state.fingerprint: state for state in states}
         self.unread = list(unread)
         self.joined = sum(alert.status == "firing" for alert in self.unread)
-        """How many of the unread fire for the first time in this episode, or after all were over."""
+        """How many unread alerts fire for the first time in this episode, or after every alert had resolved."""
         self.untracked = 0
-        """Alerts beyond those that are told apart."""
+        """Number of alerts beyond ``MAX_TRACKED_ALERTS``."""
 
     def __eq__(self, other: object) -> bool:
-        """Whether the same is known."""
+        """Compare the alerts and the unread changes."""
         return isinstance(other, Episode) and (self.states, self.unread) == (other.states, other.unread)
 
     @property
     def states(self) -> list[AlertState]:
-        """Every alert that is told apart, in the order in which they came."""
+        """Every tracked alert, in order of arrival."""
         return list(self._states.values())
 
     @property
     def firing(self) -> int:
-        """How many alerts fire."""
+        """Number of firing alerts."""
         return sum(state.status == "firing" for state in self._states.values())
 
     @property
     def recovered_at(self) -> float | None:
-        """When the last alert was over, in Unix seconds; None while one fires, or when there is none."""
+        """When the last alert resolved, in Unix seconds; None while an alert fires or if there is no alert."""
         if not self._states or self.firing:
             return None
         return max(state.ends_at or 0.0 for state in self._states.values())
 
     @property
     def refired(self) -> int:
-        """How often alerts of it fired again."""
+        """How often alerts fired again after they had resolved."""
         return sum(state.again for state in self._states.values())
 
-    def apply(self, told: AlertNotification) -> bool:
-        """Take what a sender says, which may be late, twice or out of order; True if anything changed by it."""
-        changed = [alert for alert in told.alerts if self._apply(alert, told.at)]
+    def apply(self, notification: AlertNotification) -> bool:
+        """Apply a notification, which may be late, repeated or out of order. Returns whether anything changed."""
+        changed = [alert for alert in notification.alerts if self._apply(alert, notification.at)]
         self.unread = [*self.unread, *map(_bounded, changed)][-MAX_UNREAD:]
         return bool(changed)
 
     def take_unread(self) -> list[Alert]:
-        """Give what the model has not read, which it then has."""
+        """Return the unread changes, and mark them as read."""
         unread, self.unread, self.joined = self.unread, [], 0
         return unread
 
@@ -77,38 +77,38 @@ class Episode:
         return self._end(alert, known, at)
 
     def _add(self, alert: Alert, at: float) -> bool:
-        """Know one more alert; what is over before it was known to fire is known, so that its firing comes too late."""
+        """Track a new alert. A resolved one is tracked too, so that its late firing notification is recognized."""
         if len(self._states) >= MAX_TRACKED_ALERTS and not self._forget():
             self.untracked += 1
             return False
-        fires = alert.status == "firing"
-        facts = {
+        is_firing = alert.status == "firing"
+        fields = {
             "fingerprint": alert.fingerprint,
             "status": alert.status,
             "title": cap(alert.title, TITLE_BYTES)[0],
             "severity": alert.severity,
             "episode": alert.episode,
             "starts_at": alert.starts_at,
-            "ends_at": None if fires else alert.ends_at or at,
+            "ends_at": None if is_firing else alert.ends_at or at,
         }
-        present = {name: fact for name, fact in facts.items() if fact is not None}
+        present = {name: value for name, value in fields.items() if value is not None}
         self._states[alert.fingerprint] = AlertState.model_validate(present)
-        self.joined += fires
-        return fires
+        self.joined += is_firing
+        return is_firing
 
     def _forget(self) -> bool:
-        over = next((state for state in self._states.values() if state.status == "resolved"), None)
-        if over is not None:
-            del self._states[over.fingerprint]
-        return over is not None
+        resolved = next((state for state in self._states.values() if state.status == "resolved"), None)
+        if resolved is not None:
+            del self._states[resolved.fingerprint]
+        return resolved is not None
 
     def _fire(self, alert: Alert, known: AlertState) -> bool:
         if known.status == "firing" and is_repeat(alert, known):
             return False
         if known.status == "resolved" and alert.episode is not None and alert.episode == known.episode:
-            return False  # it overtook its own end
+            return False  # the notification was delayed; this firing has resolved
         if alert.starts_at is not None and known.starts_at is not None and alert.starts_at <= known.starts_at:
-            return False  # an earlier firing, told late
+            return False  # a delayed notification of an earlier firing
         self.joined += self.recovered_at is not None
         fired = {"status": "firing", "starts_at": alert.starts_at, "ends_at": None, "again": known.again + 1}
         title = cap(alert.title, TITLE_BYTES)[0]
@@ -116,31 +116,30 @@ class Episode:
         return True
 
     def _end(self, alert: Alert, known: AlertState, at: float) -> bool:
-        """Take the end of a firing, which may be of one that is not known to have begun: that then comes too late."""
+        """Resolve an alert. If the firing it ends began later than the known one, its start was never received."""
         later = alert.starts_at is not None and known.starts_at is not None and alert.starts_at > known.starts_at
-        fired = known.status == "firing"
-        if not later and not (fired and ends_firing(alert, known)):
+        was_firing = known.status == "firing"
+        if not later and not (was_firing and ends_firing(alert, known)):
             return False
-        which = {"starts_at": alert.starts_at, "episode": alert.episode} if later else {}
-        self._set(known, status="resolved", ends_at=alert.ends_at or at, **which)
-        return fired
+        firing = {"starts_at": alert.starts_at, "episode": alert.episode} if later else {}
+        self._set(known, status="resolved", ends_at=alert.ends_at or at, **firing)
+        return was_firing
 
-    def _set(self, known: AlertState, **facts: object) -> None:
-        now = {
-            name: fact for name, fact in {**known.model_dump(exclude_unset=True), **facts}.items() if fact is not None
-        }
-        self._states[known.fingerprint] = AlertState.model_validate(now)
+    def _set(self, known: AlertState, **changes: object) -> None:
+        fields = {**known.model_dump(exclude_unset=True), **changes}
+        present = {name: value for name, value in fields.items() if value is not None}
+        self._states[known.fingerprint] = AlertState.model_validate(present)
 
 
 def is_repeat(alert: Alert, earlier: Alert | AlertState) -> bool:
-    """Tell whether an alert that fires is one that fires already, of the same group."""
+    """Return whether a firing alert of the same group is the same firing as an earlier one."""
     return alert.fingerprint == earlier.fingerprint and _same(alert.episode, earlier.episode)
 
 
 def ends_firing(resolved: Alert, fired: Alert | AlertState) -> bool:
-    """Tell whether a resolved alert ends one that fires: the same firing, or a later moment of the same alert.
+    """Return whether a resolved alert ends a firing one: it is the same firing, or it ended after that firing began.
 
-    Requests overtake each other, so the end of an earlier firing may come after the next has begun.
+    Requests can arrive out of order: the end of an earlier firing may arrive after the next one has begun.
     """
     if resolved.fingerprint != fired.fingerprint:
         return False
@@ -149,21 +148,21 @@ def ends_firing(resolved: Alert, fired: Alert | AlertState) -> bool:
 
 
 def firing_id(alert: Alert | AlertState) -> str | None:
-    """Name a firing in few letters, the same each time it is told; None if its sender tells none from another."""
+    """Return a short id of a firing; None if its sender does not tell one firing from another."""
     if alert.episode is None:
         return None
     return digest_of(canonical_json([alert.fingerprint, alert.episode]))[:11]
 
 
 def firing_ids(states: Sequence[AlertState]) -> list[str]:
-    """Name the latest firing of each alert."""
+    """Return the id of the latest firing of each alert."""
     return [name for state in states if (name := firing_id(state)) is not None]
 
 
 def without_details(alert: Alert) -> Alert:
-    """Return an alert without the details that make it large."""
-    said = alert.model_dump(exclude_unset=True)
-    return Alert.model_validate({name: fact for name, fact in said.items() if name not in DETAILS})
+    """Return an alert without its large fields, ``DETAILS``."""
+    fields = alert.model_dump(exclude_unset=True)
+    return Alert.model_validate({name: value for name, value in fields.items() if name not in DETAILS})
 
 
 def _bounded(alert: Alert) -> Alert:

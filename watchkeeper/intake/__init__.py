@@ -1,1 +1,1 @@
-"""The intake: the HTTP process that receives alerts and requests of people and programs."""
+"""The intake: the HTTP process that receives alerts and serves the API for runs."""

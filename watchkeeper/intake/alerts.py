@@ -1,4 +1,7 @@
-"""``/alerts/{source}``: what a source sends is proven, read, and given to Temporal; only then is it answered 2xx."""
+"""``/alerts/{source}``: verify and parse a webhook request, and dispatch its alerts.
+
+The response is 2xx only after Temporal has accepted the alerts.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +28,11 @@ from watchkeeper.temporal.client import TemporalError
 log = logging.getLogger(__name__)
 
 _LARGE = 32 * 2**10
-"""Bytes from which reading a body would hold up the others for milliseconds."""
+"""Bytes from which a body is parsed in a thread: parsing it would block the event loop for milliseconds."""
 
 
 class GroupResult(BaseModel):
-    """What became of the alerts of one group."""
+    """What happened to the alerts of one group."""
 
     run: str = Field(description="Workflow id.")
     run_id: str | None = Field(description="First execution run id.")
@@ -38,7 +41,7 @@ class GroupResult(BaseModel):
 
 
 class IgnoredAlerts(BaseModel):
-    """What starts no run, and why."""
+    """Alerts that start no run, and the reason."""
 
     reason: str
     alerts: int
@@ -53,7 +56,7 @@ class AlertsAccepted(BaseModel):
 
 
 class AlertsIgnored(BaseModel):
-    """It is well-formed, and nothing in it concerns a run."""
+    """The request is well-formed, and nothing in it concerns a run."""
 
     status: Literal["ignored"]
     ignored: list[IgnoredAlerts]
@@ -63,21 +66,21 @@ SOURCE = Annotated[str, Path(description="Name of the source in the operator's s
 
 
 def routes(intake: Intake) -> APIRouter:
-    """Make the routes."""
+    """Return the routes of alert sources."""
     router = APIRouter(tags=["alerts"])
 
-    async def take(source: SOURCE, request: Request) -> JSONResponse:
-        """Take what an alert source sends, in the source's own form."""
+    async def receive_alerts(source: SOURCE, request: Request) -> JSONResponse:
+        """Receive the webhook of an alert source, in the vendor's format."""
         configured = intake.sources.get(source)
         if configured is None:
-            return error_response(404, "there is no such source")
-        posted = WebhookRequest(dict(request.headers), await request.body(), time.time())
-        return await _take(intake, configured, posted)
+            return error_response(404, "no such source")
+        webhook = WebhookRequest(dict(request.headers), await request.body(), time.time())
+        return await _receive(intake, configured, webhook)
 
-    for method in ("POST", "PUT"):  # Grafana may be told to PUT
+    for method in ("POST", "PUT"):  # Grafana can be configured to send PUT
         router.add_api_route(
             "/alerts/{source}",
-            take,
+            receive_alerts,
             methods=[method],
             response_model=AlertsAccepted,
             operation_id=f"{method.lower()}_alerts",
@@ -90,68 +93,72 @@ def routes(intake: Intake) -> APIRouter:
     return router
 
 
-async def _take(intake: Intake, source: Source[Any], posted: WebhookRequest) -> JSONResponse:
-    def refused(reason: str, why: object) -> None:
+async def _receive(intake: Intake, source: Source[Any], webhook: WebhookRequest) -> JSONResponse:
+    def refuse(reason: str, cause: object) -> None:
         intake.metrics.alerts(source.name, "refused", reason)
-        log.warning("refused what came for the source %r: %s", source.name, why)
+        log.warning("refused a request of the source %r: %s", source.name, cause)
 
     try:
-        received, admitted = await _admitted(intake, source, posted)
-        if received.confirm is not None:
-            await intake.outside.confirm(received.confirm)
+        payload, results = await _parse_and_dispatch(intake, source, webhook)
+        if payload.confirm is not None:
+            await intake.outbound.confirm(payload.confirm)
             log.info("confirmed a subscription of the source %r", source.name)
     except VerificationError as error:
-        refused("unverified", error)
+        refuse("unverified", error)
         return error_response(401, "nothing proves that it comes from the source", _challenge(source))
     except MalformedPayload as error:
-        refused("malformed", error)
+        refuse("malformed", error)
         return error_response(400, str(error))
     except OutboundUnavailable as error:
-        refused("out of reach", error)
-        return retry_response("what it refers to is out of reach; send it again")
+        refuse("out of reach", error)
+        return retry_response("a host that it refers to is out of reach; send it again")
     except (RPCError, TimeoutError, RunClosing, TemporalError) as error:
-        refused("not taken", f"Temporal has not all of it: {type(error).__name__} {error}".rstrip())
-        return retry_response("Temporal has not taken it; send it again")
-    return _answer(intake, source, received, admitted)
+        refuse("not taken", f"Temporal did not accept all of it: {type(error).__name__} {error}".rstrip())
+        return retry_response("Temporal did not accept it; send it again")
+    return _response(intake, source, payload, results)
 
 
-async def _admitted(
-    intake: Intake, source: Source[Any], posted: WebhookRequest
+async def _parse_and_dispatch(
+    intake: Intake, source: Source[Any], webhook: WebhookRequest
 ) -> tuple[ParsedPayload, list[DispatchResult]]:
-    patience = intake.settings.intake.patience
-    # A place is taken before anything is read: a thousand bodies would else all be read before one alert is on its way.
-    async with asyncio.timeout(patience), intake.gate.place(patience):
-        await source.verify(posted, intake.outside.certificate)
-        large = len(posted.body) >= _LARGE
-        received = await asyncio.to_thread(source.parse, posted) if large else source.parse(posted)
-        if not received.alerts:
-            return received, []
-        return received, list(await intake.admit(intake.client, intake.settings, source, received, posted.now))
+    timeout = intake.settings.intake.patience
+    # The slot comes before parsing. Otherwise a storm would parse a thousand bodies before it dispatches one alert.
+    async with asyncio.timeout(timeout), intake.slots.acquire(timeout):
+        await source.verify(webhook, intake.outbound.certificate)
+        large = len(webhook.body) >= _LARGE
+        payload = await asyncio.to_thread(source.parse, webhook) if large else source.parse(webhook)
+        if not payload.alerts:
+            return payload, []
+        results = await intake.dispatch(intake.client, intake.settings, source, payload, webhook.received_at)
+        return payload, list(results)
 
 
-def _answer(
-    intake: Intake, source: Source[Any], received: ParsedPayload, admitted: list[DispatchResult]
+def _response(
+    intake: Intake, source: Source[Any], payload: ParsedPayload, results: list[DispatchResult]
 ) -> JSONResponse:
-    taken, left = list[GroupResult](), Counter[str](received.ignored)
-    for one in admitted:
-        intake.metrics.alerts(source.name, one.outcome, one.reason if one.outcome == "ignored" else None, one.alerts)
-        if one.workflow_id is None or one.outcome == "ignored":
-            left[one.reason or "it starts no run"] += one.alerts
+    runs, ignored = list[GroupResult](), Counter[str](payload.ignored)
+    for result in results:
+        reason = result.reason if result.outcome == "ignored" else None
+        intake.metrics.alerts(source.name, result.outcome, reason, result.alerts)
+        if result.workflow_id is None or result.outcome == "ignored":
+            ignored[result.reason or "it starts no run"] += result.alerts
             continue
-        taken.append(GroupResult(run=one.workflow_id, run_id=one.run_id, outcome=one.outcome, alerts=one.alerts))
-        log.info("%s from %r: %s %s", one.outcome, source.name, one.workflow_id, one.title)
-    for reason, times in Counter(received.ignored).items():
-        intake.metrics.alerts(source.name, "ignored", reason, times)
-    ignored = [IgnoredAlerts(reason=reason, alerts=times) for reason, times in left.items()]
-    if taken or received.confirm is not None:
-        status: Literal["accepted", "confirmed"] = "accepted" if taken else "confirmed"
-        return JSONResponse(AlertsAccepted(status=status, runs=taken, ignored=ignored).model_dump())
-    ignored = ignored or [IgnoredAlerts(reason="it holds no alert", alerts=0)]
-    return JSONResponse(AlertsIgnored(status="ignored", ignored=ignored).model_dump(), 202)
+        run = GroupResult(run=result.workflow_id, run_id=result.run_id, outcome=result.outcome, alerts=result.alerts)
+        runs.append(run)
+        log.info("%s from %r: %s %s", result.outcome, source.name, result.workflow_id, result.title)
+    for reason, count in Counter(payload.ignored).items():
+        intake.metrics.alerts(source.name, "ignored", reason, count)
+    reasons = [IgnoredAlerts(reason=reason, alerts=count) for reason, count in ignored.items()]
+    if runs or payload.confirm is not None:
+        status: Literal["accepted", "confirmed"] = "accepted" if runs else "confirmed"
+        return JSONResponse(AlertsAccepted(status=status, runs=runs, ignored=reasons).model_dump())
+    reasons = reasons or [IgnoredAlerts(reason="it holds no alert", alerts=0)]
+    return JSONResponse(AlertsIgnored(status="ignored", ignored=reasons).model_dump(), 202)
 
 
 def _challenge(source: Source[Any]) -> dict[str, str]:
     section = source.section
-    schemes = [("Bearer", section.tokens and section.token_header == "authorization"), ("Basic", section.passwords)]
-    shown = [f'{scheme} realm="watchkeeper"' for scheme, wanted in schemes if wanted]
-    return {"www-authenticate": ", ".join(shown)} if shown else {}
+    bearer = bool(section.tokens) and section.token_header == "authorization"
+    schemes = [scheme for scheme, used in (("Bearer", bearer), ("Basic", bool(section.passwords))) if used]
+    challenge = ", ".join(f'{scheme} realm="watchkeeper"' for scheme in schemes)
+    return {"www-authenticate": challenge} if challenge else {}

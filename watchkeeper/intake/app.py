@@ -1,9 +1,8 @@
-"""The app: routes, and before them what every request goes through."""
+"""The FastAPI app of the intake: its routes and the middleware in front of them."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -19,7 +18,7 @@ from watchkeeper.alerts.registry import make_source
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import JsonObject
 from watchkeeper.intake import alerts, error_responses, health, run_updates, runs, slack_interactions
-from watchkeeper.intake.authentication import AuthenticationMiddleware, is_public
+from watchkeeper.intake.authentication import AuthenticationMiddleware
 from watchkeeper.intake.body_limit import BODY_SECONDS, BodyLimitMiddleware
 from watchkeeper.intake.concurrency_limit import AlertLimitMiddleware, DispatchSlots
 from watchkeeper.intake.dependencies import DispatchAlerts, Intake
@@ -30,100 +29,94 @@ from watchkeeper.intake.slack_interactions import InteractionReader
 from watchkeeper.temporal.lazy_client import wait_until_reachable
 from watchkeeper.watchdog.models import WatchdogCounts
 
-log = logging.getLogger(__name__)
-
 
 def create_app(
     client: Client,
     settings: Settings,
-    admit: DispatchAlerts,
+    dispatch: DispatchAlerts,
     *,
-    presses: InteractionReader | None = None,
+    interactions: InteractionReader | None = None,
     counts: WatchdogCounts | None = None,
-    beside: Sequence[AbstractAsyncContextManager[object]] = (),
+    background: Sequence[AbstractAsyncContextManager[object]] = (),
     http: httpx2.AsyncClient | None = None,
     body_seconds: float = BODY_SECONDS,
 ) -> FastAPI:
     """Build the app.
 
     Args:
-        client: Of Temporal, connected or lazy.
-        settings: The operator's.
-        admit: Gives alerts to Temporal.
-        presses: Reads what Slack tells of buttons; None: that route is not there.
-        counts: What the watchdog has done, for the metrics.
-        beside: Entered when the app starts and left when it ends, such as what watches over accepted alerts.
-        http: Fetches certificates and confirms subscriptions; its owner closes it.
-        body_seconds: For a body to come whole.
+        client: Temporal client, connected or lazy.
+        settings: Settings of the operator.
+        dispatch: Sends alerts to Temporal.
+        interactions: Reads button clicks from Slack; without it the route does not exist.
+        counts: Counters of the watchdog, for the metrics.
+        background: Contexts that are entered when the app starts and left when it stops.
+        http: Client for certificates and subscription confirmations; the caller closes it.
+        body_seconds: Time limit for receiving a request body.
     """
     sources = {name: make_source(name, section) for name, section in settings.sources.items()}
-    outside = http or httpx2.AsyncClient(timeout=FETCH_SECONDS, follow_redirects=False)
-    intake = Intake(client, settings, admit, sources, OutboundHttp(outside), Metrics(sources, counts), DispatchSlots())
-    deciding = set[asyncio.Task[None]]()
+    outbound = http or httpx2.AsyncClient(timeout=FETCH_SECONDS, follow_redirects=False)
+    metrics = Metrics(sources, counts)
+    intake = Intake(client, settings, dispatch, sources, OutboundHttp(outbound), metrics, DispatchSlots())
+    decisions = set[asyncio.Task[None]]()
     app = FastAPI(
         title="Watchkeeper",
-        description="Alerts start runs; people's programs start them, read them and act on them.",
+        description="Receives alerts, and starts, shows and updates runs.",
         version=__version__,
-        lifespan=_lifespan(intake, None if http else outside, beside, deciding),
+        lifespan=_lifespan(intake, None if http else outbound, background, decisions),
         redirect_slashes=False,
         redoc_url=None,
     )
     routers = [alerts.routes(intake), runs.routes(intake), run_updates.routes(intake), health.routes(intake)]
-    if presses is not None:
-        routers.append(slack_interactions.routes(intake, presses, deciding))
-    for router in routers:  # side by side, so that a path's methods can be told; included, each router hides its own
+    if interactions is not None:
+        routers.append(slack_interactions.routes(intake, interactions, decisions))
+    for router in routers:  # not include_router, which hides the methods of a path that the 405 handler lists
         app.router.routes.extend(router.routes)
     error_responses.install_handlers(app)
-    # The last one is the outermost.
+    # The middleware that is added last runs first.
     app.add_middleware(AlertLimitMiddleware)
     app.add_middleware(BodyLimitMiddleware, seconds=body_seconds)
     app.add_middleware(AuthenticationMiddleware, tokens=settings.intake.tokens)
     app.add_middleware(Measured, metrics=intake.metrics)
-    document = _documented(app, with_tokens=bool(settings.intake.tokens))
+    document = _openapi(app)
     app.openapi = lambda: document  # type: ignore[method-assign]
     return app
 
 
 def _lifespan(
     intake: Intake,
-    own: httpx2.AsyncClient | None,
-    beside: Sequence[AbstractAsyncContextManager[object]],
-    deciding: set[asyncio.Task[None]],
+    own_http: httpx2.AsyncClient | None,
+    background: Sequence[AbstractAsyncContextManager[object]],
+    decisions: set[asyncio.Task[None]],
 ) -> Lifespan[FastAPI]:
     @asynccontextmanager
-    async def living(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            if own is not None:
-                await stack.enter_async_context(own)
-            reaching = asyncio.create_task(wait_until_reachable(intake.client))
-            stack.push_async_callback(_end, reaching)
-            for context in beside:
+            if own_http is not None:
+                await stack.enter_async_context(own_http)
+            connection = asyncio.create_task(wait_until_reachable(intake.client))
+            stack.push_async_callback(_cancel, connection)
+            for context in background:
                 await stack.enter_async_context(context)
             yield
-            if deciding:
-                await asyncio.wait(deciding, timeout=GRACE)
+            if decisions:
+                await asyncio.wait(decisions, timeout=GRACE)
 
-    return living
+    return lifespan
 
 
-async def _end(task: asyncio.Task[None]) -> None:
+async def _cancel(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
 
-def _documented(app: FastAPI, *, with_tokens: bool) -> JsonObject:
-    """Describe the API as it answers: 400 where FastAPI would say 422, and a token where one is asked for."""
+def _openapi(app: FastAPI) -> JsonObject:
+    """Return the OpenAPI document without 422: the intake answers 400 where FastAPI would answer 422."""
     document: dict[str, Any] = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes
     )
-    for path, methods in document["paths"].items():
+    for methods in document["paths"].values():
         for operation in methods.values():
             operation["responses"].pop("422", None)
-            if with_tokens and not is_public(path):
-                operation["security"] = [{"token": []}]
-    schemas = document["components"]["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(unused, None)
-    if with_tokens:
-        document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        document["components"]["schemas"].pop(unused, None)
     return document

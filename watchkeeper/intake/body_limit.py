@@ -1,4 +1,4 @@
-"""Reading bodies: whole, before anything looks at them, and never more or longer than is worth it."""
+"""Read each request body completely before the app runs, within limits of size and time."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from watchkeeper.alerts.source import MAX_BODY_BYTES
 from watchkeeper.intake.error_responses import error_response
 
 BODY_SECONDS = 10.0
-"""For a body to come whole; whoever sends it more slowly only holds a connection."""
+"""Time limit for a body."""
 
 _DISCARDED_BYTES = 16 * MAX_BODY_BYTES
-"""So much of a body that is too large is read all the same: a sender that is cut off may not see why."""
+"""How much of a too large body is read and discarded. A sender that is cut off earlier may not see the response."""
 
 
 class _TooLarge(Exception):
-    """A body is larger than any vendor's."""
+    """A body exceeds ``MAX_BODY_BYTES``."""
 
 
 class BodyLimitMiddleware:
-    """Reads the body of each request before the app is asked; answers 413 and 408 itself."""
+    """Reads the body of each request before it calls the app. Answers 413 and 408 itself."""
 
     def __init__(self, app: ASGIApp, seconds: float = BODY_SECONDS) -> None:
         self._app = app
         self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take one request."""
+        """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -40,20 +40,17 @@ class BodyLimitMiddleware:
         except ClientDisconnect:
             return
         except TimeoutError:
-            answer = error_response(
-                408, f"the body did not come whole within {self._seconds:g} s", {"connection": "close"}
-            )
+            status, problem = 408, f"the body was not complete within {self._seconds:g} s"
         except _TooLarge:
-            most = f"the body is too large; at most {MAX_BODY_BYTES:,} bytes are read"
-            answer = error_response(413, most, {"connection": "close"})
+            status, problem = 413, f"the body is too large; the limit is {MAX_BODY_BYTES:,} bytes"
         else:
-            await self._app(scope, _again(body, receive), send)
+            await self._app(scope, _replay(body, receive), send)
             return
-        await answer(scope, receive, send)
+        await error_response(status, problem, {"connection": "close"})(scope, receive, send)
 
 
 async def _read(headers: Headers, receive: Receive) -> bytes:
-    """Return a body. Raises _TooLarge once it is over, or known to be for a sender that waits to be asked for it."""
+    """Return the body. Raises _TooLarge, at once for a sender that waits for ``100 Continue``, and ClientDisconnect."""
     announced = headers.get("content-length", "")
     large = announced.isdigit() and int(announced) > MAX_BODY_BYTES
     if large and headers.get("expect", "").lower() == "100-continue":
@@ -77,10 +74,10 @@ async def _read(headers: Headers, receive: Receive) -> bytes:
     return b"".join(chunks)
 
 
-def _again(body: bytes, receive: Receive) -> Receive:
-    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+def _replay(body: bytes, receive: Receive) -> Receive:
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> Message:
-        return waiting.pop() if waiting else await receive()
+        return messages.pop() if messages else await receive()
 
     return replay

@@ -1,4 +1,4 @@
-"""How many alerts are taken at once: a storm is answered in time, by 503 if need be, and never hangs."""
+"""Limits on concurrent alert requests, so that in a storm every request is answered in time, if need be with 503."""
 
 from __future__ import annotations
 
@@ -11,53 +11,52 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from watchkeeper.intake.error_responses import retry_response
 
 MAX_DISPATCHES = 32
-"""Requests before Temporal at once. More would not be taken any faster, and each would wait for longer."""
+"""Requests that dispatch alerts to Temporal at once. More would make each slower and the total no faster."""
 
 MAX_ALERT_REQUESTS = 128
-"""Requests of alert sources at once, those that wait for a place included. What comes beyond them is turned away
-before any work is done for it, for that work would take the time in which the others can be taken."""
+"""Requests of alert sources at once, including requests that wait for a slot. Further ones get 503 before any work."""
 
 _ALERTS = "/alerts/"
 
 
 class DispatchSlots:
-    """Places before Temporal."""
+    """Slots for requests that dispatch alerts to Temporal."""
 
-    def __init__(self, places: int = MAX_DISPATCHES) -> None:
-        self._places = asyncio.Semaphore(places)
+    def __init__(self, slots: int = MAX_DISPATCHES) -> None:
+        self._slots = asyncio.Semaphore(slots)
 
     @asynccontextmanager
-    async def place(self, patience: float) -> AsyncIterator[None]:
-        """Wait for a place for at most half of the patience (seconds).
+    async def acquire(self, timeout: float) -> AsyncIterator[None]:
+        """Hold a slot. Waits for one for at most half of the timeout (seconds) of the request.
 
-        Whoever got one later would be told to try again all the same, in the midst of its work: where more comes than
-        Temporal takes, nothing at all would be done. Raises TimeoutError.
+        A request that got its slot later would reach its timeout during the dispatch. Under steady overload all work
+        would be lost that way. Raises TimeoutError.
         """
-        async with asyncio.timeout(patience / 2):
-            await self._places.acquire()
+        async with asyncio.timeout(timeout / 2):
+            await self._slots.acquire()
         try:
             yield
         finally:
-            self._places.release()
+            self._slots.release()
 
 
 class AlertLimitMiddleware:
-    """Turns away what comes while too many alerts are being taken; their bodies must have been read before."""
+    """Answers 503 to alert requests beyond a limit. It runs after the body was read."""
 
-    def __init__(self, app: ASGIApp, most: int = MAX_ALERT_REQUESTS) -> None:
+    def __init__(self, app: ASGIApp, limit: int = MAX_ALERT_REQUESTS) -> None:
         self._app = app
-        self._most = most
-        self._inside = 0
+        self._limit = limit
+        self._running = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take one request."""
+        """Handle one request."""
         if scope["type"] != "http" or not scope["path"].startswith(_ALERTS):
             await self._app(scope, receive, send)
-        elif self._inside >= self._most:
-            await retry_response("too many alerts come at once; send it again")(scope, receive, send)
+        elif self._running >= self._limit:
+            await retry_response("too many alert requests at once; send it again")(scope, receive, send)
         else:
-            self._inside += 1
+            self._running += 1
             try:
                 await self._app(scope, receive, send)
             finally:
-                self._inside -= 1
+                self._running -= 1

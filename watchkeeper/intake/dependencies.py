@@ -27,8 +27,8 @@ class Intake:
 
     client: Client
     settings: Settings
-    admit: DispatchAlerts
+    dispatch: DispatchAlerts
     sources: Mapping[str, Source[Any]]
-    outside: OutboundHttp
+    outbound: OutboundHttp
     metrics: Metrics
-    gate: DispatchSlots
+    slots: DispatchSlots

@@ -1,4 +1,4 @@
-"""What the intake answers when it does not do what was asked: one sentence in JSON, whatever the cause."""
+"""Error responses of the intake: one sentence in JSON for every error."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from watchkeeper.text import excerpt
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1
-"""After which a sender that got 503 may try again: an outage of Temporal is long or a matter of moments."""
+"""Retry-After of a 503. Most outages of Temporal last either moments or long."""
 
 _SHOWN_BYTES = 500
 
-_MEANING: Mapping[int, str] = {
+_DESCRIPTIONS: Mapping[int, str] = {
     400: "The request is malformed; the error says where.",
     401: "Nothing proves who sent it.",
     403: "Without tokens, only this machine is served.",
-    404: "There is no such thing.",
+    404: "It does not exist.",
     408: "The body did not come in time.",
-    409: "The run did not take it; the error says why.",
+    409: "The run rejected it; the error says why.",
     413: "The body is too large.",
     415: "The body is not application/json.",
     503: "Temporal, a worker or another host is out of reach or too slow; the same request may succeed later.",
@@ -42,47 +42,47 @@ _MEANING: Mapping[int, str] = {
 
 
 class ErrorResponse(BaseModel):
-    """Why it was not done."""
+    """Why the request failed."""
 
     error: str = Field(description="A sentence for people.")
 
 
 def documented_errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Document the refusals of a route, as FastAPI takes them."""
-    return {status: {"model": ErrorResponse, "description": _MEANING[status]} for status in statuses}
+    """Return the ``responses`` argument of a route for these error statuses."""
+    return {status: {"model": ErrorResponse, "description": _DESCRIPTIONS[status]} for status in statuses}
 
 
-def error_response(status: int, why: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """Say no in a sentence."""
-    return JSONResponse(ErrorResponse(error=why).model_dump(), status, dict(headers or {}))
+def error_response(status: int, error: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """Return a response with an error sentence."""
+    return JSONResponse(ErrorResponse(error=error).model_dump(), status, dict(headers or {}))
 
 
-def retry_response(why: str) -> JSONResponse:
-    """Answer 503; never 429 or another 4xx, after which senders drop an alert."""
-    return error_response(503, why, {"retry-after": str(RETRY_SECONDS)})
+def retry_response(error: str) -> JSONResponse:
+    """Return a 503. Never use 429 or another 4xx for it: senders drop an alert after those."""
+    return error_response(503, error, {"retry-after": str(RETRY_SECONDS)})
 
 
 def install_handlers(app: FastAPI) -> None:
-    """Make a sentence of everything that routes raise."""
-    app.add_exception_handler(StarletteHTTPException, _told)
-    app.add_exception_handler(RequestValidationError, _malformed)
-    app.add_exception_handler(NoSuchRun, _status(404))
-    app.add_exception_handler(UpdateRejected, _status(409))
-    app.add_exception_handler(UpdateUnanswered, _status(503))
-    app.add_exception_handler(TemporalError, _status(503))
-    app.add_exception_handler(RPCError, _temporal)
-    app.add_exception_handler(TimeoutError, _slow)
+    """Convert every exception of a route into an error response."""
+    app.add_exception_handler(StarletteHTTPException, _http_exception)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(NoSuchRun, _with_status(404))
+    app.add_exception_handler(UpdateRejected, _with_status(409))
+    app.add_exception_handler(UpdateUnanswered, _with_status(503))
+    app.add_exception_handler(TemporalError, _with_status(503))
+    app.add_exception_handler(RPCError, _rpc_error)
+    app.add_exception_handler(TimeoutError, _timeout)
     app.add_exception_handler(Exception, _bug)
 
 
-def _status(status: int) -> Any:
-    async def answer(request: Request, error: Exception) -> JSONResponse:
+def _with_status(status: int) -> Any:
+    async def handler(request: Request, error: Exception) -> JSONResponse:
         return retry_response(str(error)) if status == 503 else error_response(status, str(error))
 
-    return answer
+    return handler
 
 
-async def _told(request: Request, error: Exception) -> JSONResponse:
+async def _http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException | StarletteHTTPException)
     if error.status_code == 405:
         return error_response(405, f"{request.method} is not served here", {"allow": ", ".join(_methods(request))})
@@ -90,7 +90,7 @@ async def _told(request: Request, error: Exception) -> JSONResponse:
 
 
 def _methods(request: Request) -> list[str]:
-    """Name the methods of all routes of a path; the framework names those of the first."""
+    """Return the methods of all routes of a path. The framework lists only the methods of the first route."""
     matching = [
         route
         for route in request.app.routes
@@ -99,15 +99,15 @@ def _methods(request: Request) -> list[str]:
     return sorted({method for route in matching for method in route.methods or ()})
 
 
-async def _malformed(request: Request, error: Exception) -> JSONResponse:
+async def _validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    faults = error.errors()
-    told = [f"{_place(fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}" for fault in faults[:3]]
-    more = [f"{len(faults) - 3} more"] if len(faults) > 3 else []
-    return error_response(400, excerpt("; ".join([*told, *more]), _SHOWN_BYTES))
+    errors = error.errors()
+    shown = [f"{_location(fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}" for fault in errors[:3]]
+    more = [f"{len(errors) - 3} more"] if len(errors) > 3 else []
+    return error_response(400, excerpt("; ".join([*shown, *more]), _SHOWN_BYTES))
 
 
-def _place(location: tuple[int | str, ...]) -> str:
+def _location(location: tuple[int | str, ...]) -> str:
     if location and location[0] == "body":
         location = location[1:]
         if len(location) == 1 and isinstance(location[0], int):
@@ -115,16 +115,16 @@ def _place(location: tuple[int | str, ...]) -> str:
     return format_location(location)
 
 
-async def _temporal(request: Request, error: Exception) -> JSONResponse:
+async def _rpc_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RPCError)
     log.warning("Temporal did not answer %s: %s (%s)", request.url.path, error.message, error.status.name)
-    return retry_response(f"Temporal did not take it ({error.status.name}); try again")
+    return retry_response(f"Temporal did not accept it ({error.status.name}); try again")
 
 
-async def _slow(request: Request, error: Exception) -> JSONResponse:
+async def _timeout(request: Request, error: Exception) -> JSONResponse:
     log.warning("Temporal was too slow for %s", request.url.path)
     return retry_response("Temporal did not answer in time; try again")
 
 
 async def _bug(request: Request, error: Exception) -> JSONResponse:
-    return error_response(500, "an error in Watchkeeper; its log tells more")
+    return error_response(500, "an error in Watchkeeper; see its log")

@@ -1,4 +1,4 @@
-"""``/healthz``, ``/readyz`` and ``/metrics``: whether the intake lives, whether it is of use, and what it did."""
+"""``/healthz``, ``/readyz`` and ``/metrics``."""
 
 from __future__ import annotations
 
@@ -18,30 +18,32 @@ class Liveness(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Whether alerts can be accepted, and whether they are looked into."""
+    """Whether alerts can be accepted, and whether a worker investigates them."""
 
     temporal: bool = Field(description="Temporal is reachable. While it is not, alerts are answered 503.")
-    worker: bool = Field(description="A worker polls. While none does, alerts are accepted, and wait.")
+    worker: bool = Field(description="A worker polls. While none does, alerts are accepted and wait.")
 
 
 def routes(intake: Intake) -> APIRouter:
-    """Make the routes."""
+    """Return the routes of health checks and metrics."""
     router = APIRouter(tags=["health"])
     polling = WorkerProbe(intake.client, intake.settings.worker.task_queue)
 
     @router.get("/healthz")
     async def healthz() -> Liveness:
-        """Tell that the process answers, whatever it could do."""
+        """Answer that the process runs. It does not check Temporal."""
         return Liveness(alive=True)
 
     @router.get(
-        "/readyz", response_model=Readiness, responses={503: {"model": Readiness, "description": "One is missing."}}
+        "/readyz",
+        response_model=Readiness,
+        responses={503: {"model": Readiness, "description": "Temporal or a worker is missing."}},
     )
     async def readyz() -> JSONResponse:
-        """Tell whether Temporal is reachable and a worker polls."""
-        found = await polling.now()
-        ready = Readiness(temporal=found.temporal, worker=found.worker)
-        return JSONResponse(ready.model_dump(), 200 if ready.temporal and ready.worker else 503)
+        """Answer whether Temporal is reachable and a worker polls."""
+        polled = await polling.now()
+        readiness = Readiness(temporal=polled.temporal, worker=polled.worker)
+        return JSONResponse(readiness.model_dump(), 200 if readiness.temporal and readiness.worker else 503)
 
     @router.get(
         "/metrics",
@@ -49,7 +51,7 @@ def routes(intake: Intake) -> APIRouter:
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "For Prometheus."}},
     )
     async def metrics() -> Response:
-        """Tell what was counted, in the text format of Prometheus."""
+        """Return the metrics in the text format of Prometheus."""
         return Response(generate_latest(intake.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return router

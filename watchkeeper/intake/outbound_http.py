@@ -1,4 +1,4 @@
-"""What the intake fetches: certificates that sign messages, and addresses that confirm a subscription."""
+"""HTTP requests that the intake sends: fetch signing certificates and confirm SNS subscriptions."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ import httpx2
 from watchkeeper.alerts.verification import VerificationError
 
 FETCH_SECONDS = 5.0
-"""For one fetch, in all."""
+"""Time limit for one request in total."""
 
-_MOST_BYTES = 64 * 2**10
-_KEPT = 16
+_MAX_BYTES = 64 * 2**10
+_CACHED = 16
 _AT_ONCE = 8
 
 
 class OutboundUnavailable(Exception):
-    """A host did not answer, or could not; it may the next time."""
+    """A host did not answer or had an error. A later request may succeed."""
 
 
 class OutboundHttp:
-    """Fetches what a source has checked the address of; an https address as it is given, and no other."""
+    """Sends GET requests to https addresses that an alert source has checked. Follows no redirect."""
 
     def __init__(self, http: httpx2.AsyncClient) -> None:
         self._http = http
-        self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self._certificates: OrderedDict[str, bytes] = OrderedDict()
         self._fetching: dict[str, asyncio.Task[bytes]] = {}
 
     async def certificate(self, url: str) -> bytes:
-        """Fetch a certificate, or give the one that is kept.
+        """Return a certificate from the cache or from its address.
 
-        A fetch goes on when the request that began it is over its time, so that the sender's next one finds it.
+        A fetch continues after the request that needed it timed out, so that the sender's next request finds it.
 
-        Raises VerificationError where there is none, OutboundUnavailable where nobody can tell.
+        Raises VerificationError if the certificate does not exist, and OutboundUnavailable if that is not known.
         """
-        if url in self._kept:
-            self._kept.move_to_end(url)
-            return self._kept[url]
+        if url in self._certificates:
+            self._certificates.move_to_end(url)
+            return self._certificates[url]
         if url not in self._fetching:
             if len(self._fetching) >= _AT_ONCE:
                 raise OutboundUnavailable("too many certificates are being fetched")
             task = self._fetching[url] = asyncio.create_task(self._get(url))
-            task.add_done_callback(lambda done: self._keep(url, done))
+            task.add_done_callback(lambda done: self._store(url, done))
         return await asyncio.shield(self._fetching[url])
 
     async def confirm(self, url: str) -> None:
@@ -53,16 +53,16 @@ class OutboundHttp:
         except VerificationError as error:
             raise OutboundUnavailable("the subscription could not be confirmed") from error
 
-    def _keep(self, url: str, done: asyncio.Task[bytes]) -> None:
+    def _store(self, url: str, done: asyncio.Task[bytes]) -> None:
         del self._fetching[url]
         if done.cancelled() or done.exception() is not None:
             return
-        self._kept[url] = done.result()
-        if len(self._kept) > _KEPT:
-            self._kept.popitem(last=False)
+        self._certificates[url] = done.result()
+        if len(self._certificates) > _CACHED:
+            self._certificates.popitem(last=False)
 
     async def _get(self, url: str) -> bytes:
-        # No error tells the address: that of a confirmation is a secret.
+        # No error message holds the address: the address of a confirmation is a secret.
         if not url.startswith("https://"):
             raise VerificationError("what it refers to is not at an https address")
         try:
@@ -71,17 +71,17 @@ class OutboundHttp:
                     raise OutboundUnavailable(f"a host answered {answer.status_code}")
                 if not answer.is_success:
                     raise VerificationError(f"what it refers to cannot be fetched ({answer.status_code})")
-                return await _capped(answer)
+                return await _read_limited(answer)
         except httpx2.InvalidURL:
-            raise VerificationError("what it refers to is not at an address") from None
+            raise VerificationError("what it refers to is not at a valid address") from None
         except (TimeoutError, httpx2.RequestError) as error:
             raise OutboundUnavailable(f"a host did not answer ({type(error).__name__})") from None
 
 
-async def _capped(answer: httpx2.Response) -> bytes:
+async def _read_limited(answer: httpx2.Response) -> bytes:
     content = bytearray()
     async for chunk in answer.aiter_bytes():
         content += chunk
-        if len(content) > _MOST_BYTES:
+        if len(content) > _MAX_BYTES:
             raise VerificationError("what it refers to is too large")
     return bytes(content)

@@ -1,4 +1,4 @@
-"""What people's programs ask over HTTP, and the forms in which runs are answered."""
+"""Request and response bodies of the runs API."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from watchkeeper.text import clean
 TEXT_CHARACTERS = 100_000
 
 
-def _cleaned(value: object) -> object:
+def _clean(value: object) -> object:
     return clean(value) if isinstance(value, str) else value
 
 
-def _within(text: str) -> str:
+def _check_length(text: str) -> str:
     if len(text) > TEXT_CHARACTERS:
-        raise ValueError(f"{len(text):,} characters are too many; at most {TEXT_CHARACTERS:,} can be sent")
+        raise ValueError(f"{len(text):,} characters are too many; the limit is {TEXT_CHARACTERS:,}")
     return text
 
 
 Text = Annotated[
     str,
-    Field(pattern=r"\S", description=f"Says something, in at most {TEXT_CHARACTERS:,} characters."),
-    BeforeValidator(_cleaned),
-    AfterValidator(_within),
+    Field(pattern=r"\S", description=f"Not blank; at most {TEXT_CHARACTERS:,} characters."),
+    BeforeValidator(_clean),
+    AfterValidator(_check_length),
 ]
-Word = Annotated[str, Field(min_length=1, max_length=150), BeforeValidator(_cleaned)]
-Note = Annotated[str, Field(max_length=10_000), BeforeValidator(_cleaned)]
+Name = Annotated[str, Field(min_length=1, max_length=150), BeforeValidator(_clean)]
+Note = Annotated[str, Field(max_length=10_000), BeforeValidator(_clean)]
 
 
 class StrictBody(BaseModel):
-    """A body in which nothing stands that is not known, and no value is bent to fit."""
+    """A request body that refuses unknown fields and converts no types."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class LimitsBody(LimitChanges):
-    """Some of the limits."""
+    """Some of the limits of a run."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -56,64 +56,64 @@ class StartBody(StrictBody):
     """A run to start."""
 
     text: Text
-    service: Word | None = Field(default=None, description="Name in the operator's service catalogue.")
-    severity: Word | None = None
-    limits: LimitsBody | None = Field(default=None, description="Replaces the configured limits one by one.")
+    service: Name | None = Field(default=None, description="Name in the operator's service catalogue.")
+    severity: Name | None = None
+    limits: LimitsBody | None = Field(default=None, description="Limits that replace the configured ones.")
     tool_choice: str | None = Field(
         default=None,
         pattern=r"^[a-zA-Z0-9_-]{1,64}$",
-        description="auto, none, required, or the name of a tool to begin with.",
+        description="auto, none, required, or the name of the tool to call first.",
     )
 
-    def given(self) -> RunInput:
-        """Return what the run is started with."""
+    def run_input(self) -> RunInput:
+        """Return the input of the run."""
         limits = self.limits and LimitChanges.model_validate(self.limits.model_dump(exclude_none=True))
-        facts: dict[str, object] = {"text": self.text, "service": self.service, "severity": self.severity}
-        facts |= {"limits": limits, "tool_choice": start_options.tool_choice(self.tool_choice)}
-        return RunInput.model_validate({name: fact for name, fact in facts.items() if fact is not None})
+        fields: dict[str, object] = {"text": self.text, "service": self.service, "severity": self.severity}
+        fields |= {"limits": limits, "tool_choice": start_options.tool_choice(self.tool_choice)}
+        return RunInput.model_validate({name: value for name, value in fields.items() if value is not None})
 
 
 class TellBody(StrictBody):
-    """Words to the model."""
+    """A message to the agent."""
 
     text: Text
 
 
 class DecisionBody(StrictBody):
-    """A call that waits, and why it is approved or denied."""
+    """The call to approve or deny, and why."""
 
-    call: Word = Field(description="Key of the call, such as r2.0.")
-    note: Note = Field(default="", description="The model reads it when a call is denied.")
+    call: Name = Field(description="Key of the call, such as r2.0.")
+    note: Note = Field(default="", description="Why; the model reads the note of a denial.")
 
 
 class StopBody(StrictBody):
-    """Why a run is to end."""
+    """Why the run should end."""
 
     reason: Note = ""
 
 
 class ExtendBody(StrictBody):
-    """What a run is to get more of."""
+    """Limits to raise."""
 
-    limits: LimitsBody = Field(description="By how much to raise each.")
+    limits: LimitsBody = Field(description="By how much to raise each limit.")
 
 
 class UpdateAccepted(BaseModel):
-    """A run took what a person did."""
+    """The run accepted an update."""
 
     run: str
-    done: str = Field(description="What the run says of it.")
+    done: str = Field(description="Answer of the run.")
 
 
 class RaisedLimits(BaseModel):
-    """The limits of a run by now."""
+    """The new limits of a run."""
 
     run: str
     limits: Limits
 
 
 class RunObject(BaseModel):
-    """One run whole, as ``watchkeeper show --json`` prints it; more fields may follow."""
+    """One run in full, as ``watchkeeper show --json`` prints it. More fields may be added."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -142,7 +142,7 @@ class RunObject(BaseModel):
 
 
 class RunListItem(BaseModel):
-    """One run as lists show it."""
+    """One run in a list."""
 
     run: str
     workflow_id: str

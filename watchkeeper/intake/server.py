@@ -1,4 +1,4 @@
-"""Serving the intake: it listens when it says so, and answers what it has taken before it ends."""
+"""Serve the intake with uvicorn. It answers running requests before it stops."""
 
 from __future__ import annotations
 
@@ -13,25 +13,28 @@ from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 GRACE = 5
-"""Seconds to answer what was taken, once it is told to end."""
+"""Seconds in which running requests are answered during a shutdown."""
 
 KEEP_ALIVE = 75
-"""Seconds; shorter than the sender's own, it would be the one that meets a connection just closed."""
+"""Seconds. Longer than the keep-alive of common senders, so that they do not reuse a connection that closes here."""
 
 REQUEST_SECONDS = 20.0
-"""For the first request of a connection to begin."""
+"""Seconds in which the first request of a connection must begin."""
 
 _BACKLOG = 2_048
 _HEADER_BYTES = 64 * 2**10
 
 
 class ListenError(Exception):
-    """A process cannot listen; the text says where, why, and the way out."""
+    """The process cannot listen. The message says where, why, and what to do."""
 
 
 @asynccontextmanager
 async def serve(app: Starlette, host: str, port: int, keys: str = "intake.host and intake.port") -> AsyncIterator[str]:
-    """Serve an app and give its address; port 0 takes a free one. Raises CannotListen, naming the settings' keys."""
+    """Serve an app and yield its address. Port 0 means a free port. ``keys``: the settings that an error names.
+
+    Raises ListenError.
+    """
     listener = _listen(host, port, keys)
     _raise_open_files()
     config = uvicorn.Config(
@@ -51,7 +54,7 @@ async def serve(app: Starlette, host: str, port: int, keys: str = "intake.host a
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
-        while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn tells it in no other way
+        while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn offers no event for it
             await asyncio.sleep(0.01)
         if task.done():
             await task
@@ -62,32 +65,34 @@ async def serve(app: Starlette, host: str, port: int, keys: str = "intake.host a
 
 
 def address(host: str, port: int) -> str:
-    """Write the address of a server."""
+    """Return the base URL of a server."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _listen(host: str, port: int, keys: str) -> socket.socket:
     try:
-        (family, _, _, _, at), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        listener = socket.create_server(at[:2], family=family, backlog=_BACKLOG)
+        (family, _, _, _, endpoint), *_ = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        listener = socket.create_server(endpoint[:2], family=family, backlog=_BACKLOG)
     except OSError as error:
         raise ListenError(
             f"cannot listen on {host} port {port}: {(error.strerror or str(error)).partition(' (while')[0]}; "
-            f"choose another by the command's options, or by {keys}"
+            f"choose another one with the command's options or with {keys}"
         ) from error
     listener.setblocking(False)
     return listener
 
 
 def _raise_open_files() -> None:
-    """Allow as many connections as the system lets us: in a storm the usual 1,024 are few."""
+    """Raise the limit of open files to the maximum. The usual 1,024 are too few for a storm of connections."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class _Server(uvicorn.Server):
-    """A server that leaves signals to the process it is a part of."""
+    """A server that installs no signal handlers; its process does."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -95,19 +100,19 @@ class _Server(uvicorn.Server):
 
 
 class _Connection(H11Protocol):
-    """A connection that is closed when no request begins on it: uvicorn counts time only behind the first one."""
+    """A connection that closes if no request begins on it. uvicorn limits only the time after the first request."""
 
-    _opened: asyncio.TimerHandle | None = None
+    _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._opened = self.loop.call_later(REQUEST_SECONDS, self._give_up)
+        self._deadline = self.loop.call_later(REQUEST_SECONDS, self._close_if_idle)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._opened is not None:
-            self._opened.cancel()
+        if self._deadline is not None:
+            self._deadline.cancel()
         super().connection_lost(exc)
 
-    def _give_up(self) -> None:
+    def _close_if_idle(self) -> None:
         if self.cycle is None:
             self.transport.close()

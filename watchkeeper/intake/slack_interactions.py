@@ -1,4 +1,4 @@
-"""``/slack/interactions``: presses on the buttons of a run's message, each a person's decision."""
+"""``/slack/interactions``: button clicks in Slack that approve or deny a tool call."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from watchkeeper.runs.updates import UpdateRejected
 
 log = logging.getLogger(__name__)
 
-MOST = 100
-"""Decisions on their way at once."""
+MAX_DECISIONS = 100
+"""Decisions that are being sent to their runs at once."""
 
 
 class ButtonClick(Protocol):
-    """A person's decision on a call that waits."""
+    """A person's decision on a waiting call."""
 
     @property
     def run(self) -> str:
@@ -48,7 +48,7 @@ class ButtonClick(Protocol):
 
     @property
     def approved(self) -> bool:
-        """What was decided."""
+        """Whether the person approved the call."""
         ...
 
     @property
@@ -58,54 +58,54 @@ class ButtonClick(Protocol):
 
 
 class InteractionReader(Protocol):
-    """Reads what Slack tells of a press; ``watchkeeper.slack.interactions`` is one."""
+    """Verifies and parses interactions of Slack. ``watchkeeper.slack.interactions`` implements it."""
 
     def verify(self, headers: Mapping[str, str], body: bytes, secret: SecretStr, now: float) -> None:
-        """Take a body that Slack signed just now. Raises VerificationError."""
+        """Check that Slack signed a body within the last minutes. Raises VerificationError."""
         ...
 
     def read_button_press(self, body: bytes) -> ButtonClick | None:
-        """Read a verified body; None where nothing is to be done. Raises MalformedPayload."""
+        """Read a verified body. None if it holds no decision. Raises MalformedPayload."""
         ...
 
 
-def routes(intake: Intake, presses: InteractionReader, deciding: set[asyncio.Task[None]]) -> APIRouter:
-    """Make the routes; ``deciding`` holds the decisions on their way, for whoever ends the intake."""
+def routes(intake: Intake, reader: InteractionReader, decisions: set[asyncio.Task[None]]) -> APIRouter:
+    """Return the route for Slack. ``decisions`` holds the running tasks, so that a shutdown can wait for them."""
     router = APIRouter(tags=["people"])
     secret = intake.settings.slack.signing_secret
 
     @router.post("/slack/interactions", responses=documented_errors(400, 401, 404, 408, 413, 503))
     async def interact(request: Request) -> Response:
-        """Take a press on a button; Slack is answered at once, for it waits three seconds."""
+        """Receive a button click. Slack waits only three seconds, so the response does not wait for the run."""
         if secret is None:
             return error_response(404, "slack.signing_secret is not set")
         body = await request.body()
         try:
-            presses.verify(dict(request.headers), body, secret, time.time())
-            press = presses.read_button_press(body)
+            reader.verify(dict(request.headers), body, secret, time.time())
+            click = reader.read_button_press(body)
         except VerificationError as error:
-            log.warning("refused what came for Slack's buttons: %s", error)
+            log.warning("refused a request to /slack/interactions: %s", error)
             return error_response(401, "nothing proves that it comes from Slack")
         except MalformedPayload as error:
             return error_response(400, str(error))
-        if press is None:
+        if click is None:
             return JSONResponse({})
-        if len(deciding) >= MOST:
-            return error_response(503, "too many decisions are on their way; press again")
-        task = asyncio.create_task(_decide(intake, press))
-        deciding.add(task)
-        task.add_done_callback(deciding.discard)
+        if len(decisions) >= MAX_DECISIONS:
+            return error_response(503, "too many decisions at once; click again")
+        task = asyncio.create_task(_decide(intake, click))
+        decisions.add(task)
+        task.add_done_callback(decisions.discard)
         return JSONResponse({})
 
     return router
 
 
-async def _decide(intake: Intake, press: ButtonClick) -> None:
-    decision = Decision(call=press.call, approved=press.approved, by=press.by)
-    wanted = f"{press.by} {'approves' if press.approved else 'denies'} {press.call} of {press.run}"
+async def _decide(intake: Intake, click: ButtonClick) -> None:
+    decision = Decision(call=click.call, approved=click.approved, by=click.by)
+    action = f"{click.by} {'approves' if click.approved else 'denies'} {click.call} of {click.run}"
     try:
-        said = await updates.decide(intake.client, press.run, decision, execution=press.execution)
+        answer = await updates.decide(intake.client, click.run, decision, execution=click.execution)
     except (UpdateRejected, NoSuchRun, RPCError) as error:
-        log.warning("%s in Slack, and it was not taken: %s", wanted, error)
+        log.warning("%s in Slack, which was not accepted: %s", action, error)
     else:
-        log.info("%s in Slack: %s", wanted, said)
+        log.info("%s in Slack: %s", action, answer)

@@ -1,4 +1,4 @@
-"""Having the watchdog know of every alert that Temporal took, and of those that it could not take."""
+"""Report every dispatched alert, and every alert that Temporal refused, to the watchdog."""
 
 from __future__ import annotations
 
@@ -21,34 +21,35 @@ from watchkeeper.watchdog.models import RefusedGroup
 from watchkeeper.watchdog.watchdog import Watchdog
 
 
-def with_watchdog(admit: DispatchAlerts, watchdog: Watchdog) -> DispatchAlerts:
-    """Return an ``admit`` that answers when the watchdog has it in its journal, too."""
+def with_watchdog(dispatch: DispatchAlerts, watchdog: Watchdog) -> DispatchAlerts:
+    """Wrap ``dispatch`` so that it returns only after the watchdog has written the result to its journal."""
 
-    async def admit_watched(
-        client: Client, settings: Settings, source: Source[Any], received: ParsedPayload, at: float
+    async def dispatch_and_record(
+        client: Client, settings: Settings, source: Source[Any], payload: ParsedPayload, received_at: float
     ) -> Sequence[DispatchResult]:
         try:
-            admitted = await admit(client, settings, source, received, at)
-        except (RPCError, RunClosing, TemporalError, asyncio.CancelledError):  # cancelled as its time is over
-            for refusal in refused_groups(settings, source, received):
-                await watchdog.refused(refusal)
+            results = await dispatch(client, settings, source, payload, received_at)
+        except (RPCError, RunClosing, TemporalError, asyncio.CancelledError):  # cancelled by the request's timeout
+            for group in refused_groups(settings, source, payload):
+                await watchdog.record_refused(group)
             raise
-        for one in admitted:
-            await watchdog.accepted(one)
-        return admitted
+        for result in results:
+            await watchdog.record_accepted(result)
+        return results
 
-    return admit_watched
+    return dispatch_and_record
 
 
-def refused_groups(settings: Settings, source: Source[Any], received: ParsedPayload) -> list[RefusedGroup]:
-    """Name the groups that would have started a run."""
+def refused_groups(settings: Settings, source: Source[Any], payload: ParsedPayload) -> list[RefusedGroup]:
+    """Return the groups that would have started a run."""
     groups: dict[str, list[Alert]] = {}
-    for alert in received.alerts:
+    for alert in payload.alerts:
         if reason_not_to_start(alert, source.section) is None:
             groups.setdefault(workflow_id(alert), []).append(alert)
-    found: list[RefusedGroup] = []
+    refused: list[RefusedGroup] = []
     for run, alerts in groups.items():
-        given = alert_run_input(settings, source, alerts)
-        team = given.origin.team if given.origin else None
-        found.append(RefusedGroup(run, given.text, service=given.service, team=team, severity=given.severity))
-    return found
+        run_input = alert_run_input(settings, source, alerts)
+        team = run_input.origin.team if run_input.origin else None
+        group = RefusedGroup(run, run_input.text, service=run_input.service, team=team, severity=run_input.severity)
+        refused.append(group)
+    return refused

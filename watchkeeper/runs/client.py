@@ -1,10 +1,11 @@
-"""The runs of a Temporal namespace, from outside: start, find and list them.
+"""Start, find and list the incident runs of a Temporal namespace.
 
-Everything is called by name, so that a process that only looks needs neither the workflow nor a model client.
+Workflows are addressed by name, so a process that only reads runs imports neither the workflow nor a model client.
 """
 
 from __future__ import annotations
 
+import heapq
 import json
 import re
 import secrets
@@ -47,7 +48,7 @@ WORKFLOW = "IncidentWorkflow"
 ALL_RUNS = RunFilter()
 
 SUMMARY_BYTES = 200
-"""Most of a run's first line that lists show."""
+"""Longest first line of a run in a list."""
 
 _CLOSED: Mapping[int, str] = {
     WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_COMPLETED: "concluded",
@@ -57,23 +58,23 @@ _CLOSED: Mapping[int, str] = {
     WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TIMED_OUT: "failed",
 }
 EPISODE_CHARACTERS = 8
-"""Of a run id, by which an episode of a run is named."""
+"""Characters of a run id in the name of one episode, ``RUN@RUN_ID``."""
 
 _RUN_ID_CHARACTERS = 36
 _EPISODE = re.compile(r"(?P<run>.+)@(?P<run_id>[0-9a-f]{8}(?:(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?)", re.DOTALL)
 
 
 class NoSuchRun(Exception):
-    """There is no such run; the text names it and the way out."""
+    """No such run exists. The message names it and says what to do."""
 
 
 class InvalidListQuery(Exception):
-    """Temporal cannot list runs by a query; the text names it and says why."""
+    """Temporal cannot list runs by a query. The message holds the query and the reason."""
 
 
 @dataclass(frozen=True)
 class RunInfo:
-    """One run as lists show it."""
+    """One run, as a list shows it."""
 
     workflow_id: str
     run_id: str
@@ -83,29 +84,30 @@ class RunInfo:
     started_at: datetime
     closed_at: datetime | None = None
     text: str | None = None
-    """The first line of what was asked."""
+    """First line of the question or alert."""
     report: str | None = None
-    """The summary of the report, once there is one."""
+    """Summary of the report; None before it is written."""
     team: str | None = None
     source: str | None = None
     phase: str | None = None
     waiting_for: str | None = None
     rounds: int | None = None
     cost: float | None = None
-    """US dollars; None where no price is configured."""
+    """US dollars; None if no price is configured."""
 
 
 def new_workflow_id(service: str | None, now: datetime) -> str:
-    """Name a new run: ``incident-checkout-20261122-141503-4f2a``."""
+    """Return a workflow id for a new run: ``incident-checkout-20261122-141503-4f2a``."""
     slug = re.sub(r"[^a-z0-9]+", "-", (service or "").lower()).strip("-")[:40]
     parts = ["incident", slug, f"{now:%Y%m%d-%H%M%S}", secrets.token_hex(2)]
     return "-".join(part for part in parts if part)
 
 
-async def start_run(client: Client, given: RunInput, settings: Settings, run: str | None = None) -> RunInfo:
-    """Start a run that no alert asks for; under the name ``run``, where one is given, only if no other has or had it.
+async def start_run(client: Client, run_input: RunInput, settings: Settings, run: str | None = None) -> RunInfo:
+    """Start a run for a person.
 
-    No retry policy: a run that failed has reported; another one would page people again.
+    With a workflow id in ``run``, an existing run of that id is returned instead of a new one. The workflow has no
+    retry policy: a failed run has already delivered its hand-off, and a second one would page people again.
 
     Raises RPCError and TemporalError.
     """
@@ -116,25 +118,25 @@ async def start_run(client: Client, given: RunInput, settings: Settings, run: st
             client,
             lambda: client.start_workflow(
                 WORKFLOW,
-                given,
-                id=run or new_workflow_id(given.service, now),
+                run_input,
+                id=run or new_workflow_id(run_input.service, now),
                 task_queue=settings.worker.task_queue,
                 task_timeout=activity_options.WORKFLOW_TASK_TIMEOUT,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 id_conflict_policy=conflict,
-                **start_metadata(given, team=settings.team_of(given.service)),
+                **start_metadata(run_input, team=settings.team_of(run_input.service)),
             ),
         )
     except WorkflowAlreadyStartedError as error:
         if run is None:
             raise
         return await find_run(client, error.workflow_id)
-    run_id, summary = handle.first_execution_run_id or "", first_line(given.text)
-    return RunInfo(handle.id, run_id, "running", given.service, given.severity, now, text=summary)
+    run_id, summary = handle.first_execution_run_id or "", first_line(run_input.text)
+    return RunInfo(handle.id, run_id, "running", run_input.service, run_input.severity, now, text=summary)
 
 
 async def with_search_attributes(client: Client, attempt: Callable[[], Awaitable[T]]) -> T:
-    """Make an attempt that needs the search attributes of runs, which the first one ever must register."""
+    """Call ``attempt``; if the namespace lacks the search attributes of runs, register them and call it again."""
     try:
         return await attempt()
     except RPCError as error:
@@ -145,7 +147,7 @@ async def with_search_attributes(client: Client, attempt: Callable[[], Awaitable
 
 
 class StartMetadata(TypedDict):
-    """Keyword arguments of ``Client.start_workflow`` by which people find a run and know it."""
+    """Keyword arguments of ``Client.start_workflow`` that describe a run in lists and in the Temporal UI."""
 
     memo: dict[str, str]
     search_attributes: TypedSearchAttributes
@@ -153,55 +155,55 @@ class StartMetadata(TypedDict):
     static_details: str
 
 
-def start_metadata(given: RunInput, *, team: str | None, alerts: Sequence[Alert] = ()) -> StartMetadata:
-    """Say of a run what lists and the Temporal UI show, whoever starts it.
+def start_metadata(run_input: RunInput, *, team: str | None, alerts: Sequence[Alert] = ()) -> StartMetadata:
+    """Return the memo, search attributes, summary and details of a new run.
 
     Args:
-        given: What it is about.
-        team: Whose incident it is.
-        alerts: Those that start it.
+        run_input: Input of the run.
+        team: Team that owns the incident.
+        alerts: Alerts that start the run; none if a person does.
     """
-    known: tuple[tuple[temporal_search_attributes.Key, str | None], ...] = (
-        (temporal_search_attributes.SERVICE, given.service),
-        (temporal_search_attributes.SEVERITY, given.severity),
+    source = run_input.origin.source if run_input.origin else temporal_search_attributes.PERSON
+    attributes: tuple[tuple[temporal_search_attributes.Key, str | None], ...] = (
+        (temporal_search_attributes.SERVICE, run_input.service),
+        (temporal_search_attributes.SEVERITY, run_input.severity),
         (temporal_search_attributes.TEAM, team),
-        (temporal_search_attributes.SOURCE, given.origin.source if given.origin else temporal_search_attributes.PERSON),
+        (temporal_search_attributes.SOURCE, source),
         (temporal_search_attributes.PHASE, "starting"),
     )
+    pairs = [SearchAttributePair(key, value) for key, value in attributes if value]
     return StartMetadata(
-        memo={"text": first_line(given.text)},
-        search_attributes=TypedSearchAttributes([SearchAttributePair(key, value) for key, value in known if value]),
-        static_summary=status_text.summary_line(given, first_line(given.text)),
-        static_details=status_text.start_details(given, team, alerts),
+        memo={"text": first_line(run_input.text)},
+        search_attributes=TypedSearchAttributes(pairs),
+        static_summary=status_text.summary_line(run_input, first_line(run_input.text)),
+        static_details=status_text.start_details(run_input, team, alerts),
     )
 
 
 def first_line(text: str) -> str:
-    """Return the first line of a text that says something, fit for a list."""
+    """Return the first non-empty line of a text, shortened for a list."""
     line = next((line for line in clean(text).splitlines() if line.strip()), "")
     return excerpt(" ".join(line.split()), SUMMARY_BYTES)
 
 
 def split_run_name(run: str) -> tuple[str, str]:
-    """Split a run's name into its workflow id and, for one episode of several, ``RUN@RUN_ID``, its run id.
-
-    The beginning of the run id is enough.
-    """
+    """Split ``RUN@RUN_ID`` into workflow id and run id; the run id may be shortened, and is empty if absent."""
     match = _EPISODE.fullmatch(run)
     return (match["run"], match["run_id"]) if match else (run, "")
 
 
 async def find_run(client: Client, run: str) -> RunInfo:
-    """Return the latest execution of a run, or the one that is named. Raises NoSuchRun and RPCError."""
+    """Return the latest execution of a run, or the one of ``RUN@RUN_ID``. Raises NoSuchRun and RPCError."""
     return await run_info(client, (await describe_run(client, run)).workflow_execution_info)
 
 
 async def describe_run(
     client: Client, run: str, types: Collection[str] = (WORKFLOW,)
 ) -> DescribeWorkflowExecutionResponse:
-    """Describe the latest execution of a run, or the one that is named, as the server answers.
+    """Describe the latest execution of a run, or the one of ``RUN@RUN_ID``.
 
-    The SDK cannot read the description of a paused one. Raises NoSuchRun and RPCError.
+    Returns the raw response of the server, because the SDK fails to read a paused workflow. Raises NoSuchRun and
+    RPCError.
     """
     workflow_id, run_id = split_run_name(run)
     if 0 < len(run_id) < _RUN_ID_CHARACTERS:
@@ -215,51 +217,65 @@ async def describe_run(
             raise
         raise NoSuchRun(_no_such(client, run)) from error
     if description.workflow_execution_info.type.name not in types:
-        raise NoSuchRun(f"{run!r} is no incident run; `watchkeeper list` shows those that are")
+        raise NoSuchRun(f"{run!r} is not an incident run; `watchkeeper list` shows the incident runs")
     return description
 
 
 async def _episode(client: Client, run: str) -> str:
-    """Return the run id that begins as a name says. Raises NoSuchRun and RPCError."""
+    """Complete the shortened run id of ``RUN@RUN_ID``. Raises NoSuchRun and RPCError."""
     workflow_id, beginning = split_run_name(run)
-    every = [one.run_id async for one in list_runs(client, RunFilter(workflow_id=workflow_id))]
-    (first, *others) = [run_id for run_id in every if run_id.startswith(beginning)] or [""]
+    run_ids = [run.run_id async for run in list_runs(client, RunFilter(workflow_id=workflow_id))]
+    (first, *others) = [run_id for run_id in run_ids if run_id.startswith(beginning)] or [""]
     if not first:
         raise NoSuchRun(_no_such(client, run))
     if others:
-        raise NoSuchRun(f"{run!r} may be one of several; name it {workflow_id}@{first}, or {', '.join(others)}")
+        raise NoSuchRun(f"{run!r} is ambiguous; write {workflow_id}@{first}, or {', '.join(others)}")
     return first
 
 
-async def list_runs(client: Client, wanted: RunFilter = ALL_RUNS) -> AsyncIterator[RunInfo]:
-    """Give the runs of the namespace that are wanted, the newest first; one that continued as new once.
+async def list_runs(client: Client, run_filter: RunFilter = ALL_RUNS) -> AsyncIterator[RunInfo]:
+    """Yield the runs that match a filter, the newest first. A run that continued as new appears once.
+
+    Temporal lists open runs first and then closed runs by the time they closed. A run cannot close before it starts.
+    So when the list reaches a run that closed at a time T, no run that started after T can follow.
 
     Raises InvalidListQuery and RPCError.
     """
-    clauses = [f"WorkflowType = '{WORKFLOW}'", "ExecutionStatus != 'ContinuedAsNew'", *wanted.clauses()]
+    newest_first: list[tuple[int, str, WorkflowExecutionInfo]] = []
+    async for info in _list_executions(client, run_filter):
+        if info.HasField("close_time"):
+            while newest_first and -newest_first[0][0] > info.close_time.ToNanoseconds():
+                yield await run_info(client, heapq.heappop(newest_first)[2])
+        heapq.heappush(newest_first, (-info.start_time.ToNanoseconds(), info.execution.run_id, info))
+    while newest_first:
+        yield await run_info(client, heapq.heappop(newest_first)[2])
+
+
+async def _list_executions(client: Client, run_filter: RunFilter) -> AsyncIterator[WorkflowExecutionInfo]:
+    clauses = [f"WorkflowType = '{WORKFLOW}'", "ExecutionStatus != 'ContinuedAsNew'", *run_filter.clauses()]
     query, token = " AND ".join(clauses), b""
     while True:
         request = ListWorkflowExecutionsRequest(namespace=client.namespace, query=query, next_page_token=token)
         try:
-            # Not client.list_workflows: one paused run makes it fail for all (its status is unknown to the SDK).
+            # client.list_workflows fails for the whole list if one run is paused: the SDK does not know that status.
             page = await client.workflow_service.list_workflow_executions(request, retry=True)
         except RPCError as error:
-            if error.status != RPCStatusCode.INVALID_ARGUMENT or wanted.query is None:
+            if error.status != RPCStatusCode.INVALID_ARGUMENT or run_filter.query is None:
                 raise
             why = excerpt(error.message, 500)
             raise InvalidListQuery(
-                f"Temporal cannot list by {wanted.query!r}: {why}; it knows such as CostUsd > 1"
+                f"Temporal cannot list by {run_filter.query!r}: {why}. An example of a valid query: CostUsd > 1"
             ) from error
         for info in page.executions:
-            yield await run_info(client, info)
+            yield info
         if not (token := page.next_page_token):
             return
 
 
 async def run_info(client: Client, info: WorkflowExecutionInfo) -> RunInfo:
-    """Read what the server says of a run. One that is open after its report has the status of that."""
+    """Convert what the server returns about a run. An open run that has reported has the status of its report."""
     indexed = info.search_attributes.indexed_fields
-    said, closed = read_keyword(indexed, temporal_search_attributes.OUTCOME), _CLOSED.get(info.status)
+    outcome, closed = read_keyword(indexed, temporal_search_attributes.OUTCOME), _CLOSED.get(info.status)
     paused = info.status == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED
     rounds, cost = (
         _number(indexed, temporal_search_attributes.ROUNDS),
@@ -268,7 +284,7 @@ async def run_info(client: Client, info: WorkflowExecutionInfo) -> RunInfo:
     return RunInfo(
         workflow_id=info.execution.workflow_id,
         run_id=info.execution.run_id,
-        status="paused" if paused else said or closed or "running",
+        status="paused" if paused else outcome or closed or "running",
         service=read_keyword(indexed, temporal_search_attributes.SERVICE),
         severity=read_keyword(indexed, temporal_search_attributes.SEVERITY),
         started_at=info.start_time.ToDatetime(tzinfo=UTC),
@@ -285,7 +301,7 @@ async def run_info(client: Client, info: WorkflowExecutionInfo) -> RunInfo:
 
 
 async def read_memo(client: Client, info: WorkflowExecutionInfo, name: str, kind: type[T]) -> T | None:
-    """Return what stands in the memo of a run under a name."""
+    """Return a field of the memo of a run; None if it is not set."""
     fields = info.memo.fields
     if name not in fields:
         return None
@@ -294,7 +310,7 @@ async def read_memo(client: Client, info: WorkflowExecutionInfo, name: str, kind
 
 
 def read_keyword(indexed: Mapping[str, Payload], key: temporal_search_attributes.Key) -> str | None:
-    """Return a keyword of a run, if it is set: lists give one string, and descriptions a list of one."""
+    """Return a keyword search attribute; None if it is not set. The server sends a string or a list of one string."""
     value = _indexed(indexed, key)
     return str(value) if value else None
 
@@ -312,4 +328,4 @@ def _indexed(indexed: Mapping[str, Payload], key: temporal_search_attributes.Key
 
 
 def _no_such(client: Client, run: str) -> str:
-    return f"no run {run!r} in the namespace {client.namespace!r}; `watchkeeper list` shows those there are"
+    return f"no run {run!r} in the namespace {client.namespace!r}; `watchkeeper list` shows the runs"

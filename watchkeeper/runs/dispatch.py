@@ -1,7 +1,7 @@
-"""Taking alerts in: one living run for each group, which every alert of the group finds, whoever tells of it first.
+"""Dispatch alerts to runs: each alert group has at most one open run, and every alert of the group goes to it.
 
-Alerts are *signalled*, and a signal starts the run where there is none: Temporal has them for good when it answers,
-whether or not a worker is alive. (An update would wait for one.)
+Alerts are sent by signal-with-start. Temporal stores a signal durably before it answers, even if no worker runs. An
+update would need a worker.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from watchkeeper.runs import client as runs_client
 from watchkeeper.temporal import activity_options
 
 SIGNAL_BYTES = 256 * 1024
-"""How much one sender's notification may take with its details; of the alerts beyond it only what they are is told."""
+"""Size of one signal up to which its alerts keep their details. Further alerts are sent without details."""
 
 ATTEMPTS = 3
-"""How often a run may be over by the time that an alert reaches it, before the sender has to try again."""
+"""How often to try again when the run closes before the signal arrives. After that the sender must try again."""
 
 GROUPS_AT_ONCE = 8
 
@@ -42,129 +42,136 @@ DispatchOutcome = Literal["started", "joined", "repeated", "ignored"]
 
 @dataclass(frozen=True)
 class DispatchResult:
-    """What became of the alerts of one group."""
+    """What happened to the alerts of one group."""
 
     outcome: DispatchOutcome
-    """``joined``: told to the living run, which knows what is new; ``repeated``: a run has dealt with them."""
+    """``joined``: signalled to the open run. ``repeated``: an earlier run has already reported these firings."""
     alerts: int
     group: str
     title: str
     workflow_id: str | None = None
-    """None where no run has anything to do with them."""
+    """None if no run concerns these alerts."""
     run_id: str | None = None
     """First execution run id."""
     reason: str | None = None
-    """Why they started no run, in a few words of a closed set."""
+    """Why the alerts started no run, as one of a few fixed texts."""
     service: str | None = None
     team: str | None = None
     severity: str | None = None
 
 
 class RunClosing(Exception):
-    """The last run of a group is just ending without a conclusion; what fires now must find the next one."""
+    """The latest run of a group is about to close without a conclusion. New alerts must start the next run."""
 
 
 @dataclass(frozen=True)
-class _Last:
-    """The last run of a group."""
+class _LatestRun:
+    """The latest run of a group."""
 
     run_id: str
     is_open: bool
-    ending: bool
+    is_closing: bool
     """It is open, but only until its hand-off is delivered."""
-    remembered: EpisodeMemo | None
+    episode: EpisodeMemo | None
     ended_at: float
     status: str
 
 
 async def dispatch_alerts(
-    client: Client, settings: Settings, source: Source[Any], received: ParsedPayload, at: float
+    client: Client, settings: Settings, source: Source[Any], payload: ParsedPayload, received_at: float
 ) -> list[DispatchResult]:
-    """Give alerts to the runs of their groups, starting those there are not. When this returns, Temporal has them.
+    """Send alerts to the runs of their groups, and start the missing runs. Temporal holds all alerts on return.
 
     Args:
-        client: Of the namespace in which the runs are.
-        settings: The operator's: the catalogue of services, and the task queue.
-        source: Who sent them.
-        received: What it sent.
-        at: When it came, in Unix seconds.
+        client: Client of the namespace of the runs.
+        settings: Settings with the service catalogue and the task queue.
+        source: Source that sent the alerts.
+        payload: Alerts and notes of one request.
+        received_at: Unix seconds.
 
     Raises:
-        RPCError: Temporal did not take them all. What it took stays taken; sending all of them again is harmless.
-        RunClosing: Likewise, for a moment.
-        TemporalError: The namespace lacks what runs are listed by, and it cannot be registered.
+        RPCError: Temporal did not accept every alert. It keeps those it accepted; sending all of them again is safe.
+        RunClosing: The same, until the closing run has closed.
+        TemporalError: The search attributes of runs are missing and cannot be registered.
     """
     groups: dict[str, list[Alert]] = {}
-    for alert in received.alerts:
+    for alert in payload.alerts:
         groups.setdefault(alert.group, []).append(alert)
-    places = asyncio.Semaphore(GROUPS_AT_ONCE)
+    slots = asyncio.Semaphore(GROUPS_AT_ONCE)
 
-    async def one(alerts: list[Alert]) -> DispatchResult:
-        async with places:
-            return await _admit_group(client, settings, source, alerts, received.notes, at)
+    async def dispatch(alerts: list[Alert]) -> DispatchResult:
+        async with slots:
+            return await _dispatch_group(client, settings, source, alerts, payload.notes, received_at)
 
-    taken = await asyncio.gather(*map(one, groups.values()), return_exceptions=True)
-    for result in taken:  # every group is tried before one of them is complained about
+    results = await asyncio.gather(*map(dispatch, groups.values()), return_exceptions=True)
+    for result in results:  # raise only after every group was tried
         if isinstance(result, BaseException):
             raise result
-    return [result for result in taken if isinstance(result, DispatchResult)]
+    return [result for result in results if isinstance(result, DispatchResult)]
 
 
-async def _admit_group(
-    client: Client, settings: Settings, source: Source[Any], alerts: list[Alert], notes: list[str], at: float
+async def _dispatch_group(
+    client: Client,
+    settings: Settings,
+    source: Source[Any],
+    alerts: list[Alert],
+    notes: list[str],
+    received_at: float,
 ) -> DispatchResult:
     run = workflow_id(alerts[0])
-    reasons = {why for alert in alerts if (why := reason_not_to_start(alert, source.section)) is not None}
+    reasons = {reason for alert in alerts if (reason := reason_not_to_start(alert, source.section)) is not None}
     starting = [alert for alert in alerts if reason_not_to_start(alert, source.section) is None]
-    given = alert_run_input(settings, source, starting or alerts)
-    besides = {"notes": notes, "silence": silence_url(given.origin, alerts)}
-    told = AlertNotification(alerts=_lightened(alerts), at=at)
-    told = told.model_copy(update={name: said for name, said in besides.items() if said})
-    about = _Facts(given, alerts, run)
+    run_input = alert_run_input(settings, source, starting or alerts)
+    optional = {"notes": notes, "silence": silence_url(run_input.origin, alerts)}
+    notification = AlertNotification(alerts=_within_signal_size(alerts), at=received_at)
+    notification = notification.model_copy(update={name: value for name, value in optional.items() if value})
+    group = _Group(run_input, alerts, run)
     for _ in range(ATTEMPTS):
-        last = await _last(client, run)
-        if last is not None and last.ending and starting:
-            raise RunClosing(f"the last run of {run} is ending; send the alert again in a moment")
-        if last is not None and last.is_open:
-            if await _signal(client, run, told):
-                return about.admitted("joined", last.run_id)
+        latest = await _latest_run(client, run)
+        if latest is not None and latest.is_closing and starting:
+            raise RunClosing(f"the latest run of {run} is closing; send the alert again in a moment")
+        if latest is not None and latest.is_open:
+            if await _signal(client, run, notification):
+                return group.result("joined", latest.run_id)
             continue
         if not starting:
-            return about.admitted("ignored", None, ", ".join(sorted(reasons)))
-        known = set(last.remembered.marks) if last and last.remembered else set[str]()
-        if all(firing_id(alert) in known for alert in starting):
-            return about.admitted("repeated", last.run_id if last else None, "a run has dealt with it")
-        assert given.origin is not None, "an alert starts it"
-        origin = given.origin.model_copy(update={"previous": _previous(last)}) if last else given.origin
-        run_id = await _start(client, given.model_copy(update={"origin": origin}), run, told, settings)
-        return about.admitted("started", run_id)
-    raise RunClosing(f"the runs of {run} end as fast as alerts come; send the alert again in a moment")
+            return group.result("ignored", None, ", ".join(sorted(reasons)))
+        reported = set(latest.episode.marks) if latest and latest.episode else set[str]()
+        if all(firing_id(alert) in reported for alert in starting):
+            return group.result("repeated", latest.run_id if latest else None, "a run has already reported it")
+        assert run_input.origin is not None, "alert_run_input sets it"
+        origin = run_input.origin
+        if latest:
+            origin = origin.model_copy(update={"previous": _previous_episode(latest)})
+        run_id = await _start(client, run_input.model_copy(update={"origin": origin}), run, notification, settings)
+        return group.result("started", run_id)
+    raise RunClosing(f"the runs of {run} close as fast as alerts arrive; send the alert again in a moment")
 
 
 @dataclass(frozen=True)
-class _Facts:
-    given: RunInput
+class _Group:
+    run_input: RunInput
     alerts: list[Alert]
     run: str
 
-    def admitted(self, outcome: DispatchOutcome, run_id: str | None, reason: str | None = None) -> DispatchResult:
-        origin = self.given.origin
+    def result(self, outcome: DispatchOutcome, run_id: str | None, reason: str | None = None) -> DispatchResult:
+        origin = self.run_input.origin
         return DispatchResult(
             outcome,
             len(self.alerts),
             self.alerts[0].group,
-            runs_client.first_line(self.given.text),
+            runs_client.first_line(self.run_input.text),
             workflow_id=self.run if run_id else None,
             run_id=run_id,
             reason=reason,
-            service=self.given.service,
+            service=self.run_input.service,
             team=origin.team if origin else None,
-            severity=self.given.severity,
+            severity=self.run_input.severity,
         )
 
 
 def alert_run_input(settings: Settings, source: Source[Any], alerts: Sequence[Alert]) -> RunInput:
-    """Say what a run is about: the worst of its alerts in one line; the alerts themselves come by signal."""
+    """Return the input of a run: the title of its worst alert. The alerts themselves are sent by signal."""
     severity = worst_severity(*(alert.severity for alert in alerts))
     first = next((alert for alert in alerts if alert.severity == severity), alerts[0])
     services = (match_service(alert, settings.services, source.section.service_labels) for alert in [first, *alerts])
@@ -172,59 +179,59 @@ def alert_run_input(settings: Settings, source: Source[Any], alerts: Sequence[Al
     owner = settings.services[service].team if service else None
     team = first.team if first.team in settings.catalogue["team"] else owner
     others = f" (and {len(alerts) - 1} more)" if len(alerts) > 1 else ""
-    known: dict[str, object] = {"source": source.name, "kind": source.section.kind, "group": first.group, "team": team}
-    facts = {
+    origin: dict[str, object] = {"source": source.name, "kind": source.section.kind, "group": first.group, "team": team}
+    fields = {
         "text": f"{first.title}{others}",
         "service": service,
         "severity": severity,
-        "origin": AlertOrigin.model_validate({name: fact for name, fact in known.items() if fact}),
+        "origin": AlertOrigin.model_validate({name: value for name, value in origin.items() if value}),
     }
-    return RunInput.model_validate({name: fact for name, fact in facts.items() if fact})
+    return RunInput.model_validate({name: value for name, value in fields.items() if value})
 
 
-def _lightened(alerts: Sequence[Alert]) -> list[Alert]:
-    """Leave the details out of those alerts of a notification for which there is no room."""
-    room, light = SIGNAL_BYTES, list[Alert]()
+def _within_signal_size(alerts: Sequence[Alert]) -> list[Alert]:
+    """Remove the details of the alerts that exceed ``SIGNAL_BYTES``."""
+    room, kept = SIGNAL_BYTES, list[Alert]()
     for alert in alerts:
         room -= len(canonical_json(alert.model_dump(mode="json", exclude_unset=True)))
-        light.append(alert if room > 0 else without_details(alert))
-    return light
+        kept.append(alert if room > 0 else without_details(alert))
+    return kept
 
 
-async def _last(client: Client, run: str) -> _Last | None:
+async def _latest_run(client: Client, run: str) -> _LatestRun | None:
     try:
         description = await runs_client.describe_run(client, run)
     except runs_client.NoSuchRun:
         return None
     info = description.workflow_execution_info
     is_open = not info.HasField("close_time")
-    found = await runs_client.run_info(client, info)
-    remembered = await runs_client.read_memo(client, info, "episode", EpisodeMemo)
-    return _Last(
+    latest = await runs_client.run_info(client, info)
+    episode = await runs_client.read_memo(client, info, "episode", EpisodeMemo)
+    return _LatestRun(
         run_id=info.first_run_id or info.execution.run_id,
         is_open=is_open,
-        ending=is_open and remembered is not None and remembered.status != "concluded",
-        remembered=remembered,
+        is_closing=is_open and episode is not None and episode.status != "concluded",
+        episode=episode,
         ended_at=info.close_time.ToDatetime(tzinfo=UTC).timestamp() if not is_open else 0.0,
-        status=found.status,
+        status=latest.status,
     )
 
 
-def _previous(last: _Last) -> PreviousEpisode:
-    known = last.remembered
+def _previous_episode(latest: _LatestRun) -> PreviousEpisode:
+    episode = latest.episode
     return PreviousEpisode(
-        run=last.run_id,
-        status=known.status if known else "failed",
-        summary=known.summary if known else f"it ended without a report ({last.status})",
-        ended_at=last.ended_at,
-        began=known.began if known else [],
+        run=latest.run_id,
+        status=episode.status if episode else "failed",
+        summary=episode.summary if episode else f"it ended without a report ({latest.status})",
+        ended_at=latest.ended_at,
+        began=episode.began if episode else [],
     )
 
 
-async def _signal(client: Client, run: str, told: AlertNotification) -> bool:
-    """Tell a run that is open; False if it is over by now."""
+async def _signal(client: Client, run: str, notification: AlertNotification) -> bool:
+    """Signal an open run. Returns False if it has closed."""
     try:
-        await client.get_workflow_handle(run).signal("alert", told)
+        await client.get_workflow_handle(run).signal("alert", notification)
     except RPCError as error:
         if error.status != RPCStatusCode.NOT_FOUND:
             raise
@@ -232,22 +239,26 @@ async def _signal(client: Client, run: str, told: AlertNotification) -> bool:
     return True
 
 
-async def _start(client: Client, given: RunInput, run: str, told: AlertNotification, settings: Settings) -> str:
-    """Start a run with its first alerts, or tell them to the one that another process started this moment."""
+async def _start(
+    client: Client, run_input: RunInput, run: str, notification: AlertNotification, settings: Settings
+) -> str:
+    """Start a run with its first alerts, or signal them to a run that another process has just started."""
     handle = await runs_client.with_search_attributes(
         client,
         lambda: client.start_workflow(
             runs_client.WORKFLOW,
-            given,
+            run_input,
             id=run,
             task_queue=settings.worker.task_queue,
             task_timeout=activity_options.WORKFLOW_TASK_TIMEOUT,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             start_signal="alert",
-            start_signal_args=[told],
-            priority=Priority(priority_key=temporal_priority(given.severity)),
-            **runs_client.start_metadata(given, team=given.origin.team if given.origin else None, alerts=told.alerts),
+            start_signal_args=[notification],
+            priority=Priority(priority_key=temporal_priority(run_input.severity)),
+            **runs_client.start_metadata(
+                run_input, team=run_input.origin.team if run_input.origin else None, alerts=notification.alerts
+            ),
         ),
     )
     return handle.first_execution_run_id or handle.result_run_id or ""

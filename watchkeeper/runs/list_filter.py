@@ -1,4 +1,4 @@
-"""Which runs are wanted in a list, and how Temporal is asked for them (pure)."""
+"""Filters for lists of runs, as a Temporal list query (pure)."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from watchkeeper.temporal import search_attributes
 from watchkeeper.temporal.search_attributes import Key, WaitingFor
 
 ListStatus: TypeAlias = Literal["running", "concluded", "limit_reached", "failed", "stopped"]
-"""How a run stands in a list; one that stays open after its report stands as that concluded."""
+"""Status of a run in a list. A run that stays open after its report has the status of the report."""
 
 CLOSED = ("Completed", "Failed", "Canceled", "Terminated", "TimedOut")
-"""Temporal's names of the states in which a run is over; those of one that is not are several, too."""
+"""Temporal's statuses of a closed workflow. An open workflow may be Running or Paused."""
 
-_UNSAID: dict[ListStatus, tuple[str, ...]] = {
+_WITHOUT_OUTCOME: dict[ListStatus, tuple[str, ...]] = {
     "concluded": ("Completed",),
     "failed": ("Failed", "TimedOut"),
     "stopped": ("Canceled", "Terminated"),
 }
-"""States of runs that were ended in Temporal before they could say how they ended."""
+"""Temporal's statuses that decide for a run that was closed before it set its outcome."""
 
 
 @dataclass(frozen=True)
 class RunFilter:
-    """What runs must have in common to be listed; what is None does not matter."""
+    """Conditions that listed runs must meet. None means any."""
 
     open_only: bool = False
     service: str | None = None
@@ -36,30 +36,30 @@ class RunFilter:
     state: ListStatus | None = None
     waiting_for: WaitingFor | None = None
     since: datetime | None = None
-    """When they started at the earliest."""
+    """Earliest start."""
     query: str | None = None
-    """What else, in Temporal's own words for lists."""
+    """Additional condition in the syntax of Temporal list filters."""
     workflow_id: str | None = None
 
     @property
     def narrows(self) -> bool:
-        """Whether some runs of a name may be listed and others of it not."""
+        """Whether the filter has any condition, so that a list may hold only some executions of a workflow id."""
         return self != RunFilter()
 
     def clauses(self) -> list[str]:
-        """Return what a list asks for beside the kind of workflow, each in Temporal's words."""
-        given: tuple[tuple[Key, str | None], ...] = (
+        """Return the conditions in the syntax of Temporal list filters, to be joined by AND."""
+        keywords: tuple[tuple[Key, str | None], ...] = (
             (search_attributes.SERVICE, self.service),
             (search_attributes.SEVERITY, self.severity),
             (search_attributes.TEAM, self.team),
             (search_attributes.SOURCE, self.source),
             (search_attributes.WAITING_FOR, self.waiting_for),
         )
-        clauses = [f"{key.name} = {_quoted(value)}" for key, value in given if value is not None]
-        if self.open_only or self.waiting_for is not None:  # the last wish of a run that was terminated means nothing
+        clauses = [f"{key.name} = {_quoted(value)}" for key, value in keywords if value is not None]
+        if self.open_only or self.waiting_for is not None:  # a terminated run keeps its last WaitingFor attribute
             clauses.append(f"ExecutionStatus NOT IN {_list(CLOSED)}")
         if self.state is not None:
-            clauses.append(_in_state(self.state))
+            clauses.append(_has_status(self.state))
         if self.workflow_id is not None:
             clauses.append(f"WorkflowId = {_quoted(self.workflow_id)}")
         if self.since is not None:
@@ -69,13 +69,13 @@ class RunFilter:
         return clauses
 
 
-def _in_state(state: ListStatus) -> str:
+def _has_status(status: ListStatus) -> str:
     outcome = search_attributes.OUTCOME.name
-    if state == "running":
+    if status == "running":
         return f"{outcome} IS NULL AND ExecutionStatus NOT IN {_list(CLOSED)}"
-    said = f"{outcome} = {_quoted(state)}"
-    unsaid = _UNSAID.get(state)
-    return f"({said} OR ({outcome} IS NULL AND ExecutionStatus IN {_list(unsaid)}))" if unsaid else said
+    by_outcome = f"{outcome} = {_quoted(status)}"
+    closed = _WITHOUT_OUTCOME.get(status)
+    return f"({by_outcome} OR ({outcome} IS NULL AND ExecutionStatus IN {_list(closed)}))" if closed else by_outcome
 
 
 def _list(names: tuple[str, ...]) -> str:

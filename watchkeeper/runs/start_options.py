@@ -1,4 +1,4 @@
-"""What a person who starts a run may ask for, in words: the same at the terminal and over HTTP."""
+"""Options of a new run that the command line and the HTTP API both accept."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import ToolChoice
 
 
-def tool_choice(word: str | None) -> ToolChoice | None:
-    """Read ``auto``, ``none``, ``required`` or the name of a tool to begin with; None stands for auto."""
-    match word:
+def tool_choice(option: str | None) -> ToolChoice | None:
+    """Read ``auto``, ``none``, ``required`` or the name of the tool to call first. None means auto."""
+    match option:
         case None | "auto":
             return None
         case "none":
@@ -16,13 +16,13 @@ def tool_choice(word: str | None) -> ToolChoice | None:
         case "required":
             return ToolChoice(mode="required")
         case _:
-            return ToolChoice(mode="named", function=word)
+            return ToolChoice(mode="named", function=option)
 
 
 def unknown_service(settings: Settings, service: str | None) -> str | None:
-    """Say that the catalogue, if there is one, does not name a service; None if all is well.
+    """Return an error message if a catalogue is configured and does not hold the service; otherwise None.
 
-    The worker would refuse it too, but as a failed run, for which a person may be paged.
+    The worker would refuse the service too, but with a failed run, which may page a person.
     """
     if service is None or not settings.services or service in settings.services:
         return None

@@ -1,4 +1,4 @@
-"""What people do to a run, as updates: the run answers whether it took them, and why not."""
+"""Send Temporal updates to a run: tell, stop, decide, extend. The run answers whether it accepted the update."""
 
 from __future__ import annotations
 
@@ -21,62 +21,68 @@ from watchkeeper.runs.client import find_run
 T = TypeVar("T")
 
 ANSWER_TIMEOUT = 30.0
-"""Seconds until the run's worker must have answered."""
+"""Seconds in which a worker must answer an update."""
 
 
 class UpdateRejected(Exception):
-    """A run did not take what a person wanted; the text says why."""
+    """A run rejected an update. The message says why."""
 
 
 class UpdateUnanswered(UpdateRejected):
-    """No worker said in time whether a run took it; it may yet."""
+    """No worker answered an update in time. The run may still accept it later."""
 
 
-async def tell(client: Client, run: str, words: TellRequest, patience: float = ANSWER_TIMEOUT) -> str:
-    """Send the agent a message. Raises UpdateRejected, UpdateUnanswered, NoSuchRun and RPCError."""
-    return await _act(client.get_workflow_handle(run), client, "tell", words, str, patience)
+async def tell(client: Client, run: str, message: TellRequest, timeout: float = ANSWER_TIMEOUT) -> str:
+    """Send the agent a message. Raises UpdateRejected, UpdateUnanswered, NoSuchRun and RPCError, as all updates do."""
+    return await _update(client.get_workflow_handle(run), client, "tell", message, str, timeout)
 
 
-async def stop(client: Client, run: str, why: StopRequest, patience: float = ANSWER_TIMEOUT) -> str:
+async def stop(client: Client, run: str, reason: StopRequest, timeout: float = ANSWER_TIMEOUT) -> str:
     """End a run with its hand-off report."""
-    return await _act(client.get_workflow_handle(run), client, "stop", why, str, patience)
+    return await _update(client.get_workflow_handle(run), client, "stop", reason, str, timeout)
 
 
 async def decide(
-    client: Client, run: str, decision: Decision, patience: float = ANSWER_TIMEOUT, *, execution: str | None = None
+    client: Client, run: str, decision: Decision, timeout: float = ANSWER_TIMEOUT, *, execution: str | None = None
 ) -> str:
-    """Approve or deny a call that waits; of no other run of this name than the one whose first execution is given."""
+    """Approve or deny a waiting call. With ``execution``, only in the run whose first execution has this run id."""
     handle = client.get_workflow_handle(run, first_execution_run_id=execution)
-    return await _act(handle, client, "decide", decision, str, patience)
+    return await _update(handle, client, "decide", decision, str, timeout)
 
 
-async def extend(client: Client, run: str, extension: ExtendRequest, patience: float = ANSWER_TIMEOUT) -> Limits:
-    """Raise limits; returns the new ones."""
-    return await _act(client.get_workflow_handle(run), client, "extend", extension, Limits, patience)
+async def extend(client: Client, run: str, extension: ExtendRequest, timeout: float = ANSWER_TIMEOUT) -> Limits:
+    """Raise limits of a run. Returns the new limits."""
+    return await _update(client.get_workflow_handle(run), client, "extend", extension, Limits, timeout)
 
 
-async def _act(
-    handle: WorkflowHandle[Any, Any], client: Client, name: str, what: BaseModel, answer: type[T], patience: float
+async def _update(
+    handle: WorkflowHandle[Any, Any],
+    client: Client,
+    name: str,
+    argument: BaseModel,
+    result_type: type[T],
+    timeout: float,
 ) -> T:
     run = handle.id
     try:
-        async with asyncio.timeout(patience):
-            taken: T = await handle.execute_update(name, what, result_type=answer)
-            return taken
-    except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:  # the SDK's own, where it was cut off
+        async with asyncio.timeout(timeout):
+            result: T = await handle.execute_update(name, argument, result_type=result_type)
+            return result
+    except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+        # The SDK raises its own error for a cancelled task, too.
         if (task := asyncio.current_task()) is not None and task.cancelling():
             raise asyncio.CancelledError from error
         raise UpdateUnanswered(
-            f"no worker took it within {patience:g} s; start one with `watchkeeper worker` and try again "
-            f"(`watchkeeper show {run}` tells whether it was taken after all)"
+            f"no worker answered within {timeout:g} s; start one with `watchkeeper worker` and try again "
+            f"(`watchkeeper show {run}` shows whether the run accepted it later)"
         ) from error
     except WorkflowUpdateFailedError as error:
         cause = error.cause
         raise UpdateRejected(cause.message if isinstance(cause, ApplicationError) else str(cause)) from error
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
-            found = await find_run(client, run)
-            if handle.first_execution_run_id is not None and found.closed_at is None:
-                raise UpdateRejected(f"it is about an earlier run of {run}, which is over") from error
-            raise UpdateRejected(f"{run} is over: {found.status}; `watchkeeper show {run}` tells it") from error
+            latest = await find_run(client, run)
+            if handle.first_execution_run_id is not None and latest.closed_at is None:
+                raise UpdateRejected(f"it belongs to an earlier run of {run}, which has ended") from error
+            raise UpdateRejected(f"{run} has ended: {latest.status}; see `watchkeeper show {run}`") from error
         raise

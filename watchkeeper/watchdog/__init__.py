@@ -1,1 +1,1 @@
-"""The watchdog: pages people for alerts that have no report. It runs in the intake, so it outlives the workers."""
+"""The watchdog: pages people for alerts without a report. It runs in the intake, so it does not need the workers."""

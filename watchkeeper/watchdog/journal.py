@@ -1,4 +1,4 @@
-"""The watchdog's memory over a restart: one SQLite file."""
+"""The journal that preserves the state of the watchdog over a restart: one SQLite file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from watchkeeper.config.settings import SettingsError, env_variable
 from watchkeeper.watchdog.models import WatchedIncident
 
 LOCK_TIMEOUT = 2.0
-"""Seconds to wait for another process that holds the file."""
+"""Seconds to wait for another process that has locked the file."""
 
 _COLUMNS = tuple(field.name for field in fields(WatchedIncident) if field.compare)
 _SCHEMA = """
@@ -31,20 +31,17 @@ Values: TypeAlias = tuple[str | float | None, ...]
 
 
 class JournalError(Exception):
-    """Something could not be written; the text says why."""
+    """A write failed. The message says why."""
 
 
 class Journal:
-    """Keeps what is watched and when the outage that lasts began; a write is on the disk when it returns.
+    """Stores the incidents and the start of the current outage. A write is on the disk when it returns.
 
-    Writes that wait at the same moment are one commit, so that a storm of alerts does not wait for as many disks.
+    Writes that wait at the same time share one commit, so a storm of alerts does not wait for one disk sync each.
     """
 
     def __init__(self, path: Path | None) -> None:
-        """Open the file, or make it; None: memory, which a restart forgets.
-
-        Raises SettingsError.
-        """
+        """Open or create the file. None means in memory: a restart loses it. Raises SettingsError."""
         self._writer = ThreadPoolExecutor(1, "watchdog-journal")
         self._pending: deque[tuple[str, Values, Future[None]]] = deque()
         try:
@@ -62,43 +59,43 @@ class Journal:
         self._database.execute("PRAGMA synchronous=full")
         with self._database:
             self._database.executescript(_SCHEMA)
-            # What can be opened need not be a whole journal of this form that can be written.
+            # SQLite opens damaged files, files of another schema and read-only files without an error.
             (found,) = self._database.execute("PRAGMA quick_check(1)").fetchone()
             if found != "ok":
                 raise sqlite3.DatabaseError(found)
             self._database.execute(f"{_SELECT} LIMIT 1").fetchall()
             self._database.execute("DELETE FROM watched WHERE key = ''")
 
-    def watched(self) -> list[WatchedIncident]:
-        """Return what was written, as a new process takes it up. Raises SettingsError for what it cannot read."""
+    def incidents(self) -> list[WatchedIncident]:
+        """Return the stored incidents. Raises SettingsError if they cannot be read."""
         try:
             return [WatchedIncident(*row) for row in self._database.execute(_SELECT)]
         except sqlite3.Error as error:
             raise SettingsError(f"watchdog.journal cannot be read ({error}); move it away") from error
 
     def outage(self) -> float | None:
-        """Return when the outage began that lasted when the journal was last written to, in Unix seconds."""
+        """Return when the stored outage began, in Unix seconds; None without an outage."""
         row = self._database.execute("SELECT min(since) FROM outage").fetchone()
         return None if row[0] is None else float(row[0])
 
-    async def put(self, watched: WatchedIncident) -> None:
-        """Write how an incident stands. Raises JournalError."""
-        await self._write(_PUT, tuple(getattr(watched, column) for column in _COLUMNS))
+    async def put(self, incident: WatchedIncident) -> None:
+        """Store an incident. Raises JournalError."""
+        await self._write(_PUT, tuple(getattr(incident, column) for column in _COLUMNS))
 
     async def drop(self, key: str) -> None:
-        """Forget an incident. Raises JournalError."""
+        """Delete an incident. Raises JournalError."""
         await self._write("DELETE FROM watched WHERE key = ?", (key,))
 
     async def begin_outage(self, since: float) -> None:
-        """Remember when an outage began. Raises JournalError."""
+        """Store when an outage began, in Unix seconds. Raises JournalError."""
         await self._write("INSERT INTO outage (since) VALUES (?)", (since,))
 
     async def end_outage(self) -> None:
-        """Forget the outage. Raises JournalError."""
+        """Delete the outage. Raises JournalError."""
         await self._write("DELETE FROM outage", ())
 
     def close(self) -> None:
-        """Finish what is being written, and close the file."""
+        """Finish the pending writes and close the file."""
         self._writer.shutdown()
         self._database.close()
 
@@ -107,7 +104,7 @@ class Journal:
         self._pending.append((statement, values, written))
         self._writer.submit(self._commit)
         try:
-            # A caller who goes away takes nothing back.
+            # The write continues if the caller is cancelled.
             await asyncio.shield(asyncio.wrap_future(written))
         except sqlite3.Error as error:
             raise JournalError(f"the watchdog's journal cannot be written: {error}") from error

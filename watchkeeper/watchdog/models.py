@@ -1,4 +1,4 @@
-"""What is watched: an incident that was accepted, or refused, until people have its report or were paged."""
+"""Data of the watchdog: accepted or refused incidents, watched until people have a report or were paged."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class AcceptedAlerts(Protocol):
-    """What Temporal took of a delivery, as the intake tells it."""
+    """The alerts of one group that Temporal accepted. ``runs.dispatch.DispatchResult`` implements it."""
 
     @property
     def outcome(self) -> str:
@@ -16,7 +16,7 @@ class AcceptedAlerts(Protocol):
 
     @property
     def workflow_id(self) -> str | None:
-        """Of the run of the group; None: it has none."""
+        """Workflow id of the run; None if no run concerns the alerts."""
         ...
 
     @property
@@ -26,17 +26,17 @@ class AcceptedAlerts(Protocol):
 
     @property
     def service(self) -> str | None:
-        """As the catalogue names it."""
+        """Name in the service catalogue."""
         ...
 
     @property
     def team(self) -> str | None:
-        """Likewise."""
+        """Name in the team settings."""
         ...
 
     @property
     def severity(self) -> str | None:
-        """Of its worst alert."""
+        """Severity of the worst alert."""
         ...
 
     @property
@@ -47,25 +47,25 @@ class AcceptedAlerts(Protocol):
 
 @dataclass(frozen=True)
 class RefusedGroup:
-    """A group that fires and that Temporal could not take, so that its sender was told to try again."""
+    """A firing group that Temporal could not accept. Its sender got a 503."""
 
     workflow_id: str
     title: str
     service: str | None = None
-    """As the catalogue names it."""
+    """Name in the service catalogue."""
     team: str | None = None
     severity: str | None = None
 
 
 @dataclass
 class WatchedIncident:
-    """One incident; times are Unix seconds."""
+    """One incident. Times are Unix seconds."""
 
     key: str
-    """The run, else what names the refusal in PagerDuty."""
+    """First execution run id. For a refused group: its dedup key in PagerDuty."""
     workflow_id: str
     run_id: str | None
-    """First execution run id; None: it was refused, so it has no run."""
+    """First execution run id; None for a refused group, which has no run."""
     title: str
     service: str | None
     team: str | None
@@ -76,32 +76,32 @@ class WatchedIncident:
     reported_at: float | None = None
     paged_at: float | None = None
     execution: str = field(default="", compare=False)
-    """Its latest execution that is known, for a run that continues as new has several; not kept over a restart."""
+    """Latest known execution of the run, which may have continued as new. Not kept over a restart."""
 
     def __post_init__(self) -> None:
         self.execution = self.execution or self.run_id or ""
 
     @property
-    def over(self) -> bool:
-        """Whether people know: by a report or by a page."""
+    def is_closed(self) -> bool:
+        """Whether people know of it, by a report or by a page."""
         return self.reported_at is not None or self.paged_at is not None
 
 
 @dataclass
 class WatchdogCounts:
-    """What the watchdog has done since its process started, and what it watches now; for metrics."""
+    """Counters since the process started, and gauges of the current state. The metrics export them by these names."""
 
     watched: int = 0
-    """Incidents without a report or a page, as of now."""
+    """Current number of incidents without a report or a page."""
     refused: int = 0
-    """Those among them that Temporal could not take."""
+    """How many of these Temporal could not accept."""
     pages: int = 0
-    """Pages that PagerDuty took."""
+    """Pages that PagerDuty accepted."""
     failed: int = 0
-    """Pages that it did not take; each is tried again."""
+    """Pages that PagerDuty did not accept; each is tried again."""
     unpageable: int = 0
-    """Incidents for which nobody can be paged."""
+    """Incidents whose team has no routing key."""
     unjournaled: int = 0
-    """Writes to the journal that failed."""
+    """Failed writes to the journal."""
     outage: bool = False
-    """Whether there is no Temporal or no worker, as of now."""
+    """Whether Temporal or the workers are missing now."""

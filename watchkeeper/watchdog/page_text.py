@@ -1,4 +1,4 @@
-"""The words of the watchdog's pages."""
+"""Texts of the watchdog's pages."""
 
 from __future__ import annotations
 
@@ -11,72 +11,72 @@ from watchkeeper.watchdog.models import WatchedIncident
 
 TITLE_BYTES = 300
 SUMMARY_BYTES = 900
-"""PagerDuty takes 1,024 characters."""
+"""PagerDuty allows 1,024 characters."""
 
 TITLES = 10
-"""First titles that a page about many incidents names in its details."""
+"""How many incidents the details of a page about several incidents name."""
 
 
 @dataclass(frozen=True)
 class DuePage:
-    """An incident that people must be told of, and why."""
+    """An incident for which people must be paged."""
 
-    watched: WatchedIncident
-    why: str
-    look: str
-    """What the person who is woken looks at first."""
-
-
-def summary(due: DuePage) -> str:
-    """Say what is known of one incident."""
-    watched = due.watched
-    taken = "accepted" if watched.run_id else "refused"
-    title = excerpt(watched.title, TITLE_BYTES)
-    said = f"{title}: {taken} at {format_time(watched.accepted_at)} and no report: {due.why}. {due.look}"
-    return excerpt(said, SUMMARY_BYTES)
+    incident: WatchedIncident
+    reason: str
+    remedy: str
+    """What the paged person checks first."""
 
 
-def summary_of_many(dues: Sequence[DuePage]) -> str:
-    """Say how many incidents there are besides those that were paged singly."""
-    first = "; ".join(excerpt(due.watched.title, 80) for due in dues[:3])
-    more = f" and {len(dues) - 3} more" if len(dues) > 3 else ""
-    number = f"{len(dues)} more incident{'s' if len(dues) > 1 else ''} without a report"
-    return excerpt(f"{number}: {dues[0].why}. {first}{more}. {_look(dues)}", SUMMARY_BYTES)
+def summary(page: DuePage) -> str:
+    """Return the summary of a page for one incident."""
+    incident = page.incident
+    outcome = "accepted" if incident.run_id else "refused"
+    title = excerpt(incident.title, TITLE_BYTES)
+    text = f"{title}: {outcome} at {format_time(incident.accepted_at)} and no report: {page.reason}. {page.remedy}"
+    return excerpt(text, SUMMARY_BYTES)
 
 
-def details(due: DuePage) -> dict[str, str]:
-    """Return what else is known of one incident."""
-    watched = due.watched
-    known = {
-        "workflow": watched.workflow_id,
-        "run": watched.run_id,
-        "service": watched.service,
-        "severity": watched.severity,
-        "at": format_time(watched.accepted_at),
-        "why": due.why,
-        "look": due.look,
+def summary_of_many(pages: Sequence[DuePage]) -> str:
+    """Return the summary of one page for all incidents beyond the first ones."""
+    first = "; ".join(excerpt(page.incident.title, 80) for page in pages[:3])
+    more = f" and {len(pages) - 3} more" if len(pages) > 3 else ""
+    number = f"{len(pages)} more incident{'s' if len(pages) > 1 else ''} without a report"
+    return excerpt(f"{number}: {pages[0].reason}. {first}{more}. {_remedy(pages)}", SUMMARY_BYTES)
+
+
+def details(page: DuePage) -> dict[str, str]:
+    """Return the details of a page for one incident."""
+    incident = page.incident
+    values = {
+        "workflow": incident.workflow_id,
+        "run": incident.run_id,
+        "service": incident.service,
+        "severity": incident.severity,
+        "at": format_time(incident.accepted_at),
+        "why": page.reason,
+        "look": page.remedy,
     }
-    return {name: value for name, value in known.items() if value}
+    return {name: value for name, value in values.items() if value}
 
 
-def details_of_many(dues: Sequence[DuePage]) -> dict[str, str]:
-    """Return the first of many incidents by their workflow ids."""
-    first = {due.watched.workflow_id: excerpt(due.watched.title, TITLE_BYTES) for due in dues[:TITLES]}
-    return {"incidents": str(len(dues)), "why": dues[0].why, "look": _look(dues), **first}
+def details_of_many(pages: Sequence[DuePage]) -> dict[str, str]:
+    """Return the details of a page for many incidents: the first ones, by workflow id."""
+    first = {page.incident.workflow_id: excerpt(page.incident.title, TITLE_BYTES) for page in pages[:TITLES]}
+    return {"incidents": str(len(pages)), "why": pages[0].reason, "look": _remedy(pages), **first}
 
 
-def _look(dues: Sequence[DuePage]) -> str:
-    looks = {due.look for due in dues}
-    return looks.pop() if len(looks) == 1 else "See `watchkeeper list`"
+def _remedy(pages: Sequence[DuePage]) -> str:
+    remedies = {page.remedy for page in pages}
+    return remedies.pop() if len(remedies) == 1 else "See `watchkeeper list`"
 
 
 def format_time(at: float) -> str:
-    """Write a moment as people on call read it: ``03:12 UTC``."""
+    """Return a time as people on call read it: ``03:12 UTC``."""
     return f"{datetime.fromtimestamp(at, UTC):%H:%M} UTC"
 
 
 def format_duration(seconds: float) -> str:
-    """Write how long something has lasted: ``40 s``, ``5 min``, ``3 h``."""
+    """Return a duration: ``40 s``, ``5 min``, ``3 h``."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7_200 else f"{seconds / 3_600:.0f} h"

@@ -1,4 +1,4 @@
-"""Paging for incidents without a report: each once, and in a storm not each by itself."""
+"""Send the watchdog's pages: one per incident, and in a storm one for all further incidents of a team."""
 
 from __future__ import annotations
 
@@ -20,71 +20,71 @@ from watchkeeper.watchdog.page_text import DuePage
 from watchkeeper.watchdog.watch_list import WatchList
 
 MAX_SINGLE_PAGES = 5
-"""Pages that one team is sent singly in one outage, or in one hour without any; the others are one page."""
+"""Pages for single incidents that a team gets per outage, or per hour without an outage. The rest share one page."""
 
 MAX_PAUSE = 60.0
-"""Seconds between two attempts to page a team."""
+"""Longest pause in seconds between two attempts to page a team."""
 
 _FIRST_PAUSE = 1.0
-_LONGEST_NAME = 100
+_MAX_NAME = 100
 _WORST_FIRST = ("critical", "error", "warning", "info")
 
 logger = logging.getLogger(__name__)
 
 
 class WatchdogPager:
-    """Pages teams, and keeps that they were paged once PagerDuty has taken it."""
+    """Pages teams, and marks an incident as paged once PagerDuty has accepted the page."""
 
-    def __init__(self, settings: Settings, http: AsyncClient, book: WatchList, counts: WatchdogCounts) -> None:
+    def __init__(self, settings: Settings, http: AsyncClient, watch_list: WatchList, counts: WatchdogCounts) -> None:
         self._settings = settings
         self._http = http
-        self._book = book
+        self._watch_list = watch_list
         self._counts = counts
         self._unpageable: set[str] = set()
         self._pauses: dict[str, float] = {}
         self._not_before: dict[str, float] = {}
         self._many_at: dict[str, float] = {}
 
-    async def wake(self, dues: Sequence[DuePage], occasion: float, now: float) -> None:
-        """Page the teams of incidents that are due.
-
-        A page that fails is tried again in a later call.
+    async def page(self, due: Sequence[DuePage], period: float, now: float) -> None:
+        """Page the teams of incidents. A failed page is tried again in a later call.
 
         Args:
-            dues: All of them that nobody was paged for.
-            occasion: When the outage began, else the hour; Unix seconds. The same after a restart.
-            now: Likewise.
+            due: Incidents for which no one was paged yet.
+            period: Start of the outage, or of the hour if there is no outage, in Unix seconds. It must be the same
+                after a restart, because it is part of the dedup key of a page for many incidents.
+            now: Unix seconds.
         """
         teams: defaultdict[str, list[DuePage]] = defaultdict(list)
-        for due in sorted(dues, key=_urgency):
-            if (team := self._team(due.watched)) is None:
-                self._despair(due)
+        for one in sorted(due, key=_urgency):
+            if (team := self._team(one.incident)) is None:
+                self._log_unpageable(one)
             else:
-                teams[team].append(due)
-        ready = [(team, mine) for team, mine in teams.items() if self._not_before.get(team, 0.0) <= now]
-        await asyncio.gather(*(self._wake(team, mine, occasion, now) for team, mine in ready))
+                teams[team].append(one)
+        ready = [(team, pages) for team, pages in teams.items() if self._not_before.get(team, 0.0) <= now]
+        await asyncio.gather(*(self._page_team(team, pages, period, now) for team, pages in ready))
 
-    def hopeless(self, watched: WatchedIncident) -> bool:
-        """Tell whether it was said that nobody can be paged for an incident."""
-        return watched.key in self._unpageable
+    def is_unpageable(self, incident: WatchedIncident) -> bool:
+        """Return whether an earlier call found no team with a routing key for an incident."""
+        return incident.key in self._unpageable
 
-    async def _wake(self, team: str, dues: Sequence[DuePage], occasion: float, now: float) -> None:
-        paged = (watched for watched in self._book.all if (watched.paged_at or 0.0) >= occasion)
-        singly = max(0, MAX_SINGLE_PAGES - sum(self._team(watched) == team for watched in paged))
-        for due in dues[:singly]:
-            if not await self._page(team, page_text.summary(due), _key(team, due.watched), page_text.details(due), now):
+    async def _page_team(self, team: str, pages: Sequence[DuePage], period: float, now: float) -> None:
+        paged = (incident for incident in self._watch_list.all if (incident.paged_at or 0.0) >= period)
+        singles = max(0, MAX_SINGLE_PAGES - sum(self._team(incident) == team for incident in paged))
+        for one in pages[:singles]:
+            key = _dedup_key(team, one.incident)
+            if not await self._send(team, page_text.summary(one), key, page_text.details(one), now):
                 return
-            await self._paged(due, now)
-        rest = dues[singly:]
+            await self._mark_paged(one, now)
+        rest = pages[singles:]
         if not rest or self._many_at.get(team, 0.0) + self._settings.watchdog.outage > now:
             return
-        key = f"watchdog/{_name(team)}/{occasion:.0f}"
-        if await self._page(team, page_text.summary_of_many(rest), key, page_text.details_of_many(rest), now):
+        key = f"watchdog/{_short_name(team)}/{period:.0f}"
+        if await self._send(team, page_text.summary_of_many(rest), key, page_text.details_of_many(rest), now):
             self._many_at[team] = now
-            await asyncio.gather(*(self._paged(due, now) for due in rest))
+            await asyncio.gather(*(self._mark_paged(one, now) for one in rest))
 
-    async def _page(self, team: str, summary: str, key: str, details: Mapping[str, str], now: float) -> bool:
-        """Page a team, unless PagerDuty does not take it; then all its pages pause."""
+    async def _send(self, team: str, summary: str, key: str, details: Mapping[str, str], now: float) -> bool:
+        """Send a page. Returns False if PagerDuty did not accept it; then all pages to the team pause."""
         try:
             await page(
                 self._http,
@@ -96,52 +96,52 @@ class WatchdogPager:
                 details=details,
             )
         except (ToolError, ToolUnavailable) as error:
-            asked = error.delay.total_seconds() if isinstance(error, ToolUnavailable) and error.delay else 0.0
-            pause = min(max(asked, self._pauses.get(team, _FIRST_PAUSE)), MAX_PAUSE)
+            requested = error.delay.total_seconds() if isinstance(error, ToolUnavailable) and error.delay else 0.0
+            pause = min(max(requested, self._pauses.get(team, _FIRST_PAUSE)), MAX_PAUSE)
             self._pauses[team], self._not_before[team] = min(2 * pause, MAX_PAUSE), now + pause
             self._counts.failed += 1
-            said = self._settings.redactor.text(str(error))
-            logger.error("team %s could not be paged (%s): %s; trying again in %.0f s", team, summary, said, pause)
+            cause = self._settings.redactor.text(str(error))
+            logger.error("team %s could not be paged (%s): %s; trying again in %.0f s", team, summary, cause, pause)
             return False
         self._pauses.pop(team, None)
         self._counts.pages += 1
         logger.warning("paged team %s: %s", team, summary)
         return True
 
-    async def _paged(self, due: DuePage, now: float) -> None:
-        if self._book.find(due.watched.key) is due.watched:  # else it was a refusal, and is accepted meanwhile
-            due.watched.paged_at = now
-            await self._book.put(due.watched)
+    async def _mark_paged(self, due: DuePage, now: float) -> None:
+        if self._watch_list.find(due.incident.key) is due.incident:  # a refused group may have been accepted meanwhile
+            due.incident.paged_at = now
+            await self._watch_list.put(due.incident)
 
-    def _team(self, watched: WatchedIncident) -> str | None:
-        return self._settings.on_call(watched.service, watched.team)
+    def _team(self, incident: WatchedIncident) -> str | None:
+        return self._settings.on_call(incident.service, incident.team)
 
-    def _despair(self, due: DuePage) -> None:
-        """Say once that nobody can be paged for an incident."""
-        watched = due.watched
-        if watched.key in self._unpageable:
+    def _log_unpageable(self, due: DuePage) -> None:
+        """Log, once per incident, that no team can be paged for it."""
+        incident = due.incident
+        if incident.key in self._unpageable:
             return
-        self._unpageable.add(watched.key)
+        self._unpageable.add(incident.key)
         self._counts.unpageable += 1
         logger.error(
-            "nobody can be paged for %s (%s): set pagerduty.routing_key (%s), or a routing_key for the team that owns "
+            "no one can be paged for %s (%s): set pagerduty.routing_key (%s), or a routing_key for the team that owns "
             "its service",
-            watched.workflow_id,
+            incident.workflow_id,
             page_text.summary(due),
             env_variable("pagerduty", "routing_key"),
         )
 
 
 def _urgency(due: DuePage) -> tuple[int, float]:
-    severity = due.watched.severity or "critical"
+    severity = due.incident.severity or "critical"
     rank = _WORST_FIRST.index(severity) if severity in _WORST_FIRST else len(_WORST_FIRST)
-    return rank, due.watched.accepted_at
+    return rank, due.incident.accepted_at
 
 
-def _key(team: str, watched: WatchedIncident) -> str:
-    return watched.key if watched.run_id is None else page_key(watched.run_id, team)
+def _dedup_key(team: str, incident: WatchedIncident) -> str:
+    return incident.key if incident.run_id is None else page_key(incident.run_id, team)
 
 
-def _name(team: str) -> str:
+def _short_name(team: str) -> str:
     name = quote(team, safe="")
-    return name if len(name) <= _LONGEST_NAME else digest_of(name.encode())
+    return name if len(name) <= _MAX_NAME else digest_of(name.encode())

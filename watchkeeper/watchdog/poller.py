@@ -1,4 +1,4 @@
-"""One look at Temporal: is it there, is a worker there, and which incidents have a report by now."""
+"""Poll Temporal: is it reachable, does a worker poll, and which incidents have a report."""
 
 from __future__ import annotations
 
@@ -18,133 +18,133 @@ from watchkeeper.watchdog.run_status import report_status
 from watchkeeper.watchdog.unreported_runs import UnreportedRun, adopt, list_unreported
 
 ANSWER_SECONDS = 10.0
-"""How long Temporal may take to answer, until it is out of reach."""
+"""Seconds without an answer after which Temporal counts as unreachable."""
 
 MAX_RUNS_PER_POLL = 200
-"""Runs that are looked at singly in one look; the others follow in the next."""
+"""Runs that are described one by one in one poll. The others follow in the next polls."""
 
 AT_ONCE = 10
 
-_OVERDUE = "its deadline is over"
+_OVERDUE = "its deadline has passed"
 
 logger = logging.getLogger(__name__)
 
 
-class _NeverReached(Exception):
-    """Temporal was away when this process started, and is still."""
+class _NotConnected(Exception):
+    """The client has not connected since the process started."""
 
 
 @dataclass
 class PollResult:
-    """What one look found; the incidents by their keys."""
+    """The result of one poll. Incidents are named by their keys."""
 
-    trouble: str | None = None
-    """Why nobody can be at work, said of the time for which it lasts; None: a worker is there."""
-    lost: bool = False
-    """Temporal did not answer, so that nothing else was found."""
+    outage: str | None = None
+    """Why no run can make progress, as the beginning of "... for 5 min"; None if a worker polls."""
+    unreachable: bool = False
+    """Temporal did not answer, so the fields below are empty."""
     settled: list[WatchedIncident] = field(default_factory=list)
-    """Those that have their report, and refusals of groups that Temporal has taken since."""
+    """Incidents that have a report, and refused groups that Temporal has accepted since."""
     adopted: list[WatchedIncident] = field(default_factory=list)
-    """Runs without a report that nobody told of."""
+    """Runs without a report that this watchdog did not know."""
     waiting: dict[str, str] = field(default_factory=dict)
-    """Those that have no report yet, and what is the matter once their deadline is over."""
+    """Incidents that may still get a report, and the reason for a page after their deadline."""
     ended: dict[str, str] = field(default_factory=dict)
-    """Those that will have none, and why."""
+    """Incidents that will get no report, and why."""
 
 
 class TemporalPoller:
-    """Looks at Temporal, some runs at a time."""
+    """Polls Temporal for the status of incidents, a limited number of runs at a time."""
 
-    def __init__(self, client: Client, settings: Settings, patience: float) -> None:
-        """Prepare to look.
+    def __init__(self, client: Client, settings: Settings, report_timeout: float) -> None:
+        """Create a poller.
 
         Args:
-            client: The connection to Temporal.
-            settings: The operator's.
-            patience: Seconds until the deadline of a run that is adopted.
+            client: Temporal client.
+            settings: Settings of the operator.
+            report_timeout: Seconds until the deadline of an adopted run.
         """
         self._client = client
         self._task_queue = settings.worker.task_queue
-        self._patience = patience
+        self._report_timeout = report_timeout
         self._examined: set[str] = set()
-        self._looked: dict[str, int] = {}
-        self._looks = 0
+        self._last_described: dict[str, int] = {}
+        self._polls = 0
 
-    async def look(self, watched: Sequence[WatchedIncident]) -> PollResult:
-        """Look at incidents that people do not know of yet."""
-        self._looks += 1
-        seen = PollResult()
+    async def poll(self, incidents: Sequence[WatchedIncident]) -> PollResult:
+        """Return the status of open incidents."""
+        self._polls += 1
+        result = PollResult()
         try:
             if not await self._has_worker():
-                seen.trouble = f"no worker has polled the task queue {self._task_queue!r}"
-            listed = await self._listed()
-            await self._look_at(watched, listed, seen)
-            await self._adopt(watched, listed, seen)
-        except (RPCError, TimeoutError, _NeverReached) as error:
-            why = "no answer in time" if isinstance(error, TimeoutError) else excerpt(str(error), 200)
-            return PollResult(trouble=f"Temporal has been out of reach ({why})", lost=True)
-        return seen
+                result.outage = f"no worker has polled the task queue {self._task_queue!r}"
+            unreported = await self._list_unreported()
+            await self._check(incidents, unreported, result)
+            await self._adopt(incidents, unreported, result)
+        except (RPCError, TimeoutError, _NotConnected) as error:
+            reason = "no answer in time" if isinstance(error, TimeoutError) else excerpt(str(error), 200)
+            return PollResult(outage=f"Temporal has been out of reach ({reason})", unreachable=True)
+        return result
 
     async def _has_worker(self) -> bool:
         async with asyncio.timeout(ANSWER_SECONDS):
             try:
                 return await has_worker(self._client, self._task_queue, retry=False)
-            except RuntimeError as error:  # so the SDK says that a client has yet to make its first connection
-                raise _NeverReached("no connection since this process started") from error
+            except RuntimeError as error:  # the SDK raises it until a lazy client has connected
+                raise _NotConnected("no connection since this process started") from error
 
-    async def _listed(self) -> dict[str, UnreportedRun]:
-        """List the runs that have no report by workflow id; none where Temporal keeps no list just now."""
+    async def _list_unreported(self) -> dict[str, UnreportedRun]:
+        """Return the runs without a report by workflow id. Empty if Temporal cannot list them at the moment."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                return {listed.workflow_id: listed async for listed in list_unreported(self._client, self._task_queue)}
+                return {run.workflow_id: run async for run in list_unreported(self._client, self._task_queue)}
         except (RPCError, TimeoutError) as error:
-            logger.warning("Temporal lists no runs (%s); looking at each by itself", error_text(error))
+            logger.warning("Temporal lists no runs (%s); describing each run instead", error_text(error))
             return {}
 
-    async def _look_at(
-        self, watched: Sequence[WatchedIncident], listed: Mapping[str, UnreportedRun], seen: PollResult
+    async def _check(
+        self, incidents: Sequence[WatchedIncident], unreported: Mapping[str, UnreportedRun], result: PollResult
     ) -> None:
-        unsure = []
-        for incident in watched:
-            known = listed.get(incident.workflow_id)
-            if known is not None and known.execution == incident.execution:
-                seen.waiting[incident.key] = _OVERDUE
+        unclear = []
+        for incident in incidents:
+            run = unreported.get(incident.workflow_id)
+            if run is not None and run.execution == incident.execution:
+                result.waiting[incident.key] = _OVERDUE
             else:
-                unsure.append(incident)
-        # Those that were looked at longest ago go first.
-        self._looked = {incident.key: self._looked.get(incident.key, 0) for incident in unsure}
-        few = sorted(unsure, key=lambda incident: self._looked[incident.key])[:MAX_RUNS_PER_POLL]
-        for start in range(0, len(few), AT_ONCE):
-            await asyncio.gather(*(self._note(incident, seen) for incident in few[start : start + AT_ONCE]))
+                unclear.append(incident)
+        # Begin with the runs whose last description is the oldest.
+        self._last_described = {incident.key: self._last_described.get(incident.key, 0) for incident in unclear}
+        batch = sorted(unclear, key=lambda incident: self._last_described[incident.key])[:MAX_RUNS_PER_POLL]
+        for start in range(0, len(batch), AT_ONCE):
+            await asyncio.gather(*(self._describe(incident, result) for incident in batch[start : start + AT_ONCE]))
 
-    async def _note(self, incident: WatchedIncident, seen: PollResult) -> None:
+    async def _describe(self, incident: WatchedIncident, result: PollResult) -> None:
         async with asyncio.timeout(ANSWER_SECONDS):
-            stands = await report_status(self._client, incident)
-        self._looked[incident.key] = self._looks
-        match stands:
-            case "reported" | "taken":
-                seen.settled.append(incident)
-            case "waited for":
-                seen.waiting[incident.key] = _OVERDUE
+            status = await report_status(self._client, incident)
+        self._last_described[incident.key] = self._polls
+        match status:
+            case "reported" | "accepted":
+                result.settled.append(incident)
+            case "waiting":
+                result.waiting[incident.key] = _OVERDUE
             case "reporting":
-                seen.waiting[incident.key] = "its report is written, but a place that it should go to has not taken it"
+                result.waiting[incident.key] = "its report is written, but a destination has not accepted it yet"
             case "undelivered":
-                seen.ended[incident.key] = "its report is written, but no place that it should go to took it"
+                result.ended[incident.key] = "its report is written, but no destination accepted it"
             case "ended":
-                seen.ended[incident.key] = "its run ended without one"
+                result.ended[incident.key] = "its run ended without a report"
             case "unknown":
-                seen.ended[incident.key] = "Temporal knows its run no more"
+                result.ended[incident.key] = "Temporal no longer knows its run"
 
     async def _adopt(
-        self, watched: Sequence[WatchedIncident], listed: Mapping[str, UnreportedRun], seen: PollResult
+        self, incidents: Sequence[WatchedIncident], unreported: Mapping[str, UnreportedRun], result: PollResult
     ) -> None:
-        """Find runs that nobody told of: another intake accepted them, or the journal was lost."""
-        known = {incident.execution for incident in watched}
-        self._examined &= {run.execution for run in listed.values()}
-        strangers = [run for run in listed.values() if run.execution not in known | self._examined]
-        for run in strangers[:MAX_RUNS_PER_POLL]:
+        """Find runs that this watchdog does not know: another intake accepted them, or the journal was lost."""
+        known = {incident.execution for incident in incidents}
+        self._examined &= {run.execution for run in unreported.values()}
+        unknown = [run for run in unreported.values() if run.execution not in known | self._examined]
+        for run in unknown[:MAX_RUNS_PER_POLL]:
             async with asyncio.timeout(ANSWER_SECONDS):
-                found = await adopt(self._client, run, self._patience)
+                incident = await adopt(self._client, run, self._report_timeout)
             self._examined.add(run.execution)
-            if found is not None:
-                seen.adopted.append(found)
+            if incident is not None:
+                result.adopted.append(incident)

@@ -1,4 +1,4 @@
-"""How the run of an incident stands: whether people have its report, as Temporal tells."""
+"""The report status of an incident's run, read from Temporal."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from watchkeeper.runs import client as runs_client
 from watchkeeper.temporal import search_attributes
 from watchkeeper.watchdog.models import WatchedIncident
 
-ReportStatus: TypeAlias = Literal["reported", "waited for", "reporting", "undelivered", "ended", "unknown", "taken"]
-"""``reporting``: its report is written, and a destination has not taken it yet. ``undelivered``: none will take it.
-``ended``: without a report. ``unknown``: Temporal knows no such run (any more). ``taken``: what was refused has been
-accepted since."""
+ReportStatus: TypeAlias = Literal["reported", "waiting", "reporting", "undelivered", "ended", "unknown", "accepted"]
+"""``reporting``: the report is written, but not delivered yet. ``undelivered``: it will not be delivered.
+``ended``: the run closed without a report. ``unknown``: Temporal has no such run. ``accepted``: a refused group has
+been accepted since."""
 
 _OPEN = (
     WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING,
@@ -34,43 +34,45 @@ _OPEN = (
 _CONTINUED = WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW
 
 
-async def report_status(client: Client, watched: WatchedIncident) -> ReportStatus:
-    """Tell how an incident stands; notes the latest execution of its run. Raises RPCError."""
+async def report_status(client: Client, incident: WatchedIncident) -> ReportStatus:
+    """Return the report status of an incident, and update the latest execution in it. Raises RPCError."""
     try:
-        if watched.run_id is None:
-            return "taken" if await _told_since(client, watched.workflow_id, watched.accepted_at) else "waited for"
-        described = await _latest(client, watched)
+        if incident.run_id is None:
+            accepted = await _signalled_since(client, incident.workflow_id, incident.accepted_at)
+            return "accepted" if accepted else "waiting"
+        description = await _describe_latest(client, incident)
     except RPCError as error:
         if error.status in (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT):
-            return "waited for" if watched.run_id is None else "unknown"
+            return "waiting" if incident.run_id is None else "unknown"
         raise
-    info = described.workflow_execution_info
-    watched.execution = info.execution.run_id
+    info = description.workflow_execution_info
+    incident.execution = info.execution.run_id
     if "delivered" in info.memo.fields:
-        # What joined after the report waits in such a task for a worker.
-        return "waited for" if described.HasField("pending_workflow_task") else "reported"
+        # A pending workflow task means that alerts joined after the report and wait for a worker.
+        return "waiting" if description.HasField("pending_workflow_task") else "reported"
     is_open = info.status in _OPEN
     if not has_report(info):
-        return "waited for" if is_open else "ended"
+        return "waiting" if is_open else "ended"
     return "reporting" if is_open else "undelivered"
 
 
 def has_report(info: WorkflowExecutionInfo) -> bool:
-    """Tell whether a report is written."""
+    """Return whether the run has written its report."""
     indexed = info.search_attributes.indexed_fields
     return "report" in info.memo.fields or runs_client.read_keyword(indexed, search_attributes.OUTCOME) is not None
 
 
-async def _latest(client: Client, watched: WatchedIncident) -> DescribeWorkflowExecutionResponse:
-    """Describe the latest execution of a run, though the group may have another run by now."""
-    described = await _describe(client, watched.workflow_id, "")
-    if described.workflow_execution_info.first_run_id == watched.run_id:
-        return described
-    described = await _describe(client, watched.workflow_id, watched.execution)
-    while described.workflow_execution_info.status == _CONTINUED:
-        following = await _successor(client, watched.workflow_id, described.workflow_execution_info.execution.run_id)
-        described = await _describe(client, watched.workflow_id, following)
-    return described
+async def _describe_latest(client: Client, incident: WatchedIncident) -> DescribeWorkflowExecutionResponse:
+    """Describe the latest execution of the incident's run. The group may have a newer run."""
+    description = await _describe(client, incident.workflow_id, "")
+    if description.workflow_execution_info.first_run_id == incident.run_id:
+        return description
+    description = await _describe(client, incident.workflow_id, incident.execution)
+    while description.workflow_execution_info.status == _CONTINUED:
+        current = description.workflow_execution_info.execution.run_id
+        next_execution = await _successor(client, incident.workflow_id, current)
+        description = await _describe(client, incident.workflow_id, next_execution)
+    return description
 
 
 async def _describe(client: Client, workflow_id: str, run_id: str) -> DescribeWorkflowExecutionResponse:
@@ -82,13 +84,13 @@ async def _describe(client: Client, workflow_id: str, run_id: str) -> DescribeWo
 
 
 async def _successor(client: Client, workflow_id: str, run_id: str) -> str:
-    last = await anext(_backwards(client, workflow_id, run_id))
+    last = await anext(_events_backwards(client, workflow_id, run_id))
     return last.workflow_execution_continued_as_new_event_attributes.new_execution_run_id
 
 
-async def _told_since(client: Client, workflow_id: str, at: float) -> bool:
-    """Tell whether the latest run of a group was told of an alert since a moment: perhaps by another intake."""
-    async for event in _backwards(client, workflow_id, ""):
+async def _signalled_since(client: Client, workflow_id: str, at: float) -> bool:
+    """Return whether the latest run of a group has received a signal since a time. Another intake may have sent it."""
+    async for event in _events_backwards(client, workflow_id, ""):
         if event.event_time.ToDatetime(tzinfo=UTC).timestamp() < at:
             return False
         if event.HasField("workflow_execution_signaled_event_attributes"):
@@ -96,7 +98,7 @@ async def _told_since(client: Client, workflow_id: str, at: float) -> bool:
     return False
 
 
-async def _backwards(client: Client, workflow_id: str, run_id: str) -> AsyncIterator[HistoryEvent]:
+async def _events_backwards(client: Client, workflow_id: str, run_id: str) -> AsyncIterator[HistoryEvent]:
     token = b""
     while True:
         page = await client.workflow_service.get_workflow_execution_history_reverse(

@@ -1,4 +1,4 @@
-"""Runs without a report, as Temporal lists them."""
+"""List the runs without a report."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from watchkeeper.watchdog.models import WatchedIncident
 from watchkeeper.watchdog.run_status import has_report
 
 ALERTS = "alert-"
-"""With this the ids of runs begin that alerts started."""
+"""Prefix of the workflow ids of runs that alerts started."""
 
 _UNREPORTED = (
     f"WorkflowType = '{runs_client.WORKFLOW}' AND WorkflowId STARTS_WITH '{ALERTS}' AND ExecutionStatus = 'Running' "
@@ -29,7 +29,7 @@ _UNREPORTED = (
 
 @dataclass(frozen=True)
 class UnreportedRun:
-    """A run without a report, as Temporal lists it."""
+    """A run without a report."""
 
     workflow_id: str
     execution: str
@@ -37,9 +37,9 @@ class UnreportedRun:
 
 
 async def list_unreported(client: Client, task_queue: str) -> AsyncIterator[UnreportedRun]:
-    """List the runs that alerts started, that are open, and that have no report yet.
+    """Yield the open runs that alerts started and that have no report.
 
-    Those of another task queue belong to others who share the namespace. Raises RPCError.
+    Runs of other task queues are left out: they belong to other installations in the namespace. Raises RPCError.
     """
     token = b""
     while True:
@@ -55,42 +55,42 @@ async def list_unreported(client: Client, task_queue: str) -> AsyncIterator[Unre
             return
 
 
-async def adopt(client: Client, listed: UnreportedRun, patience: float) -> WatchedIncident | None:
-    """Watch a run that another process accepted; None for one that no alert started, or that is there no more.
+async def adopt(client: Client, listed: UnreportedRun, report_timeout: float) -> WatchedIncident | None:
+    """Return the incident of a run that another process started; None if no alert started it or it no longer exists.
 
     Args:
-        client: The connection to Temporal.
+        client: Temporal client.
         listed: The run.
-        patience: Seconds from its beginning to its deadline.
+        report_timeout: Seconds from the start of the run to its deadline.
 
     Raises RPCError.
     """
     handle = client.get_workflow_handle(listed.workflow_id, run_id=listed.execution)
     try:
-        began_with = await anext(aiter(handle.fetch_history_events(page_size=1)))
+        event = await anext(aiter(handle.fetch_history_events(page_size=1)))
     except RPCError as error:
-        if error.status != RPCStatusCode.NOT_FOUND:  # lists are later than what they list
+        if error.status != RPCStatusCode.NOT_FOUND:  # a list may be older than the deletion of a run
             raise
         return None
-    first = began_with.workflow_execution_started_event_attributes
+    first = event.workflow_execution_started_event_attributes
     try:
-        given = await decode_first(client.data_converter, first.input.payloads, RunInput)
+        run_input = await decode_first(client.data_converter, first.input.payloads, RunInput)
     except (ValueError, RuntimeError):
-        # Of a later version: its id says that an alert started it, which is enough to page somebody.
-        given = RunInput(text=listed.workflow_id)
+        # A later version started the run. Its workflow id shows that it is an alert, which is enough for a page.
+        run_input = RunInput(text=listed.workflow_id)
     else:
-        if given.origin is None:
+        if run_input.origin is None:
             return None
-    began = listed.info.start_time.ToDatetime(tzinfo=UTC).timestamp()
+    started_at = listed.info.start_time.ToDatetime(tzinfo=UTC).timestamp()
     return WatchedIncident(
         key=first.first_execution_run_id,
         workflow_id=listed.workflow_id,
         run_id=first.first_execution_run_id,
-        title=runs_client.first_line(given.text),
-        service=given.service,
-        team=given.origin.team if given.origin else None,
-        severity=given.severity,
-        accepted_at=began,
-        deadline=began + patience,
+        title=runs_client.first_line(run_input.text),
+        service=run_input.service,
+        team=run_input.origin.team if run_input.origin else None,
+        severity=run_input.severity,
+        accepted_at=started_at,
+        deadline=started_at + report_timeout,
         execution=listed.execution,
     )

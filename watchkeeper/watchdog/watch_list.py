@@ -1,4 +1,4 @@
-"""What the watchdog knows, in memory and in its journal."""
+"""The incidents that the watchdog watches, in memory and in its journal."""
 
 from __future__ import annotations
 
@@ -10,101 +10,101 @@ from watchkeeper.watchdog.journal import Journal, JournalError
 from watchkeeper.watchdog.models import WatchdogCounts, WatchedIncident
 
 RETENTION = 86_400.0
-"""Seconds for which an incident is kept that is over, so that alerts which join it late do not have it watched anew."""
+"""Seconds for which a closed incident is kept, so that alerts which join it late are not watched again."""
 
 MAX_CLOSED = 10_000
-"""Incidents that are over and kept; in a storm the oldest go sooner."""
+"""Closed incidents to keep. In a storm the oldest are removed earlier."""
 
 logger = logging.getLogger(__name__)
 
 
 class WatchList:
-    """Holds what is watched. What cannot be written is watched all the same, for as long as this process lives."""
+    """Holds the incidents. If the journal cannot be written, it holds them until this process ends."""
 
     def __init__(self, journal: Journal, counts: WatchdogCounts) -> None:
         self._journal = journal
         self._counts = counts
-        self._watched: dict[str, WatchedIncident] = {}
+        self._incidents: dict[str, WatchedIncident] = {}
         self._open: dict[str, WatchedIncident] = {}
         self._refusals: dict[str, WatchedIncident] = {}
-        for watched in journal.watched():
-            self._note(watched)
+        for incident in journal.incidents():
+            self._add(incident)
         self.outage = journal.outage()
-        """When the outage began that lasts, in Unix seconds."""
+        """When the current outage began, in Unix seconds; None if there is no outage."""
         counts.outage = self.outage is not None
 
     @property
     def all(self) -> list[WatchedIncident]:
-        """Everything that is kept, what is over too."""
-        return list(self._watched.values())
+        """Every incident, including the closed ones."""
+        return list(self._incidents.values())
 
     @property
     def open(self) -> list[WatchedIncident]:
-        """What people do not know of yet."""
+        """Incidents without a report or a page."""
         return list(self._open.values())
 
     def find(self, key: str) -> WatchedIncident | None:
-        """Return an incident that is kept."""
-        return self._watched.get(key)
+        """Return an incident by its key."""
+        return self._incidents.get(key)
 
     def refusal(self, workflow_id: str) -> WatchedIncident | None:
-        """Return the refusal of a group that is kept."""
+        """Return the refused incident of a group."""
         return self._refusals.get(workflow_id)
 
-    async def put(self, watched: WatchedIncident) -> None:
-        """Watch an incident, or keep how it stands now."""
-        self._note(watched)
-        await self._kept(self._journal.put(watched))
+    async def put(self, incident: WatchedIncident) -> None:
+        """Add an incident, or save its changed state."""
+        self._add(incident)
+        await self._write(self._journal.put(incident))
 
-    async def drop(self, watched: WatchedIncident) -> None:
-        """Watch an incident no more."""
-        self._watched.pop(watched.key, None)
-        self._open.pop(watched.key, None)
-        if watched.run_id is None:
-            self._refusals.pop(watched.workflow_id, None)
-        self._tally()
-        await self._kept(self._journal.drop(watched.key))
+    async def drop(self, incident: WatchedIncident) -> None:
+        """Remove an incident."""
+        self._incidents.pop(incident.key, None)
+        self._open.pop(incident.key, None)
+        if incident.run_id is None:
+            self._refusals.pop(incident.workflow_id, None)
+        self._update_counts()
+        await self._write(self._journal.drop(incident.key))
 
     async def begin_outage(self, since: float) -> None:
-        """Keep when an outage began."""
+        """Save when an outage began, in Unix seconds."""
         self.outage, self._counts.outage = since, True
-        await self._kept(self._journal.begin_outage(since))
+        await self._write(self._journal.begin_outage(since))
 
     async def end_outage(self) -> None:
-        """Forget the outage."""
+        """Remove the outage."""
         self.outage, self._counts.outage = None, False
-        await self._kept(self._journal.end_outage())
+        await self._write(self._journal.end_outage())
 
     async def prune(self, now: float) -> None:
-        """Let go of what has been over for long."""
-        over = [(_over_at(watched), watched.key) for watched in self._watched.values() if watched.over]
-        over.sort()
-        for number, (at, key) in enumerate(over):
-            if at > now - RETENTION and number >= len(over) - MAX_CLOSED:
+        """Remove closed incidents beyond their retention or their number."""
+        closed = [(_closed_at(incident), incident.key) for incident in self._incidents.values() if incident.is_closed]
+        closed.sort()
+        for number, (at, key) in enumerate(closed):
+            if at > now - RETENTION and number >= len(closed) - MAX_CLOSED:
                 return
-            await self.drop(self._watched[key])
+            await self.drop(self._incidents[key])
 
-    def _note(self, watched: WatchedIncident) -> None:
-        self._watched[watched.key] = watched
-        if watched.run_id is None:
-            self._refusals[watched.workflow_id] = watched
-        if watched.over:
-            self._open.pop(watched.key, None)
+    def _add(self, incident: WatchedIncident) -> None:
+        self._incidents[incident.key] = incident
+        if incident.run_id is None:
+            self._refusals[incident.workflow_id] = incident
+        if incident.is_closed:
+            self._open.pop(incident.key, None)
         else:
-            self._open[watched.key] = watched
-        self._tally()
+            self._open[incident.key] = incident
+        self._update_counts()
 
-    def _tally(self) -> None:
+    def _update_counts(self) -> None:
         self._counts.watched = len(self._open)
-        self._counts.refused = sum(not refusal.over for refusal in self._refusals.values())
+        self._counts.refused = sum(not refusal.is_closed for refusal in self._refusals.values())
 
-    async def _kept(self, writing: Coroutine[Any, Any, None]) -> None:
+    async def _write(self, write: Coroutine[Any, Any, None]) -> None:
         try:
-            await writing
+            await write
         except JournalError as error:
             self._counts.unjournaled += 1
-            logger.error("%s; what it should hold is watched until this process ends", error)
+            logger.error("%s; the incident is watched only until this process ends", error)
 
 
-def _over_at(watched: WatchedIncident) -> float:
-    return max(watched.reported_at or 0.0, watched.paged_at or 0.0)
+def _closed_at(incident: WatchedIncident) -> float:
+    return max(incident.reported_at or 0.0, incident.paged_at or 0.0)

@@ -1,4 +1,4 @@
-"""Watching from outside the workers that every accepted alert ends in a report, and paging people where none comes."""
+"""Page people for every accepted alert that has no report in time. The watchdog does not depend on the workers."""
 
 from __future__ import annotations
 
@@ -19,158 +19,162 @@ from watchkeeper.watchdog.poller import PollResult, TemporalPoller
 from watchkeeper.watchdog.watch_list import RETENTION, WatchList
 
 POLL_INTERVAL = 5.0
-"""Seconds from one look to the next."""
+"""Seconds from the end of one poll to the next."""
 
 MARGIN = 900.0
-"""Seconds beyond what the limits of runs allow: for the briefing, the last round and the delivery of the report."""
+"""Seconds that a run may take beyond its limits: for the briefing, the last round and the delivery of the report."""
 
 _HOUR = 3_600.0
 
-_AT_TEMPORAL = "See that Temporal is up and that this intake reaches it (TEMPORAL_ADDRESS)"
-_AT_WORKERS = "See why no `watchkeeper worker` runs"
+_CHECK_TEMPORAL = "Check that Temporal runs and that this intake reaches it (TEMPORAL_ADDRESS)"
+_CHECK_WORKERS = "Check why no `watchkeeper worker` runs"
 
 logger = logging.getLogger(__name__)
 
 
 class Watchdog:
-    """Pages the team of an incident that was accepted and has no report, once each.
+    """Pages the team of each accepted incident that has no report, once per incident.
 
-    That is: its run ended without one, its deadline is over, or there has been no worker or no Temporal for
-    ``watchdog.outage`` seconds. The page has the key of the run's own hand-off, so both open one incident in PagerDuty.
+    It pages if the run ended without a report, if its deadline has passed, or if no worker or no Temporal has been
+    there for ``watchdog.outage`` seconds. The page has the same key as the run's own hand-off, so both belong to one
+    incident in PagerDuty.
     """
 
-    def __init__(self, client: Client, settings: Settings, http: AsyncClient, *, every: float = POLL_INTERVAL) -> None:
-        """Open the journal, and take up what it holds.
+    def __init__(
+        self, client: Client, settings: Settings, http: AsyncClient, *, interval: float = POLL_INTERVAL
+    ) -> None:
+        """Open the journal and read the incidents in it.
 
         Args:
-            client: The connection to Temporal, which need not be up.
-            settings: The operator's.
-            http: Times out, follows no redirects.
-            every: Seconds from one look to the next.
+            client: Temporal client; Temporal need not be reachable.
+            settings: Settings of the operator.
+            http: Client for PagerDuty, with a timeout and without redirects.
+            interval: Seconds from one poll to the next.
 
-        Raises SettingsError when the journal cannot be used.
+        Raises SettingsError if the journal cannot be used.
         """
         self.counts = WatchdogCounts()
         self._settings = settings
-        self._every = every
+        self._interval = interval
         self._journal = Journal(settings.watchdog.journal)
-        self._book = WatchList(self._journal, self.counts)
-        self._looking = TemporalPoller(client, settings, self.patience)
-        self._waking = WatchdogPager(settings, http, self._book, self.counts)
+        self._watch_list = WatchList(self._journal, self.counts)
+        self._poller = TemporalPoller(client, settings, self.report_timeout)
+        self._pager = WatchdogPager(settings, http, self._watch_list, self.counts)
 
     @property
-    def patience(self) -> float:
+    def report_timeout(self) -> float:
         """Seconds from an alert to the deadline of its report."""
         settings = self._settings
         allowed = settings.limits.duration + settings.episodes.queue + MARGIN
         return settings.watchdog.deadline or allowed
 
-    async def accepted(self, admitted: AcceptedAlerts) -> None:
-        """Watch what Temporal took, and let go of the refusal of its group. Returns once the journal holds it.
+    async def record_accepted(self, accepted: AcceptedAlerts) -> None:
+        """Watch a run that Temporal accepted, and drop the refusal of its group. Returns after the journal is written.
 
-        What joins a run after its report is watched until a worker has taken it: the run looks into it from then on.
+        Alerts that join a run after its report are watched until a worker has processed them.
         """
-        if admitted.workflow_id is None:
+        if accepted.workflow_id is None:
             return
-        if (refusal := self._book.refusal(admitted.workflow_id)) is not None:
-            await self._book.drop(refusal)
-        if admitted.outcome == "ignored" or not admitted.run_id:
+        if (refusal := self._watch_list.refusal(accepted.workflow_id)) is not None:
+            await self._watch_list.drop(refusal)
+        if accepted.outcome == "ignored" or not accepted.run_id:
             return
-        known = self._book.find(admitted.run_id)
-        if known is not None and (admitted.outcome != "joined" or known.reported_at is None):
+        known = self._watch_list.find(accepted.run_id)
+        if known is not None and (accepted.outcome != "joined" or known.reported_at is None):
             return
         now = time.time()
-        watched = WatchedIncident(
-            key=admitted.run_id,
-            workflow_id=admitted.workflow_id,
-            run_id=admitted.run_id,
-            title=admitted.title,
-            service=admitted.service,
-            team=admitted.team,
-            severity=admitted.severity,
+        incident = WatchedIncident(
+            key=accepted.run_id,
+            workflow_id=accepted.workflow_id,
+            run_id=accepted.run_id,
+            title=accepted.title,
+            service=accepted.service,
+            team=accepted.team,
+            severity=accepted.severity,
             accepted_at=now,
-            deadline=now + self.patience,
+            deadline=now + self.report_timeout,
         )
-        await self._book.put(watched)
+        await self._watch_list.put(incident)
 
-    async def refused(self, refusal: RefusedGroup) -> None:
-        """Watch a firing group that Temporal could not take, until a later delivery of it is accepted."""
-        if self._book.refusal(refusal.workflow_id) is not None:
+    async def record_refused(self, group: RefusedGroup) -> None:
+        """Watch a firing group that Temporal could not accept, until the sender's next attempt is accepted."""
+        if self._watch_list.refusal(group.workflow_id) is not None:
             return
         now = time.time()
-        watched = WatchedIncident(
-            key=f"refused/{refusal.workflow_id}/{now:.3f}",
-            workflow_id=refusal.workflow_id,
+        incident = WatchedIncident(
+            key=f"refused/{group.workflow_id}/{now:.3f}",
+            workflow_id=group.workflow_id,
             run_id=None,
-            title=refusal.title,
-            service=refusal.service,
-            team=refusal.team,
-            severity=refusal.severity,
+            title=group.title,
+            service=group.service,
+            team=group.team,
+            severity=group.severity,
             accepted_at=now,
             deadline=now + self._settings.watchdog.outage,
         )
-        await self._book.put(watched)
+        await self._watch_list.put(incident)
 
-    async def watching(self) -> NoReturn:
-        """Look again and again. What it raises is a bug, with which the process that it guards should end."""
+    async def poll_forever(self) -> NoReturn:
+        """Poll without end. Any exception is a bug and should end the process."""
         while True:
-            await self.look()
-            await asyncio.sleep(self._every)
+            await self.poll()
+            await asyncio.sleep(self._interval)
 
     def close(self) -> None:
         """Close the journal."""
         self._journal.close()
 
-    async def look(self) -> None:
-        """Look once: at Temporal, at every incident without a report; page for those that are due."""
-        seen = await self._looking.look(self._book.open)
+    async def poll(self) -> None:
+        """Ask Temporal for the status of every open incident, and page for each that is due."""
+        result = await self._poller.poll(self._watch_list.open)
         now = time.time()
-        await self._keep(seen, now)
-        await self._outage(seen.trouble, now)
-        if dues := [due for watched in self._book.open if (due := self._due(watched, seen, now)) is not None]:
-            outage = self._book.outage
-            await self._waking.wake(dues, now - now % _HOUR if outage is None else outage, now)
-        for watched in self._book.open:
-            if self._waking.hopeless(watched) and watched.deadline < now - RETENTION:
-                await self._book.drop(watched)
-        await self._book.prune(now)
+        await self._update_watch_list(result, now)
+        await self._update_outage(result.outage, now)
+        due = [
+            page for incident in self._watch_list.open if (page := self._due_page(incident, result, now)) is not None
+        ]
+        if due:
+            outage = self._watch_list.outage
+            await self._pager.page(due, now - now % _HOUR if outage is None else outage, now)
+        for incident in self._watch_list.open:
+            if self._pager.is_unpageable(incident) and incident.deadline < now - RETENTION:
+                await self._watch_list.drop(incident)
+        await self._watch_list.prune(now)
 
-    async def _keep(self, seen: PollResult, now: float) -> None:
-        for adopted in seen.adopted:
-            if self._book.find(adopted.key) is None:
-                await self._book.put(adopted)
-        for settled in seen.settled:
+    async def _update_watch_list(self, result: PollResult, now: float) -> None:
+        for adopted in result.adopted:
+            if self._watch_list.find(adopted.key) is None:
+                await self._watch_list.put(adopted)
+        for settled in result.settled:
             if settled.run_id is None:
-                await self._book.drop(settled)
+                await self._watch_list.drop(settled)
             else:
                 settled.reported_at = now
-                await self._book.put(settled)
+                await self._watch_list.put(settled)
 
-    async def _outage(self, trouble: str | None, now: float) -> None:
-        if trouble is None and self._book.outage is not None:
-            logger.warning("Temporal and a worker are there again, after %s", format_duration(now - self._book.outage))
-            await self._book.end_outage()
-        elif trouble is not None and self._book.outage is None:
-            logger.error("%s", trouble)
-            await self._book.begin_outage(now)
+    async def _update_outage(self, outage: str | None, now: float) -> None:
+        if outage is None and self._watch_list.outage is not None:
+            duration = format_duration(now - self._watch_list.outage)
+            logger.warning("Temporal and a worker are available again, after %s", duration)
+            await self._watch_list.end_outage()
+        elif outage is not None and self._watch_list.outage is None:
+            logger.error("%s", outage)
+            await self._watch_list.begin_outage(now)
 
-    def _due(self, watched: WatchedIncident, seen: PollResult, now: float) -> DuePage | None:
-        at_run = f"See `watchkeeper show {watched.workflow_id}`"
-        if (why := seen.ended.get(watched.key)) is not None:
-            return DuePage(watched, why, at_run)
-        if not seen.lost and watched.key not in seen.waiting:
-            return None  # nobody is woken for what this look did not reach
-        if watched.run_id is None:
-            waited = format_duration(now - watched.accepted_at)
-            why = f"Temporal could not take it, and it did not come again for {waited}"
-            return DuePage(watched, why, _AT_TEMPORAL) if watched.deadline <= now else None
-        since = max(self._book.outage or now, watched.accepted_at)
-        if seen.trouble is not None and now - since >= self._settings.watchdog.outage:
-            return DuePage(
-                watched,
-                f"{seen.trouble} for {format_duration(now - since)}",
-                _AT_TEMPORAL if seen.lost else _AT_WORKERS,
-            )
-        if watched.deadline <= now and not seen.lost:
-            return DuePage(watched, seen.waiting[watched.key], at_run)
+    def _due_page(self, incident: WatchedIncident, result: PollResult, now: float) -> DuePage | None:
+        see_run = f"See `watchkeeper show {incident.workflow_id}`"
+        if (reason := result.ended.get(incident.key)) is not None:
+            return DuePage(incident, reason, see_run)
+        if not result.unreachable and incident.key not in result.waiting:
+            return None  # this poll did not get as far as this incident
+        if incident.run_id is None:
+            waited = format_duration(now - incident.accepted_at)
+            reason = f"Temporal could not accept it, and it was not sent again for {waited}"
+            return DuePage(incident, reason, _CHECK_TEMPORAL) if incident.deadline <= now else None
+        outage_seconds = now - max(self._watch_list.outage or now, incident.accepted_at)
+        if result.outage is not None and outage_seconds >= self._settings.watchdog.outage:
+            remedy = _CHECK_TEMPORAL if result.unreachable else _CHECK_WORKERS
+            return DuePage(incident, f"{result.outage} for {format_duration(outage_seconds)}", remedy)
+        if incident.deadline <= now and not result.unreachable:
+            return DuePage(incident, result.waiting[incident.key], see_run)
         return None

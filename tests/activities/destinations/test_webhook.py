@@ -46,10 +46,10 @@ async def test_our_own_receiving_side_believes_it_and_nothing_else(office: Offic
     await verify(receiver, posted)
     changed_body = posted.body.replace(b"concluded", b"stopped!!")
     for tampered in (
-        WebhookRequest(posted.headers, changed_body, posted.now),
+        WebhookRequest(posted.headers, changed_body, posted.received_at),
         as_posted(inbox, **{"webhook-id": "run-2/report"}),
-        as_posted(inbox, **{"webhook-timestamp": str(int(posted.now) - 7)}),
-        WebhookRequest(posted.headers, posted.body, posted.now + 3_600),
+        as_posted(inbox, **{"webhook-timestamp": str(int(posted.received_at) - 7)}),
+        WebhookRequest(posted.headers, posted.body, posted.received_at + 3_600),
     ):
         await refused(receiver, tampered)
     other = source("standard_webhooks", secrets=["whsec_" + base64.b64encode(b"another secret").decode()])

@@ -75,7 +75,7 @@ async def test_a_look_up_that_comes_to_nothing_does_not_fail_the_page(bench: Ben
     bench.world.pages.rest_delay = 3600
     page = await bench.ok("page_engineer", **PAGE)
     assert "incident" not in page
-    assert page["note"] == "The page is sent, but PagerDuty has not told its incident number yet."
+    assert page["note"] == "The page is sent, but PagerDuty has not created its incident yet."
     assert len(bench.world.pages.incidents) == 1
 
 
@@ -122,7 +122,7 @@ async def test_the_routing_key_for_all_teams(bench: Bench) -> None:
 async def test_no_routing_key_names_the_team_and_the_way_out(bench: Bench) -> None:
     bench.settings = bench.settings.model_copy(update={"teams": {}})
     error = await bench.error("page_engineer", **PAGE)
-    assert error.startswith("nobody was paged: team 'checkout' has no PagerDuty routing key")
+    assert error.startswith("no one was paged: team 'checkout' has no PagerDuty routing key")
     assert "teams.checkout.routing_key (WATCHKEEPER_TEAMS__CHECKOUT__ROUTING_KEY)" in error
     assert "WATCHKEEPER_PAGERDUTY__ROUTING_KEY" in error
 

@@ -80,7 +80,7 @@ def test_every_option_of_episodes_and_of_the_watchdog_is_explained() -> None:
 
 @pytest.mark.parametrize("kind", source_kinds())
 def test_every_section_answers_the_same_questions(kind: str) -> None:
-    questions = ["Proof", "Starts a run", "Same incident", "Same firing", "If it is not taken", "Limits"]
+    questions = ["Authentication", "Starts a run", "Same incident", "Same firing", "Retries", "Limits"]
     said = SECTIONS[kind].lower()
     assert [question for question in questions if f"**{question.lower()}" not in said] == []
     assert re.search(r"^1\. ", SECTIONS[kind], re.M), "what is to be done on the sender's side"
@@ -125,7 +125,7 @@ def test_the_map_for_incident_io_follows_an_incident_to_its_end(
     def update(category: str) -> dict[str, object]:
         return {"event_type": updated, updated: {"incident": incident, "new_status": {"category": category}}}
 
-    assert read(mapped, update("active")).ignored == ["its status is neither one that fires nor one that is over"]
+    assert read(mapped, update("active")).ignored == ["its status is neither firing nor resolved"]
     over = only(read(mapped, update("closed")))
     assert (over.status, workflow_id(over)) == ("resolved", workflow_id(fired))
 

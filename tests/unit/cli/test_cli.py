@@ -222,7 +222,7 @@ async def test_approvals_are_asked_for_and_given(client: Client, program: Progra
     assert desk.harness.effects.restarts == ["checkout"]
     assert shown["tool_calls"][0]["approval"]["by"] == "ada"
     assert second.code == 1
-    assert "is over: concluded" in second.sentence()
+    assert "has ended: concluded" in second.sentence()
 
 
 async def test_a_denied_call_is_not_run(client: Client, program: Program) -> None:

@@ -15,7 +15,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from tests.support.alert_requests import payload
-from tests.support.intake_harness import SENDER, Temporal, bearer, settings, taking_in
+from tests.support.intake_harness import SENDER, Dispatcher, bearer, running_intake, settings
 from tests.support.settings import build_settings
 from watchkeeper.contracts import JsonObject
 from watchkeeper.runs.client import find_run
@@ -37,8 +37,8 @@ async def scraped(http: AsyncClient) -> str:
 
 
 async def test_what_temporal_has_is_accepted(client: Client) -> None:
-    temporal = Temporal([STARTED, IGNORED])
-    async with taking_in(client, temporal.admit) as http:
+    dispatcher = Dispatcher([STARTED, IGNORED])
+    async with running_intake(client, dispatcher.dispatch) as http:
         answer = await post(http, "prom", headers=bearer(SENDER))
         metrics = await scraped(http)
     assert answer.status_code == 200
@@ -47,7 +47,7 @@ async def test_what_temporal_has_is_accepted(client: Client) -> None:
         "runs": [{"run": "alert-prom-x", "run_id": "run-1", "outcome": "started", "alerts": 1}],
         "ignored": [{"reason": "its severity starts no run", "alerts": 2}],
     }
-    ((source, received, at),) = temporal.received
+    ((source, received, at),) = dispatcher.received
     assert (source, len(received.alerts)) == ("prom", 1)
     assert abs(at - time.time()) < 10
     assert 'watchkeeper_intake_alerts_total{outcome="started",reason="",source="prom"} 1.0' in metrics
@@ -60,13 +60,13 @@ async def test_what_temporal_has_is_accepted(client: Client) -> None:
 
 
 async def test_grafana_may_put(client: Client) -> None:
-    async with taking_in(client, Temporal([STARTED]).admit) as http:
+    async with running_intake(client, Dispatcher([STARTED]).dispatch) as http:
         answer = await http.put("/alerts/open", content=FIRING)
     assert (answer.status_code, answer.json()["status"]) == (200, "accepted")
 
 
 async def test_what_concerns_no_run_is_ignored_and_says_why(client: Client) -> None:
-    async with taking_in(client, Temporal([IGNORED]).admit) as http:
+    async with running_intake(client, Dispatcher([IGNORED]).dispatch) as http:
         answer = await post(http, "open")
     assert answer.status_code == 202
     assert answer.json() == {
@@ -81,12 +81,12 @@ def signed(body: bytes) -> dict[str, str]:
 
 async def test_an_event_of_a_kind_that_is_unknown_is_ignored_without_temporal(client: Client) -> None:
     body = json.dumps({"event": {"id": "1", "event_type": "service.updated", "data": {"type": "service"}}}).encode()
-    temporal = Temporal()
-    async with taking_in(client, temporal.admit) as http:
+    dispatcher = Dispatcher()
+    async with running_intake(client, dispatcher.dispatch) as http:
         answer = await post(http, "signed", body, signed(body))
     assert answer.status_code == 202, answer.text
     assert answer.json()["ignored"][0]["reason"]
-    assert temporal.received == []
+    assert dispatcher.received == []
 
 
 @pytest.mark.parametrize(
@@ -102,11 +102,11 @@ async def test_an_event_of_a_kind_that_is_unknown_is_ignored_without_temporal(cl
 async def test_what_nothing_proves_is_refused_without_saying_why(
     client: Client, caplog: pytest.LogCaptureFixture, source: str, headers: dict[str, str], challenge: str | None
 ) -> None:
-    temporal = Temporal([STARTED])
-    async with taking_in(client, temporal.admit) as http:
+    dispatcher = Dispatcher([STARTED])
+    async with running_intake(client, dispatcher.dispatch) as http:
         answer = await post(http, source, headers=headers)
         metrics = await scraped(http)
-    assert (answer.status_code, temporal.received) == (401, [])
+    assert (answer.status_code, dispatcher.received) == (401, [])
     assert answer.headers.get("www-authenticate") == challenge
     assert answer.json() == {"error": "nothing proves that it comes from the source"}
     (line,) = [record.getMessage() for record in caplog.records if "refused" in record.getMessage()]
@@ -117,17 +117,17 @@ async def test_what_nothing_proves_is_refused_without_saying_why(
 
 
 async def test_what_is_malformed_is_told_where(client: Client) -> None:
-    temporal = Temporal([STARTED])
-    async with taking_in(client, temporal.admit) as http:
+    dispatcher = Dispatcher([STARTED])
+    async with running_intake(client, dispatcher.dispatch) as http:
         broken = await post(http, "open", FIRING[:-20])
         strange = await post(http, "open", b'{"version":"4","alerts":[{"labels":7}]}')
-    assert (broken.status_code, strange.status_code, temporal.received) == (400, 400, [])
+    assert (broken.status_code, strange.status_code, dispatcher.received) == (400, 400, [])
     assert "not JSON at byte" in broken.json()["error"]
     assert "alerts[0]" in strange.json()["error"]
 
 
 async def test_sources_that_are_not_there_are_not_told_apart_from_those_that_are(client: Client) -> None:
-    async with taking_in(client, Temporal().admit) as http:
+    async with running_intake(client, Dispatcher().dispatch) as http:
         answers = [await post(http, name) for name in ("nobody", "Prom", "prom%2f..", "a" * 3_000)]
         deeper = await http.post("/alerts/prom/more", content=FIRING)
         metrics = await scraped(http)
@@ -139,7 +139,7 @@ async def test_sources_that_are_not_there_are_not_told_apart_from_those_that_are
 
 
 async def test_another_method_is_told_which_are_served(client: Client) -> None:
-    async with taking_in(client, Temporal().admit) as http:
+    async with running_intake(client, Dispatcher().dispatch) as http:
         answer = await http.get("/alerts/prom")
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST, PUT")
     assert answer.json() == {"error": "GET is not served here"}
@@ -152,32 +152,32 @@ async def test_another_method_is_told_which_are_served(client: Client) -> None:
         RPCError("no rights", RPCStatusCode.PERMISSION_DENIED, b""),
         RPCError("busy", RPCStatusCode.RESOURCE_EXHAUSTED, b""),
         TimeoutError(),
-        RunClosing("the last run is ending"),
+        RunClosing("the latest run is closing"),
     ],
 )
 async def test_what_temporal_has_not_taken_is_to_be_sent_again(client: Client, error: Exception) -> None:
-    async with taking_in(client, Temporal(error=error).admit) as http:
+    async with running_intake(client, Dispatcher(error=error).dispatch) as http:
         answer = await post(http, "open")
         metrics = await scraped(http)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-    assert answer.json() == {"error": "Temporal has not taken it; send it again"}
+    assert answer.json() == {"error": "Temporal did not accept it; send it again"}
     assert 'outcome="refused",reason="not taken",source="open"} 1.0' in metrics
 
 
 async def test_a_bug_is_a_sentence_to_the_sender_and_to_be_sent_again(
     client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with taking_in(client, Temporal(error=LookupError("of our own")).admit) as http:
+    async with running_intake(client, Dispatcher(error=LookupError("of our own")).dispatch) as http:
         answer = await post(http, "open")
         metrics = await scraped(http)
-    assert (answer.status_code, answer.json()) == (500, {"error": "an error in Watchkeeper; its log tells more"})
+    assert (answer.status_code, answer.json()) == (500, {"error": "an error in Watchkeeper; see its log"})
     assert 'watchkeeper_intake_requests_total{code="500",source="open"} 1.0' in metrics
     assert "LookupError: of our own" in caplog.text
 
 
 async def test_temporal_that_is_too_slow_costs_no_more_than_the_patience(client: Client) -> None:
     chosen = settings(intake={"patience": 0.3})
-    async with taking_in(client, Temporal(hangs=True).admit, chosen) as http:
+    async with running_intake(client, Dispatcher(hangs=True).dispatch, chosen) as http:
         began = time.perf_counter()
         answer = await post(http, "open")
     assert answer.status_code == 503
@@ -185,22 +185,22 @@ async def test_temporal_that_is_too_slow_costs_no_more_than_the_patience(client:
 
 
 async def test_a_large_body_is_read_whole(client: Client) -> None:
-    temporal = Temporal([STARTED])
+    dispatcher = Dispatcher([STARTED])
     (alert,) = json.loads(FIRING)["alerts"]
     large: JsonObject = {**json.loads(FIRING), "alerts": [alert | {"fingerprint": f"{n}"} for n in range(200)]}
     body = json.dumps(large).encode()
     assert 64 * 2**10 < len(body) <= 256 * 2**10
-    async with taking_in(client, temporal.admit) as http:
+    async with running_intake(client, dispatcher.dispatch) as http:
         answer = await post(http, "open", body)
     assert answer.status_code == 200, answer.text
-    assert len(temporal.received[0][1].alerts) == 200
+    assert len(dispatcher.received[0][1].alerts) == 200
 
 
 async def test_an_alert_starts_one_run_that_its_repetition_joins(client: Client) -> None:
     queue: dict[str, Any] = build_settings("http://127.0.0.1:1").worker.model_dump()
     group = f"group-{queue['task_queue']}"
     body = json.dumps({**json.loads(FIRING), "groupKey": group}).encode()
-    async with taking_in(client, dispatch_alerts, settings(worker=queue)) as http:
+    async with running_intake(client, dispatch_alerts, settings(worker=queue)) as http:
         first = (await post(http, "open", body)).json()["runs"]
         second = (await post(http, "open", body)).json()["runs"]
     assert [run["outcome"] for run in first + second] == ["started", "joined"]
@@ -212,7 +212,7 @@ async def test_an_alert_starts_one_run_that_its_repetition_joins(client: Client)
 
 async def test_no_log_tells_a_secret(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    async with taking_in(client, Temporal([STARTED]).admit) as http:
+    async with running_intake(client, Dispatcher([STARTED]).dispatch) as http:
         await http.post("/alerts/prom?token=in-the-address", content=FIRING, headers=bearer(SENDER))
     ours = [record for record in caplog.records if not record.name.startswith(("httpx2", "httpcore2"))]
     assert any("started from 'prom'" in record.getMessage() for record in ours)

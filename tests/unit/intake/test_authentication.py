@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from temporalio.client import Client
 
-from tests.support.intake_harness import OTHER, SENDER, TOKEN, Temporal, bearer, settings, taking_in
+from tests.support.intake_harness import OTHER, SENDER, TOKEN, Dispatcher, bearer, running_intake, settings
 from watchkeeper.config.settings import Settings, SettingsError
 from watchkeeper.intake.authentication import require_authentication
 
@@ -38,31 +38,31 @@ OPEN_TO_ALL = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs")
     ids=str,
 )
 async def test_without_a_good_token_nothing_is_told_or_done(client: Client, headers: dict[str, str]) -> None:
-    async with taking_in(client, Temporal().admit) as http:
+    async with running_intake(client, Dispatcher().dispatch) as http:
         for method, path in GUARDED:
             answer = await http.request(method, path, json={}, headers=headers)
             assert (answer.status_code, path) == (401, path)
             assert answer.headers["www-authenticate"] == 'Bearer realm="watchkeeper"'
-            assert answer.json() == {"error": "show one of the intake's tokens: Authorization: Bearer TOKEN"}
+            assert answer.json() == {"error": "send one of the intake's tokens: Authorization: Bearer TOKEN"}
 
 
 @pytest.mark.parametrize("headers", [bearer(TOKEN), bearer(OTHER), {"authorization": f"bearer  {TOKEN}"}], ids=str)
 async def test_each_token_is_good(client: Client, headers: dict[str, str]) -> None:
-    async with taking_in(client, Temporal().admit) as http:
+    async with running_intake(client, Dispatcher().dispatch) as http:
         assert (await http.get("/runs", headers=headers)).status_code == 200
         assert (await http.get("/runs/nobody", headers=headers)).status_code == 404
         assert (await http.get("/nothing/of/the/kind", headers=headers)).status_code == 404
 
 
 async def test_what_tells_nothing_of_runs_is_open_and_names_no_source(client: Client) -> None:
-    async with taking_in(client, Temporal().admit) as http:
+    async with running_intake(client, Dispatcher().dispatch) as http:
         answers = [await http.get(path) for path in OPEN_TO_ALL]
     assert [answer.status_code for answer in answers] == [200, 503, 200, 200, 200]
     assert not any("door" in answer.text for answer in answers)
 
 
 async def test_a_token_opens_no_source(client: Client) -> None:
-    async with taking_in(client, Temporal().admit) as http:
+    async with running_intake(client, Dispatcher().dispatch) as http:
         answer = await http.post("/alerts/prom", content=b"{}", headers=bearer(TOKEN))
     assert answer.status_code == 401
 
@@ -73,7 +73,7 @@ def without_tokens() -> Settings:
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8080", "127.0.0.1", "127.0.0.1:1", "127.8.9.1", "[::1]:80"])
 async def test_without_tokens_this_machine_is_served(client: Client, host: str) -> None:
-    async with taking_in(client, Temporal().admit, without_tokens()) as http:
+    async with running_intake(client, Dispatcher().dispatch, without_tokens()) as http:
         answer = await http.get("/runs", headers={"host": host})
     assert answer.status_code == 200
 
@@ -83,7 +83,7 @@ async def test_without_tokens_this_machine_is_served(client: Client, host: str) 
     ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil", "192.0.2.1", "0.0.0.0", ""],
 )
 async def test_without_tokens_no_other_name_leads_here(client: Client, host: str) -> None:
-    async with taking_in(client, Temporal().admit, without_tokens()) as http:
+    async with running_intake(client, Dispatcher().dispatch, without_tokens()) as http:
         for method, path in GUARDED:
             answer = await http.request(method, path, json={"text": "Why?"}, headers={"host": host})
             assert (answer.status_code, path) == (403, path)
@@ -95,7 +95,7 @@ async def test_what_a_web_page_could_send_starts_nothing(
     client: Client, kind: str | None, tables: dict[str, dict[str, str]]
 ) -> None:
     headers = bearer(TOKEN) | ({"content-type": kind} if kind else {})
-    async with taking_in(client, Temporal().admit, settings(**tables)) as http:
+    async with running_intake(client, Dispatcher().dispatch, settings(**tables)) as http:
         for path in ("/runs", "/runs/any/stop", "/runs/any/approve"):
             for body in (b"", b'{"text": "Why?"}'):
                 answer = await http.post(path, content=body, headers=headers)
@@ -104,7 +104,7 @@ async def test_what_a_web_page_could_send_starts_nothing(
 
 async def test_no_web_page_is_allowed_to_send_json(client: Client) -> None:
     asking = {"origin": "https://evil.example", "access-control-request-method": "POST"}
-    async with taking_in(client, Temporal().admit, without_tokens()) as http:
+    async with running_intake(client, Dispatcher().dispatch, without_tokens()) as http:
         answer = await http.request("OPTIONS", "/runs", headers=asking)
     assert answer.status_code == 405
     assert not any(name.startswith("access-control") for name in answer.headers)

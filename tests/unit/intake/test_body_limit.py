@@ -10,7 +10,7 @@ import pytest
 from temporalio.client import Client
 
 from tests.support.alert_requests import payload
-from tests.support.intake_harness import TOKEN, Temporal, bearer, taking_in
+from tests.support.intake_harness import TOKEN, Dispatcher, bearer, running_intake
 from tests.support.raw_http import connection, exchange, head, request
 from tests.unit.intake.test_alerts import STARTED
 from watchkeeper.alerts.source import MAX_BODY_BYTES
@@ -20,19 +20,19 @@ FIRING = payload("alertmanager-firing")
 
 
 async def test_the_largest_body_is_read_and_one_byte_more_is_not(client: Client) -> None:
-    temporal = Temporal([STARTED])
-    async with taking_in(client, temporal.admit) as http:
+    dispatcher = Dispatcher([STARTED])
+    async with running_intake(client, dispatcher.dispatch) as http:
         fits = await http.post("/alerts/open", content=FIRING + b" " * (MAX_BODY_BYTES - len(FIRING)))
         over = await http.post("/alerts/open", content=FIRING + b" " * (MAX_BODY_BYTES - len(FIRING) + 1))
         metrics = (await http.get("/metrics")).text
     assert (fits.status_code, over.status_code) == (200, 413)
     assert "262,144 bytes" in over.json()["error"]
-    assert len(temporal.received) == 1
+    assert len(dispatcher.received) == 1
     assert 'watchkeeper_intake_requests_total{code="413",source="open"} 1.0' in metrics
 
 
 async def test_a_body_of_megabytes_is_read_to_its_end_so_that_its_sender_sees_why(client: Client) -> None:
-    async with taking_in(client, Temporal().admit) as http:
+    async with running_intake(client, Dispatcher().dispatch) as http:
         answers = await asyncio.gather(*(http.post("/alerts/open", content=b"x" * 3_000_000) for _ in range(5)))
     assert [answer.status_code for answer in answers] == [413] * 5
 
@@ -42,21 +42,21 @@ async def test_a_body_without_an_announced_end_is_capped_too(client: Client) -> 
         for _ in range(40):
             yield b"x" * 10_000
 
-    async with taking_in(client, Temporal().admit) as http:
+    async with running_intake(client, Dispatcher().dispatch) as http:
         answer = await http.post("/alerts/open", content=endless())
     assert answer.status_code == 413
 
 
 async def test_who_asks_before_sending_too_much_is_told_at_once(client: Client) -> None:
     asking = request("/alerts/open", "Content-Length: 999999999", "Expect: 100-continue")
-    async with taking_in(client, Temporal().admit) as http:
+    async with running_intake(client, Dispatcher().dispatch) as http:
         answer = await exchange(http, asking)
     assert answer.startswith("HTTP/1.1 413")
 
 
 async def test_a_length_that_lies_is_cut_off(client: Client) -> None:
-    temporal = Temporal([STARTED])
-    async with taking_in(client, temporal.admit, body_seconds=0.5) as http:
+    dispatcher = Dispatcher([STARTED])
+    async with running_intake(client, dispatcher.dispatch, body_seconds=0.5) as http:
         began = time.perf_counter()
         longer = await exchange(http, request("/alerts/open", f"Content-Length: {len(FIRING) + 1}", body=FIRING))
         took = time.perf_counter() - began
@@ -68,12 +68,12 @@ async def test_a_length_that_lies_is_cut_off(client: Client) -> None:
     assert shorter.startswith("HTTP/1.1 400")
     assert huge.startswith("HTTP/1.1 408")
     assert no_number.startswith("HTTP/1.1 400")
-    assert temporal.received == []
+    assert dispatcher.received == []
 
 
 async def test_a_body_that_never_ends_is_cut_off_and_its_connection_closed(client: Client) -> None:
     async with (
-        taking_in(client, Temporal().admit, body_seconds=0.5) as http,
+        running_intake(client, Dispatcher().dispatch, body_seconds=0.5) as http,
         connection(http) as (reader, writer),
     ):
         writer.write(request("/alerts/open", "Content-Length: 1000"))
@@ -95,24 +95,24 @@ async def test_a_body_that_never_ends_is_cut_off_and_its_connection_closed(clien
 
 
 async def test_a_sender_that_goes_away_midway_is_forgotten(client: Client) -> None:
-    temporal = Temporal([STARTED])
-    async with taking_in(client, temporal.admit) as http:
+    dispatcher = Dispatcher([STARTED])
+    async with running_intake(client, dispatcher.dispatch) as http:
         async with connection(http) as (_, writer):
             writer.write(request("/alerts/open", "Content-Length: 1000", body=b"{"))
             await writer.drain()
         answer = await http.post("/alerts/open", content=FIRING)
-    assert (answer.status_code, len(temporal.received)) == (200, 1)
+    assert (answer.status_code, len(dispatcher.received)) == (200, 1)
 
 
 async def test_people_are_held_to_the_same_cap(client: Client) -> None:
-    async with taking_in(client, Temporal().admit) as http:
+    async with running_intake(client, Dispatcher().dispatch) as http:
         answer = await http.post("/runs", json={"text": "x" * MAX_BODY_BYTES}, headers=bearer(TOKEN))
     assert answer.status_code == 413
 
 
 @pytest.mark.slow
 async def test_a_connection_on_which_nothing_is_asked_is_closed(client: Client) -> None:
-    async with taking_in(client, Temporal().admit) as http:
+    async with running_intake(client, Dispatcher().dispatch) as http:
         async with connection(http) as (silent, _), connection(http) as (slow, writer):
             writer.write(b"POST /alerts/open HTTP/1.1\r\nHost:")
             async with asyncio.timeout(REQUEST_SECONDS + 5):

@@ -10,7 +10,7 @@ from httpx2 import AsyncClient
 from temporalio.client import Client
 
 from tests.support.alert_requests import payload
-from tests.support.intake_harness import TOKEN, Temporal, bearer, settings, taking_in
+from tests.support.intake_harness import TOKEN, Dispatcher, bearer, running_intake, settings
 from tests.support.raw_http import exchange, request
 from tests.unit.intake.test_alerts import STARTED
 from watchkeeper.intake.concurrency_limit import MAX_ALERT_REQUESTS, MAX_DISPATCHES
@@ -28,33 +28,33 @@ async def storm(http: AsyncClient, times: int = STORM) -> tuple[Counter[str], fl
 
 
 async def test_when_temporal_hangs_a_storm_is_told_to_come_again_in_time(client: Client) -> None:
-    temporal = Temporal(hangs=True)
-    async with taking_in(client, temporal.admit, settings(intake={"patience": 0.9})) as http:
+    dispatcher = Dispatcher(hangs=True)
+    async with running_intake(client, dispatcher.dispatch, settings(intake={"patience": 0.9})) as http:
         answered, took = await storm(http)
         alive = await http.get("/healthz")
     assert answered == {"503": STORM}
     # Beside the patience, what it takes this one process to send and to serve all of them.
     assert took < 0.9 + 6
-    assert MAX_DISPATCHES <= len(temporal.received) <= MAX_ALERT_REQUESTS
+    assert MAX_DISPATCHES <= len(dispatcher.received) <= MAX_ALERT_REQUESTS
     assert alive.status_code == 200
 
 
 async def test_a_storm_whose_senders_come_again_is_accepted_whole(client: Client) -> None:
-    temporal, left, accepted = Temporal([STARTED]), STORM, 0
-    async with taking_in(client, temporal.admit) as http:
+    dispatcher, left, accepted = Dispatcher([STARTED]), STORM, 0
+    async with running_intake(client, dispatcher.dispatch) as http:
         async with asyncio.timeout(30):
             while left:
                 answered, _ = await storm(http, left)
                 assert answered.keys() <= {"200", "503"}
                 accepted, left = accepted + answered["200"], answered["503"]
-    assert accepted == STORM == len(temporal.received)
+    assert accepted == STORM == len(dispatcher.received)
 
 
 async def test_what_comes_beside_a_storm_is_served(client: Client) -> None:
-    temporal = Temporal(hangs=True)
-    async with taking_in(client, temporal.admit) as http:
+    dispatcher = Dispatcher(hangs=True)
+    async with running_intake(client, dispatcher.dispatch) as http:
         raging = asyncio.create_task(storm(http, MAX_ALERT_REQUESTS + 200))
-        while len(temporal.received) < MAX_DISPATCHES:
+        while len(dispatcher.received) < MAX_DISPATCHES:
             await asyncio.sleep(0.01)
         listed = await http.get("/runs", headers=bearer(TOKEN))
         await raging
@@ -64,9 +64,9 @@ async def test_what_comes_beside_a_storm_is_served(client: Client) -> None:
 
 
 async def test_after_a_storm_the_places_are_free_again(client: Client) -> None:
-    temporal = Temporal([STARTED], hangs=True)
-    async with taking_in(client, temporal.admit, settings(intake={"patience": 0.3})) as http:
+    dispatcher = Dispatcher([STARTED], hangs=True)
+    async with running_intake(client, dispatcher.dispatch, settings(intake={"patience": 0.3})) as http:
         await storm(http, 3 * MAX_DISPATCHES)
-        temporal.hangs = False
+        dispatcher.hangs = False
         answered, _ = await storm(http, 3 * MAX_DISPATCHES)
     assert answered == {"200": 3 * MAX_DISPATCHES}

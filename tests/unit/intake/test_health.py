@@ -16,7 +16,7 @@ from temporalio.client import Client
 from tests.end_to_end.chaos.tcp_relay import Relay, relaying
 from tests.support.alert_requests import payload
 from tests.support.harness import run_harness
-from tests.support.intake_harness import TOKEN, Temporal, bearer, settings, taking_in
+from tests.support.intake_harness import TOKEN, Dispatcher, bearer, running_intake, settings
 from tests.unit.intake.test_alerts import STARTED
 from watchkeeper.runs.dispatch import dispatch_alerts
 from watchkeeper.temporal.client import connect
@@ -40,19 +40,19 @@ async def until(wanted: Callable[[Response], bool], http: AsyncClient, method: s
 async def test_it_is_ready_when_a_worker_polls(client: Client) -> None:
     async with run_harness(client, [says("Fine.")]) as harness:
         chosen = settings(worker={"task_queue": harness.settings.worker.task_queue})
-        async with taking_in(client, Temporal().admit, chosen) as http:
+        async with running_intake(client, Dispatcher().dispatch, chosen) as http:
             async with asyncio.timeout(10):
                 while (found := await ready(http))[0] != 200:
                     await asyncio.sleep(0.1)
     assert found == (200, {"temporal": True, "worker": True})
-    async with taking_in(client, Temporal().admit, settings(worker={"task_queue": uuid4().hex})) as http:
+    async with running_intake(client, Dispatcher().dispatch, settings(worker={"task_queue": uuid4().hex})) as http:
         assert await ready(http) == (503, {"temporal": True, "worker": False})
 
 
 async def test_who_asks_often_asks_temporal_once(client: Client) -> None:
     async with relaying(client.service_client.config.target_host) as relay:
         far = await connect(relay.address, {}, lazy=True)
-        async with taking_in(far, Temporal().admit) as http:
+        async with running_intake(far, Dispatcher().dispatch) as http:
             assert await ready(http) == (503, {"temporal": True, "worker": False})
             relay.cut(silently=True)
             assert await ready(http) == (503, {"temporal": True, "worker": False})
@@ -70,7 +70,7 @@ async def apart(client: Client, *, cut: bool) -> AsyncIterator[tuple[AsyncClient
         if cut:
             relay.cut(silently=False)
         far = await connect(relay.address, {}, lazy=True)
-        async with taking_in(far, dispatch_alerts, settings(worker={"task_queue": uuid4().hex})) as http:
+        async with running_intake(far, dispatch_alerts, settings(worker={"task_queue": uuid4().hex})) as http:
             yield http, relay
 
 
@@ -110,7 +110,7 @@ async def test_an_outage_costs_a_sender_no_more_than_the_patience(client: Client
 
 
 async def test_what_is_counted_can_be_scraped(client: Client) -> None:
-    async with taking_in(client, Temporal([STARTED]).admit) as http:
+    async with running_intake(client, Dispatcher([STARTED]).dispatch) as http:
         for _ in range(3):
             await http.post("/alerts/open", content=FIRING)
         scraped = await http.get("/metrics")
@@ -138,7 +138,7 @@ async def test_what_runs_beside_it_begins_and_ends_with_it(client: Client) -> No
         yield
         happened.append("ended")
 
-    async with taking_in(client, Temporal().admit, beside=[watching()]) as http:
+    async with running_intake(client, Dispatcher().dispatch, background=[watching()]) as http:
         assert (await http.get("/healthz")).status_code == 200
         assert happened == ["began"]
     assert happened == ["began", "ended"]

@@ -10,7 +10,7 @@ import pytest
 from temporalio.client import Client
 
 from tests.support.harness import run_harness, until_waiting
-from tests.support.intake_harness import TOKEN, settings, taking_in
+from tests.support.intake_harness import TOKEN, running_intake, settings
 from watchkeeper.runs.dispatch import dispatch_alerts
 from watchkeeper.testing.scripts import calls
 
@@ -34,7 +34,7 @@ async def test_schemathesis_finds_nothing(client: Client, tmp_path: Path) -> Non
         await until_waiting(run, "r1.0")
         (tmp_path / "schemathesis.toml").write_text(CONFIGURATION % run.id)
         chosen = settings(worker={"task_queue": harness.settings.worker.task_queue})
-        async with taking_in(client, dispatch_alerts, chosen) as http:
+        async with running_intake(client, dispatch_alerts, chosen) as http:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "schemathesis.cli", "run", str(http.base_url.join("/openapi.json"))),
                 *("--checks", "all", "--max-examples", "8", "--seed", "1", "--phases", "coverage,fuzzing"),

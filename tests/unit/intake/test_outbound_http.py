@@ -18,7 +18,7 @@ from httpx2 import AsyncClient, Response
 from temporalio.client import Client
 
 from tests.support.alert_requests import payload
-from tests.support.intake_harness import Temporal, settings, taking_in
+from tests.support.intake_harness import Dispatcher, running_intake, settings
 from tests.support.outside_hosts import Elsewhere, answer
 from tests.unit.alerts.sources.test_cloudwatch import CERTIFICATE, SIGNED, TOPIC, certificate
 from tests.unit.intake.test_alerts import STARTED
@@ -54,12 +54,12 @@ async def test_an_alarm_is_believed_for_its_certificate_which_is_fetched_once(
     client: Client, elsewhere: Elsewhere
 ) -> None:
     elsewhere.answers = [answer(200, PEM)]
-    temporal = Temporal([STARTED])
-    async with elsewhere.reached() as out, taking_in(client, temporal.admit, CLOUDWATCH, http=out) as http:
+    dispatcher = Dispatcher([STARTED])
+    async with elsewhere.reached() as out, running_intake(client, dispatcher.dispatch, CLOUDWATCH, http=out) as http:
         answers = [await post(http, signed("sns-cloudwatch-alarm")) for _ in range(3)]
     assert [done.status_code for done in answers] == [200] * 3
     assert elsewhere.connected == [f"{HOST}:443"]
-    assert len(temporal.received) == 3
+    assert len(dispatcher.received) == 3
 
 
 @pytest.mark.parametrize("status", [500, 503, 429, 408])
@@ -67,7 +67,10 @@ async def test_a_certificate_that_cannot_be_had_now_is_nobodys_forgery(
     client: Client, elsewhere: Elsewhere, status: int
 ) -> None:
     elsewhere.answers = [answer(status), answer(200, PEM)]
-    async with elsewhere.reached() as out, taking_in(client, Temporal([STARTED]).admit, CLOUDWATCH, http=out) as http:
+    async with (
+        elsewhere.reached() as out,
+        running_intake(client, Dispatcher([STARTED]).dispatch, CLOUDWATCH, http=out) as http,
+    ):
         first, second = [await post(http, signed("sns-cloudwatch-alarm")) for _ in range(2)]
     assert (first.status_code, first.headers["retry-after"]) == (503, "1")
     assert second.status_code == 200
@@ -76,14 +79,14 @@ async def test_a_certificate_that_cannot_be_had_now_is_nobodys_forgery(
 async def test_nor_is_one_whose_host_is_away(client: Client) -> None:
     async with (
         AsyncClient(proxy="http://127.0.0.1:1") as out,
-        taking_in(client, Temporal().admit, CLOUDWATCH, http=out) as http,
+        running_intake(client, Dispatcher().dispatch, CLOUDWATCH, http=out) as http,
     ):
         assert (await post(http, signed("sns-cloudwatch-alarm"))).status_code == 503
 
 
 async def test_a_certificate_that_is_not_there_proves_nothing(client: Client, elsewhere: Elsewhere) -> None:
     elsewhere.answers = [answer(404), answer(301, b"", f"Location: {CERTIFICATE}"), answer(200, b"none")]
-    async with elsewhere.reached() as out, taking_in(client, Temporal().admit, CLOUDWATCH, http=out) as http:
+    async with elsewhere.reached() as out, running_intake(client, Dispatcher().dispatch, CLOUDWATCH, http=out) as http:
         answers = [await post(http, signed("sns-cloudwatch-alarm")) for _ in range(3)]
     assert [done.status_code for done in answers] == [401] * 3
     assert len(elsewhere.asked) == 3
@@ -95,7 +98,10 @@ async def test_a_certificate_that_comes_late_is_there_for_the_next_request(
     chosen = CLOUDWATCH.model_copy(update={"intake": CLOUDWATCH.intake.model_copy(update={"patience": 0.3})})
     elsewhere.answers = [answer(200, PEM)]
     elsewhere.open.clear()
-    async with elsewhere.reached() as out, taking_in(client, Temporal([STARTED]).admit, chosen, http=out) as http:
+    async with (
+        elsewhere.reached() as out,
+        running_intake(client, Dispatcher([STARTED]).dispatch, chosen, http=out) as http,
+    ):
         early = await asyncio.gather(*(post(http, signed("sns-cloudwatch-alarm")) for _ in range(3)))
         elsewhere.open.set()
         async with asyncio.timeout(5):
@@ -112,7 +118,7 @@ async def test_a_subscription_is_confirmed_and_its_address_told_to_nobody(
     caplog.set_level(logging.DEBUG, logger="watchkeeper")
     elsewhere.answers = [answer(200, PEM), answer(200, b"<ConfirmSubscriptionResponse/>")]
     asking = signed("sns-subscription", SubscribeURL=CONFIRMING, SigningCertURL=CERTIFICATE, TopicArn=TOPIC)
-    async with elsewhere.reached() as out, taking_in(client, Temporal().admit, CLOUDWATCH, http=out) as http:
+    async with elsewhere.reached() as out, running_intake(client, Dispatcher().dispatch, CLOUDWATCH, http=out) as http:
         done = await post(http, asking)
     assert (done.status_code, done.json()["status"]) == (200, "confirmed"), done.text
     assert elsewhere.asked[1] == CONFIRMING.removeprefix(f"https://{HOST}")
@@ -127,7 +133,7 @@ async def test_a_confirmation_that_fails_is_asked_for_again(
 ) -> None:
     elsewhere.answers = [answer(200, PEM), trouble]
     asking = signed("sns-subscription", SubscribeURL=CONFIRMING, SigningCertURL=CERTIFICATE, TopicArn=TOPIC)
-    async with elsewhere.reached() as out, taking_in(client, Temporal().admit, CLOUDWATCH, http=out) as http:
+    async with elsewhere.reached() as out, running_intake(client, Dispatcher().dispatch, CLOUDWATCH, http=out) as http:
         done = await post(http, asking)
     assert done.status_code == 503
     assert set(elsewhere.connected) == {f"{HOST}:443"}

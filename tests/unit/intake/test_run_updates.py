@@ -8,7 +8,7 @@ from httpx2 import AsyncClient, Response
 from temporalio.client import Client
 
 from tests.support.harness import Run, run_harness, until_asked, until_waiting
-from tests.support.intake_harness import OTHER, TOKEN, Temporal, bearer, taking_in
+from tests.support.intake_harness import OTHER, TOKEN, Dispatcher, bearer, running_intake
 from tests.unit.intake.test_runs import on
 from watchkeeper.intake.runs import TEMPORAL_SECONDS
 from watchkeeper.run_view.follow import read_run
@@ -23,7 +23,10 @@ async def act(http: AsyncClient, run: str, name: str, token: str = TOKEN, **what
 
 async def test_people_steer_decide_extend_and_are_named(client: Client) -> None:
     script = [calls(RESTART), calls(RESTART), says("Rolled back.")]
-    async with run_harness(client, script) as harness, taking_in(client, Temporal().admit, on(harness)) as http:
+    async with (
+        run_harness(client, script) as harness,
+        running_intake(client, Dispatcher().dispatch, on(harness)) as http,
+    ):
         run = await harness.start(limits=None)
         await until_waiting(run, "r1.0")
         told = await act(http, run.id, "tell", text="Payments was deployed too.")
@@ -41,7 +44,7 @@ async def test_people_steer_decide_extend_and_are_named(client: Client) -> None:
     assert extended.json() == {"run": run.id, "limits": {**extended.json()["limits"], "rounds": 35}}
     assert (unknown.status_code, "no call 'r9.9' waits" in unknown.json()["error"]) == (409, True)
     assert (second.status_code, late.status_code) == (409, 409)
-    assert "is over: concluded" in late.json()["error"]
+    assert "has ended: concluded" in late.json()["error"]
     assert [(done.kind, done.by) for done in story.actions] == [
         ("tell", "ada"),
         ("decide", "ada"),
@@ -55,7 +58,7 @@ async def test_people_steer_decide_extend_and_are_named(client: Client) -> None:
 async def test_a_run_is_stopped_with_its_report(client: Client) -> None:
     async with (
         run_harness(client, [calls(RESTART)]) as harness,
-        taking_in(client, Temporal().admit, on(harness)) as http,
+        running_intake(client, Dispatcher().dispatch, on(harness)) as http,
     ):
         run = await harness.start()
         await until_waiting(run, "r1.0")
@@ -68,7 +71,7 @@ async def test_a_run_is_stopped_with_its_report(client: Client) -> None:
 
 
 async def test_nobody_acts_on_a_run_that_is_not_there(client: Client) -> None:
-    async with taking_in(client, Temporal().admit) as http:
+    async with running_intake(client, Dispatcher().dispatch) as http:
         answers = [
             await act(http, "incident-nobody", "tell", text="Hello?"),
             await act(http, "incident-nobody", "approve", call="r1.0"),
@@ -81,7 +84,7 @@ async def test_nobody_acts_on_a_run_that_is_not_there(client: Client) -> None:
 
 
 async def test_an_act_that_says_nothing_is_refused(client: Client) -> None:
-    async with taking_in(client, Temporal().admit) as http:
+    async with running_intake(client, Dispatcher().dispatch) as http:
         answers = [
             await act(http, "any", "tell", text="  "),
             await act(http, "any", "tell", text="Hello", by="somebody else"),
@@ -98,8 +101,8 @@ async def test_without_a_worker_it_is_not_said_to_be_done(client: Client) -> Non
         run: Run = await harness.start()
         await until_asked(harness, 1)
         await until_waiting(run, "r1.0")
-    async with taking_in(client, Temporal().admit, on(harness)) as http:
+    async with running_intake(client, Dispatcher().dispatch, on(harness)) as http:
         answer, alive = await asyncio.gather(act(http, run.id, "tell", text="Anybody?"), http.get("/healthz"))
     await run.terminate()
     assert (answer.status_code, alive.status_code) == (503, 200)
-    assert "no worker took it within 10 s" in answer.json()["error"]
+    assert "no worker answered within 10 s" in answer.json()["error"]

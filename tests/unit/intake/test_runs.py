@@ -10,7 +10,7 @@ from httpx2 import AsyncClient, Response
 from temporalio.client import Client
 
 from tests.support.harness import Harness, run_harness
-from tests.support.intake_harness import OTHER, TOKEN, Temporal, bearer, settings, taking_in
+from tests.support.intake_harness import OTHER, TOKEN, Dispatcher, bearer, running_intake, settings
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import JsonObject
 from watchkeeper.run_view.follow import read_run
@@ -33,7 +33,7 @@ async def start(http: AsyncClient, key: str | None = None, headers: dict[str, st
 async def test_a_run_is_started_told_and_listed(client: Client) -> None:
     async with (
         run_harness(client, [says("All is well.")]) as harness,
-        taking_in(client, Temporal().admit, on(harness)) as http,
+        running_intake(client, Dispatcher().dispatch, on(harness)) as http,
     ):
         answer = await start(http, service="checkout", severity="high", limits={"rounds": 3}, tool_choice="none")
         run = answer.json()["run"]
@@ -55,7 +55,7 @@ async def test_a_run_is_started_told_and_listed(client: Client) -> None:
 async def test_a_key_starts_one_run_however_often_it_is_sent(client: Client) -> None:
     async with (
         run_harness(client, [says("All is well.")]) as harness,
-        taking_in(client, Temporal().admit, on(harness)) as http,
+        running_intake(client, Dispatcher().dispatch, on(harness)) as http,
     ):
         key = harness.settings.worker.task_queue
         together = await asyncio.gather(*(start(http, key) for _ in range(5)))
@@ -75,7 +75,7 @@ async def test_a_key_starts_one_run_however_often_it_is_sent(client: Client) -> 
 async def test_a_key_is_of_one_question(client: Client) -> None:
     async with (
         run_harness(client, [says("All is well.")]) as harness,
-        taking_in(client, Temporal().admit, on(harness)) as http,
+        running_intake(client, Dispatcher().dispatch, on(harness)) as http,
     ):
         key = harness.settings.worker.task_queue
         run = (await start(http, key)).json()["run"]
@@ -104,7 +104,7 @@ WRONG: list[tuple[JsonObject, str]] = [
 
 async def test_what_cannot_be_run_is_told_where(client: Client) -> None:
     chosen = settings(services=SERVICES)
-    async with taking_in(client, Temporal().admit, chosen) as http:
+    async with running_intake(client, Dispatcher().dispatch, chosen) as http:
         for asked, wrong in WRONG:
             answer = await start(http, **asked)
             assert (answer.status_code, wrong in answer.json()["error"]) == (400, True), answer.text
@@ -117,7 +117,7 @@ async def test_what_cannot_be_run_is_told_where(client: Client) -> None:
 
 
 async def test_words_that_no_database_takes_are_made_fit(client: Client) -> None:
-    async with taking_in(client, Temporal().admit) as http:
+    async with running_intake(client, Dispatcher().dispatch) as http:
         answer = await http.post(
             "/runs",
             content=rb'{"text": "Why \ud800 \u0000?", "severity": "\u0000\udfff"}',
@@ -128,7 +128,7 @@ async def test_words_that_no_database_takes_are_made_fit(client: Client) -> None
 
 
 async def test_a_run_that_is_not_there_is_named(client: Client) -> None:
-    async with taking_in(client, Temporal().admit) as http:
+    async with running_intake(client, Dispatcher().dispatch) as http:
         answer = await http.get("/runs/incident-nobody", headers=ADA)
         longest = await http.get(f"/runs/{'x' * 1_001}", headers=ADA)
     assert (answer.status_code, longest.status_code) == (404, 400)
@@ -139,11 +139,11 @@ async def test_the_list_can_be_of_open_runs_alone(client: Client) -> None:
     service = "listed-by-this-test"
     async with (
         run_harness(client, [says("Fine.")], services={service: {"team": "any"}}) as harness,
-        taking_in(client, Temporal().admit, on(harness)) as http,
+        running_intake(client, Dispatcher().dispatch, on(harness)) as http,
     ):
         over = (await start(http, service=service)).json()["run"]
         await client.get_workflow_handle(over).result()
-    async with taking_in(client, Temporal().admit, on(harness)) as http:  # no worker goes on with this one
+    async with running_intake(client, Dispatcher().dispatch, on(harness)) as http:  # no worker goes on with this one
         still = (await start(http, service=service)).json()["run"]
 
         async def listed(**query: Any) -> list[str]:
@@ -162,7 +162,7 @@ async def test_the_list_can_be_of_open_runs_alone(client: Client) -> None:
 
 @pytest.mark.parametrize("path", ["/runs/", "/runs/a/", "/runs/a/restart"])
 async def test_paths_are_as_they_are_documented(client: Client, path: str) -> None:
-    async with taking_in(client, Temporal().admit) as http:
+    async with running_intake(client, Dispatcher().dispatch) as http:
         answer = await http.post(path, json={"text": "Why?"}, headers=ADA)
     assert answer.status_code in (404, 405)
     assert "error" in answer.json()

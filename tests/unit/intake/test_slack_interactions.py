@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from temporalio.client import Client
 
 from tests.support.harness import Harness, Run, run_harness, until_waiting
-from tests.support.intake_harness import SOURCES, Temporal, taking_in
+from tests.support.intake_harness import SOURCES, Dispatcher, running_intake
 from tests.support.intake_harness import settings as intake_settings
 from watchkeeper.alerts.payload import MalformedPayload
 from watchkeeper.alerts.verification import VerificationError
@@ -81,7 +81,7 @@ async def test_a_press_decides(client: Client, caplog: pytest.LogCaptureFixture)
     caplog.set_level("INFO", logger="watchkeeper")
     async with (
         run_harness(client, [calls(RESTART), says("Restarted.")]) as harness,
-        taking_in(client, Temporal().admit, settings(harness), presses=Presses()) as http,
+        running_intake(client, Dispatcher().dispatch, settings(harness), interactions=Presses()) as http,
     ):
         run = await harness.start()
         await until_waiting(run, "r1.0")
@@ -89,18 +89,18 @@ async def test_a_press_decides(client: Client, caplog: pytest.LogCaptureFixture)
         await run.result()
         story = await read_run(client, run.id)
         again = await press(http, run.id, first(run), approved=False)
-        await until_logged(caplog, "it was not taken")
+        await until_logged(caplog, "which was not accepted")
     assert (answer.status_code, again.status_code) == (200, 200)
     assert harness.effects.restarts == ["checkout"]
     assert [(act.kind, act.by) for act in story.actions] == [("decide", "grace")]
     assert f"grace approves r1.0 of {run.id} in Slack: r1.0 approved" in caplog.text
-    assert f"grace denies r1.0 of {run.id} in Slack, and it was not taken: {run.id} is over" in caplog.text
+    assert f"grace denies r1.0 of {run.id} in Slack, which was not accepted: {run.id} has ended" in caplog.text
 
 
 async def test_a_press_as_slack_sends_it_decides(client: Client) -> None:
     async with (
         run_harness(client, [calls(RESTART), says("Restarted.")]) as harness,
-        taking_in(client, Temporal().admit, settings(harness), presses=interactions) as http,
+        running_intake(client, Dispatcher().dispatch, settings(harness), interactions=interactions) as http,
     ):
         run = await harness.start()
         await until_waiting(run, "r1.0")
@@ -122,12 +122,12 @@ async def test_a_button_of_an_earlier_run_decides_nothing_in_this_one(
 ) -> None:
     async with (
         run_harness(client, [calls(RESTART), says("Fine.")]) as harness,
-        taking_in(client, Temporal().admit, settings(harness), presses=Presses()) as http,
+        running_intake(client, Dispatcher().dispatch, settings(harness), interactions=Presses()) as http,
     ):
         run = await harness.start()
         await until_waiting(run, "r1.0")
         answer = await press(http, run.id, "00000000-0000-0000-0000-000000000000")
-        await until_logged(caplog, "it is about an earlier run")
+        await until_logged(caplog, "it belongs to an earlier run")
         await until_waiting(run, "r1.0")
         await run.terminate()
     assert answer.status_code == 200
@@ -138,20 +138,23 @@ async def test_it_is_answered_before_the_run_has_decided(client: Client) -> None
     async with run_harness(client, [calls(RESTART)]) as harness:
         run = await harness.start()
         await until_waiting(run, "r1.0")
-    async with taking_in(client, Temporal().admit, settings(harness), presses=Presses()) as http, asyncio.timeout(3):
+    async with (
+        running_intake(client, Dispatcher().dispatch, settings(harness), interactions=Presses()) as http,
+        asyncio.timeout(3),
+    ):
         answer = await press(http, run.id, first(run))  # and no worker is there
         await run.terminate()
     assert (answer.status_code, answer.json()) == (200, {})
 
 
 async def test_what_is_no_press_is_nothing_to_do(client: Client) -> None:
-    async with taking_in(client, Temporal().admit, settings(), presses=Presses()) as http:
+    async with running_intake(client, Dispatcher().dispatch, settings(), interactions=Presses()) as http:
         answer = await http.post("/slack/interactions", headers={"x-proof": SECRET})
     assert (answer.status_code, answer.json()) == (200, {})
 
 
 async def test_what_nothing_proves_is_refused(client: Client) -> None:
-    async with taking_in(client, Temporal().admit, settings(), presses=Presses()) as http:
+    async with running_intake(client, Dispatcher().dispatch, settings(), interactions=Presses()) as http:
         forged = await http.post("/slack/interactions", content=b"{", headers={"x-proof": "guessed"})
         broken = await http.post("/slack/interactions", content=b"{", headers={"x-proof": SECRET})
     assert (forged.status_code, forged.json()) == (401, {"error": "nothing proves that it comes from Slack"})
@@ -159,8 +162,8 @@ async def test_what_nothing_proves_is_refused(client: Client) -> None:
 
 
 async def test_without_a_signing_secret_there_are_no_buttons(client: Client) -> None:
-    async with taking_in(client, Temporal().admit, settings(secret=None), presses=Presses()) as http:
+    async with running_intake(client, Dispatcher().dispatch, settings(secret=None), interactions=Presses()) as http:
         answer = await http.post("/slack/interactions", content=b"{}", headers={"x-proof": ""})
-    async with taking_in(client, Temporal().admit, settings()) as http:
+    async with running_intake(client, Dispatcher().dispatch, settings()) as http:
         nowhere = await http.post("/slack/interactions", content=b"{}", headers={"x-proof": SECRET})
     assert (answer.status_code, nowhere.status_code) == (404, 404)

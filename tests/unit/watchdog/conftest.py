@@ -29,7 +29,7 @@ ONE_ROUND = LimitChanges(tokens=1)
 
 
 @dataclass(frozen=True)
-class Taken:
+class StartedRun:
     """What the intake says of a delivery that Temporal took."""
 
     workflow_id: str | None
@@ -42,7 +42,7 @@ class Taken:
 
 
 @dataclass
-class Post:
+class Setup:
     """Where a test watches from: settings whose task queue has no worker until the test starts one."""
 
     client: Client
@@ -65,7 +65,7 @@ class Post:
         changed = {name: getattr(old, name).model_copy(update=keys) for name, keys in tables.items()}
         self.settings = old.model_copy(update=changed)
 
-    async def start(self, workflow_id: str = "", **given: Any) -> tuple[WorkflowHandle[Any, Any], Taken]:
+    async def start(self, workflow_id: str = "", **given: Any) -> tuple[WorkflowHandle[Any, Any], StartedRun]:
         """Start the run of a group of alerts, as the intake does."""
         group = uuid4().hex
         origin = AlertOrigin(source="test", kind="alertmanager", group=group, team=given.pop("team", None))
@@ -77,22 +77,22 @@ class Post:
             task_queue=self.queue,
             task_timeout=activity_options.WORKFLOW_TASK_TIMEOUT,
         )
-        return handle, Taken(handle.id, handle.first_execution_run_id)
+        return handle, StartedRun(handle.id, handle.first_execution_run_id)
 
     @contextmanager
     def watchdog(self, client: Client | None = None) -> Iterator[Watchdog]:
         """One that looks when it is told to."""
-        watchdog = Watchdog(client or self.client, self.settings, self.http, every=0.1)
+        watchdog = Watchdog(client or self.client, self.settings, self.http, interval=0.1)
         try:
             yield watchdog
         finally:
             watchdog.close()
 
     @asynccontextmanager
-    async def watching(self, client: Client | None = None) -> AsyncIterator[Watchdog]:
+    async def running_watchdog(self, client: Client | None = None) -> AsyncIterator[Watchdog]:
         """One that watches, as in the intake."""
         with self.watchdog(client) as watchdog:
-            task = asyncio.create_task(watchdog.watching())
+            task = asyncio.create_task(watchdog.poll_forever())
             try:
                 yield watchdog
             finally:
@@ -121,10 +121,10 @@ async def own_temporal() -> AsyncIterator[Client]:
 
 
 @pytest.fixture
-async def post(own_temporal: Client, tmp_path: Path) -> AsyncIterator[Post]:
+async def setup(own_temporal: Client, tmp_path: Path) -> AsyncIterator[Setup]:
     async with World.running() as world, AsyncClient(timeout=5) as http:
         watchdog = {"outage": 1, "journal": tmp_path / "journal.db"}
         settings = build_settings(watchdog=watchdog, **paging_tables(world))
-        yield Post(own_temporal, world, settings, http)
+        yield Setup(own_temporal, world, settings, http)
         async for run in own_temporal.list_workflows("ExecutionStatus = 'Running'"):
             await own_temporal.get_workflow_handle(run.id, run_id=run.run_id).terminate("the test is over")

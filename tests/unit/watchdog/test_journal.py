@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.watchdog.conftest import Post, Taken, nowhere, until
+from tests.unit.watchdog.conftest import Setup, StartedRun, nowhere, until
 from watchkeeper.config.settings import SettingsError
 from watchkeeper.watchdog.journal import Journal
 from watchkeeper.watchdog.models import WatchdogCounts, WatchedIncident
@@ -32,17 +32,17 @@ async def test_what_is_written_is_found_again(tmp_path: Path) -> None:
     await asyncio.gather(*(journal.put(incident) for incident in incidents), journal.begin_outage(4.5))
     await journal.drop("run-3")
     other = Journal(tmp_path / "journal.db")  # though the first is not closed, as after a crash
-    assert (other.watched(), other.outage()) == (incidents[:2], 4.5)
+    assert (other.incidents(), other.outage()) == (incidents[:2], 4.5)
     await journal.end_outage()
     assert other.outage() is None
     journal.close()
     other.close()
 
 
-async def test_without_a_file_it_is_in_memory(post: Post) -> None:
-    post.set(watchdog={"journal": None})
-    async with post.watching(await nowhere()) as watchdog:
-        await watchdog.accepted(Taken("alert-test-1", "run-1"))
+async def test_without_a_file_it_is_in_memory(setup: Setup) -> None:
+    setup.set(watchdog={"journal": None})
+    async with setup.running_watchdog(await nowhere()) as watchdog:
+        await watchdog.record_accepted(StartedRun("alert-test-1", "run-1"))
         await until(lambda: watchdog.counts.pages)
 
 
@@ -69,34 +69,34 @@ def text(path: Path) -> Path:
 @pytest.mark.parametrize(
     "make", [text, damaged, of_another_form, lambda path: path / "missing" / "journal.db", lambda path: path.parent]
 )
-async def test_a_file_that_cannot_be_used_is_named_with_the_way_out(post: Post, tmp_path: Path, make: object) -> None:
+async def test_a_file_that_cannot_be_used_is_named_with_the_way_out(setup: Setup, tmp_path: Path, make: object) -> None:
     assert callable(make)
     path = make(tmp_path / "other.db")
-    post.set(watchdog={"journal": path})
-    with pytest.raises(SettingsError) as refused, post.watchdog():
+    setup.set(watchdog={"journal": path})
+    with pytest.raises(SettingsError) as refused, setup.watchdog():
         pass
     assert str(refused.value).startswith(f"watchdog.journal: {str(path)!r} cannot be used (")
     assert "WATCHKEEPER_WATCHDOG__JOURNAL" in str(refused.value)
 
 
-async def test_what_cannot_be_written_is_watched_all_the_same(post: Post, caplog: pytest.LogCaptureFixture) -> None:
-    async with post.watching(await nowhere()) as watchdog:
+async def test_what_cannot_be_written_is_watched_all_the_same(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
+    async with setup.running_watchdog(await nowhere()) as watchdog:
         await until(lambda: watchdog.counts.outage)
-        other = sqlite3.connect(post.settings.watchdog.journal or "")
+        other = sqlite3.connect(setup.settings.watchdog.journal or "")
         other.execute("BEGIN IMMEDIATE")
-        await watchdog.accepted(Taken("alert-test-1", "run-1"))
+        await watchdog.record_accepted(StartedRun("alert-test-1", "run-1"))
         assert watchdog.counts.unjournaled == 1
         other.close()
         await until(lambda: watchdog.counts.pages)
     assert "the watchdog's journal cannot be written: database is locked" in caplog.text
 
 
-async def test_the_event_loop_does_not_wait_for_the_disk(post: Post) -> None:
-    async with post.watching(await nowhere()) as watchdog:
+async def test_the_event_loop_does_not_wait_for_the_disk(setup: Setup) -> None:
+    async with setup.running_watchdog(await nowhere()) as watchdog:
         await until(lambda: watchdog.counts.outage)
-        other = sqlite3.connect(post.settings.watchdog.journal or "")
+        other = sqlite3.connect(setup.settings.watchdog.journal or "")
         other.execute("BEGIN IMMEDIATE")
-        waiting = asyncio.create_task(watchdog.accepted(Taken("alert-test-1", "run-1")))
+        waiting = asyncio.create_task(watchdog.record_accepted(StartedRun("alert-test-1", "run-1")))
         began = time.monotonic()
         for _ in range(10):
             await asyncio.sleep(0.01)
@@ -108,36 +108,36 @@ async def test_the_event_loop_does_not_wait_for_the_disk(post: Post) -> None:
         assert watchdog.counts.unjournaled == 0
 
 
-async def test_an_incident_for_which_nobody_can_be_paged_is_kept_for_a_day(post: Post) -> None:
-    post.settings = post.settings.model_copy(update={"teams": {}})
-    journal, now = Journal(post.settings.watchdog.journal), time.time()
+async def test_an_incident_for_which_nobody_can_be_paged_is_kept_for_a_day(setup: Setup) -> None:
+    setup.settings = setup.settings.model_copy(update={"teams": {}})
+    journal, now = Journal(setup.settings.watchdog.journal), time.time()
     await journal.put(watched(1, deadline=now - RETENTION + 60))
     await journal.put(watched(2, deadline=now - RETENTION - 60))
-    with post.watchdog() as watchdog:
-        await watchdog.look()
+    with setup.watchdog() as watchdog:
+        await watchdog.poll()
         assert (watchdog.counts.unpageable, watchdog.counts.watched) == (2, 1)
-    assert [incident.key for incident in journal.watched()] == ["run-1"]
+    assert [incident.key for incident in journal.incidents()] == ["run-1"]
     journal.close()
 
 
 async def test_what_is_over_is_kept_for_a_day(tmp_path: Path) -> None:
     journal, now = Journal(tmp_path / "journal.db"), time.time()
-    book = WatchList(journal, WatchdogCounts())
-    await book.put(watched(1))
-    await book.put(watched(2, reported_at=now - RETENTION + 60))
-    await book.put(watched(3, reported_at=now - RETENTION - 60))
-    await book.put(watched(4, paged_at=now - RETENTION - 60))
-    await book.prune(now)
-    assert [incident.key for incident in journal.watched()] == ["run-1", "run-2"]
+    watch_list = WatchList(journal, WatchdogCounts())
+    await watch_list.put(watched(1))
+    await watch_list.put(watched(2, reported_at=now - RETENTION + 60))
+    await watch_list.put(watched(3, reported_at=now - RETENTION - 60))
+    await watch_list.put(watched(4, paged_at=now - RETENTION - 60))
+    await watch_list.prune(now)
+    assert [incident.key for incident in journal.incidents()] == ["run-1", "run-2"]
     journal.close()
 
 
 async def test_what_is_over_is_bounded(tmp_path: Path) -> None:
     journal, now = Journal(tmp_path / "journal.db"), time.time()
-    book = WatchList(journal, WatchdogCounts())
-    await asyncio.gather(*(book.put(watched(n, reported_at=now - n)) for n in range(MAX_CLOSED + 3)))
-    await book.prune(now)
-    assert len(journal.watched()) == MAX_CLOSED
-    assert book.find(f"run-{MAX_CLOSED}") is None
-    assert book.find("run-0") is not None
+    watch_list = WatchList(journal, WatchdogCounts())
+    await asyncio.gather(*(watch_list.put(watched(n, reported_at=now - n)) for n in range(MAX_CLOSED + 3)))
+    await watch_list.prune(now)
+    assert len(journal.incidents()) == MAX_CLOSED
+    assert watch_list.find(f"run-{MAX_CLOSED}") is None
+    assert watch_list.find("run-0") is not None
     journal.close()

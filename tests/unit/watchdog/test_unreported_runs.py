@@ -12,7 +12,7 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from tests.support.harness import look, reset, run_harness, until_asked
-from tests.unit.watchdog.conftest import TOOLS, Post, Taken, until
+from tests.unit.watchdog.conftest import TOOLS, Setup, StartedRun, until
 from watchkeeper.contracts import RunInput
 from watchkeeper.temporal import search_attributes
 from watchkeeper.temporal.client import DATA_CONVERTER
@@ -21,129 +21,129 @@ from watchkeeper.testing.scripts import calls, says
 from watchkeeper.watchdog.unreported_runs import UnreportedRun, adopt
 
 
-async def test_a_run_that_is_terminated_without_a_report_is_paged_at_once(post: Post) -> None:
-    post.set(watchdog={"outage": 60.0})
-    handle, taken = await post.start()
-    with post.watchdog() as watchdog:
-        await watchdog.accepted(taken)
-        await watchdog.look()
-        assert post.world.pages.events == []
+async def test_a_run_that_is_terminated_without_a_report_is_paged_at_once(setup: Setup) -> None:
+    setup.set(watchdog={"outage": 60.0})
+    handle, taken = await setup.start()
+    with setup.watchdog() as watchdog:
+        await watchdog.record_accepted(taken)
+        await watchdog.poll()
+        assert setup.world.pages.events == []
         await handle.terminate("by mistake")
-        await watchdog.look()
-        await watchdog.look()
-    (delivery,) = post.world.pages.events
+        await watchdog.poll()
+        await watchdog.poll()
+    (delivery,) = setup.world.pages.events
     assert delivery.summary is not None
-    assert delivery.summary.endswith(f"no report: its run ended without one. See `watchkeeper show {handle.id}`")
+    assert delivery.summary.endswith(f"no report: its run ended without a report. See `watchkeeper show {handle.id}`")
 
 
-async def test_the_next_run_of_a_group_does_not_hide_that_the_last_one_ended_without_a_report(post: Post) -> None:
-    post.set(watchdog={"outage": 60.0})
-    first, taken = await post.start()
-    with post.watchdog() as watchdog:
-        await watchdog.accepted(taken)
+async def test_the_next_run_of_a_group_does_not_hide_that_the_last_one_ended_without_a_report(setup: Setup) -> None:
+    setup.set(watchdog={"outage": 60.0})
+    first, taken = await setup.start()
+    with setup.watchdog() as watchdog:
+        await watchdog.record_accepted(taken)
         await first.terminate("by mistake")
-        _, again = await post.start(first.id)
-        await watchdog.accepted(again)
-        await watchdog.look()
+        _, again = await setup.start(first.id)
+        await watchdog.record_accepted(again)
+        await watchdog.poll()
         assert watchdog.counts.watched == 1
-    assert [delivery.dedup_key for delivery in post.world.pages.events] == [f"{taken.run_id}/page_engineer/checkout"]
+    assert [delivery.dedup_key for delivery in setup.world.pages.events] == [f"{taken.run_id}/page_engineer/checkout"]
 
 
-async def test_a_run_that_temporal_has_lost_is_paged(post: Post) -> None:
-    with post.watchdog() as watchdog:
-        await watchdog.accepted(Taken("alert-test-lost", "01a210d4-0000-7193-a0dd-7988d27dd214"))
-        await watchdog.look()
-    assert "Temporal knows its run no more" in post.titles[0]
+async def test_a_run_that_temporal_has_lost_is_paged(setup: Setup) -> None:
+    with setup.watchdog() as watchdog:
+        await watchdog.record_accepted(StartedRun("alert-test-lost", "01a210d4-0000-7193-a0dd-7988d27dd214"))
+        await watchdog.poll()
+    assert "Temporal no longer knows its run" in setup.titles[0]
 
 
-async def test_a_run_that_is_listed_and_not_there_is_left_alone(post: Post) -> None:
+async def test_a_run_that_is_listed_and_not_there_is_left_alone(setup: Setup) -> None:
     info = WorkflowExecutionInfo()
     listed = UnreportedRun("alert-test-gone", "01a210d4-0000-7193-a0dd-7988d27dd214", info)
-    assert await adopt(post.client, listed, 60.0) is None
+    assert await adopt(setup.client, listed, 60.0) is None
 
 
-async def test_a_run_without_a_report_at_its_deadline_is_paged(post: Post) -> None:
-    post.set(watchdog={"outage": 60.0, "deadline": 1.0})
+async def test_a_run_without_a_report_at_its_deadline_is_paged(setup: Setup) -> None:
+    setup.set(watchdog={"outage": 60.0, "deadline": 1.0})
     async with (
-        run_harness(post.client, [says("late")], worker={"task_queue": post.queue}) as harness,
-        post.watching() as watchdog,
+        run_harness(setup.client, [says("late")], worker={"task_queue": setup.queue}) as harness,
+        setup.running_watchdog() as watchdog,
     ):
         harness.model.outage = hang(60)
-        _, taken = await post.start(limits=None)
-        await watchdog.accepted(taken)
+        _, taken = await setup.start(limits=None)
+        await watchdog.record_accepted(taken)
         await until(lambda: watchdog.counts.pages)
         assert watchdog.counts.outage is False
-    assert "no report: its deadline is over." in post.titles[0]
+    assert "no report: its deadline has passed." in setup.titles[0]
 
 
-async def test_a_report_that_nobody_takes_is_no_report(post: Post) -> None:
-    post.set(watchdog={"outage": 60.0, "deadline": 2.0})
-    reports = {"webhook_url": post.world.urls.loki_url}
-    post.world.loki.outage = fault(503)
+async def test_a_report_that_nobody_takes_is_no_report(setup: Setup) -> None:
+    setup.set(watchdog={"outage": 60.0, "deadline": 2.0})
+    reports = {"webhook_url": setup.world.urls.loki_url}
+    setup.world.loki.outage = fault(503)
     async with (
-        run_harness(post.client, [says("Checkout is fine.")], worker={"task_queue": post.queue}, reports=reports),
-        post.watching() as watchdog,
+        run_harness(setup.client, [says("Checkout is fine.")], worker={"task_queue": setup.queue}, reports=reports),
+        setup.running_watchdog() as watchdog,
     ):
-        _, taken = await post.start(limits=None)
-        await watchdog.accepted(taken)
+        _, taken = await setup.start(limits=None)
+        await watchdog.record_accepted(taken)
         await until(lambda: watchdog.counts.pages)
-    assert "its report is written, but a place that it should go to has not taken it." in post.titles[0]
+    assert "its report is written, but a destination has not accepted it yet." in setup.titles[0]
 
 
-async def test_a_run_that_is_terminated_while_it_reports_is_paged(post: Post) -> None:
-    post.set(watchdog={"outage": 60.0})
-    post.world.loki.outage = fault(503)
-    reports = {"webhook_url": post.world.urls.loki_url}
+async def test_a_run_that_is_terminated_while_it_reports_is_paged(setup: Setup) -> None:
+    setup.set(watchdog={"outage": 60.0})
+    setup.world.loki.outage = fault(503)
+    reports = {"webhook_url": setup.world.urls.loki_url}
     async with (
-        run_harness(post.client, [says("Checkout is fine.")], worker={"task_queue": post.queue}, reports=reports),
-        post.watching() as watchdog,
+        run_harness(setup.client, [says("Checkout is fine.")], worker={"task_queue": setup.queue}, reports=reports),
+        setup.running_watchdog() as watchdog,
     ):
-        handle, taken = await post.start(limits=None)
-        await watchdog.accepted(taken)
-        await until(lambda: post.world.loki.requests)
+        handle, taken = await setup.start(limits=None)
+        await watchdog.record_accepted(taken)
+        await until(lambda: setup.world.loki.requests)
         await asyncio.sleep(0.5)
         assert watchdog.counts.watched == 1
         await handle.terminate("enough")
         await until(lambda: watchdog.counts.pages)
-    assert "its report is written, but no place that it should go to took it." in post.titles[0]
+    assert "its report is written, but no destination accepted it." in setup.titles[0]
 
 
 @pytest.mark.parametrize("may_page", [True, False], ids=["its page is refused", "only its last resort is refused"])
-async def test_a_hand_off_that_reaches_nobody_is_paged(post: Post, may_page: bool) -> None:
-    post.set(watchdog={"outage": 60.0}, reports={"page_on_hand_off": may_page})
-    post.world.loki.outage = fault(404)
-    post.world.pagerduty_events.fail_next(400, "Invalid routing key")
-    tables = post.settings.model_dump(include={"pagerduty", "teams", "reports"})
-    tables["reports"]["webhook_url"] = post.world.urls.loki_url
+async def test_a_hand_off_that_reaches_nobody_is_paged(setup: Setup, may_page: bool) -> None:
+    setup.set(watchdog={"outage": 60.0}, reports={"page_on_hand_off": may_page})
+    setup.world.loki.outage = fault(404)
+    setup.world.pagerduty_events.fail_next(400, "Invalid routing key")
+    tables = setup.settings.model_dump(include={"pagerduty", "teams", "reports"})
+    tables["reports"]["webhook_url"] = setup.world.urls.loki_url
     tools = {**TOOLS, "look": look}
     script = [calls(("look", {"service": "checkout"}))]
-    async with run_harness(post.client, script, tools=tools, worker={"task_queue": post.queue}, **tables):
-        handle, taken = await post.start()
+    async with run_harness(setup.client, script, tools=tools, worker={"task_queue": setup.queue}, **tables):
+        handle, taken = await setup.start()
         await asyncio.gather(handle.result(), return_exceptions=True)
-        assert post.world.pages.events == []
-        with post.watchdog() as watchdog:
-            await watchdog.accepted(taken)
-            await watchdog.look()
-    assert "no place that it should go to took it." in post.titles[0]
+        assert setup.world.pages.events == []
+        with setup.watchdog() as watchdog:
+            await watchdog.record_accepted(taken)
+            await watchdog.poll()
+    assert "no destination accepted it." in setup.titles[0]
 
 
 @pytest.mark.parametrize("may_page", [True, False], ids=["as it may", "as its last resort"])
-async def test_a_hand_off_that_pages_has_reached_people(post: Post, may_page: bool) -> None:
-    post.set(watchdog={"outage": 60.0, "deadline": 1.0}, reports={"page_on_hand_off": may_page})
-    post.world.loki.outage = fault(404)
-    tables = post.settings.model_dump(include={"pagerduty", "teams", "reports"})
-    tables["reports"]["webhook_url"] = post.world.urls.loki_url
+async def test_a_hand_off_that_pages_has_reached_people(setup: Setup, may_page: bool) -> None:
+    setup.set(watchdog={"outage": 60.0, "deadline": 1.0}, reports={"page_on_hand_off": may_page})
+    setup.world.loki.outage = fault(404)
+    tables = setup.settings.model_dump(include={"pagerduty", "teams", "reports"})
+    tables["reports"]["webhook_url"] = setup.world.urls.loki_url
     script = [calls(("look", {"service": "checkout"}))]
     async with run_harness(
-        post.client, script, tools={**TOOLS, "look": look}, worker={"task_queue": post.queue}, **tables
+        setup.client, script, tools={**TOOLS, "look": look}, worker={"task_queue": setup.queue}, **tables
     ):
-        handle, taken = await post.start()
+        handle, taken = await setup.start()
         await asyncio.gather(handle.result(), return_exceptions=True)
-        with post.watchdog() as watchdog:
-            await watchdog.accepted(taken)
-            await watchdog.look()
+        with setup.watchdog() as watchdog:
+            await watchdog.record_accepted(taken)
+            await watchdog.poll()
             assert (watchdog.counts.watched, watchdog.counts.pages) == (0, 0)
-    assert [incident.alerts for incident in post.world.pages.incidents] == [1]
+    assert [incident.alerts for incident in setup.world.pages.incidents] == [1]
 
 
 @workflow.defn(name="IncidentWorkflow", sandboxed=False)
@@ -162,52 +162,52 @@ class Continued:
             await workflow.sleep(timedelta(minutes=1))
 
 
-async def test_a_run_is_found_through_all_its_executions(post: Post) -> None:
-    client = await Client.connect(post.client.service_client.config.target_host, data_converter=DATA_CONVERTER)
-    worker = Worker(client, task_queue=post.queue, workflows=[Continued], workflow_runner=UnsandboxedWorkflowRunner())
-    async with worker, post.watching() as watchdog:
-        reporting, reports = await post.start(text="reports", severity="2")
-        ending, ends = await post.start(text="ends", severity="2")
-        await watchdog.accepted(reports)
+async def test_a_run_is_found_through_all_its_executions(setup: Setup) -> None:
+    client = await Client.connect(setup.client.service_client.config.target_host, data_converter=DATA_CONVERTER)
+    worker = Worker(client, task_queue=setup.queue, workflows=[Continued], workflow_runner=UnsandboxedWorkflowRunner())
+    async with worker, setup.running_watchdog() as watchdog:
+        reporting, reports = await setup.start(text="reports", severity="2")
+        ending, ends = await setup.start(text="ends", severity="2")
+        await watchdog.record_accepted(reports)
         await until(lambda: watchdog.counts.watched == 0)
         await client.get_workflow_handle(ending.id).result()
-        await post.start(ending.id, text="reports", severity="0")  # the next run of the group
-        await watchdog.accepted(ends)
+        await setup.start(ending.id, text="reports", severity="0")  # the next run of the group
+        await watchdog.record_accepted(ends)
         await until(lambda: watchdog.counts.pages)
         assert reporting.id != ending.id
-    assert [delivery.dedup_key for delivery in post.world.pages.events] == [f"{ends.run_id}/page_engineer/checkout"]
+    assert [delivery.dedup_key for delivery in setup.world.pages.events] == [f"{ends.run_id}/page_engineer/checkout"]
 
 
-async def test_runs_that_nobody_told_of_are_watched_too(post: Post) -> None:
-    _, taken = await post.start(service="payments", team="checkout")
-    await post.start("incident-by-a-person", origin=None)
-    await post.start("alert-by-a-person", origin=None)
-    ours, post.queue = post.queue, "the queue of others"
-    await post.start()
-    post.queue = ours
-    async with post.watching() as watchdog:
+async def test_runs_that_nobody_told_of_are_watched_too(setup: Setup) -> None:
+    _, taken = await setup.start(service="payments", team="checkout")
+    await setup.start("incident-by-a-person", origin=None)
+    await setup.start("alert-by-a-person", origin=None)
+    ours, setup.queue = setup.queue, "the queue of others"
+    await setup.start()
+    setup.queue = ours
+    async with setup.running_watchdog() as watchdog:
         await until(lambda: watchdog.counts.watched)
         await until(lambda: watchdog.counts.pages)
         await asyncio.sleep(0.5)
-    (delivery,) = post.world.pages.events
+    (delivery,) = setup.world.pages.events
     assert delivery.dedup_key == f"{taken.run_id}/page_engineer/checkout", "the team that its alerts name"
 
 
-async def test_a_run_that_is_reset_is_the_same_incident(post: Post) -> None:
-    post.set(watchdog={"outage": 60.0})
-    async with run_harness(post.client, [says("late")], worker={"task_queue": post.queue}) as harness:
+async def test_a_run_that_is_reset_is_the_same_incident(setup: Setup) -> None:
+    setup.set(watchdog={"outage": 60.0})
+    async with run_harness(setup.client, [says("late")], worker={"task_queue": setup.queue}) as harness:
         harness.model.outage = hang(60)
-        handle, taken = await post.start(limits=None)
+        handle, taken = await setup.start(limits=None)
         await until_asked(harness, 1)
-        with post.watchdog() as watchdog:
-            await watchdog.accepted(taken)
-            again = await reset(post.client, handle, before="r1")
-            await watchdog.look()
+        with setup.watchdog() as watchdog:
+            await watchdog.record_accepted(taken)
+            again = await reset(setup.client, handle, before="r1")
+            await watchdog.poll()
             assert (watchdog.counts.watched, watchdog.counts.pages) == (1, 0)
             await again.terminate("by mistake")
             running = "WorkflowType = 'IncidentWorkflow' AND ExecutionStatus = 'Running'"
-            while (await post.client.count_workflows(running)).count:
+            while (await setup.client.count_workflows(running)).count:
                 await asyncio.sleep(0.05)
-            await watchdog.look()
+            await watchdog.poll()
             assert (watchdog.counts.watched, watchdog.counts.pages) == (0, 1)
-    assert [incident.key for incident in post.world.pages.incidents] == [f"{taken.run_id}/page_engineer/checkout"]
+    assert [incident.key for incident in setup.world.pages.incidents] == [f"{taken.run_id}/page_engineer/checkout"]

@@ -1,4 +1,4 @@
-"""Prometheus Alertmanager, webhook version 4: it groups, and tells of each alert of a group again and again."""
+"""Prometheus Alertmanager, webhook version 4. It repeats a notification for as long as a group is firing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DASHBOARD = ("dashboard_url", "dashboard", "grafana_url")
 
 
 class AlertmanagerAlert(Payload):
-    """One alert of a group; Grafana's has more links."""
+    """One alert of a group. The last three fields come from Grafana only."""
 
     status: Text = ""
     labels: Texts = Field(default_factory=dict)
@@ -44,43 +44,43 @@ class AlertmanagerGroup(Payload):
 
 
 class GroupingSource(Source[S]):
-    """What Alertmanager and those that speak like it have in common."""
+    """Base class of the sources with Alertmanager's notification format."""
 
-    def parse(self, posted: WebhookRequest) -> ParsedPayload:
-        """Read a notification: each alert of the group, whatever the status of the group."""
-        body = parse_json(posted.body)
+    def parse(self, request: WebhookRequest) -> ParsedPayload:
+        """Parse a notification. Each alert has its own status; the status of the group is ignored."""
+        body = parse_json(request.body)
         if "alerts" not in body:
-            raise MalformedPayload("alerts: is missing; send the notification itself, not a template of your own")
+            raise MalformedPayload("alerts: is missing; send the standard notification, not a custom template")
         alerts = body["alerts"]
         cut = len(alerts) - MAX_ALERTS if isinstance(alerts, list) else 0
         group = parse_model(AlertmanagerGroup, {**body, "alerts": alerts[:MAX_ALERTS]} if cut > 0 else body)
-        received = ParsedPayload(alerts=[self._alert(alert, group, posted.now) for alert in group.alerts])
+        payload = ParsedPayload(alerts=[self._alert(alert, group, request.received_at) for alert in group.alerts])
         if cut > 0:
-            received.notes.append(f"only the first {MAX_ALERTS} alerts of this group were read; {cut} more came")
+            payload.notes.append(f"only the first {MAX_ALERTS} alerts of this group were read; {cut} more came")
         left_out = group.truncatedAlerts
         if left_out.isascii() and left_out.isdecimal() and left_out.strip("0"):
-            received.notes.append(f"the sender left {left_out[:9]} alerts out of this group (its max_alerts)")
-        if not received.alerts:
-            received.ignored.append("the group holds no alert")
-        return received
+            payload.notes.append(f"the sender left {left_out[:9]} alerts out of this group (its max_alerts)")
+        if not payload.alerts:
+            payload.ignored.append("the group holds no alert")
+        return payload
 
     def occasion(self, alert: AlertmanagerAlert, group: AlertmanagerGroup) -> AlertReason | None:
-        """Tell whether an alert fires for another reason than trouble."""
+        """Return the reason of an alert that is not about trouble, such as a test."""
         return None
 
     def silence(self, alert: AlertmanagerAlert, group: AlertmanagerGroup) -> str | None:
-        """Return the address at which a person can silence an alert."""
+        """Return the URL at which a person can silence an alert."""
         return alert.silenceURL
 
     def _alert(self, alert: AlertmanagerAlert, group: AlertmanagerGroup, now: float) -> Alert:
         labels, notes = alert.labels, alert.annotations
         name = labels.get("alertname", "")
         summary = notes.get("summary") or notes.get("title") or notes.get("message") or ""
-        fingerprint = alert.fingerprint or _in_one(labels)
+        fingerprint = alert.fingerprint or _joined(labels)
         return make_alert(
             self.name,
             now=now,
-            group=identity(group.groupKey or _in_one(group.groupLabels) or fingerprint or "(no labels)"),
+            group=identity(group.groupKey or _joined(group.groupLabels) or fingerprint or "(no labels)"),
             fingerprint=identity(fingerprint or "(no labels)"),
             status=_status(alert, now),
             title=f"{name}: {summary}" if name and summary else name or summary,
@@ -104,10 +104,10 @@ class GroupingSource(Source[S]):
 
 
 class Alertmanager(GroupingSource[SourceSection]):
-    """Alertmanager signs nothing: it shows a token, a password or a header of its ``http_config``."""
+    """Alertmanager does not sign. Configure a token, a password or a header in its ``http_config``."""
 
     def silence(self, alert: AlertmanagerAlert, group: AlertmanagerGroup) -> str | None:
-        """Propose a silence of all the labels of the alert, in Alertmanager's own form for one."""
+        """Return the URL of Alertmanager's silence form for all labels of the alert."""
         return alertmanager_silence_url(group.externalURL, alert.labels)
 
 
@@ -117,9 +117,9 @@ def _status(alert: AlertmanagerAlert, now: float) -> Literal["firing", "resolved
     return "resolved" if alert.endsAt and alert.endsAt <= now * 1e6 else "firing"
 
 
-def _in_one(labels: dict[str, str]) -> str:
+def _joined(labels: dict[str, str]) -> str:
     return ",".join(f"{name}={labels[name]}" for name in sorted(labels))
 
 
-def _first(found: dict[str, str], names: tuple[str, ...]) -> str | None:
-    return next((found[name] for name in names if found.get(name)), None)
+def _first(values: dict[str, str], names: tuple[str, ...]) -> str | None:
+    return next((values[name] for name in names if values.get(name)), None)

@@ -1,4 +1,4 @@
-"""CloudWatch alarms through an SNS topic that posts to the intake."""
+"""CloudWatch alarms, sent by an SNS topic with an HTTPS subscription."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ _STATES = ("ALARM", "OK", "INSUFFICIENT_DATA")
 
 
 class CloudWatchSection(SourceSection):
-    """The topics that are believed; SNS signs every message, so no secret is needed."""
+    """The accepted topics. SNS signs every message with its certificate, so no secret is needed."""
 
-    topics: Names = Field(min_length=1, description="ARNs. Only these are believed, and confirmed when they ask.")
+    topics: Names = Field(min_length=1, description="ARNs. Only their messages and subscriptions are accepted.")
 
     @property
     def proofs(self) -> bool:
-        """Always: the signature."""
+        """Always true: SNS signs every message."""
         return True
 
     @model_validator(mode="after")
-    def _topics_are_topics(self) -> CloudWatchSection:
+    def _valid_topics(self) -> CloudWatchSection:
         if wrong := next((topic for topic in self.topics if not _ARN.fullmatch(topic)), None):
-            raise ValueError(f"topics: {wrong!r} is no ARN of an SNS topic (arn:aws:sns:REGION:ACCOUNT:NAME)")
+            raise ValueError(f"topics: {wrong!r} is not the ARN of an SNS topic (arn:aws:sns:REGION:ACCOUNT:NAME)")
         return self
 
 
@@ -69,7 +69,7 @@ class _Alarm(Payload):
 
 
 class CloudWatch(Source[CloudWatchSection]):
-    """A message is believed for the certificate of SNS, fetched from SNS's own address alone, and only once."""
+    """Verifies messages with the certificate of SNS, which it fetches once, and only from a URL of SNS."""
 
     Section = CloudWatchSection
 
@@ -77,14 +77,14 @@ class CloudWatch(Source[CloudWatchSection]):
         super().__init__(name, section)
         self._certificates: OrderedDict[str, bytes] = OrderedDict()
 
-    async def verify(self, posted: WebhookRequest, fetch: FetchCertificate) -> None:
-        """Check the topic, the age and the signature, in this order: for a stranger's message nothing is fetched."""
-        await super().verify(posted, fetch)
-        envelope = parse_model(SnsEnvelope, parse_json(posted.body))
+    async def verify(self, request: WebhookRequest, fetch: FetchCertificate) -> None:
+        """Check the topic, the age and the signature, in this order, so that no one else can cause a fetch."""
+        await super().verify(request, fetch)
+        envelope = parse_model(SnsEnvelope, parse_json(request.body))
         if envelope.TopicArn not in self.section.topics:
-            raise VerificationError("its topic is not one of those in the settings")
+            raise VerificationError("its topic is not in the settings")
         check_certificate_url(envelope.SigningCertURL)
-        check_age(envelope.Timestamp, posted.now, TOLERANCE)
+        check_age(envelope.Timestamp, request.received_at, TOLERANCE)
         url = envelope.SigningCertURL
         certificate = self._certificates.get(url) or await fetch(url)
         check_signature(envelope, certificate)
@@ -92,13 +92,13 @@ class CloudWatch(Source[CloudWatchSection]):
         if len(self._certificates) > _CERTIFICATES:
             self._certificates.popitem(last=False)
 
-    def parse(self, posted: WebhookRequest) -> ParsedPayload:
-        """Read the message in the envelope; one that is no alarm is ignored."""
-        envelope = parse_model(SnsEnvelope, parse_json(posted.body))
+    def parse(self, request: WebhookRequest) -> ParsedPayload:
+        """Parse the message in the envelope. A message that is not an alarm is ignored."""
+        envelope = parse_model(SnsEnvelope, parse_json(request.body))
         if envelope.Type == "SubscriptionConfirmation":
             return self._subscription(envelope)
         if envelope.Type == "UnsubscribeConfirmation":
-            return ParsedPayload(ignored=["the topic sends no more"])
+            return ParsedPayload(ignored=["the topic was unsubscribed"])
         try:
             message = parse_json(envelope.Message.encode("utf-8", "surrogatepass"))
         except MalformedPayload:
@@ -111,7 +111,7 @@ class CloudWatch(Source[CloudWatchSection]):
             raise MalformedPayload(f"in Message: {error}") from None
         if alarm.NewStateValue not in _STATES:
             raise MalformedPayload(f"in Message: NewStateValue: should be one of {', '.join(_STATES)}")
-        return ParsedPayload(alerts=[self._alert(alarm, posted.now)])
+        return ParsedPayload(alerts=[self._alert(alarm, request.received_at)])
 
     def _subscription(self, envelope: SnsEnvelope) -> ParsedPayload:
         url, topic = envelope.SubscribeURL or "", envelope.TopicArn
@@ -120,20 +120,20 @@ class CloudWatch(Source[CloudWatchSection]):
         return ParsedPayload(ignored=["the topic asks whether to send"], confirm=url)
 
     def _alert(self, alarm: _Alarm, now: float) -> Alert:
-        which = (alarm.AlarmArn,) if alarm.AlarmArn else (alarm.AWSAccountId, alarm.Region, alarm.AlarmName)
-        over = alarm.NewStateValue == "OK"
+        name = (alarm.AlarmArn,) if alarm.AlarmArn else (alarm.AWSAccountId, alarm.Region, alarm.AlarmName)
+        resolved = alarm.NewStateValue == "OK"
         labels = _labels(alarm)
         return make_alert(
             self.name,
             now=now,
-            group=identity(*which),
-            fingerprint=identity(*which),
-            # The time is that of the change, so it names the firing where it begins and says nothing where it ends.
-            episode=None if over else episode_from_time(alarm.StateChangeTime),
-            status="resolved" if over else "firing",
+            group=identity(*name),
+            fingerprint=identity(*name),
+            # StateChangeTime is the start of the episode only in the message that begins it.
+            episode=None if resolved else episode_from_time(alarm.StateChangeTime),
+            status="resolved" if resolved else "firing",
             title=alarm.AlarmName,
             description="\n".join(part for part in (alarm.AlarmDescription, alarm.NewStateReason) if part),
-            starts_at=None if over else alarm.StateChangeTime,
+            starts_at=None if resolved else alarm.StateChangeTime,
             ends_at=alarm.StateChangeTime,
             occasion="no_data" if alarm.NewStateValue == "INSUFFICIENT_DATA" else None,
             service=labels.get("ServiceName"),
@@ -143,7 +143,7 @@ class CloudWatch(Source[CloudWatchSection]):
 
 def _labels(alarm: _Alarm) -> dict[str, str]:
     trigger = alarm.Trigger or _Trigger()
-    said = {
+    labels = {
         "alarm": alarm.AlarmName,
         "account": alarm.AWSAccountId,
         "region": alarm.Region,
@@ -152,4 +152,4 @@ def _labels(alarm: _Alarm) -> dict[str, str]:
         "was": alarm.OldStateValue,
         **{dimension.name: dimension.value for dimension in trigger.Dimensions},
     }
-    return {name: value for name, value in said.items() if value}
+    return {name: value for name, value in labels.items() if value}

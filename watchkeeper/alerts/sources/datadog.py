@@ -1,4 +1,4 @@
-"""Datadog: a body that its user writes of variables; those of the documentation and of common templates are known."""
+"""Datadog webhooks. The user writes the body as a template of variables; common field names are recognized."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ class _Event(Payload):
     @field_validator("*")
     @classmethod
     def _set(cls, value: str) -> str:
-        """Take a variable that Datadog did not replace for what it is: nothing."""
+        """Treat a variable that Datadog did not replace as empty."""
         return "" if _UNSET.fullmatch(value.strip()) else value
 
 
 class Datadog(Source[SourceSection]):
-    """Datadog signs nothing: it shows a password in the address or a header of your own."""
+    """Datadog does not sign. Configure a password in the URL or a custom header."""
 
-    def parse(self, posted: WebhookRequest) -> ParsedPayload:
-        """Read an event of a monitor; one of no monitor is ignored."""
-        body = parse_json(posted.body)
+    def parse(self, request: WebhookRequest) -> ParsedPayload:
+        """Parse an event of a monitor. Other events are ignored."""
+        body = parse_json(request.body)
         lower = {name.lower(): value for name, value in body.items()}
         event = parse_model(_Event, lower)
         if not (event.monitor or event.aggregation or event.cycle):
@@ -69,7 +69,7 @@ class Datadog(Source[SourceSection]):
                 'alert_transition: is missing; put "alert_transition": "$ALERT_TRANSITION" into the payload of the '
                 "webhook, it says whether the monitor recovered"
             )
-        return ParsedPayload(alerts=[self._alert(event, transition, posted.now)])
+        return ParsedPayload(alerts=[self._alert(event, transition, request.received_at)])
 
     def _alert(self, event: _Event, transition: str, now: float) -> Alert:
         tags = _tags(event.tags, event.scope)
@@ -81,7 +81,7 @@ class Datadog(Source[SourceSection]):
             now=now,
             group=identity(*which),
             fingerprint=identity(*which),
-            # The date is that of the event, and each reminder is an event; only the cycle names the firing.
+            # The date belongs to the event, and each reminder is an event. Only the cycle identifies the firing.
             episode=identity(event.cycle) if event.cycle else None,
             status="resolved" if recovered else "firing",
             title=event.title,
@@ -112,24 +112,24 @@ def _severity(event: _Event, transition: str) -> str | None:
 
 
 def _labels(event: _Event) -> dict[str, str]:
-    said = {
+    labels = {
         "monitor_id": event.monitor,
         "scope": event.scope,
         "transition": event.transition,
         "query": event.query,
         "host": event.hostname,
     }
-    return {name: value for name, value in said.items() if value}
+    return {name: value for name, value in labels.items() if value}
 
 
 def _tags(*lists: str) -> dict[str, str]:
-    """Read ``service:checkout,env:prod``, also where a template wrote them as a JSON list; of two the first counts."""
-    found: dict[str, str] = {}
+    """Read ``service:checkout,env:prod``, or the same as a JSON list. The first value of a repeated tag is used."""
+    tags: dict[str, str] = {}
     for tag in ",".join(lists).replace('"', "").strip("[]").split(","):
         name, _, value = tag.strip().partition(":")
         if name and value:
-            found.setdefault(name, value)
-    return found
+            tags.setdefault(name, value)
+    return tags
 
 
 def _time(text: str) -> int | None:

@@ -1,4 +1,4 @@
-"""Any sender of JSON, whether it shows a token or signs in a way of its own."""
+"""Any sender of JSON with a token, a password or an HMAC-SHA256 signature."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from watchkeeper.config.alert_source import HeaderName
 
 
 class GenericSection(MappedSection):
-    """How a sender signs, if it does: HMAC-SHA256."""
+    """Settings of the signature, if the sender signs."""
 
     signature_header: HeaderName | None = None
-    signature_prefix: str = Field(default="", max_length=50, description='What stands before it, such as "sha256=".')
+    signature_prefix: str = Field(default="", max_length=50, description='Such as "sha256=".')
     signature_encoding: Literal["hex", "base64"] = "hex"
     signed: str = Field(default="{body}", max_length=100, description='What is signed, such as "{timestamp}:{body}".')
     timestamp_header: HeaderName | None = None
 
     @model_validator(mode="after")
-    def _can_be_checked(self) -> GenericSection:
+    def _valid_signature_settings(self) -> GenericSection:
         if self.secrets and not self.signature_header:
             raise ValueError("secrets need signature_header, the header that holds the signature")
         if self.signed.count("{body}") != 1:
@@ -34,26 +34,26 @@ class GenericSection(MappedSection):
 
 
 class Generic(MappedSource[GenericSection]):
-    """A sender that shows a token or a password, or signs with HMAC-SHA256 in a way that the settings describe."""
+    """A sender with a token, a password, or an HMAC-SHA256 signature that the settings describe."""
 
     Section = GenericSection
 
-    async def verify(self, posted: WebhookRequest, fetch: FetchCertificate) -> None:
-        """Check what the settings ask for."""
-        await super().verify(posted, fetch)
+    async def verify(self, request: WebhookRequest, fetch: FetchCertificate) -> None:
+        """Check the credentials and the signature that the settings require."""
+        await super().verify(request, fetch)
         section = self.section
         if not section.secrets:
             return
         timestamp = ""
         if section.timestamp_header:
-            timestamp = posted.headers.get(section.timestamp_header, "")
-            check_age(timestamp, posted.now)
+            timestamp = request.headers.get(section.timestamp_header, "")
+            check_age(timestamp, request.received_at)
         before, _, after = section.signed.replace("{timestamp}", timestamp).partition("{body}")
-        signed = before.encode() + posted.body + after.encode()
+        signed = before.encode() + request.body + after.encode()
         digests = [hmac_sha256(key, signed) for key in secret_bytes(section.secrets)]
         in_hex = section.signature_encoding == "hex"
-        good = [digest.hex().encode() if in_hex else base64.b64encode(digest) for digest in digests]
-        shown = posted.headers.get(section.signature_header or "", "").strip()
-        if not shown.startswith(section.signature_prefix):
-            shown = ""
-        check_signatures([shown.removeprefix(section.signature_prefix)] if shown else [], good)
+        expected = [digest.hex().encode() if in_hex else base64.b64encode(digest) for digest in digests]
+        signature = request.headers.get(section.signature_header or "", "").strip()
+        if not signature.startswith(section.signature_prefix):
+            signature = ""
+        check_signatures([signature.removeprefix(section.signature_prefix)] if signature else [], expected)

@@ -1,4 +1,4 @@
-"""Grafana's unified alerting: Alertmanager's notification with more links, and a signature over it if you wish."""
+"""Grafana unified alerting: Alertmanager's notification format with more links and an optional signature."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ _NO_DATA = {"DatasourceNoData", "DatasourceError"}
 
 
 class GrafanaSection(SourceSection):
-    """The contact point's HMAC settings, where they are not Grafana's own."""
+    """The HMAC settings of the contact point, if they differ from Grafana's defaults."""
 
     signs: ClassVar[bool] = True
 
     signature_header: HeaderName = "x-grafana-alerting-signature"
     timestamp_header: HeaderName | None = None
-    """Demanded where it is named; Grafana's usual one is believed where it comes."""
+    """Required if it is set. Otherwise Grafana's default header is used when it is present."""
 
 
 class Grafana(GroupingSource[GrafanaSection]):
-    """HMAC-SHA256 in hexadecimal over the body, or over ``timestamp:body``."""
+    """Signed with HMAC-SHA256 in hexadecimal over the body, or over ``timestamp:body``."""
 
     Section = GrafanaSection
 
-    async def verify(self, posted: WebhookRequest, fetch: FetchCertificate) -> None:
-        """Check the signature, and the time of it where it is signed; and what every source can ask for."""
-        await super().verify(posted, fetch)
+    async def verify(self, request: WebhookRequest, fetch: FetchCertificate) -> None:
+        """Check the credentials, the signature and, if it is signed, the timestamp."""
+        await super().verify(request, fetch)
         if not self.section.secrets:
             return
-        shown = posted.headers.get(self.section.signature_header) or posted.headers.get(_OLDER_HEADER)
-        signed = posted.body
-        timestamp = posted.headers.get(self.section.timestamp_header or _TIMESTAMP_HEADER)
+        signature = request.headers.get(self.section.signature_header) or request.headers.get(_OLDER_HEADER)
+        signed = request.body
+        timestamp = request.headers.get(self.section.timestamp_header or _TIMESTAMP_HEADER)
         if timestamp is None and self.section.timestamp_header:
             raise VerificationError(
                 f"it has no {self.section.timestamp_header} header; the contact point must send one"
             )
         if timestamp is not None:
-            check_age(timestamp, posted.now)
-            signed = f"{timestamp}:".encode() + posted.body
-        good = [hmac_sha256(key, signed).hex().encode() for key in secret_bytes(self.section.secrets)]
-        check_signatures([shown.strip().lower()] if shown else [], good)
+            check_age(timestamp, request.received_at)
+            signed = f"{timestamp}:".encode() + request.body
+        expected = [hmac_sha256(key, signed).hex().encode() for key in secret_bytes(self.section.secrets)]
+        check_signatures([signature.strip().lower()] if signature else [], expected)
 
     def occasion(self, alert: AlertmanagerAlert, group: AlertmanagerGroup) -> AlertReason | None:
-        """Know the test of a contact point, whose group is made up, and the alerts that stand for missing data."""
+        """Recognize the test of a contact point, by its generated group key, and alerts about missing data."""
         if _TEST.fullmatch(group.groupKey):
             return "test"
         return "no_data" if alert.labels.get("alertname") in _NO_DATA else None

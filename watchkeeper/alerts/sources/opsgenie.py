@@ -1,4 +1,4 @@
-"""Opsgenie (its vendor ends it in April 2027): what is done to an alert, as a webhook integration tells it."""
+"""Opsgenie's webhook integration. Atlassian will shut Opsgenie down in April 2027."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ class _Webhook(Payload):
 
 
 class Opsgenie(Source[SourceSection]):
-    """Opsgenie signs nothing: it shows a header of your own."""
+    """Opsgenie does not sign. Configure a custom header with a token."""
 
-    def parse(self, posted: WebhookRequest) -> ParsedPayload:
-        """Read an action: creating, closing and deleting change whether an alert is open."""
-        webhook = parse_model(_Webhook, parse_json(posted.body))
+    def parse(self, request: WebhookRequest) -> ParsedPayload:
+        """Parse an action. Only create, close and delete change whether an alert is open."""
+        webhook = parse_model(_Webhook, parse_json(request.body))
         action = webhook.action.lower()
         if action != "create" and action not in _CLOSES:
             return ParsedPayload(ignored=["it does not change whether the alert is open"])
         if not (webhook.alert.alias or webhook.alert.alertId):
             raise MalformedPayload("alert.alias: is missing, and alert.alertId too; one must say which alert this is")
-        return ParsedPayload(alerts=[self._alert(webhook.alert, action in _CLOSES, posted.now)])
+        return ParsedPayload(alerts=[self._alert(webhook.alert, action in _CLOSES, request.received_at)])
 
     def _alert(self, alert: _Alert, closed: bool, now: float) -> Alert:
         name = identity(alert.alias or alert.alertId)
@@ -66,7 +66,7 @@ class Opsgenie(Source[SourceSection]):
             severity=alert.priority,
             service=alert.details.get("service") or tags.get("service") or alert.entity,
             team=alert.details.get("team") or tags.get("team"),
-            labels={**tags, **alert.details, **_said(entity=alert.entity, source=alert.source, number=alert.tinyId)},
+            labels={**tags, **alert.details, **_present(entity=alert.entity, source=alert.source, number=alert.tinyId)},
             links={"runbook": alert.details.get("runbook_url") or alert.details.get("runbook")},
         )
 
@@ -76,5 +76,5 @@ def _tag(tag: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _said(**labels: str) -> dict[str, str]:
+def _present(**labels: str) -> dict[str, str]:
     return {name: value for name, value in labels.items() if value}

@@ -1,4 +1,4 @@
-"""PagerDuty, V3 webhooks: each incident is a group of its own, and each event tells how it stands."""
+"""PagerDuty V3 webhooks. Each incident is one alert group; each event reports a change of an incident."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _FIRES = {"triggered", "reopened", "unacknowledged", "escalated", "priority_upda
 _URGENCY = {"high": "error", "low": "warning"}
 
 _OWN_KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/.+")
-"""The idempotency key of a page that a run sent, which PagerDuty keeps as the incident's key."""
+"""Idempotency key of a page that a run sent. PagerDuty keeps it as the key of the incident."""
 
 
 class PagerDutySection(SourceSection):
-    """Whose doings are our own."""
+    """Settings of a PagerDuty source."""
 
     signs: ClassVar[bool] = True
 
@@ -72,39 +72,39 @@ class _Webhook(Payload):
 
 
 class PagerDuty(Source[PagerDutySection]):
-    """Signed with HMAC-SHA256 over the body, once for each secret while they change."""
+    """Signed with HMAC-SHA256 over the body, with one signature per active secret."""
 
     Section = PagerDutySection
 
-    async def verify(self, posted: WebhookRequest, fetch: FetchCertificate) -> None:
-        """Check the signatures; one good one is enough."""
-        await super().verify(posted, fetch)
+    async def verify(self, request: WebhookRequest, fetch: FetchCertificate) -> None:
+        """Check the credentials and the signatures. One valid signature is enough."""
+        await super().verify(request, fetch)
         if not self.section.secrets:
             return
-        listed = [part.strip() for part in posted.headers.get("x-pagerduty-signature", "").split(",")]
-        shown = [signature.removeprefix("v1=") for signature in listed if signature.startswith("v1=")]
+        parts = [part.strip() for part in request.headers.get("x-pagerduty-signature", "").split(",")]
+        signatures = [part.removeprefix("v1=") for part in parts if part.startswith("v1=")]
         check_signatures(
-            shown, [hmac_sha256(key, posted.body).hex().encode() for key in secret_bytes(self.section.secrets)]
+            signatures, [hmac_sha256(key, request.body).hex().encode() for key in secret_bytes(self.section.secrets)]
         )
 
-    def parse(self, posted: WebhookRequest) -> ParsedPayload:
-        """Read an event: what is wrong or over is an alert; what people do meanwhile is theirs."""
-        event = parse_model(_Webhook, parse_json(posted.body)).event
-        family, _, act = event.event_type.partition(".")
+    def parse(self, request: WebhookRequest) -> ParsedPayload:
+        """Parse an event. Triggers and resolves are alerts; what people do in between is ignored."""
+        event = parse_model(_Webhook, parse_json(request.body)).event
+        family, _, action = event.event_type.partition(".")
         if family != "incident":
             return ParsedPayload(ignored=["a test" if family == "pagey" else "it is not about an incident"])
-        if act != "resolved" and act not in _FIRES:
+        if action != "resolved" and action not in _FIRES:
             return ParsedPayload(ignored=["it does not change whether the incident is open"])
         if event.agent and event.agent.id in self.section.own_agents:
             return ParsedPayload(ignored=["Watchkeeper did it itself"])
         incident = _incident(event.data)
         if _OWN_KEY.fullmatch(incident.incident_key):
             return ParsedPayload(ignored=["the incident is a page of Watchkeeper's own"])
-        if act != "resolved" and incident.status not in {"triggered", ""}:
+        if action != "resolved" and incident.status not in {"triggered", ""}:
             return ParsedPayload(ignored=["people have the incident already"])
-        return ParsedPayload(alerts=[self._alert(event, incident, act, posted.now)])
+        return ParsedPayload(alerts=[self._alert(event, incident, action, request.received_at)])
 
-    def _alert(self, event: _Event, incident: _Incident, act: str, now: float) -> Alert:
+    def _alert(self, event: _Event, incident: _Incident, action: str, now: float) -> Alert:
         name = identity(incident.id)
         urgency, priority = _URGENCY.get(incident.urgency), incident.priority.summary if incident.priority else None
         return make_alert(
@@ -112,10 +112,10 @@ class PagerDuty(Source[PagerDutySection]):
             now=now,
             group=name,
             fingerprint=name,
-            status="resolved" if act == "resolved" else "firing",
+            status="resolved" if action == "resolved" else "firing",
             title=incident.title,
             description=incident.body.details if incident.body else "",
-            episode=_episode(event, incident, act),
+            episode=_episode(event, incident, action),
             starts_at=incident.created_at,
             ends_at=event.occurred_at,
             severity=worst_severity(urgency, priority),
@@ -129,10 +129,10 @@ class PagerDuty(Source[PagerDutySection]):
         )
 
 
-def _episode(event: _Event, incident: _Incident, act: str) -> str | None:
-    """Name the firing where it begins; what happens to an incident later happens to the firing that is open."""
-    began = {"triggered": incident.created_at or event.occurred_at, "reopened": event.occurred_at}
-    return episode_from_time(began.get(act))
+def _episode(event: _Event, incident: _Incident, action: str) -> str | None:
+    """Return the episode for events that begin one. Other events concern the open episode."""
+    start = {"triggered": incident.created_at or event.occurred_at, "reopened": event.occurred_at}
+    return episode_from_time(start.get(action))
 
 
 def _incident(data: object) -> _Incident:
@@ -146,7 +146,7 @@ def _incident(data: object) -> _Incident:
 
 
 def _labels(incident: _Incident) -> dict[str, str]:
-    said = {
+    labels = {
         "urgency": incident.urgency,
         "priority": incident.priority.summary if incident.priority else "",
         "number": incident.number,
@@ -154,4 +154,4 @@ def _labels(incident: _Incident) -> dict[str, str]:
         "service": incident.service.summary if incident.service else "",
         "escalation_policy": incident.escalation_policy.summary if incident.escalation_policy else "",
     }
-    return {name: value for name, value in said.items() if value}
+    return {name: value for name, value in labels.items() if value}

@@ -1,4 +1,4 @@
-"""Sentry's integration platform: alerts of issues and metrics, and what becomes of the issues."""
+"""Webhooks of Sentry's integration platform: issue alerts, metric alerts and changes of issues."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _OPENS = {"created", "unresolved"}
 
 
 class SentrySection(SourceSection):
-    """What counts as an alert."""
+    """Settings of a Sentry source."""
 
     signs: ClassVar[bool] = True
 
     issues: bool = Field(
         default=False,
-        description="Whether every issue that is new or back is an alert, not only what alert rules pick.",
+        description="Whether every new or reopened issue is an alert. Otherwise only alert rules send alerts.",
     )
 
 
@@ -84,30 +84,30 @@ class _Hook(Payload):
 
 
 class Sentry(Source[SentrySection]):
-    """Signed with HMAC-SHA256 over the body by the client secret. Its timestamp is not signed, so it proves nothing."""
+    """Signed with HMAC-SHA256 over the body. Sentry does not sign the timestamp, so it is not checked."""
 
     Section = SentrySection
 
-    async def verify(self, posted: WebhookRequest, fetch: FetchCertificate) -> None:
-        """Check the signature."""
-        await super().verify(posted, fetch)
+    async def verify(self, request: WebhookRequest, fetch: FetchCertificate) -> None:
+        """Check the credentials and the signature."""
+        await super().verify(request, fetch)
         if not self.section.secrets:
             return
-        shown = posted.headers.get("sentry-hook-signature", "").strip()
-        good = [hmac_sha256(key, posted.body).hex().encode() for key in secret_bytes(self.section.secrets)]
-        check_signatures([shown] if shown else [], good)
+        signature = request.headers.get("sentry-hook-signature", "").strip()
+        expected = [hmac_sha256(key, request.body).hex().encode() for key in secret_bytes(self.section.secrets)]
+        check_signatures([signature] if signature else [], expected)
 
-    def parse(self, posted: WebhookRequest) -> ParsedPayload:
-        """Read what happened, by the resource that the header names."""
-        hook = parse_model(_Hook, parse_json(posted.body))
-        resource = posted.headers.get("sentry-hook-resource", "").strip()
+    def parse(self, request: WebhookRequest) -> ParsedPayload:
+        """Parse an event of the resource that the header names."""
+        hook = parse_model(_Hook, parse_json(request.body))
+        resource = request.headers.get("sentry-hook-resource", "").strip()
         match resource:
             case "event_alert":
-                return self._event_alert(hook, posted.now)
+                return self._event_alert(hook, request.received_at)
             case "metric_alert":
-                return ParsedPayload(alerts=[self._metric_alert(hook, posted.now)])
+                return ParsedPayload(alerts=[self._metric_alert(hook, request.received_at)])
             case "issue":
-                return self._issue(hook, posted.now)
+                return self._issue(hook, request.received_at)
             case "":
                 raise MalformedPayload("the header Sentry-Hook-Resource: is missing; it says what the body is about")
             case _:
@@ -132,7 +132,7 @@ class Sentry(Source[SentrySection]):
             team=tags.get("team"),
             labels={
                 **tags,
-                **_said(environment=event.environment, culprit=event.culprit, rule=hook.data.triggered_rule),
+                **_present(environment=event.environment, culprit=event.culprit, rule=hook.data.triggered_rule),
             },
             links={"issue": event.web_url},
         )
@@ -160,7 +160,7 @@ class Sentry(Source[SentrySection]):
             description=issue.culprit,
             severity=issue.level,
             service=project,
-            labels=_said(project=project, culprit=issue.culprit),
+            labels=_present(project=project, culprit=issue.culprit),
             links={"issue": issue.web_url or issue.permalink},
         )
         return ParsedPayload(alerts=[alert])
@@ -185,7 +185,7 @@ class Sentry(Source[SentrySection]):
             ends_at=metric.date_closed,
             severity=hook.action if hook.action in {"critical", "warning"} else None,
             service=project,
-            labels=_said(project=project, rule=rule.name),
+            labels=_present(project=project, rule=rule.name),
             links={"alert": hook.data.web_url},
         )
 
@@ -194,11 +194,11 @@ def _name(kind: str, vendor_id: str) -> str:
     return identity(f"{kind} {vendor_id}")
 
 
-def _said(**labels: str) -> dict[str, str]:
+def _present(**labels: str) -> dict[str, str]:
     return {name: value for name, value in labels.items() if value}
 
 
-def _tags(listed: object) -> dict[str, str]:
-    """Read ``[["level", "error"], ...]``; what looks otherwise is left out."""
-    pairs = [tag for tag in listed if isinstance(tag, list) and len(tag) == 2] if isinstance(listed, list) else []
+def _tags(tags: object) -> dict[str, str]:
+    """Read ``[["level", "error"], ...]``. Entries of another form are left out."""
+    pairs = [tag for tag in tags if isinstance(tag, list) and len(tag) == 2] if isinstance(tags, list) else []
     return {name: value for name, value in pairs if isinstance(name, str) and isinstance(value, str)}

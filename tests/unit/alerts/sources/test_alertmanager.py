@@ -197,7 +197,7 @@ async def test_a_token_of_several_lets_in() -> None:
         await verify(am, posted(b"", authorization=f"Bearer {token}"))
     await verify(am, posted(b"", authorization="bearer  new-token "))
     for wrong in ("", "Bearer", "Bearer ", "Bearer new-toke", "Bearer new-token2", "Basic bmV3LXRva2Vu", "Bearer é"):
-        assert "no token or password" in await refused(am, posted(b"", authorization=wrong))
+        assert "no valid token or password" in await refused(am, posted(b"", authorization=wrong))
     assert "token" in await refused(am, posted(b""))
 
 

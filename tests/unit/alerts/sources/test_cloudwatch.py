@@ -156,7 +156,7 @@ async def test_what_is_old_is_a_replay(sign: Sign, fetch: Fetch) -> None:
     await cloudwatch().verify(posted(sign(), SENT_AT + 3_599), fetch)
     assert "replay" in await refused(sign(), now=SENT_AT + 3_601)
     assert "replay" in await refused(sign(), now=SENT_AT - 3_601)
-    assert "when it was signed" in await refused(sign(Timestamp="soon"))
+    assert "no valid timestamp" in await refused(sign(Timestamp="soon"))
 
 
 async def test_what_is_fetched_may_be_anything(sign: Sign, key: rsa.RSAPrivateKey) -> None:
@@ -230,7 +230,7 @@ def test_other_messages_of_the_topic_are_ignored(message: str) -> None:
 
 def test_the_end_of_a_subscription_is_told() -> None:
     envelope = {**json.loads(payload("sns-subscription")), "Type": "UnsubscribeConfirmation"}
-    assert read(cloudwatch(), envelope).ignored == ["the topic sends no more"]
+    assert read(cloudwatch(), envelope).ignored == ["the topic was unsubscribed"]
 
 
 async def test_what_is_malformed_is_told_with_its_place() -> None:

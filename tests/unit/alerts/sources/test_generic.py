@@ -54,7 +54,7 @@ def test_a_map() -> None:
     items = [item, {**item, "state": "BADLY"}, {**item, "state": "good"}, {**item, "state": "odd"}]
     received = read(generic, {"batch": {"items": items}})
     assert [alert.status for alert in received.alerts] == ["firing", "firing", "resolved"]
-    assert received.ignored == ["its status is neither one that fires nor one that is over"]
+    assert received.ignored == ["its status is neither firing nor resolved"]
     first, second, _ = received.alerts
     assert (first.title, first.fingerprint, first.group, first.service) == ("x", "7", "h", "s")
     assert is_repeat(second, first)

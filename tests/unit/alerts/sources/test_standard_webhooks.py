@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import base64
 
+import pytest
+
 from tests.support.alert_requests import assert_fit, only, payload, posted, read, refused, source, verify
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -24,7 +26,7 @@ async def test_the_vector_of_the_specification() -> None:
 
 async def test_what_was_tampered_with() -> None:
     kept = source("standard_webhooks", secrets=[SECRET])
-    several = {**SIGNED, "webhook_signature": f"v1,AAAA v1a,xyz {GOOD}"}
+    several = {**SIGNED, "webhook_signature": f"v1,AAAA v1a,xyz v1,AAA x {GOOD}"}
     await verify(kept, posted(BODY, AT, **several))
     for change in (
         {"webhook_id": "msg_other"},
@@ -36,9 +38,14 @@ async def test_what_was_tampered_with() -> None:
         {"webhook_id": ""},
         {"webhook_timestamp": ""},
         {"webhook_timestamp": "NaN"},
+        {"webhook_timestamp": f"{AT}000"},
+        {"webhook_timestamp": f"0{AT}"},
+        {"webhook_timestamp": f"{AT}.5"},
+        {"webhook_timestamp": "2021-02-25T15:02:10Z"},
     ):
         await refused(kept, posted(BODY, AT, **{**SIGNED, **change}))
     await refused(kept, posted(BODY + b" ", AT, **SIGNED))
+    await refused(kept, posted(BODY + b"\xff", AT, **SIGNED))
 
 
 async def test_what_is_old_is_a_replay() -> None:
@@ -46,6 +53,11 @@ async def test_what_is_old_is_a_replay() -> None:
     await verify(kept, posted(BODY, AT + 300, **SIGNED))
     assert "replay" in await refused(kept, posted(BODY, AT + 301, **SIGNED))
     assert "replay" in await refused(kept, posted(BODY, AT - 301, **SIGNED))
+
+
+def test_a_secret_without_a_key_is_refused() -> None:
+    with pytest.raises(ValueError, match="whsec_ without a key"):
+        source("standard_webhooks", secrets=["whsec_"])
 
 
 def test_a_body_is_mapped() -> None:
@@ -67,4 +79,4 @@ def test_a_body_is_mapped() -> None:
     assert_fit(alert)
     assert (alert.title, alert.severity, alert.fingerprint) == ("Checkout fails", "error", "01FDAG4SAP5TYPT98WGR2N7W91")
     ignored = read(incident_io, {"event_type": "public_incident.action_created_v1"})
-    assert ignored.ignored == ["its status is neither one that fires nor one that is over"]
+    assert ignored.ignored == ["its status is neither firing nor resolved"]
