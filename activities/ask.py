@@ -65,7 +65,7 @@ class AskActivities:
         return reply
 
     async def _prompt(self, request: ModelRequest) -> Prompt:
-        messages = await self._conversations.joined(request)
+        messages = await self._conversations.messages(request)
         tools, names = await self._conversations.tools(request.catalogue)
         return Prompt(messages, tools if names and not request.toolless else None, names, request.tool_choice)
 

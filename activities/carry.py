@@ -22,7 +22,7 @@ class CarryActivities:
     @activity.defn
     async def carry(self, request: CarryRequest) -> CarriedConversation:
         """Return the conversation that a run takes along. Fails with ``ConversationLost``."""
-        joined = await self._conversations.joined(request)
+        joined = await self._conversations.messages(request)
         messages = json.loads(b"[" + joined + b"]")
         if len(joined) <= HISTORY_BOUNDS.carried_bytes:
             return CarriedConversation(messages=messages, digest=target_digest(request))

@@ -24,7 +24,7 @@ class CompactActivities:
 
         What is recorded is the summary alone: the rounds that remain are recorded already.
         """
-        joined = await self._conversations.joined(request)
+        joined = await self._conversations.messages(request)
         kept, replaced = compact(json.loads(b"[" + joined + b"]"), int(len(joined) * request.keep))
         smaller = join_messages(kept)
         if not replaced or len(smaller) >= len(joined):

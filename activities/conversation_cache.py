@@ -28,7 +28,7 @@ class ConversationCache:
         self.hits = 0
         self.misses = 0
 
-    async def joined(self, request: ConversationRequest) -> bytes:
+    async def messages(self, request: ConversationRequest) -> bytes:
         """Return the messages that a request asks about, ready to send.
 
         The base is forgotten when it is extended: only a retry of this same request could ask again, and it finds
@@ -49,7 +49,7 @@ class ConversationCache:
             activity.logger.info("rebuilding the conversation from the history")
             recorded = await history.read_conversation(self._client, info.workflow_id or "", info.workflow_run_id or "")
             try:
-                joined = recorded.joined(request)
+                joined = recorded.messages(request)
             except ConversationLost as error:
                 raise ApplicationError(str(error), type="ConversationLost", non_retryable=True) from error
         self.store.drop(request.base)

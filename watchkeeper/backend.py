@@ -1,4 +1,4 @@
-"""Asking a vendor's HTTP API on behalf of a tool."""
+"""Send a tool's requests to a vendor's HTTP API."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from watchkeeper.text import error_text, excerpt
 from watchkeeper.tool import ToolError, ToolUnavailable
 
 BODY_BYTES = 1_500
-"""How much of a vendor's error body the model is shown."""
+"""Largest part of a vendor's error body that the model receives."""
 
 
 async def send(http: AsyncClient, method: str, url: str, **request: Any) -> Response:
-    """Send a request that the vendor accepts.
+    """Send a request; return a successful response.
 
     Raises:
-        ToolError: The vendor says no (4xx, a redirect); its words are kept whole but capped.
-        ToolUnavailable: It cannot answer just now (unreachable, 429, 5xx).
+        ToolError: The vendor refuses (4xx, a redirect). The text contains its response, capped.
+        ToolUnavailable: The vendor cannot answer now (unreachable, 429, 5xx).
     """
     try:
         response = await http.request(method, url, **request)
     except (InvalidURL, UnsupportedProtocol, LocalProtocolError, ValueError) as error:
-        # Its words may quote a header, and so a token.
+        # The text of the error may quote a header, and with it a token.
         raise ToolError(f"{method} {_public_url(url)} cannot be sent: its address or a header is malformed") from error
     except HTTPError as error:
         raise ToolUnavailable(f"{method} {_public_url(url)}: {error_text(error)}") from error
@@ -39,7 +39,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 async def fetch(http: AsyncClient, method: str, url: str, **request: Any) -> Any:
-    """Send a request and return the JSON of the answer. Raises as ``send``, and ToolError when it is no JSON."""
+    """Send a request and return the parsed JSON response. Raises as ``send``, and ToolError if it is not JSON."""
     response = await send(http, method, url, **request)
     try:
         return response.json()
@@ -50,9 +50,9 @@ async def fetch(http: AsyncClient, method: str, url: str, **request: Any) -> Any
 
 
 async def fetch_as(model: type[M], http: AsyncClient, method: str, url: str, **request: Any) -> M:
-    """Send a request and return the answer in the form that its vendor documents.
+    """Send a request and return the JSON response as ``model``.
 
-    Raises as ``fetch`` does, and ToolError for JSON of another form.
+    Raises as ``fetch`` does, and ToolError if the JSON does not fit the model.
     """
     answer = await fetch(http, method, url, **request)
     try:
@@ -75,7 +75,7 @@ class _Vector(BaseModel):
 
 
 class Aggregate(BaseModel):
-    """The answer to an instant query that sums up to one number, which Prometheus and Loki give in one form."""
+    """The result of an instant query that returns one number; Prometheus and Loki use the same format."""
 
     status: Literal["success"]
     data: _Vector
@@ -83,31 +83,31 @@ class Aggregate(BaseModel):
 
     @property
     def absent(self) -> bool:
-        """No series went into it."""
+        """Whether no series matched the query."""
         return not self.data.result
 
     @property
     def number(self) -> float | None:
-        """The number; None when there is none: no series, 0/0, or beyond every bucket of a histogram."""
+        """The number. None for no series, 0/0, or a quantile above all buckets of a histogram."""
         number = math.nan if self.absent else self.data.result[0].value[1]
         return number if math.isfinite(number) else None
 
 
 def bearer(token: SecretStr | None, scheme: str = "Bearer") -> dict[str, str]:
-    """Return the Authorization header for a token, if there is one."""
+    """Return the Authorization header for a token; no header for None."""
     return {"Authorization": f"{scheme} {token.get_secret_value()}"} if token else {}
 
 
 def _error_from_response(method: str, url: str, response: Response) -> ToolError | ToolUnavailable:
-    said = f"{method} {_public_url(url)} answered {response.status_code}: {excerpt(response.text, BODY_BYTES)}"
+    text = f"{method} {_public_url(url)} answered {response.status_code}: {excerpt(response.text, BODY_BYTES)}"
     if retryable(response.status_code, response.headers):
-        return ToolUnavailable(said, retry_delay(response.headers))
-    return ToolError(said)
+        return ToolUnavailable(text, retry_delay(response.headers))
+    return ToolError(text)
 
 
 def _public_url(url: str) -> str:
-    """Return the address without its query and its user, which may be secret."""
+    """Return the URL without its query and user, which may contain secrets."""
     try:
         return str(URL(url).copy_with(query=None, fragment=None, username=None, password=None))
     except (InvalidURL, ValueError):
-        return "(an address that is none)"
+        return "(an invalid URL)"

@@ -35,7 +35,7 @@ class QueueWorkflow:
             elif self._may_end():
                 return
             else:
-                workflow.continue_as_new(self._line.queue)
+                workflow.continue_as_new(self._line.state)
 
     @workflow.signal
     def enter(self, entry: QueueEntry) -> None:
@@ -52,7 +52,7 @@ class QueueWorkflow:
     @workflow.query
     def queued(self) -> QueueState:
         """Return which runs hold a slot and which wait, in order."""
-        return self._line.queue
+        return self._line.state
 
     async def _admit(self, entry: QueueEntry) -> None:
         """Signal a run that it may investigate; if it has ended, its slot is free again."""
@@ -75,7 +75,7 @@ class QueueWorkflow:
             )
 
     async def _free_ended(self) -> None:
-        queue, now = self._line.queue, workflow.time()
+        queue, now = self._line.state, workflow.time()
         try:
             ended = await workflow.execute_activity_method(
                 QueueActivities.find_gone,
@@ -92,7 +92,7 @@ class QueueWorkflow:
         self._publish()
 
     def _publish(self) -> None:
-        workflow.set_current_details(describe_queue(self._line.queue))
+        workflow.set_current_details(describe_queue(self._line.state))
 
     def _may_end(self) -> bool:
         return self._line.is_empty and not self._is_checking

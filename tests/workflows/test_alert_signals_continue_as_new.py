@@ -89,14 +89,14 @@ async def test_an_open_run_goes_on_as_new_and_answers(impatient: Client, record:
 
 def lose(harness: Harness, kind: type[ConversationRequest]) -> None:
     """Have no worker find the conversation that a kind of request asks for."""
-    joined = harness.running_worker.conversations.joined
+    joined = harness.running_worker.conversations.messages
 
     async def lost(request: ConversationRequest) -> bytes:
         if isinstance(request, kind):
             raise ApplicationError("no conversation", type="ConversationLost", non_retryable=True)
         return await joined(request)
 
-    harness.running_worker.conversations.joined = lost  # type: ignore[method-assign]
+    harness.running_worker.conversations.messages = lost  # type: ignore[method-assign]
 
 
 async def test_a_question_that_cannot_be_put_to_the_model_is_answered_once(client: Client) -> None:

@@ -112,7 +112,7 @@ async def test_an_act_that_is_sent_again_after_continuing_is_taken_once(impatien
 
 async def test_a_stop_on_the_way_is_not_lost(impatient: Client) -> None:
     async with run_harness(impatient, SCRIPT) as harness:
-        joined = harness.running_worker.conversations.joined
+        joined = harness.running_worker.conversations.messages
         reached, go_on = asyncio.Event(), asyncio.Event()
 
         async def slow(request: ConversationRequest) -> bytes:
@@ -121,7 +121,7 @@ async def test_a_stop_on_the_way_is_not_lost(impatient: Client) -> None:
                 await go_on.wait()
             return await joined(request)
 
-        harness.running_worker.conversations.joined = slow  # type: ignore[method-assign]  # holds the run where it continues
+        harness.running_worker.conversations.messages = slow  # type: ignore[method-assign]  # holds the run where it continues
         run = await harness.start()
         await asyncio.wait_for(reached.wait(), 30)
         stopping = asyncio.create_task(run.execute_update(IncidentWorkflow.stop, StopRequest(by="ada")))

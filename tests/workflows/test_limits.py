@@ -104,7 +104,7 @@ async def test_one_and_the_same_failing_call_ends_a_run(client: Client, record: 
         kind, message, hand_off = await failure(run)
         await record(run, "failure-limit")
     assert kind == "FailureLimitReached"
-    assert message == "stopped after one and the same call failed 3 times in a row without a conclusion"
+    assert message == "stopped after the same call failed 3 times in a row without a conclusion"
     assert hand_off.rounds == 4
     assert toolless(harness)[:4] == [False, False, False, True]
 

@@ -73,7 +73,7 @@ async def test_so_many_investigate_at_once_and_the_worst_goes_first(client: Clie
         assert await close(*runs) == [True] * 12
         await queue.result()
         await record(queue, "queue-full")
-    assert details.splitlines()[0] == "**3 of 3 places taken, 9 waiting**"
+    assert details.splitlines()[0] == "**3 of 3 slots taken, 9 waiting**"
     assert [line.split()[1] for line in details.splitlines()[5:]] == list(map(team.run, order))
     assert [name.removeprefix(f"{team.name}/") for name in team.floor.came[PLACES:]] == order
     assert team.floor.peak == PLACES

@@ -100,7 +100,7 @@ class Run:
 
     talk: Conversation = field(default_factory=lambda: Conversation.of(BEGINNING))
     store: ConversationStore = field(default_factory=lambda: ConversationStore(2**20))
-    recorded: ConversationHistory = field(default_factory=lambda: ConversationHistory(beginning=BEGINNING))
+    recorded: ConversationHistory = field(default_factory=lambda: ConversationHistory(opening=BEGINNING))
     number: int = 0
 
     def ask(self, answer: bytes, results: Random) -> None:
@@ -110,7 +110,7 @@ class Run:
         request = ModelRequest(round=self.number, base=base, append=new, catalogue=CATALOGUE)
         messages = self.read(request)
         assert_outgoing(messages)
-        self.recorded.led(request, target_digest(request))
+        self.recorded.add_step(request, target_digest(request))
         try:
             reply = read_completion(answer, tools=TOOLS, tools_allowed=True, prompt_bytes=1)
         except ModelError:
@@ -141,7 +141,7 @@ class Run:
 
     def read(self, request: ConversationRequest) -> list[JsonObject]:
         """What the store has, which must be what the history has."""
-        rebuilt = self.recorded.joined(request)
+        rebuilt = self.recorded.messages(request)
         base = self.store.get(request.base)
         if base is not None:
             assert append_entries(base, request.append, lambda digest: self.recorded.parts[digest]) == rebuilt
@@ -156,13 +156,13 @@ class Run:
         messages = self.read(request)
         kept, replaced = compact(messages, int(len(join_messages(messages)) * keep))
         if not replaced or len(join_messages(kept)) >= len(join_messages(messages)):
-            self.recorded.led(request, target_digest(request))
+            self.recorded.add_step(request, target_digest(request))
             self.talk.replace(target_digest(request))
             return
         made = CompactionResult(
             digest=conversation_digest(kept), summary=kept[OPENING_MESSAGES]["content"], replaced=replaced
         )
-        self.recorded.led(request, made.digest, made)
+        self.recorded.add_step(request, made.digest, made)
         self.store.put(made.digest, join_messages(kept))
         self.talk.replace(made.digest)
 
@@ -170,7 +170,7 @@ class Run:
         base, new = self.talk.take()
         messages = self.read(CarryRequest(base=base, append=new))
         carried, _ = compact(messages, 3_000) if len(join_messages(messages)) > 3_000 else (messages, 0)
-        self.recorded = ConversationHistory(beginning=carried)
+        self.recorded = ConversationHistory(opening=carried)
         self.talk = Conversation(conversation_digest(carried))
 
 

@@ -12,32 +12,32 @@ from watchkeeper.contracts import Limits
 
 _PREFIX = "whsec_"
 _MIN_KEY_BYTES = 16
-"""A shorter key can be guessed from one signed body."""
+"""A shorter key can be guessed from one signed request."""
 
 
 def signing_key(secret: SecretStr) -> bytes:
-    """Return the key that a secret stands for. Raises ValueError."""
+    """Return the key that a Standard Webhooks secret encodes. Raises ValueError."""
     text = secret.get_secret_value()
     try:
         key = base64.b64decode(text.removeprefix(_PREFIX), validate=True) if text.startswith(_PREFIX) else b""
     except binascii.Error:
         key = b""
     if len(key) < _MIN_KEY_BYTES:
-        way_out = f"echo {_PREFIX}$(openssl rand -base64 32)"
-        raise ValueError(f"must be {_PREFIX} and the base64 of at least {_MIN_KEY_BYTES} bytes; make one: {way_out}")
+        command = f"echo {_PREFIX}$(openssl rand -base64 32)"
+        raise ValueError(f"must be {_PREFIX} and the base64 of at least {_MIN_KEY_BYTES} bytes; make one: {command}")
     return key
 
 
 def _http_url(url: str) -> str:
     if not url.startswith(("http://", "https://")):
-        raise ValueError("must be an http:// or https:// address")  # its text may hold a password
+        raise ValueError("must be an http:// or https:// address")  # not shown: it may contain a password
     return url.rstrip("/")
 
 
 def _fits_header(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value().strip()
     if not (text.isascii() and text.isprintable()):
-        raise ValueError("holds characters that no HTTP header can carry; copy the secret again")
+        raise ValueError("contains characters that an HTTP header cannot contain; copy the secret again")
     return SecretStr(text)
 
 
@@ -48,20 +48,20 @@ def _is_signing_key(secret: SecretStr) -> SecretStr:
 
 def _run_url(url: str) -> str:
     if "{run}" not in url:
-        raise ValueError("must hold {run}, which stands for the run's workflow id")
+        raise ValueError("must contain {run}, which is replaced by the run's workflow id")
     return _http_url(url)
 
 
 def _matchers(selector: str) -> str:
     matchers = selector.strip().removeprefix("{").removesuffix("}").strip()
     if not matchers:
-        raise ValueError("holds no matcher")
+        raise ValueError("contains no matcher")
     return matchers
 
 
 def _known_limits(limits: object) -> object:
     if isinstance(limits, dict) and (unknown := sorted(limits.keys() - Limits.model_fields.keys())):
-        raise ValueError(f"no such limit: {', '.join(unknown)}; there are: {', '.join(Limits.model_fields)}")
+        raise ValueError(f"no such limit: {', '.join(unknown)}; available: {', '.join(Limits.model_fields)}")
     return limits
 
 
@@ -72,10 +72,10 @@ RunUrl = Annotated[str, AfterValidator(_run_url)]
 RunLimits = Annotated[Limits, BeforeValidator(_known_limits)]
 Matchers = Annotated[str, AfterValidator(_matchers)]
 SourceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,49}$")]
-"""Stands in the address that alerts are sent to and in the ids of their runs."""
+"""Part of the URL that alerts are sent to, and of the ids of their runs."""
 
 
 class Section(BaseModel):
-    """A table of the file; an unknown key is an error, not a silent nothing."""
+    """A table of the file. An unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)

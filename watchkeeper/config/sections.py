@@ -1,4 +1,4 @@
-"""The tables of ``watchkeeper.toml``, each checked when it is read."""
+"""The tables of ``watchkeeper.toml``."""
 
 from __future__ import annotations
 
@@ -23,25 +23,29 @@ class Prices(Section):
 class ModelProfile(Section):
     """One model at one OpenAI-compatible endpoint.
 
-    Sampling is left to the host unless ``extra_body`` says otherwise: Kimi K2.6 refuses any temperature but its own.
+    Sampling parameters are only sent if ``extra_body`` has them: Kimi K2.6 refuses any temperature except its default.
     """
 
     base_url: HttpUrl = "https://api.runware.ai/v1"
     name: str = Field(default="moonshotai-kimi-k2-6", min_length=1)
     api_key: Secret | None = None
-    max_completion_tokens: int | None = Field(default=16_000, ge=1, description="None: the host's default.")
-    context_tokens: int = Field(default=262_144, ge=1_024, description="The model's window: prompt and completion.")
-    deadline: float = Field(default=120, gt=0, le=3_600, description="Seconds one call may take, in all.")
+    max_completion_tokens: int | None = Field(
+        default=16_000, ge=1, description="Most tokens of one completion. Not set: the host's default."
+    )
+    context_tokens: int = Field(
+        default=262_144, ge=1_024, description="The model's context window: prompt and completion."
+    )
+    deadline: float = Field(default=120, gt=0, le=3_600, description="Total seconds for one request.")
     extra_body: dict[str, Any] = Field(default_factory=dict, description="Merged into every request.")
     forced_choice_body: dict[str, Any] = Field(
         default_factory=dict,
-        description="Merged when a tool is forced: Moonshot accepts that only with thinking disabled.",
+        description="Merged into requests that force a tool: Moonshot accepts them only with thinking disabled.",
     )
     prices: Prices | None = None
 
 
 class ServiceSettings(Section):
-    """A service of the catalogue: who owns it, and where its health, logs and deploys are found."""
+    """A service of the catalogue: the team that owns it, and where its metrics, logs and deploys are."""
 
     team: str
     metrics_selector: Matchers | None = Field(default=None, description='PromQL matchers; default service="NAME".')
@@ -52,14 +56,14 @@ class ServiceSettings(Section):
 
 
 class TeamSettings(Section):
-    """A team of people who can be paged."""
+    """A team that owns services and can be paged."""
 
     routing_key: Secret | None = Field(default=None, description="PagerDuty Events v2 integration key.")
-    slack_channel: str | None = Field(default=None, description="Id of its own channel, instead of slack.channel.")
+    slack_channel: str | None = Field(default=None, description="Id of the team's channel, instead of slack.channel.")
 
 
 class PrometheusSettings(Section):
-    """Where service health comes from, and the metrics that say it."""
+    """The Prometheus server, and the metrics that show the health of services."""
 
     url: HttpUrl | None = None
     token: Secret | None = None
@@ -72,7 +76,7 @@ class PrometheusSettings(Section):
 
 
 class LokiSettings(Section):
-    """Where logs are searched."""
+    """The Loki server for logs."""
 
     url: HttpUrl | None = None
     token: Secret | None = None
@@ -80,53 +84,53 @@ class LokiSettings(Section):
 
 
 class GitHubSettings(Section):
-    """Where deployments are read."""
+    """The GitHub API for deployments."""
 
     url: HttpUrl = "https://api.github.com"
     token: Secret | None = None
 
 
 class ArgoCDSettings(Section):
-    """Where application histories are read."""
+    """The Argo CD server for deployment histories."""
 
     url: HttpUrl | None = None
     token: Secret | None = None
 
 
 class PagerDutySettings(Section):
-    """Where people are paged."""
+    """PagerDuty, which pages people."""
 
     events_url: HttpUrl = "https://events.pagerduty.com"
     api_url: HttpUrl = "https://api.pagerduty.com"
-    routing_key: Secret | None = Field(default=None, description="For teams without one of their own.")
-    api_token: Secret | None = Field(default=None, description="REST token, to look up incident numbers.")
+    routing_key: Secret | None = Field(default=None, description="Integration key for teams without their own.")
+    api_token: Secret | None = Field(default=None, description="REST API token, to look up incident numbers.")
     from_email: str | None = Field(
         default=None,
-        description="A PagerDuty user's address; with it and api_token, reports become notes of incidents.",
+        description="Email of a PagerDuty user. With it and api_token, reports are added to incidents as notes.",
     )
 
 
 class ApprovalSettings(Section):
-    """Which tools wait for a person, besides those that always do."""
+    """Which tools need a person's approval, in addition to the tools that always need it."""
 
     tools: list[str] = Field(default_factory=list)
     timeout: float = Field(default=900, gt=0, description="Seconds to wait for a decision.")
 
 
 class ReportSettings(Section):
-    """Where reports go."""
+    """Where reports are delivered."""
 
-    directory: Path | None = Field(default=None, description="One Markdown file a run.")
+    directory: Path | None = Field(default=None, description="Directory that gets one Markdown file for each run.")
     webhook_url: HttpUrl | None = None
     webhook_secret: SigningSecret | None = Field(
-        default=None, description="Signs what is posted there, as Standard Webhooks do; whsec_ and base64."
+        default=None, description="Signs the webhook requests (Standard Webhooks): whsec_ and base64."
     )
     run_url: RunUrl | None = Field(
         default=None,
-        description="Address at which people find a run, such as the Temporal UI's; holds {run}, perhaps {run_id}.",
+        description="Link to a run, for example in the Temporal UI; contains {run} and optionally {run_id}.",
     )
     team: str | None = Field(
-        default=None, description="Paged for a hand-off where no service is named, or its owners cannot be paged."
+        default=None, description="Team to page for a hand-off without a service, or whose owner cannot be paged."
     )
     page_on_hand_off: bool = Field(
         default=True, description="Page the owning team when a run ends without a conclusion."
@@ -134,54 +138,60 @@ class ReportSettings(Section):
 
 
 class SlackSettings(Section):
-    """Where people follow runs and decide, in a channel."""
+    """The Slack channel in which people follow runs and approve calls."""
 
     url: HttpUrl = "https://slack.com/api"
     token: Secret | None = Field(default=None, description="Bot token, xoxb-...")
-    channel: str | None = Field(default=None, description="Id of the channel, for teams without one of their own.")
-    signing_secret: Secret | None = Field(default=None, description="Of the Slack app; proves who pressed a button.")
+    channel: str | None = Field(default=None, description="Id of the channel for teams without their own.")
+    signing_secret: Secret | None = Field(
+        default=None, description="Signing secret of the Slack app, which authenticates button presses."
+    )
 
 
 class IntakeSettings(Section):
-    """The process that alerts and people's programs speak to, over HTTP."""
+    """The HTTP process that receives alerts and requests."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
     tokens: dict[str, Secret] = Field(
         default_factory=dict,
-        description="Who may start runs and act on them: Authorization: Bearer TOKEN, by the name they act under.",
+        description="Clients that may start runs and act on them: their name, and their token (Bearer TOKEN).",
     )
     patience: float = Field(
-        default=0.9, gt=0, le=30, description="Seconds to wait for Temporal; then the sender is told to try again."
+        default=0.9, gt=0, le=30, description="Seconds to wait for Temporal; then the sender is asked to retry."
     )
 
 
 class EpisodeSettings(Section):
-    """How long the run of a group of alerts stays open, and how many investigate at once."""
+    """How long the run of an alert group stays open, and how many runs investigate at once."""
 
     follow_up: float = Field(
-        default=86_400, ge=0, description="Seconds for which a run stays open after its report while alerts fire."
+        default=86_400, ge=0, description="Seconds that a run stays open after its report while alerts fire."
     )
-    follow_up_rounds: int = Field(default=10, ge=1, description="Rounds that each follow-up question may use.")
-    joining: int = Field(default=3, ge=0, description="How often alerts that join after the report are looked into.")
-    flapping: int = Field(default=3, ge=2, description="Episodes within flapping_period that make a group flap.")
-    flapping_period: float = Field(default=3_600, gt=0, description="Seconds.")
+    follow_up_rounds: int = Field(default=10, ge=1, description="Rounds for each follow-up question.")
+    joining: int = Field(
+        default=3, ge=0, description="How often a run investigates alerts that join its group after the report."
+    )
+    flapping: int = Field(default=3, ge=2, description="Episodes within flapping_period that make a group flapping.")
+    flapping_period: float = Field(default=3_600, gt=0, description="Seconds in which episodes are counted.")
     quiet: float = Field(
-        default=1_800, ge=0, description="Seconds without alerts until the run of a group that flaps is over."
+        default=1_800, ge=0, description="Seconds without alerts after which the run of a flapping group ends."
     )
-    investigations: int = Field(default=5, ge=1, description="Of alerts, at once for each team; the others queue.")
-    queue: float = Field(default=3_600, gt=0, description="Seconds to wait in the queue; then people are told.")
+    investigations: int = Field(
+        default=5, ge=1, description="Alert investigations of one team at once; other runs wait in a queue."
+    )
+    queue: float = Field(default=3_600, gt=0, description="Seconds to wait in the queue; then people are notified.")
 
 
 class WatchdogSettings(Section):
-    """Pages people for accepted alerts without a report; part of the intake, so that it outlives the workers."""
+    """Pages people for accepted alerts without a report. It runs in the intake, so it works without workers."""
 
-    outage: float = Field(default=300, gt=0, description="Seconds without a worker, or without Temporal.")
+    outage: float = Field(default=300, gt=0, description="Seconds without a worker or Temporal until people are paged.")
     deadline: float | None = Field(
-        default=None, gt=0, description="Seconds from an alert to its report; default: what the limits of runs allow."
+        default=None, gt=0, description="Seconds from an alert to its report. Not set: follows from the run limits."
     )
     journal: Path | None = Field(
-        default=Path("watchkeeper-watchdog.db"), description="Keeps what is watched over a restart of the intake."
+        default=Path("watchkeeper-watchdog.db"), description="File that keeps the watched alerts across restarts."
     )
 
 
@@ -194,10 +204,10 @@ class WorkerSettings(Section):
 
 
 class TelemetrySettings(Section):
-    """What the processes tell of themselves; traces are switched on by OpenTelemetry's own variables (OTEL_*)."""
+    """Metrics and logs of the processes. OpenTelemetry's own variables (OTEL_*) configure traces."""
 
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = Field(
-        default=None, ge=0, le=65535, description="Where the worker serves /metrics and /healthz; default: nowhere."
+        default=None, ge=0, le=65535, description="Port for /metrics and /healthz of the worker. Not set: none."
     )
-    log_format: Literal["text", "json"] = Field(default="text", description="Of the log on stderr, one line an event.")
+    log_format: Literal["text", "json"] = Field(default="text", description="Format of the log on stderr.")

@@ -60,18 +60,18 @@ __all__ = [
 CONFIG_FILE = "watchkeeper.toml"
 
 ON_CALL_TEAM = "on-call"
-"""Stands for the people whom ``pagerduty.routing_key`` wakes, where no team is named."""
+"""Name for the people that ``pagerduty.routing_key`` pages, when no team is named."""
 
 _PREFIX = "WATCHKEEPER_"
 _NESTED = "__"
 
 
 class SettingsError(Exception):
-    """The settings cannot be used; the text names the key, the value and the way out."""
+    """The settings cannot be used. The text names the key and the value, and says what to do."""
 
 
 def env_variable(*path: str) -> str:
-    """Name the environment variable (or the secret file) that sets a key: ``("teams", "on-call", "routing_key")``."""
+    """Return the variable (or secret file) that sets a key, such as ``("teams", "shop", "routing_key")``."""
     return _PREFIX + _NESTED.join(_variable_spelling(part) for part in path).upper()
 
 
@@ -93,7 +93,7 @@ class Settings(BaseSettings):
     )
 
     model: ModelProfile = ModelProfile()
-    fallbacks: list[ModelProfile] = Field(default_factory=list, description="Asked in turn from attempt 4 on.")
+    fallbacks: list[ModelProfile] = Field(default_factory=list, description="Used in order from attempt 4.")
     limits: RunLimits = Limits(rounds=30, tool_calls=60, tokens=400_000, duration=1_800, failures=5)
     services: dict[str, ServiceSettings] = Field(default_factory=dict)
     teams: dict[str, TeamSettings] = Field(default_factory=dict)
@@ -110,23 +110,23 @@ class Settings(BaseSettings):
     watchdog: WatchdogSettings = WatchdogSettings()
     worker: WorkerSettings = WorkerSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
-    sources: dict[SourceName, AnySource] = Field(default_factory=dict, description="Who may send alerts.")
-    tools: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Free tables for your own tools.")
+    sources: dict[SourceName, AnySource] = Field(default_factory=dict, description="Systems that may send alerts.")
+    tools: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Tables for your own tools.")
 
     @property
     def profiles(self) -> list[ModelProfile]:
-        """The models in the order in which they are asked."""
+        """The models, in the order in which they are used."""
         return [self.model, *self.fallbacks]
 
     @property
     def catalogue(self) -> dict[str, list[str]]:
-        """The operator's own names, as the tools' enumerations, sorted."""
+        """Names of the services and teams, sorted: the allowed values of ``Service`` and ``Team`` arguments."""
         owners = {service.team for service in self.services.values()}
         return {"service": sorted(self.services), "team": sorted(owners | set(self.teams))}
 
     @cached_property
     def secrets(self) -> list[str]:
-        """Every secret that is set, longest first."""
+        """All secrets in the settings, the longest first."""
         own = _secrets_in_table(self.tools)
         return sorted({secret for secret in _secrets_in(self) if secret} | own, key=len, reverse=True)
 
@@ -135,52 +135,51 @@ class Settings(BaseSettings):
         """Removes every secret that is set from a text."""
         return Redactor(self.secrets)
 
-    def limits_for(self, asked: LimitChanges | None) -> Limits:
-        """The limits of a run: the configured ones, each replaced by what its starter asks for."""
-        wanted = asked.model_dump(exclude_none=True) if asked else {}
-        return Limits.model_validate({**self.limits.model_dump(exclude_none=True), **wanted})
+    def limits_for(self, changes: LimitChanges | None) -> Limits:
+        """Return the limits of a run: the configured limits, with the changes that its starter asks for."""
+        changed = changes.model_dump(exclude_none=True) if changes else {}
+        return Limits.model_validate({**self.limits.model_dump(exclude_none=True), **changed})
 
     def routing_key(self, team: str) -> SecretStr | None:
-        """The PagerDuty integration key that wakes a team."""
-        own = self.teams.get(team, TeamSettings()).routing_key
-        return own or self.pagerduty.routing_key
+        """Return the PagerDuty integration key that pages a team; None if the team cannot be paged."""
+        return self.teams.get(team, TeamSettings()).routing_key or self.pagerduty.routing_key
 
     def on_call(self, service: str | None, team: str | None = None) -> str | None:
-        """The team that a hand-off wakes.
+        """Return the team to page for a hand-off; None if no team can be paged.
 
-        The one that is named, if the catalogue knows it, else the owner of the service, else ``reports.team``, else who
-        is on call for all. None: nobody of these can be paged.
+        In this order: ``team``, if the settings know it; the owner of the service; ``reports.team``;
+        ``ON_CALL_TEAM``. A team without a routing key is skipped.
         """
         known = team in self.teams or any(service.team == team for service in self.services.values())
-        wanted = (team if known else None, self.team_of(service), self.reports.team)
-        named = [name for name in wanted if name and self.routing_key(name)]
-        return named[0] if named else ON_CALL_TEAM if self.pagerduty.routing_key else None
+        candidates = (team if known else None, self.team_of(service), self.reports.team)
+        pageable = [name for name in candidates if name and self.routing_key(name)]
+        return pageable[0] if pageable else ON_CALL_TEAM if self.pagerduty.routing_key else None
 
     def team_of(self, service: str | None) -> str | None:
-        """The team that owns a service; None where the catalogue does not say."""
+        """Return the team that owns a service; None for an unknown service."""
         owner = self.services.get(service or "")
         return owner.team if owner else None
 
     def channel(self, origin: AlertOrigin | None, service: str | None) -> str | None:
-        """The Slack channel in which a run is told: its team's own, else the common one. None: nowhere."""
+        """Return the Slack channel for a run: its team's channel, otherwise ``slack.channel``. None: no Slack."""
         team = (origin and origin.team) or self.team_of(service) or ""
         channel = self.teams.get(team, TeamSettings()).slack_channel or self.slack.channel
         return channel if self.slack.token and channel else None
 
     @property
     def notes_incidents(self) -> bool:
-        """Whether reports can become notes of PagerDuty incidents."""
+        """Whether reports can be added to PagerDuty incidents as notes."""
         return self.pagerduty.api_token is not None and self.pagerduty.from_email is not None
 
     @property
     def pages_anybody(self) -> bool:
-        """Whether there is a key to page with at all."""
+        """Whether any routing key is set."""
         return self.pagerduty.routing_key is not None or any(team.routing_key for team in self.teams.values())
 
     @model_validator(mode="before")
     @classmethod
     def _respell(cls, tables: JsonObject) -> JsonObject:
-        """Let a variable mean the name it cannot spell: TEAMS__ON_CALL is the team On-Call, where there is one."""
+        """Restore names that a variable cannot spell: TEAMS__ON_CALL sets the team On-Call, if it exists."""
         services, teams = tables.get("services", {}), tables.get("teams", {})
         if not isinstance(services, dict) or not isinstance(teams, dict):
             return tables
@@ -202,7 +201,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Environment over secret files over arguments: the arguments are the content of ``watchkeeper.toml``."""
+        """Environment variables override secret files, which override ``watchkeeper.toml`` (the arguments)."""
         secrets = NestedSecretsSettingsSource(
             file_secret_settings, secrets_dir_missing="error", secrets_nested_delimiter=_NESTED
         )
@@ -239,7 +238,7 @@ _SECRET_NAME = re.compile("token|key|secret|password|credential", re.IGNORECASE)
 
 
 def _secrets_in_table(table: JsonObject) -> set[str]:
-    """Return what the free tables of people's own tools hold under a name that says it is a secret."""
+    """Return the values in the tables of custom tools whose names say that they are secrets."""
     found: set[str] = set()
     for name, value in table.items():
         if isinstance(value, dict):
@@ -252,8 +251,9 @@ def _secrets_in_table(table: JsonObject) -> set[str]:
 def load_settings(path: Path | None = None) -> Settings:
     """Read the settings of this process.
 
-    The file is ``path``, else what WATCHKEEPER_CONFIG names, else ``watchkeeper.toml`` in the working directory, else
-    none. Secrets may also stand in files under WATCHKEEPER_SECRETS_DIR, one a key, named as in the environment.
+    The file is ``path``, otherwise the one that WATCHKEEPER_CONFIG names, otherwise ``watchkeeper.toml`` in the working
+    directory if it exists. Secrets may also be in files under WATCHKEEPER_SECRETS_DIR, one file for each key, named
+    like the environment variable.
 
     Raises SettingsError.
     """
@@ -280,7 +280,7 @@ def load_settings(path: Path | None = None) -> Settings:
 
 
 def _tables_in_environment(secrets: str | None) -> Iterator[str]:
-    """Name the tables that nested variables mean; the others may be Kubernetes' own, such as WATCHKEEPER_PORT."""
+    """Yield the tables that nested variables set. Kubernetes sets others, such as WATCHKEEPER_PORT."""
     directory = Path(secrets) if secrets else None
     files = [entry.name for entry in directory.iterdir()] if directory and directory.is_dir() else []
     for name in [*os.environ, *files]:
@@ -291,7 +291,7 @@ def _tables_in_environment(secrets: str | None) -> Iterator[str]:
 def _refuse_unknown(tables: Iterable[str], where: str) -> None:
     if unknown := sorted(set(tables) - set(Settings.model_fields)):
         known = ", ".join(Settings.model_fields)
-        raise SettingsError(f"{where}: no such setting: {', '.join(unknown)}; there are: {known}")
+        raise SettingsError(f"{where}: no such setting: {', '.join(unknown)}; available: {known}")
 
 
 def _describe_errors(error: ValidationError) -> str:
@@ -304,6 +304,6 @@ def _describe_errors(error: ValidationError) -> str:
 def _describe_error(kind: str, message: str, value: object) -> str:
     if kind == "extra_forbidden":
         return "no such setting"
-    # What should have been text may be a secret, and so may any text; a number that failed its check is what to show.
+    # A text may be a secret, and so may a value that should have been a text. Other numbers are safe to show.
     shown = f" (got {value!r})" if isinstance(value, bool | int | float) and kind != "string_type" else ""
     return f"{message.removeprefix('Value error, ')}{shown}"

@@ -1,4 +1,4 @@
-"""The limits of a run as one budget: what is spent, what is left, which limit cuts it (pure)."""
+"""The budget of a run: its limits, what it has used, and which limit ends it (pure)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ LIMIT_ERROR_TYPES: dict[LimitName, str] = {
 """The type of the error with which a run fails, by the limit that ended it."""
 
 FAILURES_REMEMBERED = 100
-"""How many failing calls, the latest ones, are counted: a model that goes round in circles repeats fewer."""
+"""How many different failing calls are counted, the latest ones. A model in a loop repeats fewer."""
 
 
 class Budget:
-    """What a run may spend and has spent. Times are Unix seconds."""
+    """The limits of a run, and what it has used. Times are Unix seconds."""
 
     def __init__(self, limits: Limits, spent: BudgetUsed, started_at: float) -> None:
         self.limits = limits
@@ -33,24 +33,24 @@ class Budget:
 
     @property
     def deadline(self) -> float:
-        """When the run's time is over."""
+        """When the limit on duration ends the run."""
         return self.started_at + self.limits.duration
 
     @property
     def calls_left(self) -> int:
-        """How many more tool calls may run."""
+        """Number of tool calls that may still run."""
         return max(0, self.limits.tool_calls - self.spent.tool_calls)
 
     def charge_round(self, usage: Usage) -> None:
-        """Count one completion received."""
+        """Count one completion."""
         self.spent = self.spent.model_copy(update={"rounds": self.spent.rounds + 1, "usage": self.spent.usage + usage})
 
     def charge_calls(self, count: int) -> None:
-        """Count tool calls run."""
+        """Count tool calls that ran."""
         self.spent = self.spent.model_copy(update={"tool_calls": self.spent.tool_calls + count})
 
     def charge_failures(self, succeeded: Mapping[str, bool]) -> None:
-        """Count how often in a row each call has failed; given is whether it succeeded, by what was asked."""
+        """Count how often each call failed in a row. ``succeeded``: whether it succeeded, by tool and arguments."""
         failing = dict(self.spent.failing)
         for call, success in succeeded.items():
             times = failing.pop(call, 0)
@@ -60,7 +60,7 @@ class Budget:
         self.spent = self.spent.model_copy(update={"failing": latest})
 
     def extend(self, by: LimitChanges) -> Limits:
-        """Raise the limits; a limit that does not bound the run stays so."""
+        """Raise limits. A limit that is not set stays unset."""
         raised = {
             name: getattr(self.limits, name) + more
             for name, more in by.model_dump(exclude_none=True).items()
@@ -70,7 +70,7 @@ class Budget:
         return self.limits
 
     def renew(self, more: Limits, now: float) -> None:
-        """Allow so much beyond what is spent, from now on."""
+        """Allow ``more`` in addition to what has been used, starting now."""
         spent = self.spent
         known = {"cost": (spent.usage.cost or 0) + more.cost} if more.cost is not None else {}
         self.started_at = now
@@ -85,7 +85,7 @@ class Budget:
         )
 
     def exhausted(self) -> LimitName | None:
-        """Return the limit that leaves no further round, if there is one."""
+        """Return the limit that allows no further round; None if another round may start."""
         spent, limits = self.spent, self.limits
         if spent.rounds >= limits.rounds:
             return "rounds"
@@ -96,9 +96,9 @@ class Budget:
         return None
 
     def last_words(self, now: float) -> LimitName | None:
-        """Return the limit because of which the next round is the model's last and has no tools, if there is one.
+        """Return the limit that makes the next round the last one, without tools; None if no limit does.
 
-        Time is among them, because it passes while nobody works too: after an outage a run still reports what it knows.
+        Duration is one of them, because time also passes during an outage: a run still reports what it knows after it.
         """
         if now >= self.deadline:
             return "duration"
@@ -111,13 +111,13 @@ class Budget:
         return None
 
     def sentence(self, limit: LimitName) -> str:
-        """Say which limit stopped the run."""
+        """Return a sentence that names the limit that stopped the run."""
         reached = {
             "rounds": f"{self.limits.rounds} rounds",
             "tool_calls": f"{self.limits.tool_calls} tool calls",
             "tokens": f"{self.spent.usage.tokens:,} tokens (limit {self.limits.tokens:,})",
             "cost": f"${self.spent.usage.cost or 0:.4f} (limit ${self.limits.cost or 0:.4f})",
             "duration": f"{self.limits.duration} seconds",
-            "failures": f"one and the same call failed {self.limits.failures} times in a row",
+            "failures": f"the same call failed {self.limits.failures} times in a row",
         }[limit]
         return f"stopped after {reached} without a conclusion"

@@ -1,4 +1,4 @@
-"""Who takes turns at a queue: so many at once, the lowest priority number first, then whoever has waited longest."""
+"""The state of a queue: a limited number of slots, given by priority, then by waiting time (pure)."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ import re
 from watchkeeper.contracts import QueueEntry, QueueExit, QueueState, digest_of
 
 ID_NAME_LENGTH = 40
-"""Of a queue's name that stand in its workflow id."""
+"""Characters of a queue's name in its workflow id."""
 
 EXITS_REMEMBERED = 100
-"""How many who left, the latest, a queue knows: a signal is overtaken by seconds, not by a hundred runs."""
+"""How many runs that left are remembered, to ignore a late ``enter``. Signals are late by seconds only."""
 
 ENTRIES_SHOWN = 50
-"""How many of those who wait the details of a queue name."""
+"""How many waiting runs the details of a queue show."""
 
 
 def queue_id(name: str, task_queue: str) -> str:
-    """Name the workflow of a queue, ``queue-checkout@watchkeeper``: other workers of a namespace have their own."""
+    """Return the workflow id of a queue, such as ``queue-checkout@watchkeeper``. Each task queue has its own queues."""
     return f"queue-{_id_part(name)}@{_id_part(task_queue)}"
 
 
 def _id_part(name: str) -> str:
-    """Write a name with a digest where it is not plain and short."""
+    """Return a name as part of an id; a name that is long or has other characters gets a digest."""
     plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:ID_NAME_LENGTH]
     return plain if plain == name else f"{plain}~{digest_of(name.encode())[:10]}"
 
 
 class TurnQueue:
-    """The state of a queue. Acts come again, late or overtaken: of each run, what it said last counts."""
+    """The state of a queue. Signals may be repeated, late or out of order: the latest of each run counts."""
 
     def __init__(self, queue: QueueState) -> None:
         self._name = queue.name
@@ -39,8 +39,8 @@ class TurnQueue:
         self._again: list[QueueEntry] = []
 
     @property
-    def queue(self) -> QueueState:
-        """How it stands."""
+    def state(self) -> QueueState:
+        """The state as a contract."""
         return QueueState(
             name=self._name,
             places=self._places,
@@ -51,26 +51,26 @@ class TurnQueue:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody holds a place or waits for one."""
+        """Whether no run holds a slot or waits for one."""
         return not self._holding and not self._waiting
 
     @property
     def is_full(self) -> bool:
-        """Whether somebody waits for another to leave."""
+        """Whether a run waits and no slot is free."""
         return bool(self._waiting) and len(self._holding) >= self._places
 
     @property
     def is_due(self) -> bool:
-        """Whether somebody is to be told of a place."""
+        """Whether ``admit`` would return a run."""
         return bool(self._again) or (bool(self._waiting) and not self.is_full)
 
     def enter(self, entrant: QueueEntry) -> None:
-        """Let a run wait; one that holds a place is told so again, for it may have lost the answer in a reset.
+        """Add a waiting run. A run that already holds a slot is admitted again, as a reset may have lost the signal.
 
-        Only one that is new says how many places there are: the others repeat what once was true.
+        Only a new run sets the number of slots: a repeated signal has an old number.
         """
-        gone = self._left.get(entrant.run)
-        if gone is not None and entrant.sent <= gone.at:
+        departure = self._left.get(entrant.run)
+        if departure is not None and entrant.sent <= departure.at:
             return
         if entrant.run in self._holding:
             self._holding[entrant.run] = entrant
@@ -80,7 +80,7 @@ class TurnQueue:
             self._places = entrant.places
 
     def leave(self, leaving: QueueExit) -> None:
-        """Forget a run, and what it sent before then."""
+        """Remove a run, and ignore what it sent before it left."""
         known = self._holding.get(leaving.run) or self._waiting.get(leaving.run)
         if known is not None and known.sent > leaving.at:
             return
@@ -90,18 +90,18 @@ class TurnQueue:
         self._left = dict([*self._left.items()][-EXITS_REMEMBERED:])
 
     def drop(self, run: str) -> None:
-        """Forget a run that is gone."""
+        """Remove a run that has ended."""
         self._holding.pop(run, None)
         self._waiting.pop(run, None)
         self._again = [entrant for entrant in self._again if entrant.run != run]
 
     def hold(self, run: str) -> None:
-        """Give a run that waits a place, whether one is free or not."""
+        """Give a waiting run a slot, even if none is free."""
         if (entrant := self._waiting.pop(run, None)) is not None:
             self._holding[run] = entrant
 
     def admit(self) -> list[QueueEntry]:
-        """Give away the free places; return all who are to be told that they hold one."""
+        """Give the free slots to waiting runs; return all runs that must be signalled that they hold one."""
         free = max(0, self._places - len(self._holding))
         admitted = sorted(self._waiting.values(), key=_order)[:free]
         for entrant in admitted:
@@ -111,9 +111,9 @@ class TurnQueue:
 
 
 def describe_queue(queue: QueueState) -> str:
-    """Write in Markdown who holds a place and who waits, in order."""
+    """Describe in Markdown which runs hold a slot and which wait, in order."""
     taken, waiting = len(queue.holding), queue.waiting
-    lines = [f"**{taken} of {queue.places} places taken, {len(waiting)} waiting**", ""]
+    lines = [f"**{taken} of {queue.places} slots taken, {len(waiting)} waiting**", ""]
     lines += [f"- {_entry_text(entrant)} investigates" for entrant in queue.holding]
     lines += [f"{place}. {_entry_text(entrant)} waits" for place, entrant in enumerate(waiting[:ENTRIES_SHOWN], 1)]
     if len(waiting) > ENTRIES_SHOWN:

@@ -41,7 +41,7 @@ def routes(intake: Intake) -> APIRouter:
     )
     async def readyz() -> JSONResponse:
         """Answer whether Temporal is reachable and a worker polls."""
-        polled = await polling.now()
+        polled = await polling.status()
         readiness = Readiness(temporal=polled.temporal, worker=polled.worker)
         return JSONResponse(readiness.model_dump(), 200 if readiness.temporal and readiness.worker else 503)
 

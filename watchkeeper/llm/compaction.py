@@ -79,7 +79,7 @@ def _summary(rounds: Sequence[Sequence[JsonObject]], max_bytes: int) -> str:
     shown: list[int] = []
     for numbers in (from_people, others):
         for number in reversed(numbers):
-            # The two quotes around the encoded line stand for the line break, which JSON writes as two characters.
+            # An encoded line has two quotes, which is as long as the line break that joins it.
             if (room := left - len(canonical_json(lines[number]))) < 0:
                 break
             left = room

@@ -44,7 +44,7 @@ def parse_json(body: bytes) -> object:
 
 
 def describe_body(body: bytes) -> str:
-    """Describe an unexpected body in a few words."""
+    """Describe an unexpected body briefly."""
     text = " ".join(body[:_READ_CHARS].decode(errors="replace").split())
     if not text:
         return "an empty body"

@@ -20,7 +20,7 @@ def worker_app(scrape: Callable[[], bytes], polling: WorkerProbe) -> Starlette:
         return Response(scrape(), media_type=CONTENT_TYPE_LATEST)
 
     async def healthz(request: Request) -> Response:
-        found = await polling.now()
+        found = await polling.status()
         return JSONResponse({"temporal": found.temporal, "polls": found.worker}, 200 if found.worker else 503)
 
     async def livez(request: Request) -> Response:

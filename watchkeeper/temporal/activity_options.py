@@ -1,6 +1,6 @@
-"""Timeouts, heartbeats and retry policies of every activity, as data.
+"""Timeouts, heartbeats and retry policies of all activities.
 
-A change here replays: the server keeps what was scheduled, and histories do not compare these values.
+A change here is safe for open runs: replay does not compare these values.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from temporalio.common import RetryPolicy
 from watchkeeper.contracts import Briefing, HistoryBounds, ToolSpec
 
 HEARTBEAT_TIMEOUT = timedelta(seconds=2)
-"""An activity beats from entry to exit, so a silence of this length means that its worker is gone. Where it is not, a
-question is asked twice."""
+"""Every activity sends heartbeats while it runs, so a missing heartbeat means that its worker is dead. If the worker is
+only slow, a read is done twice."""
 
 ONCE_HEARTBEAT_TIMEOUT = timedelta(seconds=2.5)
-"""Likewise for a tool that is never tried again: there, a mistake makes an effect one that nobody can vouch for."""
+"""For a tool with the effect ``once``, which is never retried: a false alarm makes the outcome of its call unknown."""
 
 HEARTBEATS_PER_TIMEOUT = 3
-"""So that the loss of one beat, or half a second in which a worker cannot send, is no silence."""
+"""Several, so that one lost heartbeat, or half a second in which a worker cannot send, causes no timeout."""
 
 STICKY_QUEUE_TIMEOUT = timedelta(seconds=1.5)
-"""How long a run waits for the worker that holds it before any other may replay it."""
+"""How long a workflow task waits for the worker that has the run in its cache, before any other worker may take it."""
 
 WORKFLOW_TASK_TIMEOUT = timedelta(seconds=2)
 """Start-to-close timeout of a workflow task: how soon another worker takes over from a dead one. A worker without the
@@ -36,42 +36,42 @@ CONCURRENT_WORKFLOW_TASKS = 2
 at once would finish none of them within ``WORKFLOW_TASK_TIMEOUT``. The other tasks wait in the task queue."""
 
 MODEL_RETRY_LIMIT = timedelta(minutes=15)
-"""How long a model may be out of reach before the run is handed to people."""
+"""How long a model may be unreachable before the run ends with a hand-off to people."""
 
 MODEL_ATTEMPTS_PER_PROFILE = 3
-"""Attempts before the next model profile is asked."""
+"""Attempts with one model profile before the next profile is used."""
 
 REQUESTS_PER_ATTEMPT = 2
-"""How often one attempt may ask a model that takes its time: once more where only a changed request can help."""
+"""Requests that one attempt may send: a second one if only a changed request can succeed."""
 
 FIRST_RETRY_DELAY = timedelta(seconds=1)
 LONGEST_RETRY_DELAY = timedelta(seconds=60)
-"""After an attempt that failed, doubling from the one to the other, unless the host asks for another pause."""
+"""The delay doubles after each failed attempt up to this limit, unless the host asks for another delay."""
 
 LOST_WORKER_RETRY_DELAY = timedelta(seconds=0.1)
-"""After the first attempt that was lost with its worker: no host is in trouble, so there is nothing to wait for."""
+"""Delay after the first attempt that was lost with its worker. No host failed, so there is no reason to wait."""
 
 ATTEMPT_MARGIN = timedelta(seconds=15)
-"""What an attempt gets beyond its own deadline, so that the activity, not the server, says what happened."""
+"""Added to an attempt's own deadline, so that the activity reports its timeout before the server does."""
 
 EFFECT_WAIT_LIMIT = timedelta(minutes=5)
-"""How long a decision to act waits for a worker and for its target. After that the model is told that it was not done,
-and decides anew: the service that was to be restarted may have recovered by itself."""
+"""How long a call with an effect waits for a worker and for its target. After that the model reads that it was not done
+and decides again: for example, the service to restart may have recovered."""
 
 _TOO_LARGE = ["PayloadsTooLarge"]
-"""A result over Temporal's size limit stays so, but the SDK marks it retryable. Tools cap theirs: there the list would
-stand in the event of every call for nothing."""
+"""A result over Temporal's size limit is the same in every attempt, but the SDK marks the error as retryable. Tools do
+not need this: they cap their results, and the list would only make the event of every call longer."""
 
 
 ENTER_INTERVAL = timedelta(seconds=60)
-"""How often a run that waits for its turn says so again: someone may have ended the queue by hand."""
+"""How often a waiting run enters the queue again, because a person may have terminated the queue."""
 
 QUEUE_CHECK_INTERVAL = timedelta(seconds=30)
-"""How often a queue in which somebody waits looks whether those who hold a place still live."""
+"""How often a queue with waiting runs checks whether the runs that hold a place are still running."""
 
 HISTORY_BOUNDS = HistoryBounds(event_bytes=170, carried_bytes=1_000_000, bytes=16 * 2**20, events=4_500)
-"""Measured: 3,100 bytes a round of 18 events beside its messages; 0.25 to 0.38 ms to replay an event, for which a
-workflow task has ``WORKFLOW_TASK_TIMEOUT``. Temporal ends a history at 50 MiB or 51,200 events, a payload at 2 MiB."""
+"""Measured: a round of 18 events takes 3,100 bytes plus its messages; replay takes 0.25 to 0.38 ms an event, within
+``WORKFLOW_TASK_TIMEOUT``. Temporal's limits: 50 MiB and 51,200 events for a history, 2 MiB for a payload."""
 
 
 class ActivityOptions(TypedDict):
@@ -114,21 +114,21 @@ ANNOUNCE = _options(timedelta(seconds=60), timedelta(minutes=5))
 
 
 def model_options(briefing: Briefing, remaining: timedelta) -> ActivityOptions:
-    """Options of one model call, which never outlasts what remains of the run."""
+    """Return the options of one model call. It ends with the run's remaining time."""
     attempt = timedelta(seconds=briefing.model_deadline) * REQUESTS_PER_ATTEMPT + ATTEMPT_MARGIN
     return _options(attempt, min(MODEL_RETRY_LIMIT, remaining))
 
 
 def tool_attempt_timeout(spec: ToolSpec) -> timedelta:
-    """How long one attempt of a tool may take."""
+    """Return the start-to-close timeout of a tool."""
     return timedelta(seconds=spec.timeout) + ATTEMPT_MARGIN
 
 
 def tool_options(spec: ToolSpec, remaining: timedelta) -> ActivityOptions:
-    """Options of one tool call: at least one attempt, and no further one when the run's time is over.
+    """Return the options of one tool call: at least one attempt, and no retry after the run's remaining time.
 
-    Its attempts and their pauses are bounded. A question waits for a worker as long as the run has time, an effect only
-    while what was decided still stands.
+    The number of attempts and their delays are limited. A read waits for a worker while the run has time; a call with
+    an effect waits at most ``EFFECT_WAIT_LIMIT``.
     """
     in_all = (
         remaining
@@ -141,23 +141,23 @@ def tool_options(spec: ToolSpec, remaining: timedelta) -> ActivityOptions:
 
 
 def profile_index(attempt: int, profiles: Sequence[object]) -> int:
-    """Position of the model profile that an attempt (from 1) begins with; after the last one it is the first's turn."""
+    """Return the index of the profile that an attempt (from 1) starts with. After the last profile comes the first."""
     return (attempt - 1) // MODEL_ATTEMPTS_PER_PROFILE % len(profiles)
 
 
 def backoff(attempt: int) -> timedelta:
-    """Pause after an attempt (from 1) that failed."""
+    """Return the delay after a failed attempt (from 1)."""
     return min(LONGEST_RETRY_DELAY, FIRST_RETRY_DELAY * (1 << min(attempt - 1, 10)))
 
 
-def model_retry_delay(attempt: int, profiles: Sequence[object], asked: timedelta | None) -> timedelta:
-    """Pause after a failed attempt (from 1) to ask a model; ``asked``: what the host asks for.
+def model_retry_delay(attempt: int, profiles: Sequence[object], requested: timedelta | None) -> timedelta:
+    """Return the delay after a failed attempt (from 1) of a model call.
 
-    A host may shorten it, but not for ever: where a whole turn of the profiles got no answer, "come back in a second"
-    is no news of the outage.
+    ``requested`` is the delay that the host asked for. It may be shorter than ours until each profile had its attempts;
+    after that, a short delay is not credible.
     """
-    if asked is None:
+    if requested is None:
         return backoff(attempt)
     if attempt <= MODEL_ATTEMPTS_PER_PROFILE * len(profiles):
-        return asked
-    return max(asked, backoff(attempt))
+        return requested
+    return max(requested, backoff(attempt))

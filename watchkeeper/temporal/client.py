@@ -1,4 +1,4 @@
-"""The connection to Temporal: how values are encoded, where the server is, what it must know of us."""
+"""The connection to Temporal: address, data converter, search attributes."""
 
 from __future__ import annotations
 
@@ -33,27 +33,28 @@ DEFAULT_ADDRESS = "localhost:7233"
 
 
 class TemporalError(Exception):
-    """Temporal cannot be used; the text says where it was looked for and the way out."""
+    """Temporal cannot be used. The text names the address and says what to do."""
 
 
 class UnreadableError(Exception):
-    """A recorded result is of a later version than this worker.
+    """A recorded result has the format of a later version than this worker.
 
-    No ``ValueError``: that would fail the run for what is the worker's fault, where a workflow task is tried again.
+    It is not a ``ValueError``, because that would fail the run. Other errors only fail the workflow task, which is
+    retried, possibly on a newer worker.
     """
 
 
 class PayloadsTooLarge(ValueError):
-    """What was to be recorded is larger than Temporal takes; the text says what, and how large.
+    """A payload is larger than Temporal accepts. The text names the value and its size.
 
-    A ``ValueError``: to workflow code it is a bug, which ends a run with its report. Left to the server, the step would
-    be refused and tried again for ever. Its name is also that of the SDK's own error, which is never retried.
+    It is a ``ValueError``, so in workflow code it ends the run with a report. If the server refused the payload, the
+    workflow task would be retried without end. The SDK's own error has the same name and is never retried.
     """
 
 
 PAYLOAD_BYTES = 2_000_000
-"""Most bytes that one step may record. Temporal refuses 2 MiB, with what it adds to them. Runs replay what this bound
-made of them, so it stays."""
+"""Largest payload of one command. Temporal refuses 2 MiB, including its own overhead. Replay depends on this value, so
+it must not change."""
 
 ACTIVITY_RESULTS: frozenset[type] = frozenset({Briefing, ModelReply, CompactionResult, ToolResult, CarriedConversation})
 
@@ -62,10 +63,10 @@ _JSON = PydanticPayloadConverter(ToJsonOptions(exclude_unset=True))
 
 
 class _PayloadConverter(CompositePayloadConverter):
-    """Pydantic's JSON, without the fields that were never set: what is absent costs no byte of history.
+    """Pydantic's JSON without unset fields, which saves bytes of history.
 
-    All share what is costly: the SDK makes one for each run and two more for each workflow task, and a contract is
-    compiled anew by each that has not read one before.
+    All instances share the converters: the SDK creates one instance for each run and two for each workflow task, and
+    each set of converters compiles every contract type again.
     """
 
     def __init__(self) -> None:
@@ -80,7 +81,7 @@ class _PayloadConverter(CompositePayloadConverter):
         return payloads
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
-        """Decode payloads; what an activity made that this version cannot read waits for a worker that can."""
+        """Decode payloads. Raises UnreadableError for an activity result that this version cannot read."""
         try:
             return super().from_payloads(payloads, type_hints)
         except ValueError as error:
@@ -90,9 +91,9 @@ class _PayloadConverter(CompositePayloadConverter):
 
 
 class _FailureConverter(DefaultFailureConverter):
-    """Failures whose text can be recorded, whatever the error says.
+    """Clean and cap the messages of failures, so that they can be recorded.
 
-    A message that UTF-8 cannot encode, or one of megabytes, would replace the failure by another that is retryable.
+    Otherwise a message that UTF-8 cannot encode, or one of megabytes, would become another failure, which is retried.
     """
 
     def to_failure(self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure) -> None:
@@ -108,9 +109,10 @@ DATA_CONVERTER = DataConverter(payload_converter_class=_PayloadConverter, failur
 async def connect(
     address: str | None = None, environment: Mapping[str, str] | None = None, *, lazy: bool = False
 ) -> Client:
-    """Connect as Temporal's own environment variables and configuration file say; ``address`` overrides them.
+    """Connect with the settings of Temporal's environment variables and configuration file.
 
-    A lazy client connects when it is first used, and is UNAVAILABLE until it can.
+    ``address`` overrides the address there. A lazy client connects on first use; until then its calls raise RPCError
+    with the status UNAVAILABLE.
 
     Raises TemporalError.
     """
@@ -130,21 +132,20 @@ async def connect(
 
 
 def identity() -> str:
-    """Name this process briefly, for every event repeats it; the end of a pod's name is what is its own."""
+    """Return a short identity for this process: every event repeats it. Only the end of a pod's name is unique."""
     return f"{os.getpid()}@{socket.gethostname()[-16:]}"
 
 
 def _error_detail(error: Exception) -> str:
-    """Return the innermost words of an error of the SDK's core, which nests debugging output in debugging output."""
+    """Return the innermost message of an error of the SDK's core, which nests debug output."""
     quoted = re.findall(r'(?:message|error): "([^"]+)"', str(error))
     return excerpt(quoted[-1] if quoted else str(error), 200)
 
 
 async def ensure_search_attributes(client: Client) -> None:
-    """Register what runs are listed by, where it is not.
+    """Register the search attributes that are missing.
 
-    A run that sets an attribute which is not registered, or is of another type, stands still; it goes on by itself once
-    that is put right.
+    A run that sets an attribute which is not registered, or has another type, cannot continue until that is corrected.
 
     Raises TemporalError.
     """
@@ -160,12 +161,12 @@ async def ensure_search_attributes(client: Client) -> None:
             )
     except RPCError as error:
         if error.status == RPCStatusCode.ALREADY_EXISTS or await _can_list(client):
-            return  # another worker was faster, or an administrator did it and lets us do no more than we must
+            return  # another worker registered them, or an administrator did and this client may not
         raise TemporalError(_not_registered_message(client.namespace, error)) from error
 
 
 def indexed_type(key: search_attributes.Key) -> IndexedValueType.ValueType:
-    """Return the type of a search attribute as the server's own interface has it."""
+    """Return the type of a search attribute in the server's API."""
     return IndexedValueType.Value(f"INDEXED_VALUE_TYPE_{key.indexed_value_type.name}")
 
 
@@ -179,7 +180,7 @@ async def _can_list(client: Client) -> bool:
 
 def _not_registered_message(namespace: str, error: RPCError) -> str:
     if error.status == RPCStatusCode.NOT_FOUND:
-        return f"{error.message} Set TEMPORAL_NAMESPACE to one that there is"
+        return f"{error.message} Set TEMPORAL_NAMESPACE to an existing namespace"
     wanted = " ".join(f"--name {key.name} --type {search_attributes.type_name(key)}" for key in search_attributes.ALL)
     return (
         f"cannot register search attributes in namespace {namespace!r} ({error.message}); have an administrator run: "
@@ -191,7 +192,7 @@ def _wrong_type_message(namespace: str, wrong: Sequence[search_attributes.Key]) 
     types = ", ".join(f"{key.name} must be of type {search_attributes.type_name(key)} and is not" for key in wrong)
     names = " ".join(f"--name {key.name}" for key in wrong)
     return (
-        f"of the search attributes in namespace {namespace!r}, {types}; where nobody else needs them, have an "
+        f"search attributes in namespace {namespace!r}: {types}; if no other program uses them, have an "
         f"administrator run: temporal operator search-attribute remove --namespace {namespace} {names}; "
-        "else give Watchkeeper a namespace of its own (TEMPORAL_NAMESPACE)"
+        "otherwise give Watchkeeper a separate namespace (TEMPORAL_NAMESPACE)"
     )

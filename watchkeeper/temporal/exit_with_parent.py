@@ -1,7 +1,7 @@
-"""Run a program that must not outlive its parent: ``python bound.py PARENT_PID PROGRAM ARGUMENT...``.
+"""Run a program that ends when its parent ends: ``python exit_with_parent.py PARENT_PID PROGRAM ARGUMENT...``.
 
-A script of its own, so that what must happen between fork and exec happens without ``preexec_fn``, which is unsafe in
-a process with threads. Where the kernel cannot tell a child of its parent's death (all but Linux) it is just run.
+This is a separate script because ``preexec_fn`` is unsafe in a process with threads. Only Linux can signal a child when
+its parent dies; on other systems the program just runs.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Bind this process to the life of its parent, then become the program."""
+    """Ask the kernel to kill this process when its parent dies, then execute the program."""
     parent, *command = sys.argv[1:]
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != int(parent):
-            raise SystemExit("the parent is gone already")
+            raise SystemExit("the parent process has already ended")
     os.execv(command[0], command)
 
 

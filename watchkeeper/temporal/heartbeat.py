@@ -1,4 +1,4 @@
-"""Heartbeats for every activity, from entry to exit, so that a dead worker is noticed in seconds."""
+"""Heartbeats for every activity, so that a dead worker is noticed in seconds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from watchkeeper.temporal.activity_options import HEARTBEATS_PER_TIMEOUT
 
 
 class HeartbeatInterceptor(Interceptor):
-    """Beats while an activity runs, a few times per heartbeat timeout."""
+    """Sends heartbeats while an activity runs, ``HEARTBEATS_PER_TIMEOUT`` times per heartbeat timeout."""
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         """Wrap every activity of the worker."""
@@ -27,28 +27,28 @@ class _HeartbeatInbound(ActivityInboundInterceptor):
         timeout = activity.info().heartbeat_timeout
         if timeout is None:
             return await self.next.execute_activity(input)
-        beating = asyncio.create_task(_send_heartbeats(timeout / HEARTBEATS_PER_TIMEOUT))
+        heartbeats = asyncio.create_task(_send_heartbeats(timeout / HEARTBEATS_PER_TIMEOUT))
         try:
             return await self.next.execute_activity(input)
         finally:
-            beating.cancel()
+            heartbeats.cancel()
             with suppress(asyncio.CancelledError):
-                await beating
+                await heartbeats
 
 
 async def confirm_attempt() -> None:
-    """Beat and wait for the server's answer, before what may happen once.
+    """Send a heartbeat and wait for the server's response, before an effect that may happen only once.
 
-    A network can deliver a task long after its attempt was given up, and people were told that nobody knows of it.
-    Raises RPCError, with the status NOT_FOUND when the attempt is not ours any more.
+    A network can deliver a task long after its attempt has timed out and people have read that its outcome is unknown.
+    Raises RPCError; its status is NOT_FOUND if the attempt has timed out.
     """
     info = activity.info()
-    beat = RecordActivityTaskHeartbeatRequest(namespace=info.namespace, task_token=info.task_token)
-    await activity.client().workflow_service.record_activity_task_heartbeat(beat, retry=True)
+    heartbeat = RecordActivityTaskHeartbeatRequest(namespace=info.namespace, task_token=info.task_token)
+    await activity.client().workflow_service.record_activity_task_heartbeat(heartbeat, retry=True)
 
 
 async def _send_heartbeats(interval: timedelta) -> None:
     while True:
-        # The timeout counts from the start, so that most activities end before their first beat is due.
+        # The timeout counts from the start of the activity. Most activities end before the first heartbeat.
         await asyncio.sleep(interval.total_seconds())
         activity.heartbeat()

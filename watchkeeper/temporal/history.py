@@ -1,4 +1,4 @@
-"""Reading a run's own history: the one store of what its activities made."""
+"""Rebuild a run's conversation from its history."""
 
 from __future__ import annotations
 
@@ -39,40 +39,42 @@ T = TypeVar("T")
 
 
 async def decode_first(converter: DataConverter, payloads: Iterable[Payload], kind: type[T]) -> T:
-    """Return the first of some payloads as a contract."""
+    """Decode the first payload as a contract type."""
     (value,) = await converter.decode(list(payloads)[:1], [kind])
     return value  # type: ignore[no-any-return]
 
 
 @dataclass
 class ConversationHistory:
-    """What a history holds of a conversation."""
+    """The parts of a conversation that a history contains."""
 
-    beginning: list[JsonObject] = field(default_factory=list)
+    opening: list[JsonObject] = field(default_factory=list)
+    """The first messages, from the briefing or carried from the previous run."""
     tools: list[ToolSpec] = field(default_factory=list)
     steps: dict[str, tuple[ConversationRequest, CompactionResult | None]] = field(default_factory=dict)
-    """What was requested, by the digest of the conversation that it led to."""
+    """The requests, by the digest of the conversation that each produced."""
     parts: dict[str, bytes] = field(default_factory=dict)
+    """Replies, and contents of results, by digest."""
 
-    def led(self, request: ConversationRequest, digest: str, compaction: CompactionResult | None = None) -> None:
-        """Note which conversation a request led to, unless it had nothing new."""
+    def add_step(self, request: ConversationRequest, digest: str, compaction: CompactionResult | None = None) -> None:
+        """Record which conversation a request produced, unless the request had no new entries."""
         if digest != request.base:
-            # The first way to it: two summaries can say the same, and a later way would lead round in circles.
+            # Keep the first request: two summaries can be equal, and a later one could form a cycle.
             self.steps.setdefault(digest, (request, compaction))
 
-    def joined(self, request: ConversationRequest) -> bytes:
-        """Return the messages that a request of this run asks about, joined.
+    def messages(self, request: ConversationRequest) -> bytes:
+        """Return the messages of the conversation that a request names, joined.
 
-        Going back from one base to the one before it, the requests of the run name every message; its start, its
-        activities' results and the requests' own words hold them. Raises ConversationLost when one is missing.
+        The requests of the run name every message, from one base to the base before it. The briefing, the activity
+        results and the requests contain the messages. Raises ConversationLost if one is missing.
         """
-        beginning = conversation_digest(self.beginning)
+        opening = conversation_digest(self.opening)
         steps: list[tuple[ConversationRequest, CompactionResult | None]] = [(request, None)]
-        while (base := steps[-1][0].base) != beginning:
+        while (base := steps[-1][0].base) != opening:
             if base not in self.steps:
                 raise ConversationLost(f"no conversation {base} in the history of this run")
             steps.append(self.steps[base])
-        joined = join_messages(self.beginning)
+        joined = join_messages(self.opening)
         for step, compaction in reversed(steps):
             joined = append_entries(joined, step.append, self._part)
             if compaction is not None:
@@ -94,23 +96,23 @@ async def read_conversation(client: Client, workflow_id: str, run_id: str) -> Co
 
 
 async def _read_events(converter: DataConverter, events: AsyncIterator[HistoryEvent]) -> ConversationHistory:
-    recorded = ConversationHistory()
+    history = ConversationHistory()
     types: dict[int, str] = {}
     compacted: dict[int, CompactRequest] = {}
     async for event in events:
         match event.WhichOneof("attributes"):
             case "workflow_execution_started_event_attributes":
                 started = event.workflow_execution_started_event_attributes
-                given = await decode_first(converter, started.input.payloads, RunInput)
-                if given.carried is not None:
-                    recorded.beginning = given.carried.conversation.messages
-                    recorded.tools = given.carried.briefing.tools
+                run_input = await decode_first(converter, started.input.payloads, RunInput)
+                if run_input.carried is not None:
+                    history.opening = run_input.carried.conversation.messages
+                    history.tools = run_input.carried.briefing.tools
             case "activity_task_scheduled_event_attributes":
                 scheduled = event.activity_task_scheduled_event_attributes
                 types[event.event_id] = scheduled.activity_type.name
                 if scheduled.activity_type.name == "ask":
-                    request = await decode_first(converter, scheduled.input.payloads, ModelRequest)
-                    recorded.led(request, target_digest(request))
+                    model_request = await decode_first(converter, scheduled.input.payloads, ModelRequest)
+                    history.add_step(model_request, target_digest(model_request))
                 elif scheduled.activity_type.name == "compact":
                     compacted[event.event_id] = await decode_first(converter, scheduled.input.payloads, CompactRequest)
             case "activity_task_completed_event_attributes":
@@ -118,24 +120,26 @@ async def _read_events(converter: DataConverter, events: AsyncIterator[HistoryEv
                 made_by = types[completed.scheduled_event_id]
                 if made_by == "compact":
                     made = await decode_first(converter, completed.result.payloads, CompactionResult)
-                    recorded.led(compacted[completed.scheduled_event_id], made.digest, made if made.replaced else None)
+                    history.add_step(
+                        compacted[completed.scheduled_event_id], made.digest, made if made.replaced else None
+                    )
                 else:
-                    await _add_result(recorded, converter, made_by, completed.result.payloads)
+                    await _add_result(history, converter, made_by, completed.result.payloads)
             case _:
                 pass
-    return recorded
+    return history
 
 
 async def _add_result(
-    recorded: ConversationHistory, converter: DataConverter, made_by: str, result: Iterable[Payload]
+    history: ConversationHistory, converter: DataConverter, made_by: str, result: Iterable[Payload]
 ) -> None:
     match made_by:
         case "brief":
             briefing = await decode_first(converter, result, Briefing)
-            recorded.beginning, recorded.tools = briefing.opening, briefing.tools
+            history.opening, history.tools = briefing.opening, briefing.tools
         case "ask":
             reply = await decode_first(converter, result, ModelReply)
-            recorded.parts[reply.digest] = canonical_json(reply.message)
+            history.parts[reply.digest] = canonical_json(reply.message)
         case _ if made_by not in RESERVED:
-            content = await decode_first(converter, result, ToolResult)
-            recorded.parts[content.digest] = content.content.encode()
+            tool_result = await decode_first(converter, result, ToolResult)
+            history.parts[tool_result.digest] = tool_result.content.encode()

@@ -1,4 +1,4 @@
-"""A connection to Temporal that is made when Temporal is there, for a process that starts whether or not it is."""
+"""A Temporal client for a process that must start even if Temporal is not reachable yet."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ _ATTEMPT = timedelta(seconds=10)
 
 
 def unavailable_until_connected(client: Client) -> Client:
-    """Return a lazy client whose calls fail with RPCError while there is no connection, not with RuntimeError."""
+    """Return a lazy client whose calls raise RPCError (UNAVAILABLE) without a connection, instead of RuntimeError."""
     config = client.config()
     config["service_client"] = _LazyServiceClient(client.service_client)
     return Client(**config)
 
 
 async def wait_until_reachable(client: Client) -> None:
-    """Connect a lazy client. A request with little patience might never get so far by itself."""
-    told = False
+    """Wait until a lazy client is connected. A request with a short timeout may never connect it."""
+    warned = False
     while True:
         try:
             await client.service_client.check_health(timeout=_ATTEMPT)
             break
         except RPCError as error:
             if error.status not in UNREACHABLE_STATUSES:
-                break  # it answers, and that is enough
-            if not told:
-                told = True
-                log.warning("Temporal is out of reach; trying again until it is there")
+                break  # the server answered, so it is reachable
+            if not warned:
+                warned = True
+                log.warning("Temporal is not reachable; retrying until it is")
         await asyncio.sleep(_PAUSE)
-    if told:
-        log.info("Temporal is there")
+    if warned:
+        log.info("connected to Temporal")
 
 
 class _LazyServiceClient(ServiceClient):
-    """Says of a connection that cannot be made what is said of one that is lost."""
+    """Raises the same error for a connection that cannot be made as for one that was lost."""
 
     def __init__(self, inner: ServiceClient) -> None:
         super().__init__(inner.config)

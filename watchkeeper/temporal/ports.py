@@ -1,4 +1,4 @@
-"""Ports of loopback: which are free, and claiming one, as a server listens on its own only after a while."""
+"""Ports of the loopback interface: find a free one, and claim one until a server listens on it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HOST = "127.0.0.1"
 
 
 def free_port() -> int:
-    """Return a port of loopback that is free right now."""
+    """Return a loopback port that is free now."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
@@ -22,7 +22,7 @@ def free_port() -> int:
 
 
 def is_free(port: int) -> bool:
-    """Tell whether a port of loopback can be listened on."""
+    """Return whether a server can listen on a loopback port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -34,9 +34,9 @@ def is_free(port: int) -> bool:
 
 @contextmanager
 def claim_port(port: int) -> Iterator[bool]:
-    """Claim a port for a server to come, for as long as the context lasts; tell whether it is ours.
+    """Claim a port for a server that starts soon, while the context is open. Yields whether the claim succeeded.
 
-    Of two programs of one person that start at once, the slower one would else find the other's server, and use it.
+    Without it, two programs that start at the same time on the same port would share one server.
     """
     path = Path(tempfile.gettempdir()) / f"watchkeeper-{os.getuid()}-{port}.lock"
     with path.open("w") as file:

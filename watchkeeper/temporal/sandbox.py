@@ -13,14 +13,14 @@ _NOWHERE = StorageDriverStoreContext(target=None)
 
 
 class Sandbox(SandboxedWorkflowRunner):
-    """The SDK's own sandbox, with all its restrictions, around workflow code alone.
+    """The SDK's sandbox with all its restrictions, entered only to run workflow code.
 
-    The SDK enters it up to four times more for every payload, to learn which activity the payload is for. Our encoding
-    is the same for all and stores nothing elsewhere, so that the answer is known outside.
+    The SDK also enters it up to four times for every payload, to get the serialization and storage context. Our data
+    converter uses neither, so the answers are constant.
     """
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        """Make a sandbox for one run."""
+        """Create the sandbox of one run."""
         return _Instance(super().create_instance(det))
 
 

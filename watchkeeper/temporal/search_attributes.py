@@ -1,6 +1,6 @@
-"""The search attributes of a run, by which people list and filter runs, in the Temporal UI too.
+"""The search attributes of a run. People list and filter runs by them, also in the Temporal UI.
 
-They outlive the workers: what a run waits for and what it has cost can be read when none is alive.
+The server keeps them, so they can be read when no worker is running.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import Any, Literal, TypeAlias
 from temporalio.common import SearchAttributeKey
 
 Phase = Literal["starting", "queued", "investigating", "reporting", "open", "over"]
-"""What a run is doing, coarsely; ``open`` is after its report, while its alerts fire."""
+"""What a run is doing. ``open``: after its report, while its alerts still fire."""
 
 WaitingFor = Literal["approval", "turn", "alerts"]
-"""What a run waits for beside its model and its tools: a person, its turn to investigate, its alerts to be over."""
+"""What a run waits for, apart from its model and tools: a person, its turn in the queue, the end of its alerts."""
 
 PERSON = "person"
 """The ``Source`` of a run that no alert started."""
@@ -27,7 +27,7 @@ SOURCE = SearchAttributeKey.for_keyword("Source")
 """Name of the alert source in the operator's settings, or ``PERSON``."""
 PHASE = SearchAttributeKey.for_keyword("Phase")
 OUTCOME = SearchAttributeKey.for_keyword("Outcome")
-"""How its investigation ended; absent while it goes on, there too where the run stays open after its report."""
+"""How the investigation ended; absent during the investigation. It is set while the run stays open after its report."""
 WAITING_FOR = SearchAttributeKey.for_keyword("WaitingFor")
 ROUNDS = SearchAttributeKey.for_int("Rounds")
 COST_USD = SearchAttributeKey.for_float("CostUsd")
@@ -36,5 +36,5 @@ ALL: tuple[Key, ...] = (SERVICE, SEVERITY, TEAM, SOURCE, PHASE, OUTCOME, WAITING
 
 
 def type_name(key: Key) -> str:
-    """Name the type of an attribute as Temporal's command line does: ``Keyword``, ``Int``, ``Double``."""
+    """Return the type of an attribute as Temporal's command line spells it: ``Keyword``, ``Int``, ``Double``."""
     return key.indexed_value_type.name.title()

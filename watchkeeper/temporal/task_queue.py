@@ -1,4 +1,4 @@
-"""Whether anybody works on a task queue, as Temporal tells."""
+"""Find out whether a worker polls a task queue."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 TIMEOUT_SECONDS = 2.0
-"""For Temporal to say who polls."""
+"""How long to wait for Temporal's answer."""
 
 CACHE_SECONDS = 1.0
-"""Seconds for which what it said is told again; whoever may ask over HTTP may ask as often as they like."""
+"""How long an answer is reused, because HTTP clients may ask very often."""
 
 _POLL_INTERVAL = timedelta(seconds=70)
-"""A worker polls again within a minute, so one that has not is gone."""
+"""A live worker polls at least once a minute."""
 
 
 async def has_worker(client: Client, queue: str, *, retry: bool = True, identity: str = "") -> bool:
-    """Tell whether a worker polls a task queue, whichever or the one of an identity.
+    """Return whether a worker polls a task queue: any worker, or the one with ``identity``.
 
-    ``retry``: be patient with a Temporal out of reach. Raises RPCError.
+    ``retry``: retry if Temporal is not reachable. Raises RPCError.
     """
     answer = await client.workflow_service.describe_task_queue(
         DescribeTaskQueueRequest(
@@ -42,15 +42,16 @@ async def has_worker(client: Client, queue: str, *, retry: bool = True, identity
 
 @dataclass(frozen=True)
 class WorkerStatus:
-    """What Temporal said."""
+    """The state of Temporal and of the workers."""
 
     temporal: bool
-    """Whether it said anything."""
+    """Whether Temporal answered."""
     worker: bool
+    """Whether a worker polls the task queue."""
 
 
 class WorkerProbe:
-    """Asks who polls a task queue, one question at a time and not too often."""
+    """Checks for a worker on a task queue, one request at a time, at most one in ``CACHE_SECONDS``."""
 
     def __init__(self, client: Client, task_queue: str, identity: str = "") -> None:
         self._client = client
@@ -59,16 +60,15 @@ class WorkerProbe:
         self._lock = asyncio.Lock()
         self._known: tuple[float, WorkerStatus] | None = None
 
-    async def now(self) -> WorkerStatus:
-        """Tell how things are, or were a moment ago."""
+    async def status(self) -> WorkerStatus:
+        """Return the current status, or one that is at most ``CACHE_SECONDS`` old."""
         async with self._lock:
             clock = asyncio.get_running_loop().time
             if self._known is None or clock() - self._known[0] > CACHE_SECONDS:
-                found = await self._ask()
-                self._known = clock(), found
+                self._known = clock(), await self._request()
             return self._known[1]
 
-    async def _ask(self) -> WorkerStatus:
+    async def _request(self) -> WorkerStatus:
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 worker = await has_worker(self._client, self._task_queue, identity=self._identity)

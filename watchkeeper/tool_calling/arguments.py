@@ -1,4 +1,4 @@
-"""Reading the arguments of a tool call, and telling the model what was wrong with them."""
+"""Parse the arguments of a tool call, and describe wrong arguments for the model."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _EXCERPT_BYTES = 200
 
 
 def parse_arguments(arguments: type[M], text: str, catalogue: Mapping[str, Sequence[str]]) -> M:
-    """Read arguments from the model's own text.
+    """Parse arguments from the model's JSON text.
 
-    An object or a list that was encoded twice is decoded once more, where the schema wants one and got a string: Kimi
-    does that, on its own host too (MoonshotAI/kimi-cli#2513). Nothing else is guessed. Raises ValidationError.
+    Where the schema expects an object or a list and got a string, the string is decoded as JSON: Kimi encodes some
+    structures twice (MoonshotAI/kimi-cli#2513). Nothing else is guessed. Raises ValidationError.
     """
     try:
         return arguments.model_validate_json(text, context=catalogue)
@@ -38,7 +38,7 @@ def parse_arguments(arguments: type[M], text: str, catalogue: Mapping[str, Seque
 
 
 def _decode_nested_json(text: str, error: ValidationError) -> bytes | None:
-    """Return the arguments with every structure that came as a string decoded; None if there is none."""
+    """Return the arguments, with each structure that came as a string decoded; None if nothing was decoded."""
     faults = error.errors(include_url=False, include_context=False)
     encoded = [fault for fault in faults if fault["type"] in _STRUCTURE_ERRORS and isinstance(fault["input"], str)]
     if not encoded:
@@ -46,37 +46,37 @@ def _decode_nested_json(text: str, error: ValidationError) -> bytes | None:
     whole: dict[Any, Any] = {"arguments": from_json(text)}
     try:
         for fault in encoded:
-            *way, last = ("arguments", *fault["loc"])
-            reduce(getitem, way, whole)[last] = from_json(fault["input"])
-    except (ValueError, LookupError, TypeError):  # it is no JSON, or the location names a branch of a union
+            *parents, last = ("arguments", *fault["loc"])
+            reduce(getitem, parents, whole)[last] = from_json(fault["input"])
+    except (ValueError, LookupError, TypeError):  # not JSON, or the location names a branch of a union
         return None
     return canonical_json(to_json(whole["arguments"]))
 
 
 def describe_errors(error: ValidationError, parameters: JsonObject) -> JsonObject:
-    """Tell the model what was wrong with each argument, and what the tool's schema expects in its place."""
+    """Return a result for the model: the problem of each argument, and what the tool's schema expects."""
     faults = error.errors(include_url=False, include_context=False)
-    told: JsonObject = {
+    described: JsonObject = {
         "error": "the arguments do not fit the tool's schema; nothing was run",
         "arguments": [_describe_error(fault, parameters) for fault in faults[:_ERRORS_SHOWN]],
     }
     if more := len(faults) - _ERRORS_SHOWN:
-        told |= {"more": f"{more} more"} if more > 0 else {}
-    return told
+        described |= {"more": f"{more} more"} if more > 0 else {}
+    return described
 
 
 def _describe_error(fault: ErrorDetails, parameters: JsonObject) -> JsonObject:
     message = fault["msg"].removeprefix("Value error, ")
-    told: JsonObject = {
+    described: JsonObject = {
         "at": excerpt(".".join(map(str, fault["loc"])), _EXCERPT_BYTES) or "(the whole)",
         "problem": excerpt(message, _EXCERPT_BYTES),
     }
     if fault["type"] != "missing":
         got = fault["input"]
         text = got if isinstance(got, str) else canonical_json(to_json(got)).decode()
-        told["got"] = excerpt(text, _EXCERPT_BYTES)
+        described["got"] = excerpt(text, _EXCERPT_BYTES)
     expected = _expected_schema(fault, parameters)
-    return {**told, "expected": expected} if expected is not None else told
+    return {**described, "expected": expected} if expected is not None else described
 
 
 def _expected_schema(fault: ErrorDetails, parameters: JsonObject) -> object:

@@ -1,4 +1,4 @@
-"""The catalogue: the tools that a worker found, as the model sees them."""
+"""The catalogue: the tools that a worker found, in the form that the model receives."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from watchkeeper.tool_calling.definition import Tool, ToolDefinitionError
 
 
 def discover_tools(package: str | ModuleType = "activities.tools") -> dict[str, Tool[Any]]:
-    """Find the tools of a package: every ``Tool`` at the top of each of its modules, by name, sorted.
+    """Return the tools of a package by name, sorted: every ``Tool`` at the top level of its modules.
 
-    Modules whose names begin with an underscore are left alone. Raises ToolDefinitionError when a file cannot be used,
-    holds no tool, or two tools share a name.
+    Modules whose names start with an underscore are ignored. Raises ToolDefinitionError if a module cannot be imported
+    or has no tool, or if two tools have the same name.
     """
     home = importlib.import_module(package) if isinstance(package, str) else package
     found: dict[str, Tool[Any]] = {}
@@ -43,7 +43,7 @@ def _tools_of(module_name: str) -> list[Tool[Any]]:
 
 
 def encode_tools(tools: Sequence[ToolSpec]) -> bytes:
-    """Write the tools as a request carries them, byte for byte the same for equal tools."""
+    """Encode tools as they appear in a request. Equal tools give equal bytes."""
     functions: list[JsonObject] = [
         {"name": spec.name, "description": spec.description, "parameters": spec.parameters} for spec in tools
     ]
@@ -51,15 +51,15 @@ def encode_tools(tools: Sequence[ToolSpec]) -> bytes:
 
 
 def catalogue_digest(tools: Sequence[ToolSpec]) -> Digest:
-    """Name a catalogue by what the model sees of it."""
+    """Return the digest of a catalogue, as the model receives it."""
     return digest_of(encode_tools(tools))
 
 
 def build_catalogue(tools: Mapping[str, Tool[Any]], settings: Settings) -> list[ToolSpec]:
-    """Describe all tools for one operator, sorted by name. Raises ToolDefinitionError."""
-    if strangers := sorted(set(settings.approval.tools) - tools.keys()):
-        # Left alone, a misspelled name would let a tool run that a person was to decide on.
+    """Return the specifications of all tools for these settings, sorted by name. Raises ToolDefinitionError."""
+    if unknown := sorted(set(settings.approval.tools) - tools.keys()):
+        # With a misspelled name, a tool that needs approval would run without it.
         raise ToolDefinitionError(
-            f"approval.tools names {', '.join(strangers)}, which no tool is called; there are: {', '.join(tools)}"
+            f"approval.tools names unknown tools: {', '.join(unknown)}; available: {', '.join(tools)}"
         )
     return [tools[name].spec(settings) for name in sorted(tools)]

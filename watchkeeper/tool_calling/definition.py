@@ -1,7 +1,7 @@
-"""What a tool is: one file with an arguments model and a function marked ``@tool``.
+"""The definition of a tool: an arguments model and a function marked ``@tool``, in one file.
 
-The decorator's facts and the function's docstring are all that the model, the workflow and the worker know of a tool.
-Everything a tool may use while it runs comes in its ``ToolContext``.
+The model, the workflow and the worker know a tool only by the arguments of the decorator and the docstring of the
+function. A running tool gets everything it may use in its ``ToolContext``.
 """
 
 from __future__ import annotations
@@ -25,41 +25,41 @@ from watchkeeper.tool_calling import json_schema
 from watchkeeper.tool_calling.reserved_names import RESERVED
 
 DEFAULT_RESULT_BYTES = 65_536
-"""Most bytes of one result that the model is given, unless the tool says otherwise."""
+"""Largest result that the model receives, in bytes, unless the tool sets another size."""
 
 MIN_RESULT_BYTES = 1_024
-"""What is needed to say that a result was cut, and how to ask for less."""
+"""Smallest allowed ``max_bytes``: room to say that a result was cut, and how to narrow the question."""
 
 KEY_LENGTH = 200
-"""Longest idempotency key; PagerDuty takes 255 characters."""
+"""Longest idempotency key, in characters. PagerDuty accepts 255."""
 
 MAX_RESULT_BYTES = 350_000
-"""A round may have 32 results, each recorded as a JSON string, which may double it, and Temporal terminates a run whose
-history takes 50 MiB."""
+"""Largest allowed ``max_bytes``. A round may have 32 results, each recorded as a JSON string, which may double its
+size, and Temporal terminates a run whose history reaches 50 MiB."""
 
 
 class ToolError(Exception):
-    """An expected "no" that the model reads and that trying again would not change."""
+    """A refusal that the model reads and that a retry would not change."""
 
     def __init__(self, text: str) -> None:
         super().__init__(excerpt(text, ERROR_BYTES))
 
 
 class ToolUnavailable(Exception):
-    """The back end cannot answer just now; the attempt is retried on the tool's policy."""
+    """The back end cannot answer now. The attempt is retried with the tool's retry policy."""
 
     def __init__(self, text: str, delay: timedelta | None = None) -> None:
         super().__init__(excerpt(text, ERROR_BYTES))
         self.delay = delay
-        """How long the back end asked to wait."""
+        """The wait that the back end asked for."""
 
 
 class ToolDefinitionError(Exception):
-    """A tool file cannot be used; the text names the tool and the way out."""
+    """A tool cannot be used. The text names the tool and says what to do."""
 
 
 class Arguments(BaseModel):
-    """Base of a tool's arguments: closed, finite, and parsed from the model's own JSON text."""
+    """Base class of a tool's arguments. Unknown fields and infinite numbers are refused."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
 
@@ -82,36 +82,37 @@ Service = Annotated[
     AfterValidator(_catalogue_check("service")),
     WithJsonSchema({"type": "string", json_schema.CATALOGUE_KEY: "service"}),
 ]
-"""A name in the operator's service catalogue."""
+"""Name of a service in the operator's service catalogue."""
 
 Team = Annotated[
     str,
     AfterValidator(_catalogue_check("team")),
     WithJsonSchema({"type": "string", json_schema.CATALOGUE_KEY: "team"}),
 ]
-"""A team that the operator's catalogue names."""
+"""Name of a team in the operator's settings."""
 
 
 class ToolCall(ToolRequest):
-    """A call whole, as the tool is given it."""
+    """A tool call: the run, the call key and the arguments."""
 
-    key: str = Field(description="Ours, such as r3.0: round 3, first call. Never the model's id.")
+    key: str = Field(description="Call key, such as r3.0: round 3, first call. Not the model's id.")
 
 
 @dataclass(frozen=True)
 class ToolContext:
-    """What a tool may use while it runs."""
+    """Everything that a tool may use while it runs."""
 
     call: ToolCall
-    """The call as it is recorded."""
+    """The call as recorded."""
     at: datetime
-    """When the call was decided: the same in every attempt, so that a retry asks the same question."""
+    """When the call was scheduled. All attempts have the same time, so a retry asks the same question."""
     attempt: int
+    """Counted from 1."""
     idempotency_key: str
-    """The same in every attempt and after a reset of the run to the same decision; at most 200 characters."""
+    """The same in every attempt, and after a reset of the run to the same call; at most 200 characters."""
     settings: Settings
     http: AsyncClient
-    """Shared by the process; times out, follows no redirects."""
+    """Shared by the process. It has timeouts and follows no redirects."""
 
 
 A = TypeVar("A", bound=BaseModel)
@@ -120,7 +121,7 @@ ToolFunction = Callable[[A, ToolContext], Awaitable[Any]]
 
 @dataclass(frozen=True)
 class Tool(Generic[A]):
-    """A function that the model can call, with what everybody needs to know about it."""
+    """A function that the model can call, with its description, effect, timeout and retries."""
 
     name: str
     description: str
@@ -130,16 +131,16 @@ class Tool(Generic[A]):
     timeout: timedelta
     attempts: int
     key: tuple[str, ...]
-    """Arguments that name the effect within the incident; empty: each call is an effect of its own."""
+    """Arguments that identify the effect within the incident; empty: each call is a separate effect."""
     approval: bool
     max_bytes: int = field(default=DEFAULT_RESULT_BYTES)
 
     async def __call__(self, args: A, context: ToolContext) -> Any:
-        """Run the function."""
+        """Call the function."""
         return await self.function(args, context)
 
     def spec(self, settings: Settings) -> ToolSpec:
-        """Describe the tool for one operator. Raises ToolDefinitionError."""
+        """Return the tool's specification for these settings. Raises ToolDefinitionError."""
         try:
             parameters = json_schema.parameter_schema(self.arguments, settings.catalogue)
         except json_schema.SchemaError as error:
@@ -157,9 +158,9 @@ class Tool(Generic[A]):
         return spec
 
     def idempotency_key(self, call: ToolCall, args: A) -> str:
-        """Name the effect of a call: within its incident if the tool says so, else its own.
+        """Return the idempotency key of a call: for the incident if the tool has ``key``, otherwise for this call.
 
-        The digest makes another decision under the same call key, after a reset, another effect.
+        The digest of the arguments distinguishes a call from an earlier one with the same call key, before a reset.
         """
         if self.key:
             return effect_key(call.run, self.name, [getattr(args, name) for name in self.key])
@@ -168,7 +169,13 @@ class Tool(Generic[A]):
 
 
 def effect_key(run: str, tool: str, values: Iterable[object]) -> str:
-    """Name an effect within its incident, by the values that tell it from others of the same tool."""
+    """Return the idempotency key of an effect within a run.
+
+    Args:
+        run: First execution run id.
+        tool: Name of the tool.
+        values: The arguments that distinguish this effect from others of the same tool.
+    """
     named = "/".join(quote(str(value), safe="") for value in values)
     key = f"{run}/{tool}/{named}"
     return key if len(key) <= KEY_LENGTH else f"{run}/{tool}/{digest_of(named.encode())}"
@@ -183,19 +190,19 @@ def tool(
     approval: bool = False,
     max_bytes: int = DEFAULT_RESULT_BYTES,
 ) -> Callable[[ToolFunction[A]], Tool[A]]:
-    """Make a tool of an ``async def NAME(args: Arguments, context: ToolContext)``; its docstring is the description.
+    """Define a tool from an ``async def NAME(args: Arguments, context: ToolContext)``; its docstring describes it.
 
     Args:
-        effect: What running it twice does. ``read``: nothing. ``keyed``: a write whose target honours
-            ``context.idempotency_key``: nothing. ``once``: harm, so it is attempted once.
-        timeout: Of one attempt.
-        attempts: In all; 4 unless the effect is ``once``.
-        key: Names of arguments; widens the idempotency key from the call to the incident and these.
-        approval: Whether a person decides before it runs.
-        max_bytes: Most bytes of its result that the model is given.
+        effect: ``read``: the tool changes nothing and may run again. ``keyed``: it writes to a target that honours
+            ``context.idempotency_key``, so it may run again. ``once``: it writes without a key and runs once.
+        timeout: Time limit of one attempt.
+        attempts: Total attempts; 4 by default, and always 1 for ``once``.
+        key: Names of arguments. The idempotency key then covers the incident and these arguments, not one call.
+        approval: Whether a person must approve each call.
+        max_bytes: Largest result that the model receives.
 
     Raises:
-        ToolDefinitionError: The function does not make a tool; the text says why.
+        ToolDefinitionError: The function cannot be a tool; the text says why.
     """
 
     def make(function: ToolFunction[A]) -> Tool[A]:
@@ -205,24 +212,24 @@ def tool(
             return ToolDefinitionError(f"tool {name!r}: {why}")
 
         if not json_schema.TOOL_NAME.match(name) or name in RESERVED:
-            raise refuse(f"choose a name in snake_case that is none of {', '.join(sorted(RESERVED))}")
+            raise refuse(f"choose a name in snake_case that is not one of {', '.join(sorted(RESERVED))}")
         if not inspect.iscoroutinefunction(function):
             raise refuse("it must be an `async def`")
         if not (description := inspect.getdoc(function)):
-            raise refuse("its docstring is what the model reads; write when to use it")
+            raise refuse("it has no docstring; the model reads it, so write what the tool does and when to use it")
         arguments = _arguments_of(function)
         if arguments is None:
             raise refuse("its first parameter must be annotated with a class derived from Arguments")
         if unknown := [part for part in key if part not in arguments.model_fields]:
             raise refuse(f"key names {unknown}, which are not fields of {arguments.__name__}")
         if effect == "once" and attempts not in (None, 1):
-            raise refuse("an effect that may happen once has one attempt")
+            raise refuse('effect="once" allows only one attempt')
         if attempts is not None and attempts < 1:
-            raise refuse(f"attempts={attempts} would never run it; give 1 or more")
+            raise refuse(f"attempts={attempts} would never run it; set 1 or more")
         if timeout <= timedelta():
-            raise refuse(f"timeout={timeout} leaves no time to run; give more than nothing")
+            raise refuse(f"timeout={timeout} leaves no time to run; set more than zero")
         if not MIN_RESULT_BYTES <= max_bytes <= MAX_RESULT_BYTES:
-            raise refuse(f"max_bytes={max_bytes}: give {MIN_RESULT_BYTES:,} to {MAX_RESULT_BYTES:,}")
+            raise refuse(f"max_bytes={max_bytes}: set {MIN_RESULT_BYTES:,} to {MAX_RESULT_BYTES:,}")
         return Tool(
             name=name,
             description=" ".join(description.split()),

@@ -1,4 +1,4 @@
-"""Running one tool call: from the model's raw arguments to the text that the model reads of it."""
+"""Run one tool call: parse the model's arguments, call the tool, and encode the result for the model."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from watchkeeper.tool_calling.json_schema import parameter_schema
 from watchkeeper.tool_calling.result_encoding import to_json
 
 _FIELDS_BYTES = 300
-"""How much of the names of a tool's arguments is told to the model where a result is cut."""
+"""Largest list of argument names in a result that was cut."""
 
 
 async def run_tool(
     tool: Tool[Any], call: ToolCall, *, settings: Settings, http: AsyncClient, at: datetime, attempt: int
 ) -> ToolResult:
-    """Run a call and return what the model reads of it; no secret of the settings is in it.
+    """Run a call and return the result for the model, without any secret of the settings.
 
     Args:
-        tool: The tool that the model named.
-        call: What the model wants of it.
-        settings: The operator's.
-        http: Shared by the process.
-        at: When the call was decided: the same in every attempt.
+        tool: The tool to run.
+        call: The call, with the arguments that the model wrote.
+        settings: The settings of this process.
+        http: The HTTP client of this process.
+        at: When the call was scheduled; the same in every attempt.
         attempt: Counted from 1.
 
     Raises:
-        ToolUnavailable: The attempt may be repeated; its text holds no secret and may be recorded.
+        ToolUnavailable: The attempt may be retried. The text contains no secret and may be recorded.
     """
     try:
         args = parse_arguments(tool.arguments, call.arguments, settings.catalogue)
@@ -66,7 +66,7 @@ async def run_tool(
         if not deadline.expired():
             raise
         raise ToolUnavailable(f"{tool.name} gave no result in {tool.timeout.total_seconds():g} s") from None
-    # Beside the event loop: it beats for every call of this worker, and a large result takes seconds to read.
+    # In a thread: a large result takes seconds to encode, and the event loop must send heartbeats meanwhile.
     return await asyncio.to_thread(_result, tool, settings, "ok", output)
 
 
@@ -80,7 +80,7 @@ def _result(
 
 
 def _cut_to_size(whole: str, tool: Tool[Any]) -> tuple[str, int]:
-    """Cut the middle out of a result that is too large; also return how many bytes were cut."""
+    """Cut the middle out of a result that is too large. Also return how many bytes were cut."""
     encoded = whole.encode()
     if len(encoded) <= tool.max_bytes:
         return whole, 0
@@ -91,10 +91,10 @@ def _cut_to_size(whole: str, tool: Tool[Any]) -> tuple[str, int]:
         head = cap(whole, each)[0]
         tail = encoded[len(encoded) - each :].decode(errors="ignore")
         cut = len(encoded) - len(head.encode()) - len(tail.encode())
-        said = f"{cut} of {len(encoded)} bytes were cut from the middle; {narrow}"
-        return canonical_json({"truncated": said, "head": head, "tail": tail}), cut
+        note = f"{cut} of {len(encoded)} bytes were cut from the middle; {narrow}"
+        return canonical_json({"truncated": note, "head": head, "tail": tail}), cut
 
-    # The size grows with what is shown, but how fast depends on what has to be escaped.
+    # The encoded size grows with the parts shown; how fast depends on the characters that JSON escapes.
     each = bisect_right(range(tool.max_bytes // 2), tool.max_bytes, key=lambda each: len(shown(each)[0])) - 1
     content, cut = shown(each)
     return content.decode(), cut

@@ -1,9 +1,9 @@
 """JSON schema of a tool's arguments, in the subset that every provider accepts.
 
-The subset is the intersection of what OpenAI, Moonshot (MFJS), Gemini and Groq document or were seen to accept: closed
-objects, everything inlined, leaves with a plain ``type``, string enumerations, bounds. What models need to know
-besides (defaults, lengths) goes into the description in words. What the subset cannot say is refused when the tool
-is loaded, not by the provider at 3 a.m.
+The subset is what OpenAI, Moonshot (MFJS), Gemini and Groq all document or were observed to accept: closed objects,
+no references, leaves with a plain ``type``, string enumerations, minimum and maximum. Other facts that help the model
+(defaults, lengths) are added to the description as text. A schema that the subset cannot express is refused when the
+tool is loaded, not by the provider during an incident.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from watchkeeper.contracts import JsonObject
 from watchkeeper.llm.conversation import canonical_json
 
 CATALOGUE_KEY = "x-catalogue"
-"""Marks a string whose enumeration is the operator's own."""
+"""Marks a string whose allowed values come from the operator's settings."""
 
 MAX_ENUM_VALUES = 500
-"""Longest enumeration that Moonshot takes; a larger catalogue is checked all the same, but not enumerated."""
+"""Longest enumeration that Moonshot accepts. Values of a larger catalogue are checked, but not listed in the schema."""
 
 MAX_DEPTH = 5
-"""Levels of a schema, from the arguments themselves to a leaf, as Moonshot documents it."""
+"""Levels of a schema from the arguments to a leaf; documented by Moonshot."""
 
 MAX_PROPERTIES = 100
-"""Fields of one object, as Moonshot documents it."""
+"""Fields of one object; documented by Moonshot."""
 
 TOOL_NAME = re.compile(r"^[a-z][a-z0-9_]{0,63}$")
 
@@ -48,8 +48,8 @@ _SUPPORTED = {
 _REMEDIES = {
     "exclusiveMinimum": "use ge= instead of gt=",
     "exclusiveMaximum": "use le= instead of lt=",
-    "pattern": "check it in a validator and say the form in the description",
-    "format": "use a plain string and say the form in the description",
+    "pattern": "check it in a validator and give the format in the description",
+    "format": "use a plain string and give the format in the description",
     "prefixItems": "use a list",
     "uniqueItems": "use a list",
     "oneOf": "use one closed object",
@@ -58,20 +58,20 @@ _REMEDIES = {
 
 
 class SchemaError(Exception):
-    """A tool's arguments cannot be described in the portable subset; the text names the field and the way out."""
+    """The subset cannot express a tool's arguments. The text names the field and says what to do."""
 
 
 def parameter_schema(arguments: type[BaseModel], catalogue: Mapping[str, Sequence[str]]) -> JsonObject:
-    """Emit the schema of a tool's arguments, its enumerations filled from the operator's catalogue.
+    """Return the schema of a tool's arguments, with enumerations from the operator's catalogue.
 
-    Equal inputs give equal schemas, key order included. Raises SchemaError.
+    Equal inputs give equal schemas with the same key order. Raises SchemaError.
     """
     try:
         schema = arguments.model_json_schema()
     except PydanticInvalidForJsonSchema as error:
         raise SchemaError(f"{arguments.__name__}: {error.message}; use plain fields") from error
     emitted = _Emitter(schema.get("$defs", {}), catalogue).emit(schema, arguments.__name__)
-    emitted.pop("description", None)  # the docstring of the arguments class speaks to engineers
+    emitted.pop("description", None)  # the docstring of the arguments class is for engineers
     return emitted
 
 
@@ -94,8 +94,8 @@ class _Emitter:
             if "$ref" in schema:
                 return self.emit(schema, where, inside)
         for keyword in sorted(schema.keys() - _SUPPORTED, key=lambda keyword: (keyword not in _REMEDIES, keyword)):
-            way_out = _REMEDIES.get(keyword, "use a plain field and check it in a validator")
-            raise SchemaError(f"{where}: no provider-neutral way to say {keyword!r}; {way_out}")
+            remedy = _REMEDIES.get(keyword, "use a plain field and check it in a validator")
+            raise SchemaError(f"{where}: not all providers accept {keyword!r}; {remedy}")
         described = self._description(schema)
         match schema.get("type"):
             case "object":
@@ -124,7 +124,7 @@ class _Emitter:
         if "properties" not in schema and schema.get("additionalProperties", True):
             raise SchemaError(f"{where}: an object of unknown keys; name its fields")
         if len(schema.get("properties", {})) > MAX_PROPERTIES:
-            raise SchemaError(f"{where}: more than {MAX_PROPERTIES} fields; make several tools of it")
+            raise SchemaError(f"{where}: more than {MAX_PROPERTIES} fields; split the tool")
         properties = {
             name: self.emit(member, f"{where}.{name}", inside) for name, member in schema.get("properties", {}).items()
         }
@@ -149,8 +149,8 @@ class _Emitter:
 
     def _description(self, schema: JsonObject) -> JsonObject:
         remarks = [
-            words.format(_as_text(schema[keyword]))
-            for keyword, words in _REMARKS.items()
+            remark.format(_as_text(schema[keyword]))
+            for keyword, remark in _REMARKS.items()
             if schema.get(keyword) not in (None, "", [], {})
         ]
         text = str(schema.get("description", ""))

@@ -1,8 +1,8 @@
-"""Which activities are no tools."""
+"""Names that a tool cannot have, because other activities use them."""
 
 from __future__ import annotations
 
 RESERVED = frozenset(
     {"announce", "ask", "brief", "carry", "compact", "deliver", "enter", "find_gone", "leave", "unknown_tool"}
 )
-"""Names that are not free for a tool: the activities beside the tools."""
+"""Names of the activities that are not tools, and the name for a call to an unknown tool."""

@@ -1,7 +1,7 @@
-"""Whatever a tool returns, as JSON.
+"""Encode any value that a tool returns as JSON.
 
-It is read after the effect of the call took place, so nothing here may fail: a value that JSON has no form for becomes
-words about it.
+The tool's effect has already happened, so this must not fail. A value that JSON cannot express becomes a text that
+describes it. Decision 0021 says why pydantic does not do all of it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.text import clean, error_text
 
 DEPTH = 64
-"""How deep values may nest; nobody reads deeper, and an encoder that recurses gives up at some depth."""
+"""Deepest nesting that is kept. Recursive encoders fail at some depth."""
 
 _INTEGER_BITS = 10_000
 """Python refuses to write integers of more than 4,300 digits."""
@@ -28,8 +28,8 @@ _INTEGER_BITS = 10_000
 def to_json(value: object, inside: tuple[int, ...] = ()) -> object:
     """Return a value that ``canonical_json`` can encode.
 
-    Fields of a model that are None are left out. Numbers that JSON cannot write become their names; bytes are read as
-    UTF-8; times are ISO 8601, durations seconds.
+    Fields of a model that are None are left out. NaN and infinity become their names, bytes are decoded as UTF-8,
+    times are ISO 8601, durations are seconds. ``inside``: ids of the containers around this value.
     """
     match value:
         case None | bool():
@@ -76,7 +76,7 @@ def _container(value: object, inside: tuple[int, ...]) -> object:
 
 
 def _other(value: object, inside: tuple[int, ...]) -> object:
-    """Read what pydantic knows: addresses, paths, decimals, secrets (as asterisks), iterators."""
+    """Encode the types that pydantic knows: addresses, paths, decimals, secrets (as asterisks), iterators."""
     try:
         return to_json(to_jsonable_python(value), inside)
     except ValueError:

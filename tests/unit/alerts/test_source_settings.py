@@ -96,15 +96,15 @@ def told(**table: Any) -> str:
         ({"kind": "source"}, "unknown kind of source"),
         ({"kind": "mapped"}, "unknown kind of source"),
         ({"kind": "../x"}, "unknown kind of source"),
-        ({"kind": "alertmanager"}, "anybody could send alerts; set tokens, or username and passwords, or say"),
-        ({"kind": "grafana"}, "anybody could send alerts; set secrets, tokens, or username"),
-        ({"kind": "alertmanager", "secrets": ["s3cret"]}, "senders of kind alertmanager sign nothing; set tokens"),
+        ({"kind": "alertmanager"}, "anyone could send alerts; set tokens, or username and passwords, or"),
+        ({"kind": "grafana"}, "anyone could send alerts; set secrets, tokens, or username"),
+        ({"kind": "alertmanager", "secrets": ["s3cret"]}, "senders of kind alertmanager do not sign; set tokens"),
         ({"kind": "alertmanager", "passwords": ["s3cret"]}, "username and passwords go together"),
         ({"kind": "alertmanager", "username": "u", "tokens": ["s3cret"]}, "username and passwords go together"),
-        ({"kind": "grafana", "unauthenticated": True, "secrets": ["s3cret"]}, "unauthenticated, yet it has secrets"),
-        ({"kind": "grafana", "secrets": ["s3cret", ""]}, "secrets: holds an empty secret"),
-        ({"kind": "grafana", "secrets": "[s3cret"}, "secrets: begins like a JSON list but is none"),
-        ({"kind": "grafana", "secrets": ["s3cret\u00e9"]}, "secrets.0: holds characters that no HTTP header can carry"),
+        ({"kind": "grafana", "unauthenticated": True, "secrets": ["s3cret"]}, "unauthenticated is true, but there are"),
+        ({"kind": "grafana", "secrets": ["s3cret", ""]}, "secrets: contains an empty secret"),
+        ({"kind": "grafana", "secrets": "[s3cret"}, "secrets: starts like a JSON list but is not valid"),
+        ({"kind": "grafana", "secrets": ["s3cret\u00e9"]}, "secrets.0: contains characters that an HTTP header cannot"),
         ({"kind": "grafana", "token": "s3cret"}, "token: Extra inputs are not permitted"),
         ({"kind": "grafana", "tokens": ["s3cret"], "token_header": "a b"}, "token_header: String should match"),
         ({"kind": "cloudwatch"}, "topics: Field required"),
@@ -130,8 +130,8 @@ def test_what_cannot_work_is_refused_with_the_way_out(table: dict[str, Any], sai
 def test_a_source_that_is_wrong_is_named() -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings()
-    assert "sources.prod-am: anybody could send alerts" in str(caught.value)
-    assert "sources.pd: anybody could send alerts" in str(caught.value)
+    assert "sources.prod-am: anyone could send alerts" in str(caught.value)
+    assert "sources.pd: anyone could send alerts" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["", "A", "a b", "a/b", "-a", "a" * 51])

@@ -170,5 +170,5 @@ def test_every_limit_has_its_error_and_its_words() -> None:
         "stopped after 0 tokens (limit 1,000) without a conclusion",
         "stopped after $0.0000 (limit $0.0100) without a conclusion",
         "stopped after 60 seconds without a conclusion",
-        "stopped after one and the same call failed 2 times in a row without a conclusion",
+        "stopped after the same call failed 2 times in a row without a conclusion",
     }

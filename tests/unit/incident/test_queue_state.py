@@ -61,13 +61,13 @@ def test_those_who_have_a_place_keep_it_whoever_comes() -> None:
     taken.enter(entrant("critical", 1, at=1))
     assert taken.admit() == []
     assert taken.is_full
-    assert (runs(taken.queue.holding), runs(taken.queue.waiting)) == (["info"], ["critical"])
+    assert (runs(taken.state.holding), runs(taken.state.waiting)) == (["info"], ["critical"])
 
 
 def test_who_enters_twice_waits_once() -> None:
     waiting = line(entrant("a"), entrant("b", at=1), entrant("b", at=1, sent=2))
     waiting.admit()
-    assert runs(waiting.queue.waiting) == ["b"]
+    assert runs(waiting.state.waiting) == ["b"]
 
 
 def test_who_enters_again_with_a_place_is_told_again() -> None:
@@ -77,7 +77,7 @@ def test_who_enters_again_with_a_place_is_told_again() -> None:
     taken.enter(entrant("a", sent=60))
     assert taken.is_due
     assert runs(taken.admit()) == ["a"]
-    assert runs(taken.queue.holding) == ["a"]
+    assert runs(taken.state.holding) == ["a"]
 
 
 def test_the_latest_who_enters_says_how_many_places_there_are() -> None:
@@ -118,7 +118,7 @@ def test_who_comes_back_after_leaving_waits_again() -> None:
     back.enter(entrant("a", sent=6))
     assert runs(back.admit()) == ["a"]
     back.leave(leaving("a", at=5))
-    assert runs(back.queue.holding) == ["a"], "an old word took its place away"
+    assert runs(back.state.holding) == ["a"], "an old word took its place away"
 
 
 def test_a_run_that_is_gone_is_not_told() -> None:
@@ -135,7 +135,7 @@ def test_only_the_latest_who_left_are_remembered() -> None:
     for number in range(EXITS_REMEMBERED + 10):
         left.leave(leaving(f"run-{number}", at=number))
     left.leave(leaving("run-50", at=999))
-    remembered = [one.run for one in left.queue.left]
+    remembered = [one.run for one in left.state.left]
     assert len(remembered) == EXITS_REMEMBERED
     assert remembered[-1] == "run-50"
 
@@ -175,11 +175,11 @@ def test_whatever_happens_no_more_hold_than_may_and_everybody_gets_a_turn(
                 _admit(queue, holding, entered)
             case "renew":
                 _admit(queue, holding, entered)
-                queue = TurnQueue(queue.queue)
+                queue = TurnQueue(queue.state)
         holding = [run for run in holding if run in entered]
-        assert runs(queue.queue.holding) == holding
+        assert runs(queue.state.holding) == holding
         assert len(holding) <= places
-        assert sorted([*holding, *runs(queue.queue.waiting)]) == sorted(entered)
+        assert sorted([*holding, *runs(queue.state.waiting)]) == sorted(entered)
     served = []
     _admit(queue, holding, entered)
     while holding:
@@ -193,8 +193,8 @@ def test_whatever_happens_no_more_hold_than_may_and_everybody_gets_a_turn(
 def _admit(queue: TurnQueue, holding: list[str], entered: dict[str, QueueEntry]) -> None:
     """Admit, and see that who is admitted goes before all who wait."""
     admitted = [one for one in queue.admit() if one.run not in holding]
-    waiting = queue.queue.waiting
-    assert not waiting or len(queue.queue.holding) == waiting[0].places, "a place stays free while somebody waits"
+    waiting = queue.state.waiting
+    assert not waiting or len(queue.state.holding) == waiting[0].places, "a place stays free while somebody waits"
     ranks = [(entered[one.run].priority, entered[one.run].at) for one in [*admitted, *waiting]]
     assert ranks == sorted(ranks)
     holding += runs(admitted)
@@ -203,8 +203,8 @@ def _admit(queue: TurnQueue, holding: list[str], entered: dict[str, QueueEntry])
 def test_the_words_name_all_in_order() -> None:
     queue = line(entrant("a", places=1), entrant("b", 5, at=1), entrant("c", 1, at=2))
     queue.admit()
-    assert describe_queue(queue.queue).splitlines() == [
-        "**1 of 1 places taken, 2 waiting**",
+    assert describe_queue(queue.state).splitlines() == [
+        "**1 of 1 slots taken, 2 waiting**",
         "",
         "- alert-c (priority 1) investigates",
         "1. alert-a (priority 3) waits",
@@ -215,7 +215,7 @@ def test_the_words_name_all_in_order() -> None:
 def test_the_words_of_a_long_queue_are_bounded() -> None:
     queue = line(*(entrant(f"run-{number}", at=number) for number in range(ENTRIES_SHOWN + 21)))
     queue.admit()
-    words = describe_queue(queue.queue)
+    words = describe_queue(queue.state)
     assert words.count("waits") == ENTRIES_SHOWN
     assert words.endswith("and 20 more")
 

@@ -229,9 +229,9 @@ async def test_a_worker_is_not_healthy_because_another_one_polls(client: Client)
         queue = harness.settings.worker.task_queue
         same, other = WorkerProbe(client, queue, client.identity), WorkerProbe(client, queue, "another-process")
         async with asyncio.timeout(10):
-            while not (await same.now()).worker:
+            while not (await same.status()).worker:
                 await asyncio.sleep(0.1)
-        assert await other.now() == WorkerStatus(temporal=True, worker=False)
+        assert await other.status() == WorkerStatus(temporal=True, worker=False)
 
 
 async def test_each_line_of_the_json_log_names_run_call_and_span(client: Client, tmp_path: Path) -> None:

@@ -95,10 +95,10 @@ async def test_one_of_another_type_keeps_a_worker_from_starting(bare: Client) ->
         async with run_harness(bare, []):
             pass
     assert str(refused.value) == (
-        f"of the search attributes in namespace {bare.namespace!r}, Outcome must be of type Keyword and is "
-        "not; where nobody else needs them, have an administrator run: temporal operator search-attribute remove "
+        f"search attributes in namespace {bare.namespace!r}: Outcome must be of type Keyword and is "
+        "not; if no other program uses them, have an administrator run: temporal operator search-attribute remove "
         f"--namespace {bare.namespace} --name Outcome; "
-        "else give Watchkeeper a namespace of its own (TEMPORAL_NAMESPACE)"
+        "otherwise give Watchkeeper a separate namespace (TEMPORAL_NAMESPACE)"
     )
     with pytest.raises(TemporalError, match="must be of type Keyword"):
         await runs_client.start_run(bare, RunInput(text="Why?"), NOBODY)

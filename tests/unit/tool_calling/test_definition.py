@@ -97,14 +97,14 @@ def _named(name: str) -> Callable[..., Any]:
         (not_async, {}, "async def"),
         (_named("no_docstring_name"), {"attempts": 0}, "would never run it"),
         (_named("ok"), {"timeout": timedelta()}, "no time to run"),
-        (_named("ok"), {"max_bytes": 100}, "max_bytes=100: give 1,024 to 350,000"),
+        (_named("ok"), {"max_bytes": 100}, "max_bytes=100: set 1,024 to 350,000"),
         (_named("ok"), {"key": ("lost",)}, "not fields of Note"),
         (_named("ok"), {"effect": "once", "attempts": 2}, "one attempt"),
         (_named("Ok"), {}, "snake_case"),
         (_named("1st"), {}, "snake_case"),
         (_named("x" * 65), {}, "snake_case"),
-        (_named("ask"), {}, "none of announce, ask, brief"),
-        (_named("deliver"), {}, "none of announce, ask, brief"),
+        (_named("ask"), {}, "not one of announce, ask, brief"),
+        (_named("deliver"), {}, "not one of announce, ask, brief"),
     ],
 )
 def test_what_is_no_tool(function: Any, options: dict[str, Any], why: str) -> None:
@@ -213,7 +213,7 @@ def test_approval_by_the_tool_or_by_the_operator() -> None:
 
 
 def test_an_approval_of_a_tool_that_there_is_not() -> None:
-    with pytest.raises(ToolDefinitionError, match=r"approval\.tools names addnote, .* there are: add_note"):
+    with pytest.raises(ToolDefinitionError, match=r"approval\.tools names unknown tools: addnote; available: add_note"):
         build_catalogue({"add_note": add_note}, settings(approval={"tools": ["addnote"]}))
 
 
