@@ -77,7 +77,7 @@ class AskActivities:
             try:
                 reply = await request_reply(endpoint, prompt)
             except ModelError as error:
-                activity_context.refused(endpoint.profile, error.reason)
+                activity_context.note_refusal(endpoint.profile, error.reason)
                 refusals.append(error)
                 if error.retryable and (error.delay or timedelta()) <= LONGEST_MODEL_DELAY:
                     break

@@ -57,7 +57,7 @@ async def request_reply(endpoint: ModelEndpoint, prompt: Prompt) -> ModelReply:
         if error.reason != "tool_choice" or prompt.choice is None:
             raise
         activity.logger.warning("%s does not let tools be forced; asking freely", endpoint.profile.name)
-        activity_context.repaired("unforced")
+        activity_context.note_repair("unforced")
         prompt = prompt._replace(choice=None)
         reply = await _ask(endpoint, prompt, cap)
     if reply.kind != "tool_calls" and reply.truncated and cap is not None:
@@ -70,7 +70,7 @@ async def request_reply(endpoint: ModelEndpoint, prompt: Prompt) -> ModelReply:
 
 async def _ask(endpoint: ModelEndpoint, prompt: Prompt, cap: int | None) -> ModelReply:
     body = _body(endpoint.profile, prompt, cap)
-    activity_context.asked(endpoint.profile, prompt.messages)
+    activity_context.note_request(endpoint.profile, prompt.messages)
     completion = await endpoint.complete(body)
     reply = read_completion(
         completion.body,
@@ -79,7 +79,7 @@ async def _ask(endpoint: ModelEndpoint, prompt: Prompt, cap: int | None) -> Mode
         prompt_bytes=len(body),
         trace_id=completion.trace_id,
     )
-    activity_context.answered(reply, prompt.names, completion.body)
+    activity_context.note_reply(reply, prompt.names, completion.body)
     if endpoint.profile.prices is None:
         return reply
     cost = completion_cost(reply.usage, endpoint.profile.prices)

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 from temporalio import activity, workflow
 
 from watchkeeper.redaction import Redactor
-from watchkeeper.telemetry.activity_context import CURRENT
+from watchkeeper.telemetry.activity_context import CURRENT_ATTEMPT
 from watchkeeper.text import clean, error_text, visible
 
 LogFormat: TypeAlias = Literal["text", "json"]
@@ -53,7 +53,7 @@ class _JsonFormatter(_RedactedFormatter):
     """Writes one object, with the ids of the run and of the trace."""
 
     def format(self, record: logging.LogRecord) -> str:
-        source, attempt = _temporal_fields(record), CURRENT.get()
+        source, attempt = _temporal_fields(record), CURRENT_ATTEMPT.get()
         trace = attempt.trace_id if attempt else 0
         fields = {
             "time": datetime.fromtimestamp(record.created, UTC)

@@ -22,7 +22,7 @@ from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import ReportDelivery
 from watchkeeper.redaction import Redactor
 from watchkeeper.replay.history_redaction import HistoryRedactor
-from watchkeeper.telemetry.content_capture import Content
+from watchkeeper.telemetry.content_capture import ContentCapture
 from watchkeeper.tool import Arguments, Tool, ToolCall, ToolContext, ToolError, ToolUnavailable
 from watchkeeper.tool_calling.execution import run_tool
 
@@ -105,7 +105,7 @@ async def exported(text: str) -> str:
 async def span(text: str) -> str:
     """The content of a span."""
     delivery = ReportDelivery.model_construct(None, **{"report": SimpleNamespace(body=text)})  # type: ignore[arg-type]
-    (content,) = Content(settings().redactor, captured=True).of_report(delivery).values()
+    (content,) = ContentCapture(settings().redactor, captured=True).of_report(delivery).values()
     return content
 
 

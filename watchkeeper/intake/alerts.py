@@ -95,7 +95,7 @@ def routes(intake: Intake) -> APIRouter:
 
 async def _receive(intake: Intake, source: Source[Any], webhook: WebhookRequest) -> JSONResponse:
     def refuse(reason: str, cause: object) -> None:
-        intake.metrics.alerts(source.name, "refused", reason)
+        intake.metrics.count_alerts(source.name, "refused", reason)
         log.warning("refused a request of the source %r: %s", source.name, cause)
 
     try:
@@ -139,7 +139,7 @@ def _response(
     runs, ignored = list[GroupResult](), Counter[str](payload.ignored)
     for result in results:
         reason = result.reason if result.outcome == "ignored" else None
-        intake.metrics.alerts(source.name, result.outcome, reason, result.alerts)
+        intake.metrics.count_alerts(source.name, result.outcome, reason, result.alerts)
         if result.workflow_id is None or result.outcome == "ignored":
             ignored[result.reason or "it starts no run"] += result.alerts
             continue
@@ -147,7 +147,7 @@ def _response(
         runs.append(run)
         log.info("%s from %r: %s %s", result.outcome, source.name, result.workflow_id, result.title)
     for reason, count in Counter(payload.ignored).items():
-        intake.metrics.alerts(source.name, "ignored", reason, count)
+        intake.metrics.count_alerts(source.name, "ignored", reason, count)
     reasons = [IgnoredAlerts(reason=reason, alerts=count) for reason, count in ignored.items()]
     if runs or payload.confirm is not None:
         status: Literal["accepted", "confirmed"] = "accepted" if runs else "confirmed"

@@ -22,7 +22,7 @@ from watchkeeper.intake.authentication import AuthenticationMiddleware
 from watchkeeper.intake.body_limit import BODY_SECONDS, BodyLimitMiddleware
 from watchkeeper.intake.concurrency_limit import AlertLimitMiddleware, DispatchSlots
 from watchkeeper.intake.dependencies import DispatchAlerts, Intake
-from watchkeeper.intake.metrics import Measured, Metrics
+from watchkeeper.intake.metrics import IntakeMetrics, RequestMetricsMiddleware
 from watchkeeper.intake.outbound_http import FETCH_SECONDS, OutboundHttp
 from watchkeeper.intake.server import GRACE
 from watchkeeper.intake.slack_interactions import InteractionReader
@@ -55,7 +55,7 @@ def create_app(
     """
     sources = {name: make_source(name, section) for name, section in settings.sources.items()}
     outbound = http or httpx2.AsyncClient(timeout=FETCH_SECONDS, follow_redirects=False)
-    metrics = Metrics(sources, counts)
+    metrics = IntakeMetrics(sources, counts)
     intake = Intake(client, settings, dispatch, sources, OutboundHttp(outbound), metrics, DispatchSlots())
     decisions = set[asyncio.Task[None]]()
     app = FastAPI(
@@ -76,7 +76,7 @@ def create_app(
     app.add_middleware(AlertLimitMiddleware)
     app.add_middleware(BodyLimitMiddleware, seconds=body_seconds)
     app.add_middleware(AuthenticationMiddleware, tokens=settings.intake.tokens)
-    app.add_middleware(Measured, metrics=intake.metrics)
+    app.add_middleware(RequestMetricsMiddleware, metrics=intake.metrics)
     document = _openapi(app)
     app.openapi = lambda: document  # type: ignore[method-assign]
     return app

@@ -11,7 +11,7 @@ from temporalio.client import Client
 from watchkeeper.alerts.source import ParsedPayload, Source
 from watchkeeper.config.settings import Settings
 from watchkeeper.intake.concurrency_limit import DispatchSlots
-from watchkeeper.intake.metrics import Metrics
+from watchkeeper.intake.metrics import IntakeMetrics
 from watchkeeper.intake.outbound_http import OutboundHttp
 from watchkeeper.runs.dispatch import DispatchResult
 
@@ -30,5 +30,5 @@ class Intake:
     dispatch: DispatchAlerts
     sources: Mapping[str, Source[Any]]
     outbound: OutboundHttp
-    metrics: Metrics
+    metrics: IntakeMetrics
     slots: DispatchSlots

@@ -1,4 +1,4 @@
-"""What Watchkeeper tells of itself: traces and metrics by the conventions of OpenTelemetry, and a page for Prometheus.
+"""Traces and metrics of a worker, by the OpenTelemetry conventions, and its HTTP endpoint for Prometheus.
 
-Everything here is made by the activities of a worker, never by workflow code, so that a replay tells nothing twice.
+Activities record all of it, workflow code none, so that a replay exports nothing twice.
 """

@@ -1,6 +1,6 @@
-"""What is learnt of one attempt of an activity while it runs, for whoever tells of it afterwards.
+"""Facts that activities note while they run and that their results do not contain, for spans, metrics and logs.
 
-The activities note here what their results do not hold. Where nobody listens, nothing is kept.
+Without telemetry there is no context, and the notes are dropped.
 """
 
 from __future__ import annotations
@@ -16,65 +16,65 @@ from watchkeeper.llm.errors import ModelErrorReason
 Repair: TypeAlias = Literal[
     "unknown_tool", "bad_arguments", "dropped_calls", "calls_in_text", "cut", "empty", "no_usage", "unforced"
 ]
-"""What was put right of a model's reply, or asked again.
+"""A defect of a model's reply that was repaired or retried.
 
-``unknown_tool`` and ``bad_arguments`` calls that cannot be run; ``dropped_calls`` more calls than one reply may hold;
-``calls_in_text`` calls written as words; ``cut`` a reply cut at a token or size limit; ``empty`` neither words nor
-calls; ``no_usage`` tokens that the host did not count; ``unforced`` a tool that could not be forced.
+``unknown_tool`` and ``bad_arguments``: calls that cannot run. ``dropped_calls``: more calls than one reply may have.
+``calls_in_text``: calls written as text. ``cut``: a reply that ended at a token or size limit. ``empty``: neither text
+nor calls. ``no_usage``: the host did not count tokens. ``unforced``: the model could not be forced to call a tool.
 """
 
 Refusal: TypeAlias = tuple[str, ModelErrorReason]
-"""The name of a model, and why it gave no completion."""
+"""The name of a model, and why it returned no completion."""
 
 
 @dataclass
-class Attempt:
-    """One attempt."""
+class AttemptContext:
+    """What is known of the attempt that is running."""
 
     run: str = ""
-    """First execution run id; empty until it is known, and where no traces are made."""
+    """First execution run id; empty until it is known, and without traces."""
     trace_id: int = 0
     span_id: int = 0
     profile: ModelProfile | None = None
     """The model that was asked last."""
     model: str | None = None
-    """Its name, as it gave it with its answer."""
+    """Its name in its reply."""
     prompt: bytes = b""
-    """The messages that it was asked about, as JSON without the brackets."""
+    """The messages of the last request, as JSON without the brackets."""
     refusals: list[Refusal] = field(default_factory=list)
     repairs: list[Repair] = field(default_factory=list)
 
 
-CURRENT: ContextVar[Attempt | None] = ContextVar("attempt", default=None)
+CURRENT_ATTEMPT: ContextVar[AttemptContext | None] = ContextVar("attempt", default=None)
 
 
-def asked(profile: ModelProfile, messages: bytes) -> None:
-    """Note that a model is asked."""
-    if (attempt := CURRENT.get()) is not None:
-        attempt.profile, attempt.prompt = profile, messages
+def note_request(profile: ModelProfile, messages: bytes) -> None:
+    """Note a model request."""
+    if (context := CURRENT_ATTEMPT.get()) is not None:
+        context.profile, context.prompt = profile, messages
 
 
-def refused(profile: ModelProfile, reason: ModelErrorReason) -> None:
-    """Note that a model gave no completion."""
-    if (attempt := CURRENT.get()) is not None:
-        attempt.refusals.append((profile.name, reason))
+def note_refusal(profile: ModelProfile, reason: ModelErrorReason) -> None:
+    """Note that a model returned no completion."""
+    if (context := CURRENT_ATTEMPT.get()) is not None:
+        context.refusals.append((profile.name, reason))
 
 
-def answered(reply: ModelReply, tools: frozenset[str], body: bytes) -> None:
-    """Note what had to be put right of an answer, given the names in the catalogue and the body as it came."""
-    if (attempt := CURRENT.get()) is not None:
-        attempt.model = reply.model
-        attempt.repairs += _repairs(reply, tools, body)
+def note_reply(reply: ModelReply, tools: frozenset[str], body: bytes) -> None:
+    """Note a reply and its defects; ``tools``: names in the catalogue; ``body``: the response as received."""
+    if (context := CURRENT_ATTEMPT.get()) is not None:
+        context.model = reply.model
+        context.repairs += _repairs(reply, tools, body)
 
 
-def repaired(kind: Repair) -> None:
-    """Note that something was put right."""
-    if (attempt := CURRENT.get()) is not None:
-        attempt.repairs.append(kind)
+def note_repair(kind: Repair) -> None:
+    """Note one defect."""
+    if (context := CURRENT_ATTEMPT.get()) is not None:
+        context.repairs.append(kind)
 
 
 def _repairs(reply: ModelReply, tools: frozenset[str], body: bytes) -> list[Repair]:
-    unread: list[Repair] = [
+    invalid_calls: list[Repair] = [
         "bad_arguments" if reply.calls[position].name in tools else "unknown_tool" for position in reply.problems
     ]
     others: list[tuple[Repair, object]] = [
@@ -84,4 +84,4 @@ def _repairs(reply: ModelReply, tools: frozenset[str], body: bytes) -> list[Repa
         ("empty", reply.kind == "empty"),
         ("no_usage", reply.usage.estimated),
     ]
-    return [*unread, *(kind for kind, found in others if found)]
+    return [*invalid_calls, *(kind for kind, found in others if found)]

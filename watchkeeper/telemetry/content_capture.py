@@ -1,4 +1,4 @@
-"""What was said: on spans only where an operator asks for it, and then without the operator's secrets."""
+"""Message content as span attributes: only if an operator switches it on, and without the secrets of the settings."""
 
 from __future__ import annotations
 
@@ -8,42 +8,42 @@ from collections.abc import Sequence
 from watchkeeper.contracts import JsonObject, ModelReply, ReportDelivery, ToolRequest, ToolResult
 from watchkeeper.redaction import Redactor
 from watchkeeper.telemetry import semconv
-from watchkeeper.telemetry.activity_attempt import Step
+from watchkeeper.telemetry.activity_attempt import FinishedAttempt
 from watchkeeper.text import error_text
 
 
-class Content:
-    """Words of spans, in the shape of the conventions; none unless ``captured``."""
+class ContentCapture:
+    """Returns content attributes in the format of the GenAI conventions; none unless ``captured``."""
 
     def __init__(self, redactor: Redactor, *, captured: bool) -> None:
         self._redactor = redactor
         self._captured = captured
 
-    def of(self, step: Step) -> dict[str, str]:
-        """Return what was said in an attempt."""
+    def of_attempt(self, attempt: FinishedAttempt) -> dict[str, str]:
+        """Return the messages of a model request, or the arguments and the result of a tool call."""
         if not self._captured:
             return {}
-        told: dict[str, str] = {}
-        if step.asked and step.attempt.prompt:
-            told[semconv.INPUT_MESSAGES] = self._messages(json.loads(b"[" + step.attempt.prompt + b"]"))
-        match step.result:
+        content: dict[str, str] = {}
+        if attempt.is_model_request and attempt.context.prompt:
+            content[semconv.INPUT_MESSAGES] = self._messages(json.loads(b"[" + attempt.context.prompt + b"]"))
+        match attempt.result:
             case ModelReply() as reply:
-                told[semconv.OUTPUT_MESSAGES] = self._messages([reply.message])
+                content[semconv.OUTPUT_MESSAGES] = self._messages([reply.message])
             case ToolResult() as result:
-                told[semconv.TOOL_RESULT] = self._text(result.content)
-        if isinstance(step.given, ToolRequest):
-            told[semconv.TOOL_ARGUMENTS] = self._text(step.given.arguments)
-        return told
+                content[semconv.TOOL_RESULT] = self._text(result.content)
+        if isinstance(attempt.argument, ToolRequest):
+            content[semconv.TOOL_ARGUMENTS] = self._text(attempt.argument.arguments)
+        return content
 
     def of_report(self, delivery: ReportDelivery) -> dict[str, str]:
-        """Return what a report says."""
+        """Return the body of a report, as a message of the agent."""
         if not self._captured:
             return {}
         return {semconv.OUTPUT_MESSAGES: self._messages([{"role": "assistant", "content": delivery.report.body}])}
 
-    def failure(self, step: Step) -> str:
-        """Say why an attempt failed: errors repeat what was said."""
-        return self._text(error_text(step.error)) if self._captured and step.error else ""
+    def error_message(self, attempt: FinishedAttempt) -> str:
+        """Return the message of an error, which may repeat content; else an empty text."""
+        return self._text(error_text(attempt.error)) if self._captured and attempt.error else ""
 
     def _text(self, text: str) -> str:
         return self._redactor.text(text)
@@ -57,10 +57,10 @@ def _parts(message: JsonObject) -> list[JsonObject]:
     content = message.get("content")
     if message.get("role") == "tool":
         return [{"type": "tool_call_response", "id": message.get("tool_call_id"), "response": content}]
-    thought = message.get("reasoning_content") or message.get("reasoning")
-    words: list[JsonObject] = [{"type": "reasoning", "content": thought}] if thought else []
-    words += [{"type": "text", "content": content}] if content else []
-    return words + [
+    reasoning = message.get("reasoning_content") or message.get("reasoning")
+    parts: list[JsonObject] = [{"type": "reasoning", "content": reasoning}] if reasoning else []
+    parts += [{"type": "text", "content": content}] if content else []
+    return parts + [
         {
             "type": "tool_call",
             "id": call.get("id"),

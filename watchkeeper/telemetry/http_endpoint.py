@@ -13,15 +13,15 @@ from starlette.routing import Route
 from watchkeeper.temporal.task_queue import WorkerProbe
 
 
-def worker_app(scrape: Callable[[], bytes], polling: WorkerProbe) -> Starlette:
-    """Create the app. ``scrape`` returns the metrics as Prometheus text; ``polling`` checks this process."""
+def worker_app(scrape: Callable[[], bytes], probe: WorkerProbe) -> Starlette:
+    """Create the app. ``scrape`` returns the metrics as Prometheus text; ``probe`` checks this process."""
 
     async def metrics(request: Request) -> Response:
         return Response(scrape(), media_type=CONTENT_TYPE_LATEST)
 
     async def healthz(request: Request) -> Response:
-        found = await polling.status()
-        return JSONResponse({"temporal": found.temporal, "polls": found.worker}, 200 if found.worker else 503)
+        status = await probe.status()
+        return JSONResponse({"temporal": status.temporal, "polls": status.worker}, 200 if status.worker else 503)
 
     async def livez(request: Request) -> Response:
         return JSONResponse({"alive": True})

@@ -11,9 +11,9 @@ from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import Destination, ModelReply, ReportDelivery, ToolResult
 from watchkeeper.llm.errors import ModelErrorReason
 from watchkeeper.telemetry import semconv
-from watchkeeper.telemetry.activity_attempt import Step
+from watchkeeper.telemetry.activity_attempt import FinishedAttempt
 from watchkeeper.telemetry.instruments import WorkerInstruments
-from watchkeeper.telemetry.providers import server_of
+from watchkeeper.telemetry.providers import model_server
 from watchkeeper.temporal.search_attributes import PERSON
 
 CallStatus: TypeAlias = Literal["ok", "error", "rejected", "unavailable", "failed", "cancelled"]
@@ -50,27 +50,27 @@ class MetricsRecorder:
         for destination, status in product(get_args(Destination), get_args(DeliveryStatus)):
             self._instruments.reports.add(0, {"destination": destination, "status": status})
 
-    def record(self, step: Step) -> None:
+    def record(self, attempt: FinishedAttempt) -> None:
         """Record a finished attempt."""
-        if step.asked:
-            self._record_request(step)
-        elif step.tool:
-            self._record_call(step, step.tool)
-        elif isinstance(step.given, ReportDelivery):
-            self._record_delivery(step, step.given)
+        if attempt.is_model_request:
+            self._record_request(attempt)
+        elif attempt.tool:
+            self._record_call(attempt, attempt.tool)
+        elif isinstance(attempt.argument, ReportDelivery):
+            self._record_delivery(attempt, attempt.argument)
 
     def record_first_request(self, *, started_at: float) -> None:
         """Record that a run makes its first model request now; ``started_at``: start of the run, in Unix seconds."""
         self._instruments.first_request.record(max(0.0, time.time() - started_at))
 
-    def _record_request(self, step: Step) -> None:
-        attempt = step.attempt
-        for refusing, reason in attempt.refusals:
+    def _record_request(self, attempt: FinishedAttempt) -> None:
+        context = attempt.context
+        for refusing, reason in context.refusals:
             self._instruments.refusals.add(1, {MODEL: refusing, "reason": reason})
-        if attempt.profile is None:
+        if context.profile is None:
             return
-        server = server_of(attempt.profile.base_url)
-        model = {MODEL: attempt.profile.name}
+        server = model_server(context.profile.base_url)
+        model = {MODEL: context.profile.name}
         operation = {
             semconv.OPERATION: "chat",
             semconv.PROVIDER: server.provider,
@@ -78,15 +78,15 @@ class MetricsRecorder:
             semconv.SERVER_PORT: str(server.port),
             **model,
         }
-        failure = {semconv.ERROR: step.failure} if step.failure else {}
-        self._instruments.operation_duration.record(step.seconds, operation | failure)
-        for kind in attempt.repairs:
+        error = {semconv.ERROR: attempt.error_type} if attempt.error_type else {}
+        self._instruments.operation_duration.record(attempt.seconds, operation | error)
+        for kind in context.repairs:
             self._instruments.repairs.add(1, {**model, "kind": kind})
             if kind == "unknown_tool":
                 self._instruments.tool_calls.add(1, {"tool": UNKNOWN_TOOL, "status": "rejected"})
-        if isinstance(step.result, ModelReply):
+        if isinstance(attempt.result, ModelReply):
             self._instruments.rounds.add(1, model)
-            self._record_usage(step.result, operation, model)
+            self._record_usage(attempt.result, operation, model)
 
     def _record_usage(self, reply: ModelReply, operation: dict[str, str], model: dict[str, str]) -> None:
         usage = reply.usage
@@ -98,27 +98,27 @@ class MetricsRecorder:
         if usage.cost is not None:
             self._instruments.cost.add(usage.cost, model)
 
-    def _record_call(self, step: Step, tool: str) -> None:
-        self._instruments.tool_duration.record(step.seconds, {"tool": tool})
-        self._instruments.tool_calls.add(1, {"tool": tool, "status": _call_status(step)})
+    def _record_call(self, attempt: FinishedAttempt, tool: str) -> None:
+        self._instruments.tool_duration.record(attempt.seconds, {"tool": tool})
+        self._instruments.tool_calls.add(1, {"tool": tool, "status": _call_status(attempt)})
 
-    def _record_delivery(self, step: Step, delivery: ReportDelivery) -> None:
+    def _record_delivery(self, attempt: FinishedAttempt, delivery: ReportDelivery) -> None:
         destination = delivery.destination
-        if step.failure is not None or step.result:
+        if attempt.error_type is not None or attempt.result:
             status: DeliveryStatus = "delivered"
-            if step.failure is not None:
-                status = "refused" if step.failure == "ReportRefused" else "failed"
+            if attempt.error_type is not None:
+                status = "refused" if attempt.error_type == "ReportRefused" else "failed"
             self._instruments.reports.add(1, {"destination": destination, "status": status})
-        if destination == "log" and step.failure is None:  # every report goes to the log, so each is counted once
+        if destination == "log" and attempt.error_type is None:  # every report goes to the log, so each is counted once
             counter = self._instruments.follow_ups if delivery.follow_up else self._instruments.runs
             source = delivery.origin.source if delivery.origin else PERSON
             counter.add(1, {"outcome": delivery.status, "source": source})
 
 
-def _call_status(step: Step) -> CallStatus:
-    match step.failure:
+def _call_status(attempt: FinishedAttempt) -> CallStatus:
+    match attempt.error_type:
         case None:
-            return step.result.status if isinstance(step.result, ToolResult) else "ok"
+            return attempt.result.status if isinstance(attempt.result, ToolResult) else "ok"
         case "ToolUnavailable":
             return "unavailable"
         case "CancelledError":

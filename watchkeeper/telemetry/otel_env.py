@@ -1,4 +1,4 @@
-"""Whether traces and metrics are exported, by the standard variables of OpenTelemetry."""
+"""Reads from the standard OpenTelemetry variables whether traces, metrics and message content are exported."""
 
 from __future__ import annotations
 
@@ -12,41 +12,41 @@ Signal: TypeAlias = Literal["traces", "metrics"]
 
 PROTOCOL = "http/protobuf"
 
-CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+CAPTURE_CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 
 _WITH_CONTENT = {"true", "span_only", "span_and_event"}
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What an operator asks for."""
+class ExportSettings:
+    """What is exported."""
 
     traces: bool = False
     metrics: bool = False
     content: bool = False
-    """Spans hold what the model was told, what it said, and what tools were given and gave."""
+    """Spans contain the messages of the model, and the arguments and results of tools."""
 
 
-def wanted(environment: Mapping[str, str]) -> Wanted:
-    """Read the variables: nothing is exported unless an endpoint, or the exporter itself, is named.
+def export_settings(environment: Mapping[str, str]) -> ExportSettings:
+    """Read the variables. Nothing is exported unless an endpoint or an exporter is named.
 
-    Raises SettingsError for what this build has no exporter for.
+    Raises SettingsError for an exporter or a protocol that is not supported.
     """
     if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        return Wanted()
-    content = environment.get(CONTENT, "").strip().lower() in _WITH_CONTENT
-    return Wanted(_is_wanted("traces", environment), _is_wanted("metrics", environment), content)
+        return ExportSettings()
+    content = environment.get(CAPTURE_CONTENT, "").strip().lower() in _WITH_CONTENT
+    return ExportSettings(_is_exported("traces", environment), _is_exported("metrics", environment), content)
 
 
-def _is_wanted(signal: Signal, environment: Mapping[str, str]) -> bool:
+def _is_exported(signal: Signal, environment: Mapping[str, str]) -> bool:
     variable = f"OTEL_{signal.upper()}_EXPORTER"
     exporter = environment.get(variable, "").strip()
     if exporter not in ("", "otlp", "none"):
-        raise SettingsError(f"{variable}={exporter}: there is no such exporter here; set it to otlp or none")
-    _, endpoint = _either("ENDPOINT", signal, environment)
+        raise SettingsError(f"{variable}={exporter}: this exporter is not supported; set it to otlp or none")
+    _, endpoint = _first_set("ENDPOINT", signal, environment)
     if exporter == "none" or not (exporter or endpoint):
         return False
-    name, protocol = _either("PROTOCOL", signal, environment)
+    name, protocol = _first_set("PROTOCOL", signal, environment)
     if protocol not in ("", PROTOCOL):
         raise SettingsError(
             f"{name}={protocol}: only {PROTOCOL} is supported; set it to that, and the endpoint to the collector's "
@@ -55,8 +55,8 @@ def _is_wanted(signal: Signal, environment: Mapping[str, str]) -> bool:
     return True
 
 
-def _either(name: str, signal: Signal, environment: Mapping[str, str]) -> tuple[str, str]:
-    """Return the variable of one signal, where it is set, else that of all, with its value."""
+def _first_set(name: str, signal: Signal, environment: Mapping[str, str]) -> tuple[str, str]:
+    """Return name and value of the variable for this signal, else of the one for all signals; empty: neither is set."""
     for variable in (f"OTEL_EXPORTER_OTLP_{signal.upper()}_{name}", f"OTEL_EXPORTER_OTLP_{name}"):
         if value := environment.get(variable, "").strip():
             return variable, value

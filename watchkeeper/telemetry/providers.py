@@ -1,4 +1,4 @@
-"""Who serves a model, as the conventions name it."""
+"""The provider of a model, by the names of the GenAI conventions."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _PROVIDERS = {
     "cohere.com": "cohere",
     "x.ai": "x_ai",
 }
-"""The providers that the conventions name, by the end of their hosts' names."""
+"""Provider names of the conventions, by host name suffix."""
 
 
-class Server(NamedTuple):
-    """A host of models."""
+class ModelServer(NamedTuple):
+    """The server of a model."""
 
     provider: str
     address: str
     port: int
 
 
-def server_of(base_url: str) -> Server:
-    """Tell the provider at an address: one that the conventions do not name goes by the name of its host."""
+def model_server(base_url: str) -> ModelServer:
+    """Return the server at a URL. A provider without a name in the conventions is named after its host."""
     parts = urlsplit(base_url)
     address = parts.hostname or ""
-    known = (name for end, name in _PROVIDERS.items() if f".{address}".endswith(f".{end}"))
-    return Server(next(known, address), address, parts.port or (443 if parts.scheme == "https" else 80))
+    known = (name for suffix, name in _PROVIDERS.items() if f".{address}".endswith(f".{suffix}"))
+    return ModelServer(next(known, address), address, parts.port or (443 if parts.scheme == "https" else 80))

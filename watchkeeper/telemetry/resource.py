@@ -1,4 +1,4 @@
-"""Who tells: the attributes of a process, which the standard variables overrule."""
+"""The OpenTelemetry resource: attributes of this process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from watchkeeper.temporal.client import identity
 
 
 def resource() -> Resource:
-    """Describe this process, as OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say where they say something."""
+    """Return the resource. OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES replace our values."""
     ours = {"service.name": AGENT, "service.version": __version__, "service.instance.id": identity()}
-    told = OTELResourceDetector().detect()
-    return Resource.create().merge(Resource(ours)).merge(told)
+    configured = OTELResourceDetector().detect()
+    return Resource.create().merge(Resource(ours)).merge(configured)

@@ -1,4 +1,4 @@
-"""Which run an execution belongs to, and since when: Temporal knows, and an activity is not told."""
+"""Looks up the run (first execution run id, start time) of an activity's workflow execution in Temporal."""
 
 from __future__ import annotations
 
@@ -12,58 +12,58 @@ from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-REMEMBERED = 2_000
-"""How many executions are not asked for again."""
+CACHE_SIZE = 2_000
+"""Executions whose run is kept."""
 
 
 @dataclass(frozen=True)
-class Began:
-    """A run, by its first execution."""
+class RunStart:
+    """The first execution of a run."""
 
     run: str
     """First execution run id."""
-    at: float
+    started_at: float
     """Unix seconds."""
 
 
-class Runs:
-    """Asks Temporal, once an execution and worker."""
+class RunLookup:
+    """Asks the server once per execution and worker."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._known = OrderedDict[str, Began]()
+        self._cache = OrderedDict[str, RunStart]()
 
-    def known(self, given: object, info: Info) -> str:
-        """Return the run that an activity's argument names, else that of its execution; empty: nobody asked yet."""
-        if isinstance(named := getattr(given, "run", None), str):
-            return named
-        began = self._known.get(info.workflow_run_id or "")
-        return began.run if began else ""
+    def known(self, argument: object, info: Info) -> str:
+        """Return the run that an activity's argument names, else the cached one; empty: ask the server (``of``)."""
+        if isinstance(run := getattr(argument, "run", None), str):
+            return run
+        start = self._cache.get(info.workflow_run_id or "")
+        return start.run if start else ""
 
-    async def of(self, info: Info) -> Began:
+    async def of(self, info: Info) -> RunStart:
         """Return the run of an activity's execution. Raises RPCError."""
         workflow_id, run_id = info.workflow_id or "", info.workflow_run_id or ""
-        if (known := self._known.get(run_id)) is not None:
-            self._known.move_to_end(run_id)
-            return known
-        found = await self.describe(workflow_id, run_id)
-        first = found
-        if found.first_run_id != run_id:
+        if (cached := self._cache.get(run_id)) is not None:
+            self._cache.move_to_end(run_id)
+            return cached
+        execution = await self.describe(workflow_id, run_id)
+        first = execution
+        if execution.first_run_id != run_id:
             try:
-                first = await self.describe(workflow_id, found.first_run_id)
+                first = await self.describe(workflow_id, execution.first_run_id)
             except RPCError as error:
-                if error.status != RPCStatusCode.NOT_FOUND:  # the retention of its history is over
+                if error.status != RPCStatusCode.NOT_FOUND:  # the retention period of the first execution has ended
                     raise
-        began = Began(found.first_run_id or run_id, first.start_time.ToNanoseconds() / 1e9)
-        self._known[run_id] = began
-        if len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
-        return began
+        start = RunStart(execution.first_run_id or run_id, first.start_time.ToNanoseconds() / 1e9)
+        self._cache[run_id] = start
+        if len(self._cache) > CACHE_SIZE:
+            self._cache.popitem(last=False)
+        return start
 
     async def describe(self, workflow_id: str, run_id: str) -> WorkflowExecutionInfo:
-        """Return what the server tells of an execution, its search attributes among it. Raises RPCError."""
+        """Return the server's description of an execution, with its search attributes. Raises RPCError."""
         request = DescribeWorkflowExecutionRequest(
             namespace=self._client.namespace, execution=WorkflowExecution(workflow_id=workflow_id, run_id=run_id)
         )
-        described = await self._client.workflow_service.describe_workflow_execution(request, retry=True)
-        return described.workflow_execution_info
+        response = await self._client.workflow_service.describe_workflow_execution(request, retry=True)
+        return response.workflow_execution_info

@@ -1,6 +1,6 @@
-"""The names under which spans and metrics tell their facts.
+"""Names of span and metric attributes.
 
-Those of OpenTelemetry's conventions for generative AI are copied: the module that holds them is one that may move.
+The ``gen_ai`` names are copied from OpenTelemetry's conventions: their Python package marks them as unstable.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ PROVIDER = "gen_ai.provider.name"
 AGENT_NAME = "gen_ai.agent.name"
 AGENT_VERSION = "gen_ai.agent.version"
 CONVERSATION = "gen_ai.conversation.id"
-"""The run, as people name it: its workflow id."""
+"""The workflow id."""
 REQUEST_MODEL = "gen_ai.request.model"
 REQUEST_MAX_TOKENS = "gen_ai.request.max_tokens"
 RESPONSE_MODEL = "gen_ai.response.model"
@@ -35,13 +35,13 @@ SERVER_ADDRESS = "server.address"
 SERVER_PORT = "server.port"
 
 RUN = "watchkeeper.run.id"
-"""First execution run id: the same after continue-as-new and reset, as in the idempotency keys."""
+"""First execution run id: it stays the same after continue-as-new and reset, and is part of the idempotency keys."""
 ROUND = "watchkeeper.round"
 ATTEMPT = "watchkeeper.attempt"
 """Counted from 1."""
 CALL_STATUS = "watchkeeper.call.status"
 REFUSED = "watchkeeper.refused"
-"""Name of the event of a model that gave no completion; ``REASON`` says why."""
+"""Event name: a model returned no completion. The attribute ``REASON`` names the reason."""
 REASON = "watchkeeper.reason"
 REPAIRS = "watchkeeper.repairs"
 COST = "watchkeeper.cost_usd"

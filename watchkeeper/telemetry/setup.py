@@ -15,12 +15,16 @@ from temporalio.worker import Interceptor
 
 from watchkeeper import __version__
 from watchkeeper.config.settings import Settings
+from watchkeeper.telemetry.content_capture import ContentCapture
 from watchkeeper.telemetry.instruments import WorkerInstruments
-from watchkeeper.telemetry.otel_env import Wanted, wanted
+from watchkeeper.telemetry.interceptor import TelemetryInterceptor
+from watchkeeper.telemetry.metrics_recorder import MetricsRecorder
+from watchkeeper.telemetry.otel_env import ExportSettings, export_settings
+from watchkeeper.telemetry.run_lookup import RunLookup
 from watchkeeper.telemetry.sdk_metrics import SdkMetrics, metric_buffer
 
 if TYPE_CHECKING:
-    from watchkeeper.telemetry.tracer import Tracing
+    from watchkeeper.telemetry.tracer import RunTracer
 
 TRANSFER_SECONDS = 5.0
 """Interval at which the SDK's metrics are read, apart from scrapes."""
@@ -47,10 +51,10 @@ class Telemetry:
     """The telemetry of one worker process."""
 
     settings: Settings
-    wanted: Wanted
+    exports: ExportSettings
     metrics: WorkerMetrics | None = None
     """None: neither scraped nor exported."""
-    tracing: Tracing | None = None
+    tracer: RunTracer | None = None
     """None: no traces."""
 
     @property
@@ -60,45 +64,40 @@ class Telemetry:
 
     def interceptors(self, client: Client) -> list[Interceptor]:
         """Create the interceptors that observe a worker's activities; none if telemetry is off."""
-        if self.metrics is None and self.tracing is None:
+        if self.metrics is None and self.tracer is None:
             return []
-        from watchkeeper.telemetry.content_capture import Content
-        from watchkeeper.telemetry.interceptor import Observing
-        from watchkeeper.telemetry.metrics_recorder import MetricsRecorder
-        from watchkeeper.telemetry.run_lookup import Runs
+        runs, metrics, spans = RunLookup(client), None, None
+        if self.metrics is not None:
+            metrics = MetricsRecorder(self.metrics.instruments, self.settings)
+        if self.tracer is not None:
+            from watchkeeper.telemetry.span_recorder import SpanRecorder
 
-        runs, telling = Runs(client), None
-        if self.tracing is not None:
-            from watchkeeper.telemetry.span_recorder import Telling
-
-            content = Content(self.settings.redactor, captured=self.wanted.content)
-            telling = Telling(self.tracing, runs, self.settings, content)
-        return [
-            Observing(runs, MetricsRecorder(self.metrics.instruments, self.settings) if self.metrics else None, telling)
-        ]
+            content = ContentCapture(self.settings.redactor, captured=self.exports.content)
+            spans = SpanRecorder(self.tracer, runs, self.settings, content)
+        return [TelemetryInterceptor(runs, metrics, spans)]
 
 
 @asynccontextmanager
 async def telemetry(settings: Settings, environment: Mapping[str, str]) -> AsyncIterator[Telemetry]:
     """Set up telemetry for as long as the context lasts. On exit, the last spans and values are exported.
 
-    Raises SettingsError if the variables name an exporter or a protocol that does not exist here.
+    Raises SettingsError if the variables name an exporter or a protocol that is not supported.
     """
-    asked = wanted(environment)
+    exports = export_settings(environment)
     async with AsyncExitStack() as stack:
-        tracing = _tracing(stack) if asked.traces else None
+        tracer = _tracer(stack) if exports.traces else None
         metrics = None
-        if asked.metrics or settings.telemetry.metrics_port is not None:
-            metrics = _metrics(stack, otlp=asked.metrics)
-        yield Telemetry(settings, asked, metrics, tracing)
+        if exports.metrics or settings.telemetry.metrics_port is not None:
+            metrics = _metrics(stack, otlp=exports.metrics)
+        yield Telemetry(settings, exports, metrics, tracer)
 
 
-def _tracing(stack: AsyncExitStack) -> Tracing:
-    from watchkeeper.telemetry.tracer import Tracing
+def _tracer(stack: AsyncExitStack) -> RunTracer:
+    from watchkeeper.telemetry.tracer import RunTracer
 
-    tracing = Tracing()
-    stack.push_async_callback(tracing.end)
-    return tracing
+    tracer = RunTracer()
+    stack.push_async_callback(tracer.end)
+    return tracer
 
 
 def _metrics(stack: AsyncExitStack, *, otlp: bool) -> WorkerMetrics:

@@ -1,4 +1,4 @@
-"""Sending spans before their steps are recorded, so that a worker's death loses none, and waiting for nobody."""
+"""Exports each span at once, so that a span is exported before Temporal records the result of its activity."""
 
 from __future__ import annotations
 
@@ -14,84 +14,87 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from watchkeeper.telemetry.export_health import ExportHealth
 
-PATIENCE = 0.3
-"""Seconds that a step waits for its span to be taken; once it was in vain, none waits until one is taken as soon."""
+EXPORT_WAIT_SECONDS = 0.3
+"""How long an activity waits for its span to be exported.
 
-KEPT = 4_096
-"""Spans that wait for a collector that is away; the oldest give way."""
+After one timeout, activities stop waiting until an export is this fast again.
+"""
 
-BATCH = 512
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
-"""Seconds between two attempts to reach it, doubling from the one to the other."""
+QUEUE_SIZE = 4_096
+"""Spans that are kept while the collector is unreachable; the oldest are dropped."""
 
-END_SECONDS = 3.0
-"""For the last spans of a process."""
+BATCH_SIZE = 512
+FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 1.0, 30.0
+"""Time between two attempts to reach the collector; it doubles from the first value to the second."""
+
+SHUTDOWN_SECONDS = 3.0
+"""Time limit for the last export of a process."""
 
 
-class _Waiting(NamedTuple):
+class _QueuedSpan(NamedTuple):
     span: ReadableSpan
-    taken: Future[None]
+    exported: Future[None]
 
 
-class Sending(SpanProcessor):
-    """Sends spans in a thread of its own, at once, as many together as have come meanwhile."""
+class ImmediateSpanProcessor(SpanProcessor):
+    """Exports spans in a thread, without delay; spans that end during an export are the next batch."""
 
     def __init__(self, exporter: SpanExporter, health: ExportHealth) -> None:
         self._exporter = exporter
         self._health = health
         self._changed = threading.Condition()
-        self._waiting = deque[_Waiting](maxlen=KEPT)
+        self._queue = deque[_QueuedSpan](maxlen=QUEUE_SIZE)
         self._latest = Future[None]()
-        self._behind = False
+        self._slow = False
         self._ended = False
         self._thread = threading.Thread(target=self._work, name="spans", daemon=True)
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Take a span that is over."""
+        """Queue a span that has ended."""
         if span.context is None or not span.context.trace_flags.sampled:
             return
         if self._thread.ident is None:
             self._thread.start()
         with self._changed:
             self._latest = Future()
-            self._waiting.append(_Waiting(span, self._latest))
+            self._queue.append(_QueuedSpan(span, self._latest))
             self._changed.notify()
 
-    async def sent(self) -> None:
-        """Wait until the span that was over last is taken, unless the collector keeps us waiting."""
-        if self._behind or self._health.failing or self._thread.ident is None:
+    async def wait_until_exported(self) -> None:
+        """Wait until the latest span is exported. Does not wait if the collector is slow or unreachable."""
+        if self._slow or self._health.failing or self._thread.ident is None:
             return
-        _, late = await asyncio.wait([asyncio.wrap_future(self._latest)], timeout=PATIENCE)
-        self._behind = bool(late)
+        _, pending = await asyncio.wait([asyncio.wrap_future(self._latest)], timeout=EXPORT_WAIT_SECONDS)
+        self._slow = bool(pending)
 
     async def end(self) -> None:
-        """Send what is left, if the collector takes it."""
+        """Export the queued spans, if the collector is reachable."""
         with self._changed:
             self._ended = True
             self._changed.notify()
-        if self._thread.ident is not None and not (self._behind or self._health.failing):
-            await asyncio.to_thread(self._thread.join, END_SECONDS)
+        if self._thread.ident is not None and not (self._slow or self._health.failing):
+            await asyncio.to_thread(self._thread.join, SHUTDOWN_SECONDS)
         await asyncio.to_thread(self._exporter.shutdown)
 
     def _work(self) -> None:
-        pause = FIRST_PAUSE
+        pause = FIRST_RETRY_SECONDS
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._ended)
-                batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+                self._changed.wait_for(lambda: self._queue or self._ended)
+                batch = [self._queue.popleft() for _ in range(min(BATCH_SIZE, len(self._queue)))]
             if not batch:
                 return
-            began = time.monotonic()
-            taken = self._exporter.export([each.span for each in batch]) is SpanExportResult.SUCCESS
-            self._health.record(succeeded=taken)
-            if taken:
-                pause, self._behind = FIRST_PAUSE, time.monotonic() - began > PATIENCE
-                for each in batch:
-                    each.taken.set_result(None)
+            started = time.monotonic()
+            succeeded = self._exporter.export([queued.span for queued in batch]) is SpanExportResult.SUCCESS
+            self._health.record(succeeded=succeeded)
+            if succeeded:
+                pause, self._slow = FIRST_RETRY_SECONDS, time.monotonic() - started > EXPORT_WAIT_SECONDS
+                for queued in batch:
+                    queued.exported.set_result(None)
                 continue
             with self._changed:
-                # Behind those that wait: one that the collector will never take must not keep them back.
-                self._waiting.extend(batch)
+                # At the end of the queue: a batch that the collector never accepts must not block the other spans.
+                self._queue.extend(batch)
                 if self._changed.wait_for(lambda: self._ended, pause):
                     return
-            pause = min(LONGEST_PAUSE, pause * 2)
+            pause = min(LONGEST_RETRY_SECONDS, pause * 2)

@@ -1,4 +1,4 @@
-"""Telling of the attempts of a run as spans, and of its investigation once it is reported."""
+"""Exports the attempts of a run as spans, and the root span when the run has reported."""
 
 from __future__ import annotations
 
@@ -13,51 +13,51 @@ from temporalio.service import RPCError
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import ReportDelivery
 from watchkeeper.telemetry import semconv, spans
-from watchkeeper.telemetry.activity_attempt import Step
-from watchkeeper.telemetry.content_capture import Content
-from watchkeeper.telemetry.providers import server_of
-from watchkeeper.telemetry.run_lookup import Runs
-from watchkeeper.telemetry.tracer import Tracing, Value
+from watchkeeper.telemetry.activity_attempt import FinishedAttempt
+from watchkeeper.telemetry.content_capture import ContentCapture
+from watchkeeper.telemetry.providers import model_server
+from watchkeeper.telemetry.run_lookup import RunLookup
+from watchkeeper.telemetry.tracer import AttributeValue, RunTracer
 from watchkeeper.temporal import search_attributes
 
-PATIENCE = 2.0
-"""Seconds to ask Temporal since when a run goes on."""
+LOOKUP_SECONDS = 2.0
+"""Time limit to look up the start time and the search attributes of a run."""
 
 
-class Telling:
-    """Tells of one worker's attempts."""
+class SpanRecorder:
+    """Exports the spans of one worker."""
 
-    def __init__(self, tracing: Tracing, runs: Runs, settings: Settings, content: Content) -> None:
-        self._tracing = tracing
+    def __init__(self, tracer: RunTracer, runs: RunLookup, settings: Settings, content: ContentCapture) -> None:
+        self._tracer = tracer
         self._runs = runs
         self._content = content
-        self._agent: Mapping[str, Value] = {
-            semconv.PROVIDER: server_of(settings.model.base_url).provider,
+        self._agent: Mapping[str, AttributeValue] = {
+            semconv.PROVIDER: model_server(settings.model.base_url).provider,
             semconv.REQUEST_MODEL: settings.model.name,
         }
 
-    async def tell(self, step: Step) -> None:
-        """Tell of an attempt that is over. Its report is written to the log exactly once, so that ends the tree."""
-        await self._tracing.tell(spans.span_of(step, self._content))
-        given = step.given
-        if step.error is None and isinstance(given, ReportDelivery) and given.destination == "log":
-            await self._tell_of_investigation(step, given)
+    async def record(self, attempt: FinishedAttempt) -> None:
+        """Export the span of an attempt. Every report is logged exactly once, so that ends the investigation's span."""
+        await self._tracer.export(spans.attempt_span(attempt, self._content))
+        delivery = attempt.argument
+        if attempt.error is None and isinstance(delivery, ReportDelivery) and delivery.destination == "log":
+            await self._record_investigation(attempt, delivery)
 
-    async def _tell_of_investigation(self, step: Step, delivery: ReportDelivery) -> None:
-        info, at, found = step.info, math.inf, dict[str, Value]()
-        with suppress(RPCError, TimeoutError):  # it is told all the same, as a moment
-            async with asyncio.timeout(PATIENCE):
-                at = (await self._runs.of(info)).at
-                found = await self._found(info.workflow_id or "", info.workflow_run_id or "")
-        more = {**self._agent, **({} if delivery.follow_up else found), **self._content.of_report(delivery)}
-        await self._tracing.tell(spans.investigation(step, delivery, at, more))
+    async def _record_investigation(self, attempt: FinishedAttempt, delivery: ReportDelivery) -> None:
+        info, run_started, totals = attempt.info, math.inf, dict[str, AttributeValue]()
+        with suppress(RPCError, TimeoutError):  # without an answer, the span has no duration and no totals
+            async with asyncio.timeout(LOOKUP_SECONDS):
+                run_started = (await self._runs.of(info)).started_at
+                totals = await self._totals(info.workflow_id or "", info.workflow_run_id or "")
+        more = {**self._agent, **({} if delivery.follow_up else totals), **self._content.of_report(delivery)}
+        await self._tracer.export(spans.investigation_span(attempt, delivery, run_started, more))
 
-    async def _found(self, workflow_id: str, run_id: str) -> dict[str, Value]:
-        """Return what a run's search attributes say of its use. Raises RPCError."""
-        described = await self._runs.describe(workflow_id, run_id)
-        known = decode_typed_search_attributes(described.search_attributes)
-        found: dict[str, Value | None] = {
+    async def _totals(self, workflow_id: str, run_id: str) -> dict[str, AttributeValue]:
+        """Return rounds and cost of a run, from its search attributes. Raises RPCError."""
+        execution = await self._runs.describe(workflow_id, run_id)
+        known = decode_typed_search_attributes(execution.search_attributes)
+        totals: dict[str, AttributeValue | None] = {
             semconv.ROUNDS: known.get(search_attributes.ROUNDS),
             semconv.COST: known.get(search_attributes.COST_USD),
         }
-        return {name: value for name, value in found.items() if value is not None}
+        return {name: value for name, value in totals.items() if value is not None}

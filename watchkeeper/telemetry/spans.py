@@ -1,4 +1,4 @@
-"""What is told of an attempt, as a span that can be read by itself."""
+"""Builds the spans of a run. Each span is readable without the others."""
 
 from __future__ import annotations
 
@@ -8,58 +8,67 @@ from collections.abc import Mapping
 from watchkeeper import __version__
 from watchkeeper.contracts import ModelReply, ReportDelivery, ToolResult
 from watchkeeper.telemetry import semconv, span_ids
-from watchkeeper.telemetry.activity_attempt import Step
-from watchkeeper.telemetry.content_capture import Content
-from watchkeeper.telemetry.providers import server_of
-from watchkeeper.telemetry.tracer import Fact, Value
+from watchkeeper.telemetry.activity_attempt import FinishedAttempt
+from watchkeeper.telemetry.content_capture import ContentCapture
+from watchkeeper.telemetry.providers import model_server
+from watchkeeper.telemetry.tracer import AttributeValue, SpanData
 
 
-def span_of(step: Step, content: Content) -> Fact:
-    """Tell of an attempt: ``chat``, ``execute_tool``, or by the name of its activity."""
-    run = step.attempt.run
-    name, attributes = _asked(step) if step.asked else _ran(step) if step.tool else _did(step)
-    failure = step.failure or _no(step)
-    if failure:
-        attributes[semconv.ERROR] = failure
-    return Fact(
+def attempt_span(attempt: FinishedAttempt, content: ContentCapture) -> SpanData:
+    """Return the span of an attempt: ``chat``, ``execute_tool``, or named after its activity."""
+    run = attempt.context.run
+    if attempt.is_model_request:
+        name, attributes = _model_request(attempt)
+    elif attempt.tool:
+        name, attributes = _tool_call(attempt)
+    else:
+        name, attributes = _other_activity(attempt)
+    error_type = attempt.error_type or _result_error(attempt)
+    if error_type:
+        attributes[semconv.ERROR] = error_type
+    return SpanData(
         name=name,
         trace_id=span_ids.trace_id(run),
-        span_id=step.attempt.span_id,
+        span_id=attempt.context.span_id,
         parent_id=span_ids.root_id(run),
-        began=step.began,
-        ended=step.ended,
-        client=step.asked,
-        attributes=attributes | _standing(step, run) | content.of(step),
-        failed=content.failure(step) if failure else None,
+        started_ns=attempt.started_ns,
+        ended_ns=attempt.ended_ns,
+        is_client=attempt.is_model_request,
+        attributes=attributes | _common(attempt, run) | content.of_attempt(attempt),
+        error_message=content.error_message(attempt) if error_type else None,
         events=[
             (semconv.REFUSED, {semconv.REQUEST_MODEL: model, semconv.REASON: reason})
-            for model, reason in step.attempt.refusals
+            for model, reason in attempt.context.refusals
         ],
     )
 
 
-def _standing(step: Step, run: str) -> dict[str, Value]:
-    """Say where a span belongs, for whoever finds it alone."""
-    info = step.info
-    told: dict[str, Value | None] = {
-        semconv.AGENT_NAME: semconv.AGENT,
-        semconv.CONVERSATION: info.workflow_id,
-        semconv.RUN: run,
-        semconv.ROUND: step.round,
-        semconv.ATTEMPT: info.attempt,
-        semconv.WORKFLOW_ID: info.workflow_id,
-        semconv.RUN_ID: info.workflow_run_id,
-        semconv.ACTIVITY_ID: info.activity_id,
+def _common(attempt: FinishedAttempt, run: str) -> dict[str, AttributeValue]:
+    """Return the attributes that identify the run, the execution and the attempt."""
+    info = attempt.info
+    return _without_none(
+        {
+            semconv.AGENT_NAME: semconv.AGENT,
+            semconv.CONVERSATION: info.workflow_id,
+            semconv.RUN: run,
+            semconv.ROUND: attempt.round,
+            semconv.ATTEMPT: info.attempt,
+            semconv.WORKFLOW_ID: info.workflow_id,
+            semconv.RUN_ID: info.workflow_run_id,
+            semconv.ACTIVITY_ID: info.activity_id,
+        }
+    )
+
+
+def _model_request(attempt: FinishedAttempt) -> tuple[str, dict[str, AttributeValue]]:
+    context, reply = attempt.context, attempt.result if isinstance(attempt.result, ModelReply) else None
+    attributes: dict[str, AttributeValue | None] = {
+        semconv.OPERATION: "chat",
+        semconv.REPAIRS: [*context.repairs] or None,
     }
-    return {name: value for name, value in told.items() if value is not None}
-
-
-def _asked(step: Step) -> tuple[str, dict[str, Value]]:
-    attempt, reply = step.attempt, step.result if isinstance(step.result, ModelReply) else None
-    told: dict[str, Value | None] = {semconv.OPERATION: "chat", semconv.REPAIRS: [*attempt.repairs] or None}
-    if (profile := attempt.profile) is not None:
-        server = server_of(profile.base_url)
-        told |= {
+    if (profile := context.profile) is not None:
+        server = model_server(profile.base_url)
+        attributes |= {
             semconv.PROVIDER: server.provider,
             semconv.SERVER_ADDRESS: server.address,
             semconv.SERVER_PORT: server.port,
@@ -68,8 +77,8 @@ def _asked(step: Step) -> tuple[str, dict[str, Value]]:
         }
     if reply is not None:
         usage = reply.usage
-        told |= {
-            semconv.RESPONSE_MODEL: attempt.model,
+        attributes |= {
+            semconv.RESPONSE_MODEL: context.model,
             semconv.RESPONSE_ID: reply.response_id or reply.trace_id,
             semconv.FINISH_REASONS: [reply.finish_reason or ("tool_calls" if reply.kind == "tool_calls" else "stop")],
             semconv.INPUT_TOKENS: usage.prompt_tokens,
@@ -78,66 +87,78 @@ def _asked(step: Step) -> tuple[str, dict[str, Value]]:
             semconv.REASONING_TOKENS: usage.reasoning_tokens or None,
             semconv.COST: usage.cost,
         }
-    model = f" {attempt.profile.name}" if attempt.profile else ""
-    return f"chat{model}", {name: value for name, value in told.items() if value is not None}
+    return f"chat {profile.name}" if profile else "chat", _without_none(attributes)
 
 
-def _ran(step: Step) -> tuple[str, dict[str, Value]]:
-    told: dict[str, Value] = {
+def _tool_call(attempt: FinishedAttempt) -> tuple[str, dict[str, AttributeValue]]:
+    attributes: dict[str, AttributeValue] = {
         semconv.OPERATION: "execute_tool",
-        semconv.TOOL_NAME: step.tool or "",
+        semconv.TOOL_NAME: attempt.tool or "",
         semconv.TOOL_TYPE: "function",
-        semconv.TOOL_CALL: step.info.activity_id,
+        semconv.TOOL_CALL: attempt.info.activity_id,
     }
-    if isinstance(step.result, ToolResult):
-        told[semconv.CALL_STATUS] = step.result.status
-    return f"execute_tool {step.tool}", told
+    if isinstance(attempt.result, ToolResult):
+        attributes[semconv.CALL_STATUS] = attempt.result.status
+    return f"execute_tool {attempt.tool}", attributes
 
 
-def _no(step: Step) -> str | None:
-    """Return what a tool's "no" is called as an error."""
-    status = step.result.status if isinstance(step.result, ToolResult) else "ok"
+def _result_error(attempt: FinishedAttempt) -> str | None:
+    """Return the error type of a tool result that is not ``ok``."""
+    status = attempt.result.status if isinstance(attempt.result, ToolResult) else "ok"
     return None if status == "ok" else f"tool_{status}"
 
 
-def _did(step: Step) -> tuple[str, dict[str, Value]]:
-    if isinstance(step.given, ReportDelivery):
-        place = step.given.destination
-        return f"deliver {place}", {semconv.DESTINATION: place}
-    return step.info.activity_type, {}
+def _other_activity(attempt: FinishedAttempt) -> tuple[str, dict[str, AttributeValue]]:
+    if isinstance(attempt.argument, ReportDelivery):
+        destination = attempt.argument.destination
+        return f"deliver {destination}", {semconv.DESTINATION: destination}
+    return attempt.info.activity_type, {}
 
 
-def investigation(step: Step, delivery: ReportDelivery, run_began: float, more: Mapping[str, Value]) -> Fact:
-    """Tell of an investigation that is reported: the root of its run, or below it that of a follow-up.
+def investigation_span(
+    attempt: FinishedAttempt, delivery: ReportDelivery, run_started: float, more: Mapping[str, AttributeValue]
+) -> SpanData:
+    """Return the root span of a run that has reported, or the span of a follow-up below it.
 
-    Its times are those that Temporal recorded, so that it is the same span however often it is told. ``run_began`` is
-    in Unix seconds; ``more`` are further attributes.
+    Its times are recorded by Temporal, so that every export has the same span.
+
+    Args:
+        attempt: The delivery of the report to the log.
+        delivery: Its argument.
+        run_started: Unix seconds; infinite if unknown.
+        more: Further attributes.
     """
     run, number = delivery.run, delivery.follow_up
-    ended = round(step.info.scheduled_time.timestamp() * 1e9)
-    since = run_began if not number else math.inf if delivery.began is None else delivery.began
-    told: dict[str, Value | None] = {
-        semconv.OPERATION: "invoke_agent",
-        semconv.AGENT_NAME: semconv.AGENT,
-        semconv.AGENT_VERSION: __version__,
-        semconv.CONVERSATION: delivery.workflow_id,
-        semconv.WORKFLOW_ID: delivery.workflow_id,
-        semconv.RUN: run,
-        semconv.OUTCOME: delivery.status,
-        semconv.SERVICE: delivery.service,
-        semconv.SEVERITY: delivery.severity,
-        semconv.SOURCE: delivery.origin.source if delivery.origin else None,
-        semconv.FOLLOW_UP: number or None,
-        semconv.ERROR: delivery.status if delivery.status in ("failed", "limit_reached") else None,
-        **more,
-    }
-    return Fact(
+    ended = round(attempt.info.scheduled_time.timestamp() * 1e9)
+    started = run_started if not number else math.inf if delivery.began is None else delivery.began
+    is_error = delivery.status in ("failed", "limit_reached")
+    return SpanData(
         name=f"invoke_agent {semconv.AGENT}",
         trace_id=span_ids.trace_id(run),
         span_id=span_ids.follow_up_id(run, number) if number else span_ids.root_id(run),
         parent_id=span_ids.root_id(run) if number else None,
-        began=ended if math.isinf(since) else min(round(since * 1e9), ended),
-        ended=ended,
-        attributes={name: value for name, value in told.items() if value is not None},
-        failed="" if delivery.status in ("failed", "limit_reached") else None,
+        started_ns=ended if math.isinf(started) else min(round(started * 1e9), ended),
+        ended_ns=ended,
+        attributes=_without_none(
+            {
+                semconv.OPERATION: "invoke_agent",
+                semconv.AGENT_NAME: semconv.AGENT,
+                semconv.AGENT_VERSION: __version__,
+                semconv.CONVERSATION: delivery.workflow_id,
+                semconv.WORKFLOW_ID: delivery.workflow_id,
+                semconv.RUN: run,
+                semconv.OUTCOME: delivery.status,
+                semconv.SERVICE: delivery.service,
+                semconv.SEVERITY: delivery.severity,
+                semconv.SOURCE: delivery.origin.source if delivery.origin else None,
+                semconv.FOLLOW_UP: number or None,
+                semconv.ERROR: delivery.status if is_error else None,
+                **more,
+            }
+        ),
+        error_message="" if is_error else None,
     )
+
+
+def _without_none(attributes: Mapping[str, AttributeValue | None]) -> dict[str, AttributeValue]:
+    return {name: value for name, value in attributes.items() if value is not None}

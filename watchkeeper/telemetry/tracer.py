@@ -1,4 +1,4 @@
-"""Spans made of facts: when something began and ended, its ids, its parent, all of them known beforehand."""
+"""Exports spans whose ids, times and parent are all known beforehand."""
 
 from __future__ import annotations
 
@@ -24,33 +24,33 @@ from opentelemetry.trace import (
 from watchkeeper import __version__
 from watchkeeper.telemetry.export_health import ExportHealth
 from watchkeeper.telemetry.resource import resource
-from watchkeeper.telemetry.span_processor import Sending
+from watchkeeper.telemetry.span_processor import ImmediateSpanProcessor
 
-Value: TypeAlias = str | int | float | list[str]
+AttributeValue: TypeAlias = str | int | float | list[str]
 
 
 @dataclass(frozen=True)
-class Fact:
-    """Something that happened within a run."""
+class SpanData:
+    """A finished span."""
 
     name: str
     trace_id: int
     span_id: int
-    began: int
-    """Unix nanoseconds, as all times here."""
-    ended: int
+    started_ns: int
+    """Unix nanoseconds."""
+    ended_ns: int
     parent_id: int | None = None
-    """None: it is the root."""
-    client: bool = False
-    """It was a request to another program."""
-    attributes: Mapping[str, Value] = field(default_factory=dict)
-    failed: str | None = None
-    """What to say of a failure, perhaps nothing; None: it did not fail."""
-    events: list[tuple[str, Mapping[str, Value]]] = field(default_factory=list)
+    """None: this is the root."""
+    is_client: bool = False
+    """Whether it is a request to another program."""
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+    error_message: str | None = None
+    """Possibly empty; None: no error."""
+    events: list[tuple[str, Mapping[str, AttributeValue]]] = field(default_factory=list)
 
 
-class _Given(IdGenerator):
-    """The ids that the next span is to have."""
+class _FixedIdGenerator(IdGenerator):
+    """Returns the ids of the next span."""
 
     trace_id = 0
     span_id = 0
@@ -62,36 +62,36 @@ class _Given(IdGenerator):
         return self.span_id
 
 
-class Tracing:
-    """Tells what happened to the collector that the environment names."""
+class RunTracer:
+    """Exports spans to the collector that the environment configures."""
 
     def __init__(self) -> None:
-        self._ids = _Given()
-        self._sending = Sending(OTLPSpanExporter(), ExportHealth("traces"))
+        self._ids = _FixedIdGenerator()
+        self._processor = ImmediateSpanProcessor(OTLPSpanExporter(), ExportHealth("traces"))
         self._provider = TracerProvider(resource=resource(), id_generator=self._ids, shutdown_on_exit=False)
-        self._provider.add_span_processor(self._sending)
+        self._provider.add_span_processor(self._processor)
         self._tracer = self._provider.get_tracer("watchkeeper", __version__)
 
-    async def tell(self, fact: Fact) -> None:
-        """Send a span, and return when it is taken or the collector takes too long."""
-        self._ids.trace_id, self._ids.span_id = fact.trace_id, fact.span_id
+    async def export(self, data: SpanData) -> None:
+        """Export a span. Returns when the collector has accepted it, or when the wait limit is reached."""
+        self._ids.trace_id, self._ids.span_id = data.trace_id, data.span_id
         span = self._tracer.start_span(
-            fact.name,
-            context=self._below(fact.trace_id, fact.parent_id),
-            kind=SpanKind.CLIENT if fact.client else SpanKind.INTERNAL,
-            attributes=fact.attributes,
-            start_time=fact.began,
+            data.name,
+            context=self._parent(data.trace_id, data.parent_id),
+            kind=SpanKind.CLIENT if data.is_client else SpanKind.INTERNAL,
+            attributes=data.attributes,
+            start_time=data.started_ns,
         )
-        for name, attributes in fact.events:
-            span.add_event(name, attributes, timestamp=fact.ended)
-        if fact.failed is not None:
-            span.set_status(Status(StatusCode.ERROR, fact.failed or None))
-        span.end(fact.ended)
+        for name, attributes in data.events:
+            span.add_event(name, attributes, timestamp=data.ended_ns)
+        if data.error_message is not None:
+            span.set_status(Status(StatusCode.ERROR, data.error_message or None))
+        span.end(data.ended_ns)
         if span.get_span_context().trace_flags.sampled:
-            await self._sending.sent()
+            await self._processor.wait_until_exported()
 
-    def _below(self, trace_id: int, parent_id: int | None) -> Context:
-        """Return where a span is made: below one that may be sent later, by another worker, or never."""
+    def _parent(self, trace_id: int, parent_id: int | None) -> Context:
+        """Return the context of a parent that is exported later, possibly by another worker, or never."""
         if parent_id is None:
             return Context()
         decision = self._provider.sampler.should_sample(None, trace_id, "").decision
@@ -101,5 +101,5 @@ class Tracing:
         )
 
     async def end(self) -> None:
-        """Send what is left."""
-        await self._sending.end()
+        """Export the last spans."""
+        await self._processor.end()

@@ -1,4 +1,4 @@
-"""The trace of a run whose workers are killed again and again: still one tree, and nothing recorded is missing."""
+"""The trace of a run whose workers are killed repeatedly is one tree, with a span for each recorded attempt."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tests.support.span_tree import recorded, root_of
 
 pytestmark = pytest.mark.timeout(300)
 
-HELD = "r1.1"
+HELD_CALL = "r1.1"
 POINTS = (24, 40, 52, 66, 78)
-"""Events after which the worker of the moment is killed: before and after the run continues as new."""
+"""The current worker is killed after these events: before and after the run continues as new."""
 
 
 async def test_kills_leave_one_tree_without_duplicates_and_orphans() -> None:
@@ -27,36 +27,31 @@ async def test_kills_leave_one_tree_without_duplicates_and_orphans() -> None:
         otlp_receiver() as received,
         playing(Ground(running, around), WHOLE) as play,
     ):
-        await play.work("first", hold=HELD, collector=received.url)
+        await play.work("first", hold=HELD_CALL, collector=received.url)
         await play.begin()
-        await play.until_arrival(HELD)
-        await replaced(play, received)
+        await play.until_arrival(HELD_CALL)
+        await replace_worker(play, received)
         for number in POINTS:
             await play.until_event(number)
-            await replaced(play, received)
+            await replace_worker(play, received)
         assert await play.until_over()
-        wanted = recorded(play.following)
+        expected = recorded(play.following)
         await received.until(
-            lambda received: wanted.keys() <= {span.span_id for span in received.spans} and bool(roots(received))
+            lambda received: expected.keys() <= {span.span_id for span in received.spans} and bool(roots(received))
         )
         executions = len(play.following.executions)
     root = root_of(received.spans)
-    assert executions > 1, "it has continued as new"
+    assert executions > 1, "the run has continued as new"
     assert root.attributes["watchkeeper.outcome"] == "concluded"
-    called = {
+    call_ids = {
         span.attributes["gen_ai.tool.call.id"] for span in received.spans if "gen_ai.tool.call.id" in span.attributes
     }
-    assert called >= {"r1.0", "r1.1", "r1.2", "r2.0", "r3.0", "r4.0"}
-    assert {span.attributes["watchkeeper.round"] for span in received.spans if span.name.startswith("chat")} == {
-        1,
-        2,
-        3,
-        4,
-        5,
-    }
-    held = [span for span in received.spans if span.attributes.get("gen_ai.tool.call.id") == HELD]
+    assert call_ids >= {"r1.0", "r1.1", "r1.2", "r2.0", "r3.0", "r4.0"}
+    rounds = {span.attributes["watchkeeper.round"] for span in received.spans if span.name.startswith("chat")}
+    assert rounds == {1, 2, 3, 4, 5}
+    held = [span for span in received.spans if span.attributes.get("gen_ai.tool.call.id") == HELD_CALL]
     attempts = [span.attributes["watchkeeper.attempt"] for span in held]
-    assert attempts and 1 not in attempts, "what died with its worker told nothing"
+    assert attempts and 1 not in attempts, "an attempt that died with its worker has no span"
     assert len(attempts) == len(set(attempts))
 
 
@@ -64,7 +59,7 @@ def roots(received: ReceivedTelemetry) -> list[str]:
     return [span.span_id for span in received.spans if not span.parent_id]
 
 
-async def replaced(play: Play, received: ReceivedTelemetry) -> None:
+async def replace_worker(play: Play, received: ReceivedTelemetry) -> None:
     """Kill the worker and start another."""
     play.workers[-1].send(signal.SIGKILL)
     await play.work(f"worker-{len(play.workers)}", collector=received.url)

@@ -185,7 +185,7 @@ async def test_counters_are_zero_before_they_count(scraped: tuple[str, str, str]
 
 @pytest.mark.parametrize("name", ["grafana-dashboard.json", "watchkeeper-rules.yml"])
 async def test_all_metrics_that_the_examples_query_are_served(name: str, scraped: tuple[str, str, str]) -> None:
-    intake = generate_latest(intake_metrics.Metrics(["prod"], WatchdogCounts()).registry).decode()
+    intake = generate_latest(intake_metrics.IntakeMetrics(["prod"], WatchdogCounts()).registry).decode()
     families = {family.name for family in text_string_to_metric_families(intake)}
     served = Exposition(scraped[1]).names | families | {f"{family}_total" for family in families}
     queried = queried_names((EXAMPLES / name).read_text())
