@@ -97,8 +97,8 @@ def size(number: int) -> str:
 
 
 def money(dollars: float) -> str:
-    """Write US dollars: ``$0.0042``, ``$12.50``."""
-    return f"${dollars:,.2f}" if dollars >= 1 else f"${dollars:.4f}"
+    """Write US dollars: ``$12.50``, and small amounts more exactly: ``$0.0042``."""
+    return f"${dollars:,.2f}" if dollars >= 1 else f"${dollars:.4f}".removesuffix("00")
 
 
 def duration(seconds: float) -> str:

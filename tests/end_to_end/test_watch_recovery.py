@@ -46,22 +46,22 @@ async def test_a_worker_that_is_killed_and_the_one_that_carries_on_are_told(tmp_
             for watching in (shown.shows, piped.says):
                 await watching(f"no worker polls the task queue '{play.name}'")
             await until_it_hangs(play)
-            await shown.shows("a worker carries on after ", "• r1.1  look  service=payments", "round 1 of ")
+            await shown.shows("a worker continues after ", "• r1.1  look  service=payments", "1 of ")
             play.workers[0].send(signal.SIGKILL)
-            lost = "r1.1 look: its worker fell silent; attempt 2 waits for a worker"
+            lost = "r1.1 look: its worker stopped responding; attempt 2 waits for a worker"
             await shown.shows(lost, "attempt 2", "! no worker has taken it up for")
             await piped.says(lost, "no worker has taken it up for")
             await play.work("second")
-            await shown.shows("r1.1 look: another worker carries on after")
+            await shown.shows("r1.1 look: another worker continues after")
             code = await shown.end()
         ended = await piped.end()
     assert (code, ended.code) == (0, 0)
     for read in (shown.screen.text, ended.out):
         assert read.count(lost) == 1
-        assert "a worker carries on after " in read
-        assert "attempt 1: its worker fell silent" in read
+        assert "a worker continues after " in read
+        assert "attempt 1: its worker stopped responding" in read
         assert "Checkout is back." in read
-        assert read.index(lost) < read.index("another worker carries on after") < read.index("Checkout is back.")
+        assert read.index(lost) < read.index("another worker continues after") < read.index("Checkout is back.")
     assert "─── report" in shown.screen.text
     assert shown.screen.visible_cursor
     assert "no worker has taken it up for" not in shown.screen.text.splitlines()[-1], "the panel stays"

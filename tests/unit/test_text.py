@@ -109,7 +109,7 @@ def test_sizes(amount: int, said: str) -> None:
 
 
 def test_money() -> None:
-    assert (money(0.00421), money(1_234.5)) == ("$0.0042", "$1,234.50")
+    assert [money(amount) for amount in (0.00421, 0.5, 0.031, 1_234.5)] == ["$0.0042", "$0.50", "$0.0310", "$1,234.50"]
 
 
 def test_counts() -> None:

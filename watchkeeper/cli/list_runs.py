@@ -14,7 +14,7 @@ from temporalio.client import Client
 from watchkeeper.cli.runner import UNITS, Misuse, connected, perform
 from watchkeeper.cli.runs import JSON
 from watchkeeper.console import clock, err, out, table, write_json
-from watchkeeper.run_view.json_list import list_row_json
+from watchkeeper.run_view.json_view import list_row_json
 from watchkeeper.runs import client as runs_client
 from watchkeeper.runs.client import EPISODE_CHARACTERS, InvalidListQuery, NoSuchRun, RunInfo
 from watchkeeper.runs.list_filter import ListStatus, RunFilter

@@ -18,6 +18,7 @@ from watchkeeper.contracts import RunInput
 from watchkeeper.run_view.follow import follow_run, read_run
 from watchkeeper.run_view.json_view import run_json
 from watchkeeper.run_view.model import RunView
+from watchkeeper.run_view.phrases import current_step
 from watchkeeper.run_view.projection import RunProjection
 from watchkeeper.runs import client as runs_client
 from watchkeeper.runs import start_options
@@ -114,7 +115,7 @@ async def follow_aloud(client: Client, run: str) -> RunView:
     narrator = TerminalRenderer(telling.view, out, live=True)
     try:
         async with narrator:
-            return await follow_run(client, run, telling, narrator.tell, narrator.notice, narrator.outlook)
+            return await follow_run(client, run, telling, narrator.show_change, narrator.show_notice, narrator.pending)
     except asyncio.CancelledError:
         say_how_to_return(run)
         raise
@@ -145,7 +146,7 @@ async def _show(run: str, *, as_json: bool) -> None:
         return
     telling = RunProjection(client.data_converter)
     narrator = TerminalRenderer(telling.view, out)
-    story = await read_run(client, run, narrator.tell, telling)
-    narrator.ask()
+    story = await read_run(client, run, narrator.show_change, telling)
+    narrator.show_approvals()
     if story.status == "running":
-        narrator.notice(f"it goes on: {story.current_step}; follow it with `watchkeeper watch {run}`")
+        narrator.show_notice(f"it goes on: {current_step(story)}; follow it with `watchkeeper watch {run}`")

@@ -17,8 +17,7 @@ from watchkeeper.intake.dependencies import Intake
 from watchkeeper.intake.error_responses import documented_errors, error_response
 from watchkeeper.intake.schemas import RunList, RunObject, StartBody
 from watchkeeper.run_view.follow import read_run
-from watchkeeper.run_view.json_list import list_row_json
-from watchkeeper.run_view.json_view import run_json
+from watchkeeper.run_view.json_view import list_row_json, run_json
 from watchkeeper.run_view.model import RunView
 from watchkeeper.runs import client as runs_client
 from watchkeeper.runs import start_options

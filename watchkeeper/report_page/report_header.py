@@ -7,6 +7,7 @@ from watchkeeper.report_page.report_data import ReportData
 from watchkeeper.report_page.report_tables import cost_text
 from watchkeeper.report_page.time_text import timestamp
 from watchkeeper.run_view.model import RunView
+from watchkeeper.run_view.phrases import current_step, token_phrase
 from watchkeeper.text import count, duration, one_line, visible
 
 STATUS_LABELS: dict[RunStatus, str] = {
@@ -33,9 +34,9 @@ def status_text(data: ReportData) -> str:
     """Return what follows the status label: the duration, and the reason for the end or what the run does."""
     run = data.run
     if run.status == "running":
-        return f"for {_run_duration(data)}: {visible(run.current_step)}"
+        return f"for {_run_duration(data)}: {visible(current_step(run))}"
     if run.is_open:
-        return f"and stays open until its alerts resolve: {visible(run.current_step)}"
+        return f"and stays open until its alerts resolve: {visible(current_step(run))}"
     reason = one_line(run.reason or "", 600).rstrip(".")
     return f"after {_run_duration(data)}{f': {reason}' if reason else ''}"
 
@@ -55,7 +56,7 @@ def facts(data: ReportData) -> list[tuple[str, str]]:
         ("Duration", f"{_run_duration(data)}{'' if run.closed_at else ' so far'}"),
         ("Reported", f"after {reported}" if reported and (run.stays_open or not run.closed_at) else None),
         ("Work", f"{count(run.rounds_completed, 'round')}, {count(len(run.calls), 'call')}"),
-        ("Tokens", f"{'about ' if usage.estimated else ''}{usage.tokens:,}"),
+        ("Tokens", token_phrase(usage)),
         ("Cost", cost_text(usage.cost)),
     ]
     return [(name, one_line(value, 160)) for name, value in values if value]

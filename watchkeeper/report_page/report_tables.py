@@ -10,9 +10,17 @@ from watchkeeper.contracts import Usage
 from watchkeeper.report_page.report_data import ReportData
 from watchkeeper.report_page.time_text import timestamp
 from watchkeeper.report_page.timeline_lanes import approval_wait
-from watchkeeper.run_view.action_text import action_phrase
 from watchkeeper.run_view.model import RunView
-from watchkeeper.text import count, duration
+from watchkeeper.run_view.phrases import (
+    NO_DECISION,
+    action_phrase,
+    approve_command,
+    attempt_phrases,
+    deny_command,
+    person,
+    round_phrase,
+)
+from watchkeeper.text import count, duration, money
 
 
 @dataclass(frozen=True)
@@ -42,8 +50,8 @@ def usage_tables(data: ReportData) -> list[ReportTable]:
 
 
 def cost_text(cost: float | None) -> str | None:
-    """Write US dollars; amounts below one dollar have four decimals."""
-    return None if cost is None else f"${cost:,.2f}" if cost >= 1 else f"${cost:.4f}"
+    """Write US dollars; None without a price."""
+    return None if cost is None else money(cost)
 
 
 def _alerts(data: ReportData) -> ReportTable:
@@ -63,7 +71,7 @@ def _alerts(data: ReportData) -> ReportTable:
 
 
 def _people(data: ReportData) -> ReportTable:
-    rows = [(timestamp(act.at), act.by or "someone", action_phrase(act)) for act in data.run.actions]
+    rows = [(timestamp(action.at), person(action), action_phrase(action)) for action in data.run.actions]
     return ReportTable("What people did", ("When", "Who", "What"), rows)
 
 
@@ -74,11 +82,11 @@ def _approvals(data: ReportData) -> ReportTable:
         if approval is None:
             continue
         if call.status == "waiting" and not note:
-            answer = f"{data.run.workflow_id} {call.key}"
-            note = f"To answer: watchkeeper approve {answer}, or watchkeeper deny {answer}"
+            run = data.run.workflow_id
+            note = f"To answer: {approve_command(run, call.key)}, or {deny_command(run, call.key)}"
         decision = approval.status + (f" by {approval.by}" if approval.by else "")
         if approval.status == "expired":
-            decision = "no decision in time"
+            decision = NO_DECISION
         elif approval.status == "waiting":
             decision = f"waits until {timestamp(approval.expires_at)}" if approval.expires_at else "waits"
         waited = duration((wait[1] - wait[0]).total_seconds()) if wait else ""
@@ -105,15 +113,10 @@ def _cost(run: RunView) -> ReportTable:
 def _rounds(data: ReportData) -> ReportTable:
     rows = list[tuple[str, ...]]()
     for round in data.run.rounds:
-        reply = round.reply
-        answer = f"no answer: {round.failure}" if round.failure else "is being asked"
-        if reply is not None:
-            calls = count(len(reply.calls), "call")
-            answer = {"final": "answers", "empty": "no usable answer"}.get(reply.kind, calls)
-        attempts = f"{round.attempts} attempts, " if round.attempts > 1 else ""
         took = duration(((round.answered_at or data.until) - round.asked_at).total_seconds())
-        usage = _usage_cells(reply.usage if reply else Usage())
-        rows.append((str(round.number), answer, f"{attempts}{took}", *usage))
+        usage = _usage_cells(round.reply.usage if round.reply else Usage())
+        took = ", ".join([*attempt_phrases(round.attempts), took])
+        rows.append((str(round.number), round_phrase(round), took, *usage))
     columns = ("Round", "The model", "Duration", *_USAGE_COLUMNS)
     return ReportTable("Rounds", columns, rows, 2, folded="Round by round")
 

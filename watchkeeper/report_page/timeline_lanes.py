@@ -10,9 +10,9 @@ from typing import Literal
 from watchkeeper.contracts import CallStatus
 from watchkeeper.report_page.deploys import deploys
 from watchkeeper.report_page.report_data import ReportData
-from watchkeeper.run_view.action_text import action_phrase
 from watchkeeper.run_view.entries import Call, Round
-from watchkeeper.text import arguments_text, count, duration, one_line
+from watchkeeper.run_view.phrases import action_phrase, attempt_phrases, person, round_phrase
+from watchkeeper.text import arguments_text, duration, one_line
 
 MarkStyle = (
     CallStatus | Literal["model", "model-failed", "firing", "resolved", "deploy", "person", "report", "approval-wait"]
@@ -93,17 +93,9 @@ def _deploys(data: ReportData) -> Iterator[Mark]:
 
 
 def _round(round: Round, data: ReportData) -> Mark:
-    reply = round.reply
-    style: MarkStyle = "model"
-    if round.failure is not None:
-        style, text = "model-failed", f"gave no answer: {round.failure}"
-    elif reply is None:
-        style, text = "running", "is being asked"
-    else:
-        asks = f"asks for {count(len(reply.calls), 'call')}"
-        text = {"final": "answers", "empty": "gives no usable answer"}.get(reply.kind, asks)
+    style: MarkStyle = "model-failed" if round.failure is not None else "model" if round.reply else "running"
     end = max(round.asked_at, round.answered_at or data.until)
-    title = f"round {round.number}: the model {text} ({_duration(round.asked_at, end, round)})"
+    title = f"round {round.number}: the model {round_phrase(round)} ({_duration(round.asked_at, end, round)})"
     return Mark(round.asked_at, end, style, title, str(round.number))
 
 
@@ -135,15 +127,15 @@ def _call(call: Call, data: ReportData) -> Iterator[Mark]:
 def _duration(begin: datetime, end: datetime, attempted: Round | Call | None = None) -> str:
     """Write a duration; after several attempts also their number and why the last retry was needed."""
     text = duration((end - begin).total_seconds())
-    if attempted is None or attempted.attempts <= 1:
+    if attempted is None or not (attempts := attempt_phrases(attempted.attempts)):
         return text
     reason = f": {one_line(attempted.last_failure, _RETRY_REASON_LENGTH)}" if attempted.last_failure else ""
-    return f"{text}, {attempted.attempts} attempts{reason}"
+    return f"{text}, {attempts[0]}{reason}"
 
 
 def _people(data: ReportData) -> Iterator[Mark]:
     for act in data.run.actions:
-        who, action = act.by or "someone", action_phrase(act)
+        who, action = person(act), action_phrase(act)
         yield Mark(act.at, act.at, "person", f"{who} {action}", f"{who} {action.split(maxsplit=1)[0].rstrip(':')}")
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from watchkeeper.contracts import CallStatus
 from watchkeeper.report_page.timeline_layout import STYLES
 from watchkeeper.run_view.entries import Call
-from watchkeeper.text import arguments_text, cap, duration, one_line, size, visible
+from watchkeeper.run_view.phrases import call_result_phrases, same_effect_phrase, status_phrase
+from watchkeeper.text import arguments_text, cap, one_line, size, visible
 
 MANY_CALLS = 150
 """From this number of calls on, a report shows shorter excerpts."""
@@ -52,16 +53,8 @@ def excerpt_bytes(calls: int) -> int:
 
 
 def _facts(call: Call) -> list[str]:
-    facts = [call.status.replace("_", " ")]
-    if call.same_as is not None:
-        facts.append(f"same effect as {call.same_as}")
-    if call.attempts > 1:
-        facts.append(f"{call.attempts} attempts")
-    if call.started_at and call.ended_at:
-        facts.append(duration((call.ended_at - call.started_at).total_seconds()))
-    if call.result is not None:
-        facts.append(size(len(call.result.encode())))
-    return facts
+    same = [same_effect_phrase(call.same_as)] if call.same_as is not None else []
+    return [status_phrase(call.status), *same, *call_result_phrases(call)]
 
 
 def _excerpt(call: Call, max_bytes: int) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""What a story tells of: rounds, calls, approvals and people's acts."""
+"""The parts of a run view: rounds, calls, approvals, people's actions, alert changes and follow-ups."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ ApprovalStatus = Literal["waiting", "approved", "denied", "expired"]
 PersonActionKind = Literal["tell", "stop", "extend", "decide"]
 
 UNFINISHED = ("waiting", "running")
+"""Call statuses of calls without a result."""
 
 
 @dataclass
 class Approval:
-    """A person's decision that a call waits for, or waited for."""
+    """A person's decision on a call."""
 
     status: ApprovalStatus
     expires_at: datetime | None = None
@@ -35,70 +36,70 @@ class Call:
     """JSON text, as the model wrote it."""
     status: CallStatus = "running"
     approval: Approval | None = None
-    """None when no person had to decide."""
+    """None if the call needs no approval."""
     result: str | None = None
-    """What the model reads, JSON text; None until that is known."""
+    """JSON text that the model reads; None until it is known."""
     cut: int = 0
     """Bytes that were cut from the result."""
     same_as: str | None = None
-    """Key of the identical side effect of the same round that answers this call too."""
+    """Key of an identical call of the same round with a side effect. It was run once, and answers both."""
     started_at: datetime | None = None
     """None for a call that was never run."""
     ended_at: datetime | None = None
     attempts: int = 0
     last_failure: str = ""
-    """Why the attempt before the last one came to nothing; empty where there was none."""
+    """Why the attempt before the last one failed; empty after one attempt."""
 
 
 @dataclass
 class Round:
-    """One question to the model and its answer."""
+    """One request to the model and its reply."""
 
     number: int
     asked_at: datetime
     answered_at: datetime | None = None
     attempts: int = 0
     last_failure: str = ""
-    """Why the attempt before the last one came to nothing; empty where there was none."""
+    """Why the attempt before the last one failed; empty after one attempt."""
     reply: ModelReply | None = None
     failure: str | None = None
-    """Why the question was given up; None unless it was."""
+    """Why the request failed after its last attempt; None if it did not."""
 
 
 @dataclass
 class CompactedMessages:
-    """What stands in the place of older rounds from now on."""
+    """Older messages of the conversation that a summary replaced."""
 
     replaced: int
-    """Messages."""
+    """Number of messages."""
 
 
 @dataclass
 class QueueWait:
-    """The run's turn to investigate, for which it waits in a queue."""
+    """The wait for a slot of a queue, before the investigation."""
 
     queue: str
     started_at: datetime
     admitted_at: datetime | None = None
-    """None while it waits."""
+    """None while the run waits."""
 
 
 @dataclass(frozen=True)
 class RunReset:
-    """The run was reset in Temporal: what had followed here is undone."""
+    """The run was reset in Temporal: the events after this point no longer count."""
 
     reason: str
 
 
 @dataclass
 class PersonAction:
-    """What a person did to the run."""
+    """What a person did to the run, by an update."""
 
     kind: PersonActionKind
     at: datetime
     by: str = ""
     text: str = ""
-    """What was told, the reason to stop, or the note to a decision."""
+    """The message, the reason to stop, or the note to a decision."""
     call: str | None = None
     approved: bool | None = None
     extended: LimitChanges | None = None
@@ -106,7 +107,7 @@ class PersonAction:
 
 @dataclass(frozen=True)
 class AlertsChanged:
-    """Alerts of the group fire or are over, as a sender told at once."""
+    """Alerts of the group that fired or were resolved, from one notification."""
 
     alerts: list[Alert]
     at: datetime
@@ -114,7 +115,7 @@ class AlertsChanged:
 
 @dataclass
 class FollowUp:
-    """What was asked after the report, and the answer."""
+    """A question asked after the report, and its answer."""
 
     number: int
     question: str

@@ -1,4 +1,4 @@
-"""The one JSON object of a run that people's scripts read: what ``show --json`` and ``run --json`` print (pure)."""
+"""A run as JSON, for scripts and the HTTP API: whole (``show --json``) or as an entry of a list (``list --json``)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from watchkeeper.contracts import AlertState, JsonObject
 from watchkeeper.run_view.entries import Call, FollowUp, PersonAction
 from watchkeeper.run_view.model import RunView
+from watchkeeper.runs.client import RunInfo
 
 
 def run_json(view: RunView) -> JsonObject:
     """Return a run as JSON: times in ISO 8601 (UTC), durations in seconds, sizes in bytes, money in US dollars."""
-    given = view.run_input
+    request = view.run_input
     return {
         "run": view.workflow_id,
         "workflow_id": view.workflow_id,
@@ -20,22 +21,44 @@ def run_json(view: RunView) -> JsonObject:
         "first_run_id": view.first_run_id,
         "status": view.status,
         "reason": view.reason,
-        "text": given.text if given else None,
-        "service": given.service if given else None,
-        "severity": given.severity if given else None,
+        "text": request.text if request else None,
+        "service": request.service if request else None,
+        "severity": request.severity if request else None,
         "report": view.report.model_dump(mode="json") if view.report else None,
         "rounds": view.rounds_completed,
         "tool_calls": [_call(call) for call in view.calls.values()],
         "usage": view.usage.model_dump(mode="json"),
         "limits": view.limits.model_dump(mode="json") if view.limits else None,
         "models": view.models,
-        "acts": [_act(act) for act in view.actions],
-        "origin": given.origin.model_dump(mode="json") if given and given.origin else None,
+        "acts": [_action(action) for action in view.actions],
+        "origin": request.origin.model_dump(mode="json") if request and request.origin else None,
         "alerts": [_alert(state) for state in view.episode.states],
         "open": view.is_open,
-        "follow_ups": [_follow_up(answered) for answered in view.follow_ups],
+        "follow_ups": [_follow_up(follow_up) for follow_up in view.follow_ups],
         "started_at": iso(view.started_at),
         "closed_at": iso(view.closed_at),
+    }
+
+
+def list_row_json(run: RunInfo) -> JsonObject:
+    """Return a run as an entry of a list: times in ISO 8601 (UTC), money in US dollars."""
+    return {
+        "run": run.workflow_id,
+        "workflow_id": run.workflow_id,
+        "run_id": run.run_id,
+        "status": run.status,
+        "service": run.service,
+        "severity": run.severity,
+        "team": run.team,
+        "source": run.source,
+        "phase": run.phase,
+        "waiting_for": run.waiting_for,
+        "rounds": run.rounds,
+        "cost_usd": run.cost,
+        "text": run.text,
+        "summary": run.report,
+        "started_at": iso(run.started_at),
+        "closed_at": iso(run.closed_at),
     }
 
 
@@ -78,30 +101,30 @@ def _alert(state: AlertState) -> JsonObject:
     }
 
 
-def _follow_up(answered: FollowUp) -> JsonObject:
+def _follow_up(follow_up: FollowUp) -> JsonObject:
     return {
-        "number": answered.number,
-        "question": answered.question,
-        "status": answered.status,
-        "report": answered.report.model_dump(mode="json"),
-        "at": iso(answered.at),
+        "number": follow_up.number,
+        "question": follow_up.question,
+        "status": follow_up.status,
+        "report": follow_up.report.model_dump(mode="json"),
+        "at": iso(follow_up.at),
     }
 
 
-def _act(act: PersonAction) -> JsonObject:
+def _action(action: PersonAction) -> JsonObject:
     return {
-        "act": act.kind,
-        "at": iso(act.at),
-        "by": act.by or None,
-        "text": act.text or None,
-        "call": act.call,
-        "approved": act.approved,
-        "extended": act.extended.model_dump(mode="json", exclude_none=True) if act.extended else None,
+        "act": action.kind,
+        "at": iso(action.at),
+        "by": action.by or None,
+        "text": action.text or None,
+        "call": action.call,
+        "approved": action.approved,
+        "extended": action.extended.model_dump(mode="json", exclude_none=True) if action.extended else None,
     }
 
 
 def _value(text: str) -> object:
-    """Return what a JSON text means, or the text where it is none: a model wrote it, or a cap cut it."""
+    """Parse JSON text. Return text that is not JSON as it is: a model wrote it, or it was cut."""
     try:
         return json.loads(text)
     except ValueError:
@@ -109,7 +132,7 @@ def _value(text: str) -> object:
 
 
 def seconds(start: datetime | None, end: datetime | None) -> float | None:
-    """Return how long something took, if it has begun and ended."""
+    """Return the seconds between two times; None if one is missing."""
     return round((end - start).total_seconds(), 3) if start and end else None
 
 

@@ -1,4 +1,4 @@
-"""Reading a view out of a run's history, event by event."""
+"""Builds the view of a run from the events of its history."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ from watchkeeper.run_view.entries import (
     RunReset,
 )
 from watchkeeper.run_view.model import RunView
+from watchkeeper.run_view.pending_work import WORKER_LOST
 from watchkeeper.run_view.update_decoder import decode_action
 from watchkeeper.temporal.history import decode_first
 from watchkeeper.tool_calling.reserved_names import RESERVED
@@ -53,45 +54,45 @@ T = TypeVar("T")
 RunChange: TypeAlias = (
     RunView | QueueWait | Round | Call | CompactedMessages | PersonAction | RunReset | AlertsChanged | FollowUp
 )
-"""What an event changed: the view itself when it begins, is briefed, is reported or ends."""
+"""A change that an event makes. The view itself: the run started, was briefed, reported or ended."""
 
 _APPROVAL_TIMER = re.compile(r"^(r\d+\.\d+) ")
 
 
 class RunProjection:
-    """A view in the telling. Feed it the events of all executions of a run, in order.
+    """Builds a view from the events of all executions of a run, added in order.
 
-    A run that is reset meanwhile is told anew: what it repeats of itself changes the view, and nothing is told of it.
+    A reset run is read again from its first event. The events before the reset change the view and return no changes.
     """
 
     def __init__(self, converter: DataConverter) -> None:
         self.view = RunView()
         self.event_count = 0
-        """Told so far."""
+        """Events added so far."""
         self.task_failure = ""
-        """Why no worker can carry the run on, as the last one to try found; empty when one has."""
-        self._repeating = False
+        """Why the last workflow task failed; empty once a task completes."""
+        self._replaying_reset = False
         self._converter = converter
         self._delivery: ReportDelivery | None = None
-        self._forget()
+        self._clear_execution()
 
-    def _forget(self) -> None:
-        """Event ids and timer ids mean something within one execution only."""
+    def _clear_execution(self) -> None:
+        """Drop event ids and timer ids: they are unique within one execution only."""
         self._activities: dict[int, tuple[str, str]] = {}
         self._timers: dict[str, str] = {}
         self._requests: dict[str, Request] = {}
         self._updates: dict[int, Request] = {}
 
     async def add(self, event: HistoryEvent, run_id: str = "") -> Sequence[RunChange]:
-        """Take the next event of the execution ``run_id``; return what it changed, in order."""
+        """Add the next event, of the execution ``run_id``. Return its changes, in order."""
         self.event_count += 1
-        told = await self._add(event, _time(event.event_time), run_id)
-        return () if self._repeating else told
+        changes = await self._add(event, _time(event.event_time), run_id)
+        return () if self._replaying_reset else changes
 
     def activity_id(self, event: HistoryEvent) -> str:
-        """Return the id of the activity that an event to come is of, such as ``r1.0``; empty for other events."""
-        about = getattr(event, event.WhichOneof("attributes") or "", None)
-        return self._activities.get(getattr(about, "scheduled_event_id", 0), ("", ""))[1]
+        """Return the activity id that an event refers to, such as ``r1.0``; empty for other events."""
+        attributes = getattr(event, event.WhichOneof("attributes") or "", None)
+        return self._activities.get(getattr(attributes, "scheduled_event_id", 0), ("", ""))[1]
 
     async def _add(self, event: HistoryEvent, at: datetime, run_id: str) -> Sequence[RunChange]:
         match event.WhichOneof("attributes"):
@@ -102,28 +103,28 @@ class RunProjection:
             case "workflow_task_failed_event_attributes":
                 return self._task_failed(event.workflow_task_failed_event_attributes, run_id)
             case "activity_task_scheduled_event_attributes":
-                return await self._scheduled(event, at)
+                return await self._activity_scheduled(event, at)
             case "activity_task_started_event_attributes":
                 started = event.activity_task_started_event_attributes
-                self._attempted(*self._activities[started.scheduled_event_id], started)
+                self._activity_started(*self._activities[started.scheduled_event_id], started)
             case "activity_task_completed_event_attributes":
                 completed = event.activity_task_completed_event_attributes
-                made_by = self._activities[completed.scheduled_event_id]
-                return await self._completed(*made_by, completed.result.payloads, at)
+                activity = self._activities[completed.scheduled_event_id]
+                return await self._activity_completed(*activity, completed.result.payloads, at)
             case "activity_task_failed_event_attributes":
                 failed = event.activity_task_failed_event_attributes
-                return self._gave_up(*self._activities[failed.scheduled_event_id], _why(failed.failure), at)
+                return self._activity_failed(*self._activities[failed.scheduled_event_id], _reason(failed.failure), at)
             case "activity_task_timed_out_event_attributes":
-                late = event.activity_task_timed_out_event_attributes
-                why = f"no answer in time ({_why(late.failure)})"
-                return self._gave_up(*self._activities[late.scheduled_event_id], why, at)
+                timed_out = event.activity_task_timed_out_event_attributes
+                reason = f"no answer in time ({_reason(timed_out.failure)})"
+                return self._activity_failed(*self._activities[timed_out.scheduled_event_id], reason, at)
             case "activity_task_canceled_event_attributes":
                 cancelled = event.activity_task_canceled_event_attributes
-                return self._gave_up(*self._activities[cancelled.scheduled_event_id], "cancelled", at)
+                return self._activity_failed(*self._activities[cancelled.scheduled_event_id], "cancelled", at)
             case "timer_started_event_attributes":
-                return await self._timer(event, at)
+                return await self._timer_started(event, at)
             case "timer_fired_event_attributes":
-                return self._expired(event.timer_fired_event_attributes.timer_id, at)
+                return self._timer_fired(event.timer_fired_event_attributes.timer_id, at)
             case "workflow_execution_signaled_event_attributes":
                 return await self._signalled(event, at)
             case "workflow_execution_update_admitted_event_attributes":
@@ -131,35 +132,35 @@ class RunProjection:
                 self._requests[request.meta.update_id] = request
             case "workflow_execution_update_accepted_event_attributes":
                 accepted = event.workflow_execution_update_accepted_event_attributes
-                # After a reset the request stands in the event that admitted it, and is left out here.
+                # After a reset only the event that admitted the update holds the request.
                 known = self._requests.get(accepted.protocol_instance_id)
                 self._updates[event.event_id] = known or accepted.accepted_request
             case "workflow_execution_update_completed_event_attributes":
-                return await self._updated(event, at)
+                return await self._update_completed(event, at)
             case _:
                 return await self._closed(event, at)
         return ()
 
     async def _started(self, event: HistoryEvent, at: datetime, run_id: str) -> Sequence[RunChange]:
         started = event.workflow_execution_started_event_attributes
-        given = await self._decode(started.input.payloads, RunInput)
-        self._forget()
+        run_input = await self._decode(started.input.payloads, RunInput)
+        self._clear_execution()
         if self.view.run_id and self.view.run_id != started.continued_execution_run_id:
-            self._repeating, self._delivery = True, None
+            self._replaying_reset, self._delivery = True, None
             vars(self.view).update(vars(RunView()))
         view, first = self.view, not self.view.run_id
         view.run_id = run_id or started.original_execution_run_id
         if not first:
             return ()
         view.workflow_id, view.first_run_id = started.workflow_id, started.first_execution_run_id
-        view.run_input, view.started_at = given, at
-        if (carried := given.carried) is not None:
+        view.run_input, view.started_at = run_input, at
+        if (carried := run_input.carried) is not None:
             view.started_at = datetime.fromtimestamp(carried.started_at, UTC)
             view.used_earlier = carried.spent
-            view.brief(carried.briefing, carried.limits)
+            view.apply_briefing(carried.briefing, carried.limits)
             view.episode = Episode(carried.alerts)
             if carried.reported is not None:
-                view.conclude(carried.reported.report)
+                view.add_report(carried.reported.report)
             for record in carried.calls:
                 number = int(record.key[1:].partition(".")[0])
                 view.calls[record.key] = Call(record.key, number, record.name, record.arguments, record.status)
@@ -168,29 +169,29 @@ class RunProjection:
 
     async def _signalled(self, event: HistoryEvent, at: datetime) -> Sequence[RunChange]:
         signal = event.workflow_execution_signaled_event_attributes
-        if signal.signal_name == "admit" and (turn := self.view.queue_wait) is not None and turn.admitted_at is None:
-            turn.admitted_at = at
-            return (turn,)
+        if signal.signal_name == "admit" and (wait := self.view.queue_wait) is not None and wait.admitted_at is None:
+            wait.admitted_at = at
+            return (wait,)
         if signal.signal_name != "alert":
             return ()
         try:
-            told = await self._decode(signal.input.payloads, AlertNotification)
-        except ValueError:  # sent by hand, and no notification: the run has dropped it, too
+            notification = await self._decode(signal.input.payloads, AlertNotification)
+        except ValueError:  # a malformed signal, which the run ignored too
             return ()
         episode = self.view.episode
-        episode.apply(told)
+        episode.apply(notification)
         changed = episode.take_unread()
         return (AlertsChanged(changed, at),) if changed else ()
 
     def _task_failed(self, failed: TaskFailed, run_id: str) -> Sequence[RunChange]:
         if failed.cause != Cause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW:
-            self.task_failure = _why(failed.failure)
+            self.task_failure = _reason(failed.failure)
             return ()
         if failed.new_run_id == run_id:
-            self._repeating = False
+            self._replaying_reset = False
         return (RunReset(failed.failure.message),)
 
-    async def _scheduled(self, event: HistoryEvent, at: datetime) -> Sequence[RunChange]:
+    async def _activity_scheduled(self, event: HistoryEvent, at: datetime) -> Sequence[RunChange]:
         scheduled = event.activity_task_scheduled_event_attributes
         kind, key = scheduled.activity_type.name, scheduled.activity_id
         self._activities[event.event_id] = (kind, key)
@@ -198,14 +199,14 @@ class RunProjection:
         match kind:
             case "ask":
                 request = await self._decode(payloads, ModelRequest)
-                settled = self.view.append(request.append)
+                finished = self.view.add_messages(request.append)
                 self.view.rounds.append(Round(request.round, asked_at=at))
                 self.view.follow_up_pending = self.view.is_open
-                return settled
+                return finished
             case "compact":
-                return self.view.append((await self._decode(payloads, CompactRequest)).append)
+                return self.view.add_messages((await self._decode(payloads, CompactRequest)).append)
             case "carry":
-                return self.view.append((await self._decode(payloads, CarryRequest)).append)
+                return self.view.add_messages((await self._decode(payloads, CarryRequest)).append)
             case "deliver":
                 return self._delivered(await self._decode(payloads, ReportDelivery), at)
             case _ if kind not in RESERVED:
@@ -213,61 +214,63 @@ class RunProjection:
         return ()
 
     def _delivered(self, delivery: ReportDelivery, at: datetime) -> Sequence[RunChange]:
-        """Take what goes to one of several destinations, once."""
+        """Add a report once: it is delivered to several destinations."""
         view = self.view
         if delivery.follow_up:
-            if any(answered.number == delivery.follow_up for answered in view.follow_ups):
+            if any(known.number == delivery.follow_up for known in view.follow_ups):
                 return ()
             question = delivery.question or ""
-            answered = FollowUp(delivery.follow_up, question, delivery.status, delivery.report, at)
-            view.follow_up(answered)
-            return (answered,)
-        known, self._delivery = self._delivery is not None, delivery
-        if known:
+            follow_up = FollowUp(delivery.follow_up, question, delivery.status, delivery.report, at)
+            view.add_follow_up(follow_up)
+            return (follow_up,)
+        is_known, self._delivery = self._delivery is not None, delivery
+        if is_known:
             return ()
-        return (view,) if view.conclude(delivery.report) else ()
+        return (view,) if view.add_report(delivery.report) else ()
 
-    def _attempted(self, kind: str, key: str, started: ActivityStarted) -> None:
+    def _activity_started(self, kind: str, key: str, started: ActivityStarted) -> None:
         if kind != "ask" and kind in RESERVED:
             return
-        tried = self.view.rounds[-1] if kind == "ask" else self.view.calls[key]
-        tried.attempts, failure = started.attempt, started.last_failure
+        attempted = self.view.rounds[-1] if kind == "ask" else self.view.calls[key]
+        attempted.attempts, failure = started.attempt, started.last_failure
         if failure.HasField("timeout_failure_info"):
-            tried.last_failure = "its worker fell silent"
+            attempted.last_failure = WORKER_LOST
         elif started.attempt > 1:
-            tried.last_failure = _why(failure)
+            attempted.last_failure = _reason(failure)
 
-    async def _completed(self, kind: str, key: str, result: Iterable[Payload], at: datetime) -> Sequence[RunChange]:
+    async def _activity_completed(
+        self, kind: str, key: str, result: Iterable[Payload], at: datetime
+    ) -> Sequence[RunChange]:
         view = self.view
         match kind:
             case "brief":
                 briefing = await self._decode(result, Briefing)
-                view.brief(briefing, briefing.limits)
+                view.apply_briefing(briefing, briefing.limits)
                 if briefing.turns is not None:
                     view.queue_wait = QueueWait(briefing.turns.queue, at)
                 return (view,)
             case "ask":
-                calls = view.answer(view.rounds[-1], await self._decode(result, ModelReply), at)
+                calls = view.add_reply(view.rounds[-1], await self._decode(result, ModelReply), at)
                 return (view.rounds[-1], *(call for call in calls if call.status not in UNFINISHED))
             case "compact":
-                made = await self._decode(result, CompactionResult)
-                return (CompactedMessages(made.replaced),) if made.replaced else ()
+                compacted = await self._decode(result, CompactionResult)
+                return (CompactedMessages(compacted.replaced),) if compacted.replaced else ()
             case _ if kind in RESERVED:
                 return ()
             case _:
-                view.settle(view.calls[key], await self._decode(result, ToolResult), at)
+                view.add_result(view.calls[key], await self._decode(result, ToolResult), at)
                 return (view.calls[key],)
 
-    def _gave_up(self, kind: str, key: str, why: str, at: datetime) -> Sequence[RunChange]:
+    def _activity_failed(self, kind: str, key: str, reason: str, at: datetime) -> Sequence[RunChange]:
         if kind == "ask":
-            self.view.rounds[-1].failure = why
+            self.view.rounds[-1].failure = reason
             return (self.view.rounds[-1],)
         if kind in RESERVED:
             return ()
-        self.view.give_up(self.view.calls[key], why, at)
+        self.view.add_failure(self.view.calls[key], reason, at)
         return (self.view.calls[key],)
 
-    async def _timer(self, event: HistoryEvent, at: datetime) -> Sequence[RunChange]:
+    async def _timer_started(self, event: HistoryEvent, at: datetime) -> Sequence[RunChange]:
         started = event.timer_started_event_attributes
         if not event.user_metadata.HasField("summary"):
             return ()
@@ -281,28 +284,28 @@ class RunProjection:
         call.approval = Approval("waiting", expires_at=at + started.start_to_fire_timeout.ToTimedelta())
         return (call,)
 
-    def _expired(self, timer_id: str, at: datetime) -> Sequence[RunChange]:
+    def _timer_fired(self, timer_id: str, at: datetime) -> Sequence[RunChange]:
         call = self.view.calls.get(self._timers.get(timer_id, ""))
         if call is None or call.approval is None or call.approval.status != "waiting":
             return ()
         call.status, call.approval.status, call.ended_at = "expired", "expired", at
         return (call,)
 
-    async def _updated(self, event: HistoryEvent, at: datetime) -> Sequence[RunChange]:
+    async def _update_completed(self, event: HistoryEvent, at: datetime) -> Sequence[RunChange]:
         completed = event.workflow_execution_update_completed_event_attributes
         request = self._updates.pop(completed.accepted_event_id, None)
         if request is None or completed.outcome.HasField("failure"):
             return ()
-        act = await decode_action(request, at, self._converter)
-        if act is None:
+        action = await decode_action(request, at, self._converter)
+        if action is None:
             return ()
-        self.view.actions.append(act)
-        if act.kind == "tell" and self.view.is_open:
+        self.view.actions.append(action)
+        if action.kind == "tell" and self.view.is_open:
             self.view.follow_up_pending = True
-        if act.kind == "extend":
+        if action.kind == "extend":
             self.view.limits = await self._decode(completed.outcome.success.payloads, Limits)
-        call = self.view.decide(act) if act.kind == "decide" else None
-        return (act,) if call is None or call.status != "denied" else (act, call)
+        call = self.view.apply_decision(action) if action.kind == "decide" else None
+        return (action,) if call is None or call.status != "denied" else (action, call)
 
     async def _closed(self, event: HistoryEvent, at: datetime) -> Sequence[RunChange]:
         view, delivery = self.view, self._delivery
@@ -315,22 +318,22 @@ class RunProjection:
                 details = failure.application_failure_info.details.payloads
                 if details:
                     return self._ended(await self._decode(details, RunResult), at)
-                return (*view.end("failed", _why(failure), at), view)
+                return (*view.close("failed", _reason(failure), at), view)
             case "workflow_execution_canceled_event_attributes":
                 reason = delivery.reason if delivery else "cancelled in Temporal"
-                return (*view.end("stopped", reason, at), view)
+                return (*view.close("stopped", reason, at), view)
             case "workflow_execution_terminated_event_attributes":
-                because = event.workflow_execution_terminated_event_attributes.reason
-                reason = f"terminated in Temporal: {because}" if because else "terminated in Temporal"
-                return (*view.end("stopped", reason, at), view)
+                given = event.workflow_execution_terminated_event_attributes.reason
+                reason = f"terminated in Temporal: {given}" if given else "terminated in Temporal"
+                return (*view.close("stopped", reason, at), view)
             case "workflow_execution_timed_out_event_attributes":
-                return (*view.end("failed", "timed out in Temporal", at), view)
+                return (*view.close("failed", "timed out in Temporal", at), view)
             case _:
                 return ()
 
     def _ended(self, result: RunResult, at: datetime) -> Sequence[RunChange]:
         self.view.report, self.view.limits = result.report, result.limits or self.view.limits
-        return (*self.view.end(result.status, result.reason, at), self.view)
+        return (*self.view.close(result.status, result.reason, at), self.view)
 
     async def _decode(self, payloads: Iterable[Payload], kind: type[T]) -> T:
         return await decode_first(self._converter, payloads, kind)
@@ -340,5 +343,5 @@ def _time(timestamp: Timestamp) -> datetime:
     return timestamp.ToDatetime(tzinfo=UTC)
 
 
-def _why(failure: Failure) -> str:
+def _reason(failure: Failure) -> str:
     return failure.message or failure.cause.message or "no reason recorded"

@@ -1,4 +1,4 @@
-"""Reading what a person did out of the update that a history holds."""
+"""Decodes the updates of a history into people's actions."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from watchkeeper.temporal.history import decode_first
 
 
 async def decode_action(request: Request, at: datetime, converter: DataConverter) -> PersonAction | None:
-    """Return what an update did to the run; None when it is no person's act."""
-    given = request.input.args.payloads
+    """Return the action of a person's update; None for any other update."""
+    payloads = request.input.args.payloads
     match request.input.name:
         case "tell":
-            tell = await decode_first(converter, given, TellRequest)
+            tell = await decode_first(converter, payloads, TellRequest)
             return PersonAction("tell", at, tell.by, tell.text)
         case "stop":
-            stop = await decode_first(converter, given, StopRequest)
+            stop = await decode_first(converter, payloads, StopRequest)
             return PersonAction("stop", at, stop.by, stop.reason)
         case "extend":
-            extension = await decode_first(converter, given, ExtendRequest)
+            extension = await decode_first(converter, payloads, ExtendRequest)
             return PersonAction("extend", at, extension.who, extended=extension.by)
         case "decide":
-            decision = await decode_first(converter, given, Decision)
+            decision = await decode_first(converter, payloads, Decision)
             return PersonAction("decide", at, decision.by, decision.note, decision.call, decision.approved)
         case _:
             return None

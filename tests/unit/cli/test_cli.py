@@ -151,7 +151,7 @@ async def test_a_watcher_goes_on_with_a_run_that_is_reset(client: Client, progra
         watching = await desk.program.begin("watch", run)
         await watching.says(f"watchkeeper approve {run} r1.0")
         await reset(client, client.get_workflow_handle_for(IncidentWorkflow.run, run), before="r1")
-        await watching.says("it was reset in Temporal (decide again), and goes on from here")
+        await watching.says("it was reset in Temporal (decide again), and continues from here")
         await desk.until(run, "waiting")
         assert (await desk.program("approve", run, "r1.0")).code == 0
         ended = await watching.end()

@@ -154,13 +154,13 @@ async def test_who_waits_for_a_turn_is_told_so(client: Client, program: Program)
             waiting = second.run(await second.fire())
             piped = await program.begin("watch", waiting.id)
             async with at_terminal(program, "watch", waiting.id) as shown:
-                queued = "queued: waiting for a slot of checkout"
+                queued = "waiting for a slot in the queue of checkout"
                 await shown.shows(queued, f"• {queued}")
                 await piped.says(queued)
                 assert (await until_listed(client, waiting.id, waiting_for="turn")).phase == "queued"
                 assert f"it goes on: {queued}" in (await program("show", waiting.id)).out
                 await investigating.execute_update(IncidentWorkflow.decide, Decision(call="r1.0", approved=False))
-                await shown.shows("it is its turn, after ", "in the queue of checkout", "approve")
+                await shown.shows("it leaves the queue of checkout after ", "approve")
                 await until_waiting(waiting, "r1.0")
                 await waiting.execute_update(IncidentWorkflow.decide, Decision(call="r1.0", approved=False))
                 await shown.shows("It stays open")
@@ -169,7 +169,7 @@ async def test_who_waits_for_a_turn_is_told_so(client: Client, program: Program)
             for sender, run in ((first, investigating), (second, waiting)):
                 await sender.resolve()
                 await run.result()
-    assert "it is its turn, after " in ended.out
+    assert "it leaves the queue of checkout after " in ended.out
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What stands below a story while it goes on: drawn from a story and an outlook, at every width."""
+"""What stands below a story while it goes on: drawn from a story and an pending, at every width."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ HOSTILE = "\x1b]0;owned\x07 \x1b[2J\u202e\r\n\u30c1\u30a7\u30c3\u30af" * 20
 def story(**facts: object) -> RunView:
     """A run that began 72 seconds ago and is in its third round."""
     used = Usage(prompt_tokens=41_000, completion_tokens=200, cost=0.0312)
-    told = RunView(workflow_id="incident-checkout-1", run_input=RunInput(text="Why?"), limits=LIMITS)
-    told.started_at = AT - timedelta(seconds=72)
-    told.rounds = [
+    view = RunView(workflow_id="incident-checkout-1", run_input=RunInput(text="Why?"), limits=LIMITS)
+    view.started_at = AT - timedelta(seconds=72)
+    view.rounds = [
         Round(number, AT, AT, reply=ModelReply(kind="tool_calls", message={}, digest=digest_of(b""), usage=usage))
         for number, usage in ((1, Usage()), (2, Usage()), (3, used))
     ]
-    vars(told).update(facts)
-    return told
+    vars(view).update(facts)
+    return view
 
 
 def running(key: str, name: str = "search_logs", **facts: object) -> Call:
@@ -36,92 +36,92 @@ def running(key: str, name: str = "search_logs", **facts: object) -> Call:
     return call
 
 
-def drawn(told: RunView, outlook: PendingWork | None = None, width: int = 100, height: int = 40) -> list[str]:
-    return panel(told, outlook or PendingWork(), AT, 100.0, width=width, height=height).plain.splitlines()
+def drawn(view: RunView, pending: PendingWork | None = None, width: int = 100, height: int = 40) -> list[str]:
+    return panel(view, pending or PendingWork(), AT, 100.0, width=width, height=height).plain.splitlines()
 
 
 def test_what_is_spent_stands_against_the_limits() -> None:
-    told = story(calls={"r1.0": running("r1.0", status="ok"), "r3.0": running("r3.0")})
-    _, spent, *_ = drawn(told, width=118)
+    view = story(calls={"r1.0": running("r1.0", status="ok"), "r3.0": running("r3.0")})
+    _, spent, *_ = drawn(view, width=118)
     assert (
         spent
-        == "round 3 of 20 · 2 of 40 calls · 41,200 of 200,000 tokens · 1 min 12 s of 30 min 00 s · $0.0312 of $0.50"
+        == "3 of 20 rounds · 2 of 40 calls · 41,200 of 200,000 tokens · 1 min 12 s of 30 min 00 s · $0.0312 of $0.50"
     )
 
 
 def test_a_call_under_way_shows_its_time_and_its_attempt() -> None:
-    told = story(calls={"r3.0": running("r3.0"), "r3.1": running("r3.1", "get_metrics")})
+    view = story(calls={"r3.0": running("r3.0"), "r3.1": running("r3.1", "get_metrics")})
     lost = ActivityAttempt("r3.1 get_metrics", 2, None, None, "1@host", "activity Heartbeat timeout", True, AT)
-    _, _, *lines = drawn(told, PendingWork({"r3.1": lost}), width=118)
+    _, _, *lines = drawn(view, PendingWork({"r3.1": lost}), width=118)
     assert [line.split() for line in lines] == [
         ["•", "r3.0", "search_logs", "query=NullPointer", "4", "s"],
         ["•", "r3.1", "get_metrics", "query=NullPointer", "attempt", "2", "4", "s"],
-        ["its", "worker", "fell", "silent"],
+        ["its", "worker", "stopped", "responding"],
     ]
 
 
 def test_an_attempt_that_failed_says_why_and_when_it_comes_again() -> None:
-    told = story(calls={"r3.0": running("r3.0")})
+    view = story(calls={"r3.0": running("r3.0")})
     due = AT + timedelta(seconds=8)
     failed = ActivityAttempt("r3.0 search_logs", 3, None, due, "1@host", "loki answered 503", False, AT)
-    assert drawn(told, PendingWork({"r3.0": failed}))[-1] == "    again in 8 s: loki answered 503"
+    assert drawn(view, PendingWork({"r3.0": failed}))[-1] == "    again in 8 s: loki answered 503"
 
 
 def test_the_model_is_awaited() -> None:
-    told = story()
-    told.rounds.append(Round(4, AT - timedelta(seconds=9)))
-    assert drawn(told)[-1].split() == ["•", "r4", "waits", "for", "the", "model", "9", "s"]
-    vars(told).update(status="concluded", delivering=True)
-    assert drawn(told)[-1] == "  • open for follow-ups"
-    told.follow_up_pending = True
-    assert drawn(told)[-1].split()[1:6] == ["r4", "waits", "for", "the", "model"], "of a follow-up, too"
+    view = story()
+    view.rounds.append(Round(4, AT - timedelta(seconds=9)))
+    assert drawn(view)[-1].split() == ["•", "r4", "waits", "for", "the", "model", "9", "s"]
+    vars(view).update(status="concluded", delivering=True)
+    assert drawn(view)[-1] == "  • open for follow-ups"
+    view.follow_up_pending = True
+    assert drawn(view)[-1].split()[1:6] == ["r4", "waits", "for", "the", "model"], "of a follow-up, too"
 
 
 def test_a_person_is_awaited_with_the_command_that_answers() -> None:
     approval = Approval("waiting", expires_at=AT + timedelta(minutes=14))
-    told = story(calls={"r3.0": running("r3.0", "restart", status="waiting", approval=approval)})
-    *_, call, answer = drawn(told)
+    view = story(calls={"r3.0": running("r3.0", "restart", status="waiting", approval=approval)})
+    *_, call, answer = drawn(view)
     assert call.endswith("14 min 00 s left")
     assert answer == "    waits for a person: watchkeeper approve incident-checkout-1 r3.0"
-    assert drawn(told, width=50)[-1] == "    waits for a person, as said above"
+    assert drawn(view, width=50)[-1] == "    waits for a person: see the command above"
 
 
 @pytest.mark.parametrize("width", [60, 100, 118])
 def test_a_long_call_stands_apart_from_its_facts(width: int) -> None:
     until = Approval("waiting", AT + timedelta(minutes=14, seconds=56))
-    told = story(calls={"r3.0": running("r3.0", "page_engineer", status="waiting", approval=until)})
-    told.calls["r3.0"].arguments = f'{{"summary":"{"x" * 200}"}}'
-    call = next(line for line in drawn(told, width=width) if "page_engineer" in line)
+    view = story(calls={"r3.0": running("r3.0", "page_engineer", status="waiting", approval=until)})
+    view.calls["r3.0"].arguments = f'{{"summary":"{"x" * 200}"}}'
+    call = next(line for line in drawn(view, width=width) if "page_engineer" in line)
     assert call.endswith("…  14 min 56 s left")
     assert len(call) == width
 
 
 def test_a_turn_is_awaited_and_costs_no_time() -> None:
-    told = story(rounds=[], queue_wait=QueueWait("checkout", AT - timedelta(seconds=50)))
-    *_, line = drawn(told)
-    assert line.startswith("  • queued: waiting for a slot of checkout")
+    view = story(rounds=[], queue_wait=QueueWait("checkout", AT - timedelta(seconds=50)))
+    *_, line = drawn(view)
+    assert line.startswith("  • waiting for a slot in the queue of checkout")
     assert line.endswith(" 50 s")
-    told = story(queue_wait=QueueWait("checkout", AT - timedelta(seconds=50), AT - timedelta(seconds=10)))
-    assert " 10 s of 30 min" in "".join(drawn(told))
+    view = story(queue_wait=QueueWait("checkout", AT - timedelta(seconds=50), AT - timedelta(seconds=10)))
+    assert " 10 s of 30 min" in "".join(drawn(view))
 
 
 def test_alerts_are_awaited_after_the_report() -> None:
-    told = story(status="concluded", report=Report(summary="x", body="x"))
+    view = story(status="concluded", report=Report(summary="x", body="x"))
     alert = Alert(source="prod", group="g", fingerprint="f", status="firing", title="Slow", starts_at=1.0)
-    told.episode.apply(AlertNotification(alerts=[alert], at=1.0))
-    assert drawn(told)[-1] == "  • open for follow-ups (1 firing)"
+    view.episode.apply(AlertNotification(alerts=[alert], at=1.0))
+    assert drawn(view)[-1] == "  • open for follow-ups (1 firing)"
 
 
 @pytest.mark.parametrize(
-    ("outlook", "said"),
+    ("pending", "said"),
     [
         (PendingWork(unreached_since=88.0), "! Temporal is out of reach for 12 s; the run is safe"),
         (PendingWork(polled=False), "! no worker is there; the run waits for one: watchkeeper worker"),
         (PendingWork(untaken_since=93.0), "! no worker has taken it up for 7 s; it waits for one: watchkeeper worker"),
     ],
 )
-def test_what_is_missing_is_said(outlook: PendingWork, said: str) -> None:
-    assert drawn(story(calls={"r3.0": running("r3.0")}), outlook)[-1].strip() == said
+def test_what_is_missing_is_said(pending: PendingWork, said: str) -> None:
+    assert drawn(story(calls={"r3.0": running("r3.0")}), pending)[-1].strip() == said
 
 
 def test_a_moment_in_which_no_worker_has_taken_it_is_not_worth_a_word() -> None:
@@ -129,8 +129,8 @@ def test_a_moment_in_which_no_worker_has_taken_it_is_not_worth_a_word() -> None:
 
 
 def test_a_low_terminal_shows_some_of_many_calls() -> None:
-    told = story(calls={f"r3.{place}": running(f"r3.{place}") for place in range(30)})
-    lines = drawn(told, height=20)
+    view = story(calls={f"r3.{place}": running(f"r3.{place}") for place in range(30)})
+    lines = drawn(view, height=20)
     assert len(lines) <= 20
     assert lines[-1] == "  and 23 more calls"
 
@@ -145,7 +145,7 @@ def test_no_line_is_wider_than_the_terminal_whatever_a_model_says(width: int, he
         "r3.2": running("r3.2", same_as="r3.0", started_at=None),
     }
     failed = ActivityAttempt("r3.0 x", 12, None, AT + timedelta(hours=3), "1@host", HOSTILE, False, AT)
-    told = story(calls=given, workflow_id="incident-" + "x" * 200)
-    text = panel(told, PendingWork({"r3.0": failed}, polled=False), AT, 100.0, width=width, height=height)
+    view = story(calls=given, workflow_id="incident-" + "x" * 200)
+    text = panel(view, PendingWork({"r3.0": failed}, polled=False), AT, 100.0, width=width, height=height)
     assert all(line.cell_len <= width for line in text.split("\n"))
     assert not {"\x1b", "\x07", "\u202e", "\r"} & set(text.plain)

@@ -37,14 +37,14 @@ async def test_the_panel_stands_once_at_every_size_and_goes_in_the_end(client: C
         run = await harness.start(f"Checkout {HOSTILE}")
         await until_waiting(run, "r1.1")
         async with at_terminal(program, "watch", run.id, NO_COLOR="1") as shown:
-            await shown.shows("round 1 of 30", "left")
+            await shown.shows("1 of 30 rounds", "left")
             drawings = [await drawn_at(shown, width) for width in (60, 41, 200, 100)]
             await run.execute_update(IncidentWorkflow.decide, Decision(call="r1.1", approved=True, by="ada"))
             assert await shown.end() == 0
     for drawing in drawings:
-        assert drawing.count("round 1 of 30") == 1
+        assert drawing.count("1 of 30 rounds") == 1
         assert drawing.count("min") >= 1
-    assert "round 1 of 30" not in shown.screen.text
+    assert "1 of 30 rounds" not in shown.screen.text
     assert shown.screen.text.count("watchkeeper approve") == 1, "what was told stays as it was told"
     assert "ada approves r1.1 (restart)" in shown.screen.text
     assert "Found:" in shown.screen.text
@@ -64,12 +64,12 @@ async def test_who_stops_watching_is_left_with_no_piece_of_the_panel(
         harness.model.faults.append(hang(60))
         run = await harness.start()
         async with at_terminal(program, "watch", run.id, width=width) as shown:
-            await shown.shows("round 1 of 30", "waits for the model")
+            await shown.shows("1 of 30 rounds", "waits for the model")
             shown.interrupt()
             assert await shown.end() == 130
     assert "^C" in shown.said
     assert "─" not in shown.screen.text
-    assert "round 1 of 30" not in shown.screen.text
+    assert "1 of 30 rounds" not in shown.screen.text
     assert f"watchkeeper watch {run.id}" in shown.screen.text.replace("\n", "")
 
 

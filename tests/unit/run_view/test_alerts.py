@@ -25,9 +25,9 @@ PATIENCE = 20.0
 async def narrated(client: Client, run: str) -> tuple[RunProjection, str]:
     """Follow a run as `watch` does; what a person reads."""
     telling, written = RunProjection(client.data_converter), StringIO()
-    narrator = TerminalRenderer(telling.view, Console(file=written, width=200))
+    renderer = TerminalRenderer(telling.view, Console(file=written, width=200))
     async with asyncio.timeout(PATIENCE):
-        await follow_run(client, run, telling, narrator.tell, narrator.notice)
+        await follow_run(client, run, telling, renderer.show_change, renderer.show_notice)
     return telling, written.getvalue()
 
 

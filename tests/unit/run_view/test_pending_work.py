@@ -56,67 +56,69 @@ def started(attempt: int, at: float) -> HistoryEvent:
 
 
 def test_a_first_attempt_is_no_news() -> None:
-    outlook = PendingWork()
-    assert outlook.see(look(SCHEDULED), 0.0) == []
-    assert outlook.see(look(STARTED, started=0), 1.0) == []
-    assert outlook.hear(started(1, 0), "r1.0", 2.0) == ""
+    pending = PendingWork()
+    assert pending.update(look(SCHEDULED), 0.0) == []
+    assert pending.update(look(STARTED, started=0), 1.0) == []
+    assert pending.add_event(started(1, 0), "r1.0", 2.0) == ""
 
 
 def test_a_lost_worker_and_the_one_that_carries_on_are_news_once() -> None:
-    outlook = PendingWork()
-    outlook.see(look(STARTED, started=0, heard=1), 1.0)
+    pending = PendingWork()
+    pending.update(look(STARTED, started=0, heard=1), 1.0)
     lost = look(SCHEDULED, 2, failure=SILENT, heard=1)
-    assert outlook.see(lost, 3.0) == ["r1.0 search_logs: its worker fell silent; attempt 2 waits for a worker"]
-    assert outlook.see(lost, 4.0) == []
+    assert pending.update(lost, 3.0) == [
+        "r1.0 search_logs: its worker stopped responding; attempt 2 waits for a worker"
+    ]
+    assert pending.update(lost, 4.0) == []
     again = look(STARTED, 2, failure=SILENT, started=6, worker="2@host")
-    assert outlook.see(again, 7.0) == ["r1.0 search_logs: another worker carries on after 5.0 s: attempt 2"]
-    assert outlook.see(again, 8.0) == []
+    assert pending.update(again, 7.0) == ["r1.0 search_logs: another worker continues after 5.0 s: attempt 2"]
+    assert pending.update(again, 8.0) == []
 
 
 def test_a_quick_recovery_is_heard_from_the_history() -> None:
-    outlook = PendingWork()
-    outlook.see(look(STARTED, started=0.5), 1.0)  # it was killed before its first sign of life
-    outlook.see(look(SCHEDULED, 2, failure=SILENT), 3.0)
-    said = outlook.hear(started(2, 4.5), "r1.0", 5.0)
-    assert said == "r1.0 search_logs: another worker carries on after 4.0 s: attempt 2"
-    assert outlook.hear(started(2, 4.5), "r1.0", 5.1) == ""
+    pending = PendingWork()
+    pending.update(look(STARTED, started=0.5), 1.0)  # it was killed before its first sign of life
+    pending.update(look(SCHEDULED, 2, failure=SILENT), 3.0)
+    said = pending.add_event(started(2, 4.5), "r1.0", 5.0)
+    assert said == "r1.0 search_logs: another worker continues after 4.0 s: attempt 2"
+    assert pending.add_event(started(2, 4.5), "r1.0", 5.1) == ""
 
 
 def test_a_recovery_between_two_looks_is_one_sentence() -> None:
-    outlook = PendingWork()
-    outlook.see(look(STARTED, started=0, heard=1), 1.0)
+    pending = PendingWork()
+    pending.update(look(STARTED, started=0, heard=1), 1.0)
     again = look(STARTED, 2, failure=SILENT, started=3.5, worker="2@host")
-    assert outlook.see(again, 5.0) == [
-        "r1.0 search_logs: its worker fell silent; another worker carries on after 2.5 s: attempt 2"
+    assert pending.update(again, 5.0) == [
+        "r1.0 search_logs: its worker stopped responding; another worker continues after 2.5 s: attempt 2"
     ]
 
 
 def test_a_worker_that_was_only_slow_is_the_same_one() -> None:
-    outlook = PendingWork()
-    outlook.see(look(STARTED, started=0, heard=1), 1.0)
-    (said,) = outlook.see(look(STARTED, 2, failure=SILENT, started=4), 5.0)
-    assert said.endswith("the same worker carries on after 3.0 s: attempt 2")
+    pending = PendingWork()
+    pending.update(look(STARTED, started=0, heard=1), 1.0)
+    (said,) = pending.update(look(STARTED, 2, failure=SILENT, started=4), 5.0)
+    assert said.endswith("the same worker continues after 3.0 s: attempt 2")
 
 
 def test_a_failure_is_told_with_its_reason_and_is_no_missing_worker() -> None:
-    outlook = PendingWork()
+    pending = PendingWork()
     failed = look(SCHEDULED, 2, failure=REFUSED, due=30)
-    assert outlook.see(failed, 1.0) == ["r1.0 search_logs: attempt 2, the last one failed: loki answered 503"]
-    assert outlook.see(failed, 20.0) == []
-    assert not outlook.unattended(20.0), "it only waits for its pause to be over"
+    assert pending.update(failed, 1.0) == ["r1.0 search_logs: attempt 2, the last one failed: loki answered 503"]
+    assert pending.update(failed, 20.0) == []
+    assert not pending.needs_worker(20.0), "it only waits for its pause to be over"
 
 
 def test_work_that_lies_there_means_a_missing_worker_until_one_shows_itself() -> None:
-    outlook = PendingWork()
+    pending = PendingWork()
     task = PendingWorkflowTaskInfo(state=PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED)
     lies_there = Description(pending_workflow_task=task)
-    outlook.see(lies_there, 10.0)
-    outlook.see(lies_there, 11.0)
-    assert not outlook.unattended(10.0 + NO_WORKER_SECONDS - 0.1)
-    assert outlook.unattended(10.0 + NO_WORKER_SECONDS)
-    outlook.told_at = 13.0
+    pending.update(lies_there, 10.0)
+    pending.update(lies_there, 11.0)
+    assert not pending.needs_worker(10.0 + NO_WORKER_SECONDS - 0.1)
+    assert pending.needs_worker(10.0 + NO_WORKER_SECONDS)
+    pending.reported_at = 13.0
     fired = HistoryEvent(timer_fired_event_attributes=TimerFiredEventAttributes())
-    assert outlook.hear(fired, "", 14.0) == "", "timers fire without a worker"
-    assert outlook.unattended(14.0)
-    assert outlook.hear(started(1, 0), "r2", 15.0) == "a worker carries on after 5.0 s"
-    assert not outlook.unattended(15.0)
+    assert pending.add_event(fired, "", 14.0) == "", "timers fire without a worker"
+    assert pending.needs_worker(14.0)
+    assert pending.add_event(started(1, 0), "r2", 15.0) == "a worker continues after 5.0 s"
+    assert not pending.needs_worker(15.0)

@@ -18,6 +18,7 @@ from watchkeeper.run_view.entries import Call, CompactedMessages, Round
 from watchkeeper.run_view.follow import read_run
 from watchkeeper.run_view.json_view import run_json
 from watchkeeper.run_view.model import RunView
+from watchkeeper.run_view.phrases import current_step
 from watchkeeper.run_view.projection import RunChange, RunProjection
 from watchkeeper.temporal.client import DATA_CONVERTER
 from watchkeeper.testing.faults import hang
@@ -173,7 +174,7 @@ async def test_a_story_is_sound_after_every_event(name: str) -> None:
         for call in shown["tool_calls"]:
             if call["status"] not in ("waiting", "running"):
                 assert final.setdefault(call["key"], call["status"]) == call["status"]
-    assert telling.view.current_step
+    assert current_step(telling.view)
 
 
 async def test_no_worker_is_needed(client: Client) -> None:

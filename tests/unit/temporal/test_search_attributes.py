@@ -163,6 +163,6 @@ async def test_a_run_whose_attribute_vanished_goes_on_when_a_worker_has_register
         story = await following
     assert story.status == "concluded"
     (notice,) = notices
-    assert notice.startswith("no worker can carry it on; it is tried again, and goes on when this is mended: BadSearch")
+    assert notice.startswith("the workflow task fails; Temporal retries it until the cause is fixed: BadSearch")
     assert search_attributes.OUTCOME.name in notice
     assert (await runs_client.find_run(bare, run.id)).status == "concluded"

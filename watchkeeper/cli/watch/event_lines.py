@@ -1,32 +1,32 @@
-"""What comes to a run from outside while it goes on, in lines: people's acts and alerts."""
+"""The lines for people's actions and for alert changes."""
 
 from __future__ import annotations
 
 from rich.text import Text
 
 from watchkeeper.cli.watch.layout import LineWriter
-from watchkeeper.run_view.action_text import action_phrase
 from watchkeeper.run_view.entries import AlertsChanged, PersonAction
 from watchkeeper.run_view.model import RunView
+from watchkeeper.run_view.phrases import action_phrase, person
 from watchkeeper.text import one_line
 
-_ALERTS = 10
-"""How many alerts of one notification are shown."""
+_MAX_ALERTS = 10
+"""Alerts of one notification that are shown."""
 
 
-def write_act(page: LineWriter, view: RunView, act: PersonAction) -> None:
+def write_action(writer: LineWriter, view: RunView, action: PersonAction) -> None:
     """Write what a person did to the run."""
-    decided = view.calls.get(act.call or "")
-    what = f"{act.by or 'somebody'} {action_phrase(act, decided.name if decided else '')}"
-    page.line(Text.assemble("  ", ("→", "magenta"), f" {one_line(what, page.width - 4)}"))
+    call = view.calls.get(action.call or "")
+    text = f"{person(action)} {action_phrase(action, call.name if call else '')}"
+    writer.line(Text.assemble("  ", ("→", "magenta"), f" {one_line(text, writer.width - 4)}"))
 
 
-def write_alerts(page: LineWriter, told: AlertsChanged) -> None:
-    """Write which alerts fire or are over, as a sender told at once."""
-    for alert in told.alerts[:_ALERTS]:
+def write_alerts(writer: LineWriter, change: AlertsChanged) -> None:
+    """Write which alerts fired or were resolved."""
+    for alert in change.alerts[:_MAX_ALERTS]:
         mark, style = ("!", "bold red") if alert.status == "firing" else ("✓", "green")
-        bad = f" ({alert.severity})" if alert.severity else ""
-        said = one_line(f"{alert.status}{bad}: {alert.title}", page.width - 4)
-        page.line(Text.assemble("  ", (mark, style), f" {said}"))
-    if len(told.alerts) > _ALERTS:
-        page.line(Text(f"    and {len(told.alerts) - _ALERTS} more alerts", "dim"))
+        severity = f" ({alert.severity})" if alert.severity else ""
+        text = one_line(f"{alert.status}{severity}: {alert.title}", writer.width - 4)
+        writer.line(Text.assemble("  ", (mark, style), f" {text}"))
+    if len(change.alerts) > _MAX_ALERTS:
+        writer.line(Text(f"    and {len(change.alerts) - _MAX_ALERTS} more alerts", "dim"))

@@ -1,4 +1,4 @@
-"""A page of lines: as wide as the terminal with facts at the right, or plain where there is none."""
+"""Lines in the width of a terminal with facts at the right, or plain lines without a terminal."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from rich.text import Text
 from watchkeeper.text import visible
 
 WIDTH = 118
-"""Lines are no longer than this, however wide the terminal."""
+"""Most characters of a line, also in a wider terminal."""
 
 PLAIN = 160
-"""Characters of a line that no terminal shows, the facts not counted."""
+"""Most characters of a line without a terminal, before its facts."""
 
 _FACT, _CLOSE = 14, 10
-"""Characters of a fact's column, and of one on a narrow page."""
+"""Characters of the column of a fact, and in a narrow terminal."""
 
 _NARROW = 80
-"""Pages of fewer characters are narrow."""
+"""Terminals with fewer columns are narrow."""
 
 _LEFT = 24
-"""Characters that what stands at the left of facts needs; where there is no room for both, facts give way."""
+"""Characters that the text at the left needs. Facts are left out where both do not fit."""
 
 
 class _Heading(Heading):
-    """A heading that stands at the left, in no box."""
+    """A heading at the left, without a box."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         self.text.justify = "left"
@@ -42,7 +42,7 @@ class _Report(Markdown):
 
 
 def columns(left: Text, facts: Sequence[str], width: int) -> Text:
-    """Return one line whose facts stand at its right end; on a narrow one the first of them are left out."""
+    """Return one line with facts at its right end. In a narrow line the first facts are left out."""
     end = "".join(f"  {fact}".rjust(_FACT if width >= _NARROW else _CLOSE) for fact in facts)
     if len(end) > width // 2:
         end = "".join(f"  {fact}" for fact in facts)
@@ -55,7 +55,7 @@ def columns(left: Text, facts: Sequence[str], width: int) -> Text:
 
 
 class LineWriter:
-    """Writes to one console."""
+    """Writes lines to one console."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -66,7 +66,7 @@ class LineWriter:
         return min(WIDTH, self._console.width) if self._console.is_terminal else PLAIN
 
     def line(self, text: Text, *, wrap: bool = False, indent: int = 0) -> None:
-        """Write a line; ``wrap`` breaks it between words where a terminal ends, each part after ``indent`` blanks."""
+        """Write a line. ``wrap`` breaks it between words at the terminal's width; each part is indented."""
         if wrap and self._console.is_terminal:
             self._console.print(Padding(text, (0, 0, 0, indent)), width=self.width)
         elif indent:
@@ -75,7 +75,7 @@ class LineWriter:
             self._console.print(text, soft_wrap=True)
 
     def columns(self, left: Text, facts: list[str]) -> None:
-        """Write one line whose facts stand at its right end; what is left of them gives way."""
+        """Write one line with facts at its right end. The text at the left is cut to fit."""
         if not self._console.is_terminal:
             left.rstrip()
             left.truncate(PLAIN, overflow="ellipsis")
@@ -84,7 +84,7 @@ class LineWriter:
         self.line(columns(left, facts, self.width))
 
     def markdown(self, title: str, body: str) -> None:
-        """Write a text in Markdown, laid out where a terminal can show it."""
+        """Write Markdown: laid out in a terminal, as it is without one."""
         if not self._console.is_terminal:
             self.line(Text(visible(body)))
             self.line(Text())

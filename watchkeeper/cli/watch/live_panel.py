@@ -1,4 +1,4 @@
-"""Keeping the panel at the bottom of a terminal, below what is told, for as long as a run is followed."""
+"""Redraws the panel at the bottom of a terminal while a run is followed."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from watchkeeper.run_view.model import RunView
 from watchkeeper.run_view.pending_work import PendingWork
 
 _TICK = 0.25
-"""Seconds between two drawings."""
+"""Seconds between two redraws."""
 
 _FREE = 3
-"""Columns at the right of the panel: a terminal echoes Ctrl-C as two characters, and some wrap a line that fills them.
-What is wrapped moves the cursor, and a piece of the panel would stay."""
+"""Free columns at the right of the panel. A terminal echoes Ctrl-C as two characters, and some then wrap a full line:
+the cursor moves, and a part of the panel stays on the screen."""
 
 
 class LivePanel:
-    """Draws the panel again and again, where there is a terminal to draw on, and calls ``each`` every time."""
+    """Redraws the panel, if there is a terminal, and calls ``on_tick`` each time."""
 
-    def __init__(self, view: RunView, outlook: PendingWork, console: Console, each: Callable[[], None]) -> None:
-        self._view, self._outlook, self._console, self._each = view, outlook, console, each
+    def __init__(self, view: RunView, pending: PendingWork, console: Console, on_tick: Callable[[], None]) -> None:
+        self._view, self._pending, self._console, self._on_tick = view, pending, console, on_tick
         drawable = console.is_terminal and not console.is_dumb_terminal
         self._live = (
             Live(
-                get_renderable=self._drawn,
+                get_renderable=self._draw,
                 console=console,
                 auto_refresh=False,
                 transient=True,
@@ -64,13 +64,13 @@ class LivePanel:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_TICK)
-            self._each()
+            self._on_tick()
             if self._live is not None:
                 self._live.refresh()
 
-    def _drawn(self) -> Text:
+    def _draw(self) -> Text:
         if not self._view.workflow_id:
-            return Text("looking for the run", "dim")
+            return Text("loading the run", "dim")
         width, height = self._console.size
         now = asyncio.get_running_loop().time()
-        return panel(self._view, self._outlook, datetime.now(UTC), now, width=min(WIDTH, width - _FREE), height=height)
+        return panel(self._view, self._pending, datetime.now(UTC), now, width=min(WIDTH, width - _FREE), height=height)

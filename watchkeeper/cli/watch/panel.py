@@ -1,4 +1,4 @@
-"""The panel below a view that is told live: what is spent, what is under way, who is awaited (pure)."""
+"""The panel below a run that is followed live: what is used, what runs, and what the run waits for (pure)."""
 
 from __future__ import annotations
 
@@ -7,62 +7,51 @@ from datetime import datetime
 from rich.text import Text
 
 from watchkeeper.cli.watch.layout import columns
-from watchkeeper.run_view.entries import UNFINISHED, Call
+from watchkeeper.contracts import BudgetUsed
+from watchkeeper.run_view.entries import Call
 from watchkeeper.run_view.model import RunView
-from watchkeeper.run_view.pending_work import ActivityAttempt, PendingWork
+from watchkeeper.run_view.pending_work import WORKER_LOST, ActivityAttempt, PendingWork
+from watchkeeper.run_view.phrases import approve_command, current_step, limit_phrases, total_phrases
 from watchkeeper.text import arguments_text, count, duration, one_line
 
-_FEWEST = 2
-"""Calls that are shown however low the terminal is."""
+_MIN_CALLS = 2
+"""Calls that are shown even in a low terminal."""
 
-_AROUND = 6
-"""Lines of the panel that are no calls."""
+_OTHER_LINES = 6
+"""Lines of the panel that are not calls."""
 
 _NAME = 64
-"""Characters of a tool's name that are shown: a model may make up any."""
+"""Most characters of a tool's name: a model may invent any name."""
 
 _MINUTE = 60
 
 
-def panel(view: RunView, outlook: PendingWork, at: datetime, now: float, *, width: int, height: int) -> Text:
-    """Draw the panel, no wider than ``width``; ``now`` is the clock of the outlook, which has no dates."""
-    most = max(_FEWEST, (height - _AROUND) // 2)
-    lines = [Text("─" * width, "dim"), *_wrapped(_spent(view, at), width)]
-    lines += [line for call in _open_calls(view)[:most] for line in _call(view, outlook, call, at, width)]
-    if (hidden := len(_open_calls(view)) - most) > 0:
+def panel(view: RunView, pending: PendingWork, at: datetime, now: float, *, width: int, height: int) -> Text:
+    """Draw the panel, no wider than ``width``. ``now`` is the monotonic clock of ``pending``."""
+    calls = [] if view.all_answered else view.unfinished_calls
+    max_calls = max(_MIN_CALLS, (height - _OTHER_LINES) // 2)
+    lines = [Text("─" * width, "dim"), *_wrapped(_used(view, at), width)]
+    lines += [line for call in calls[:max_calls] for line in _call(view, pending, call, at, width)]
+    if (hidden := len(calls) - max_calls) > 0:
         lines.append(Text(f"  and {count(hidden, 'more call')}", "dim"))
-    lines += _awaited(view, outlook, at, now, width)
+    lines += _waits(view, pending, at, now, width)
     for line in lines:
         line.truncate(width, overflow="ellipsis")
     return Text("\n").join(lines)
 
 
-def _open_calls(view: RunView) -> list[Call]:
-    return [call for call in view.calls.values() if call.status in UNFINISHED and not view.all_answered]
-
-
-def _spent(view: RunView, at: datetime) -> list[str]:
-    """Say what is spent, against the limits where they are known."""
-    limits, usage = view.limits, view.usage
+def _used(view: RunView, at: datetime) -> list[str]:
+    """Say what is used, compared with the limits if they are known."""
+    # Time in the queue does not count.
+    began = (view.queue_wait.admitted_at if view.queue_wait else None) or view.started_at
+    seconds = (at - began).total_seconds() if began else 0.0
+    if view.limits is None or view.is_open:  # a follow-up has separate limits, which are not in the history
+        return total_phrases(view, seconds)
     number = max([view.rounds_completed, *(asked.number for asked in view.rounds[-1:])])
-    began = (
-        view.queue_wait.admitted_at if view.queue_wait else None
-    ) or view.started_at  # what was queued for costs no time
-    time = elapsed((at - began).total_seconds() if began else 0.0)
-    tokens = f"{'about ' if usage.estimated else ''}{usage.tokens:,}"
-    if limits is None or view.is_open:  # a follow-up has limits of its own, which no history tells
-        facts = [count(number, "round"), count(len(view.calls), "call"), f"{tokens} tokens", time]
-        return [*facts, f"${usage.cost:.4f}"] if usage.cost is not None else facts
-    facts = [
-        f"round {number} of {limits.rounds:,}",
-        f"{view.used_earlier.tool_calls + len(view.calls):,} of {count(limits.tool_calls, 'call')}",
-        f"{tokens} of {count(limits.tokens, 'token')}",
-        f"{time} of {elapsed(limits.duration)}",
-    ]
-    if usage.cost is not None or limits.cost is not None:
-        bound = f" of ${limits.cost:.2f}" if limits.cost is not None else ""
-        facts.append(f"${usage.cost or 0:.4f}{bound}")
-    return facts
+    used = BudgetUsed(rounds=number, tool_calls=view.used_earlier.tool_calls + len(view.calls), usage=view.usage)
+    phrases = limit_phrases(used, view.limits)
+    phrases.insert(3, f"{elapsed(seconds)} of {elapsed(view.limits.duration)}")
+    return phrases
 
 
 def _wrapped(facts: list[str], width: int) -> list[Text]:
@@ -76,8 +65,8 @@ def _wrapped(facts: list[str], width: int) -> list[Text]:
     return [Text(line, "dim") for line in lines]
 
 
-def _call(view: RunView, outlook: PendingWork, call: Call, at: datetime, width: int) -> list[Text]:
-    """Show a call that is not over: one line, and one more on what people should know or do."""
+def _call(view: RunView, pending: PendingWork, call: Call, at: datetime, width: int) -> list[Text]:
+    """Show an unfinished call: one line, and a second one if a person has to know or do something."""
     waits = call.status == "waiting"
     left = Text.assemble(
         "  ", ("•", "bold yellow" if waits else "cyan"), f" {call.key}  ", (one_line(call.name, _NAME), "bold")
@@ -86,54 +75,55 @@ def _call(view: RunView, outlook: PendingWork, call: Call, at: datetime, width: 
     if waits:
         until = call.approval.expires_at if call.approval else None
         facts = [f"{elapsed((until - at).total_seconds())} left"] if until else []
-        answer = f"    waits for a person: watchkeeper approve {view.workflow_id} {call.key}"
-        answer = answer if len(answer) <= width else "    waits for a person, as said above"
+        answer = f"    waits for a person: {approve_command(view.workflow_id, call.key)}"
+        answer = answer if len(answer) <= width else "    waits for a person: see the command above"
         return [columns(left, facts, width), Text(answer, "yellow")]
-    if call.started_at is None:  # decided, but not begun: or the twin of one that runs
+    if call.started_at is None:  # not started yet, or identical to a call that runs
         return [columns(left, [f"as {call.same_as}" if call.same_as else "next"], width)]
-    return _tried(left, outlook.attempts.get(call.key), call.started_at, at, width)
+    return _attempt(left, pending.attempts.get(call.key), call.started_at, at, width)
 
 
-def _tried(left: Text, attempt: ActivityAttempt | None, since: datetime, at: datetime, width: int) -> list[Text]:
+def _attempt(left: Text, attempt: ActivityAttempt | None, since: datetime, at: datetime, width: int) -> list[Text]:
     facts = [elapsed((at - since).total_seconds())]
     if attempt is None or attempt.number == 1:
         return [columns(left, facts, width)]
     facts.insert(0, f"attempt {attempt.number}")
-    because = "its worker fell silent" if attempt.lost else one_line(attempt.failure, width)
+    reason = WORKER_LOST if attempt.lost else one_line(attempt.failure, width)
     if attempt.due_at is not None:
-        because = f"again in {elapsed((attempt.due_at - at).total_seconds())}: {because}"
-    return [columns(left, facts, width), Text(f"    {because}", "yellow")]
+        reason = f"again in {elapsed((attempt.due_at - at).total_seconds())}: {reason}"
+    return [columns(left, facts, width), Text(f"    {reason}", "yellow")]
 
 
-def _awaited(view: RunView, outlook: PendingWork, at: datetime, now: float, width: int) -> list[Text]:
+def _waits(view: RunView, pending: PendingWork, at: datetime, now: float, width: int) -> list[Text]:
     """Say what the run waits for."""
-    lines = [_line(outlook, now)] if outlook.unreached_since is not None or outlook.unattended(now) else []
+    problems = _problems(pending, now)
     asked = view.rounds[-1] if view.rounds else None
     if view.is_queued and view.queue_wait is not None:
         waited = elapsed((at - view.queue_wait.started_at).total_seconds())
-        left = Text(f"  • {view.current_step}", "cyan")
-        return [columns(left, [waited], width), *lines]
+        return [columns(Text(f"  • {current_step(view)}", "cyan"), [waited], width), *problems]
     delivering = view.delivering and not view.follow_up_pending
     if asked is not None and asked.reply is None and asked.failure is None and not delivering:
         left = Text.assemble("  ", ("•", "cyan"), f" r{asked.number}  ", ("waits for the model", "bold"))
-        return [*_tried(left, outlook.attempts.get(f"r{asked.number}"), asked.asked_at, at, width), *lines]
-    if _open_calls(view):
-        return lines
+        return [*_attempt(left, pending.attempts.get(f"r{asked.number}"), asked.asked_at, at, width), *problems]
+    if view.unfinished_calls and not view.all_answered:
+        return problems
     firing = f" ({view.episode.firing} firing)" if view.episode.firing else ""
-    return [Text(f"  • {view.current_step}{firing}", "cyan"), *lines]
+    return [Text(f"  • {current_step(view)}{firing}", "cyan"), *problems]
 
 
-def _line(outlook: PendingWork, now: float) -> Text:
-    if outlook.unreached_since is not None:
-        return Text(
-            f"  ! Temporal is out of reach for {elapsed(now - outlook.unreached_since)}; the run is safe", "yellow"
-        )
-    if not outlook.polled:
-        return Text("  ! no worker is there; the run waits for one: watchkeeper worker", "yellow")
-    waited = elapsed(outlook.untaken(now))
-    return Text(f"  ! no worker has taken it up for {waited}; it waits for one: watchkeeper worker", "yellow")
+def _problems(pending: PendingWork, now: float) -> list[Text]:
+    if pending.unreached_since is not None:
+        seconds = elapsed(now - pending.unreached_since)
+        text = f"Temporal is out of reach for {seconds}; the run is safe"
+    elif not pending.polled:
+        text = "no worker is there; the run waits for one: watchkeeper worker"
+    elif waited := pending.seconds_untaken(now):
+        text = f"no worker has taken it up for {elapsed(waited)}; it waits for one: watchkeeper worker"
+    else:
+        return []
+    return [Text(f"  ! {text}", "yellow")]
 
 
 def elapsed(seconds: float) -> str:
-    """Write how long something takes so far, in full seconds: it is read while it grows."""
+    """Write a duration that still grows, in full seconds."""
     return f"{max(0.0, seconds):.0f} s" if seconds < _MINUTE else duration(seconds)

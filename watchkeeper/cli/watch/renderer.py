@@ -1,4 +1,4 @@
-"""Telling a view to a terminal: one line per round, call and act as they happen, then the report."""
+"""Renders a run in a terminal: a line for each round, call and action as it happens, then the report."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from types import TracebackType
 from rich.console import Console
 from rich.text import Text
 
-from watchkeeper.cli.watch.event_lines import write_act, write_alerts
+from watchkeeper.cli.watch.event_lines import write_action, write_alerts
 from watchkeeper.cli.watch.layout import LineWriter
 from watchkeeper.cli.watch.live_panel import LivePanel
-from watchkeeper.cli.watch.summary import write_answer, write_closing, write_ending
+from watchkeeper.cli.watch.summary import write_closed, write_follow_up, write_report
 from watchkeeper.console import clock
 from watchkeeper.contracts import CallStatus
 from watchkeeper.run_view.entries import (
@@ -28,16 +28,29 @@ from watchkeeper.run_view.entries import (
 from watchkeeper.run_view.json_view import seconds
 from watchkeeper.run_view.model import RunView
 from watchkeeper.run_view.pending_work import PendingWork
+from watchkeeper.run_view.phrases import (
+    NO_DECISION,
+    approve_command,
+    attempt_phrases,
+    compaction_phrase,
+    current_step,
+    deny_command,
+    round_phrase,
+    same_effect_phrase,
+)
 from watchkeeper.run_view.projection import RunChange
 from watchkeeper.text import arguments_text, count, duration, one_line, size, visible
 
-_QUIET = 0.25
-"""Seconds without news until people are asked: in a view that is told again, what waited is decided a moment later."""
+_QUIET_SECONDS = 0.25
+"""Seconds without a change before approval requests are shown: in a finished run the decision follows at once."""
 
-_QUEUED = 1.0
-"""Seconds without news, or in a queue, until that is worth a word: mostly a place is free at once."""
+_QUEUED_SECONDS = 1.0
+"""Seconds in a queue, or without a change, before the queue is mentioned: mostly a slot is free at once."""
 
-_LOOKS: dict[CallStatus, tuple[str, str]] = {
+_NAME = 64
+"""Most characters of a tool's name: a model may invent any name."""
+
+_STYLES: dict[CallStatus, tuple[str, str]] = {
     "ok": ("✓", "green"),
     "error": ("✗", "red"),
     "rejected": ("✗", "yellow"),
@@ -50,178 +63,168 @@ _LOOKS: dict[CallStatus, tuple[str, str]] = {
 
 
 class TerminalRenderer:
-    """Tells one view. As a context with ``live`` it also keeps a panel at the bottom that says how the run stands."""
+    """Renders one run. As a context manager with ``live`` it also keeps a panel with the status at the bottom."""
 
     def __init__(self, view: RunView, console: Console, *, live: bool = False) -> None:
-        self.outlook = PendingWork()
-        """What is seen of the run beside its history."""
+        self.pending = PendingWork()
+        """What the server knows of the run beside its history."""
         self._view = view
-        self._page = LineWriter(console)
-        self._begun = self._reported = self._queued = False
+        self._writer = LineWriter(console)
+        self._started = self._reported = self._queue_mentioned = False
         self._changed_at = time.monotonic()
-        self._ticking = LivePanel(view, self.outlook, console, self._wait) if live else None
-        self._questions: list[Call] = []
+        self._panel = LivePanel(view, self.pending, console, self._on_tick) if live else None
+        self._approvals: list[Call] = []
 
     async def __aenter__(self) -> TerminalRenderer:
-        if self._ticking is not None:
-            await self._ticking.__aenter__()
+        if self._panel is not None:
+            await self._panel.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._ticking is not None:
-            await self._ticking.__aexit__(kind, error, trace)
+        if self._panel is not None:
+            await self._panel.__aexit__(kind, error, trace)
 
-    def _wait(self) -> None:
-        """Say what is awaited, once all that was is told."""
+    def _on_tick(self) -> None:
         quiet = time.monotonic() - self._changed_at
-        if quiet >= _QUIET:
-            self.ask()
-        if quiet >= _QUEUED and self._view.is_queued and not self._queued:
-            self._queued = True
-            self.notice(self._view.current_step)
+        if quiet >= _QUIET_SECONDS:
+            self.show_approvals()
+        if quiet >= _QUEUED_SECONDS and self._view.is_queued and not self._queue_mentioned:
+            self._queue_mentioned = True
+            self.show_notice(current_step(self._view))
 
-    def tell(self, told: RunChange) -> None:
+    def show_change(self, change: RunChange) -> None:
         """Write what has changed."""
         self._changed_at = time.monotonic()
-        match told:
-            case RunView() if told.status != "running":
-                self._ending()
+        match change:
+            case RunView() if change.status != "running":
+                self._show_end()
             case RunView():
-                self._beginning()
+                self._show_start()
             case QueueWait():
-                self._turn(told)
+                self._show_admission(change)
             case Round():
-                self._round(told)
-            case Call() if told.status == "waiting":
-                self._questions.append(told)
+                self._show_round(change)
+            case Call() if change.status == "waiting":
+                self._approvals.append(change)
             case Call():
-                self._call(told)
+                self._show_call(change)
             case CompactedMessages():
-                self.notice(f"{count(told.replaced, 'older message')} gave way to a summary, for the model's window")
+                self.show_notice(compaction_phrase(change))
             case RunReset():
-                self._reset(told)
+                self._show_reset(change)
             case PersonAction():
-                write_act(self._page, self._view, told)
+                write_action(self._writer, self._view, change)
             case AlertsChanged():
-                write_alerts(self._page, told)
+                write_alerts(self._writer, change)
             case FollowUp():
-                write_answer(self._page, self._view, told)
+                write_follow_up(self._writer, self._view, change)
 
-    def _reset(self, told: RunReset) -> None:
-        because = f" ({one_line(told.reason, self._page.width)})" if told.reason else ""
-        self.notice(f"it was reset in Temporal{because}, and goes on from here")
-        self._questions = [call for call in self._view.calls.values() if call.status == "waiting"]
-
-    def ask(self) -> None:
-        """Write which calls wait for a person, and how to answer: those that still do, once all that was is told."""
-        for call in self._questions:
+    def show_approvals(self) -> None:
+        """Write the open approval requests, and the commands that answer them."""
+        for call in self._approvals:
             if call.status == "waiting":
-                self._question(call)
-        self._questions.clear()
+                self._show_approval(call)
+        self._approvals.clear()
 
-    def notice(self, text: str) -> None:
-        """Write what is no part of the view."""
-        self._page.line(Text(visible(text), "yellow"), wrap=True, indent=2)
+    def show_notice(self, text: str) -> None:
+        """Write a sentence that is not part of the run's history."""
+        self._writer.line(Text(visible(text), "yellow"), wrap=True, indent=2)
 
-    def _beginning(self) -> None:
-        view, given = self._view, self._view.run_input
-        if self._begun or given is None:
+    def _show_reset(self, reset: RunReset) -> None:
+        reason = f" ({one_line(reset.reason, self._writer.width)})" if reset.reason else ""
+        self.show_notice(f"it was reset in Temporal{reason}, and continues from here")
+        self._approvals = [call for call in self._view.calls.values() if call.status == "waiting"]
+
+    def _show_start(self) -> None:
+        view, request = self._view, self._view.run_input
+        if self._started or request is None:
             return
-        self._begun = True
-        facts = [fact for fact in (given.service, given.severity) if fact]
-        since = f"started {clock(view.started_at)}" if view.started_at else ""
-        said = visible(" · ".join([*facts, since]))
-        self._page.line(Text.assemble((view.workflow_id, "bold"), "  ", (said, "dim")), wrap=True)
-        self._page.line(Text(one_line(given.text, self._page.width * 2), "italic"), wrap=True)
-        self._page.line(Text())
+        self._started = True
+        facts = [fact for fact in (request.service, request.severity) if fact]
+        facts.append(f"started {clock(view.started_at)}" if view.started_at else "")
+        headline = Text.assemble((view.workflow_id, "bold"), "  ", (visible(" · ".join(facts)), "dim"))
+        self._writer.line(headline, wrap=True)
+        self._writer.line(Text(one_line(request.text, self._writer.width * 2), "italic"), wrap=True)
+        self._writer.line(Text())
 
-    def _turn(self, told: QueueWait) -> None:
-        waited = seconds(told.started_at, told.admitted_at) or 0.0
-        if waited >= _QUEUED:
-            self.notice(f"it is its turn, after {duration(waited)} in the queue of {told.queue}")
+    def _show_admission(self, wait: QueueWait) -> None:
+        waited = seconds(wait.started_at, wait.admitted_at) or 0.0
+        if waited >= _QUEUED_SECONDS:
+            self.show_notice(f"it leaves the queue of {wait.queue} after {duration(waited)}")
 
-    def _round(self, told: Round) -> None:
-        took = seconds(told.asked_at, told.answered_at)
-        right = [duration(took)] if took is not None else []
-        left = Text(f"round {told.number}", "bold")
-        if told.failure is not None:
-            left.append(f"  the model gave no answer: {one_line(told.failure, 300)}", "not bold red")
-        elif (reply := told.reply) is not None:
-            calls = len(reply.calls)
-            does = {"final": "answers", "empty": "says nothing usable"}.get(
-                reply.kind, f"asks for {count(calls, 'call')}"
-            )
-            left.append(f"  {does}", "not bold")
-            right.append(count(reply.usage.tokens, "token"))
-        self._page.columns(left, _attempts(told.attempts) + right)
-        self._before(told)
-        if told.reply is not None and told.reply.kind == "tool_calls" and told.reply.text.strip():
-            self._page.line(Text(f"  {one_line(told.reply.text, self._page.width - 2)}", "dim italic"))
+    def _show_round(self, asked: Round) -> None:
+        took, reply = seconds(asked.asked_at, asked.answered_at), asked.reply
+        facts = attempt_phrases(asked.attempts) + ([duration(took)] if took is not None else [])
+        left = Text(f"round {asked.number}", "bold")
+        if asked.failure is not None:
+            left.append(f"  the model {one_line(round_phrase(asked), 300)}", "not bold red")
+        elif reply is not None:
+            left.append(f"  {round_phrase(asked)}", "not bold")
+            facts.append(count(reply.usage.tokens, "token"))
+        self._writer.columns(left, facts)
+        self._show_last_failure(asked)
+        if reply is not None and reply.kind == "tool_calls" and reply.text.strip():
+            self._writer.line(Text(f"  {one_line(reply.text, self._writer.width - 2)}", "dim italic"))
 
-    def _call(self, call: Call) -> None:
-        mark, style = _LOOKS[call.status]
+    def _show_call(self, call: Call) -> None:
         longest = max(len(_name(other)) for other in self._view.calls.values() if other.round == call.round)
-        left = Text.assemble("  ", (mark, style), f" {call.key}  ", (_name(call).ljust(longest), "bold"), "  ")
         took = seconds(call.started_at, call.ended_at)
-        right = [duration(took)] if took is not None else []
-        if call.status == "ok" and call.result is not None:
-            right.append(size(len(call.result.encode())))
-        elif call.status != "ok":
-            right.append(call.status)
-        left.append(one_line(arguments_text(call.arguments), self._page.width), "dim")
-        self._page.columns(left, _attempts(call.attempts) + right)
-        self._before(call)
+        facts = attempt_phrases(call.attempts) + ([duration(took)] if took is not None else [])
         if call.status != "ok":
-            self._complaint(call, style)
-
-    def _before(self, tried: Round | Call) -> None:
-        if tried.last_failure:
-            why = one_line(f"attempt {tried.attempts - 1}: {tried.last_failure}", self._page.width - 4)
-            self._page.line(Text(f"    {why}", "yellow"))
-
-    def _question(self, call: Call) -> None:
-        run, approval = self._view.workflow_id, call.approval
-        mark, style = _LOOKS["waiting"]
-        given = one_line(arguments_text(call.arguments), self._page.width)
-        left = Text.assemble("  ", (mark, style), f" {call.key}  ", (_name(call), "bold"), "  ", (given, "dim"))
-        self._page.columns(left, [call.status])
-        until = f" until {clock(approval.expires_at)}" if approval and approval.expires_at else ""
-        self._page.line(Text(f"    waits for a person{until}:", "yellow"))
-        self._page.line(Text(f"    watchkeeper approve {run} {call.key}", "bold"))
-        self._page.line(Text(f"    watchkeeper deny {run} {call.key}", "bold"))
-
-    def _complaint(self, call: Call, style: str) -> None:
-        if call.same_as is not None:
-            self._page.line(Text(f"    one effect with {call.same_as}", "dim"))
-        elif call.status == "expired":
-            self._page.line(Text("    nobody decided in time", style))
+            facts.append(call.status)
         elif call.result is not None:
-            self._page.line(Text(f"    {one_line(_error_of(call.result), self._page.width - 4)}", style))
+            facts.append(size(len(call.result.encode())))
+        self._writer.columns(self._call_line(call, longest), facts)
+        self._show_last_failure(call)
+        if call.status != "ok":
+            self._show_reason(call)
 
-    def _ending(self) -> None:
+    def _show_last_failure(self, attempted: Round | Call) -> None:
+        if attempted.last_failure:
+            text = f"attempt {attempted.attempts - 1}: {attempted.last_failure}"
+            self._writer.line(Text(f"    {one_line(text, self._writer.width - 4)}", "yellow"))
+
+    def _show_reason(self, call: Call) -> None:
+        _, style = _STYLES[call.status]
+        if call.same_as is not None:
+            self._writer.line(Text(f"    {same_effect_phrase(call.same_as)}", "dim"))
+        elif call.status == "expired":
+            self._writer.line(Text(f"    {NO_DECISION}", style))
+        elif call.result is not None:
+            self._writer.line(Text(f"    {one_line(_error_of(call.result), self._writer.width - 4)}", style))
+
+    def _show_approval(self, call: Call) -> None:
+        run, approval = self._view.workflow_id, call.approval
+        self._writer.columns(self._call_line(call), [call.status])
+        until = f" until {clock(approval.expires_at)}" if approval and approval.expires_at else ""
+        self._writer.line(Text(f"    waits for a person{until}:", "yellow"))
+        self._writer.line(Text(f"    {approve_command(run, call.key)}", "bold"))
+        self._writer.line(Text(f"    {deny_command(run, call.key)}", "bold"))
+
+    def _call_line(self, call: Call, name_width: int = 0) -> Text:
+        arguments = one_line(arguments_text(call.arguments), self._writer.width)
+        name = (_name(call).ljust(name_width), "bold")
+        return Text.assemble("  ", _STYLES[call.status], f" {call.key}  ", name, "  ", (arguments, "dim"))
+
+    def _show_end(self) -> None:
         if self._reported:
-            write_closing(self._page, self._view)
+            write_closed(self._writer, self._view)
             return
         self._reported = True
-        write_ending(self._page, self._view)
+        write_report(self._writer, self._view)
 
 
 def _name(call: Call) -> str:
-    """Return a tool's name as it can be shown: a model may make up any."""
-    return one_line(call.name, 64)
-
-
-def _attempts(count: int) -> list[str]:
-    return [f"{count} attempts"] if count > 1 else []
+    return one_line(call.name, _NAME)
 
 
 def _error_of(result: str) -> str:
-    """Return the words of an error result."""
+    """Return the error message of an error result."""
     try:
         content = json.loads(result)
     except ValueError:
         return result
-    said = content.get("error") if isinstance(content, dict) else None
-    return said if isinstance(said, str) else result
+    error = content.get("error") if isinstance(content, dict) else None
+    return error if isinstance(error, str) else result

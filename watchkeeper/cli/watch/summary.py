@@ -1,4 +1,4 @@
-"""How a run ended, in lines: its report, why it is over, and what it took."""
+"""The lines at the end of a run: the report, how the run ended, and what it used."""
 
 from __future__ import annotations
 
@@ -9,43 +9,40 @@ from watchkeeper.console import clock
 from watchkeeper.run_view.entries import FollowUp
 from watchkeeper.run_view.json_view import seconds
 from watchkeeper.run_view.model import RunView
-from watchkeeper.text import count, duration, one_line
+from watchkeeper.run_view.phrases import status_phrase, total_phrases
+from watchkeeper.text import one_line
+
+_STYLES = {"concluded": "bold green", "stopped": "bold yellow"}
 
 
-def write_ending(page: LineWriter, view: RunView) -> None:
-    """Write the report of a run that is over or reported, and one line each on how it ended and what it took."""
+def write_report(writer: LineWriter, view: RunView) -> None:
+    """Write the report, then one line on how the run ended and one on what it used."""
     if view.report is not None:
-        page.line(Text())
-        page.markdown("report", view.report.body)
-    style = {"concluded": "bold green", "stopped": "bold yellow"}.get(view.status, "bold red")
-    status, reason = view.status.replace("_", " "), one_line(view.reason or "", 1_000)
-    said = reason.removeprefix(status)
-    because = said if said != reason else f": {reason}" if reason else ""
-    page.line(Text.assemble((status, style), because), wrap=True)
-    page.line(Text(" · ".join(_facts(view)), "dim"), wrap=True)
+        writer.line(Text())
+        writer.markdown("report", view.report.body)
+    status, reason = status_phrase(view.status), one_line(view.reason or "", 1_000)
+    rest = reason.removeprefix(status)
+    because = rest if rest != reason else f": {reason}" if reason else ""
+    writer.line(Text.assemble((status, _STYLES.get(view.status, "bold red")), because), wrap=True)
+    _write_totals(writer, view)
     if view.is_open:
-        ask = f'watchkeeper tell {view.workflow_id} "..."'
-        page.line(Text(f"It stays open until its alerts resolve; ask more: {ask}", "dim"), wrap=True)
+        command = f'watchkeeper tell {view.workflow_id} "..."'
+        writer.line(Text(f"It stays open until its alerts resolve; ask more: {command}", "dim"), wrap=True)
 
 
-def write_answer(page: LineWriter, view: RunView, told: FollowUp) -> None:
-    """Write the answer to a follow-up, and what the run has taken with it."""
-    page.line(Text())
-    page.markdown(f"follow-up {told.number}", told.report.body)
-    page.line(Text(" · ".join(_facts(view)), "dim"), wrap=True)
+def write_follow_up(writer: LineWriter, view: RunView, follow_up: FollowUp) -> None:
+    """Write the answer to a follow-up question, and what the run has used with it."""
+    writer.line(Text())
+    writer.markdown(f"follow-up {follow_up.number}", follow_up.report.body)
+    _write_totals(writer, view)
 
 
-def write_closing(page: LineWriter, view: RunView) -> None:
-    """Write when a run is over that was reported before."""
+def write_closed(writer: LineWriter, view: RunView) -> None:
+    """Write when a run ended that had reported before."""
     closed = f" {clock(view.closed_at)}" if view.closed_at else ""
-    page.line(Text(f"closed{closed}", "dim"))
+    writer.line(Text(f"closed{closed}", "dim"))
 
 
-def _facts(view: RunView) -> list[str]:
-    took, usage = seconds(view.started_at, view.closed_at), view.usage
-    facts = [count(view.rounds_completed, "round"), count(len(view.calls), "call")]
-    facts += [duration(took)] if took is not None else []
-    cached = f" ({usage.cached_tokens / usage.prompt_tokens:.0%} of the prompts cached)" if usage.cached_tokens else ""
-    facts.append(f"{'about ' if usage.estimated else ''}{count(usage.tokens, 'token')}{cached}")
-    facts += [f"${usage.cost:.4f}"] if usage.cost is not None else []
-    return facts
+def _write_totals(writer: LineWriter, view: RunView) -> None:
+    totals = total_phrases(view, seconds(view.started_at, view.closed_at))
+    writer.line(Text(" · ".join(totals), "dim"), wrap=True)
