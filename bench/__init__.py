@@ -1,1 +1,1 @@
-"""Benchmarks of a run, each number beside its baseline, all taken in one sitting: ``python -m bench``."""
+"""The benchmark: our run next to its baselines, measured at the same time: ``python -m bench``."""

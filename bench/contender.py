@@ -1,4 +1,4 @@
-"""What is compared: a way to run the loop on Temporal, its worker in a process of its own."""
+"""A contender: one way to run the loop on Temporal, with its worker in a separate process."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from watchkeeper.llm.tool_calls import MAX_CALLS
 
-Answers = Mapping[str, Callable[[], Any]]
-"""What a worker process can be asked."""
+Commands = Mapping[str, Callable[[], Any]]
+"""The questions that a worker process answers, by name."""
 
 SDK_SANDBOX = SandboxedWorkflowRunner()
 
 IDENTITY = "worker@bench"
-"""The same for all, because every event repeats it."""
+"""The same for all contenders, because every event contains it."""
 
 
 @dataclass(frozen=True)
@@ -33,24 +33,24 @@ class Contender:
     name: str
     workflow: type
     converter: DataConverter
-    run_worker: Callable[[Client, str, str], AbstractAsyncContextManager[Answers]]
-    """Runs a worker, given a client, a task queue and the URL of the model's process."""
+    run_worker: Callable[[Client, str, str], AbstractAsyncContextManager[Commands]]
+    """Runs a worker for a client, a task queue and the URL of the model process."""
     start: Callable[[Client, str, str, int, int], Awaitable[WorkflowHandle[Any, Any]]]
-    """Starts a run, given a client, a task queue, a workflow id, the rounds and the KiB of a result."""
+    """Starts a run for a client, a task queue, a workflow id, a number of rounds and the KiB of a result."""
     runner: WorkflowRunner = SDK_SANDBOX
-    """Runs its workflow code."""
+    """Runs the workflow code."""
     loop: Callable[[], asyncio.AbstractEventLoop] | None = None
-    """Makes the event loop of its worker process; Python's own unless given."""
+    """Creates the event loop of the worker process; None for Python's default."""
 
     async def connect(self, address: str) -> Client:
-        """Connect with this contender's encoding."""
+        """Connect with this contender's data converter."""
         return await Client.connect(address, data_converter=self.converter, identity=IDENTITY)
 
 
 def plain_worker(
     client: Client, queue: str, workflow: type, activities: Sequence[Callable[..., Any]]
 ) -> AbstractAsyncContextManager[object]:
-    """Make a worker with the options that ours has."""
+    """Create a worker with the same options as ours."""
     return Worker(
         client,
         task_queue=queue,

@@ -1,4 +1,4 @@
-"""``docs/bench.md`` and its plot: what was measured, and how."""
+"""Writes ``docs/bench.md`` and its plot."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PAGE = Path(__file__).with_name("page.md")
 
 
 def write(table: ResultTable, directory: Path) -> None:
-    """Write page and plot."""
+    """Write the document and the plot."""
     directory.mkdir(exist_ok=True)
     draw(table, directory / "bench.svg")
     lines = list(table.markdown())

@@ -1,4 +1,4 @@
-"""A contender on Temporal, ready to race: its client, its worker process, its queue."""
+"""A contender on Temporal: its client, its worker process and its queue."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, Work
 
 from bench import timeline
 from bench.contender import Contender
-from bench.model import Served
-from bench.process import Answering, spawned
+from bench.model import ModelCall
+from bench.process import ChildProcess, spawn
 from bench.timeline import Timeline
 
-LOOK_SECONDS = 1.0
-"""How often to look whether a run is stuck."""
+POLL_SECONDS = 1.0
+"""How often to check whether a run is stuck."""
 
 
 @dataclass(frozen=True)
-class DurableRun:
-    """A run that is over."""
+class TemporalRun:
+    """A finished run on Temporal."""
 
-    death: str | None
+    failure: str | None
     history: WorkflowHistory
 
-    def timeline(self, served: list[Served]) -> Timeline:
-        """Read it from the history: the server's clock, so the same one for all."""
+    def timeline(self, model_calls: list[ModelCall]) -> Timeline:
+        """Read the timeline from the history. Its times are the server's, so all contenders share a clock."""
         return timeline.read(self.history.events)
 
 
 @dataclass(frozen=True)
-class Durable:
-    """A contender and what it takes to run it."""
+class TemporalRacer:
+    """A contender with everything that it needs to run."""
 
     contender: Contender
     client: Client
-    worker: Answering
+    worker: ChildProcess
     queue: str
     address: str
     model_url: str
@@ -50,44 +50,44 @@ class Durable:
         """Name of the contender."""
         return self.contender.name
 
-    async def run(self, rounds: int, kib: int, model: Answering) -> DurableRun:
-        """Go through so many rounds, as far as it can."""
+    async def run(self, rounds: int, kib: int, model: ChildProcess) -> TemporalRun:
+        """Run a number of rounds, or as many as the contender can."""
         handle = await self.start(rounds, kib)
-        death = await _end(handle)
+        failure = await _end(handle)
         await model.ask("leave", self.name)
-        return DurableRun(death, await handle.fetch_history())
+        return TemporalRun(failure, await handle.fetch_history())
 
     async def start(self, rounds: int, kib: int) -> WorkflowHandle[Any, Any]:
         """Start a run."""
         return await self.contender.start(self.client, self.queue, f"{self.queue}-{uuid4()}", rounds, kib)
 
-    def another_worker_alone(self) -> AbstractAsyncContextManager[Durable]:
-        """Make the same contender ready once more, on a new worker with a queue of its own."""
+    def another_worker_alone(self) -> AbstractAsyncContextManager[TemporalRacer]:
+        """Prepare the same contender again, with a new worker on a new queue."""
         return durable(self.contender, self.address, self.model_url)
 
     @asynccontextmanager
-    async def another_worker(self) -> AsyncIterator[Answering]:
-        """Run one more worker on the same queue."""
-        async with spawned("work", self.name, self.address, self.queue, self.model_url) as worker:
-            await worker.heard()
+    async def another_worker(self) -> AsyncIterator[ChildProcess]:
+        """Run another worker on the same queue."""
+        async with spawn("work", self.name, self.address, self.queue, self.model_url) as worker:
+            await worker.receive()
             yield worker
 
 
 @asynccontextmanager
-async def durable(contender: Contender, address: str, model_url: str) -> AsyncIterator[Durable]:
-    """Make a contender ready, with a worker on a queue of its own."""
+async def durable(contender: Contender, address: str, model_url: str) -> AsyncIterator[TemporalRacer]:
+    """Prepare a contender with a worker on a new queue."""
     queue = f"bench-{contender.name}-{uuid4()}"
-    async with spawned("work", contender.name, address, queue, model_url) as worker:
-        await worker.heard()
-        yield Durable(contender, await contender.connect(address), worker, queue, address, model_url)
+    async with spawn("work", contender.name, address, queue, model_url) as worker:
+        await worker.receive()
+        yield TemporalRacer(contender, await contender.connect(address), worker, queue, address, model_url)
 
 
 async def _end(handle: WorkflowHandle[Any, Any]) -> str | None:
-    """Wait for the end of a run; return what killed it, if anything did."""
+    """Wait for the end of a run. Return why it failed, or None."""
     result = asyncio.create_task(handle.result())
-    while not (await asyncio.wait([result], timeout=LOOK_SECONDS))[0]:
+    while not (await asyncio.wait([result], timeout=POLL_SECONDS))[0]:
         if (stuck := await _stuck(handle)) is not None:
-            await handle.terminate("it will never go on")
+            await handle.terminate("the run is stuck")
             await asyncio.wait([result])
             result.exception()
             return stuck
@@ -99,7 +99,7 @@ async def _end(handle: WorkflowHandle[Any, Any]) -> str | None:
 
 
 async def _stuck(handle: WorkflowHandle[Any, Any]) -> str | None:
-    """Say why the run's next step fails, again and again, if it does."""
+    """Return why the run's workflow task keeps failing, or None."""
     described = await handle.describe()
     if described.raw_description.pending_workflow_task.attempt <= 2:
         return None
@@ -111,4 +111,4 @@ async def _stuck(handle: WorkflowHandle[Any, Any]) -> str | None:
     if not failed:
         return None
     cause = WorkflowTaskFailedCause.Name(failed[-1].cause).removeprefix("WORKFLOW_TASK_FAILED_CAUSE_")
-    return f"stuck for ever on {cause}: {failed[-1].failure.message}"
+    return f"stuck on {cause}: {failed[-1].failure.message}"

@@ -1,4 +1,4 @@
-"""The floor: a loop of the same shape that does nothing. What Temporal takes for itself, nobody can undercut."""
+"""The floor: a loop of the same shape that does nothing. Its time is the time of Temporal itself."""
 
 from __future__ import annotations
 
@@ -16,43 +16,43 @@ with workflow.unsafe.imports_passed_through():
     from temporalio.client import Client, WorkflowHandle
     from temporalio.converter import DataConverter
 
-    from bench.contender import Answers, Contender, plain_worker
-    from bench.model import Served
+    from bench.contender import Commands, Contender, plain_worker
+    from bench.model import ModelCall
     from bench.task import CALLS
 
 TIMEOUT = timedelta(seconds=300)
 
 
 class FloorActivities:
-    """Activities that do nothing; the one in the model's place waits for its turn, which is not counted."""
+    """Activities that do nothing. ``ask`` waits for its turn; this wait is subtracted."""
 
     def __init__(self, turn_url: str) -> None:
         self._url = urlsplit(turn_url)
-        self._served: list[Served] = []
+        self._calls: list[ModelCall] = []
 
     @activity.defn
     async def ask(self) -> None:
-        """Stand where the model is asked."""
+        """Wait for a turn instead of asking the model."""
         began, at = time.perf_counter(), time.time()
         reader, writer = await asyncio.open_connection(self._url.hostname, self._url.port)
         writer.write(f"GET {self._url.path} HTTP/1.0\r\n\r\n".encode())
         await reader.readuntil(b"\r\n\r\n")
         writer.close()
-        self._served.append((time.perf_counter() - began, 0, at))
+        self._calls.append((time.perf_counter() - began, 0, at))
 
     @activity.defn
     async def read_page(self) -> None:
-        """Stand where a tool is called."""
+        """Do nothing instead of calling a tool."""
 
-    def take(self) -> list[Served]:
-        """Return the seconds of each wait since the last time; no bytes were sent."""
-        taken, self._served = self._served, []
-        return taken
+    def take(self) -> list[ModelCall]:
+        """Return the waits since the last call. No bytes were sent."""
+        calls, self._calls = self._calls, []
+        return calls
 
 
 @workflow.defn
 class FloorWorkflow:
-    """One activity, then three at once, so many rounds."""
+    """Each round: one activity, then three at once."""
 
     @workflow.run
     async def run(self, rounds: int) -> None:
@@ -66,7 +66,7 @@ class FloorWorkflow:
 
 
 @asynccontextmanager
-async def _working(client: Client, queue: str, model_url: str) -> AsyncIterator[Answers]:
+async def _run_worker(client: Client, queue: str, model_url: str) -> AsyncIterator[Commands]:
     activities = FloorActivities(f"{model_url}/floor/turn")
     async with plain_worker(client, queue, FloorWorkflow, [activities.ask, activities.read_page]):
         yield {"served": activities.take}
@@ -76,4 +76,4 @@ async def _start(client: Client, queue: str, name: str, rounds: int, kib: int) -
     return await client.start_workflow(FloorWorkflow.run, rounds, id=name, task_queue=queue)
 
 
-FLOOR = Contender("floor", FloorWorkflow, DataConverter.default, _working, _start)
+FLOOR = Contender("floor", FloorWorkflow, DataConverter.default, _run_worker, _start)

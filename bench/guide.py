@@ -1,6 +1,6 @@
-"""The plain loop of tool calling guides, in one process and without durability: ``python -m bench.guide MODEL_URL``.
+"""The loop of tool-calling guides, in one process and not durable: ``python -m bench.guide MODEL_URL``.
 
-What it has done is gone when its process is; it shows what a round costs that nobody records.
+It shows the cost of a round that is not recorded. If the process dies, its work is lost.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from uuid import uuid4
 
 from openai import AsyncOpenAI
 
-from bench.model import Served
-from bench.naive import TOOL, opening
-from bench.process import Answering, answer, spawned
+from bench.model import ModelCall
+from bench.naive import TOOL, first_messages
+from bench.process import ChildProcess, answer, spawn
 from bench.task import page_text
 from bench.timeline import Timeline
 from bench.usage import own_cpu_seconds
@@ -28,8 +28,8 @@ NAME = "guide"
 
 
 async def investigate(openai: AsyncOpenAI, name: str, rounds: int, kib: int) -> str | None:
-    """Ask, call, append, until the model calls no more."""
-    messages: list[Any] = opening(name, rounds, kib)
+    """Ask, call the tools, append, until the model calls no tool."""
+    messages: list[Any] = first_messages(name, rounds, kib)
     while True:
         completion = await openai.chat.completions.create(model="scripted", messages=messages, tools=[TOOL])
         reply = completion.choices[0].message
@@ -37,33 +37,33 @@ async def investigate(openai: AsyncOpenAI, name: str, rounds: int, kib: int) -> 
         if not reply.tool_calls:
             return reply.content
         for call in reply.tool_calls:
-            given = json.loads(cast(Any, call).function.arguments)
-            content = page_text(given["page"], given["kib"])
+            arguments = json.loads(cast(Any, call).function.arguments)
+            content = page_text(arguments["page"], arguments["kib"])
             messages.append({"role": "tool", "tool_call_id": call.id, "content": content})
 
 
 @dataclass(frozen=True)
 class PlainRun:
-    """A run that is over; nothing was recorded of it."""
+    """A finished run of the plain loop, of which nothing is recorded."""
 
     started: float
-    death: str | None = None
+    failure: str | None = None
     history: None = None
 
-    def timeline(self, served: list[Served]) -> Timeline:
-        """Read it from what the model saw."""
-        return Timeline(asked=[at for _, _, at in served], started=self.started)
+    def timeline(self, model_calls: list[ModelCall]) -> Timeline:
+        """Read the timeline from the requests that the model received."""
+        return Timeline(request_times=[at for _, _, at in model_calls], started=self.started)
 
 
 @dataclass(frozen=True)
-class Plain:
-    """The loop, ready to race."""
+class PlainRacer:
+    """The plain loop as a contender."""
 
-    worker: Answering
+    worker: ChildProcess
     name: str = field(default=NAME, init=False)
 
-    async def run(self, rounds: int, kib: int, model: Answering) -> PlainRun:
-        """Go through so many rounds."""
+    async def run(self, rounds: int, kib: int, model: ChildProcess) -> PlainRun:
+        """Run a number of rounds."""
         started = time.time()
         await self.worker.ask("run", str(uuid4()), str(rounds), str(kib))
         await model.ask("leave", self.name)
@@ -71,11 +71,11 @@ class Plain:
 
 
 @asynccontextmanager
-async def plain(model_url: str) -> AsyncIterator[Plain]:
-    """Make the loop ready in a process of its own."""
-    async with spawned("guide", model_url) as worker:
-        await worker.heard()
-        yield Plain(worker)
+async def plain_racer(model_url: str) -> AsyncIterator[PlainRacer]:
+    """Start the loop in a separate process."""
+    async with spawn("guide", model_url) as worker:
+        await worker.receive()
+        yield PlainRacer(worker)
 
 
 async def main() -> None:

@@ -1,8 +1,8 @@
-"""The scripted model in a process of its own, so that neither its time nor its CPU is a contender's.
+"""The scripted model in a separate process, so that its time and CPU are not counted for a contender.
 
-Contenders have base URLs of their own: ``/NAME/v1``. Who has no model waits for its turn at ``/NAME/turn``. It checks
-nothing and speaks only as much HTTP as the contenders do, so that it costs the machine little: a request was with it
-from its first byte to the last of its answer.
+The base URL of a contender is ``/NAME/v1``; the floor, which asks no model, waits for its turn at ``/NAME/turn``. The
+process checks nothing and supports only the HTTP that the contenders use, so it needs little CPU. The time of a request
+is measured from its first byte to the last byte of its answer.
 """
 
 from __future__ import annotations
@@ -15,54 +15,54 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, cast
 
-from bench.baton import Baton
-from bench.gate import RequestGate
 from bench.process import answer
+from bench.request_gate import RequestGate
 from bench.task import CALLS, script
+from bench.turn_order import TurnOrder
 from watchkeeper.cli.event_loop import new_loop
 from watchkeeper.contracts import JsonObject
 from watchkeeper.testing.scripts import count_replies
 
-Served = tuple[float, int, float]
-"""How many seconds a request was here, how many bytes it had, and when it came, in Unix seconds."""
+ModelCall = tuple[float, int, float]
+"""Seconds, bytes and arrival (Unix seconds) of a request."""
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 class Host:
-    """Answers when it is a contender's turn, and notes what each request took."""
+    """Answers when it is a contender's turn, and records the time of each request."""
 
-    def __init__(self, baton: Baton, gate: RequestGate) -> None:
-        self._baton = baton
+    def __init__(self, turns: TurnOrder, gate: RequestGate) -> None:
+        self._turns = turns
         self._gate = gate
-        self._served: dict[str, list[Served]] = defaultdict(list)
+        self._calls: dict[str, list[ModelCall]] = defaultdict(list)
         self.pace = 0.0
 
     async def answer(self, path: str, body: bytes) -> bytes:
         """Answer one request."""
         name = path.split("/")[1]
-        await self._baton.turn(name)
+        await self._turns.turn(name)
         await self._gate.passing(name)
         await asyncio.sleep(self.pace)
         said = json.dumps(complete(json.loads(body))).encode() if body else b""
         head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(said)}\r\n\r\n"
         return head.encode() + said
 
-    def note(self, path: str, served: Served) -> None:
-        """Note what a request took."""
-        self._served[path.split("/")[1]].append(served)
+    def record(self, path: str, call: ModelCall) -> None:
+        """Record a request."""
+        self._calls[path.split("/")[1]].append(call)
 
-    def take(self, name: str) -> list[Served]:
-        """Return what was noted of a contender since the last time."""
-        return self._served.pop(name, [])
+    def take(self, name: str) -> list[ModelCall]:
+        """Return and forget the recorded requests of a contender."""
+        return self._calls.pop(name, [])
 
     def set_pace(self, seconds: str) -> None:
-        """Think so long about each answer from now on."""
+        """Take this number of seconds for each answer from now on."""
         self.pace = float(seconds)
 
 
 def complete(request: JsonObject) -> JsonObject:
-    """Write the completion that a conversation is due."""
+    """Return the completion for a conversation."""
     turn, done = script(request), count_replies(request)
     called = [
         {"id": f"functions.read_page:{done * CALLS + n}", **call}
@@ -80,7 +80,7 @@ def complete(request: JsonObject) -> JsonObject:
 
 
 class Connection(asyncio.Protocol):
-    """One connection of a client, with one request at a time on it."""
+    """A client connection with one request at a time."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -111,18 +111,18 @@ class Connection(asyncio.Protocol):
     async def _answer(self, path: str, body: bytes) -> None:
         began, at = self._began
         self._transport.write(await self._host.answer(path, body))
-        self._host.note(path, (time.perf_counter() - began, len(body), at))
+        self._host.record(path, (time.perf_counter() - began, len(body), at))
 
 
 async def main() -> None:
-    baton, gate = Baton(), RequestGate()
-    host = Host(baton, gate)
+    turns, gate = TurnOrder(), RequestGate()
+    host = Host(turns, gate)
     server = await asyncio.get_running_loop().create_server(lambda: Connection(host), "127.0.0.1", 0)
     async with server:
         answers: dict[str, Callable[..., Any]] = {
-            "join": lambda *names: baton.join(list(names)),
-            "leave": baton.leave,
-            "waits": baton.waits,
+            "join": lambda *names: turns.join(list(names)),
+            "leave": turns.leave,
+            "waits": turns.waits,
             "served": host.take,
             "pace": host.set_pace,
             "shut": lambda name, after: gate.shut(name, int(after)),

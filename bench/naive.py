@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from temporalio.client import Client, WorkflowHandle
     from temporalio.converter import DataConverter
 
-    from bench.contender import Answers, Contender, plain_worker
+    from bench.contender import Commands, Contender, plain_worker
     from bench.task import page_text, task
     from watchkeeper.prompts import prompt
 
@@ -28,12 +28,12 @@ TOOL: Any = {
     "type": "function",
     "function": {
         "name": "read_page",
-        "description": "Read a page of so many KiB.",
+        "description": "Read a page with this number of KiB.",
         "parameters": {
             "type": "object",
             "properties": {
-                "page": {"type": "string", "description": "Which page."},
-                "kib": {"type": "integer", "description": "How long it is."},
+                "page": {"type": "string", "description": "Name of the page."},
+                "kib": {"type": "integer", "description": "Size of the page in KiB."},
             },
             "required": ["page", "kib"],
             "additionalProperties": False,
@@ -42,8 +42,8 @@ TOOL: Any = {
 }
 
 
-def opening(name: str, rounds: int, kib: int) -> Messages:
-    """Begin as our own run does."""
+def first_messages(name: str, rounds: int, kib: int) -> Messages:
+    """Return the first messages, the same as those of our run."""
     return [{"role": "system", "content": prompt("system")}, {"role": "user", "content": task(name, rounds, kib)}]
 
 
@@ -55,23 +55,23 @@ class NaiveActivities:
 
     @activity.defn
     async def ask(self, messages: Messages) -> dict[str, Any]:
-        """Put all messages to the model."""
+        """Send all messages to the model."""
         completion = await self.openai.chat.completions.create(
             model="scripted", messages=cast(Any, messages), tools=[TOOL]
         )
-        # A field that was sent as null must come back as null, and unset ones are unknown to strict hosts.
+        # A null field must come back as null, and a strict host refuses unset fields.
         return completion.choices[0].message.model_dump(exclude_unset=True)
 
     @activity.defn
     async def read_page(self, arguments: str) -> str:
         """Run the tool."""
-        given = json.loads(arguments)
-        return page_text(given["page"], given["kib"])
+        parsed = json.loads(arguments)
+        return page_text(parsed["page"], parsed["kib"])
 
 
 @workflow.defn
 class NaiveWorkflow:
-    """Ask, call, append, until the model calls no more."""
+    """Ask, call the tools, append, until the model calls no tool."""
 
     @workflow.run
     async def run(self, messages: Messages) -> str:
@@ -93,14 +93,14 @@ class NaiveWorkflow:
 
 
 @asynccontextmanager
-async def _working(client: Client, queue: str, model_url: str) -> AsyncIterator[Answers]:
+async def _run_worker(client: Client, queue: str, model_url: str) -> AsyncIterator[Commands]:
     activities = NaiveActivities(f"{model_url}/naive/v1")
     async with activities.openai, plain_worker(client, queue, NaiveWorkflow, [activities.ask, activities.read_page]):
         yield {}
 
 
 async def _start(client: Client, queue: str, name: str, rounds: int, kib: int) -> WorkflowHandle[NaiveWorkflow, str]:
-    return await client.start_workflow(NaiveWorkflow.run, opening(name, rounds, kib), id=name, task_queue=queue)
+    return await client.start_workflow(NaiveWorkflow.run, first_messages(name, rounds, kib), id=name, task_queue=queue)
 
 
-NAIVE = Contender("naive", NaiveWorkflow, DataConverter.default, _working, _start)
+NAIVE = Contender("naive", NaiveWorkflow, DataConverter.default, _run_worker, _start)

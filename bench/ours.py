@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field
 from temporalio.client import Client, WorkflowHandle
 
-from bench.contender import Answers, Contender
+from bench.contender import Commands, Contender
 from bench.task import page, task
 from watchkeeper.cli.event_loop import new_loop
 from watchkeeper.config.settings import Settings
@@ -21,22 +21,22 @@ from watchkeeper.tool import Arguments, ToolContext, tool
 from worker import run_worker
 from workflows.incident import IncidentWorkflow
 
-AMPLE = LimitChanges(rounds=10_000, tool_calls=100_000, tokens=10**12, duration=3_600)
+NO_LIMITS = LimitChanges(rounds=10_000, tool_calls=100_000, tokens=10**12, duration=3_600)
 
 
 class ReadPage(Arguments):
-    page: str = Field(description="Which page.")
-    kib: int = Field(description="How long it is.")
+    page: str = Field(description="Name of the page.")
+    kib: int = Field(description="Size of the page in KiB.")
 
 
 @tool(effect="read", max_bytes=200_000)
 async def read_page(args: ReadPage, context: ToolContext) -> dict[str, Any]:
-    """Read a page of so many KiB."""
+    """Read a page with this number of KiB."""
     return page(args.page, args.kib)
 
 
 def settings_for(queue: str, base_url: str) -> Settings:
-    """Configure a worker against the scripted model."""
+    """Return settings for a worker that asks the scripted model."""
     return Settings.model_validate(
         {
             "model": {"base_url": base_url, "name": "scripted", "api_key": "bench-key"},
@@ -46,7 +46,7 @@ def settings_for(queue: str, base_url: str) -> Settings:
 
 
 @asynccontextmanager
-async def _working(client: Client, queue: str, model_url: str) -> AsyncIterator[Answers]:
+async def _run_worker(client: Client, queue: str, model_url: str) -> AsyncIterator[Commands]:
     async with run_worker(
         client, settings_for(queue, f"{model_url}/ours/v1"), tools={"read_page": read_page}
     ) as running:
@@ -57,10 +57,10 @@ async def _working(client: Client, queue: str, model_url: str) -> AsyncIterator[
 async def _start(
     client: Client, queue: str, name: str, rounds: int, kib: int
 ) -> WorkflowHandle[IncidentWorkflow, RunResult]:
-    given = RunInput(text=task(name, rounds, kib), limits=AMPLE)
+    run_input = RunInput(text=task(name, rounds, kib), limits=NO_LIMITS)
     return await client.start_workflow(
-        IncidentWorkflow.run, given, id=name, task_queue=queue, task_timeout=activity_options.WORKFLOW_TASK_TIMEOUT
+        IncidentWorkflow.run, run_input, id=name, task_queue=queue, task_timeout=activity_options.WORKFLOW_TASK_TIMEOUT
     )
 
 
-OURS = Contender("ours", IncidentWorkflow, DATA_CONVERTER, _working, _start, Sandbox(), new_loop)
+OURS = Contender("ours", IncidentWorkflow, DATA_CONVERTER, _run_worker, _start, Sandbox(), new_loop)

@@ -1,4 +1,4 @@
-"""The plot: what a round costs and what a history holds, over the rounds of one run."""
+"""The plot: time of a round and size of the history, over the rounds of one run."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from matplotlib.ticker import NullFormatter
 from bench.table import Curves, ResultTable
 
 MEGABYTE = 2**20
-MOST = 50
+MAX_HISTORY = 50
 """Megabytes of history at which Temporal ends a run."""
 
 SMOOTHED = 9
-"""Rounds of which each point is the median."""
+"""Each point is the median of this number of rounds."""
 
 SHOWN = {
     "ours": ("Watchkeeper", "#0b6e4f", 2.4),
@@ -42,7 +42,7 @@ STYLE: Any = {
 
 
 def draw(table: ResultTable, file: Path) -> None:
-    """Write the plot of one table, as SVG or whatever the file's name says."""
+    """Write the plot of one table in the format of the file name, such as SVG."""
     rounds = max(len(run) for curves in table.curves.values() for run in curves.orchestration)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(10.4, 4.6), layout="constrained", facecolor="white")
@@ -59,7 +59,7 @@ def draw(table: ResultTable, file: Path) -> None:
 
 
 def smooth(runs: list[list[float]]) -> list[float]:
-    """Take the median over all runs and some neighbouring rounds."""
+    """Return the median over all runs and the neighbouring rounds."""
     by_round = [[took for took in each if took is not None] for each in zip_longest(*runs)]
     around = range(-(SMOOTHED // 2), SMOOTHED // 2 + 1)
     return [
@@ -73,7 +73,7 @@ def _time(axes: Axes, curves: Curves, rounds: int, colour: str, width: float, la
     axes.plot(range(1, len(points) + 1), points, color=colour, linewidth=width, label=label)
     if len(points) < rounds:
         axes.plot(len(points), points[-1], "X", color=colour, markersize=9)
-        axes.annotate(f"dies in round {len(points) + 1}", (len(points), points[-1]), (9, -3), **_beside(colour))
+        axes.annotate(f"fails in round {len(points) + 1}", (len(points), points[-1]), (9, -3), **_beside(colour))
 
 
 def _size(axes: Axes, curves: Curves, rounds: int, colour: str, width: float) -> None:
@@ -100,6 +100,8 @@ def _finish_time(axes: Axes, rounds: int) -> None:
 
 def _finish_size(axes: Axes, rounds: int) -> None:
     axes.set_title("History recorded so far", loc="left", fontsize=10)
-    axes.set(xlabel="round", ylabel="MiB", xlim=(0, rounds), ylim=(0, MOST * 1.12))
-    axes.axhline(MOST, color="#5b5f66", linewidth=1, linestyle="--")
-    axes.annotate(f"{MOST} MiB: Temporal ends the run", (rounds, MOST), (0, 4), ha="right", **_beside("#5b5f66"))
+    axes.set(xlabel="round", ylabel="MiB", xlim=(0, rounds), ylim=(0, MAX_HISTORY * 1.12))
+    axes.axhline(MAX_HISTORY, color="#5b5f66", linewidth=1, linestyle="--")
+    axes.annotate(
+        f"{MAX_HISTORY} MiB: Temporal ends the run", (rounds, MAX_HISTORY), (0, 4), ha="right", **_beside("#5b5f66")
+    )

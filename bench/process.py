@@ -1,4 +1,4 @@
-"""Processes that answer questions: one JSON value a line, in and out; they end when their input does."""
+"""Child processes that answer questions, one JSON value per line. They end when their input ends."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 ROOT = Path(__file__).parent.parent
-PATIENCE = 60.0
-LONGEST = 600.0
-"""For a question that is answered when a run is over."""
+TIMEOUT_SECONDS = 60.0
+RUN_TIMEOUT_SECONDS = 600.0
+"""For a question that is answered at the end of a run."""
 _LINE = 2**24
 
 
 class ProcessEnded(Exception):
-    """A process of the benchmark ended before it was told to; the text holds the end of what it wrote."""
+    """A process of the benchmark ended unexpectedly; the text holds the end of its output."""
 
 
-class Answering:
-    """The asking side of a running process."""
+class ChildProcess:
+    """The parent's side of a child process."""
 
     def __init__(self, process: Process, output: IO[bytes], name: str) -> None:
         self._process = process
@@ -34,10 +34,10 @@ class Answering:
         self._name = name
         self._turn = asyncio.Lock()
 
-    async def heard(self) -> Any:
-        """Return the next value that the process says. Raises ProcessEnded."""
+    async def receive(self) -> Any:
+        """Return the next value that the process writes. Raises ProcessEnded."""
         assert self._process.stdout is not None
-        async with asyncio.timeout(LONGEST):
+        async with asyncio.timeout(RUN_TIMEOUT_SECONDS):
             line = await self._process.stdout.readline()
         if not line:
             self._output.seek(0)
@@ -45,22 +45,22 @@ class Answering:
         return json.loads(line)
 
     async def ask(self, *question: str) -> Any:
-        """Ask one thing; questions are answered in the order in which they are asked. Raises ProcessEnded."""
+        """Ask one question; questions are answered in order. Raises ProcessEnded."""
         assert self._process.stdin is not None
         async with self._turn:
             self._process.stdin.write(f"{' '.join(question)}\n".encode())
             await self._process.stdin.drain()
-            return await self.heard()
+            return await self.receive()
 
     async def kill(self) -> None:
-        """End it as a lost machine would."""
+        """Kill the process with SIGKILL."""
         self._process.kill()
         await self._process.wait()
 
 
 @asynccontextmanager
-async def spawned(module: str, *arguments: str) -> AsyncIterator[Answering]:
-    """Run a module of this package."""
+async def spawn(module: str, *arguments: str) -> AsyncIterator[ChildProcess]:
+    """Run a module of this package as a child process."""
     with TemporaryFile() as output:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", f"bench.{module}", *arguments),
@@ -71,12 +71,12 @@ async def spawned(module: str, *arguments: str) -> AsyncIterator[Answering]:
             limit=_LINE,
         )
         try:
-            yield Answering(process, output, " ".join((module, *arguments)))
+            yield ChildProcess(process, output, " ".join((module, *arguments)))
         finally:
             assert process.stdin is not None
-            process.stdin.close()  # which is an end, unless it was killed
+            process.stdin.close()  # the process then ends, unless it was killed
             try:
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(TIMEOUT_SECONDS):
                     await process.wait()
             except TimeoutError:
                 process.kill()
@@ -84,19 +84,19 @@ async def spawned(module: str, *arguments: str) -> AsyncIterator[Answering]:
 
 
 async def answer(ready: object, answers: Mapping[str, Callable[..., Any]]) -> None:
-    """Be such a process: say that we are ready, then answer until the input ends."""
-    with os.fdopen(os.dup(sys.stdout.fileno()), "w") as said:
-        # What else writes to the output, such as the SDK's core its errors, is not an answer.
+    """Run the child's side: write ``ready``, then answer questions until the input ends."""
+    with os.fdopen(os.dup(sys.stdout.fileno()), "w") as output:
+        # Other output, such as errors of the SDK's core, must not mix with the answers.
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-        _say(said, ready)
+        _write(output, ready)
         lines = asyncio.StreamReader()
         loop = asyncio.get_running_loop()
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
         while line := await lines.readline():
-            what, *arguments = line.decode().split()
-            answered = answers[what](*arguments)
-            _say(said, await answered if isawaitable(answered) else answered)
+            name, *arguments = line.decode().split()
+            answered = answers[name](*arguments)
+            _write(output, await answered if isawaitable(answered) else answered)
 
 
-def _say(to: IO[str], value: object) -> None:
+def _write(to: IO[str], value: object) -> None:
     print(json.dumps(value), file=to, flush=True)

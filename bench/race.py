@@ -1,4 +1,4 @@
-"""A race: every contender once, round by round in turns, and what each took."""
+"""A race: every contender runs once, round by round in turns."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from typing import Protocol
 
 from temporalio.client import WorkflowHistory
 
-from bench.model import Served
-from bench.process import Answering
+from bench.model import ModelCall
+from bench.process import ChildProcess
 from bench.timeline import Timeline
 
 START_SECONDS = 0.005
-"""How often to look whether a run asks its first question."""
+"""How often to check whether a run has sent its first model request."""
 
 
-class Run(Protocol):
-    """A run that is over."""
+class FinishedRun(Protocol):
+    """A finished run."""
 
     @property
-    def death(self) -> str | None:
-        """Why it did not come to its end."""
+    def failure(self) -> str | None:
+        """Why the run failed, or None."""
         ...
 
     @property
     def history(self) -> WorkflowHistory | None:
-        """What was recorded of it."""
+        """Its history; None if it is not recorded."""
         ...
 
-    def timeline(self, served: list[Served]) -> Timeline:
-        """When each round began."""
+    def timeline(self, model_calls: list[ModelCall]) -> Timeline:
+        """The time at which each round began."""
         ...
 
 
 class Racer(Protocol):
-    """A contender, ready."""
+    """A contender that is ready to run."""
 
     @property
     def name(self) -> str:
@@ -44,50 +44,50 @@ class Racer(Protocol):
         ...
 
     @property
-    def worker(self) -> Answering:
-        """Its process."""
+    def worker(self) -> ChildProcess:
+        """The process that runs it."""
         ...
 
-    async def run(self, rounds: int, kib: int, model: Answering) -> Run:
-        """Go through so many rounds, and tell the model when it is over."""
+    async def run(self, rounds: int, kib: int, model: ChildProcess) -> FinishedRun:
+        """Run a number of rounds, then leave the race."""
         ...
 
 
 @dataclass(frozen=True)
 class Lap:
-    """What one run took."""
+    """The measurements of one run."""
 
     timeline: Timeline
     cpu: float
-    """Seconds of the worker process."""
-    served: list[Served]
-    """What each question was to the model."""
-    death: str | None
-    """Why it did not come to its end."""
+    """CPU seconds of the worker process."""
+    model_calls: list[ModelCall]
+    """Time, size and arrival of each model request."""
+    failure: str | None
+    """Why the run failed, or None."""
     history: WorkflowHistory | None
 
     @property
     def orchestration(self) -> list[float]:
-        """Seconds of each round that were not spent in the model server."""
-        return [took - model for took, (model, _, _) in zip(self.timeline.rounds, self.served, strict=False)]
+        """Seconds of each round outside the model process."""
+        return [took - model for took, (model, _, _) in zip(self.timeline.rounds, self.model_calls, strict=False)]
 
 
-async def race(racers: Collection[Racer], model: Answering, rounds: int, kib: int) -> dict[str, Lap]:
-    """Let all go through their rounds in turns."""
+async def race(racers: Collection[Racer], model: ChildProcess, rounds: int, kib: int) -> dict[str, Lap]:
+    """Run all contenders, round by round in turns."""
     await model.ask("join", *(racer.name for racer in racers))
     async with asyncio.TaskGroup() as group:
         laps = {}
         for racer in racers:
             laps[racer.name] = group.create_task(_lap(racer, model, rounds, kib))
-            while not (laps[racer.name].done() or await model.ask("waits", racer.name)):  # noqa: ASYNC110 # elsewhere
+            while not (laps[racer.name].done() or await model.ask("waits", racer.name)):  # noqa: ASYNC110  # another process
                 await asyncio.sleep(START_SECONDS)
     return {name: lap.result() for name, lap in laps.items()}
 
 
-async def _lap(racer: Racer, model: Answering, rounds: int, kib: int) -> Lap:
+async def _lap(racer: Racer, model: ChildProcess, rounds: int, kib: int) -> Lap:
     cpu = await racer.worker.ask("cpu")
     run = await racer.run(rounds, kib, model)
     cpu = await racer.worker.ask("cpu") - cpu
-    asked = await model.ask("served", racer.name)
-    served: list[Served] = [(took, size, at) for took, size, at in (await racer.worker.ask("served") or asked)]
-    return Lap(run.timeline(served), cpu, served, run.death, run.history)
+    recorded = await model.ask("served", racer.name)
+    calls: list[ModelCall] = [(took, size, at) for took, size, at in (await racer.worker.ask("served") or recorded)]
+    return Lap(run.timeline(calls), cpu, calls, run.failure, run.history)

@@ -1,4 +1,4 @@
-"""The Temporal server of the benchmark: its own, on loopback, tuned as ``watchkeeper dev`` is, gone when it is over."""
+"""The Temporal server of the benchmark: on loopback, tuned as for ``watchkeeper dev``, deleted at the end."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from watchkeeper.temporal.ports import free_port
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[DevServer]:
-    """Run a server with its database in a file. Raises DevServerError without a program."""
+async def bench_server() -> AsyncIterator[DevServer]:
+    """Run a server with its database in a file. Raises DevServerError if none is installed."""
     with tempfile.TemporaryDirectory() as directory:
         database = Path(directory) / "bench.db"
         async with dev_server(port=free_port(), ui_port=free_port(), database=database) as server:

@@ -1,4 +1,4 @@
-"""The table: one line a measurement, the baselines beside it, ratios taken pair by pair."""
+"""The table: one row per measurement, with the baselines. Ratios are taken pair by pair."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ RATIOS = (("ours", "floor"), ("ours", "naive"))
 
 @dataclass(frozen=True)
 class Row:
-    """One measurement; samples of the same position were taken side by side."""
+    """One measurement. Samples with the same position were taken side by side."""
 
     name: str
     samples: Mapping[str, Sequence[float]]
 
     def value(self, contender: str) -> float | None:
-        """Median, if this contender was measured."""
+        """Median; None if the contender was not measured."""
         samples = self.samples.get(contender)
         return median(samples) if samples else None
 
@@ -33,17 +33,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Curves:
-    """What the plot shows of one contender."""
+    """The data of one contender in the plot."""
 
     orchestration: list[list[float]]
-    """Milliseconds of each round, of each run."""
+    """Milliseconds of each round, for each run."""
     size: list[int]
-    """Bytes of history at each question, of one run."""
+    """Bytes of history at each model request of one run."""
 
 
 @dataclass(frozen=True)
 class ResultTable:
-    """All rows for one size of results, and what words must say."""
+    """All rows for one result size, with notes."""
 
     title: str
     rows: list[Row]
@@ -51,7 +51,7 @@ class ResultTable:
     curves: Mapping[str, Curves]
 
     def markdown(self) -> Iterator[str]:
-        """Write it line by line."""
+        """Yield the lines of the table in Markdown."""
         yield f"## {self.title}"
         yield ""
         heads = ["", *NAMES, *(f"{of}/{to}" for of, to in RATIOS)]
@@ -65,7 +65,7 @@ class ResultTable:
 
 
 def machine() -> str:
-    """Say on what it was measured."""
+    """Describe the machine and the versions."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return (
         f"{cores} cores, {platform.system()} {platform.machine()}, "

@@ -1,4 +1,4 @@
-"""What every contender is given to do: read three pages a round, so many rounds, then conclude."""
+"""The task of every contender: read three pages a round for a number of rounds, then conclude."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.testing.scripts import ScriptedReply, calls, count_replies, says
 
 CALLS = 3
-"""Tool calls of a round."""
+"""Tool calls per round."""
 
 _TASK = re.compile(r"Read (\d+) rounds of (\d+) KiB\.")
 _ENVELOPE = 40
 
 
 def task(run: str, rounds: int, kib: int) -> str:
-    """Ask for so many rounds of calls whose results are so large each; no two runs begin with the same words."""
+    """Return the task text. It begins with the run, so no two conversations start with the same text."""
     return f"{run}: Read {rounds} rounds of {kib} KiB."
 
 
 def script(request: JsonObject) -> ScriptedReply:
-    """Play the model: it reads its task in the conversation, so one server serves every contender."""
-    asked = next(found for m in request["messages"] if m["role"] == "user" and (found := _TASK.search(m["content"])))
-    rounds, kib = int(asked[1]), int(asked[2])
+    """Reply as the model. The task is read from the conversation, so one server serves every contender."""
+    task_text = next(
+        found for m in request["messages"] if m["role"] == "user" and (found := _TASK.search(m["content"]))
+    )
+    rounds, kib = int(task_text[1]), int(task_text[2])
     done = count_replies(request)
     if done == rounds:
         return says("**All read.**")
@@ -31,10 +33,10 @@ def script(request: JsonObject) -> ScriptedReply:
 
 
 def page(name: str, kib: int) -> JsonObject:
-    """Make a page; written as JSON it takes about so many KiB."""
+    """Return a page whose JSON takes about ``kib`` KiB."""
     return {"page": name, "text": "x" * (kib * 1024 - _ENVELOPE)}
 
 
 def page_text(name: str, kib: int) -> str:
-    """Make a page as the model reads it."""
+    """Return a page as the text that the model reads."""
     return canonical_json(page(name, kib)).decode()

@@ -1,4 +1,4 @@
-"""What a history tells of a run: when each round began, and how much was recorded by then."""
+"""The timeline of a run: when each round began, and the size of the history at that time."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from temporalio.api.history.v1 import HistoryEvent
 
 @dataclass
 class Timeline:
-    """One entry for each time that the model was asked; the server's clock, so the same one for all."""
+    """One entry per model request. Times are the server's, so all contenders share a clock."""
 
-    asked: list[float] = field(default_factory=list)
+    request_times: list[float] = field(default_factory=list)
     """Unix seconds."""
     size: list[int] = field(default_factory=list)
     """Bytes recorded before."""
     events: list[int] = field(default_factory=list)
     """Events recorded before."""
     started: float = 0.0
-    """Unix seconds at which the run began."""
+    """Unix seconds of the start of the run."""
 
     @property
     def to_first_question(self) -> float:
-        """Seconds from the start of the run until the model was asked."""
-        return self.asked[0] - self.started
+        """Seconds from the start of the run to the first model request."""
+        return self.request_times[0] - self.started
 
     @property
     def rounds(self) -> list[float]:
-        """Seconds from each question to the next."""
-        return [after - before for before, after in zip(self.asked, self.asked[1:], strict=False)]
+        """Seconds from each model request to the next."""
+        return [after - before for before, after in zip(self.request_times, self.request_times[1:], strict=False)]
 
 
 def read(history: Iterable[HistoryEvent]) -> Timeline:
@@ -41,7 +41,7 @@ def read(history: Iterable[HistoryEvent]) -> Timeline:
         if number == 0:
             timeline.started = at
         if event.activity_task_scheduled_event_attributes.activity_type.name == "ask":
-            timeline.asked.append(at)
+            timeline.request_times.append(at)
             timeline.size.append(size)
             timeline.events.append(number)
         size += event.ByteSize()

@@ -1,4 +1,4 @@
-"""What processes use: CPU time and memory, as Linux tells it of any process; elsewhere, of the own one at most."""
+"""CPU time and memory of processes. Other systems than Linux report only the CPU time of the own process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def own_cpu_seconds() -> float:
 
 
 def cpu_seconds(pid: int) -> float | None:
-    """Return the CPU time of another process, all threads; its unit is coarse, a hundredth of a second."""
+    """Return the CPU time of another process, all threads; the resolution is a hundredth of a second."""
     stat = Path(f"/proc/{pid}/stat")
     if not stat.exists():
         return None
@@ -23,6 +23,6 @@ def cpu_seconds(pid: int) -> float | None:
 
 
 def own_memory() -> int | None:
-    """Return the bytes of memory that this process holds."""
+    """Return the resident memory of this process in bytes; None where it is not known."""
     statm = Path("/proc/self/statm")
     return int(statm.read_text().split()[1]) * resource.getpagesize() if statm.exists() else None

@@ -9,13 +9,13 @@ import sys
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
 from bench.contender import Contender
-from bench.lineup import CONTENDERS
+from bench.contenders import CONTENDERS
 from bench.process import answer
 from bench.usage import own_cpu_seconds, own_memory
 
 
 async def main(contender: Contender, address: str, queue: str, model_url: str) -> None:
-    # The naive loop is warned at every request that its payload is large.
+    # The SDK logs a warning for every large payload of the naive loop.
     logging.getLogger("temporalio").setLevel(logging.ERROR)
     logged = LoggingConfig(filter=TelemetryFilter(core_level="ERROR", other_level="ERROR"))
     Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=logged)))

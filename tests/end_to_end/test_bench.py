@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from bench.baton import Baton
 from bench.table import Curves, ResultTable, Row
 from bench.timeline import windows
+from bench.turn_order import TurnOrder
 from tests.support.paths import ROOT
 
 COMPARED = [
@@ -54,7 +54,7 @@ async def measured(file: Path, *options: str) -> tuple[dict[str, Any], str]:
 
 
 async def test_a_few_rounds_fill_the_table(tmp_path: Path) -> None:
-    table, printed = await measured(tmp_path / "bench.json", "--crowd", "1", "--kills", "0")
+    table, printed = await measured(tmp_path / "bench.json", "--concurrency", "1", "--kills", "0")
     samples = {row["name"]: row["samples"] for row in table["rows"]}
     assert samples.keys() >= {*COMPARED, *PLAIN_TOO, *OURS}
     told = {name: {contender for contender, taken in row.items() if taken} for name, row in samples.items()}
@@ -62,15 +62,15 @@ async def test_a_few_rounds_fill_the_table(tmp_path: Path) -> None:
     assert all(told[name] == {"floor", "guide", "naive", "ours"} for name in PLAIN_TOO)
     assert all("ours" in told[name] for name in OURS)
     for name, row in samples.items():
-        least = -1 if name.startswith(("questions put", "memory")) else 0
+        least = -1 if name.startswith(("model requests sent", "memory")) else 0
         assert all(math.isfinite(sample) and sample > least for taken in row.values() for sample in taken), name
         assert f"| {name} " in printed
-    assert table["notes"] == [f"{name}: all 3 rounds, every time" for name in ("floor", "naive", "ours", "guide")]
+    assert table["notes"] == [f"{name}: all 3 rounds, in every run" for name in ("floor", "naive", "ours", "guide")]
 
 
 @pytest.mark.slow
 async def test_a_killed_worker_s_runs_are_taken_up(tmp_path: Path) -> None:
-    table, _ = await measured(tmp_path / "bench.json", "--crowd", "16", "--kills", "1")
+    table, _ = await measured(tmp_path / "bench.json", "--concurrency", "16", "--kills", "1")
     samples = {row["name"]: row["samples"] for row in table["rows"]}
     name = "recovery after SIGKILL, 1 kills of a worker with 8 runs, median, s"
     assert len(samples[name]["ours"]) == 8
@@ -102,32 +102,32 @@ def test_ratios_are_taken_pair_by_pair() -> None:
 
 
 @pytest.fixture
-async def baton() -> Baton:
-    baton = Baton()
+async def baton() -> TurnOrder:
+    baton = TurnOrder()
     baton.join(["one", "two"])
     return baton
 
 
-async def race(baton: Baton, name: str, went: list[str], turns: int) -> None:
+async def race(baton: TurnOrder, name: str, went: list[str], turns: int) -> None:
     for _ in range(turns):
         await baton.turn(name)
         went.append(name)
     baton.leave(name)
 
 
-async def test_all_get_as_many_turns_one_after_the_other(baton: Baton) -> None:
+async def test_all_get_as_many_turns_one_after_the_other(baton: TurnOrder) -> None:
     went: list[str] = []
     await asyncio.gather(race(baton, "one", went, 5), race(baton, "two", went, 5))
     assert [set(went[turn : turn + 2]) for turn in range(0, 10, 2)] == [{"one", "two"}] * 5
 
 
-async def test_one_that_left_is_not_waited_for(baton: Baton) -> None:
+async def test_one_that_left_is_not_waited_for(baton: TurnOrder) -> None:
     went: list[str] = []
     await asyncio.gather(race(baton, "one", went, 1), race(baton, "two", went, 3))
     assert sorted(went) == ["one", "two", "two", "two"]
 
 
-async def test_nobody_goes_before_all_are_there(baton: Baton) -> None:
+async def test_nobody_goes_before_all_are_there(baton: TurnOrder) -> None:
     first = asyncio.create_task(baton.turn("one"))
     await asyncio.sleep(0.05)
     assert baton.waits("one") and not first.done()
@@ -135,5 +135,5 @@ async def test_nobody_goes_before_all_are_there(baton: Baton) -> None:
     await first
 
 
-async def test_who_does_not_race_never_waits(baton: Baton) -> None:
+async def test_who_does_not_race_never_waits(baton: TurnOrder) -> None:
     await asyncio.wait_for(baton.turn("stranger"), 1)

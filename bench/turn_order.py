@@ -1,7 +1,7 @@
-"""Taking turns: while one contender goes through a round, the others wait in their model call.
+"""Turns: while one contender runs a round, the others wait in their model call.
 
-Whatever else the machine is busy with then burdens all alike, for a round of one lies within a moment of the same
-round of another.
+Rounds with the same number are therefore run shortly after each other, so other load on the machine affects all
+contenders in the same way.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import asyncio
 import random
 
 REST_SECONDS = 0.01
-"""Before each turn, so that what the last one left to the server to tidy up does not burden the next."""
+"""Pause before each turn, in which the server finishes the work of the turn before."""
 
 
-class Baton:
-    """Whose turn it is, among those that race; each turn of all is in another order."""
+class TurnOrder:
+    """Gives the racing contenders their turns, in a random order that changes each time."""
 
     def __init__(self) -> None:
         self._racing: set[str] = set()
@@ -24,30 +24,30 @@ class Baton:
         self._chance = random.Random(0)
 
     def join(self, names: list[str]) -> None:
-        """Begin a race; the first turn comes when all wait for it."""
+        """Start a race. The first turn begins when all contenders wait."""
         self._racing = set(names)
         self._order, self._holder = [], None
 
     def leave(self, name: str) -> None:
-        """End the race for one."""
+        """End the race for one contender."""
         self._racing.discard(name)
         if self._holder == name:
             self._holder = None
         self._pass()
 
     def waits(self, name: str) -> bool:
-        """Tell whether a contender waits for its turn."""
+        """Return whether a contender waits for its turn."""
         return name in self._waiting
 
     async def turn(self, name: str) -> None:
-        """Wait for a turn; the one before it is over. Who does not race never waits."""
+        """End the current turn and wait for the next one. A contender that does not race does not wait."""
         if name not in self._racing:
             return
-        mine = self._waiting[name] = asyncio.Event()
+        event = self._waiting[name] = asyncio.Event()
         if self._holder == name:
             self._holder = None
         self._pass()
-        await mine.wait()
+        await event.wait()
         await asyncio.sleep(REST_SECONDS)
 
     def _pass(self) -> None:

@@ -1,4 +1,4 @@
-"""All that are compared, the baseline first."""
+"""All contenders on Temporal, the baseline first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A gate that lets so many requests of a contender pass and then holds all others: runs that stay open."""
+"""Holds the requests of a contender after a number of them, so that its runs stay open."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import defaultdict
 
 
 class RequestGate:
-    """Open for everyone until it is shut."""
+    """Lets all requests pass until it is shut for a contender."""
 
     def __init__(self) -> None:
         self._left: dict[str, int] = {}
@@ -15,21 +15,21 @@ class RequestGate:
         self._held: dict[str, int] = defaultdict(int)
 
     def shut(self, name: str, after: int) -> None:
-        """Let so many requests pass, then none."""
+        """Let ``after`` more requests pass, then hold the others."""
         self._left[name] = after
         self._opened[name].clear()
 
     def open(self, name: str) -> None:
-        """Let all pass."""
+        """Let all requests pass."""
         self._left.pop(name, None)
         self._opened[name].set()
 
     def held(self, name: str) -> int:
-        """Tell how many are held."""
+        """Return the number of held requests."""
         return self._held[name]
 
     async def passing(self, name: str) -> None:
-        """Pass, or wait until the gate is opened."""
+        """Return at once, or when the gate is opened."""
         if name not in self._left:
             return
         self._left[name] -= 1

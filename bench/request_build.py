@@ -1,4 +1,4 @@
-"""How long the model activity takes from its recorded argument to a request on the wire, at a given round."""
+"""How long the model activity takes from its recorded argument to the request, at a given round."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.ask import AskActivities
 from activities.conversation_cache import ConversationCache
-from bench.naive import Messages, NaiveActivities, opening
+from bench.naive import Messages, NaiveActivities, first_messages
 from bench.ours import read_page, settings_for
 from bench.task import CALLS, page_text, script
 from watchkeeper.contracts import ConversationEntry, ModelRequest, ReplyRef, ResultRef, digest_of
@@ -49,7 +49,7 @@ _ANSWER = {
 
 
 class _Host:
-    """Answers at once, and notes when a request reached it."""
+    """Answers immediately and records when a request arrived."""
 
     def __init__(self) -> None:
         self.reached = 0.0
@@ -62,19 +62,19 @@ class _Host:
 
 
 @dataclass(frozen=True)
-class Build(Generic[T]):
-    """One way to ask for one round."""
+class RequestBuild(Generic[T]):
+    """One way to build the model request of one round."""
 
     argument: Sequence[Payload]
     kind: type[T]
     converter: DataConverter
     activity: Callable[[T], Awaitable[Any]]
     prepare: Callable[[], None]
-    """Puts the worker's memory into the state of this round."""
+    """Sets the worker's memory to the state of this round."""
     host: _Host
 
     async def seconds(self) -> float:
-        """Ask once."""
+        """Send one request and return the seconds until it arrived."""
         self.prepare()
         began = time.perf_counter()
         (value,) = await self.converter.decode(self.argument, [self.kind])
@@ -83,11 +83,11 @@ class Build(Generic[T]):
 
 
 def conversation(rounds: int, kib: int) -> Messages:
-    """Write the conversation as it stands after so many rounds."""
-    messages = opening("bench", rounds + 1, kib)
+    """Return the conversation after a number of rounds."""
+    messages = first_messages("bench", rounds + 1, kib)
     for done in range(rounds):
-        asked: list[Any] = script({"messages": messages}).message["tool_calls"]
-        numbered = [{"id": f"functions.read_page:{done * CALLS + n}", **call} for n, call in enumerate(asked)]
+        tool_calls: list[Any] = script({"messages": messages}).message["tool_calls"]
+        numbered = [{"id": f"functions.read_page:{done * CALLS + n}", **call} for n, call in enumerate(tool_calls)]
         messages.append({"role": "assistant", "content": None, "tool_calls": numbered})
         for n, call in enumerate(numbered):
             messages.append({"role": "tool", "tool_call_id": call["id"], "content": page_text(f"{done}-{n}", kib)})
@@ -95,8 +95,8 @@ def conversation(rounds: int, kib: int) -> Messages:
 
 
 @asynccontextmanager
-async def builds(client: Client, rounds: int, kib: int) -> AsyncIterator[dict[str, Build[Any]]]:
-    """Make ready to ask for the reply after so many rounds, in both ways."""
+async def builds(client: Client, rounds: int, kib: int) -> AsyncIterator[dict[str, RequestBuild[Any]]]:
+    """Prepare both ways of building the request after a number of rounds."""
     host, messages = _Host(), conversation(rounds, kib)
     async with serve(host.app) as url:
         base_url = f"{url}/v1"
@@ -106,14 +106,14 @@ async def builds(client: Client, rounds: int, kib: int) -> AsyncIterator[dict[st
         try:
             async with naive.openai:
                 yield {
-                    "naive": Build(argument, Messages, DataConverter.default, naive.ask, lambda: None, host),
+                    "naive": RequestBuild(argument, Messages, DataConverter.default, naive.ask, lambda: None, host),
                     "ours": await _ours(client, endpoint, messages, host),
                 }
         finally:
             await endpoint.close()
 
 
-async def _ours(client: Client, endpoint: ModelClient, messages: Messages, host: _Host) -> Build[Any]:
+async def _ours(client: Client, endpoint: ModelClient, messages: Messages, host: _Host) -> RequestBuild[Any]:
     settings, store = settings_for("bench", endpoint.profile.base_url), ConversationStore(STORE_BYTES)
     old, new = messages[: -CALLS - 1], messages[-CALLS - 1 :]
     specs = build_catalogue({"read_page": read_page}, settings)
@@ -133,4 +133,6 @@ async def _ours(client: Client, endpoint: ModelClient, messages: Messages, host:
     for message in new[1:]:
         store.put(digest_of(message["content"].encode()), message["content"].encode())
     activities = AskActivities([endpoint], ConversationCache(client, store))
-    return Build(await DATA_CONVERTER.encode([request]), ModelRequest, DATA_CONVERTER, activities.ask, prepare, host)
+    return RequestBuild(
+        await DATA_CONVERTER.encode([request]), ModelRequest, DATA_CONVERTER, activities.ask, prepare, host
+    )

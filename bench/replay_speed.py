@@ -1,4 +1,4 @@
-"""How fast a history replays: what a worker pays for a run that it does not hold."""
+"""Replay speed: the cost of a run that the worker does not have in its cache."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
 from bench.contender import Contender
-from bench.lineup import CONTENDERS
+from bench.contenders import CONTENDERS
 from bench.table import Row
 
 REPLAYS = 3
@@ -25,7 +25,7 @@ async def row(histories: Mapping[str, WorkflowHistory]) -> Row:
 
 
 async def _replay(contender: Contender, history: WorkflowHistory) -> float:
-    """Return the seconds of one replay. Raises what the replay failed with."""
+    """Return the seconds of one replay. Raises the error of a failed replay."""
     replayer = Replayer(
         workflows=[contender.workflow], workflow_runner=contender.runner, data_converter=contender.converter
     )

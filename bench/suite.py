@@ -7,15 +7,15 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from bench import crowd, memory, recovery, replaying
-from bench.building import builds
-from bench.durable import Durable, durable
-from bench.guide import plain
-from bench.lineup import CONTENDERS
-from bench.process import Answering, spawned
+from bench import memory, recovery, replay_speed, throughput
+from bench.cache_hits import measure_cache_hits
+from bench.contenders import CONTENDERS
+from bench.durable import TemporalRacer, durable
+from bench.guide import plain_racer
+from bench.process import ChildProcess, spawn
 from bench.race import Lap, Racer, race
-from bench.server import serving
-from bench.sharing import held
+from bench.request_build import builds
+from bench.server import bench_server
 from bench.table import Curves, ResultTable, Row
 from bench.timeline import windows
 
@@ -30,30 +30,30 @@ Laps = dict[str, list[Lap]]
 
 
 @dataclass(frozen=True)
-class Size:
-    """How much is measured."""
+class BenchSize:
+    """How much to measure."""
 
     rounds: int
     kib: int
     repeats: int
-    crowd: int
+    concurrency: int
     """Most runs at once."""
     kills: int
 
 
 @dataclass(frozen=True)
 class Bench:
-    """A server, a model and all contenders, ready."""
+    """A server, a model and all contenders, ready to measure."""
 
     server: int
-    """Its process."""
+    """Process id of the Temporal server."""
     address: str
-    model: Answering
-    durables: Mapping[str, Durable]
+    model: ChildProcess
+    durables: Mapping[str, TemporalRacer]
     racers: Mapping[str, Racer]
 
-    async def table(self, size: Size) -> ResultTable:
-        """Measure everything, and say on stderr what is being measured."""
+    async def table(self, size: BenchSize) -> ResultTable:
+        """Measure everything. Report the current measurement on stderr."""
         _say(f"racing: {size.repeats} x {size.rounds} rounds in turns")
         await race(self.racers.values(), self.model, WARM_UP_ROUNDS, size.kib)
         races = [await race(self.racers.values(), self.model, size.rounds, size.kib) for _ in range(size.repeats)]
@@ -70,21 +70,25 @@ class Bench:
         title = f"{size.rounds} rounds of three calls, results of {size.kib} KiB"
         return ResultTable(title, rows, notes, {name: _curves(all_) for name, all_ in laps.items()})
 
-    async def _crowds(self, size: Size) -> list[Row]:
-        _say(f"many runs at once, up to {size.crowd}")
-        return list(crowd.rows(await crowd.crowds(self.durables, self.server, size.crowd, size.repeats, size.kib)))
+    async def _crowds(self, size: BenchSize) -> list[Row]:
+        _say(f"many runs at once, up to {size.concurrency}")
+        return list(
+            throughput.rows(
+                await throughput.measure(self.durables, self.server, size.concurrency, size.repeats, size.kib)
+            )
+        )
 
-    async def _lookups(self, laps: Laps, size: Size) -> list[Row]:
+    async def _lookups(self, laps: Laps, size: BenchSize) -> list[Row]:
         _say("replay, memory and conversations")
         recorded = {name: all_[-1].history for name, all_ in laps.items()}
         return [
-            await replaying.row({name: history for name, history in recorded.items() if history is not None}),
+            await replay_speed.row({name: history for name, history in recorded.items() if history is not None}),
             await memory.row(self.durables, self.model, size.kib),
             *await self._builds(size.rounds, size.kib),
             *await self._shared(min(SHARED_ROUNDS, size.rounds), size.kib),
         ]
 
-    async def _recovery(self, size: Size) -> list[Row]:
+    async def _recovery(self, size: BenchSize) -> list[Row]:
         if not size.kills:
             return []
         _say(f"recovery: killing {size.kills} workers")
@@ -105,29 +109,29 @@ class Bench:
 
     async def _shared(self, rounds: int, kib: int) -> list[Row]:
         ours = self.durables["ours"]
-        alone = await held(ours, [ours.worker], runs=SHARED_RUNS, rounds=rounds, kib=kib)
+        alone = await measure_cache_hits(ours, [ours.worker], runs=SHARED_RUNS, rounds=rounds, kib=kib)
         async with ours.another_worker() as second:
-            beside = await held(ours, [ours.worker, second], runs=SHARED_RUNS, rounds=rounds, kib=kib)
+            beside = await measure_cache_hits(ours, [ours.worker, second], runs=SHARED_RUNS, rounds=rounds, kib=kib)
         on = f"{SHARED_RUNS} runs on"
         return [
             Row(f"conversations in memory, {on} one worker, %", {"ours": [100 * alone.rate]}),
             Row(f"conversations in memory, {on} two workers, %", {"ours": [100 * beside.rate]}),
-            Row("questions put by the less busy of the two, %", {"ours": [100 * beside.least]}),
+            Row("model requests sent by the less busy worker, %", {"ours": [100 * beside.least]}),
         ]
 
 
 @asynccontextmanager
 async def ready() -> AsyncIterator[Bench]:
-    """Start everything that takes part. Raises DevServerError without a server's program."""
+    """Start the server, the model and all contenders. Raises DevServerError if no Temporal server is installed."""
     async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(serving())
-        model = await stack.enter_async_context(spawned("model"))
-        url = await model.heard()
+        server = await stack.enter_async_context(bench_server())
+        model = await stack.enter_async_context(spawn("model"))
+        url = await model.receive()
         durables = {
             name: await stack.enter_async_context(durable(contender, server.address, url))
             for name, contender in CONTENDERS.items()
         }
-        guide = await stack.enter_async_context(plain(url))
+        guide = await stack.enter_async_context(plain_racer(url))
         yield Bench(server.pid, server.address, model, durables, {**durables, guide.name: guide})
 
 
@@ -136,7 +140,7 @@ def _say(text: str) -> None:
 
 
 def _row(name: str, laps: Laps, measure: Callable[[Lap], Iterable[float]]) -> Row:
-    """Take the samples of every lap; one that died too early leaves none."""
+    """Collect the samples of every lap. A run that failed early has none."""
     return Row(
         name, {contender: [sample for lap in all_ for sample in measure(lap)] for contender, all_ in laps.items()}
     )
@@ -150,7 +154,7 @@ def _orchestration(laps: Laps, rounds: int) -> Iterator[Row]:
             return taken if len(taken) == len(span) else []
 
         yield _row(f"orchestration per round, rounds {name}, ms", laps, measure)
-    yield _row("worker CPU per round, ms", laps, lambda lap: [1_000 * lap.cpu / len(lap.timeline.asked)])
+    yield _row("worker CPU per round, ms", laps, lambda lap: [1_000 * lap.cpu / len(lap.timeline.request_times)])
 
 
 def _histories(laps: Laps, rounds: int) -> Iterator[Row]:
@@ -163,7 +167,7 @@ def _histories(laps: Laps, rounds: int) -> Iterator[Row]:
             return [float(recorded) for recorded in lap.timeline.events[mark : mark + 1]]
 
         def relative(lap: Lap, mark: int = mark) -> list[float]:
-            both = zip(lap.timeline.size[mark : mark + 1], lap.served[mark : mark + 1], strict=False)
+            both = zip(lap.timeline.size[mark : mark + 1], lap.model_calls[mark : mark + 1], strict=False)
             return [recorded / sent for recorded, (_, sent, _) in both if sent]
 
         yield _row(f"history after {mark} rounds, KiB", laps, size)
@@ -172,13 +176,13 @@ def _histories(laps: Laps, rounds: int) -> Iterator[Row]:
 
 
 def _curves(laps: list[Lap]) -> Curves:
-    """Keep what the plot shows, of every lap."""
+    """Return the data for the plot from all laps."""
     return Curves([[1_000 * took for took in lap.orchestration] for lap in laps], laps[-1].timeline.size)
 
 
 def _fate(name: str, laps: list[Lap], rounds: int) -> str:
-    deaths = [lap for lap in laps if lap.death is not None]
-    if not deaths:
-        return f"{name}: all {rounds} rounds, every time"
-    reached = ", ".join(str(len(lap.timeline.asked)) for lap in deaths)
-    return f"{name}: died in {len(deaths)} of {len(laps)} runs, in round {reached}: {deaths[-1].death}"
+    failures = [lap for lap in laps if lap.failure is not None]
+    if not failures:
+        return f"{name}: all {rounds} rounds, in every run"
+    reached = ", ".join(str(len(lap.timeline.request_times)) for lap in failures)
+    return f"{name}: failed in {len(failures)} of {len(laps)} runs, in round {reached}: {failures[-1].failure}"
