@@ -1,4 +1,4 @@
-"""The worker process: builds the clients, finds the tools, runs Temporal's worker, drains when told to end."""
+"""The worker process: create the clients, find the tools, run the Temporal worker, drain it on SIGTERM."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ from workflows.incident import IncidentWorkflow
 from workflows.queue import QueueWorkflow
 
 HTTP_SECONDS = 20.0
-"""For one request of a tool; its attempt has its own timeout beside it."""
+"""Timeout of one HTTP request of a tool. The attempt has its own timeout."""
 
 
 @dataclass(frozen=True)
 class RunningWorker:
-    """A running worker, and what it knows."""
+    """A running worker and its conversations."""
 
     worker: Worker
     conversations: ConversationCache
@@ -59,11 +59,11 @@ async def run_worker(
     tools: Mapping[str, Tool[Any]] | None = None,
     telemetry: Telemetry | None = None,
 ) -> AsyncIterator[RunningWorker]:
-    """Run a worker for as long as the context lasts; on leaving, activities get time to finish.
+    """Run a worker while the context is open. On exit, running activities get ``shutdown_seconds`` to finish.
 
-    ``tools`` are those found in ``activities/tools/`` unless given; ``telemetry`` is what is told of it.
+    ``tools`` are those in ``activities/tools/`` by default. ``telemetry`` records the worker's activities.
 
-    Raises SettingsError, ToolDefinitionError or TemporalError when it cannot start.
+    Raises SettingsError, ToolDefinitionError or TemporalError if it cannot start.
     """
     require_api_keys(settings)
     tools = discover_tools() if tools is None else tools
@@ -95,18 +95,18 @@ async def run_worker(
                 *(tool_activity(tool, settings, http, store) for tool in tools.values()),
             ],
             interceptors=[HeartbeatInterceptor(), *(telemetry.interceptors(client) if telemetry else ())],
-            # Histories then say which version made each step; the default is a hash of 32 characters in every event.
+            # Every event then names the version that produced it; the default is a hash of 32 characters.
             deployment_config=WorkerDeploymentConfig(
                 version=WorkerDeploymentVersion("watchkeeper", __version__), use_worker_versioning=False
             ),
             max_concurrent_workflow_tasks=activity_options.CONCURRENT_WORKFLOW_TASKS,
             sticky_queue_schedule_to_start_timeout=activity_options.STICKY_QUEUE_TIMEOUT,
-            # The SDK would hold beats back until little is left of the timeout.
+            # By default the SDK delays heartbeats until most of the timeout has passed.
             max_heartbeat_throttle_interval=activity_options.HEARTBEAT_TIMEOUT
             / activity_options.HEARTBEATS_PER_TIMEOUT
             / 2,
             graceful_shutdown_timeout=timedelta(seconds=settings.worker.shutdown_seconds),
-            # A round's calls start on the worker that holds the conversation, without a trip through the queue.
+            # The calls of a round start on this worker, which has the conversation, without using the task queue.
             max_eager_activity_reservations_per_workflow_task=MAX_CALLS,
         )
         await stack.enter_async_context(worker)
@@ -119,12 +119,12 @@ def require_api_keys(settings: Settings) -> None:
         if profile.api_key is None:
             raise SettingsError(
                 f"no API key for the model {profile.name!r} at {profile.base_url}; set WATCHKEEPER_MODEL__API_KEY "
-                "(any word will do for a host that wants none)"
+                "(any text works for a host that needs no key)"
             )
 
 
 async def run_until_signal(client: Client, settings: Settings, telemetry: Telemetry | None = None) -> None:
-    """Work until SIGTERM or SIGINT, then drain."""
+    """Run a worker until SIGTERM or SIGINT, then drain it."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):

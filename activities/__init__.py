@@ -1,1 +1,1 @@
-"""Activities: everything that touches the world."""
+"""Activities: everything that reaches outside the workflow."""

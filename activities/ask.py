@@ -1,4 +1,4 @@
-"""One model call: the request from its digests, the reply normalised before it is recorded."""
+"""The activity ``ask``: one model call."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from watchkeeper.telemetry import activity_context
 from watchkeeper.temporal.activity_options import backoff, model_retry_delay, profile_index
 
 EMPTY_REPLY_RETRIES = 2
-"""How often an empty reply is asked for again before it is recorded and costs a round."""
+"""Retries after an empty reply, before it is recorded and costs a round."""
 
 LONGEST_MODEL_DELAY = timedelta(minutes=1)
-"""How long a model may ask us to wait before the next one is asked instead."""
+"""Longest delay that a host may ask for; after a longer one, the next model is used."""
 
 ERROR_TYPES: dict[ModelErrorReason, str] = {
     "unavailable": "ModelUnavailable",
@@ -33,11 +33,11 @@ ERROR_TYPES: dict[ModelErrorReason, str] = {
     "auth": "ModelAuthentication",
     "refused": "ModelRefused",
 }
-"""The type of the error with which ``ask`` fails, by reason; whether it is retried, the reason says."""
+"""The error type with which ``ask`` fails, by reason. The reason also decides whether it is retried."""
 
 
 class AskActivities:
-    """Asks the models of a worker, the first one first."""
+    """Calls the models of the settings."""
 
     def __init__(self, endpoints: Sequence[ModelEndpoint], conversations: ConversationCache) -> None:
         self._endpoints = endpoints
@@ -45,11 +45,11 @@ class AskActivities:
 
     @activity.defn
     async def ask(self, request: ModelRequest) -> ModelReply:
-        """Put a conversation to the model.
+        """Send a conversation to a model and return its reply, normalised.
 
-        Attempts 1 to 3 ask the first profile, the next three the next, and so on in turn; a profile that refuses for
-        good (key, quota) or asks for a long pause is passed over at once. Fails with one of ``ERROR_TYPES``,
-        ``EmptyCompletion`` or ``ConversationLost``, to be retried as long as one profile may yet answer.
+        Attempts 1 to 3 use the first profile, the next three attempts the next profile, and so on. A profile that
+        refuses permanently (key, quota) or asks for a long delay is skipped at once. Fails with one of ``ERROR_TYPES``,
+        ``EmptyCompletion`` or ``ConversationLost``; retryable while a profile may still answer.
         """
         prompt = await self._prompt(request)
         attempt = activity.info().attempt
@@ -70,7 +70,7 @@ class AskActivities:
         return Prompt(messages, tools if names and not request.toolless else None, names, request.tool_choice)
 
     async def _first_answer(self, prompt: Prompt, attempt: int) -> ModelReply:
-        """Ask one model after the other, up to the first that answers or can answer soon."""
+        """Use one model after the other, up to the first that answers or can answer soon."""
         refusals: list[ModelError] = []
         first = profile_index(attempt, self._endpoints)
         for endpoint in [*self._endpoints[first:], *self._endpoints[:first]]:
@@ -95,12 +95,12 @@ class AskActivities:
 
 
 def _decisive_error(refusals: Sequence[ModelError]) -> ModelError:
-    """Return the refusal that says what to do: make the conversation smaller, else wait, else give up."""
+    """Return the error to fail with: context overflow first, then the shortest delay, then the first error."""
     for refusal in refusals:
         if refusal.reason == "context_overflow":
             return refusal
-    passing = [refusal for refusal in refusals if refusal.retryable]
-    return min(passing, key=lambda refusal: refusal.delay or timedelta(), default=refusals[0])
+    retryable = [refusal for refusal in refusals if refusal.retryable]
+    return min(retryable, key=lambda refusal: refusal.delay or timedelta(), default=refusals[0])
 
 
 def _without_field(reply: ModelReply, name: str) -> ModelReply:

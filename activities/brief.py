@@ -1,4 +1,4 @@
-"""The briefing: what a run is told once, at its beginning, and keeps until its end."""
+"""The activity ``brief``: the briefing that a run gets at its start and keeps to its end."""
 
 from __future__ import annotations
 
@@ -29,16 +29,17 @@ from watchkeeper.text import clean, excerpt, utc
 from watchkeeper.tool_calling.catalogue import catalogue_digest, encode_tools
 
 OVERDUE_AFTER = timedelta(minutes=15)
-"""When people are paged for a report that no destination has taken; their systems are seldom out for longer."""
+"""When people are paged for a report that no destination has accepted. Outages of destinations are usually shorter."""
 
 PREVIOUS_REPORT_BYTES = 2_000
+"""Largest part of the previous report in the opening messages."""
 
 NO_TEAM = "(no team)"
-"""Name of the queue for alerts that belong to no team."""
+"""Name of the queue for alerts without a team."""
 
 
 class BriefActivities:
-    """Briefs runs by the operator's settings and the tools of this worker."""
+    """Creates briefings from the settings and the tools of this worker."""
 
     def __init__(self, settings: Settings, catalogue: Sequence[ToolSpec], store: ConversationStore) -> None:
         self._settings = settings
@@ -46,27 +47,27 @@ class BriefActivities:
         self._store = store
 
     @activity.defn
-    async def brief(self, given: RunInput) -> Briefing:
-        """Decide the opening words, the tools and the limits of a run.
+    async def brief(self, run_input: RunInput) -> Briefing:
+        """Return the opening messages, the tools, the limits and the destinations of a run.
 
-        Fails, not to be retried, with ``UnknownService`` or ``UnknownTool`` when the run names one that is not there,
-        and with ``PricesUnknown`` when it limits a cost that cannot be counted.
+        Fails without retry: ``UnknownService`` or ``UnknownTool`` if the run names one that does not exist,
+        ``PricesUnknown`` if it limits the cost and a model has no prices.
         """
         settings, names = self._settings, [spec.name for spec in self._catalogue]
-        if given.service is not None and given.service not in settings.services:
+        if run_input.service is not None and run_input.service not in settings.services:
             known = ", ".join(sorted(settings.services)) or "none"
-            raise _refusal("UnknownService", f"no service {given.service!r} in the catalogue; known: {known}")
-        forced = given.tool_choice.function if given.tool_choice else None
+            raise _refusal("UnknownService", f"no service {run_input.service!r} in the catalogue; known: {known}")
+        forced = run_input.tool_choice.function if run_input.tool_choice else None
         if forced is not None and forced not in names:
             raise _refusal("UnknownTool", f"no tool {forced!r} to force; available: {', '.join(names)}")
-        if given.tool_choice is not None and given.tool_choice.mode == "named" and forced is None:
+        if run_input.tool_choice is not None and run_input.tool_choice.mode == "named" and forced is None:
             raise _refusal("UnknownTool", f"name the tool to force; available: {', '.join(names)}")
-        limits = settings.limits_for(given.limits)
+        limits = settings.limits_for(run_input.limits)
         if limits.cost is not None and any(profile.prices is None for profile in settings.profiles):
             raise _refusal("PricesUnknown", "a limit on cost needs the prices of every model: set [model.prices]")
-        flapping = _flapping_episode(settings.episodes, given.origin, time.time())
-        opening = _opening_messages(given, flapping=flapping)
-        channel = settings.channel(given.origin, given.service)
+        flapping = _flapping_episode(settings.episodes, run_input.origin, time.time())
+        opening = _opening_messages(run_input, flapping=flapping)
+        channel = settings.channel(run_input.origin, run_input.service)
         briefing = Briefing(
             opening=opening,
             tools=self._catalogue,
@@ -80,17 +81,17 @@ class BriefActivities:
             nudge=prompt("nudge"),
             conclude=prompt("conclude"),
         )
-        if given.origin is not None:
+        if run_input.origin is not None:
             update = {"follow_ups": _follow_ups(settings, flapping=flapping)}
             briefing = briefing.model_copy(update=update)
-        if given.origin is not None or any(place not in ("log", "page") for place in briefing.destinations):
+        if run_input.origin is not None or any(place not in ("log", "page") for place in briefing.destinations):
             briefing = briefing.model_copy(update={"overdue": OVERDUE_AFTER.total_seconds()})
         if channel is not None:
             briefing = briefing.model_copy(update={"channel": channel})
-        if given.tool_choice is not None and given.tool_choice.mode in ("required", "named"):
+        if run_input.tool_choice is not None and run_input.tool_choice.mode in ("required", "named"):
             insist = prompt("insist").format(tool=forced or "a tool")
             briefing = briefing.model_copy(update={"insist": insist})
-        if (turns := _queue_settings(settings, given)) is not None:
+        if (turns := _queue_settings(settings, run_input)) is not None:
             briefing = briefing.model_copy(update={"turns": turns})
         self._store.put(conversation_digest(opening), join_messages(opening))
         self._store.put(briefing.catalogue, encode_tools(self._catalogue))
@@ -98,7 +99,7 @@ class BriefActivities:
 
 
 def _context_limit(model: ModelProfile) -> int:
-    """How far a conversation may grow: a tenth of the window is left for the results of a round, and for the reply."""
+    """Return the largest conversation in tokens: the window minus the reply, minus a tenth for the results."""
     free = model.context_tokens - (model.max_completion_tokens or 0)
     return int(max(free, model.context_tokens / 2) * 0.9)
 
@@ -117,10 +118,10 @@ def _destinations(settings: Settings, channel: str | None) -> list[Destination]:
 
 
 def _flapping_episode(episodes: EpisodeSettings, origin: AlertOrigin | None, now: float) -> int:
-    """Tell which episode of a short time this is, if there are so many that one more run for each would help nobody."""
+    """Return the number of this episode within ``flapping_period`` if the group flaps, otherwise 0."""
     began = origin.previous.began if origin and origin.previous else []
-    lately = sum(at >= now - episodes.flapping_period for at in began) + 1
-    return lately if lately >= episodes.flapping else 0
+    recent = sum(at >= now - episodes.flapping_period for at in began) + 1
+    return recent if recent >= episodes.flapping else 0
 
 
 def _follow_ups(settings: Settings, *, flapping: int) -> FollowUpSettings:
@@ -137,35 +138,43 @@ def _follow_ups(settings: Settings, *, flapping: int) -> FollowUpSettings:
     )
 
 
-def _queue_settings(settings: Settings, given: RunInput) -> QueueSettings | None:
-    """How a run takes turns with the others of its team; a person's question waits for nobody."""
-    if given.origin is None:
+def _queue_settings(settings: Settings, run_input: RunInput) -> QueueSettings | None:
+    """Return the queue of a run, which it shares with its team. A person's question does not wait in a queue."""
+    if run_input.origin is None:
         return None
     return QueueSettings(
-        queue=given.origin.team or NO_TEAM,
+        queue=run_input.origin.team or NO_TEAM,
         places=settings.episodes.investigations,
         patience=settings.episodes.queue,
-        priority=temporal_priority(given.severity),
+        priority=temporal_priority(run_input.severity),
     )
 
 
-def _opening_messages(given: RunInput, *, flapping: int) -> list[JsonObject]:
-    facts = [f"{name}: {value}" for name, value in (("Service", given.service), ("Severity", given.severity)) if value]
-    previous = given.origin.previous if given.origin else None
+def _opening_messages(run_input: RunInput, *, flapping: int) -> list[JsonObject]:
+    facts = [
+        f"{name}: {value}"
+        for name, value in (("Service", run_input.service), ("Severity", run_input.severity))
+        if value
+    ]
+    previous = run_input.origin.previous if run_input.origin else None
     known: list[str] = []
     if previous is not None:
-        said = _escape_closing_tags(excerpt(previous.summary, PREVIOUS_REPORT_BYTES))
+        summary = _escape_closing_tags(excerpt(previous.summary, PREVIOUS_REPORT_BYTES))
         ended = utc(previous.ended_at)
-        known.append(prompt("previous").format(ended_at=ended, status=previous.status, summary=said))
+        known.append(prompt("previous").format(ended_at=ended, status=previous.status, summary=summary))
     if flapping:
         known.append(prompt("flapping").format(episode=flapping))
-    text = given.text if given.origin is None else prompt("alerted").format(title=_escape_closing_tags(given.text))
+    text = (
+        run_input.text
+        if run_input.origin is None
+        else prompt("alerted").format(title=_escape_closing_tags(run_input.text))
+    )
     asked = clean("\n\n".join(["\n".join([*facts, text]), *known]))
     return [{"role": "system", "content": prompt("system")}, {"role": "user", "content": asked}]
 
 
 def _escape_closing_tags(text: str) -> str:
-    """Keep what others wrote from closing the marks that it stands between."""
+    """Escape closing tags, so that a text cannot end the tag that encloses it in the prompt."""
     return text.replace("</", "<\\/")
 
 

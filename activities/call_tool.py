@@ -1,4 +1,4 @@
-"""Every tool as an activity type of its own, named after the tool."""
+"""The activities that run tools: one activity type for each tool, named after it."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from watchkeeper.tool_calling.execution import run_tool
 def tool_activity(
     tool: Tool[Any], settings: Settings, http: AsyncClient, store: ConversationStore
 ) -> Callable[[ToolRequest], Awaitable[ToolResult]]:
-    """Make the activity that runs a tool.
+    """Return the activity that runs a tool.
 
-    It gives a result whenever the tool has an answer, a "no" included, and fails, to be retried on the tool's policy,
-    when the back end cannot answer now (``ToolUnavailable``) or the tool breaks.
+    It returns a result if the tool answers, including a refusal. It fails, and is retried with the tool's policy, if
+    the back end cannot answer now (``ToolUnavailable``) or the tool raises another error.
     """
 
     @activity.defn(name=tool.name)
@@ -44,7 +44,7 @@ def tool_activity(
                 excerpt(str(error), ERROR_BYTES), type="ToolUnavailable", next_retry_delay=delay
             ) from error
         except Exception as error:  # noqa: BLE001
-            # Whatever a tool breaks with is recorded, and may repeat what it was given: a password in a URL, a token.
+            # The error is recorded, and its text may repeat a secret: a password in a URL, a token.
             said = excerpt(settings.redactor.text(str(error)), ERROR_BYTES)
             broken = ApplicationError(said, type=type(error).__name__, next_retry_delay=backoff(info.attempt))
             raise broken.with_traceback(error.__traceback__) from None

@@ -1,4 +1,4 @@
-"""Taking a conversation into the next execution of its run, smaller where it is too large to carry."""
+"""The activity ``carry``: read the conversation that continue-as-new passes to the next execution of the run."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from watchkeeper.temporal.activity_options import HISTORY_BOUNDS
 
 
 class CarryActivities:
-    """Reads conversations whole."""
+    """Returns whole conversations for continue-as-new."""
 
     def __init__(self, conversations: ConversationCache) -> None:
         self._conversations = conversations
 
     @activity.defn
     async def carry(self, request: CarryRequest) -> CarriedConversation:
-        """Return the conversation that a run takes along. Fails with ``ConversationLost``."""
+        """Return the conversation for the next run, compacted if it is too large. Fails with ``ConversationLost``."""
         joined = await self._conversations.messages(request)
         messages = json.loads(b"[" + joined + b"]")
         if len(joined) <= HISTORY_BOUNDS.carried_bytes:

@@ -1,4 +1,4 @@
-"""One request to one model, and what its host answered."""
+"""One chat completion: write the request, send it to a model endpoint, read the reply."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from watchkeeper.llm.usage import completion_cost
 from watchkeeper.telemetry import activity_context
 
 RAISED_CAP_FACTOR = 4
-"""By how much the token cap is raised when reasoning used all of it up."""
+"""Factor by which the token cap is raised after reasoning used all of it."""
 
 
 class EndpointResponse(Protocol):
-    """A response of success, unread."""
+    """A successful response, not parsed yet."""
 
     @property
     def body(self) -> bytes: ...  # noqa: D102
@@ -29,7 +29,7 @@ class EndpointResponse(Protocol):
 
 
 class ModelEndpoint(Protocol):
-    """One model at one host (``watchkeeper.llm.client`` speaks to real ones)."""
+    """One model at one host; ``watchkeeper.llm.client.ModelClient`` is the HTTP client."""
 
     @property
     def profile(self) -> ModelProfile: ...  # noqa: D102
@@ -38,33 +38,33 @@ class ModelEndpoint(Protocol):
 
 
 class Prompt(NamedTuple):
-    """What a model is asked, whichever it is."""
+    """A request, in the form that is the same for every model."""
 
     messages: bytes
     tools: bytes | None
-    """None: the model is offered none."""
+    """None: the request offers no tools."""
     names: frozenset[str]
-    """All of the catalogue, so that a call written as text is known for what it is."""
+    """Names of all tools in the catalogue, to recognise a call that the model writes as text."""
     choice: ToolChoice | None
 
 
 async def request_reply(endpoint: ModelEndpoint, prompt: Prompt) -> ModelReply:
-    """Ask one host, once more where only a changed request can help. Raises ModelError."""
+    """Request a reply from one host, and once more if only a changed request can succeed. Raises ModelError."""
     cap = endpoint.profile.max_completion_tokens
     try:
         reply = await _ask(endpoint, prompt, cap)
     except ModelError as error:
         if error.reason != "tool_choice" or prompt.choice is None:
             raise
-        activity.logger.warning("%s does not let tools be forced; asking freely", endpoint.profile.name)
+        activity.logger.warning("%s does not accept a forced tool; retrying without it", endpoint.profile.name)
         activity_context.note_repair("unforced")
         prompt = prompt._replace(choice=None)
         reply = await _ask(endpoint, prompt, cap)
     if reply.kind != "tool_calls" and reply.truncated and cap is not None:
         try:
             return await _ask(endpoint, prompt, cap * RAISED_CAP_FACTOR)
-        except ModelError as error:  # what was said before the cut is more than nothing
-            activity.logger.warning("%s gives no more tokens: %s", endpoint.profile.name, error)
+        except ModelError as error:  # the reply that was cut is better than none
+            activity.logger.warning("%s refused a larger token cap: %s", endpoint.profile.name, error)
     return reply
 
 
@@ -87,7 +87,7 @@ async def _ask(endpoint: ModelEndpoint, prompt: Prompt, cap: int | None) -> Mode
 
 
 def _body(profile: ModelProfile, prompt: Prompt, cap: int | None) -> bytes:
-    """Write a request, messages first: it differs from the one before it only behind the messages they share."""
+    """Encode a request, messages first, so that consecutive requests share a prefix that hosts can cache."""
     options: JsonObject = {"model": profile.name, **profile.extra_body}
     if cap is not None:
         options["max_completion_tokens"] = cap
@@ -98,7 +98,7 @@ def _body(profile: ModelProfile, prompt: Prompt, cap: int | None) -> bytes:
 
 
 def _choice(profile: ModelProfile, choice: ToolChoice | None) -> JsonObject:
-    """Say how freely tools may be chosen: nothing where ``auto`` is the default anyway."""
+    """Return the ``tool_choice`` of a request."""
     match choice:
         case ToolChoice(mode="required"):
             return {"tool_choice": "required", **profile.forced_choice_body}

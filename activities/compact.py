@@ -1,4 +1,4 @@
-"""Making a conversation smaller that its model cannot take any more."""
+"""The activity ``compact``: make a conversation smaller when it approaches the model's context window."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from watchkeeper.llm.conversation import conversation_digest, join_messages, tar
 
 
 class CompactActivities:
-    """Puts summaries in the place of older rounds."""
+    """Replaces older rounds by summaries."""
 
     def __init__(self, conversations: ConversationCache) -> None:
         self._conversations = conversations
 
     @activity.defn
     async def compact(self, request: CompactRequest) -> CompactionResult:
-        """Replace the older rounds of a conversation, as far as that makes it smaller. Fails with ``ConversationLost``.
+        """Replace the older rounds of a conversation if that makes it smaller. Fails with ``ConversationLost``.
 
-        What is recorded is the summary alone: the rounds that remain are recorded already.
+        Only the summary is recorded; the other messages are already in the history.
         """
         joined = await self._conversations.messages(request)
         kept, replaced = compact(json.loads(b"[" + joined + b"]"), int(len(joined) * request.keep))

@@ -1,4 +1,4 @@
-"""Finding the conversation that a request names: in this worker's store, else in the run's own history."""
+"""Find the conversation that a request names: in this worker's store, otherwise in the run's history."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from watchkeeper.tool_calling.catalogue import encode_tools
 
 
 class ConversationCache:
-    """The conversations that a worker process can send."""
+    """Conversations and tool catalogues by digest. Counts how often the store had them."""
 
     def __init__(self, client: Client, store: ConversationStore) -> None:
         self._client = client
@@ -29,15 +29,15 @@ class ConversationCache:
         self.misses = 0
 
     async def messages(self, request: ConversationRequest) -> bytes:
-        """Return the messages that a request asks about, ready to send.
+        """Return the messages that a request names, ready to send.
 
-        The base is forgotten when it is extended: only a retry of this same request could ask again, and it finds
-        the extended one.
+        The base is removed from the store when it is extended: only a retry of the same request could need it again,
+        and a retry finds the extended conversation.
 
-        Fails with ``ConversationLost``, for good, when neither the store nor the history has it; raises RPCError.
+        Fails with ``ConversationLost``, without retry, if neither the store nor the history has it. Raises RPCError.
         """
-        wanted = target_digest(request)
-        if (known := self.store.get(wanted)) is not None:
+        digest = target_digest(request)
+        if (known := self.store.get(digest)) is not None:
             self.hits += 1
             return known
         try:
@@ -53,13 +53,13 @@ class ConversationCache:
             except ConversationLost as error:
                 raise ApplicationError(str(error), type="ConversationLost", non_retryable=True) from error
         self.store.drop(request.base)
-        self.store.put(wanted, joined)
+        self.store.put(digest, joined)
         return joined
 
     async def tools(self, catalogue: str) -> tuple[bytes, frozenset[str]]:
-        """Return the tools of a catalogue as a request carries them, and their names.
+        """Return the encoded tools of a catalogue, and their names.
 
-        A worker that does not know it finds the run's own tools in its history. Raises RPCError.
+        A catalogue that is not in the store is read from the run's history. Raises RPCError.
         """
         if (known := self.store.get(catalogue)) is None:
             info = activity.info()

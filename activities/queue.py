@@ -1,4 +1,4 @@
-"""Taking turns: what runs say to the queue of their team, and what the queue asks of the runs."""
+"""The activities ``enter``, ``leave`` and ``find_gone``, by which runs and the queue of their team communicate."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from watchkeeper.text import error_text
 QUEUE_WORKFLOW = "QueueWorkflow"
 
 CONCURRENT_LOOKUPS = 10
-"""How many runs are looked at together."""
+"""How many runs are checked at the same time."""
 
 _ENDED = {
     WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_COMPLETED,
@@ -35,7 +35,7 @@ _ENDED_BY_HAND = _ENDED - {WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_COM
 
 
 class QueueActivities:
-    """Speaks for runs and their queues to Temporal. Everything may be said again."""
+    """Signals queues and checks runs. Every call may be repeated."""
 
     def __init__(self, client: Client, task_queue: str) -> None:
         self._client = client
@@ -43,74 +43,74 @@ class QueueActivities:
 
     @activity.defn
     async def enter(self, entrant: QueueEntry) -> None:
-        """Let a run wait in a queue, which is there from then on. Raises RPCError."""
+        """Add a run to a queue; starts the queue if it is not running. Raises RPCError."""
         await self._signal(entrant, "enter")
 
     @activity.defn
     async def leave(self, leaving: QueueExit) -> None:
-        """Tell a queue that is not there that a run left: the next one must know. Raises RPCError."""
+        """Remove a run from a queue; starts the queue if it is not running. Raises RPCError."""
         await self._signal(leaving, "leave")
 
     @activity.defn
     async def find_gone(self, queue: QueueState) -> list[str]:
-        """Find the runs that hold a place and are over, by their first execution run ids.
+        """Return the runs that hold a slot although they have ended, by first execution run id.
 
-        One of which nothing can be learnt just now counts as living.
+        A run whose state cannot be read now counts as running.
         """
         free = asyncio.Semaphore(CONCURRENT_LOOKUPS)
 
-        async def look(entrant: QueueEntry) -> bool:
+        async def check(entrant: QueueEntry) -> bool:
             async with free:
-                return await self._is_gone(entrant)
+                return await self._has_ended(entrant)
 
-        gone = await asyncio.gather(*map(look, queue.holding))
-        return [entrant.run for entrant, is_gone in zip(queue.holding, gone, strict=True) if is_gone]
+        ended = await asyncio.gather(*map(check, queue.holding))
+        return [entrant.run for entrant, has_ended in zip(queue.holding, ended, strict=True) if has_ended]
 
-    async def _signal(self, said: QueueEntry | QueueExit, signal: str) -> None:
-        """Signal a queue; where there is none, start it with what the one before it left.
+    async def _signal(self, argument: QueueEntry | QueueExit, signal: str) -> None:
+        """Signal a queue. If it is not running, start it with the state that its last execution left.
 
-        Not with a start alone: that would never find out whether the one before it was broken off meanwhile.
+        Signal-with-start alone would not show whether the last execution was terminated, and its state would be lost.
         """
-        workflow_id = queue_id(said.queue, self._task_queue)
+        workflow_id = queue_id(argument.queue, self._task_queue)
         try:
-            await self._client.get_workflow_handle(workflow_id).signal(signal, said)
+            await self._client.get_workflow_handle(workflow_id).signal(signal, argument)
         except RPCError as error:
             if error.status != RPCStatusCode.NOT_FOUND:
                 raise
             await self._client.start_workflow(
                 QUEUE_WORKFLOW,
-                await self._left_behind(workflow_id, said.queue),
+                await self._last_state(workflow_id, argument.queue),
                 id=workflow_id,
                 task_queue=self._task_queue,
                 task_timeout=WORKFLOW_TASK_TIMEOUT,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                 start_signal=signal,
-                start_signal_args=[said],
-                static_summary=f"turns of {said.queue}",
+                start_signal_args=[argument],
+                static_summary=f"queue of {argument.queue}",
                 priority=Priority(priority_key=1),
             )
 
-    async def _left_behind(self, workflow_id: str, name: str) -> QueueState:
-        """Return how a queue stood when it was broken off; one that ended by itself left nobody."""
-        before = await self._describe(workflow_id)
-        if before is None or before.status not in _ENDED_BY_HAND:
+    async def _last_state(self, workflow_id: str, name: str) -> QueueState:
+        """Return the state of a terminated queue; a queue that ended by itself was empty."""
+        last = await self._describe(workflow_id)
+        if last is None or last.status not in _ENDED_BY_HAND:
             return QueueState(name=name)
-        activity.logger.warning("the queue was ended by hand; its state is read from its history")
-        return await queue_history.read_queue(self._client, workflow_id, before.execution.run_id)
+        activity.logger.warning("the queue was terminated; reading its state from its history")
+        return await queue_history.read_queue(self._client, workflow_id, last.execution.run_id)
 
-    async def _is_gone(self, entrant: QueueEntry) -> bool:
+    async def _has_ended(self, entrant: QueueEntry) -> bool:
         try:
             found = await self._describe(entrant.workflow_id)
         except RPCError as error:
-            activity.logger.warning("cannot look at %s: %s", entrant.workflow_id, error_text(error))
+            activity.logger.warning("cannot read the state of %s: %s", entrant.workflow_id, error_text(error))
             return False
         return found is None or found.first_run_id != entrant.run or found.status in _ENDED
 
     async def _describe(self, workflow_id: str) -> WorkflowExecutionInfo | None:
-        """Describe the latest execution of a workflow, as the server answers: the SDK cannot read that of a paused one.
+        """Describe the latest execution of a workflow; None if none exists. Raises RPCError.
 
-        None: there is none. Raises RPCError.
+        Uses the server's API, because the SDK cannot read the description of a paused workflow.
         """
         request = DescribeWorkflowExecutionRequest(
             namespace=self._client.namespace, execution=WorkflowExecution(workflow_id=workflow_id)

@@ -1,4 +1,4 @@
-"""What was deployed of a service lately, as GitHub and Argo CD recorded it."""
+"""The tool ``get_deploys``: recent deploys of a service, from GitHub and Argo CD."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from watchkeeper.config.settings import env_variable
 from watchkeeper.tool import Arguments, Service, ToolContext, ToolError, tool
 
 SHOWN = 10
-"""Most deploys of one result, and most questions put to GitHub at once."""
+"""Most deploys in one result, and most concurrent requests to GitHub."""
 
 _PAGE = 100
 
@@ -29,13 +29,13 @@ class GetDeploys(Arguments):
 
 
 class Deploy(BaseModel):
-    """One version that was put into service."""
+    """One deployed version."""
 
     version: str
     deployed_at: str
     """ISO 8601, UTC."""
     state: str
-    """In GitHub's words, for Argo CD too: success, inactive (replaced by a newer one), in_progress, failure, ..."""
+    """A state of GitHub deployments, also for Argo CD: success, inactive (replaced), in_progress, failure, ..."""
     source: Literal["github", "argocd"]
     description: str | None = None
     by: str | None = None
@@ -51,7 +51,7 @@ class Deploys(BaseModel):
 
 
 class _History(NamedTuple):
-    """What one vendor knows: the newest deploys within the time asked about, how many there are, the last before."""
+    """The deploys of one source: the newest within the requested time, their total, and the last one before."""
 
     deploys: list[Deploy]
     total: int
@@ -75,7 +75,7 @@ async def get_deploys(args: GetDeploys, context: ToolContext) -> Deploys:
         sources.append(_argocd(service.argocd, args.hours, context))
     if not sources:
         raise ToolError(
-            f"it is not configured where deploys of {args.service} are recorded; the operator can set "
+            f"no source of deploys is configured for {args.service}; the operator can set "
             f"services.{args.service}.github or services.{args.service}.argocd; until then its logs may name versions"
         )
     answers = await asyncio.gather(*map(_history_or_refusal, sources))
@@ -108,7 +108,7 @@ def _summary(hours: int, shown: int, histories: Sequence[_History]) -> str:
         return f"All deploys in the last {hours} hours."
     before = [history.before for history in histories if history.before]
     last = max(before, key=lambda deploy: deploy.deployed_at, default=None)
-    earlier = f"The last one before was {last.version} at {last.deployed_at}." if last else "Nor is one known before."
+    earlier = f"The last one before was {last.version} at {last.deployed_at}." if last else "No earlier one is known."
     return f"No deploy in the last {hours} hours. {earlier}"
 
 
@@ -120,7 +120,7 @@ D = TypeVar("D", bound=_Dated)
 
 
 def _split(known: Sequence[D], hours: int, context: ToolContext) -> tuple[list[D], D | None]:
-    """Return those within the time asked about, newest first, and the last one before."""
+    """Return the deploys within the requested time, newest first, and the last one before."""
     newest_first = sorted((one for one in known if one.at <= context.at), key=lambda one: one.at, reverse=True)
     since = context.at - timedelta(hours=hours)
     within = [one for one in newest_first if one.at >= since]
@@ -151,8 +151,8 @@ async def _github(repository: str, environment: str | None, hours: int, context:
     place = f"{github.url}/repos/{repository}/deployments"
     accept = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
     headers = {**bearer(github.token), **accept}
-    asked = {"per_page": str(_PAGE), **({"environment": environment} if environment else {})}
-    known = await fetch_as(RootModel[list[_Deployment]], context.http, "GET", place, params=asked, headers=headers)
+    params = {"per_page": str(_PAGE), **({"environment": environment} if environment else {})}
+    known = await fetch_as(RootModel[list[_Deployment]], context.http, "GET", place, params=params, headers=headers)
     within, before = _split(known.root, hours, context)
     states = await asyncio.gather(
         *(

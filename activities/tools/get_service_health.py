@@ -1,4 +1,4 @@
-"""How a service does right now, as Prometheus counts it."""
+"""The tool ``get_service_health``: the current health of a service, from Prometheus."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from watchkeeper.config.settings import env_variable
 from watchkeeper.tool import Arguments, Service, ToolContext, ToolError, tool
 
 DOWN_ERROR_RATE = 0.9
-"""From here on next to nothing works."""
+"""From this error rate on, a service counts as down."""
 
 HealthStatus: TypeAlias = Literal["healthy", "degraded", "down", "no_traffic", "unknown"]
 
@@ -27,12 +27,12 @@ class GetServiceHealth(Arguments):
 
 
 class ServiceHealth(BaseModel):
-    """What the metrics of a service say; a number that they do not say is absent."""
+    """The health of a service. A number that the metrics do not give is absent."""
 
     service: str
     status: HealthStatus = "unknown"
     error_rate: float | None = None
-    """Share of the requests that fail, 0 to 1."""
+    """Fraction of the requests that fail, 0 to 1."""
     p95_latency_ms: int | None = None
     requests_per_second: float | None = None
     window: str
@@ -73,7 +73,7 @@ async def get_service_health(args: GetServiceHealth, context: ToolContext) -> Se
 
 
 def _queries(prometheus: PrometheusSettings, matchers: str) -> tuple[str, str, str]:
-    """Write the queries for the requests, the failed ones among them (each per second), and the p95 in seconds."""
+    """Return the queries: requests per second, failed requests per second, p95 latency in seconds."""
     metric, window = prometheus.requests_metric, prometheus.window
     buckets = f"{prometheus.latency_metric}_bucket{{{matchers}}}[{window}]"
     return (
@@ -101,7 +101,7 @@ async def _ask(query: str, context: ToolContext) -> Aggregate:
 
 
 def _measure(health: ServiceHealth, requests: Aggregate, errors: Aggregate, p95: Aggregate) -> list[str]:
-    """Write down the numbers and return what to know about them."""
+    """Set the numbers of ``health``; return notes about them."""
     if requests.number is None:
         return []
     health.requests_per_second = round(requests.number, 3)

@@ -1,4 +1,4 @@
-"""Log lines of a service, as Loki holds them."""
+"""The tool ``search_logs``: log lines of a service, from Loki."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from watchkeeper.text import excerpt
 from watchkeeper.tool import Arguments, Service, ToolContext, ToolError, tool
 
 SHOWN = 30
-"""Most lines of one result: half of them the first, half of them the last ones in the time searched."""
+"""Most lines in one result: half of them are the first, half the last lines in the time range."""
 
 LINE_BYTES = 500
 """Most bytes of one line."""
@@ -29,7 +29,7 @@ class SearchLogs(Arguments):
 
     service: Service = Field(description="Name in the service catalogue.")
     query: str = Field(
-        max_length=500, description="Text that the lines contain, case-sensitive, no pattern; empty: every line."
+        max_length=500, description="Text that the lines contain, case-sensitive, not a pattern; empty: all lines."
     )
     minutes: int = Field(default=30, ge=1, le=1440, description="How far back to look, in minutes.")
 
@@ -54,7 +54,7 @@ class Logs(BaseModel):
 
 @tool(effect="read", timeout=timedelta(seconds=20))
 async def search_logs(args: SearchLogs, context: ToolContext) -> Logs:
-    """Find recent log lines of a service that contain a text; tells how many there are and shows the first and last.
+    """Find recent log lines of a service that contain a text: their number, and the first and last of them.
 
     Use it when health shows trouble, to learn why: search for a word that failures are logged with (error, Exception,
     timeout, 500), then for what the lines found name. When the first match is, is when the trouble began. Finding
@@ -102,7 +102,7 @@ class _Found(BaseModel):
 
 
 class _Search:
-    """The questions to Loki, all about the same lines."""
+    """The queries to Loki, all for the same lines."""
 
     def __init__(self, args: SearchLogs, context: ToolContext) -> None:
         matchers = context.settings.services[args.service].logs_selector or f"service={json.dumps(args.service)}"
@@ -122,7 +122,7 @@ class _Search:
         return int(answer.number or 0)
 
     async def lines(self, direction: Literal["forward", "backward"], limit: int) -> set[_Entry]:
-        # The time counted excludes its start and includes its end; the time searched is the other way round.
+        # A range vector excludes its start and includes its end; query_range includes its start and excludes its end.
         start, end = self._end - self._seconds * 1_000_000_000 + 1, self._end + 1
         asked = {"query": self._query, "start": str(start), "end": str(end), "limit": str(limit)}
         answer = await self._ask(_Found, "query_range", {**asked, "direction": direction})
@@ -151,7 +151,7 @@ class _Search:
         )
 
     def _warn(self, warnings: Iterable[str] | None) -> None:
-        self.warnings += [said for w in warnings or () if (said := f"Loki warns: {w}") not in self.warnings]
+        self.warnings += [text for w in warnings or () if (text := f"Loki warns: {w}") not in self.warnings]
 
 
 def _note(args: SearchLogs, selector: str, total: int, shown: int) -> str:
@@ -160,7 +160,7 @@ def _note(args: SearchLogs, selector: str, total: int, shown: int) -> str:
     if not total:
         return (
             f"No lines {where} {what}. That is no proof of health: the search is case-sensitive, the service may log "
-            "other words or nothing at all; try another word, an empty query, or more minutes."
+            "other text or nothing at all; try another word, an empty query, or more minutes."
         )
     if total <= shown:
         return f"All {total} lines {where} that {what}."

@@ -323,7 +323,7 @@ async def test_a_group_that_flaps_stays_in_one_run(client: Client) -> None:
         result = await run.result()
     assert result_after.outcome == "joined"
     assert "**Flapping:** this is episode 3 of the group" in result.report.body
-    assert "This group flaps" in harness.messages()[1]["content"]
+    assert "This alert group flaps" in harness.messages()[1]["content"]
 
 
 async def test_runs_of_one_team_take_turns_and_lose_no_time_by_it(client: Client, record: Record) -> None:

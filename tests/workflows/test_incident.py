@@ -135,7 +135,7 @@ async def test_a_host_that_ignores_a_forced_tool_is_told_once(client: Client) ->
     async with run_harness(client, [says("I would look."), calls(LOOK), says(REPORT)]) as harness:
         result = await (await harness.start(tool_choice=ToolChoice(mode="named", function="look"))).result()
     assert (result.status, result.rounds) == ("concluded", 3)
-    assert "You were to call look" in harness.messages(1)[-1]["content"]
+    assert "You must call look" in harness.messages(1)[-1]["content"]
 
 
 async def test_an_input_that_is_no_incident_fails_at_once(client: Client) -> None:

@@ -85,7 +85,7 @@ async def test_an_application_never_synced(bench: Bench) -> None:
     bench.world.argocd.outage = fault(200, {"status": {}})
     found = await bench.ok("get_deploys", service="search")
     assert found["note"] == (
-        "No deploy in the last 24 hours. Nor is one known before. Argo CD reports search as Unknown and Unknown."
+        "No deploy in the last 24 hours. No earlier one is known. Argo CD reports search as Unknown and Unknown."
     )
 
 
