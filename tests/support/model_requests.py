@@ -1,4 +1,4 @@
-"""Requests to the scripted model, well-formed unless a test says otherwise."""
+"""Requests to the scripted model, well-formed by default."""
 
 from __future__ import annotations
 
@@ -41,21 +41,21 @@ def request(*messages: JsonObject, **more: Any) -> JsonObject:
     return {"model": "kimi", "messages": [SYSTEM, USER, *messages], "tools": [HEALTH]} | more
 
 
-async def ask(http: AsyncClient, url: str, body: JsonObject) -> Response:
+async def post_request(http: AsyncClient, url: str, body: JsonObject) -> Response:
     return await http.post(f"{url}/chat/completions", json=body)
 
 
-async def said(http: AsyncClient, url: str, body: JsonObject) -> JsonObject:
-    """Return the assistant's message of a completion."""
-    answer = await ask(http, url, body)
+async def reply_message(http: AsyncClient, url: str, body: JsonObject) -> JsonObject:
+    """Return the assistant message of the completion."""
+    answer = await post_request(http, url, body)
     assert answer.status_code == 200, answer.text
     message: JsonObject = answer.json()["choices"][0]["message"]
     return message
 
 
-async def refused(http: AsyncClient, url: str, body: JsonObject, status: int = 400) -> JsonObject:
-    """Return the error of a refusal."""
-    answer = await ask(http, url, body)
+async def refusal(http: AsyncClient, url: str, body: JsonObject, status: int = 400) -> JsonObject:
+    """Return the error of a refused request."""
+    answer = await post_request(http, url, body)
     assert answer.status_code == status, answer.text
     error: JsonObject = answer.json()["error"]
     assert set(error) == {"message", "type", "param", "code"}

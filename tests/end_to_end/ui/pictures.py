@@ -1,7 +1,7 @@
-"""Takes the pictures of the Temporal UI that stand in ``docs/pictures``, from runs that it plays itself.
+"""Takes the pictures of the Temporal UI in ``docs/pictures``, from the runs of ``scene``.
 
 ``python -m tests.end_to_end.ui.pictures`` takes all of them.
-Dates, ids and the port in them change each time.
+Dates, ids and the port in the pictures change each time.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from tests.support.paths import DOCS
 PICTURES = DOCS / "pictures"
 
 PACE = 0.7
-"""Seconds that the model takes to answer: as in the demo, and long enough to be seen in a timeline."""
+"""Seconds that the model takes to answer, as in the demo: long enough to be visible in a timeline."""
 
 PIXELS = 1_200
-"""Width of a picture."""
+"""Width of a picture in pixels."""
 
-MOST_BYTES = 200 * 1024
+MAX_BYTES = 200 * 1024
 
 COLOURS = 128
 
 LIST_WIDTH = 1_800
-"""Of the window for the list, so that its columns stand beside each other."""
+"""Width of the window for the list, so that all columns fit."""
 
 COLUMNS = (*("Status", "Workflow ID", "Service", "Severity", "Phase", "Outcome", "WaitingFor", "Rounds", "CostUsd"),)
 
@@ -49,13 +49,13 @@ _EDGE = 16
 
 
 async def take(browser: Browser, name: str, part: str) -> None:
-    """Picture a page from its heading to the end of one of its parts."""
+    """Take a picture of the UI from its heading to the end of an element."""
     page = browser.page
     await page.mouse.move(0, 0)
-    await asyncio.sleep(1)  # for what is drawn after its text is there
+    await asyncio.sleep(1)  # some elements are drawn after their text
     head = await page.locator(_HEAD).first.bounding_box()
     last = await page.locator(part).last.bounding_box()
-    assert head is not None and last is not None, f"{page.url} has another structure than it had"
+    assert head is not None and last is not None, f"{page.url} has another structure than before"
     x, y = head["x"] - _EDGE, head["y"] - _EDGE
     taken = await page.screenshot(
         clip={
@@ -65,18 +65,18 @@ async def take(browser: Browser, name: str, part: str) -> None:
             "height": last["y"] + last["height"] + _EDGE - y,
         }
     )
-    _keep(taken, PICTURES / f"{name}.png")
+    _save(taken, PICTURES / f"{name}.png")
 
 
-def _keep(taken: bytes, path: Path) -> None:
-    """Write a picture no wider and no larger than pages should carry."""
+def _save(taken: bytes, path: Path) -> None:
+    """Write a picture within the limits for width and size."""
     image = Image.open(io.BytesIO(taken)).convert("RGB")
     if image.width > PIXELS:
         image = image.resize((PIXELS, image.height * PIXELS // image.width), Image.Resampling.LANCZOS)
     path.parent.mkdir(exist_ok=True)
     image.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
     size = path.stat().st_size
-    assert size <= MOST_BYTES, f"{path.name} has {size:,} bytes; at most {MOST_BYTES:,} are kept"
+    assert size <= MAX_BYTES, f"{path.name} has {size:,} bytes; at most {MAX_BYTES:,} are allowed"
     sys.stdout.write(f"{path.name}: {image.width} x {image.height}, {size / 1024:.0f} KiB\n")
 
 
@@ -98,7 +98,7 @@ async def _take_all(at: Scene, browser: Browser) -> None:
     await browser.read(at.page(WAITING), "waits for approval")
     await browser.turn_to("User Metadata", "Waits for a person", "Asked by a person")
     await take(browser, "approval", _DETAILS)
-    await at.send_workers_home()
+    await at.stop_workers()
     await browser.turn_to("Memo", "waits_for")
     await take(browser, "no-worker", _MEMO)
 

@@ -1,4 +1,4 @@
-"""Runs that are worth a look: what the demo plays, on a Temporal server with its web pages."""
+"""Runs for the Temporal UI: the scenes of the demo, on a Temporal server with its UI."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PRICES = Prices(input=0.95, cached_input=0.16, output=4.0)
 """US dollars per million tokens, so that runs have a cost."""
 
 _FEW = LimitChanges(tokens=400)
-"""A limit that the first round uses up."""
+"""A limit that the first round reaches."""
 
 _PAYLOAD = PAYLOADS / "alertmanager-grouped.json"
 _ALERTMANAGER = "prometheus"
@@ -47,33 +47,33 @@ _ALERTMANAGER = "prometheus"
 
 @dataclass(frozen=True)
 class Scene:
-    """A server, the runs on it, and the workers that can be sent home."""
+    """A server with finished and open runs, and the workers."""
 
     server: DevServer
     workers: AsyncExitStack
     alerted: str
-    """The run that alerts started; it is open after its report."""
+    """The run that an alert started; it stays open after its report."""
 
     def page(self, run: str, tab: str = "") -> str:
-        """Return the address of a run's latest execution in the web pages, or of one of its tabs."""
+        """Return the URL of a run's latest execution in the UI, or of one of its tabs."""
         return f"{self.runs}/{run}{f'/{tab}' if tab else ''}"
 
     @property
     def runs(self) -> str:
-        """Address of the list of runs."""
+        """URL of the list of runs."""
         return f"{self.server.ui}/namespaces/{self.server.client.namespace}/workflows"
 
-    async def send_workers_home(self) -> None:
-        """Leave the server alone with its runs."""
+    async def stop_workers(self) -> None:
+        """Stop the workers."""
         await self.workers.aclose()
 
 
 @asynccontextmanager
 async def scene(directory: Path, pace: float = 0.0) -> AsyncIterator[Scene]:
-    """Play the runs until each is as it should be seen.
+    """Start the runs and wait until each is in the state to show.
 
     Args:
-        directory: Takes the watchdog's journal.
+        directory: Holds the watchdog's journal.
         pace: Seconds that the model takes to answer.
     """
     model = ScriptedModel(on_call_engineer, key=KEY, pace=pace)
@@ -89,29 +89,29 @@ async def scene(directory: Path, pace: float = 0.0) -> AsyncIterator[Scene]:
         for settings in (plain, asking):
             await workers.enter_async_context(run_worker(server.client, settings))
         async with taking_in_here(server.client, plain, 0) as intake:
-            alerted = await _posted(intake)
-            await _until(server, alerted, _open)
-        await _play(server, plain, asking)
+            alerted = await _post_alert(intake)
+            await _wait_for(server, alerted, _open)
+        await _start_runs(server, plain, asking)
         yield Scene(server, workers, alerted)
 
 
-async def _play(server: DevServer, plain: Settings, asking: Settings) -> None:
-    """Start one run after the other, so that their order and their pages are the same each time."""
+async def _start_runs(server: DevServer, plain: Settings, asking: Settings) -> None:
+    """Start one run after the other, so that their order is always the same."""
     client = server.client
     incident = RunInput(text=demo_settings.INCIDENT, service="checkout", severity="critical")
     await runs_client.start_run(client, incident, plain, FINISHED)
-    await _until(server, FINISHED, _closed)
+    await _wait_for(server, FINISHED, _closed)
     slow = RunInput(text="Search is slow. Find out why.", service="search", severity="error", limits=_FEW)
     await runs_client.start_run(client, slow, plain, LIMITED)
-    await _until(server, LIMITED, _closed)
+    await _wait_for(server, LIMITED, _closed)
     forced = ToolChoice(mode="named", function="page_engineer")
     drill = RunInput(text="Page the payments on-call engineer: a drill.", service="payments", tool_choice=forced)
     await runs_client.start_run(client, drill, asking, STOPPED)
-    await _until(server, STOPPED, _waits)
+    await _wait_for(server, STOPPED, _waits)
     await client.get_workflow_handle(STOPPED).execute_update("stop", StopRequest(by="ada", reason="The drill is over."))
-    await _until(server, STOPPED, _closed)
+    await _wait_for(server, STOPPED, _closed)
     await runs_client.start_run(client, incident, asking, WAITING)
-    await _until(server, WAITING, _waits)
+    await _wait_for(server, WAITING, _waits)
 
 
 def _closed(run: RunInfo) -> bool:
@@ -126,8 +126,8 @@ def _open(run: RunInfo) -> bool:
     return run.phase == "open"
 
 
-async def _posted(intake: str) -> str:
-    """Post what Alertmanager would, as if it fired now; returns the run that it starts."""
+async def _post_alert(intake: str) -> str:
+    """Post an Alertmanager notification that fires now. Return the run that it starts."""
     body: JsonObject = json.loads(_PAYLOAD.read_text())
     for alert in body["alerts"]:
         alert["startsAt"] = (datetime.now(UTC) - timedelta(minutes=2)).isoformat()
@@ -138,10 +138,10 @@ async def _posted(intake: str) -> str:
     return str(admitted["run"])
 
 
-async def _until(server: DevServer, run: str, so: Callable[[RunInfo], bool]) -> None:
-    """Return when something is so of a run."""
+async def _wait_for(server: DevServer, run: str, condition: Callable[[RunInfo], bool]) -> None:
+    """Wait until a run meets a condition."""
     async with asyncio.timeout(SECONDS):
-        while not so(await runs_client.find_run(server.client, run)):
+        while not condition(await runs_client.find_run(server.client, run)):
             await asyncio.sleep(0.1)
 
 

@@ -24,7 +24,7 @@ CALLED = ("get_service_health • r1.0 checkout", 'search_logs • r1.2 checkout
 @pytest.fixture(scope="module")
 async def deserted(played: Scene) -> Scene:
     """The scene when no worker is alive."""
-    await played.send_workers_home()
+    await played.stop_workers()
     return played
 
 

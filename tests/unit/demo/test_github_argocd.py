@@ -26,13 +26,13 @@ async def test_the_latest_release_and_the_one_before(http: AsyncClient, world: W
     assert at(newest["created_at"]) - at(before["created_at"]) == 77_400
 
 
-async def test_statuses_tell_what_is_live(http: AsyncClient, world: World) -> None:
+async def test_statuses_show_the_live_deployment(http: AsyncClient, world: World) -> None:
     newest, before = await deployments(http, world, "acme/checkout")
     states = [[status["state"] for status in (await http.get(one["statuses_url"])).json()] for one in (newest, before)]
     assert states == [["success", "in_progress"], ["inactive", "success", "in_progress"]]
 
 
-async def test_every_deployment_has_an_id_of_its_own(http: AsyncClient, world: World) -> None:
+async def test_every_deployment_has_a_unique_id(http: AsyncClient, world: World) -> None:
     world.scenario.recover()
     found = [
         one for name in ("checkout", "payments", "search") for one in await deployments(http, world, f"acme/{name}")
@@ -58,7 +58,7 @@ async def test_a_rollback_is_a_deployment(http: AsyncClient, world: World) -> No
 
 
 @pytest.mark.parametrize("path", ["acme/billing/deployments", "other/checkout/deployments"])
-async def test_what_github_does_not_know(http: AsyncClient, world: World, path: str) -> None:
+async def test_an_unknown_repository_is_not_found(http: AsyncClient, world: World, path: str) -> None:
     answer = await http.get(f"{world.urls.github_url}/repos/{path}")
     assert answer.status_code == 404
     assert answer.json()["message"] == "Not Found"
@@ -69,7 +69,7 @@ async def test_an_unknown_deployment_has_no_statuses(http: AsyncClient, world: W
     assert (answer.status_code, answer.json()["message"]) == (404, "Not Found")
 
 
-async def test_githubs_token(http: AsyncClient, world: World) -> None:
+async def test_github_accepts_no_token_and_refuses_a_wrong_one(http: AsyncClient, world: World) -> None:
     url = f"{world.urls.github_url}/repos/acme/checkout/deployments"
     right = await http.get(url, headers={"authorization": f"Bearer {world.github_token}"})
     wrong = await http.get(url, headers={"authorization": "Bearer wrong"})
@@ -90,7 +90,7 @@ async def test_the_application_search(http: AsyncClient, world: World) -> None:
     assert at(status["history"][1]["deployedAt"]) == world.scenario.releases("search")[0].at
 
 
-async def test_what_argo_cd_refuses(http: AsyncClient, world: World) -> None:
+async def test_argo_cd_refuses_a_wrong_token_and_an_unknown_application(http: AsyncClient, world: World) -> None:
     unknown = await application(http, world, "checkout", world.argocd_token)
     assert (unknown.status_code, unknown.json()["code"]) == (404, 5)
     for token in (None, "wrong"):

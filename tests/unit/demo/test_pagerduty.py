@@ -61,7 +61,7 @@ async def test_another_key_or_team_opens_another(http: AsyncClient, world: World
     assert [incident.number for incident in world.pages.incidents] == [4827, 4828, 4829]
 
 
-async def test_without_a_key_each_delivery_is_an_incident(http: AsyncClient, world: World) -> None:
+async def test_without_a_key_each_event_opens_an_incident(http: AsyncClient, world: World) -> None:
     event = trigger()
     del event["dedup_key"]
     keys = [(await send(http, world, event)).json()["dedup_key"] for _ in range(2)]
@@ -99,7 +99,9 @@ async def test_a_resolve_needs_the_routing_key_of_the_trigger(http: AsyncClient,
         (["no", "object"], "event must be a JSON object"),
     ],
 )
-async def test_an_invalid_event_says_why(http: AsyncClient, world: World, event: object, fault: str) -> None:
+async def test_an_invalid_event_is_refused_with_the_reason(
+    http: AsyncClient, world: World, event: object, fault: str
+) -> None:
     answer = await send(http, world, event)
     body = answer.json()
     assert answer.status_code == 400
@@ -108,21 +110,21 @@ async def test_an_invalid_event_says_why(http: AsyncClient, world: World, event:
     assert world.pages.events == []
 
 
-async def test_what_is_no_json_or_too_large(http: AsyncClient, world: World) -> None:
+async def test_an_event_that_is_no_json_or_too_large_is_refused(http: AsyncClient, world: World) -> None:
     url = f"{world.urls.pagerduty_events_url}/v2/enqueue"
     assert (await http.post(url, content=b"{")).json()["errors"] == ["body is not valid JSON"]
     assert (await http.post(url, content=b" " * 600_000)).status_code == 413
 
 
 @pytest.mark.parametrize("authorization", [None, "Token token=wrong", "Bearer demo-pagerduty-token"])
-async def test_the_rest_api_wants_its_token(http: AsyncClient, world: World, authorization: str | None) -> None:
+async def test_the_rest_api_needs_its_token(http: AsyncClient, world: World, authorization: str | None) -> None:
     headers = {"authorization": authorization} if authorization else {}
     answer = await http.get(f"{world.urls.pagerduty_api_url}/incidents", headers=headers)
     assert answer.status_code == 401
     assert not answer.headers["content-type"].startswith("application/json")
 
 
-async def test_an_incident_may_take_its_time(http: AsyncClient, world: World) -> None:
+async def test_an_incident_can_appear_late_in_the_rest_api(http: AsyncClient, world: World) -> None:
     world.pages.rest_delay = 60
     await send(http, world, trigger())
     assert await incidents(http, world, incident_key="k1") == []
@@ -136,7 +138,7 @@ async def test_notes_are_kept_with_their_incident(http: AsyncClient, world: Worl
     place = f"{world.urls.pagerduty_api_url}/incidents/{incident['id']}/notes"
     headers = {"authorization": f"Token token={world.pagerduty_token}"}
     note = {"note": {"content": "It was the deploy."}}
-    assert (await http.post(place, json=note, headers=headers)).status_code == 400  # nobody says it
+    assert (await http.post(place, json=note, headers=headers)).status_code == 400  # without From
     headers["from"] = "ada@example.com"
     assert (await http.post(place, json={"note": {}}, headers=headers)).status_code == 400
     assert (await http.post(place, json=note, headers=headers)).status_code == 201

@@ -28,7 +28,7 @@ def test_only_checkout_fails_and_only_until_the_rollback() -> None:
     assert [release.version for release in scenario.releases("checkout")] == ["v2.4.0", "v2.4.1", "v2.4.0"]
 
 
-def test_a_line_is_the_same_whatever_window_finds_it() -> None:
+def test_a_line_is_the_same_in_every_window() -> None:
     scenario = Scenario(NOON)
     whole = generate_lines(scenario, "checkout", NOON - 1800, NOON)
     halves = generate_lines(scenario, "checkout", NOON - 1800, NOON - 61.5) + generate_lines(

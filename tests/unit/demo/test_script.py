@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from httpx2 import AsyncClient
 
-from tests.support.model_requests import SYSTEM, result, said, tool
+from tests.support.model_requests import SYSTEM, reply_message, result, tool
 from watchkeeper.contracts import JsonObject
 from watchkeeper.demo.script import on_call_engineer
 from watchkeeper.testing.scripted_model import ScriptedModel
@@ -81,7 +81,7 @@ class Session:
         self.messages.append({"role": "user", "content": text})
         self.rounds = []
         for _ in range(8):
-            message = await said(
+            message = await reply_message(
                 self._http, self._url, {"model": "m", "messages": self.messages, "tools": TOOLS, **first}
             )
             first = {}
@@ -140,7 +140,7 @@ async def test_the_incident_takes_three_rounds(harness: Harness) -> None:
         assert fact in report
 
 
-async def test_reasoning_comes_with_every_turn(harness: Harness) -> None:
+async def test_every_reply_has_reasoning(harness: Harness) -> None:
     session = harness.session()
     await session.ask(INCIDENT)
     replies = [message for message in session.messages if message["role"] == "assistant"]
@@ -156,7 +156,7 @@ async def test_a_healthy_service_pages_no_one(harness: Harness) -> None:
     assert "18.2%" not in report and "Roll back" not in report
 
 
-async def test_it_reports_what_the_tools_say_and_nothing_else(harness: Harness) -> None:
+async def test_it_reports_only_the_tool_results(harness: Harness) -> None:
     session = harness.session(
         get_service_health=lambda a: {"status": "down", "error_rate": 0.97, "p95_latency_ms": 30_000},
         get_deploys=lambda a: {"deploys": [{"version": "v9", "deployed_at": "2026-01-02T03:04:05Z"}]},
@@ -182,7 +182,7 @@ async def test_a_service_that_cannot_be_read_is_reported_and_paged(harness: Harn
     assert "The logs could not be searched: no Loki." in report
 
 
-async def test_a_page_that_failed_is_not_claimed_nor_repeated(harness: Harness) -> None:
+async def test_a_failed_page_is_reported_and_not_repeated(harness: Harness) -> None:
     session = harness.session(page_engineer=broken("denied by dana"))
     report = await session.ask(INCIDENT)
     assert len(session.rounds) == 2
@@ -190,7 +190,7 @@ async def test_a_page_that_failed_is_not_claimed_nor_repeated(harness: Harness) 
     assert "Page the checkout on-call engineer by hand." in report
 
 
-async def test_one_question_one_call(harness: Harness) -> None:
+async def test_a_question_takes_one_call(harness: Harness) -> None:
     session = harness.session()
     answer = await session.ask("What is the current error rate on the payments service?")
     assert session.rounds == [[("get_service_health", {"service": "payments"})]]
@@ -241,7 +241,7 @@ async def test_without_a_named_service_it_looks_at_all_and_reports_the_failing_o
     assert "INC-4827" in report and "payments" not in report
 
 
-async def test_anything_else_is_answered_with_the_health_of_all(harness: Harness) -> None:
+async def test_any_other_message_is_answered_with_the_health_of_all_services(harness: Harness) -> None:
     session = harness.session()
     assert "payments is **healthy**" in await session.ask("Hello.")
     assert session.called == [["get_service_health"] * 3]
@@ -265,14 +265,14 @@ async def test_a_resolved_alert_is_no_new_incident(harness: Harness) -> None:
 
 async def test_in_its_last_round_it_reports_what_it_has(harness: Harness, http: AsyncClient) -> None:
     asked: JsonObject = {"model": "m", "messages": [SYSTEM, {"role": "user", "content": INCIDENT}]}
-    first = await said(http, harness.url, asked | {"tools": TOOLS})
+    first = await reply_message(http, harness.url, asked | {"tools": TOOLS})
     answers = [
         result(call["id"], json.dumps(GOOD[call["function"]["name"]](json.loads(call["function"]["arguments"]))))
         for call in first["tool_calls"]
     ]
     enough: JsonObject = {"role": "user", "content": "You have no tool calls left. Write your report now."}
     asked["messages"] += [first, *answers, enough]
-    report = (await said(http, harness.url, asked))["content"]
+    report = (await reply_message(http, harness.url, asked))["content"]
     assert "error rate is **18.2%**" in report
     assert "None. No one was paged." in report
     assert "Page the checkout on-call engineer by hand. Roll back checkout to **v2.4.0**" in report
@@ -280,12 +280,12 @@ async def test_in_its_last_round_it_reports_what_it_has(harness: Harness, http: 
 
 async def test_without_any_result_it_says_so(harness: Harness, http: AsyncClient) -> None:
     asked: JsonObject = {"model": "m", "messages": [{"role": "user", "content": INCIDENT}]}
-    assert (await said(http, harness.url, asked))["content"].startswith(
+    assert (await reply_message(http, harness.url, asked))["content"].startswith(
         "**Status:** the health of checkout could not be read: it was not looked up."
     )
 
 
 async def test_it_calls_only_the_offered_tools(harness: Harness, http: AsyncClient) -> None:
     asked: JsonObject = {"model": "m", "messages": [{"role": "user", "content": INCIDENT}], "tools": TOOLS[1:2]}
-    message = await said(http, harness.url, asked)
+    message = await reply_message(http, harness.url, asked)
     assert [call["function"]["name"] for call in message["tool_calls"]] == ["get_service_health"]

@@ -34,7 +34,7 @@ async def listed(http: AsyncClient, world: World, method: str, **form: str) -> J
     return found
 
 
-async def test_a_message_is_posted_written_anew_and_listed(http: AsyncClient, world: World) -> None:
+async def test_a_message_is_posted_updated_and_listed(http: AsyncClient, world: World) -> None:
     marker = {"event_type": "t", "event_payload": {"run": "1"}}
     posted = await ask(http, world, "chat.postMessage", channel=CHANNEL, text="a", blocks=[SECTION], metadata=marker)
     assert posted["ok"] is True
@@ -81,7 +81,7 @@ async def test_history_comes_in_pages_and_from_a_time_on(http: AsyncClient, worl
         ),
     ],
 )
-async def test_what_it_does_not_take(http: AsyncClient, world: World, body: JsonObject, error: str) -> None:
+async def test_invalid_messages_are_refused(http: AsyncClient, world: World, body: JsonObject, error: str) -> None:
     answer = await ask(http, world, "chat.postMessage", **body)
     assert (answer["ok"], answer["error"]) == (False, error)
     assert world.channels.posts == []
@@ -104,31 +104,31 @@ async def test_what_it_does_not_take(http: AsyncClient, world: World, body: Json
         ({"type": "actions", "elements": [button(style="green")]}, "style must be"),
     ],
 )
-async def test_blocks_that_are_none(http: AsyncClient, world: World, block: JsonObject, fault: str) -> None:
+async def test_invalid_blocks_are_refused(http: AsyncClient, world: World, block: JsonObject, fault: str) -> None:
     answer = await ask(http, world, "chat.postMessage", channel=CHANNEL, text="a", blocks=[block])
     assert answer["error"] == "invalid_blocks"
     assert fault in answer["response_metadata"]["messages"][0]
 
 
-async def test_who_may_ask(http: AsyncClient, world: World) -> None:
+async def test_a_wrong_token_is_refused(http: AsyncClient, world: World) -> None:
     assert (await ask(http, world, "chat.postMessage", "wrong", channel=CHANNEL, text="a"))["error"] == "invalid_auth"
     nobody = await http.post(f"{world.urls.slack_url}/chat.postMessage", json={})
     assert nobody.json()["error"] == "not_authed"
 
 
-async def test_a_message_that_is_not_there(http: AsyncClient, world: World) -> None:
+async def test_an_unknown_message_is_not_found(http: AsyncClient, world: World) -> None:
     answer = await ask(http, world, "chat.update", channel=CHANNEL, ts="1.0", text="a")
     assert answer["error"] == "message_not_found"
     assert (await listed(http, world, "conversations.replies", ts="1.0"))["error"] == "thread_not_found"
 
 
-async def test_its_faults(http: AsyncClient, world: World) -> None:
+async def test_its_errors(http: AsyncClient, world: World) -> None:
     world.slack.faults.extend([slack_error("internal_error"), rate_limited(3)])
     assert (await ask(http, world, "chat.postMessage"))["error"] == "internal_error"
     limited = await http.post(f"{world.urls.slack_url}/chat.postMessage", json={})
     assert (limited.status_code, limited.headers["retry-after"]) == (429, "3")
 
 
-async def test_a_ping_is_seen(http: AsyncClient, world: World) -> None:
+async def test_mentions_are_found(http: AsyncClient, world: World) -> None:
     await ask(http, world, "chat.postMessage", channel=CHANNEL, text="<!channel> a &lt;!here&gt;")
     assert world.channels.mentions == ["<!channel>"]

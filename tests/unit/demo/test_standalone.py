@@ -1,4 +1,4 @@
-"""The demo's world as a process of its own, and the alert that is sent of it."""
+"""The simulated back ends as one process, and the alert that the demo sends."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def url() -> AsyncIterator[str]:
         yield url
 
 
-async def test_every_back_end_has_a_path_of_its_own(url: str) -> None:
+async def test_every_back_end_has_its_own_path(url: str) -> None:
     async with httpx2.AsyncClient(base_url=url) as http:
         assert (await http.get("/healthz")).status_code == 200
         assert (await http.get("/prometheus/-/ready")).status_code == 200
@@ -46,7 +46,7 @@ async def test_every_back_end_has_a_path_of_its_own(url: str) -> None:
         assert models.json()["data"]
 
 
-def test_a_world_that_starts_again_shares_the_same_secrets(tmp_path: Path) -> None:
+def test_secrets_survive_a_restart(tmp_path: Path) -> None:
     first = dict(share_secrets(tmp_path, World()))
     assert share_secrets(tmp_path, World()) == first
     assert {file.name: file.read_text() for file in tmp_path.iterdir()} == first
@@ -56,7 +56,7 @@ def test_a_world_that_starts_again_shares_the_same_secrets(tmp_path: Path) -> No
     assert all(len(secret) == 32 for secret in drawn)
 
 
-def test_two_demos_share_no_secret_that_is_drawn(tmp_path: Path) -> None:
+def test_two_demos_have_different_random_secrets(tmp_path: Path) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
     one.mkdir()
     other.mkdir()
@@ -71,7 +71,7 @@ def test_the_alert_is_one_that_alertmanager_could_have_sent() -> None:
     assert alert.labels["service"] == "checkout"
 
 
-async def test_an_alert_that_nobody_hears_is_said_to_be(url: str) -> None:
+async def test_an_alert_that_is_not_accepted_is_an_error(url: str) -> None:
     nobody = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(AlertNotAccepted, match=f"POST {nobody}/alerts/prod was not answered: "):
         await asyncio.to_thread(send_alert, nobody, "prod", "token", NOW)
@@ -79,7 +79,7 @@ async def test_an_alert_that_nobody_hears_is_said_to_be(url: str) -> None:
         await asyncio.to_thread(send_alert, url, "prod", "token", NOW)
 
 
-async def test_an_alert_that_starts_no_run_is_said_to_be() -> None:
+async def test_an_alert_that_starts_no_run_is_an_error() -> None:
     async def ignore(request: Request) -> Response:
         return JSONResponse({"status": "ignored", "ignored": []}, 202)
 

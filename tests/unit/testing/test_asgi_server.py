@@ -14,7 +14,7 @@ from watchkeeper.testing.asgi_server import serve
 hello = PlainTextResponse("hello")
 
 
-async def test_it_answers_as_soon_as_the_body_runs(http: AsyncClient) -> None:
+async def test_it_listens_before_the_body_runs(http: AsyncClient) -> None:
     async with serve(hello) as url:
         assert (await http.get(url)).text == "hello"
 
@@ -59,7 +59,7 @@ async def test_a_request_in_progress_ends_with_the_server(http: AsyncClient, cap
     assert caplog.records == []
 
 
-async def test_the_port_can_be_chosen_and_taken_again_at_once(http: AsyncClient) -> None:
+async def test_the_port_can_be_chosen_and_reused_immediately(http: AsyncClient) -> None:
     async with serve(hello) as url:
         port = int(url.rpartition(":")[2])
         await http.get(url)

@@ -1,4 +1,4 @@
-"""What the scripted model notices of its own words when they come back."""
+"""The scripted model checks that its messages come back unchanged."""
 
 import json
 from collections.abc import AsyncIterator, Callable
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from httpx2 import AsyncClient
 
-from tests.support.model_requests import USER, ask, refused, request, result, said
+from tests.support.model_requests import USER, post_request, refusal, reply_message, request, result
 from watchkeeper.contracts import JsonObject
 from watchkeeper.testing.scripted_model import ScriptedModel
 from watchkeeper.testing.scripts import ScriptedReply, calls, raw, says
@@ -34,10 +34,10 @@ def without(message: JsonObject, *names: str) -> JsonObject:
     return {name: value for name, value in message.items() if name not in names}
 
 
-async def test_a_faithful_echo_is_taken(http: AsyncClient, url: str) -> None:
-    message = without(await said(http, url, request()), "refusal", "annotations")
-    last = await said(http, url, request(message, result()))
-    assert (await said(http, url, request(message, result(), last, USER)))["content"] == "Bye."
+async def test_an_exact_echo_is_accepted(http: AsyncClient, url: str) -> None:
+    message = without(await reply_message(http, url, request()), "refusal", "annotations")
+    last = await reply_message(http, url, request(message, result()))
+    assert (await reply_message(http, url, request(message, result(), last, USER)))["content"] == "Bye."
 
 
 def change_call(message: JsonObject, **changes: object) -> JsonObject:
@@ -45,7 +45,7 @@ def change_call(message: JsonObject, **changes: object) -> JsonObject:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said_of_it"),
+    ("change", "message_of_error"),
     [
         (
             lambda m: without(m, "reasoning_content"),
@@ -70,49 +70,53 @@ def change_call(message: JsonObject, **changes: object) -> JsonObject:
     ],
     ids=["lost-reasoning", "changed-reasoning", "changed-signature", "lost-signature", "changed-arguments"],
 )
-async def test_an_unfaithful_echo_is_refused(
-    http: AsyncClient, url: str, spoil: Callable[[JsonObject], JsonObject], said_of_it: str
+async def test_a_changed_echo_is_refused(
+    http: AsyncClient, url: str, change: Callable[[JsonObject], JsonObject], message_of_error: str
 ) -> None:
-    message = without(await said(http, url, request()), "annotations")
-    error = await refused(http, url, request(spoil(message), result()))
-    assert error["message"] == said_of_it
+    message = without(await reply_message(http, url, request()), "annotations")
+    error = await refusal(http, url, request(change(message), result()))
+    assert error["message"] == message_of_error
 
 
-async def test_the_reasoning_of_an_answer_counts_too(http: AsyncClient, url: str) -> None:
-    message = await said(http, url, request())
-    last = await said(http, url, request(message, result()))
-    error = await refused(http, url, request(message, result(), without(last, "reasoning_content"), USER))
+async def test_the_reasoning_of_a_text_reply_is_checked(http: AsyncClient, url: str) -> None:
+    message = await reply_message(http, url, request())
+    last = await reply_message(http, url, request(message, result()))
+    error = await refusal(http, url, request(message, result(), without(last, "reasoning_content"), USER))
     assert "reasoning_content is missing in assistant tool call message at index 4" in error["message"]
 
 
-async def test_one_of_two_conversations_may_have_said_it(http: AsyncClient) -> None:
-    def script(asked: JsonObject) -> ScriptedReply:
-        thought = asked["messages"][0]["content"]
+async def test_an_echo_may_match_either_of_two_conversations(http: AsyncClient) -> None:
+    def script(body: JsonObject) -> ScriptedReply:
+        thought = body["messages"][0]["content"]
         return calls(("get_health", {"service": "checkout"}), reasoning=thought)
 
     async with ScriptedModel(script).serve() as url:
         one, other = request(), request()
         other["messages"] = [{"role": "user", "content": "Other thoughts."}]
-        first, second = await said(http, url, one), await said(http, url, other)
+        first, second = await reply_message(http, url, one), await reply_message(http, url, other)
         assert first["reasoning_content"] != second["reasoning_content"]
         for message in (first, second):
-            assert (await ask(http, url, request(message, result()))).status_code == 200
-        assert (await ask(http, url, request(without(first, "reasoning_content"), result()))).status_code == 400
+            assert (await post_request(http, url, request(message, result()))).status_code == 200
+        assert (
+            await post_request(http, url, request(without(first, "reasoning_content"), result()))
+        ).status_code == 400
 
 
 @pytest.mark.parametrize("arguments", ["", "{", '"{\\"service\\":\\"checkout\\"}"'])
-async def test_what_no_host_would_read_back_may_be_put_right(http: AsyncClient, arguments: str) -> None:
+async def test_invalid_arguments_may_be_repaired(http: AsyncClient, arguments: str) -> None:
     async with ScriptedModel([calls(("get_health", arguments)), says("done")]).serve() as url:
-        message = await said(http, url, request())
+        message = await reply_message(http, url, request())
         repaired = change_call(message, function={"name": "get_health", "arguments": "{}"})
-        assert (await said(http, url, request(repaired, result())))["content"] == "done"
+        assert (await reply_message(http, url, request(repaired, result())))["content"] == "done"
 
 
-async def test_a_malformed_message_may_be_put_right(http: AsyncClient) -> None:
+async def test_a_malformed_message_may_be_repaired(http: AsyncClient) -> None:
     malformed = raw({"role": "assistant", "content": None, "tool_calls": [None, {"id": 7}]})
     async with ScriptedModel([malformed, says("done")]).serve() as url:
-        await said(http, url, request())
-        assert (await said(http, url, request({"role": "assistant", "content": "repaired"}, USER)))["content"] == "done"
+        await reply_message(http, url, request())
+        assert (await reply_message(http, url, request({"role": "assistant", "content": "repaired"}, USER)))[
+            "content"
+        ] == "done"
 
 
 def joined(*messages: JsonObject) -> str:
@@ -127,17 +131,17 @@ async def send(http: AsyncClient, url: str, messages: str, tools: str = "") -> J
     return message
 
 
-async def test_a_conversation_goes_on_byte_for_byte(http: AsyncClient, model: ScriptedModel, url: str) -> None:
-    opening = joined(USER)
-    first = await send(http, url, opening)
-    second = await send(http, url, f"{opening},{joined(first, result())}")
-    await send(http, url, f"{opening},{joined(first, result())}")
-    await send(http, url, f"{opening},{joined(first, result(), second, USER)}")
+async def test_a_conversation_continues_byte_for_byte(http: AsyncClient, model: ScriptedModel, url: str) -> None:
+    start = joined(USER)
+    first = await send(http, url, start)
+    second = await send(http, url, f"{start},{joined(first, result())}")
+    await send(http, url, f"{start},{joined(first, result())}")
+    await send(http, url, f"{start},{joined(first, result(), second, USER)}")
     assert model.prefix_violations() == []
 
 
 @pytest.mark.parametrize(
-    "spoiled",
+    "changed",
     [
         '{"role":"user","content":"What is wrong with checkout? (now 13:44)"}',
         '{"content":"What is wrong with checkout?","role":"user"}',
@@ -147,15 +151,15 @@ async def test_a_conversation_goes_on_byte_for_byte(http: AsyncClient, model: Sc
     ids=["text", "order", "space", "insertion"],
 )
 async def test_a_changed_beginning_is_a_violation(
-    http: AsyncClient, model: ScriptedModel, url: str, spoiled: str
+    http: AsyncClient, model: ScriptedModel, url: str, changed: str
 ) -> None:
     first = await send(http, url, joined(USER))
-    await send(http, url, f"{spoiled},{joined(first, result())}")
+    await send(http, url, f"{changed},{joined(first, result())}")
     (violation,) = model.prefix_violations()
     assert "does not begin with the bytes of the request that its last reply answered" in violation
 
 
-async def test_changed_tools_are_a_violation_but_none_are_not(
+async def test_changed_tools_are_a_violation_and_missing_tools_are_not(
     http: AsyncClient, model: ScriptedModel, url: str
 ) -> None:
     tools = f'"tools":{json.dumps(request()["tools"])},'

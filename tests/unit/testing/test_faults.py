@@ -58,7 +58,7 @@ async def test_every_request_is_recorded_as_it_arrived(http: AsyncClient, endpoi
     assert before <= received.at <= time.time()
 
 
-async def test_fail_next_consumes_one_fault_a_request(
+async def test_fail_next_uses_one_fault_per_request(
     http: AsyncClient, endpoint: FakeServer, app: Counter, url: str
 ) -> None:
     endpoint.fail_next(429, {"error": "slow down"}, {"retry-after": "7"}, times=2)
@@ -90,7 +90,7 @@ async def test_an_outage_lasts_until_it_is_ended(http: AsyncClient, endpoint: Fa
     ],
     ids=["drop", "hang", "truncated", "reset-midway", "no-http", "bad-gzip"],
 )
-async def test_broken_answers(
+async def test_broken_responses(
     http: AsyncClient, endpoint: FakeServer, app: Counter, url: str, fault: faults.Fault, error: type[HTTPError]
 ) -> None:
     endpoint.faults.append(fault)
@@ -112,7 +112,7 @@ async def test_a_drip_outlives_the_read_timeout(http: AsyncClient, endpoint: Fak
     assert (await http.get(url, timeout=0.5)).json() == {"ok": 1}
 
 
-async def test_a_hang_outlasts_an_impatient_caller(http: AsyncClient, endpoint: FakeServer, url: str) -> None:
+async def test_a_hang_outlasts_the_callers_timeout(http: AsyncClient, endpoint: FakeServer, url: str) -> None:
     endpoint.faults.append(faults.hang(60))
     with pytest.raises(ReadTimeout):
         await http.get(url, timeout=0.05)

@@ -3,7 +3,17 @@ from collections.abc import AsyncIterator
 import pytest
 from httpx2 import AsyncClient
 
-from tests.support.model_requests import SYSTEM, USER, ask, assistant, call, refused, request, result, said
+from tests.support.model_requests import (
+    SYSTEM,
+    USER,
+    assistant,
+    call,
+    post_request,
+    refusal,
+    reply_message,
+    request,
+    result,
+)
 from watchkeeper.contracts import JsonObject
 from watchkeeper.testing.scripted_model import ScriptedModel
 from watchkeeper.testing.scripts import always, says
@@ -35,8 +45,8 @@ async def url() -> AsyncIterator[str]:
         request({"role": "user", "content": "NUL \x00 and all else ✓ \U0001f680"}),
     ],
 )
-async def test_what_every_host_accepts(http: AsyncClient, url: str, body: JsonObject) -> None:
-    assert (await said(http, url, body))["content"] in ("fine", "done")
+async def test_conversations_that_every_host_accepts(http: AsyncClient, url: str, body: JsonObject) -> None:
+    assert (await reply_message(http, url, body))["content"] in ("fine", "done")
 
 
 @pytest.mark.parametrize(
@@ -83,8 +93,8 @@ async def test_what_every_host_accepts(http: AsyncClient, url: str, body: JsonOb
         ([USER, assistant(call(arguments="[" * 100_000)), result()], "a JSON object is expected"),
     ],
 )
-async def test_conversations_it_refuses(http: AsyncClient, url: str, messages: object, message: str) -> None:
-    error = await refused(http, url, {"model": "kimi", "messages": messages})
+async def test_conversations_that_a_host_refuses(http: AsyncClient, url: str, messages: object, message: str) -> None:
+    error = await refusal(http, url, {"model": "kimi", "messages": messages})
     assert message in error["message"]
     assert error["type"] == "invalid_request_error"
     assert error["param"].startswith("messages")
@@ -112,22 +122,22 @@ async def test_conversations_it_refuses(http: AsyncClient, url: str, messages: o
         ({"tools": None}, "tools", "too short - 'tools'"),
     ],
 )
-async def test_parameters_it_refuses(
+async def test_parameters_that_a_host_refuses(
     http: AsyncClient, url: str, changes: JsonObject, param: str, message: str
 ) -> None:
-    error = await refused(http, url, request(**changes))
+    error = await refusal(http, url, request(**changes))
     assert message in error["message"]
     assert error["param"] == param
 
 
 @pytest.mark.parametrize("name", ["tool_choice", "parallel_tool_calls"])
 async def test_a_choice_needs_tools(http: AsyncClient, url: str, name: str) -> None:
-    error = await refused(http, url, {"model": "kimi", "messages": [USER], name: "none"})
+    error = await refusal(http, url, {"model": "kimi", "messages": [USER], name: "none"})
     assert error["message"] == f"'{name}' is only allowed when 'tools' are specified"
 
 
 async def test_a_missing_model_is_named(http: AsyncClient, url: str) -> None:
-    assert (await refused(http, url, {"messages": [USER]}))["param"] == "model"
+    assert (await refusal(http, url, {"messages": [USER]}))["param"] == "model"
 
 
 @pytest.mark.parametrize(
@@ -144,7 +154,7 @@ async def test_a_missing_model_is_named(http: AsyncClient, url: str) -> None:
     ],
     ids=["empty", "cut", "array", "string", "latin-1", "nan", "surrogate", "deep"],
 )
-async def test_bodies_it_cannot_parse(http: AsyncClient, url: str, body: bytes) -> None:
+async def test_bodies_that_cannot_be_parsed(http: AsyncClient, url: str, body: bytes) -> None:
     answer = await http.post(f"{url}/chat/completions", content=body)
     assert answer.status_code == 400
     assert answer.json()["error"]["message"].startswith("We could not parse the JSON body of your request")
@@ -162,10 +172,10 @@ async def test_bodies_it_cannot_parse(http: AsyncClient, url: str, body: bytes) 
         ({"top_p": 1}, "invalid top_p: only 0.95 is allowed for this model"),
     ],
 )
-async def test_with_thinking_neither_tools_nor_sampling_are_free(
+async def test_thinking_allows_no_forced_tool_and_no_other_sampling(
     http: AsyncClient, changes: JsonObject, message: str
 ) -> None:
     async with ScriptedModel(always(says("fine"), without_tools=says("done")), thinking=True).serve() as url:
-        assert (await refused(http, url, request(**changes)))["message"] == message
-        assert (await ask(http, url, request(**changes, thinking={"type": "disabled"}))).status_code == 200
-        assert (await ask(http, url, request(tool_choice="auto", temperature=1))).status_code == 200
+        assert (await refusal(http, url, request(**changes)))["message"] == message
+        assert (await post_request(http, url, request(**changes, thinking={"type": "disabled"}))).status_code == 200
+        assert (await post_request(http, url, request(tool_choice="auto", temperature=1))).status_code == 200

@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 import pytest
 from httpx2 import AsyncClient
 
-from tests.support.model_requests import HEALTH, refused, request, said, tool
+from tests.support.model_requests import HEALTH, refusal, reply_message, request, tool
 from watchkeeper.contracts import JsonObject
 from watchkeeper.testing.scripted_model import ScriptedModel
 from watchkeeper.testing.scripts import always, says
@@ -37,7 +37,7 @@ def nested(depth: int) -> JsonObject:
     ],
 )
 async def test_the_portable_subset(http: AsyncClient, url: str, argument: JsonObject) -> None:
-    assert await said(http, url, request(tools=[tool("look", x=argument)]))
+    assert await reply_message(http, url, request(tools=[tool("look", x=argument)]))
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ async def test_the_portable_subset(http: AsyncClient, url: str, argument: JsonOb
         ("string", "a schema is expected, got 'string'"),
     ],
 )
-async def test_what_some_host_refuses(http: AsyncClient, url: str, argument: JsonObject, message: str) -> None:
-    error = await refused(http, url, request(tools=[tool("look", x=argument)]))
+async def test_schemas_that_some_host_refuses(http: AsyncClient, url: str, argument: JsonObject, message: str) -> None:
+    error = await refusal(http, url, request(tools=[tool("look", x=argument)]))
     assert message in error["message"]
     assert error["param"].startswith("tools[0].function.parameters.properties.x")
 
@@ -105,6 +105,6 @@ async def test_what_some_host_refuses(http: AsyncClient, url: str, argument: Jso
     ],
 )
 async def test_tools_that_some_host_refuses(http: AsyncClient, url: str, tools: list[JsonObject], message: str) -> None:
-    error = await refused(http, url, request(tools=tools))
+    error = await refusal(http, url, request(tools=tools))
     assert message in error["message"]
     assert error["param"].startswith("tools")

@@ -14,7 +14,17 @@ from openai import (
     RateLimitError,
 )
 
-from tests.support.model_requests import SYSTEM, USER, ask, assistant, call, refused, request, result, said
+from tests.support.model_requests import (
+    SYSTEM,
+    USER,
+    assistant,
+    call,
+    post_request,
+    refusal,
+    reply_message,
+    request,
+    result,
+)
 from watchkeeper.contracts import JsonObject
 from watchkeeper.testing import faults
 from watchkeeper.testing.scripted_model import ScriptedModel
@@ -29,7 +39,7 @@ def client(url: str, key: str = "k") -> AsyncOpenAI:
     )
 
 
-async def test_a_round_with_the_vendors_client() -> None:
+async def test_a_round_with_the_openai_client() -> None:
     model = ScriptedModel([LOOK, says("All is well.")], key="secret")
     body: Any = request()
     async with model.serve() as url, client(url, "secret") as openai:
@@ -44,33 +54,33 @@ async def test_a_round_with_the_vendors_client() -> None:
     assert [r.json()["messages"][0] for r in model.requests] == [SYSTEM, SYSTEM]
 
 
-async def test_ids_count_on_over_the_conversation(http: AsyncClient) -> None:
+async def test_ids_count_through_the_conversation(http: AsyncClient) -> None:
     model = ScriptedModel([LOOK, LOOK])
     async with model.serve() as url:
-        first = await said(http, url, request())
+        first = await reply_message(http, url, request())
         answers = [result(c["id"]) for c in first["tool_calls"]]
-        second = await said(http, url, request(first, *answers))
+        second = await reply_message(http, url, request(first, *answers))
     assert [c["id"] for c in second["tool_calls"]] == ["functions.get_health:2", "functions.get_health:3"]
 
 
 async def test_the_same_question_gets_the_same_answer(http: AsyncClient) -> None:
     async with ScriptedModel([LOOK]).serve() as url, ScriptedModel([LOOK]).serve() as other:
-        answers = [(await ask(http, base, request())).json() for base in (url, url, other)]
+        answers = [(await post_request(http, base, request())).json() for base in (url, url, other)]
     assert len({answer["id"] for answer in answers}) == 1
     assert answers[0]["choices"] == answers[1]["choices"] == answers[2]["choices"]
 
 
-async def test_the_cache_serves_what_was_sent_before(http: AsyncClient) -> None:
+async def test_the_cache_covers_the_earlier_request(http: AsyncClient) -> None:
     model = ScriptedModel([LOOK, says("done")])
     async with model.serve() as url:
-        first = (await ask(http, url, request())).json()
+        first = (await post_request(http, url, request())).json()
         message = first["choices"][0]["message"]
         answers = [result(c["id"]) for c in message["tool_calls"]]
-        second = (await ask(http, url, request(message, *answers))).json()
-        again = (await ask(http, url, request(message, *answers))).json()
+        second = (await post_request(http, url, request(message, *answers))).json()
+        again = (await post_request(http, url, request(message, *answers))).json()
         without = request(message, *answers)
         del without["tools"]
-        cold = (await ask(http, url, without)).json()
+        cold = (await post_request(http, url, without)).json()
     usage = first["usage"]
     assert usage["prompt_tokens_details"] == {"cached_tokens": 0}
     assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
@@ -84,12 +94,12 @@ async def test_the_cache_serves_what_was_sent_before(http: AsyncClient) -> None:
 async def test_usage_is_about_a_quarter_of_the_bytes(http: AsyncClient) -> None:
     async with ScriptedModel([says("x" * 4000)]).serve() as url:
         body: JsonObject = {"model": "m", "messages": [{"role": "user", "content": "é" * 4000}]}
-        usage = (await ask(http, url, body)).json()["usage"]
+        usage = (await post_request(http, url, body)).json()["usage"]
     assert usage["prompt_tokens"] == pytest.approx(2000, abs=20)
     assert usage["completion_tokens"] == pytest.approx(1000, abs=20)
 
 
-async def test_the_key_is_demanded_everywhere(http: AsyncClient) -> None:
+async def test_every_endpoint_needs_the_key(http: AsyncClient) -> None:
     async with ScriptedModel([says("hi")], key="right").serve() as url:
         async with client(url, "wrong") as openai:
             with pytest.raises(AuthenticationError) as caught:
@@ -99,13 +109,13 @@ async def test_the_key_is_demanded_everywhere(http: AsyncClient) -> None:
                 await openai.models.list()
         async with client(url, "right") as openai:
             assert [m.id async for m in await openai.models.list()] == ["moonshotai-kimi-k2-6"]
-        assert (await refused(http, url, request(), status=401))["message"] == "Incorrect API key provided"
+        assert (await refusal(http, url, request(), status=401))["message"] == "Incorrect API key provided"
 
 
-async def test_only_the_models_it_serves(http: AsyncClient) -> None:
+async def test_an_unknown_model_is_refused(http: AsyncClient) -> None:
     async with ScriptedModel([says("hi")], models=("a", "b")).serve() as url:
-        assert (await said(http, url, request(model="b")))["content"] == "hi"
-        error = await refused(http, url, request(model="c"), status=404)
+        assert (await reply_message(http, url, request(model="b")))["content"] == "hi"
+        error = await refusal(http, url, request(model="c"), status=404)
         listed = (await http.get(f"{url}/models")).json()["data"]
     assert (error["code"], error["message"]) == (
         "model_not_found",
@@ -114,25 +124,25 @@ async def test_only_the_models_it_serves(http: AsyncClient) -> None:
     assert [model["id"] for model in listed] == ["a", "b"]
 
 
-async def test_a_conversation_too_long_for_its_window(http: AsyncClient) -> None:
+async def test_a_conversation_longer_than_the_context_window_is_refused(http: AsyncClient) -> None:
     async with ScriptedModel([says("hi")], context_window=100).serve() as url:
         body: JsonObject = {"model": "m", "messages": [{"role": "user", "content": "x" * 1000}]}
-        message = (await refused(http, url, body))["message"]
-        assert (await ask(http, url, {"model": "m", "messages": [USER]})).status_code == 200
+        message = (await refusal(http, url, body))["message"]
+        assert (await post_request(http, url, {"model": "m", "messages": [USER]})).status_code == 200
     assert message.startswith("Invalid request: Your request exceeded model token limit: 100 (requested: 2")
 
 
-async def test_a_script_that_ended_says_so(http: AsyncClient) -> None:
+async def test_a_script_without_a_reply_is_an_error(http: AsyncClient) -> None:
     async with ScriptedModel([]).serve() as url:
-        error = await refused(http, url, request())
+        error = await refusal(http, url, request())
     assert error["code"] == "script_ended"
     assert "the script has 0 replies" in error["message"]
 
 
-async def test_a_raw_message_is_sent_untouched(http: AsyncClient) -> None:
+async def test_a_raw_message_is_sent_unchanged(http: AsyncClient) -> None:
     message = {"role": "assistant", "tool_calls": [{"function": {"name": "", "arguments": "{"}}], "content": [1]}
     async with ScriptedModel([raw(message, None, usage={"prompt_tokens": "many"})]).serve() as url:
-        completion = (await ask(http, url, request())).json()
+        completion = (await post_request(http, url, request())).json()
     assert completion["choices"] == [{"index": 0, "message": message, "finish_reason": None}]
     assert completion["usage"] == {"prompt_tokens": "many"}
 
@@ -149,7 +159,7 @@ async def test_requests_are_recorded_byte_for_byte(http: AsyncClient) -> None:
     assert (received.body, received.headers["x-mark"]) == (body, "1")
 
 
-async def test_an_answer_takes_its_pace() -> None:
+async def test_an_answer_takes_the_pace() -> None:
     model = ScriptedModel([says("hi")], pace=0.3)
     async with model.serve() as url, client(url) as openai:
         started = time.perf_counter()
@@ -188,7 +198,7 @@ async def test_only_posts_are_answered(http: AsyncClient) -> None:
         assert (await http.post(f"{url}/responses")).status_code == 404
 
 
-async def test_strictness_reaches_the_vendors_client() -> None:
+async def test_a_refusal_reaches_the_openai_client() -> None:
     orphan: Any = [USER, result()]
     async with ScriptedModel([says("hi")]).serve() as url, client(url) as openai:
         with pytest.raises(BadRequestError, match="must directly follow the assistant message") as caught:
@@ -196,11 +206,11 @@ async def test_strictness_reaches_the_vendors_client() -> None:
     assert caught.value.param == "messages[1].tool_call_id"
 
 
-async def test_a_host_that_was_restarted_takes_up_the_conversation(http: AsyncClient) -> None:
+async def test_a_restarted_host_continues_the_conversation(http: AsyncClient) -> None:
     script = [LOOK, says("done")]
     conversation = (assistant(call("functions.get_health:0"), call("functions.get_health:1")),)
     answers = [result("functions.get_health:0"), result("functions.get_health:1")]
     restarted = ScriptedModel(script)
     async with restarted.serve() as url:
-        assert (await said(http, url, request(*conversation, *answers)))["content"] == "done"
+        assert (await reply_message(http, url, request(*conversation, *answers)))["content"] == "done"
     assert restarted.prefix_violations() == []

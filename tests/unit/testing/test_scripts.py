@@ -7,7 +7,7 @@ from watchkeeper.testing.scripts import ScriptEnded, always, by_first_message, c
 ROUND = (assistant(call()), result())
 
 
-def test_turns_are_chosen_by_the_replies_there_are() -> None:
+def test_the_number_of_replies_selects_the_next_one() -> None:
     script = in_order([calls(("get_health", {"service": "checkout"})), says("degraded")])
     assert script(request()).finish_reason == "tool_calls"
     assert script(request(*ROUND)).message["content"] == "degraded"
@@ -16,7 +16,7 @@ def test_turns_are_chosen_by_the_replies_there_are() -> None:
         script(request(*ROUND, {"role": "assistant", "content": "so"}, USER))
 
 
-def test_openings_choose_the_script() -> None:
+def test_the_first_message_selects_the_script() -> None:
     script = by_first_message({"checkout": [says("one")], "search": in_order([says("two")])})
 
     def opened_with(text: str) -> JsonObject:
@@ -29,13 +29,13 @@ def test_openings_choose_the_script() -> None:
         script(opened_with("hello"))
 
 
-def test_always_ends_when_there_are_no_tools() -> None:
+def test_always_answers_a_request_without_tools_differently() -> None:
     script = always(calls(("get_health", {})), without_tools=says("enough"))
     assert script(request(*ROUND, *ROUND)).finish_reason == "tool_calls"
     assert script({"messages": [USER]}).message["content"] == "enough"
 
 
-def test_messages_hold_what_they_are_given() -> None:
+def test_replies_hold_their_arguments() -> None:
     turn = calls(
         ("look", {"a": 1}), ("look", "no json", {"extra_content": {"s": 1}}), content="Looking.", reasoning="Hm."
     )
