@@ -113,7 +113,7 @@ async def test_a_question_that_cannot_be_put_to_the_model_is_answered_once(clien
         assert (await run.result()).status == "concluded"
         (answered,) = run_json(await read_run(client, run.id))["follow_ups"]
     assert answered["question"] == "And now?"
-    assert "**Told too late for the model:**" in answered["report"]["body"]
+    assert "**Messages that came too late for the model:**" in answered["report"]["body"]
 
 
 async def test_an_open_run_that_cannot_go_on_as_new_ends_as_it_concluded(impatient: Client) -> None:

@@ -222,12 +222,9 @@ def test_words_of_strangers_are_shown_and_not_obeyed() -> None:
 @pytest.mark.parametrize(
     ("firing", "over", "said"),
     [
-        (1, 0, "Its alert fires."),
-        (0, 1, "Its alert is over."),
-        (3, 0, "All 3 alerts fire."),
-        (0, 2, "All 2 alerts are over."),
-        (1, 2, "1 of 3 alerts fires."),
-        (2, 1, "2 of 3 alerts fire."),
+        (1, 0, "**Alerts:** 1 firing"),
+        (0, 2, "**Alerts:** 2 resolved"),
+        (1, 2, "**Alerts:** 1 firing, 2 resolved"),
     ],
 )
 def test_after_the_report_it_is_said_how_the_alerts_stand(firing: int, over: int, said: str) -> None:

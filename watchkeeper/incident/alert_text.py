@@ -1,6 +1,6 @@
-"""Alerts in words: for the model, to whom they are data, and for the people who read a report (pure).
+"""Alerts as text: as data for the model, and as lines of a report for people (pure).
 
-What the model is told is part of a conversation that goes on after a deploy: a change of these words needs
+The text for the model is part of a conversation that may continue after a deploy. Changing it needs
 ``workflow.patched``.
 """
 
@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from watchkeeper.contracts import Alert, AlertState
+from watchkeeper.incident.phrases import fired_again
 from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.text import cap, excerpt, utc
 
 WHOLE = 8
-"""How many alerts the model is told whole; of the others only what they are called."""
+"""Alerts that the model gets with description, links and labels; of the others it gets one line of facts."""
 
 LISTED = 40
 WHOLE_BYTES = 4_000
@@ -24,7 +25,7 @@ TITLE_BYTES = 300
 
 
 def for_model(alerts: Sequence[Alert], introduction: str, notes: Sequence[str] = ()) -> str:
-    """Tell the model of alerts: one a line, as JSON between marks that nothing in it can close."""
+    """Write alerts for the model: one JSON object a line, between tags that no value can close."""
     lines = [_line(alert, whole=number < WHOLE) for number, alert in enumerate(alerts[:LISTED])]
     if len(alerts) > LISTED:
         lines.append(canonical_json({"more_alerts_of_the_group": len(alerts) - LISTED}).decode())
@@ -46,23 +47,23 @@ def _line(alert: Alert, *, whole: bool) -> str:
         facts["description"] = excerpt(alert.description, DESCRIPTION_BYTES)
         facts["links"] = alert.links
         facts["labels"] = {name: excerpt(alert.labels[name], VALUE_BYTES) for name in list(alert.labels)[:LABELS]}
-    told = canonical_json({name: fact for name, fact in facts.items() if fact}).decode()
-    if whole and len(told.encode()) > WHOLE_BYTES:
+    line = canonical_json({name: fact for name, fact in facts.items() if fact}).decode()
+    if whole and len(line.encode()) > WHOLE_BYTES:
         return _line(alert, whole=False)
-    return told
+    return line
 
 
-def for_people(states: Sequence[AlertState], most: int = 20) -> list[str]:
-    """Tell people of the alerts of a run: a line of Markdown each, those that fire first."""
+def for_people(states: Sequence[AlertState], max_lines: int = 20) -> list[str]:
+    """Write alerts for people: one line of Markdown each, firing alerts first."""
     ordered = sorted(states, key=lambda state: state.status != "firing")
-    lines = [f"- {_state(state)}: {cap(state.title, TITLE_BYTES)[0]}" for state in ordered[:most]]
-    if len(ordered) > most:
-        lines.append(f"- and {len(ordered) - most} more")
+    lines = [f"- {_state(state)}: {cap(state.title, TITLE_BYTES)[0]}" for state in ordered[:max_lines]]
+    if len(ordered) > max_lines:
+        lines.append(f"- and {len(ordered) - max_lines} more")
     return lines
 
 
 def _state(state: AlertState) -> str:
-    again = f", fired again {state.again} times" if state.again > 1 else ", fired again" if state.again else ""
+    again = f", {fired_again(state.again)}" if state.again else ""
     if state.status == "firing":
         return f"firing since {utc(state.starts_at)}{again}" if state.starts_at else f"firing{again}"
     return f"resolved at {utc(state.ends_at)}{again}" if state.ends_at else f"resolved{again}"

@@ -1,4 +1,4 @@
-"""The report of a run: the model's own words when it concluded, else what was recorded (pure)."""
+"""The report of a run: the model's conclusion, or a hand-off made from the recorded calls (pure)."""
 
 from __future__ import annotations
 
@@ -8,41 +8,42 @@ from dataclasses import dataclass, field
 from watchkeeper.contracts import CallRecord, Evidence, Report, RunInput
 from watchkeeper.incident import alert_text
 from watchkeeper.incident.episode import Episode
+from watchkeeper.incident.phrases import CHECK_FIRST
 from watchkeeper.text import excerpt, utc, without_thought
 
 EVIDENCE = 40
-"""How many calls, the latest ones, a report rests on at most."""
+"""Most calls in the evidence of a report; the latest ones."""
 
 ANSWER_BYTES = 64_000
-WORDS_BYTES = 32_000
-"""Most of the model's answer, and of what people said too late for it, that a report repeats.
+UNREAD_BYTES = 32_000
+"""Limits for the model's answer and for the messages that it did not read.
 
-A report goes to all four destinations in one step of its run, and Temporal terminates a run whose step takes 4 MiB.
-A control character takes six bytes in JSON.
+One workflow task schedules the deliveries of a report to all destinations, and Temporal terminates a run whose task
+takes more than 4 MiB. A control character takes six bytes in JSON.
 """
 
 _OUTCOMES = {
     "ok": "",
     "waiting": " (was waiting for approval)",
-    "running": " (in flight when the run ended: may or may not have taken effect; check before doing it again)",
-    "unknown": " (may or may not have taken effect; check before doing it again)",
+    "running": f" (in flight when the run ended: {CHECK_FIRST})",
+    "unknown": f" ({CHECK_FIRST})",
 }
 
 
 @dataclass(frozen=True)
 class AlertFacts:
-    """What a report says of its alerts whatever the model says."""
+    """What a report says about its alerts, independent of the model."""
 
     recovered_at: str | None = None
     first: list[str] = field(default_factory=list)
-    """Markdown: the recovery and the flapping, which come before everything else."""
+    """Markdown before the conclusion: recovery and flapping."""
     last: list[str] = field(default_factory=list)
-    """Markdown: a line for each alert."""
+    """Markdown after the conclusion: a line for each alert."""
 
 
-def alert_facts(given: RunInput, episode: Episode, *, flapping: int = 0) -> AlertFacts:
-    """Say how the alerts of a run stand; ``flapping``: which episode of a short time it is, where the group flaps."""
-    if given.origin is None:
+def alert_facts(run_input: RunInput, episode: Episode, *, flapping: int = 0) -> AlertFacts:
+    """Return the state of a run's alerts. ``flapping``: number of recent episodes if the group flaps, else 0."""
+    if run_input.origin is None:
         return AlertFacts()
     recovered, first = utc(episode.recovered_at), []
     if recovered:
@@ -51,14 +52,14 @@ def alert_facts(given: RunInput, episode: Episode, *, flapping: int = 0) -> Aler
         first += [f"**Flapping:** this is episode {flapping} of the group in a short time.", ""]
     if episode.refired:
         first += [f"**Flapping:** its alerts fired again {episode.refired} times within this episode.", ""]
-    more = [f"- and {episode.untracked} that are not told apart"] if episode.untracked else []
+    more = [f"- and {episode.untracked} that could not be distinguished"] if episode.untracked else []
     return AlertFacts(recovered, first, ["**Alerts:**", "", *alert_text.for_people(episode.states), *more])
 
 
 def concluded_report(
     text: str, calls: Sequence[CallRecord], unread: Sequence[str] = (), alerts: AlertFacts | None = None
 ) -> Report:
-    """Report what the model concluded, what people said too late for it, and how the alerts stand."""
+    """Return the report of a conclusion, with the messages that the model did not read and the state of the alerts."""
     alerts = alerts or AlertFacts()
     text = excerpt(without_thought(text).strip(), ANSWER_BYTES)
     body = "\n".join([*alerts.first, text, *_unread(unread), *([""] if alerts.last else []), *alerts.last])
@@ -69,24 +70,24 @@ def concluded_report(
 
 
 def hand_off_report(
-    given: RunInput,
+    run_input: RunInput,
     calls: Sequence[CallRecord],
     reason: str,
     said: str = "",
     unread: Sequence[str] = (),
     alerts: AlertFacts | None = None,
 ) -> Report:
-    """Report what is known when the model gave no conclusion, so that a person can take over.
+    """Return a report without a conclusion, from which a person can take over.
 
-    ``said`` is what it answered before it was told more.
+    ``said`` is the last answer of the model, if it gave one.
     """
-    subject = given.service or "incident"
+    subject = run_input.service or "incident"
     lines = [
         f"**No conclusion:** {reason.rstrip('.')}.",
         "",
         "**Asked:**",
         "",
-        *_quoted(excerpt(given.text, 2_000)),
+        *_quoted(excerpt(run_input.text, 2_000)),
         "",
         *([*alerts.first, *alerts.last, ""] if alerts else []),
     ]
@@ -106,12 +107,12 @@ def hand_off_report(
     )
 
 
-def _unread(words: Sequence[str]) -> list[str]:
-    """Tell what people said that the model did not read any more."""
-    if not words:
+def _unread(messages: Sequence[str]) -> list[str]:
+    """Quote the messages that came too late for the model."""
+    if not messages:
         return []
-    quoted = "\n".join(line for text in words for line in _quoted(text))
-    return ["", "**Told too late for the model:**", "", excerpt(quoted, WORDS_BYTES)]
+    quoted = "\n".join(line for text in messages for line in _quoted(text))
+    return ["", "**Messages that came too late for the model:**", "", excerpt(quoted, UNREAD_BYTES)]
 
 
 def _line(call: CallRecord) -> str:

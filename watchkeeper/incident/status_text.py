@@ -1,7 +1,7 @@
-"""What the Temporal UI shows of a run, in words and Markdown (pure).
+"""The texts of a run in the Temporal UI: summary, details and memo, in Markdown (pure).
 
-What is said at the start, the memo and the search attributes can be read without a worker; the current details are
-asked of one.
+The static summary and details, the memo and the search attributes can be read without a worker. The current details
+are a query that a worker answers.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from watchkeeper.contracts import (
     RunStatus,
 )
 from watchkeeper.incident import alert_text
+from watchkeeper.incident.phrases import alert_counts, approve_command, deny_command, limit_phrases, status_with_step
 from watchkeeper.text import excerpt, json_summary, shortened, utc
 
 TEXT_BYTES = 4_000
@@ -29,15 +30,15 @@ LINE_BYTES = 200
 LINKS = 10
 ALERTS = 20
 ALERTS_BYTES = 8_000
-"""For the alerts that start a run: with all else, Temporal takes some 20,000 bytes of words at a start."""
+"""For the alerts in the static details. Temporal accepts about 20,000 bytes of details."""
 
 CALLS = 10
-"""How many of the latest calls the current details tell."""
+"""Latest calls in the current details."""
 
-GLANCE_CALLS = 3
-GLANCE_BYTES = 120
-GLANCE_REPORT_BYTES = 900
-"""The memo is small: Temporal keeps it beside each run in its lists, and its SDK warns above 2 KiB."""
+MEMO_CALLS = 3
+MEMO_BYTES = 120
+MEMO_REPORT_BYTES = 900
+"""The memo is small: Temporal returns it with each run of a list, and the SDK warns above 2 KiB."""
 
 _MARKS = re.compile(r"([\\`*_\[\]<>#|~])")
 _LINK = re.compile(r"https?://[^\s<>()\[\]]+")
@@ -45,15 +46,15 @@ _LINK = re.compile(r"https?://[^\s<>()\[\]]+")
 
 @dataclass(frozen=True)
 class StatusFacts:
-    """A run at one moment."""
+    """What is known of a run now."""
 
     workflow_id: str
     doing: str
-    """In a few words."""
+    """The current step: ``asking the model``."""
     status: RunStatus = "running"
     reason: str | None = None
     limits: Limits | None = None
-    """None until the run is briefed."""
+    """None until the briefing."""
     spent: BudgetUsed = field(default_factory=BudgetUsed)
     calls: Sequence[CallRecord] = ()
     alerts: Sequence[AlertState] = ()
@@ -61,23 +62,23 @@ class StatusFacts:
 
     @property
     def waiting(self) -> list[CallRecord]:
-        """The calls that wait for a person."""
+        """Calls that wait for a person."""
         return [call for call in self.calls if call.status == "waiting"]
 
 
-def summary_line(given: RunInput, first_line: str) -> str:
-    """Say in one line what a run is about: ``critical · checkout · HighErrorRate``."""
-    facts = [fact for fact in (given.severity, given.service) if fact]
+def summary_line(run_input: RunInput, first_line: str) -> str:
+    """Return the static summary: ``critical · checkout · HighErrorRate``."""
+    facts = [fact for fact in (run_input.severity, run_input.service) if fact]
     return excerpt(" · ".join([*facts, first_line]), LINE_BYTES)
 
 
-def start_details(given: RunInput, team: str | None, alerts: Sequence[Alert] = ()) -> str:
-    """Tell in Markdown why a run was started: by whom, about what, with the links that came along."""
-    origin = given.origin
-    facts = {"Service": given.service, "Severity": given.severity, "Team": team}
+def start_details(run_input: RunInput, team: str | None, alerts: Sequence[Alert] = ()) -> str:
+    """Return the static details: who started the run, about what, and the links of the alerts."""
+    origin = run_input.origin
+    facts = {"Service": run_input.service, "Severity": run_input.severity, "Team": team}
     lines = [f"- **{name}:** {escape_markdown(fact)}" for name, fact in facts.items() if fact]
     if origin is None:
-        return "\n".join(["**Asked by a person**", "", *_quoted(given.text), "", *lines])
+        return "\n".join(["**Asked by a person**", "", *_quoted(run_input.text), "", *lines])
     source, kind, group = map(escape_markdown, (origin.source, origin.kind, origin.group))
     lines.append(f"- **Source:** {source} ({kind}), group {group}")
     if origin.previous is not None:
@@ -85,91 +86,70 @@ def start_details(given: RunInput, team: str | None, alerts: Sequence[Alert] = (
         lines.append(
             f"- **Previous episode:** {before.status} at {utc(before.ended_at)}: {escape_markdown(before.summary)}"
         )
-    told = _told(alerts[:ALERTS])
-    told += [f"- and {len(alerts) - len(told)} more"] if len(alerts) > len(told) else []
+    listed = _alert_lines(alerts[:ALERTS])
+    listed += [f"- and {len(alerts) - len(listed)} more"] if len(alerts) > len(listed) else []
     return "\n".join(
-        ["**What fired**", "", *_quoted(given.text), "", *lines, *["", "**Alerts**", "", *told] * bool(told)]
+        ["**What fired**", "", *_quoted(run_input.text), "", *lines, *["", "**Alerts**", "", *listed] * bool(listed)]
     )
 
 
-def current_details(view: StatusFacts) -> str:
-    """Tell in Markdown how a run stands, for who looks while it has a worker."""
-    lines = [f"**{escape_markdown(_standing(view))}**"]
-    lines += [f"\n{escape_markdown(view.reason)}"] if view.reason else []
-    for call in view.waiting:
-        run = view.workflow_id
+def current_details(facts: StatusFacts) -> str:
+    """Return the current details: status, open approval requests, report or results so far."""
+    lines = [f"**{escape_markdown(_status(facts))}**"]
+    lines += [f"\n{escape_markdown(facts.reason)}"] if facts.reason else []
+    for call in facts.waiting:
         lines += ["", f"**Waits for a person** to allow {_call(call)}", ""]
-        lines += [f"- `watchkeeper approve {run} {call.key}`", f"- `watchkeeper deny {run} {call.key}`"]
-    if view.report is not None:  # which tells of the alerts as they were
-        lines += ["", _firing(view.alerts)] * bool(view.alerts)
-        lines += ["", "---", "", view.report.body]
-    elif view.alerts:
-        lines += ["", "**Alerts**", "", *alert_text.for_people(view.alerts, ALERTS)]
-    if view.report is None and (found := _settled(view.calls)):
-        told = (f"- {_call(call)}: {escape_markdown(_finding(call))}" for call in found[-CALLS:])
-        lines += ["", "**Found so far**", "", *told]
-    return "\n".join([*lines, "", f"*{usage_phrase(view)}*"])
+        lines.append(f"- `{approve_command(facts.workflow_id, call.key)}`")
+        lines.append(f"- `{deny_command(facts.workflow_id, call.key)}`")
+    if facts.report is not None:  # its body lists the alerts as they were
+        lines += ["", f"**Alerts:** {alert_counts(facts.alerts)}"] * bool(facts.alerts)
+        lines += ["", "---", "", facts.report.body]
+    elif facts.alerts:
+        lines += ["", "**Alerts**", "", *alert_text.for_people(facts.alerts, ALERTS)]
+    if facts.report is None and (found := _finished(facts.calls)):
+        results = (f"- {_call(call)}: {escape_markdown(_finding(call))}" for call in found[-CALLS:])
+        lines += ["", "**Found so far**", "", *results]
+    return "\n".join([*lines, "", f"*{_used(facts)}*"])
 
 
-def status_memo(view: StatusFacts) -> RunMemo:
-    """Say the same in brief, for who looks when no worker is alive."""
-    known: dict[str, object] = {"doing": excerpt(_standing(view), LINE_BYTES), "used": usage_phrase(view)}
-    for call in view.waiting[:1]:
-        wanted = json_summary(call.arguments)
-        known["waits_for"] = shortened(f"a person, to allow {call.key} {call.name}: {wanted}", LINE_BYTES)
-        known["answer"] = f"watchkeeper approve {view.workflow_id} {call.key}"
-    if view.report is not None:
-        known["report"] = excerpt(view.report.body, GLANCE_REPORT_BYTES)
-    elif found := _settled(view.calls)[-GLANCE_CALLS:]:
-        told = (f"{call.key} {call.name}: {_finding(call)}" for call in found)
-        known["found"] = [shortened(line, GLANCE_BYTES) for line in told]
-    return RunMemo.model_validate(known)
-
-
-def usage_phrase(view: StatusFacts) -> str:
-    """Say what a run has used of its limits."""
-    spent, limits, usage = view.spent, view.limits, view.spent.usage
-    if limits is None:
-        return "nothing used yet"
-    parts = [
-        f"{spent.rounds} of {limits.rounds} rounds",
-        f"{spent.tool_calls} of {limits.tool_calls} calls",
-        f"{usage.tokens:,} of {limits.tokens:,} tokens",
-    ]
-    if usage.cost is not None:
-        parts.append(f"${usage.cost:.4f}" + (f" of ${limits.cost:.2f}" if limits.cost is not None else ""))
-    return ", ".join(parts)
+def status_memo(facts: StatusFacts) -> RunMemo:
+    """Return the memo: the same in brief, readable without a worker."""
+    memo: dict[str, object] = {"doing": excerpt(_status(facts), LINE_BYTES), "used": _used(facts)}
+    for call in facts.waiting[:1]:
+        request = f"a person, to allow {call.key} {call.name}: {json_summary(call.arguments)}"
+        memo["waits_for"] = shortened(request, LINE_BYTES)
+        memo["answer"] = approve_command(facts.workflow_id, call.key)
+    if facts.report is not None:
+        memo["report"] = excerpt(facts.report.body, MEMO_REPORT_BYTES)
+    elif found := _finished(facts.calls)[-MEMO_CALLS:]:
+        results = (f"{call.key} {call.name}: {_finding(call)}" for call in found)
+        memo["found"] = [shortened(line, MEMO_BYTES) for line in results]
+    return RunMemo.model_validate(memo)
 
 
 def escape_markdown(text: str) -> str:
-    """Write words of strangers so that Markdown shows them and obeys none of them."""
+    """Escape Markdown in text from outside, and write it as one line."""
     return _MARKS.sub(r"\\\1", " ".join(text.split()))
 
 
-def _standing(view: StatusFacts) -> str:
-    """Say how a run ended, if it did, and what it is doing."""
-    return view.doing if view.status == "running" else f"{view.status.replace('_', ' ')}, {view.doing}"
+def _status(facts: StatusFacts) -> str:
+    return facts.doing if facts.status == "running" else status_with_step(facts.status, facts.doing)
 
 
-def _firing(alerts: Sequence[AlertState]) -> str:
-    firing, every = sum(alert.status == "firing" for alert in alerts), len(alerts)
-    if firing in (0, every):
-        alone = every == 1
-        who = "Its alert" if alone else f"All {every} alerts"
-        return f"{who} fire{'s' * alone}." if firing else f"{who} {'is' if alone else 'are'} over."
-    return f"{firing} of {every} alerts fire{'s' * (firing == 1)}."
+def _used(facts: StatusFacts) -> str:
+    return ", ".join(limit_phrases(facts.spent, facts.limits)) if facts.limits else "nothing used yet"
 
 
-def _settled(calls: Iterable[CallRecord]) -> list[CallRecord]:
+def _finished(calls: Iterable[CallRecord]) -> list[CallRecord]:
     return [call for call in calls if call.status not in ("waiting", "running")]
 
 
 def _finding(call: CallRecord) -> str:
-    """Say what came of a call, without what it says of its own arguments first."""
-    asked, told = json_summary(call.arguments).split(", "), json_summary(call.finding).split(", ")
-    while len(told) > 1 and told[0] in asked:
-        told.pop(0)
-    return ", ".join(told)
+    """Return the result of a call without the arguments that it repeats at its beginning."""
+    arguments, finding = json_summary(call.arguments).split(", "), json_summary(call.finding).split(", ")
+    while len(finding) > 1 and finding[0] in arguments:
+        finding.pop(0)
+    return ", ".join(finding)
 
 
 def _call(call: CallRecord) -> str:
@@ -177,24 +157,26 @@ def _call(call: CallRecord) -> str:
     return f"`{call.key}` {escape_markdown(call.name)} ({escape_markdown(json_summary(call.arguments))}){failed}"
 
 
-def _told(alerts: Iterable[Alert]) -> list[str]:
-    """Tell of as many alerts as there is room for; where it is short, without their links."""
-    lines, room = list[str](), ALERTS_BYTES
+def _alert_lines(alerts: Iterable[Alert]) -> list[str]:
+    """List as many alerts as fit. An alert that does not fit is listed without its links."""
+    lines, bytes_left = list[str](), ALERTS_BYTES
     for alert in alerts:
-        ways = (f"- {_alert(alert, links)}" for links in (LINKS, 0))
-        if (line := next((line for line in ways if len(line.encode()) <= room), None)) is None:
+        versions = (f"- {_alert(alert, max_links)}" for max_links in (LINKS, 0))
+        if (line := next((line for line in versions if len(line.encode()) <= bytes_left), None)) is None:
             break
         lines.append(line)
-        room -= len(line.encode())
+        bytes_left -= len(line.encode())
     return lines
 
 
-def _alert(alert: Alert, links: int) -> str:
+def _alert(alert: Alert, max_links: int) -> str:
     since = f" since {utc(alert.starts_at)}" if alert.starts_at else ""
-    ways = [
-        f"[{escape_markdown(name)}]({link})" for name, link in [*alert.links.items()][:links] if _LINK.fullmatch(link)
+    links = [
+        f"[{escape_markdown(name)}]({link})"
+        for name, link in [*alert.links.items()][:max_links]
+        if _LINK.fullmatch(link)
     ]
-    return " · ".join([f"{alert.status}{since}: {escape_markdown(alert.title)}", *ways])
+    return " · ".join([f"{alert.status}{since}: {escape_markdown(alert.title)}", *links])
 
 
 def _quoted(text: str) -> list[str]:

@@ -134,7 +134,7 @@ def test_only_so_many_alerts_are_told_whole() -> None:
 def test_people_see_first_what_fires() -> None:
     episode = told(alert(), alert("b"), alert(over=50), alert("b", at=3_600))
     assert for_people(episode.states) == [
-        "- firing since 1970-01-01 01:00:00 UTC, fired again: b",
+        "- firing since 1970-01-01 01:00:00 UTC, fired again once: b",
         "- resolved at 1970-01-01 00:00:50 UTC: a",
     ]
     assert for_people(episode.states, 1)[-1] == "- and 1 more"
