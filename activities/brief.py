@@ -54,8 +54,8 @@ class BriefActivities:
         ``PricesUnknown`` if it limits the cost and a model has no prices.
         """
         settings, names = self._settings, [spec.name for spec in self._catalogue]
-        if run_input.service is not None and run_input.service not in settings.services:
-            known = ", ".join(sorted(settings.services)) or "none"
+        if run_input.service is not None and settings.services and run_input.service not in settings.services:
+            known = ", ".join(sorted(settings.services))
             raise _refusal("UnknownService", f"no service {run_input.service!r} in the catalogue; known: {known}")
         forced = run_input.tool_choice.function if run_input.tool_choice else None
         if forced is not None and forced not in names:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import cache
+from pathlib import Path
 
 import typer
 from rich.console import Console
@@ -22,6 +26,8 @@ out = Console(highlight=False, theme=Theme({"markdown.code": "bold cyan"}))
 err = Console(stderr=True, highlight=False)
 """Standard error: errors and notes for the person at the terminal."""
 
+PROGRAM = "watchkeeper"
+
 _WANTED_WIDTH, _MIN_WIDTH = 24, 12
 """Characters of a table's last column: what it should have, and what it gets in any case."""
 
@@ -29,6 +35,27 @@ _WANTED_WIDTH, _MIN_WIDTH = 24, 12
 def clock(at: datetime) -> str:
     """Write a time in this machine's time zone."""
     return f"{at.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def typed_command(arguments: str) -> str:
+    """Return a command of this program as the person at this terminal can type it: ``.venv/bin/watchkeeper dev``."""
+    return f"{_program()} {arguments.removeprefix(f'{PROGRAM} ')}"
+
+
+def with_typed_commands(text: str) -> str:
+    """Replace the commands of this program in a text, such as ```watchkeeper list```, by what the person can type."""
+    return text.replace(f"`{PROGRAM} ", f"`{_program()} ")
+
+
+@cache
+def _program() -> str:
+    script = Path(sys.argv[0])
+    found = shutil.which(script.name)
+    if script.name != PROGRAM or (found and script.exists() and script.samefile(found)):
+        return PROGRAM
+    path = script.absolute()
+    relative = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    return shlex.quote(f"./{relative}" if len(relative.parts) == 1 else str(relative))
 
 
 def interactive() -> bool:

@@ -58,3 +58,8 @@ async def test_a_channel_without_a_token_is_none() -> None:
 async def test_incidents_are_noted_where_it_is_configured(pagerduty: dict[str, str], noted: bool) -> None:
     briefing = await briefed(RunInput(text="Why?"), pagerduty=pagerduty)
     assert ("pagerduty_note" in briefing.destinations) == noted
+
+
+async def test_without_a_service_catalogue_a_run_may_name_any_service() -> None:
+    briefing = await briefed(RunInput(text="Why?", service="checkout"), services={})
+    assert "Service: checkout" in briefing.opening[1]["content"]

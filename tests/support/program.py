@@ -1,4 +1,4 @@
-"""The `watchkeeper` program as people run it: a process of its own, in a directory of its own."""
+"""The `watchkeeper` program as people run it: a separate process in a separate directory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Ended:
     err: str
 
     def sentence(self) -> str:
-        """What was said to the person, which must be one clear sentence."""
+        """Return what the program printed on stderr, which must be one sentence."""
         assert "Traceback" not in self.err + self.out, self.err
         lines = [line for line in self.err.splitlines() if line.strip()]
         assert len(lines) == 1, self.err
@@ -32,14 +32,14 @@ class Ended:
 
 @dataclass
 class Program:
-    """How to run it; the environment is closed: nothing of ours gets in."""
+    """Starts the program in a directory. Only these environment variables are set."""
 
     directory: Path
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def surroundings(self) -> dict[str, str]:
-        """Its environment."""
+    def full_environment(self) -> dict[str, str]:
+        """The environment of the program."""
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.directory),
@@ -50,18 +50,22 @@ class Program:
         }
 
     async def begin(self, *arguments: str, **environment: str) -> Running:
-        """Start it; environment variables may be added."""
+        """Start the program, with additional environment variables."""
         return await self._begin(("-m", "watchkeeper.cli.main", *arguments), environment)
 
+    async def begin_python(self, *arguments: str, **environment: str) -> Running:
+        """Start the interpreter instead of the program."""
+        return await self._begin(arguments, environment)
+
     async def python(self, *arguments: str, **environment: str) -> Ended:
-        """Run the interpreter in the program's place."""
-        return await (await self._begin(arguments, environment)).end()
+        """Run the interpreter instead of the program, to its end."""
+        return await (await self.begin_python(*arguments, **environment)).end()
 
     async def _begin(self, arguments: tuple[str, ...], environment: Mapping[str, str]) -> Running:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, *arguments),
             cwd=self.directory,
-            env={**self.surroundings, **environment},
+            env={**self.full_environment, **environment},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -69,12 +73,12 @@ class Program:
         return Running(process)
 
     async def __call__(self, *arguments: str, **environment: str) -> Ended:
-        """Run it to its end."""
+        """Run the program to its end."""
         return await (await self.begin(*arguments, **environment)).end()
 
 
 class Running:
-    """A process that goes on."""
+    """A running process."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
@@ -90,21 +94,21 @@ class Running:
             self._said[name] += chunk.decode()
 
     async def says(self, *wanted: str) -> str:
-        """Wait until stdout or stderr holds some texts; returns all that was said so far."""
+        """Wait until stdout or stderr contains all of the texts; return all output so far."""
         async with asyncio.timeout(SECONDS):
             while True:
                 said = self._said["out"] + self._said["err"]
                 if all(text in said for text in wanted):
                     return said
-                assert not all(reader.done() for reader in self._readers), f"it ended without {wanted}: {said}"
+                assert not all(reader.done() for reader in self._readers), f"the process ended without {wanted}: {said}"
                 await asyncio.sleep(0.05)
 
     def send(self, name: signal.Signals) -> None:
-        """Send a signal to this process alone."""
+        """Send a signal to this process only."""
         self.process.send_signal(name)
 
     async def end(self) -> Ended:
-        """Wait for its end."""
+        """Wait for the end of the process."""
         async with asyncio.timeout(SECONDS):
             await asyncio.gather(*self._readers)
             code = await self.process.wait()

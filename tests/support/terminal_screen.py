@@ -81,11 +81,14 @@ class Screen:
 class Shown:
     """A program that goes on at a terminal."""
 
-    def __init__(self, process: asyncio.subprocess.Process, terminal: int, width: int, height: int) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, terminal: int, process_end: int, width: int, height: int
+    ) -> None:
         self.process = process
         self.screen = Screen(width)
         self.said = ""
         self._terminal, self._ended = terminal, asyncio.Event()
+        self._process_end: int | None = process_end
         self._unread = b""
         self.resize(width, height)
         asyncio.get_running_loop().add_reader(terminal, self._read)
@@ -126,11 +129,19 @@ class Shown:
         self.process.send_signal(signal.SIGINT)
 
     async def end(self) -> int:
-        """Wait for its end; its exit code."""
+        """Wait for the end of the process; return its exit code."""
         async with asyncio.timeout(SECONDS):
             code = await self.process.wait()
+            await asyncio.sleep(0.1)  # the last output is lost if the terminal is closed before it is read
+            self.hang_up()
             await self._ended.wait()
         return code
+
+    def hang_up(self) -> None:
+        """Close the process's end of the terminal, which was kept open until all output is read."""
+        if self._process_end is not None:
+            os.close(self._process_end)
+            self._process_end = None
 
 
 def _whole(output: str) -> tuple[str, str]:
@@ -148,18 +159,18 @@ async def at_terminal(
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "watchkeeper.cli.main", *arguments),
         cwd=program.directory,
-        env={**program.surroundings, "TERM": "xterm-256color", "LANG": "C.UTF-8", **environment},
+        env={**program.full_environment, "TERM": "xterm-256color", "LANG": "C.UTF-8", **environment},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
     )
-    shown = Shown(process, ours, width, height)
-    os.close(theirs)
+    shown = Shown(process, ours, theirs, width, height)
     try:
         yield shown
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
+        shown.hang_up()
         asyncio.get_running_loop().remove_reader(ours)
         os.close(ours)

@@ -1,4 +1,4 @@
-"""What ``watchkeeper check`` tries, one verdict each: with the tools' own questions where there is a tool for it."""
+"""The tests of ``watchkeeper check``. A back end that a tool reads is tested with that tool."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import httpx2
 from temporalio.service import RPCError
 
 from watchkeeper.backend import bearer, fetch, send
-from watchkeeper.cli.runner import Globals, connected, sentence
+from watchkeeper.cli.command_runner import GlobalOptions, connect_client, error_message
 from watchkeeper.config.settings import ModelProfile, ServiceSettings, Settings, SettingsError
+from watchkeeper.console import typed_command
 from watchkeeper.contracts import JsonObject
 from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.llm.errors import ModelError
@@ -24,83 +25,83 @@ from watchkeeper.tool import Tool, ToolCall, ToolDefinitionError, ToolError, Too
 from watchkeeper.tool_calling.catalogue import build_catalogue, discover_tools
 from watchkeeper.tool_calling.execution import run_tool
 
-SECONDS = 15.0
-AT_ONCE = 8
-_DETAIL = 500
+REQUEST_SECONDS = 15.0
+CONCURRENT_CALLS = 8
+_DETAIL_BYTES = 500
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Whether one thing works; the detail says how, or how to mend it."""
+class CheckResult:
+    """The result of one test. ``detail`` says what works, or what fails and how to fix it."""
 
-    what: str
+    name: str
     ok: bool
     detail: str
 
 
-async def check_all(given: Globals) -> AsyncIterator[Verdict]:
-    """Check everything, in the order in which it is mended."""
+async def check_connections(options: GlobalOptions) -> AsyncIterator[CheckResult]:
+    """Test everything, in the order in which a person fixes it."""
     try:
-        settings = given.settings()
+        settings = options.settings()
     except SettingsError as error:
-        yield Verdict("configuration", False, str(error))
+        yield CheckResult("configuration", False, str(error))
         yield await _temporal(None)
         return
     services, teams = settings.catalogue["service"], settings.catalogue["team"]
-    yield Verdict("configuration", True, f"{count(len(services), 'service')}, {count(len(teams), 'team')}")
+    yield CheckResult("configuration", True, f"{count(len(services), 'service')}, {count(len(teams), 'team')}")
     try:
         tools = discover_tools()
         build_catalogue(tools, settings)
-        yield Verdict("tools", True, ", ".join(tools))
+        yield CheckResult("tools", True, ", ".join(tools))
     except ToolDefinitionError as error:
         tools = {}
-        yield Verdict("tools", False, str(error))
+        yield CheckResult("tools", False, str(error))
     yield await _temporal(settings)
-    async with httpx2.AsyncClient(timeout=SECONDS, follow_redirects=False) as http:
+    async with httpx2.AsyncClient(timeout=REQUEST_SECONDS, follow_redirects=False) as http:
         for profile in settings.profiles:
             yield await _model(http, profile)
-        for what, tool, wanted in _BACK_ENDS:
-            named = [name for name, service in settings.services.items() if wanted(settings, service)]
-            if named and tool in tools:
-                yield await _back_end(what, tools[tool], named, settings, http)
+        for name, tool, is_configured in _BACK_ENDS:
+            services = [name for name, service in settings.services.items() if is_configured(settings, service)]
+            if services and tool in tools:
+                yield await _back_end(name, tools[tool], services, settings, http)
         if settings.catalogue["team"] or settings.pagerduty.api_token:
             yield await _pagerduty(http, settings)
 
 
-async def _temporal(settings: Settings | None) -> Verdict:
+async def _temporal(settings: Settings | None) -> CheckResult:
     try:
-        client = await connected()
+        client = await connect_client()
         address = f"{client.service_client.config.target_host}, namespace {client.namespace!r}"
         if settings is None:
-            return Verdict("Temporal", True, address)
+            return CheckResult("Temporal", True, address)
         queue = settings.worker.task_queue
         polled = await has_worker(client, queue)
     except (TemporalError, RPCError) as error:
-        return Verdict("Temporal", False, sentence(error))
-    who = "a worker polls" if polled else "no worker polls (start one with `watchkeeper worker`)"
-    return Verdict("Temporal", True, f"{address}; {who} the task queue {queue!r}")
+        return CheckResult("Temporal", False, error_message(error))
+    poller = "a worker polls" if polled else f"no worker polls (start one: {typed_command('worker')})"
+    return CheckResult("Temporal", True, f"{address}; {poller} the task queue {queue!r}")
 
 
-async def _model(http: httpx2.AsyncClient, profile: ModelProfile) -> Verdict:
-    """Look for the model in the host's list; where that does not settle it, put the smallest question to it."""
-    place = f"{profile.name} at {profile.base_url}"
+async def _model(http: httpx2.AsyncClient, profile: ModelProfile) -> CheckResult:
+    """Look for the model in the list of its host. If it is not listed there, ask it a short question."""
+    model = f"{profile.name} at {profile.base_url}"
     if profile.api_key is None:
-        return Verdict("model", False, f"{place}: no API key; set WATCHKEEPER_MODEL__API_KEY")
+        return CheckResult("model", False, f"{model}: no API key; set WATCHKEEPER_MODEL__API_KEY")
     try:
         listed = await fetch(http, "GET", f"{profile.base_url}/models", headers=bearer(profile.api_key))
-        if profile.name in _names(listed):
-            return Verdict("model", True, place)
+        if profile.name in _model_names(listed):
+            return CheckResult("model", True, model)
     except (ToolError, ToolUnavailable):
-        pass  # not every host lists its models; the question below says what is wrong
+        pass  # some hosts do not list their models; the question below shows what is wrong
     try:
         await _ask(profile)
     except ModelError as error:
-        way_out = {"auth": "; set WATCHKEEPER_MODEL__API_KEY"}.get(error.reason, "; see the [model] settings")
-        return Verdict("model", False, f"{place}: {excerpt(str(error), _DETAIL)}{way_out}")
-    return Verdict("model", True, f"{place} (it answered a question)")
+        remedy = "set WATCHKEEPER_MODEL__API_KEY" if error.reason == "auth" else "see the [model] settings"
+        return CheckResult("model", False, f"{model}: {excerpt(str(error), _DETAIL_BYTES)}; {remedy}")
+    return CheckResult("model", True, f"{model} (it answered a question)")
 
 
-def _names(listed: object) -> list[object]:
+def _model_names(listed: object) -> list[object]:
     data = listed.get("data") if isinstance(listed, dict) else None
     return [item.get("id") for item in data if isinstance(item, dict)] if isinstance(data, list) else []
 
@@ -109,11 +110,11 @@ async def _ask(profile: ModelProfile) -> None:
     from watchkeeper.llm.client import ModelClient
 
     question = {"model": profile.name, "messages": [{"role": "user", "content": "Say ok."}], **profile.extra_body}
-    endpoint = ModelClient(profile)
+    client = ModelClient(profile)
     try:
-        await endpoint.complete(canonical_json(question | {"max_completion_tokens": 16}))
+        await client.complete(canonical_json(question | {"max_completion_tokens": 16}))
     finally:
-        await endpoint.close()
+        await client.close()
 
 
 _BACK_ENDS: list[tuple[str, str, Callable[[Settings, ServiceSettings], bool]]] = [
@@ -121,40 +122,41 @@ _BACK_ENDS: list[tuple[str, str, Callable[[Settings, ServiceSettings], bool]]] =
     ("Loki", "search_logs", lambda settings, _: settings.loki.url is not None),
     ("deploys", "get_deploys", lambda settings, service: bool(service.github or service.argocd)),
 ]
+"""The name of a test, the tool that it calls, and whether the settings configure it for a service."""
 
 _ARGUMENTS: Mapping[str, JsonObject] = {"search_logs": {"query": "", "minutes": 5}}
 
 
 async def _back_end(
-    what: str, tool: Tool[Any], services: list[str], settings: Settings, http: httpx2.AsyncClient
-) -> Verdict:
-    """Ask about every service what the model would ask."""
-    turns = asyncio.Semaphore(AT_ONCE)
+    name: str, tool: Tool[Any], services: list[str], settings: Settings, http: httpx2.AsyncClient
+) -> CheckResult:
+    """Call a tool for every service, as the model would."""
+    slots = asyncio.Semaphore(CONCURRENT_CALLS)
 
-    async def trouble(service: str) -> str | None:
+    async def problem(service: str) -> str | None:
         arguments = canonical_json({"service": service, **_ARGUMENTS.get(tool.name, {})}).decode()
         call = ToolCall(run="check", key="check", arguments=arguments)
         try:
-            async with turns:
+            async with slots:
                 result = await run_tool(tool, call, settings=settings, http=http, at=datetime.now(UTC), attempt=1)
         except ToolUnavailable as error:
             return f"{service}: {error}"
         unknown = '"status":"unknown"' in result.content
         return f"{service}: {result.content}" if result.status != "ok" or unknown else None
 
-    found = [said for said in await asyncio.gather(*map(trouble, services)) if said]
-    if not found:
-        return Verdict(what, True, f"answers for {count(len(services), 'service')}")
-    rest = f" (and {count(len(found) - 1, 'other service')})" if len(found) > 1 else ""
-    return Verdict(what, False, f"{excerpt(found[0], _DETAIL)}{rest}")
+    problems = [problem for problem in await asyncio.gather(*map(problem, services)) if problem]
+    if not problems:
+        return CheckResult(name, True, f"answers for {count(len(services), 'service')}")
+    others = f" (and {count(len(problems) - 1, 'other service')})" if len(problems) > 1 else ""
+    return CheckResult(name, False, f"{excerpt(problems[0], _DETAIL_BYTES)}{others}")
 
 
-async def _pagerduty(http: httpx2.AsyncClient, settings: Settings) -> Verdict:
-    """Look without waking anybody: which teams can be paged, and whether the REST token is good."""
+async def _pagerduty(http: httpx2.AsyncClient, settings: Settings) -> CheckResult:
+    """Test without paging a person: which teams can be paged, and whether the REST token is valid."""
     pagerduty, teams = settings.pagerduty, settings.catalogue["team"]
-    if silent := [team for team in teams if settings.routing_key(team) is None]:
-        way_out = "set teams.NAME.routing_key or pagerduty.routing_key"
-        return Verdict("PagerDuty", False, f"nobody can be paged of: {', '.join(silent)}; {way_out}")
+    if unpaged := [team for team in teams if settings.routing_key(team) is None]:
+        remedy = "set teams.NAME.routing_key or pagerduty.routing_key"
+        return CheckResult("PagerDuty", False, f"these teams cannot be paged: {', '.join(unpaged)}; {remedy}")
     try:
         await http.get(pagerduty.events_url)
         if pagerduty.api_token is not None:
@@ -164,12 +166,16 @@ async def _pagerduty(http: httpx2.AsyncClient, settings: Settings) -> Verdict:
             }
             await send(http, "GET", f"{pagerduty.api_url}/incidents", params={"limit": 1}, headers=headers)
     except (ToolError, ToolUnavailable) as error:
-        return Verdict("PagerDuty", False, excerpt(str(error), _DETAIL))
+        return CheckResult("PagerDuty", False, _excerpt(error, settings))
     except httpx2.HTTPError as error:
-        return Verdict("PagerDuty", False, f"{pagerduty.events_url} is out of reach: {excerpt(str(error), _DETAIL)}")
+        return CheckResult("PagerDuty", False, f"{pagerduty.events_url} is out of reach: {_excerpt(error, settings)}")
     notes = [f"{count(len(teams), 'team')} can be paged"]
     if settings.on_call(None) is None:
-        notes.append("without reports.team, the hand-off of a run that names no service pages nobody")
+        notes.append("set reports.team, or the hand-off of a run without a service pages no person")
     if not pagerduty.api_token:
-        notes.append("without pagerduty.api_token, reports name no incident numbers")
-    return Verdict("PagerDuty", True, "; ".join(notes))
+        notes.append("set pagerduty.api_token, or reports have no incident numbers")
+    return CheckResult("PagerDuty", True, "; ".join(notes))
+
+
+def _excerpt(error: Exception, settings: Settings) -> str:
+    return excerpt(settings.redactor.text(str(error)), _DETAIL_BYTES)

@@ -1,4 +1,4 @@
-"""``tools`` and ``check``: the catalogue as the model sees it, and whether everything is within reach."""
+"""``tools`` and ``check``: the tools as the model sees them, and a test of every configured connection."""
 
 from __future__ import annotations
 
@@ -7,32 +7,33 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from watchkeeper.cli.runner import ERROR, Globals, perform, settings_of
+from watchkeeper.cli.command_runner import ERROR, GlobalOptions, context_settings, run_command
 from watchkeeper.console import out, table
 
 
 def tools(
     context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what the model is sent, byte for byte.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the exact JSON that the model receives.")] = False,
 ) -> None:
     """List the tools that the model can call."""
     from watchkeeper.tool import ToolDefinitionError
 
-    perform(_tools(context, as_json=as_json), ToolDefinitionError)
+    run_command(_tools(context, as_json=as_json), ToolDefinitionError)
 
 
 def check(context: typer.Context) -> None:
-    """Reach everything that is configured.
+    """Test every configured connection.
 
-    Validates the settings and the tools, then tries Temporal, the models and the back ends. Exit code 1 if any fails.
+    Validates the settings and the tools, then connects to Temporal, the models and the back ends. Exit code 1 if
+    anything fails.
     """
-    perform(_check(context))
+    run_command(_check(context))
 
 
 async def _tools(context: typer.Context, *, as_json: bool) -> None:
     from watchkeeper.tool_calling.catalogue import build_catalogue, discover_tools, encode_tools
 
-    specs = build_catalogue(discover_tools(), settings_of(context))
+    specs = build_catalogue(discover_tools(), context_settings(context))
     if as_json:
         typer.echo(encode_tools(specs))
         return
@@ -40,7 +41,7 @@ async def _tools(context: typer.Context, *, as_json: bool) -> None:
         (
             spec.name,
             spec.effect,
-            "no" if spec.approval is None else f"waits {spec.approval:g} s",
+            "no" if spec.approval is None else f"yes, within {spec.approval:g} s",
             f"{spec.timeout:g} s",
             spec.description.partition(". ")[0],
         )
@@ -50,12 +51,12 @@ async def _tools(context: typer.Context, *, as_json: bool) -> None:
 
 
 async def _check(context: typer.Context) -> int:
-    from watchkeeper.cli.connectivity import check_all
+    from watchkeeper.cli.connectivity import check_connections
 
-    given = context.obj if isinstance(context.obj, Globals) else Globals()
+    options = context.obj if isinstance(context.obj, GlobalOptions) else GlobalOptions()
     failed = False
-    async for verdict in check_all(given):
-        failed |= not verdict.ok
-        mark, style = ("✓", "green") if verdict.ok else ("✗", "bold red")
-        out.print(Text.assemble((mark, style), f" {verdict.what:<14} ", verdict.detail), soft_wrap=True)
+    async for result in check_connections(options):
+        failed |= not result.ok
+        mark, style = ("✓", "green") if result.ok else ("✗", "bold red")
+        out.print(Text.assemble((mark, style), f" {result.name:<14} ", result.detail), soft_wrap=True)
     return ERROR if failed else 0

@@ -1,4 +1,4 @@
-"""The event loop of the processes that work."""
+"""The event loop of the long-running processes."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ import uvloop
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
-    """Make a loop that does what Python's own does in less time."""
+    """Return a uvloop event loop, which is faster than Python's."""
     return uvloop.new_event_loop()

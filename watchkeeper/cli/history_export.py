@@ -1,4 +1,4 @@
-"""``history export``: the histories of runs as files that replay anywhere and hold no secret."""
+"""``history export``: the histories of a run as files that replay anywhere and contain no secret."""
 
 from __future__ import annotations
 
@@ -10,71 +10,71 @@ import typer
 from rich.text import Text
 from temporalio.client import Client
 
-from watchkeeper.cli.runner import Misuse, connected, perform, settings_of
-from watchkeeper.cli.runs import EPISODE
+from watchkeeper.cli.command_runner import UsageError, connect_client, context_settings, run_command
+from watchkeeper.cli.runs import RUN_OR_EPISODE
 from watchkeeper.console import err
 from watchkeeper.contracts import JsonObject
 from watchkeeper.run_view.follow import execution_chain
 from watchkeeper.runs.client import WORKFLOW, describe_run, split_run_name
 from watchkeeper.text import count
 
-history = typer.Typer(help="Record histories.", no_args_is_help=True)
+history = typer.Typer(help="Export histories.", no_args_is_help=True)
 
 _STDOUT = Path("-")
 
 
 @history.callback()
 def _histories() -> None:
-    """Record histories."""
+    """Export histories."""
 
 
 @history.command()
 def export(
     context: typer.Context,
-    run: EPISODE,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .json file to write; - for stdout.")],
-    redact: Annotated[bool, typer.Option("--redact/--no-redact", help="Take secrets out.")] = True,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    run: RUN_OR_EPISODE,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The .json file to write; - for stdout.")],
+    redact: Annotated[bool, typer.Option("--redact/--no-redact", help="Remove secrets.")] = True,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
 ) -> None:
-    """Write the history of a run, as Temporal's own tools read it, without the secrets of the settings.
+    """Write the history of a run as JSON, in Temporal's own format, without secrets.
 
-    A run that continued as new has several: FILE-1.json, FILE-2.json and so on.
+    A run that continued as new has several histories: FILE-1.json, FILE-2.json and so on.
     """
 
     async def write() -> None:
-        secrets = settings_of(context).secrets if redact else None
+        secrets = context_settings(context).secrets if redact else None
         await _export(run, file, secrets, force=force)
 
-    perform(write(), OSError)
+    run_command(write(), OSError)
 
 
 async def _export(run: str, file: Path, secrets: list[str] | None, *, force: bool) -> None:
-    from watchkeeper.replay.history_files import stored_elsewhere
+    from watchkeeper.replay.history_files import has_external_payloads
     from watchkeeper.replay.history_redaction import HistoryRedactor
 
-    client = await connected()
-    chain, (workflow_id, _) = await _episode(client, run), split_run_name(run)
-    targets = _targets(file, chain, run)
-    if not force and (there := [target for target in targets if target != _STDOUT and target.exists()]):
-        raise Misuse(f"{there[0]} is there already; overwrite it with --force")
+    client = await connect_client()
+    run_ids, (workflow_id, _) = await _run_ids(client, run), split_run_name(run)
+    targets = _targets(file, len(run_ids), run)
+    if not force and (existing := [target for target in targets if target != _STDOUT and target.exists()]):
+        raise UsageError(f"{existing[0]} exists already; overwrite it with --force")
     redactor = HistoryRedactor(secrets) if secrets is not None else None
-    for target, execution in zip(targets, chain, strict=True):
-        handle = client.get_workflow_handle(workflow_id, run_id=execution)
+    for target, run_id in zip(targets, run_ids, strict=True):
+        handle = client.get_workflow_handle(workflow_id, run_id=run_id)
         recorded: JsonObject = (await handle.fetch_history()).to_json_dict()
-        if stored_elsewhere(recorded):
-            raise Misuse(f"{run} names payloads that are stored elsewhere: a file of it would not replay")
+        if has_external_payloads(recorded):
+            raise UsageError(f"{run} has payloads in external storage: an exported file would not replay")
         if redactor is not None:
             recorded = redactor.history(recorded)
         _write(target, f"{json.dumps(recorded, indent=2)}\n")
         if target != _STDOUT:
             typer.echo(f"{target}: {count(len(recorded['events']), 'event')}")
     if redactor is not None and redactor.removed:
-        taken = f"{count(len(redactor.removed), 'secret')} taken out"
-        err.print(Text(f"{taken}; look it through before you share it, it still tells of your systems", "dim"))
+        removed = f"{count(len(redactor.removed), 'secret')} removed"
+        err.print(Text(f"{removed}; read the file before you share it: it still describes your systems", "dim"))
 
 
-async def _episode(client: Client, run: str) -> list[str]:
-    """Return the run ids of the executions that belong together, in order: from the one that is named back and on."""
+async def _run_ids(client: Client, run: str) -> list[str]:
+    """Return the run ids of the chain of executions to which the named one belongs, in order."""
     info = (await describe_run(client, run, types=(WORKFLOW, "QueueWorkflow"))).workflow_execution_info
     workflow_id, following = split_run_name(run)
     chain = await execution_chain(client, workflow_id, info)
@@ -85,16 +85,16 @@ async def _episode(client: Client, run: str) -> list[str]:
     return chain
 
 
-def _targets(file: Path, chain: list[str], run: str) -> list[Path]:
-    if len(chain) == 1:
+def _targets(file: Path, number: int, run: str) -> list[Path]:
+    if number == 1:
         return [file]
     if file == _STDOUT:
-        raise Misuse(f"{run} has {len(chain)} histories, as it continued as new: name a FILE for them")
-    return [file.with_stem(f"{file.stem}-{number}") for number in range(1, len(chain) + 1)]
+        raise UsageError(f"{run} has {number} histories, because it continued as new; name a FILE for them")
+    return [file.with_stem(f"{file.stem}-{index}") for index in range(1, number + 1)]
 
 
 def _write(target: Path, text: str) -> None:
-    """Write a file whole or not at all."""
+    """Write a file completely or not at all."""
     if target == _STDOUT:
         typer.echo(text, nl=False)
         return

@@ -1,4 +1,4 @@
-"""``list``: the runs, narrowed as people ask at three in the morning."""
+"""``list``: the runs, filtered."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import typer
 from rich.text import Text
 from temporalio.client import Client
 
-from watchkeeper.cli.runner import UNITS, Misuse, connected, perform
+from watchkeeper.cli.command_runner import SECONDS_PER_UNIT, UsageError, connect_client, run_command
 from watchkeeper.cli.runs import JSON
-from watchkeeper.console import clock, err, out, table, write_json
+from watchkeeper.console import clock, err, out, table, typed_command, write_json
 from watchkeeper.run_view.json_view import list_row_json
 from watchkeeper.runs import client as runs_client
 from watchkeeper.runs.client import EPISODE_CHARACTERS, InvalidListQuery, NoSuchRun, RunInfo
@@ -21,39 +21,38 @@ from watchkeeper.runs.list_filter import ListStatus, RunFilter
 from watchkeeper.temporal.search_attributes import PERSON, WaitingFor
 from watchkeeper.text import duration, one_line
 
-_HEADINGS = ("run", "stands", "service", "severity", "started", "took", "rounds", "cost", "what")
-_SPARE = ("rounds", "cost", "severity", "took", "service")
-"""What a narrow terminal leaves out, the first one first."""
+_HEADINGS = ("run", "status", "service", "severity", "started", "duration", "rounds", "cost", "summary")
+_OPTIONAL = ("rounds", "cost", "severity", "duration", "service")
+"""The columns that a narrow terminal omits, in this order."""
 
 _STYLES = {"paused": "yellow", "concluded": "green", "stopped": "yellow"}
 
-_LOOKED_UP = 8
-"""Runs that Temporal is asked about at once."""
+_CONCURRENT_LOOKUPS = 8
 
 
 def list_runs(
-    open_only: Annotated[bool, typer.Option("--open", help="Only those that are not over.")] = False,
-    service: Annotated[str | None, typer.Option(help="Only those of a service.")] = None,
-    severity: Annotated[str | None, typer.Option(help="Only those of a severity.")] = None,
-    team: Annotated[str | None, typer.Option(help="Only those of a team.")] = None,
+    open_only: Annotated[bool, typer.Option("--open", help="Only runs that have not ended.")] = False,
+    service: Annotated[str | None, typer.Option(help="Only runs of this service.")] = None,
+    severity: Annotated[str | None, typer.Option(help="Only runs of this severity.")] = None,
+    team: Annotated[str | None, typer.Option(help="Only runs of this team.")] = None,
     source: Annotated[
-        str | None, typer.Option(help="Only those that an alert source started, or `person` for people.")
+        str | None, typer.Option(help="Only runs started by this alert source, or by people: `person`.")
     ] = None,
-    status: Annotated[ListStatus | None, typer.Option(help="Only those that stand so.")] = None,
-    waiting: Annotated[WaitingFor | None, typer.Option(help="Only those that wait for this.")] = None,
+    status: Annotated[ListStatus | None, typer.Option(help="Only runs with this status.")] = None,
+    waiting: Annotated[WaitingFor | None, typer.Option(help="Only runs that wait for this.")] = None,
     since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Only those that started since: 24h, 7d or 2026-11-25T03:00.")
+        str | None, typer.Option(metavar="TIME", help="Only runs started since 24h, 7d or 2026-11-25T03:00.")
     ] = None,
     query: Annotated[
-        str | None, typer.Option(metavar="QUERY", help="And what else, as Temporal's lists are asked: CostUsd > 1.")
+        str | None, typer.Option(metavar="QUERY", help="A Temporal list filter to add, such as `CostUsd > 1`.")
     ] = None,
-    most: Annotated[int, typer.Option("--most", min=1, help="How many, the newest first.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="List at most this many.")] = 50,
     as_json: JSON = False,
 ) -> None:
     """List the runs, the newest first."""
 
-    async def asked() -> None:
-        wanted = RunFilter(
+    async def filtered() -> None:
+        run_filter = RunFilter(
             open_only=open_only,
             service=service,
             severity=severity,
@@ -64,87 +63,88 @@ def list_runs(
             since=_time(since) if since is not None else None,
             query=query,
         )
-        await _list(wanted, most=most, as_json=as_json)
+        await _list(run_filter, limit=limit, as_json=as_json)
 
-    perform(asked(), InvalidListQuery)
+    run_command(filtered(), InvalidListQuery)
 
 
-def _time(given: str) -> datetime:
-    """Read ``24h`` or a date with or without a time, which is this machine's. Raises Misuse."""
-    ago = re.fullmatch(r"(\d+)([smhd])", given)
+def _time(text: str) -> datetime:
+    """Read ``24h``, or a date with or without a time, in this machine's time zone. Raises UsageError."""
+    ago = re.fullmatch(r"(\d+)([smhd])", text)
     try:
         if ago is not None:
-            return datetime.now(UTC) - timedelta(seconds=int(ago[1]) * UNITS[ago[2]])
-        return datetime.fromisoformat(given).astimezone()
+            return datetime.now(UTC) - timedelta(seconds=int(ago[1]) * SECONDS_PER_UNIT[ago[2]])
+        return datetime.fromisoformat(text).astimezone()
     except (ValueError, OverflowError) as error:
-        raise Misuse(f"--since {given!r}: write 90m, 24h, 7d, or a time such as 2026-11-25T03:00") from error
+        raise UsageError(f"--since {text!r}: write 90m, 24h, 7d, or a time such as 2026-11-25T03:00") from error
 
 
-async def _list(wanted: RunFilter, *, most: int, as_json: bool) -> None:
-    client = await connected()
+async def _list(run_filter: RunFilter, *, limit: int, as_json: bool) -> None:
+    client = await connect_client()
     found: list[RunInfo] = []
-    async for one in runs_client.list_runs(client, wanted):
-        if len(found) == most:
+    async for run in runs_client.list_runs(client, run_filter):
+        if len(found) == limit:
             if not as_json:
-                err.print(Text(f"There are more than {most}; see them with --most", "dim"))
+                err.print(Text(f"There are more than {limit} runs. List more with --limit.", "dim"))
             break
-        found.append(one)
+        found.append(run)
     if as_json:
-        write_json([list_row_json(one) for one in found])
-    elif not found and wanted.narrows:
-        err.print(Text("No such runs. See all of them: watchkeeper list", "dim"))
+        write_json([list_row_json(run) for run in found])
+    elif not found and run_filter.narrows:
+        err.print(Text(f"No runs match. List all runs: {typed_command('list')}", "dim"))
     elif not found:
-        err.print(Text("No runs. Start one: watchkeeper run TEXT", "dim"))
+        err.print(Text(f"No runs. Start one: {typed_command('run TEXT')}", "dim"))
     else:
-        names = await _names(client, found, wanted)
-        rows = [_row(name, one) for name, one in zip(names, found, strict=True)]
-        out.print(table(_HEADINGS, rows, optional=_SPARE), soft_wrap=True)
+        names = await _names(client, found, run_filter)
+        rows = [_row(name, run) for name, run in zip(names, found, strict=True)]
+        out.print(table(_HEADINGS, rows, optional=_OPTIONAL), soft_wrap=True)
 
 
-async def _names(client: Client, found: list[RunInfo], wanted: RunFilter) -> list[str]:
-    """Name each run so that `show` finds it: of the episodes of one name, all but the latest with their run id."""
+async def _names(client: Client, found: list[RunInfo], run_filter: RunFilter) -> list[str]:
+    """Return the name under which `show` finds each run: earlier episodes of a workflow id include their run id."""
     latest: dict[str, str] = {}
-    for one in reversed(found):
-        latest[one.workflow_id] = one.run_id
-    # In a list of some, the latest that is listed need not be the latest there is: unless it is open, or a person's.
-    doubtful = [one for one in found if wanted.narrows and one.closed_at is not None and one.source != PERSON]
-    asking = asyncio.Semaphore(_LOOKED_UP)
+    for run in reversed(found):
+        latest[run.workflow_id] = run.run_id
+    # A filtered list may omit the latest episode of a closed run. Runs that people start have one episode.
+    uncertain = [run for run in found if run_filter.narrows and run.closed_at is not None and run.source != PERSON]
+    slots = asyncio.Semaphore(_CONCURRENT_LOOKUPS)
 
     async def look_up(workflow_id: str) -> None:
-        async with asking:
+        async with slots:
             try:
                 latest[workflow_id] = (await runs_client.find_run(client, workflow_id)).run_id
-            except NoSuchRun:  # its retention was over just now
+            except NoSuchRun:  # deleted since the list was made
                 return
 
-    await asyncio.gather(*(look_up(name) for name in {one.workflow_id for one in doubtful}))
+    await asyncio.gather(*(look_up(name) for name in {run.workflow_id for run in uncertain}))
     return [
-        one.workflow_id
-        if latest[one.workflow_id] == one.run_id
-        else f"{one.workflow_id}@{one.run_id[:EPISODE_CHARACTERS]}"
-        for one in found
+        run.workflow_id
+        if latest[run.workflow_id] == run.run_id
+        else f"{run.workflow_id}@{run.run_id[:EPISODE_CHARACTERS]}"
+        for run in found
     ]
 
 
-def _row(name: str, one: RunInfo) -> tuple[Text | str, ...]:
-    took = duration(((one.closed_at or datetime.now(UTC)) - one.started_at).total_seconds())
+def _row(name: str, run: RunInfo) -> tuple[Text | str, ...]:
+    seconds = ((run.closed_at or datetime.now(UTC)) - run.started_at).total_seconds()
+    today = f"{datetime.now():%Y-%m-%d} "
     return (
         name,
-        _standing(one),
-        one.service or "",
-        one.severity or "",
-        clock(one.started_at).removeprefix(f"{datetime.now():%Y-%m-%d} ") if out.is_terminal else clock(one.started_at),
-        took,
-        "" if one.rounds is None else f"{one.rounds}",
-        "" if one.cost is None else f"${one.cost:.4f}",
-        one_line(one.report or one.text or "", 120),
+        _status(run),
+        run.service or "",
+        run.severity or "",
+        clock(run.started_at).removeprefix(today) if out.is_terminal else clock(run.started_at),
+        duration(seconds),
+        "" if run.rounds is None else f"{run.rounds}",
+        "" if run.cost is None else f"${run.cost:.4f}",
+        one_line(run.report or run.text or "", 120),
     )
 
 
-def _standing(one: RunInfo) -> Text:
-    """Say how a run stands in one word or two: how it ended, else whom it waits for, else what it does."""
-    if one.status == "running" and one.closed_at is None:
-        said = {"approval": "waits for approval", "turn": "queued"}.get(one.waiting_for or "")
-        return Text(said, "bold yellow") if said else Text(one.phase or one.status, "cyan")
-    is_open = one.closed_at is None and one.status != "paused"
-    return Text(f"{one.status}, open" if is_open else one.status, _STYLES.get(one.status, "red"))
+def _status(run: RunInfo) -> Text:
+    """Return the status in one or two words: how the run ended, what it waits for, or what it is doing."""
+    if run.status == "running" and run.closed_at is None:
+        waits = {"approval": "waits for approval", "turn": "queued"}.get(run.waiting_for or "")
+        return Text(waits, "bold yellow") if waits else Text(run.phase or run.status, "cyan")
+    is_open = run.closed_at is None and run.status != "paused"
+    return Text(f"{run.status}, open" if is_open else run.status, _STYLES.get(run.status, "red"))

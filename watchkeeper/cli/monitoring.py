@@ -1,4 +1,4 @@
-"""What ``worker`` and ``dev`` tell of themselves besides their log: the page for Prometheus and health checks."""
+"""Monitoring of ``worker`` and ``dev``: the SDK's log and metrics, and the endpoint for metrics and health."""
 
 from __future__ import annotations
 
@@ -23,18 +23,22 @@ if TYPE_CHECKING:
 KEYS = "telemetry.metrics_host and telemetry.metrics_port"
 
 
-def forward(metrics: MetricBuffer | None) -> None:
-    """Have the SDK's core write into our log, and put what it measures into ``metrics``; before the client is made."""
+def forward_sdk_log(metrics: MetricBuffer | None) -> None:
+    """Write the log of the SDK's core into ours and its measurements into ``metrics``. Call it before connecting."""
     forwarded = LogForwardingConfig(
         logging.getLogger("temporalio.core"), append_target_to_name=False, prepend_target_on_message=False
     )
-    logged = LoggingConfig(TelemetryFilter(core_level="WARN", other_level="ERROR"), forwarding=forwarded)
-    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=logged, metrics=metrics, attach_service_name=False)))
+    logging_config = LoggingConfig(TelemetryFilter(core_level="WARN", other_level="ERROR"), forwarding=forwarded)
+    telemetry = TelemetryConfig(logging=logging_config, metrics=metrics, attach_service_name=False)
+    Runtime.set_default(Runtime(telemetry=telemetry))
 
 
 @asynccontextmanager
-async def serving_itself(client: Client, telemetry: Telemetry) -> AsyncIterator[str | None]:
-    """Serve a worker's page where the settings want it, and give its address. Raises CannotListen."""
+async def serve_monitoring(client: Client, telemetry: Telemetry) -> AsyncIterator[str | None]:
+    """Serve metrics and health while the context is open; yield the address, or None if it is not configured.
+
+    Raises ListenError.
+    """
     section, metrics = telemetry.settings.telemetry, telemetry.metrics
     if section.metrics_port is None or metrics is None:
         yield None

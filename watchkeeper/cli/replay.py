@@ -12,14 +12,14 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from watchkeeper.cli.runner import ERROR, Misuse, connected, perform
+from watchkeeper.cli.command_runner import ERROR, UsageError, connect_client, run_command
 from watchkeeper.cli.runs import JSON
 from watchkeeper.console import err, out, write_json
 from watchkeeper.text import one_line
 
 if TYPE_CHECKING:
-    from watchkeeper.replay.history_files import Recording
-    from watchkeeper.replay.verdict import Verdict
+    from watchkeeper.replay.history_files import RecordedHistory
+    from watchkeeper.replay.verdict import ReplayVerdict
 
 _EVERY = 500
 """After so many histories, those who cannot see a bar are told how far it is."""
@@ -40,21 +40,21 @@ def replay(
 
     Exit code: 0 it does what they say, 1 it does not, 2 there is nothing to replay by that name.
     """
-    perform(_replay(path or [], _query(open_runs, from_server), timeout, as_json=as_json), OSError)
+    run_command(_replay(path or [], _query(open_runs, from_server), timeout, as_json=as_json), OSError)
 
 
 def _query(open_runs: bool, from_server: str | None) -> str | None:
-    from watchkeeper.replay.server_histories import OPEN
+    from watchkeeper.replay.server_histories import OPEN_RUNS
 
     if open_runs:
-        return f"{OPEN} AND ({from_server})" if from_server else OPEN
+        return f"{OPEN_RUNS} AND ({from_server})" if from_server else OPEN_RUNS
     return from_server
 
 
 async def _replay(paths: list[Path], query: str | None, timeout: float, *, as_json: bool) -> int:
     if not paths and query is None:
-        raise Misuse("say what to replay: files or folders, --open for all open runs, or --from-server QUERY")
-    verdicts: list[Verdict] = []
+        raise UsageError("say what to replay: files or folders, --open for all open runs, or --from-server QUERY")
+    verdicts: list[ReplayVerdict] = []
     replayed, broken = 0, Counter[str]()
     with _progress() as tell:
         async for verdict in _verdicts(paths, query, timeout, tell):
@@ -76,36 +76,36 @@ async def _replay(paths: list[Path], query: str | None, timeout: float, *, as_js
     return ERROR if broken else 0
 
 
-async def _verdicts(paths: list[Path], query: str | None, timeout: float, tell: _Tell) -> AsyncIterator[Verdict]:
-    from watchkeeper.replay import runner
-    from watchkeeper.replay.history_files import NotAHistory
-    from watchkeeper.replay.server_histories import NoSuchQuery
+async def _verdicts(paths: list[Path], query: str | None, timeout: float, tell: _Tell) -> AsyncIterator[ReplayVerdict]:
+    from watchkeeper.replay import replayer
+    from watchkeeper.replay.history_files import InvalidHistory
+    from watchkeeper.replay.server_histories import InvalidReplayQuery
     from workflows.incident import IncidentWorkflow
     from workflows.queue import QueueWorkflow
 
     recordings = _recordings(paths, query, tell)
     try:
         # Files are read at once, and told of in their order.
-        at_once = runner.LANES if query is not None else 1
+        at_once = replayer.CONCURRENT_REPLAYS if query is not None else 1
         workflows = [IncidentWorkflow, QueueWorkflow]
-        async for verdict in runner.replay(recordings, workflows, lanes=at_once, timeout=timeout):
+        async for verdict in replayer.replay_histories(recordings, workflows, lanes=at_once, timeout=timeout):
             yield verdict
-    except (NotAHistory, NoSuchQuery) as error:
-        raise Misuse(str(error)) from error
+    except (InvalidHistory, InvalidReplayQuery) as error:
+        raise UsageError(str(error)) from error
 
 
-async def _recordings(paths: list[Path], query: str | None, tell: _Tell) -> AsyncIterator[Recording]:
+async def _recordings(paths: list[Path], query: str | None, tell: _Tell) -> AsyncIterator[RecordedHistory]:
     from watchkeeper.replay import history_files as recordings
     from watchkeeper.replay import server_histories
 
-    files = list(recordings.files(paths))
-    client = await connected() if query is not None else None
-    found = await server_histories.count(client, query) if client is not None and query is not None else 0
+    files = list(recordings.find_histories(paths))
+    client = await connect_client() if query is not None else None
+    found = await server_histories.count_runs(client, query) if client is not None and query is not None else 0
     tell(0, 0, len(files) + found)
     for file in files:
-        yield recordings.read(file)
+        yield recordings.read_history(file)
     if client is not None and query is not None:
-        async for recording in server_histories.served(client, query):
+        async for recording in server_histories.fetch_histories(client, query):
             yield recording
 
 
@@ -113,7 +113,7 @@ def _histories(number: int) -> str:
     return f"{number:,} {'history' if number == 1 else 'histories'}"
 
 
-def _say(verdict: Verdict) -> None:
+def _say(verdict: ReplayVerdict) -> None:
     style = "green" if verdict.agrees else "bold red"
     word, rest = str(verdict).split(maxsplit=1)
     out.print(Text.assemble((word, style), "  ", one_line(rest, 1_500)), soft_wrap=True)

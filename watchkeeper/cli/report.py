@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
-from watchkeeper.cli.runner import connected, perform, settings_of
-from watchkeeper.cli.runs import EPISODE
+from watchkeeper.cli.command_runner import connect_client, context_settings, run_command
+from watchkeeper.cli.runs import RUN_OR_EPISODE
 from watchkeeper.config.settings import Settings
 from watchkeeper.text import size
 
 
 def report(
     context: typer.Context,
-    run: EPISODE,
+    run: RUN_OR_EPISODE,
     as_html: Annotated[bool, typer.Option("--html/--md", help="HTML with a timeline, or Markdown (default).")] = False,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the report to a file.")
@@ -25,7 +25,7 @@ def report(
 
     Needs no worker. The HTML report is one file that you can send or print. It runs no script and loads nothing.
     """
-    perform(_report(settings_of(context), run, as_html=as_html, output=output), OSError)
+    run_command(_report(context_settings(context), run, as_html=as_html, output=output), OSError)
 
 
 async def _report(settings: Settings, run: str, *, as_html: bool, output: Path | None) -> None:
@@ -34,7 +34,7 @@ async def _report(settings: Settings, run: str, *, as_html: bool, output: Path |
     from watchkeeper.report_page.report_data import read_report_data
     from watchkeeper.slack.status_message import run_address
 
-    data = await read_report_data(await connected(), run)
+    data = await read_report_data(await connect_client(), run)
     link = run_address(settings.reports.run_url, data.run.workflow_id, data.run.run_id)
     _write((html_report if as_html else markdown_report)(data, link), output)
 

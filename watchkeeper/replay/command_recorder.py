@@ -20,7 +20,7 @@ from watchkeeper.temporal.sandbox import Sandbox
 
 
 @dataclass(frozen=True)
-class Unread:
+class DecodingError:
     """A payload that the code of today could not decode."""
 
     data: bytes
@@ -28,7 +28,7 @@ class Unread:
 
 
 @dataclass
-class Account:
+class ReplayRecord:
     """What the code did of one history, up to the step in which it was found to differ."""
 
     at: int = 0
@@ -37,7 +37,7 @@ class Account:
     """What it did in that step."""
     failure: str = ""
     """What it raised in that step, if it did."""
-    unread: list[Unread] = field(default_factory=list)
+    unread: list[DecodingError] = field(default_factory=list)
 
     def note(self, activation: WorkflowActivation, completion: WorkflowActivationCompletion) -> None:
         """Take down one activation, of which a step may need several."""
@@ -50,20 +50,20 @@ class Account:
         self.failure = f"{failure.application_failure_info.type}: {failure.message}".removeprefix(": ")
 
 
-class Witness(Sandbox):
+class RecordingSandbox(Sandbox):
     """The sandbox of our workers, which also takes down what happens in it: of one history at a time."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.account = Account()
+        self.account = ReplayRecord()
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
         """Make a sandbox for one run."""
         return _Witnessed(super().create_instance(det), self.account)
 
-    def begin(self) -> Account:
+    def begin(self) -> ReplayRecord:
         """Begin the account of another history."""
-        self.account = Account()
+        self.account = ReplayRecord()
         return self.account
 
     def listening(self, converter: DataConverter) -> DataConverter:
@@ -76,7 +76,7 @@ class Witness(Sandbox):
                     return list(super().from_payloads(payloads, type_hints))  # pyright: ignore[reportAbstractUsage]
                 except (ValueError, UnreadableError) as error:
                     if (fault := _fault(error)) is not None and payloads:
-                        witness.account.unread.append(Unread(payloads[0].data, fault))
+                        witness.account.unread.append(DecodingError(payloads[0].data, fault))
                     raise
 
         listening: type[PayloadConverter] = Listening
@@ -90,7 +90,7 @@ def _fault(error: BaseException | None) -> ValidationError | None:
 
 
 class _Witnessed(WorkflowInstance):
-    def __init__(self, watched: WorkflowInstance, account: Account) -> None:
+    def __init__(self, watched: WorkflowInstance, account: ReplayRecord) -> None:
         self._watched = watched
         self._account = account
 

@@ -12,7 +12,7 @@ from watchkeeper.text import excerpt
 
 
 @dataclass(frozen=True)
-class Deed:
+class WorkflowAction:
     """One thing that a workflow does: two are the same deed if kind and name are."""
 
     kind: str
@@ -22,7 +22,7 @@ class Deed:
     words: str = ""
     """What it does, in the third person: ``starts a timer``."""
 
-    def is_as(self, other: Deed) -> bool:
+    def is_as(self, other: WorkflowAction) -> bool:
         """Tell whether they are the same to a replay."""
         return (self.kind, self.name) == (other.kind, other.name)
 
@@ -51,15 +51,15 @@ _WORDS = {
 _EVENTS = dict(_WORDS.values())
 
 
-def type_of(event: HistoryEvent) -> str:
+def event_type_name(event: HistoryEvent) -> str:
     """Name the type of an event as Temporal shows it."""
     parts = EventType.Name(event.event_type).removeprefix("EVENT_TYPE_").split("_")
     return "".join(part.capitalize() for part in parts)
 
 
-def recorded(event: HistoryEvent) -> Deed | None:
+def action_of_event(event: HistoryEvent) -> WorkflowAction | None:
     """Return what the workflow did to leave an event; None if the event befell it."""
-    kind = type_of(event)
+    kind = event_type_name(event)
     if kind not in _EVENTS:
         return None
     activity = event.activity_task_scheduled_event_attributes
@@ -67,7 +67,7 @@ def recorded(event: HistoryEvent) -> Deed | None:
     return _deed(kind, activity.activity_type.name, activity.activity_id, signal.signal_name)
 
 
-def done(command: WorkflowCommand) -> Deed | None:
+def action_of_command(command: WorkflowCommand) -> WorkflowAction | None:
     """Return what a command of the code asks for; None if it leaves no event."""
     variant: str = command.WhichOneof("variant") or ""
     if variant == "update_response":
@@ -80,10 +80,10 @@ def done(command: WorkflowCommand) -> Deed | None:
     return _deed(kind, activity.activity_type, activity.activity_id, signal.signal_name, excerpt(because, 300))
 
 
-def _deed(kind: str, activity: str, activity_id: str, signal: str, because: str = "") -> Deed:
+def _deed(kind: str, activity: str, activity_id: str, signal: str, because: str = "") -> WorkflowAction:
     words = _EVENTS[kind]
     if activity:
-        return Deed(kind, f"{activity} {activity_id}", f"{words} `{activity}` ({activity_id})")
+        return WorkflowAction(kind, f"{activity} {activity_id}", f"{words} `{activity}` ({activity_id})")
     if signal:
-        return Deed(kind, signal, f"{words} (`{signal}`)")
-    return Deed(kind, "", f"{words}: {because}" if because else words)
+        return WorkflowAction(kind, signal, f"{words} (`{signal}`)")
+    return WorkflowAction(kind, "", f"{words}: {because}" if because else words)

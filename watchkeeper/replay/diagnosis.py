@@ -11,10 +11,10 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHistory
 from temporalio.workflow import NondeterminismError
 
-from watchkeeper.replay.command_recorder import Account, Unread
-from watchkeeper.replay.commands import Deed, done, recorded, type_of
-from watchkeeper.replay.history_files import Recording
-from watchkeeper.replay.verdict import Kind, Verdict
+from watchkeeper.replay.command_recorder import DecodingError, ReplayRecord
+from watchkeeper.replay.commands import WorkflowAction, action_of_command, action_of_event, event_type_name
+from watchkeeper.replay.history_files import RecordedHistory
+from watchkeeper.replay.verdict import ReplayVerdict, VerdictKind
 from watchkeeper.text import excerpt
 
 _SAID_BYTES = 1_000
@@ -22,13 +22,13 @@ _SAID_BYTES = 1_000
 DEADLOCK = "[TMPRL1101]"
 _ELSEWHERE = "[TMPRL1105]"
 
-Recorded = tuple[HistoryEvent, Deed]
+Recorded = tuple[HistoryEvent, WorkflowAction]
 
 
-def explain(recording: Recording, failure: Exception | None, account: Account) -> Verdict:
+def explain_replay(recording: RecordedHistory, failure: Exception | None, account: ReplayRecord) -> ReplayVerdict:
     """Return the verdict on a recording that was replayed, with ``failure`` as the SDK's own."""
     said = _said(failure)
-    verdict = Verdict(recording.name, recording.history.workflow_id, said=said)
+    verdict = ReplayVerdict(recording.name, recording.history.workflow_id, said=said)
     if account.unread:
         return _unreadable(verdict, recording.history, account.unread[0])
     if failure is None:
@@ -41,16 +41,18 @@ def explain(recording: Recording, failure: Exception | None, account: Account) -
     event = _event(recording.history, account.at)
     if DEADLOCK in said:
         return _at(
-            replace(verdict, why="this code does not come to an end of its step within two seconds"), event, "stuck"
+            replace(verdict, why="this code does not come to an end of its step within two seconds"),
+            event,
+            "stuck",
         )
     if _ELSEWHERE in said:
         return _at(replace(verdict, why="it names payloads that are stored elsewhere"), event, "incomplete")
     return _at(replace(verdict, why=f"this code raises {account.failure or said}"), event, "fails")
 
 
-def stuck(recording: Recording, account: Account, seconds: float) -> Verdict:
+def explain_timeout(recording: RecordedHistory, account: ReplayRecord, seconds: float) -> ReplayVerdict:
     """Return the verdict on a recording whose replay gave no answer in time."""
-    verdict = Verdict(recording.name, recording.history.workflow_id)
+    verdict = ReplayVerdict(recording.name, recording.history.workflow_id)
     why = f"the replay stands still since then, for {seconds:g} s"
     return _at(replace(verdict, why=why), _event(recording.history, account.at or 1), "stuck")
 
@@ -62,8 +64,8 @@ def _said(failure: Exception | None) -> str:
     return excerpt(found[1].replace('\\"', '"').replace("\\n", "\n") if found else text, _SAID_BYTES)
 
 
-def _at(verdict: Verdict, event: HistoryEvent | None, kind: Kind) -> Verdict:
-    where = (event.event_id, type_of(event)) if event is not None else (None, None)
+def _at(verdict: ReplayVerdict, event: HistoryEvent | None, kind: VerdictKind) -> ReplayVerdict:
+    where = (event.event_id, event_type_name(event)) if event is not None else (None, None)
     return replace(verdict, kind=kind, event=where[0], event_type=where[1])
 
 
@@ -74,20 +76,20 @@ def _event(history: WorkflowHistory, event_id: int) -> HistoryEvent | None:
 # --- it does something else -------------------------------------------------------------------------------------
 
 
-def _differing(verdict: Verdict, history: WorkflowHistory, account: Account) -> Verdict:
+def _differing(verdict: ReplayVerdict, history: WorkflowHistory, account: ReplayRecord) -> ReplayVerdict:
     named = re.search(r"HistoryEvent\(id: (\d+)", verdict.said)
     event, deed = _parting(history, account, _event(history, int(named[1])) if named else None)
-    says = recorded(event) if event is not None else None
+    says = action_of_event(event) if event is not None else None
     then = f"the history {says.words} there" if says else "nothing that this code does leads there"
     now = f"this code {deed.words}" if deed else "this code does not"
     return _at(replace(verdict, why=f"{then}, {now}"), event, "differs")
 
 
 def _parting(
-    history: WorkflowHistory, account: Account, named: HistoryEvent | None
-) -> tuple[HistoryEvent | None, Deed | None]:
+    history: WorkflowHistory, account: ReplayRecord, named: HistoryEvent | None
+) -> tuple[HistoryEvent | None, WorkflowAction | None]:
     """Return the event at which they part, and what the code does instead; the SDK may have named the event."""
-    done_now = [deed for deed in map(done, account.commands) if deed is not None]
+    done_now = [deed for deed in map(action_of_command, account.commands) if deed is not None]
     for before, now in zip_longest(_step(history, account.at), done_now):
         if before is None:
             return named, now
@@ -100,16 +102,16 @@ def _parting(
 def _step(history: WorkflowHistory, at: int) -> Iterator[Recorded]:
     """Give what the history says the workflow did in the step that began with so many events."""
     for event in history.events[at:]:
-        if type_of(event) in ("WorkflowTaskScheduled", "WorkflowTaskStarted"):
+        if event_type_name(event) in ("WorkflowTaskScheduled", "WorkflowTaskStarted"):
             return
-        if (deed := recorded(event)) is not None:
+        if (deed := action_of_event(event)) is not None:
             yield event, deed
 
 
 # --- it cannot read what is recorded --------------------------------------------------------------------------------
 
 
-def _unreadable(verdict: Verdict, history: WorkflowHistory, unread: Unread) -> Verdict:
+def _unreadable(verdict: ReplayVerdict, history: WorkflowHistory, unread: DecodingError) -> ReplayVerdict:
     fault = unread.fault.errors(include_url=False, include_input=False)[0]
     field = ".".join([unread.fault.title, *map(str, fault["loc"])])
     if fault["type"] == "missing":

@@ -16,47 +16,47 @@ from watchkeeper.contracts import JsonObject
 HOW = "record one with `watchkeeper history export`"
 
 
-class NotAHistory(ValueError):
+class InvalidHistory(ValueError):
     """What was to be replayed is no recorded history; the text names it and the way out."""
 
 
 @dataclass(frozen=True)
-class Recording:
+class RecordedHistory:
     """One execution of a run, by the name that people know it by: its file, or its run."""
 
     name: str
     history: WorkflowHistory
 
 
-def files(paths: Iterable[Path]) -> Iterator[Path]:
-    """Give the files among some paths, and those in the folders among them, in order. Raises NotAHistory."""
+def find_histories(paths: Iterable[Path]) -> Iterator[Path]:
+    """Give the files among some paths, and those in the folders among them, in order. Raises InvalidHistory."""
     for path in paths:
         if not path.exists():
-            raise NotAHistory(f"no file or folder {path}; {HOW}")
+            raise InvalidHistory(f"no file or folder {path}; {HOW}")
         found = sorted(path.rglob("*.json")) if path.is_dir() else [path]
         if not found:
-            raise NotAHistory(f"no recorded history (*.json) in {path}; {HOW}")
+            raise InvalidHistory(f"no recorded history (*.json) in {path}; {HOW}")
         yield from found
 
 
-def read(file: Path) -> Recording:
-    """Read a history as Temporal's own tools write it. Raises NotAHistory and OSError."""
+def read_history(file: Path) -> RecordedHistory:
+    """Read a history as Temporal's own tools write it. Raises InvalidHistory and OSError."""
     try:
         recorded = json.loads(file.read_text(encoding="utf-8"))
         started = recorded["events"][0]["workflowExecutionStartedEventAttributes"]
         history = WorkflowHistory.from_json(started.get("workflowId") or file.stem, recorded)
     except (ValueError, LookupError, TypeError, AttributeError, ParseError) as error:
-        raise NotAHistory(f"{file} is no recorded history; {HOW}") from error
-    return Recording(str(file), history)
+        raise InvalidHistory(f"{file} is no recorded history; {HOW}") from error
+    return RecordedHistory(str(file), history)
 
 
-def gap(history: WorkflowHistory) -> tuple[int, int] | None:
+def find_gap(history: WorkflowHistory) -> tuple[int, int] | None:
     """Return the ids of the first two events between which some are missing; None if all are there."""
     ids = [event.event_id for event in history.events]
     return next(((before, after) for before, after in pairwise([0, *ids]) if after != before + 1), None)
 
 
-def stored_elsewhere(recorded: JsonObject) -> bool:
+def has_external_payloads(recorded: JsonObject) -> bool:
     """Tell whether a history, as JSON, names payloads that it does not hold."""
     return any("externalPayloads" in payload for payload in payloads(recorded))
 

@@ -9,20 +9,22 @@ from temporalio.api.workflowservice.v1 import ListWorkflowExecutionsRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from watchkeeper.replay.history_files import Recording
+from watchkeeper.replay.history_files import RecordedHistory
 
-OPEN = "ExecutionStatus NOT IN ('Completed', 'Failed', 'Canceled', 'Terminated', 'TimedOut', 'ContinuedAsNew')"
+OPEN_RUNS = "ExecutionStatus NOT IN ('Completed', 'Failed', 'Canceled', 'Terminated', 'TimedOut', 'ContinuedAsNew')"
 """Runs that a worker will have to carry on, paused ones too."""
 
 _OURS = "WorkflowType IN ('IncidentWorkflow', 'QueueWorkflow')"
 """As they are recorded, whatever the code of today calls them."""
 
 
-class NoSuchQuery(ValueError):
+class InvalidReplayQuery(ValueError):
     """The server does not understand a query; the text says why and the way out."""
 
 
-async def served(client: Client, query: str = OPEN, page_size: int = 200) -> AsyncIterator[Recording]:
+async def fetch_histories(
+    client: Client, query: str = OPEN_RUNS, page_size: int = 200
+) -> AsyncIterator[RecordedHistory]:
     """Give the history of each run of ours that a visibility query finds, fetched when it is asked for.
 
     One that ended meanwhile is given as it is; one that was deleted meanwhile is left out.
@@ -30,11 +32,11 @@ async def served(client: Client, query: str = OPEN, page_size: int = 200) -> Asy
     Raises NoSuchQuery and RPCError.
     """
     async for workflow_id, run_id in _found(client, query, page_size):
-        if (recording := await fetched(client, workflow_id, run_id)) is not None:
+        if (recording := await fetch_history(client, workflow_id, run_id)) is not None:
             yield recording
 
 
-async def fetched(client: Client, workflow_id: str, run_id: str) -> Recording | None:
+async def fetch_history(client: Client, workflow_id: str, run_id: str) -> RecordedHistory | None:
     """Fetch the history of one execution up to now; None if the server has none any more. Raises RPCError."""
     try:
         history = await client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history()
@@ -42,10 +44,10 @@ async def fetched(client: Client, workflow_id: str, run_id: str) -> Recording | 
         if error.status != RPCStatusCode.NOT_FOUND:
             raise
         return None
-    return Recording(f"{workflow_id} {run_id}", history)
+    return RecordedHistory(f"{workflow_id} {run_id}", history)
 
 
-async def count(client: Client, query: str = OPEN) -> int:
+async def count_runs(client: Client, query: str = OPEN_RUNS) -> int:
     """Return how many runs of ours a visibility query finds. Raises NoSuchQuery and RPCError."""
     with _understood(query):
         return (await client.count_workflows(_narrowed(query))).count
@@ -62,7 +64,7 @@ def _understood(query: str) -> Iterator[None]:
     except RPCError as error:
         if error.status != RPCStatusCode.INVALID_ARGUMENT:
             raise
-        raise NoSuchQuery(
+        raise InvalidReplayQuery(
             f"the server does not understand the query {query!r}: {error.message}; "
             "write it as in the search of the Temporal UI, such as \"Service = 'checkout'\""
         ) from error

@@ -7,11 +7,11 @@ from typing import Literal, TypeAlias
 
 from watchkeeper.contracts import JsonObject
 
-Kind: TypeAlias = Literal["agrees", "differs", "unreadable", "unknown_workflow", "incomplete", "stuck", "fails"]
+VerdictKind: TypeAlias = Literal["agrees", "differs", "unreadable", "unknown_workflow", "incomplete", "stuck", "fails"]
 """``differs``: the code does something else than what is recorded; ``unreadable``: it cannot decode what is recorded;
 ``incomplete``: events are missing; ``stuck``: no answer in time; ``fails``: it raises where it did not."""
 
-WAYS_OUT: dict[Kind, str] = {
+REMEDIES: dict[VerdictKind, str] = {
     "differs": "let runs that began the old way go on with it (`if workflow.patched(...)`), "
     "or keep workers of the old version until they are over and record that in docs/decisions/",
     "unreadable": "only add optional fields to what is recorded, with a default that means absent",
@@ -23,13 +23,13 @@ WAYS_OUT: dict[Kind, str] = {
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ReplayVerdict:
     """Whether the code of today does what one history says; if not, where it leaves it, and why."""
 
     name: str
     """Of the recording: its file, or its run."""
     run: str
-    kind: Kind = "agrees"
+    kind: VerdictKind = "agrees"
     event: int | None = None
     event_type: str | None = None
     """As Temporal shows it, such as ActivityTaskScheduled."""
@@ -46,7 +46,7 @@ class Verdict:
     @property
     def way_out(self) -> str:
         """What can be done about it; empty where it agrees."""
-        return WAYS_OUT.get(self.kind, "")
+        return REMEDIES.get(self.kind, "")
 
     @property
     def where(self) -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from watchkeeper.testing.errors import RequestRefused
     from watchkeeper.testing.fake_server import FakeServer, ReceivedRequest
     from watchkeeper.testing.faults import Fault
-    from watchkeeper.testing.replay import NotAHistory, Verdict, assert_replays, histories, replayed
+    from watchkeeper.testing.replay import InvalidHistory, ReplayVerdict, assert_replays, histories, replayed
     from watchkeeper.testing.scripted_model import ScriptedModel
     from watchkeeper.testing.scripts import (
         Script,
@@ -46,7 +46,7 @@ _MODULES = {
     "errors": ("RequestRefused",),
     "fake_server": ("FakeServer", "ReceivedRequest"),
     "faults": ("Fault",),
-    "replay": ("NotAHistory", "Verdict", "assert_replays", "histories", "replayed"),
+    "replay": ("InvalidHistory", "ReplayVerdict", "assert_replays", "histories", "replayed"),
     "scripted_model": ("ScriptedModel",),
     "scripts": (
         *("Script", "ScriptEnded", "ScriptedCall", "ScriptedReply"),
@@ -59,15 +59,15 @@ __all__ = [
     "AgentHarness",
     "FakeServer",
     "Fault",
-    "NotAHistory",
+    "InvalidHistory",
     "ReceivedRequest",
+    "ReplayVerdict",
     "RequestRefused",
     "Script",
     "ScriptEnded",
     "ScriptedCall",
     "ScriptedModel",
     "ScriptedReply",
-    "Verdict",
     "always",
     "assert_replays",
     "by_first_message",

@@ -14,16 +14,16 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from watchkeeper.replay import runner
-from watchkeeper.replay.history_files import NotAHistory, Recording, files, read
-from watchkeeper.replay.verdict import Verdict
+from watchkeeper.replay import replayer
+from watchkeeper.replay.history_files import InvalidHistory, RecordedHistory, find_histories, read_history
+from watchkeeper.replay.verdict import ReplayVerdict
 from workflows.incident import IncidentWorkflow
 from workflows.queue import QueueWorkflow
 
 if TYPE_CHECKING:
     from _pytest.mark import ParameterSet
 
-__all__ = ["WORKFLOWS", "NotAHistory", "Verdict", "assert_replays", "histories", "replayed"]
+__all__ = ["WORKFLOWS", "InvalidHistory", "ReplayVerdict", "assert_replays", "histories", "replayed"]
 
 WORKFLOWS: tuple[type, ...] = (IncidentWorkflow, QueueWorkflow)
 """The workflows that a worker runs."""
@@ -32,17 +32,19 @@ WORKFLOWS: tuple[type, ...] = (IncidentWorkflow, QueueWorkflow)
 def histories(*paths: Path) -> list[ParameterSet]:
     """Return the recorded histories of some folders as test parameters, each with the file's name as its id.
 
-    Raises NotAHistory if the folders hold no history: a test without histories would always pass.
+    Raises InvalidHistory if the folders hold no history: a test without histories would always pass.
     """
     import pytest
 
-    return [pytest.param(file, id=file.stem) for file in files(paths)]
+    return [pytest.param(file, id=file.stem) for file in find_histories(paths)]
 
 
-def assert_replays(history: Path, workflows: Sequence[type] = WORKFLOWS, *, timeout: float = runner.TIMEOUT) -> None:
+def assert_replays(
+    history: Path, workflows: Sequence[type] = WORKFLOWS, *, timeout: float = replayer.REPLAY_TIMEOUT
+) -> None:
     """Raise AssertionError, with the event and the reason, if the current code differs from a history.
 
-    ``timeout`` is in seconds. Raises NotAHistory and OSError.
+    ``timeout`` is in seconds. Raises InvalidHistory and OSError.
     """
     __tracebackhide__ = True
     verdict = asyncio.run(replayed(history, workflows, timeout=timeout))
@@ -50,12 +52,14 @@ def assert_replays(history: Path, workflows: Sequence[type] = WORKFLOWS, *, time
         raise AssertionError(f"{verdict}\nTo fix it: {verdict.way_out}")
 
 
-async def replayed(history: Path, workflows: Sequence[type] = WORKFLOWS, *, timeout: float = runner.TIMEOUT) -> Verdict:
-    """Replay one recorded history and return the verdict. Raises NotAHistory and OSError."""
+async def replayed(
+    history: Path, workflows: Sequence[type] = WORKFLOWS, *, timeout: float = replayer.REPLAY_TIMEOUT
+) -> ReplayVerdict:
+    """Replay one recorded history and return the verdict. Raises InvalidHistory and OSError."""
 
-    async def recordings() -> AsyncIterator[Recording]:
-        yield read(history)
+    async def recordings() -> AsyncIterator[RecordedHistory]:
+        yield read_history(history)
 
-    async for verdict in runner.replay(recordings(), workflows, lanes=1, timeout=timeout):
+    async for verdict in replayer.replay_histories(recordings(), workflows, lanes=1, timeout=timeout):
         return verdict
-    raise NotAHistory(f"{history} was not replayed")
+    raise InvalidHistory(f"{history} was not replayed")

@@ -19,14 +19,14 @@ from tests.end_to_end.chaos.hosts import hosts
 from tests.end_to_end.chaos.matrix import HEADINGS, Row, take_baseline, whole
 from tests.end_to_end.chaos.player import Ground
 from tests.end_to_end.chaos.temporal_server import server
-from watchkeeper.cli.runner import quiet
+from watchkeeper.cli.command_runner import silence_sdk_log
 
 MEDIAN_SECONDS = 2.5
 
 
 async def main() -> int:
     out, began = Console(width=None if sys.stdout.isatty() else 120), time.monotonic()
-    quiet()
+    silence_sdk_log()
     async with server() as running, hosts() as around:
         ground = Ground(running, around)
         baseline = await take_baseline(ground)

@@ -9,7 +9,7 @@ from pathlib import Path
 import typer.main
 
 from tests.support.paths import ROOT
-from watchkeeper.cli.main import app
+from watchkeeper.cli.command_line import app
 
 PROGRAMS = ("watchkeeper", "make", "pytest", "amtool", "promtool", "temporal", "docker", "curl", "openssl", "aws")
 """What a command begins with, where it stands within a line; a block shows whatever it likes."""

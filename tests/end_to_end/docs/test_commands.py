@@ -17,7 +17,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from tests.end_to_end.docs.commands import pages, shown
 from tests.support.paths import ROOT
-from watchkeeper.cli.main import app
+from watchkeeper.cli.command_line import app
 
 Node: TypeAlias = TyperGroup | TyperCommand
 

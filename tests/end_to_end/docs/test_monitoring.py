@@ -15,7 +15,7 @@ from tests.end_to_end.docs.commands import shown
 from tests.end_to_end.real.programs import absent, alertmanager, program
 from tests.support.harness import run_harness
 from tests.support.paths import ROOT
-from watchkeeper.cli.intake import taking_in
+from watchkeeper.cli.intake import serve_intake
 from watchkeeper.temporal.ports import free_port
 from watchkeeper.testing.scripts import says
 
@@ -85,7 +85,7 @@ async def test_a_token_is_made_and_an_alert_by_hand_starts_a_run(client: Client,
     (tmp_path / "alertmanager.yml").write_text(_ours(ports[0], token))
     async with (
         run_harness(client, [says("Checkout is well.")], **settings) as harness,
-        taking_in(client, harness.settings),
+        serve_intake(client, harness.settings),
         program(
             *(alertmanager(), ports[1], tmp_path, f"--config.file={tmp_path / 'alertmanager.yml'}"),
             *(f"--storage.path={tmp_path / 'data'}", "--cluster.listen-address="),

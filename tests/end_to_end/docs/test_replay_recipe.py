@@ -17,7 +17,7 @@ from tests.support.harness import run_harness
 from tests.support.paths import EXAMPLES, HISTORIES
 from tests.support.program import Program
 from tests.unit.cli.test_cli import address_of
-from watchkeeper.cli.main import app
+from watchkeeper.cli.command_line import app
 from watchkeeper.testing.scripts import says
 
 

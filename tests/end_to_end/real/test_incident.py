@@ -18,7 +18,7 @@ from tests.end_to_end.chaos.temporal_server import Server, server
 from tests.end_to_end.real.monitoring import TOKEN, WINDOW, Monitoring, monitoring
 from tests.end_to_end.real.programs import SECONDS
 from tests.support.harness import Harness, run_harness
-from watchkeeper.cli.intake import taking_in
+from watchkeeper.cli.intake import serve_intake
 from watchkeeper.contracts import JsonObject
 from watchkeeper.temporal.client import connect
 from watchkeeper.temporal.ports import free_port
@@ -84,7 +84,7 @@ async def scene(directory: Path) -> AsyncIterator[Scene]:
         client: Client = await connect(temporal.address, lazy=True)
         async with (
             run_harness(temporal.client, investigate, tools=TOOLS, **settings) as harness,
-            taking_in(client, harness.settings) as intake,
+            serve_intake(client, harness.settings) as intake,
         ):
             yield Scene(temporal, watched, harness, intake, http, reports)
 

@@ -14,7 +14,7 @@ import httpx2
 
 from tests.support.paths import PAYLOADS
 from tests.support.settings import build_settings
-from watchkeeper.cli.intake import taking_in_here
+from watchkeeper.cli.intake import serve_local_intake
 from watchkeeper.config.sections import ApprovalSettings, ModelProfile, Prices, WatchdogSettings, WorkerSettings
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import JsonObject, LimitChanges, RunInput, StopRequest, ToolChoice
@@ -88,7 +88,7 @@ async def scene(directory: Path, pace: float = 0.0) -> AsyncIterator[Scene]:
         asking = _settings(world, profile, "asks-first", directory, ApprovalSettings(tools=["page_engineer"]))
         for settings in (plain, asking):
             await workers.enter_async_context(run_worker(server.client, settings))
-        async with taking_in_here(server.client, plain, 0) as intake:
+        async with serve_local_intake(server.client, plain, 0) as intake:
             alerted = await _post_alert(intake)
             await _wait_for(server, alerted, _open)
         await _start_runs(server, plain, asking)

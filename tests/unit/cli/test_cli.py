@@ -275,7 +275,7 @@ async def test_lists_can_be_narrowed(client: Client, program: Program) -> None:
         while run in await listed("--open"):
             await asyncio.sleep(0.1)
         item = (await listed())[run]
-        assert len(await listed("--most", "1")) == 1
+        assert len(await listed("--limit", "1")) == 1
         plain = await desk.program("list")
     assert (item["status"], item["severity"], item["text"]) == ("concluded", "critical", "Checkout fails.")
     assert item["summary"] == "Status: checkout is degraded, 18.2 % errors."
@@ -284,7 +284,7 @@ async def test_lists_can_be_narrowed(client: Client, program: Program) -> None:
 
 LOADED = """
 import sys
-from watchkeeper.cli.main import app
+from watchkeeper.cli.command_line import app
 try:
     app(sys.argv[1:])
 except SystemExit as ended:
@@ -423,7 +423,7 @@ async def test_a_service_that_only_the_worker_knows_not_fails_the_run(client: Cl
 
 
 async def test_misuse_is_exit_code_2(program: Program) -> None:
-    for arguments in (["run"], ["nonsense"], ["show"], ["list", "--most", "0"]):
+    for arguments in (["run"], ["nonsense"], ["show"], ["list", "--limit", "0"]):
         ended = await program(*arguments)
         assert ended.code == 2
         assert "Traceback" not in ended.err

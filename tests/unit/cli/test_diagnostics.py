@@ -97,7 +97,7 @@ async def test_all_is_within_reach(program: Program, world: World) -> None:
         ("deploys", {"services__checkout__github": "acme/nothing"}, "404"),
         ("deploys", {"argocd__token": "wrong"}, "401"),
         ("PagerDuty", {"pagerduty__api_token": "wrong"}, "401"),
-        ("PagerDuty", {"pagerduty__routing_key": None}, "nobody can be paged of: checkout, search"),
+        ("PagerDuty", {"pagerduty__routing_key": None}, "these teams cannot be paged: checkout, search"),
         ("PagerDuty", {"pagerduty__events_url": "http://127.0.0.1:1"}, "127.0.0.1:1"),
     ],
 )
@@ -113,14 +113,14 @@ async def test_what_fails_is_named_with_the_way_out(
     assert said in found[what][1]
 
 
-async def test_a_hand_off_that_would_page_nobody_is_foretold(program: Program, world: World) -> None:
+async def test_a_hand_off_that_would_page_no_person_is_reported(program: Program, world: World) -> None:
     keys = {f"teams__{team}__routing_key": "x" * 32 for team in ("checkout", "search")}
     async with ScriptedModel(on_call_engineer, key=KEY).serve() as url:
         configure(program, world, url, pagerduty__routing_key=None, **keys)
         ended = await program("check")
     ok, said = verdicts(ended)["PagerDuty"]
     assert ok
-    assert "without reports.team, the hand-off of a run that names no service pages nobody" in said
+    assert "set reports.team, or the hand-off of a run without a service pages no person" in said
 
 
 async def test_only_what_is_configured_is_checked(program: Program) -> None:

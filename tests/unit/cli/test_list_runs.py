@@ -158,7 +158,7 @@ async def test_who_waits_for_a_turn_is_told_so(client: Client, program: Program)
                 await shown.shows(queued, f"• {queued}")
                 await piped.says(queued)
                 assert (await until_listed(client, waiting.id, waiting_for="turn")).phase == "queued"
-                assert f"it goes on: {queued}" in (await program("show", waiting.id)).out
+                assert f"still running: {queued}" in (await program("show", waiting.id)).out
                 await investigating.execute_update(IncidentWorkflow.decide, Decision(call="r1.0", approved=False))
                 await shown.shows("it leaves the queue of checkout after ", "approve")
                 await until_waiting(waiting, "r1.0")

@@ -10,7 +10,7 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -100,7 +100,7 @@ async def test_at_a_terminal_the_demo_stays_up_for_more_questions(program: Progr
         *(sys.executable, "-m", "watchkeeper.cli.main", "demo", "--temporal-port", str(port)),
         *("--ui-port", str(free_port())),
         cwd=program.directory,
-        env={**program.surroundings, "TERM": "xterm-256color", "COLUMNS": "120"},
+        env={**program.full_environment, "TERM": "xterm-256color", "COLUMNS": "120"},
         stdin=slave,
         stdout=slave,
         stderr=slave,
@@ -174,6 +174,27 @@ async def test_dev_is_told_to_end_while_it_starts(program: Program) -> None:
     ended = await dev.end()
     assert (ended.code, "Traceback" in ended.err) == (0, False), ended.err
     assert not serves(chosen)
+
+
+MAIN = "import watchkeeper.cli.main as entry; print('started', flush=True); entry.main()"
+"""Starts the program, and reports when Python has started: before that, no code of ours can handle Ctrl-C."""
+
+
+@pytest.mark.parametrize("command", [("dev",), ("list",), ("demo",)], ids=" ".join)
+@pytest.mark.parametrize("delay", [0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0])
+async def test_ctrl_c_at_any_moment_prints_no_traceback(
+    program: Program, command: tuple[str, ...], delay: float
+) -> None:
+    chosen = ports() if command != ("list",) else ()
+    running = await program.begin_python("-c", MAIN, *command, *chosen, WATCHKEEPER_MODEL__API_KEY="key")
+    await running.says("started")
+    await asyncio.sleep(delay)
+    with suppress(ProcessLookupError):
+        running.send(signal.SIGINT)
+    ended = await running.end()
+    assert not re.search("Traceback|never awaited|Error", ended.err), ended.err
+    assert ended.code in ((0, 130) if chosen else (1, 130)), "list fails: no server is there"
+    assert not chosen or not serves(chosen)
 
 
 async def test_dev_names_a_port_in_use_and_the_option(program: Program) -> None:

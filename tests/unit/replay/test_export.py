@@ -55,7 +55,7 @@ async def test_what_is_exported_holds_no_secret_and_replays(client: Client, prog
         run = await concluded(harness, text=f"Checkout fails with {SECRET} at https://ada:{SECRET}@db/ and {KEY}.")
     ended = await program("history", "export", run.id, "clean.json")
     assert (ended.code, ended.out.startswith("clean.json: ")) == (0, True)
-    assert ended.err.startswith("2 secrets taken out")
+    assert ended.err.startswith("2 secrets removed")
     assert (await program("history", "export", run.id, "raw.json", "--no-redact")).code == 0
     clean, raw = program.directory / "clean.json", program.directory / "raw.json"
     for secret in (SECRET, KEY):
@@ -72,7 +72,7 @@ async def test_a_file_is_not_overwritten_unasked(client: Client, program: Progra
     file.write_text("mine")
     refused = await program("history", "export", run.id, "kept.json")
     assert (refused.code, file.read_text()) == (2, "mine")
-    assert "kept.json is there already; overwrite it with --force" in refused.sentence()
+    assert "kept.json exists already; overwrite it with --force" in refused.sentence()
     assert (await program("history", "export", run.id, "kept.json", "--force")).code == 0
     assert (await replayed(file)).agrees
     assert [path.name for path in program.directory.iterdir() if ".part" in path.name] == []

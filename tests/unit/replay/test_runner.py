@@ -17,17 +17,17 @@ from tests.support.broken_workflow import SequentialWorkflow
 from tests.support.paths import HISTORIES
 from tests.support.program import Program
 from watchkeeper.contracts import JsonObject
-from watchkeeper.replay.history_files import NotAHistory, Recording, read
-from watchkeeper.replay.runner import replay
+from watchkeeper.replay.history_files import InvalidHistory, RecordedHistory, read_history
+from watchkeeper.replay.replayer import replay_histories
 from watchkeeper.temporal.client import DATA_CONVERTER
-from watchkeeper.testing.replay import WORKFLOWS, Verdict, assert_replays, histories, replayed
+from watchkeeper.testing.replay import WORKFLOWS, ReplayVerdict, assert_replays, histories, replayed
 
 CONCLUDED = HISTORIES / "concluded.json"
 
 
-async def given(*paths: Path) -> AsyncIterator[Recording]:
+async def given(*paths: Path) -> AsyncIterator[RecordedHistory]:
     for path in paths:
-        yield read(path)
+        yield read_history(path)
 
 
 def changed(directory: Path, change: Callable[[list[JsonObject]], None]) -> Path:
@@ -57,8 +57,8 @@ class Deaf(PayloadCodec):
 async def test_a_replay_that_hangs_is_given_up_and_the_next_one_goes_on() -> None:
     deaf = Deaf()
     recordings = given(CONCLUDED, HISTORIES / "denied.json")
-    verdicts: list[Verdict] = []
-    async for verdict in replay(
+    verdicts: list[ReplayVerdict] = []
+    async for verdict in replay_histories(
         recordings, WORKFLOWS, converter=replace(DATA_CONVERTER, payload_codec=deaf), lanes=1, timeout=2
     ):
         verdicts.append(verdict)
@@ -101,5 +101,5 @@ def test_users_fail_their_tests_with_the_reason() -> None:
 
 
 def test_a_gate_without_histories_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(NotAHistory, match="no recorded history"):
+    with pytest.raises(InvalidHistory, match="no recorded history"):
         histories(tmp_path)

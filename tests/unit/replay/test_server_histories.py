@@ -17,8 +17,8 @@ from tests.support.code_edits import BREAKING, copy
 from tests.support.harness import Harness, Run, run_harness
 from tests.support.program import Program
 from tests.unit.cli.test_cli import address_of
-from watchkeeper.replay.runner import replay
-from watchkeeper.replay.server_histories import NoSuchQuery, fetched, served
+from watchkeeper.replay.replayer import replay_histories
+from watchkeeper.replay.server_histories import InvalidReplayQuery, fetch_histories, fetch_history
 from watchkeeper.temporal.client import DATA_CONVERTER
 from watchkeeper.temporal.dev_server import TUNING, find_binary
 from watchkeeper.testing.replay import WORKFLOWS
@@ -112,18 +112,18 @@ async def test_a_query_finds_runs_that_are_over_and_pages_through_them(client: C
             await (await harness.start()).result()
     query = f"TaskQueue = '{queue}'"
     await listed(client, query, 3)
-    found = [verdict async for verdict in replay(served(client, query, page_size=1), WORKFLOWS)]
+    found = [verdict async for verdict in replay_histories(fetch_histories(client, query, page_size=1), WORKFLOWS)]
     assert [verdict.agrees for verdict in found] == [True, True, True]
     assert len({verdict.run for verdict in found}) == 3
 
 
 async def test_a_run_that_was_deleted_meanwhile_is_left_out(client: Client) -> None:
-    assert await fetched(client, "incident-gone", str(uuid4())) is None
+    assert await fetch_history(client, "incident-gone", str(uuid4())) is None
 
 
 async def test_what_the_server_does_not_understand_is_misuse(client: Client, program: Program) -> None:
-    with pytest.raises(NoSuchQuery):
-        [recording async for recording in served(client, "Servce = 'checkout'")]
+    with pytest.raises(InvalidReplayQuery):
+        [recording async for recording in fetch_histories(client, "Servce = 'checkout'")]
     ended = await program("replay", "--from-server", "Servce = 'checkout'")
     assert ended.code == 2
     assert "the server does not understand the query \"Servce = 'checkout'\"" in ended.sentence()

@@ -7,6 +7,7 @@ from datetime import datetime
 from rich.text import Text
 
 from watchkeeper.cli.watch.layout import columns
+from watchkeeper.console import typed_command
 from watchkeeper.contracts import BudgetUsed
 from watchkeeper.run_view.entries import Call
 from watchkeeper.run_view.model import RunView
@@ -75,7 +76,7 @@ def _call(view: RunView, pending: PendingWork, call: Call, at: datetime, width: 
     if waits:
         until = call.approval.expires_at if call.approval else None
         facts = [f"{elapsed((until - at).total_seconds())} left"] if until else []
-        answer = f"    waits for a person: {approve_command(view.workflow_id, call.key)}"
+        answer = f"    waits for a person: {typed_command(approve_command(view.workflow_id, call.key))}"
         answer = answer if len(answer) <= width else "    waits for a person: see the command above"
         return [columns(left, facts, width), Text(answer, "yellow")]
     if call.started_at is None:  # not started yet, or identical to a call that runs
@@ -116,9 +117,9 @@ def _problems(pending: PendingWork, now: float) -> list[Text]:
         seconds = elapsed(now - pending.unreached_since)
         text = f"Temporal is out of reach for {seconds}; the run is safe"
     elif not pending.polled:
-        text = "no worker is there; the run waits for one: watchkeeper worker"
+        text = f"no worker is there; the run waits for one: {typed_command('worker')}"
     elif waited := pending.seconds_untaken(now):
-        text = f"no worker has taken it up for {elapsed(waited)}; it waits for one: watchkeeper worker"
+        text = f"no worker has taken it up for {elapsed(waited)}; it waits for one: {typed_command('worker')}"
     else:
         return []
     return [Text(f"  ! {text}", "yellow")]

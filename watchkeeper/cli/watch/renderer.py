@@ -13,7 +13,7 @@ from watchkeeper.cli.watch.event_lines import write_action, write_alerts
 from watchkeeper.cli.watch.layout import LineWriter
 from watchkeeper.cli.watch.live_panel import LivePanel
 from watchkeeper.cli.watch.summary import write_closed, write_follow_up, write_report
-from watchkeeper.console import clock
+from watchkeeper.console import clock, typed_command, with_typed_commands
 from watchkeeper.contracts import CallStatus
 from watchkeeper.run_view.entries import (
     AlertsChanged,
@@ -130,7 +130,7 @@ class TerminalRenderer:
 
     def show_notice(self, text: str) -> None:
         """Write a sentence that is not part of the run's history."""
-        self._writer.line(Text(visible(text), "yellow"), wrap=True, indent=2)
+        self._writer.line(Text(visible(with_typed_commands(text)), "yellow"), wrap=True, indent=2)
 
     def _show_reset(self, reset: RunReset) -> None:
         reason = f" ({one_line(reset.reason, self._writer.width)})" if reset.reason else ""
@@ -200,8 +200,8 @@ class TerminalRenderer:
         self._writer.columns(self._call_line(call), [call.status])
         until = f" until {clock(approval.expires_at)}" if approval and approval.expires_at else ""
         self._writer.line(Text(f"    waits for a person{until}:", "yellow"))
-        self._writer.line(Text(f"    {approve_command(run, call.key)}", "bold"))
-        self._writer.line(Text(f"    {deny_command(run, call.key)}", "bold"))
+        self._writer.line(Text(f"    {typed_command(approve_command(run, call.key))}", "bold"))
+        self._writer.line(Text(f"    {typed_command(deny_command(run, call.key))}", "bold"))
 
     def _call_line(self, call: Call, name_width: int = 0) -> Text:
         arguments = one_line(arguments_text(call.arguments), self._writer.width)

@@ -16,34 +16,34 @@ from temporalio.converter import DataConverter
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.worker import Replayer, WorkflowReplayResult
 
-from watchkeeper.replay.command_recorder import Witness
-from watchkeeper.replay.commands import type_of
-from watchkeeper.replay.diagnosis import DEADLOCK, explain, stuck
-from watchkeeper.replay.history_files import Recording, gap
-from watchkeeper.replay.verdict import Verdict
+from watchkeeper.replay.command_recorder import RecordingSandbox
+from watchkeeper.replay.commands import event_type_name
+from watchkeeper.replay.diagnosis import DEADLOCK, explain_replay, explain_timeout
+from watchkeeper.replay.history_files import RecordedHistory, find_gap
+from watchkeeper.replay.verdict import ReplayVerdict
 from watchkeeper.temporal.client import DATA_CONVERTER
 
 T = TypeVar("T")
 
-LANES = 2
+CONCURRENT_REPLAYS = 2
 """Recordings at once: one is fetched while another is replayed. More would share the one interpreter."""
 
-TIMEOUT = 120.0
+REPLAY_TIMEOUT = 120.0
 """Seconds that one recording may take, at about a thousand events each: Temporal ends a history at 51,200."""
 
 _CLOSING = 2.0
 
 
-async def replay(
-    recordings: AsyncIterator[Recording],
+async def replay_histories(
+    recordings: AsyncIterator[RecordedHistory],
     workflows: Sequence[type],
     *,
     converter: DataConverter = DATA_CONVERTER,
-    lanes: int = LANES,
-    timeout: float = TIMEOUT,
-) -> AsyncIterator[Verdict]:
+    lanes: int = CONCURRENT_REPLAYS,
+    timeout: float = REPLAY_TIMEOUT,
+) -> AsyncIterator[ReplayVerdict]:
     """Give a verdict on each recording, in the order in which they are reached."""
-    verdicts: asyncio.Queue[Verdict | None] = asyncio.Queue(lanes)
+    verdicts: asyncio.Queue[ReplayVerdict | None] = asyncio.Queue(lanes)
     reading = asyncio.Lock()
 
     async def drive() -> None:
@@ -68,7 +68,7 @@ async def replay(
             await asyncio.gather(*driving, return_exceptions=True)
 
 
-async def _next(recordings: AsyncIterator[Recording], reading: asyncio.Lock) -> Recording | None:
+async def _next(recordings: AsyncIterator[RecordedHistory], reading: asyncio.Lock) -> RecordedHistory | None:
     async with reading:
         return await anext(recordings, None)
 
@@ -104,17 +104,17 @@ class _Lane:
         self._timeout = timeout
         self._replaying: _Replaying | None = None
 
-    async def verdict(self, recording: Recording) -> Verdict:
+    async def verdict(self, recording: RecordedHistory) -> ReplayVerdict:
         """Replay one recording; again if a step took too long, as a machine busy with other things can be why."""
-        if (events := gap(recording.history)) is not None:
+        if (events := find_gap(recording.history)) is not None:
             before, after = events
             why = f"it follows event {before}: what was between them is missing"
-            event_type = type_of(recording.history.events[before])
-            return Verdict(recording.name, recording.history.workflow_id, "incomplete", after, event_type, why)
+            event_type = event_type_name(recording.history.events[before])
+            return ReplayVerdict(recording.name, recording.history.workflow_id, "incomplete", after, event_type, why)
         verdict = await self._replayed(recording)
         return await self._replayed(recording) if DEADLOCK in verdict.said else verdict
 
-    async def _replayed(self, recording: Recording) -> Verdict:
+    async def _replayed(self, recording: RecordedHistory) -> ReplayVerdict:
         if self._replaying is None:
             self._replaying = _Replaying(self._workflows, self._converter)
         witness = self._replaying.witness
@@ -122,8 +122,8 @@ class _Lane:
         result = await self._replaying.replay(recording.history, self._timeout)
         if result is None:
             await self.close()
-            return stuck(recording, account, self._timeout)
-        return explain(recording, result.replay_failure, account)
+            return explain_timeout(recording, account, self._timeout)
+        return explain_replay(recording, result.replay_failure, account)
 
     async def close(self) -> None:
         """End the replayer; one that hangs is left to the end of the process."""
@@ -136,7 +136,7 @@ class _Replaying:
     """A replayer at work in a thread."""
 
     def __init__(self, workflows: Sequence[type], converter: DataConverter) -> None:
-        self.witness = Witness()
+        self.witness = RecordingSandbox()
         self._replayer = Replayer(
             workflows=workflows,
             workflow_runner=self.witness,
