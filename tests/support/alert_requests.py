@@ -1,4 +1,4 @@
-"""Sources as settings make them, and requests as vendors send them."""
+"""Configured alert sources, and requests as vendors send them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOW = 1_795_350_000.0
 
 
 def source(kind: str, name: str = "prod", /, **table: Any) -> Source[Any]:
-    """Configure a source as ``[sources.prod]`` would; open to all where no proof is given."""
+    """Configure a source like ``[sources.prod]``; unauthenticated if no secret is given."""
     if not table.keys() & {"secrets", "tokens", "passwords", "topics"}:
         table["unauthenticated"] = True
     settings = build_settings(sources={name: {"kind": kind, **table}})
@@ -33,13 +33,13 @@ def payload(name: str) -> bytes:
 
 
 def posted(body: bytes | object, now: float = NOW, /, **headers: str) -> WebhookRequest:
-    """Make a request; ``x_header`` is X-Header."""
+    """Return a request; ``x_header`` is X-Header."""
     sent = body if isinstance(body, bytes) else json.dumps(body).encode()
     return WebhookRequest({name.replace("_", "-"): value for name, value in headers.items()}, sent, now)
 
 
 def changed(name: str, **members: object) -> bytes:
-    """Return a payload with other members."""
+    """Return a recorded payload with changed members."""
     return json.dumps({**json.loads(payload(name)), **members}).encode()
 
 
@@ -61,13 +61,13 @@ def read(source: Source[Any], body: bytes | object, **headers: str) -> ParsedPay
     return source.parse(posted(body, **headers))
 
 
-def only(received: ParsedPayload) -> Alert:
-    (alert,) = received.alerts
+def only(payload: ParsedPayload) -> Alert:
+    (alert,) = payload.alerts
     return alert
 
 
 def assert_fit(alert: Alert) -> None:
-    """An alert is small, clean, plausible, and the same after it went through a history."""
+    """Check that an alert is small, clean and plausible, and survives a round trip through a Temporal payload."""
     converter = DATA_CONVERTER.payload_converter
     (recorded,) = converter.to_payloads([alert])
     assert len(recorded.data) <= MAX_BYTES

@@ -1,4 +1,4 @@
-"""Alerts as a sender tells of them, and what the intake makes of them, without HTTP."""
+"""Dispatch alerts of one group as the intake does, without HTTP."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Run = WorkflowHandle[IncidentWorkflow, RunResult]
 
 
 class Sender:
-    """One source that tells of one group; times count in seconds from its beginning, which lies a little back."""
+    """A source that sends alerts of one group. Times are seconds after ``began``, which is ten minutes ago."""
 
     def __init__(self, client: Client, settings: Settings, **section: Any) -> None:
         self._client, self._settings = client, settings
@@ -33,12 +33,12 @@ class Sender:
 
     @classmethod
     def on(cls, harness: Harness, **section: Any) -> Sender:
-        """A source whose settings belong to this harness."""
+        """Return a sender with the settings of a harness."""
         return cls(harness.client, harness.settings, **section)
 
-    def alert(self, name: str = "HighErrorRate", at: float = 0, over: float | None = None, **facts: Any) -> Alert:
-        """An alert that fires since ``at``, or is over."""
-        told = {
+    def alert(self, name: str = "HighErrorRate", at: float = 0, over: float | None = None, **fields: Any) -> Alert:
+        """Return an alert that has been firing since ``at``, or that resolved at ``over``."""
+        alert = {
             "source": self.source.name,
             "group": self.group,
             "fingerprint": name,
@@ -48,35 +48,35 @@ class Sender:
             "starts_at": self.began + at,
             "severity": "critical",
             "service": "checkout",
-            **facts,
+            **fields,
         }
-        return Alert.model_validate(told if over is None else {**told, "ends_at": self.began + over})
+        return Alert.model_validate(alert if over is None else {**alert, "ends_at": self.began + over})
 
     async def tell(self, *alerts: Alert) -> DispatchResult:
-        """Send alerts of the group at once."""
-        (admitted,) = await dispatch_alerts(
+        """Send alerts of the group in one notification."""
+        (result,) = await dispatch_alerts(
             self._client, self._settings, self.source, ParsedPayload(alerts=list(alerts)), time.time()
         )
-        return admitted
+        return result
 
     async def fire(self, name: str = "HighErrorRate", at: float = 0, **facts: Any) -> DispatchResult:
-        """Tell of one that fires."""
+        """Send a firing alert."""
         return await self.tell(self.alert(name, at, **facts))
 
     async def resolve(self, name: str = "HighErrorRate", at: float = 0, over: float = 300) -> DispatchResult:
-        """Tell that one is over."""
+        """Send a resolved alert."""
         return await self.tell(self.alert(name, at, over))
 
-    def run(self, admitted: DispatchResult) -> Run:
-        """The run that alerts were given to."""
-        assert admitted.workflow_id and admitted.run_id
+    def run(self, result: DispatchResult) -> Run:
+        """Return the run of dispatched alerts."""
+        assert result.workflow_id and result.run_id
         return self._client.get_workflow_handle_for(
-            IncidentWorkflow.run, admitted.workflow_id, first_execution_run_id=admitted.run_id
+            IncidentWorkflow.run, result.workflow_id, first_execution_run_id=result.run_id
         )
 
 
 async def until_reported(run: Run, **wanted: Any) -> None:
-    """Return when a run has its report, whether or not it stays open."""
+    """Wait until a run has its report. It may stay open after that."""
     while (await run.query(IncidentWorkflow.progress)).status == "running":
         await asyncio.sleep(0.05)
 

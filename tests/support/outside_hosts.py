@@ -1,4 +1,4 @@
-"""The hosts outside, behind a proxy on loopback: TLS and requests are real, only the place is not."""
+"""External hosts, replaced by a proxy on loopback with real TLS."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ def answer(status: int, body: bytes = b"", *headers: str) -> bytes:
     return "\r\n".join(lines).encode() + body
 
 
-class Elsewhere:
-    """Answers whatever host is asked for, with the next of its answers or else the last; None is silence."""
+class FakeHosts:
+    """Answers requests to any host with the next of its answers, or the last one. None means no answer."""
 
     def __init__(self, host: str, directory: Path) -> None:
         self.answers: list[bytes | None] = []
         self.asked: list[str] = []
         self.connected: list[str] = []
         self.open = asyncio.Event()
-        """While it is not set, nobody is answered."""
+        """Requests wait until it is set."""
         self.open.set()
         self._host, self._directory = host, directory
 
     @asynccontextmanager
-    async def reached(self) -> AsyncIterator[AsyncClient]:
-        """Give a client whose way out leads here."""
+    async def client(self) -> AsyncIterator[AsyncClient]:
+        """Yield a client that uses this proxy."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         certificate = self._certificate()
         context.load_cert_chain(certificate)
@@ -68,14 +68,14 @@ class Elsewhere:
 
     def _certificate(self) -> Path:
         key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "elsewhere")])
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "hosts")])
         now = datetime.now(UTC)
         builder = x509.CertificateBuilder(
             name, name, key.public_key(), 1, now - timedelta(days=1), now + timedelta(days=1)
         )
         names = x509.SubjectAlternativeName([x509.DNSName(self._host)])
         made = builder.add_extension(names, critical=False).sign(key, SHA256())
-        path = self._directory / "elsewhere.pem"
+        path = self._directory / "hosts.pem"
         encoding = serialization.Encoding.PEM
         private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         path.write_bytes(made.public_bytes(encoding) + private)

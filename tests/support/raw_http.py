@@ -1,4 +1,4 @@
-"""HTTP as bytes, for what no well-behaved client would send."""
+"""Raw HTTP bytes, for requests that no HTTP client would send."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from httpx2 import AsyncClient
 
 @asynccontextmanager
 async def connection(http: AsyncClient) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """Connect to the server of a client."""
+    """Open a connection to the server of a client."""
     reader, writer = await asyncio.open_connection(http.base_url.host, http.base_url.port)
     try:
         yield reader, writer
@@ -20,7 +20,7 @@ async def connection(http: AsyncClient) -> AsyncIterator[tuple[asyncio.StreamRea
 
 
 async def head(reader: asyncio.StreamReader) -> str:
-    """Read the status line and the headers of an answer."""
+    """Read the status line and the headers of a response."""
     return (await reader.readuntil(b"\r\n\r\n")).decode()
 
 
@@ -30,7 +30,7 @@ def request(path: str, *headers: str, body: bytes = b"") -> bytes:
 
 
 async def exchange(http: AsyncClient, sent: bytes) -> str:
-    """Send bytes on a connection of its own and return the head of the answer."""
+    """Send bytes on a new connection and return the head of the response."""
     async with connection(http) as (reader, writer):
         writer.write(sent)
         return await head(reader)

@@ -12,17 +12,17 @@ from watchkeeper.http_retry import MAX_RETRY_DELAY, retry_delay, retryable
 
 
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 520, 529, 599])
-def test_what_may_succeed_later(status: int) -> None:
+def test_retryable_statuses(status: int) -> None:
     assert retryable(status)
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 402, 403, 404, 405, 410, 413, 422, 451])
-def test_what_would_fail_again(status: int) -> None:
+def test_other_statuses_are_not_retried(status: int) -> None:
     assert not retryable(status)
 
 
 @pytest.mark.parametrize("status", [200, 400, 429, 500])
-def test_the_host_has_the_last_word(status: int) -> None:
+def test_x_should_retry_overrides_the_status(status: int) -> None:
     assert retryable(status, Headers({"X-Should-Retry": "true"}))
     assert not retryable(status, Headers({"X-Should-Retry": "false"}))
     assert retryable(status, Headers({"X-Should-Retry": "maybe"})) == retryable(status)
@@ -41,7 +41,7 @@ def test_the_host_has_the_last_word(status: int) -> None:
         ({"retry-after-ms": "soon", "retry-after": "7"}, 7),
     ],
 )
-def test_how_long_the_host_asks_to_wait(headers: dict[str, str], seconds: float) -> None:
+def test_retry_delays(headers: dict[str, str], seconds: float) -> None:
     assert retry_delay(Headers(headers)) == timedelta(seconds=seconds)
 
 
@@ -53,7 +53,7 @@ def test_how_long_the_host_asks_to_wait(headers: dict[str, str], seconds: float)
         "Wed, 21 Oct 2015 07:28:00 +99999999999999",
     ],
 )
-def test_what_is_no_time_is_ignored(text: str) -> None:
+def test_an_invalid_delay_is_ignored(text: str) -> None:
     assert retry_delay({"retry-after": text}) is None
     assert retry_delay({"retry-after-ms": text}) is None
 
@@ -75,6 +75,6 @@ def test_a_date_in_the_past_means_now() -> None:
 
 
 @given(st.text() | st.floats().map(str) | st.from_regex(r"\w{3}, \d+ \w{3} \d+ \d+:\d+:\d+ \S+"))
-def test_whatever_it_says_a_delay_can_be_kept(text: str) -> None:
+def test_any_delay_is_within_the_limit(text: str) -> None:
     delay = retry_delay({"retry-after": text, "retry-after-ms": text})
     assert delay is None or timedelta() <= delay <= MAX_RETRY_DELAY

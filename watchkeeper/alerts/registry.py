@@ -21,8 +21,7 @@ def source_kinds() -> list[str]:
 
 def source_class(kind: str) -> type[Source[Any]]:
     """Return the source class of a kind. Raises ValueError."""
-    known = any(info.name == kind for info in pkgutil.iter_modules(sources.__path__))
-    if source := _in_module(kind) if known else None:
+    if any(info.name == kind for info in pkgutil.iter_modules(sources.__path__)) and (source := _in_module(kind)):
         return source
     raise ValueError(f"unknown kind of source; the kinds are: {', '.join(source_kinds())}")
 
@@ -48,6 +47,6 @@ def read_section(table: object) -> object:
     try:
         return source_class(kind).Section.model_validate(table)
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_context=False, include_input=False)
-    told = [(".".join(map(str, fault["loc"])), fault["msg"].removeprefix("Value error, ")) for fault in faults]
-    raise ValueError("; ".join(f"{where}: {problem}" if where else problem for where, problem in told))
+        errors = error.errors(include_url=False, include_context=False, include_input=False)
+    problems = [(".".join(map(str, one["loc"])), one["msg"].removeprefix("Value error, ")) for one in errors]
+    raise ValueError("; ".join(f"{where}: {problem}" if where else problem for where, problem in problems))

@@ -31,7 +31,7 @@ async def test_the_seed_incident(bench: Bench) -> None:
     assert delivery.event["payload"]["custom_details"] == {"run": "run-1", "call": "r1.0"}
 
 
-async def test_many_pages_of_a_run_to_a_team_wake_one_person_once(bench: Bench) -> None:
+async def test_repeated_pages_of_a_run_to_a_team_page_once(bench: Bench) -> None:
     for number in range(8):
         page = await bench.ok("page_engineer", team="checkout", summary=f"page {number}", severity="error")
         assert page["incident"] == "INC-4827"
@@ -46,7 +46,7 @@ async def test_another_team_and_another_run_are_other_pages(bench: Bench) -> Non
     assert [page["incident"] for page in (first, second, third)] == ["INC-4827", "INC-4828", "INC-4829"]
 
 
-async def test_a_lost_reply_is_tried_again_under_the_same_key(bench: Bench) -> None:
+async def test_a_lost_response_is_retried_with_the_same_key(bench: Bench) -> None:
     bench.world.pagerduty_events.faults.append(lose_reply())
     with pytest.raises(ToolUnavailable):
         await bench.call("page_engineer", attempt=1, **PAGE)
@@ -55,14 +55,14 @@ async def test_a_lost_reply_is_tried_again_under_the_same_key(bench: Bench) -> N
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-async def test_an_outage_is_to_be_tried_again(bench: Bench, status: int) -> None:
+async def test_an_outage_is_retryable(bench: Bench, status: int) -> None:
     bench.world.pagerduty_events.fail_next(status, "busy", {"retry-after": "3"})
     with pytest.raises(ToolUnavailable, match="busy") as caught:
         await bench.call("page_engineer", **PAGE)
     assert caught.value.delay == timedelta(seconds=3)
 
 
-async def test_the_incident_is_waited_for(bench: Bench) -> None:
+async def test_the_tool_waits_for_the_incident(bench: Bench) -> None:
     bench.world.pages.rest_delay = 0.3
     assert (await bench.ok("page_engineer", **PAGE))["incident"] == "INC-4827"
     assert len(bench.world.pagerduty_api.requests) >= 2
@@ -71,7 +71,7 @@ async def test_the_incident_is_waited_for(bench: Bench) -> None:
     assert asked.headers["accept"] == "application/vnd.pagerduty+json;version=2"
 
 
-async def test_a_look_up_that_comes_to_nothing_does_not_fail_the_page(bench: Bench) -> None:
+async def test_a_lookup_without_a_result_does_not_fail_the_page(bench: Bench) -> None:
     bench.world.pages.rest_delay = 3600
     page = await bench.ok("page_engineer", **PAGE)
     assert "incident" not in page
@@ -79,7 +79,7 @@ async def test_a_look_up_that_comes_to_nothing_does_not_fail_the_page(bench: Ben
     assert len(bench.world.pages.incidents) == 1
 
 
-async def test_a_look_up_that_is_refused_does_not_fail_the_page(bench: Bench) -> None:
+async def test_a_refused_lookup_does_not_fail_the_page(bench: Bench) -> None:
     bench.set(pagerduty={"api_token": SecretStr("another token")})
     page = await bench.ok("page_engineer", **PAGE)
     assert "could not be looked up" in page["note"]
@@ -87,12 +87,12 @@ async def test_a_look_up_that_is_refused_does_not_fail_the_page(bench: Bench) ->
     assert len(bench.world.pagerduty_api.requests) == 1
 
 
-async def test_a_look_up_that_fails_once_is_tried_again(bench: Bench) -> None:
+async def test_a_failed_lookup_is_tried_again(bench: Bench) -> None:
     bench.world.pagerduty_api.faults.extend([drop_connection(), fault(500, "oops")])
     assert (await bench.ok("page_engineer", **PAGE))["incident"] == "INC-4827"
 
 
-async def test_a_look_up_that_hangs_does_not_fail_the_page(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_lookup_that_hangs_does_not_fail_the_page(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page_engineer, "LOOK_UP", timedelta(seconds=0.2))
     bench.world.pagerduty_api.outage = hang(30)
     began = time.monotonic()
@@ -101,7 +101,7 @@ async def test_a_look_up_that_hangs_does_not_fail_the_page(bench: Bench, monkeyp
 
 
 @pytest.mark.parametrize("body", ["<html>", {"incidents": None}, {"incidents": [{"number": "x"}]}])
-async def test_a_look_up_that_answers_nonsense_does_not_fail_the_page(bench: Bench, body: str) -> None:
+async def test_a_malformed_lookup_response_does_not_fail_the_page(bench: Bench, body: str) -> None:
     bench.world.pagerduty_api.outage = fault(200, body)
     assert "could not be looked up" in (await bench.ok("page_engineer", **PAGE))["note"]
 
@@ -119,7 +119,7 @@ async def test_the_routing_key_for_all_teams(bench: Bench) -> None:
     assert [delivery.team for delivery in bench.world.pages.events] == ["search"]
 
 
-async def test_no_routing_key_names_the_team_and_the_way_out(bench: Bench) -> None:
+async def test_a_missing_routing_key_names_the_team_and_the_remedy(bench: Bench) -> None:
     bench.settings = bench.settings.model_copy(update={"teams": {}})
     error = await bench.error("page_engineer", **PAGE)
     assert error.startswith("no one was paged: team 'checkout' has no PagerDuty routing key")
@@ -127,7 +127,7 @@ async def test_no_routing_key_names_the_team_and_the_way_out(bench: Bench) -> No
     assert "WATCHKEEPER_PAGERDUTY__ROUTING_KEY" in error
 
 
-async def test_a_refusal_is_told_in_pagerdutys_words_without_the_key(bench: Bench) -> None:
+async def test_a_refusal_quotes_pagerduty_without_the_key(bench: Bench) -> None:
     key = "k" * 32
     bench.settings = bench.settings.model_copy(update={"teams": {}})
     bench.set(pagerduty={"routing_key": SecretStr(key)})
@@ -150,14 +150,14 @@ async def test_a_refusal_is_told_in_pagerdutys_words_without_the_key(bench: Benc
         {"team": ["checkout"], "summary": "x"},
     ],
 )
-async def test_bad_arguments_wake_nobody(bench: Bench, arguments: JsonObject) -> None:
+async def test_invalid_arguments_page_no_one(bench: Bench, arguments: JsonObject) -> None:
     result = await bench.call("page_engineer", **arguments)
     assert result.status == "rejected"
     assert bench.world.pages.events == []
     assert "expected" in json.loads(result.content)["arguments"][0]
 
 
-def test_its_effect_is_named_by_the_incident_and_the_team() -> None:
+def test_the_idempotency_key_is_the_run_and_the_team() -> None:
     assert (TOOLS["page_engineer"].effect, TOOLS["page_engineer"].key) == ("keyed", ("team",))
     assert {name: tool.effect for name, tool in TOOLS.items() if name != "page_engineer"} == {
         "get_service_health": "read",

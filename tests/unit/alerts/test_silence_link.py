@@ -1,4 +1,4 @@
-"""A proposal of a silence: of what fires, by labels, for a person to make."""
+"""Links to a silence form for the firing alerts of a group."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def of_alertmanager(fingerprint: str, status: str = "firing", **labels: str) -> 
 
 def matchers(url: str | None) -> str:
     assert url is not None
-    place, _, asked = url.partition("/#/silences/new?filter=")
+    place, _, query = url.partition("/#/silences/new?filter=")
     assert place == "https://am.example"
-    return unquote(asked)
+    return unquote(query)
 
 
-def test_an_alert_of_alertmanager_comes_with_its_silence() -> None:
+def test_an_alert_of_alertmanager_has_a_silence_link() -> None:
     body = changed("alertmanager-firing", externalURL="https://am.example/")
     found = only(read(source("alertmanager"), body))
     assert_fit(found)
@@ -50,12 +50,12 @@ def test_an_alert_of_alertmanager_comes_with_its_silence() -> None:
 
 
 @pytest.mark.parametrize("place", ["javascript:alert(1)//", "am.example", "", "https://user:pass@am.example"])
-def test_no_other_address_becomes_one(place: str) -> None:
+def test_an_invalid_url_gives_no_link(place: str) -> None:
     found = only(read(source("alertmanager"), changed("alertmanager-firing", externalURL=place)))
     assert "silence" not in found.links
 
 
-def test_grafana_says_itself_where_to_silence() -> None:
+def test_grafana_sends_its_own_silence_link() -> None:
     (first, *_) = read(source("grafana"), payload("grafana-firing")).alerts
     assert "/alerting/silence/new" in first.links["silence"]
 
@@ -68,7 +68,7 @@ def test_a_value_cannot_end_its_matcher() -> None:
     assert alertmanager_silence_url("http://am", {}) is None
 
 
-def test_several_are_silenced_by_what_they_have_in_common() -> None:
+def test_several_alerts_are_silenced_by_their_common_labels() -> None:
     group = [of_alertmanager("a", team="shop", pod="1"), of_alertmanager("b", team="shop", pod="2")]
     over = of_alertmanager("c", "resolved", team="other")
     assert matchers(silence_url(AM, [*group, over])) == '{team="shop"}'
@@ -87,9 +87,9 @@ def test_several_are_silenced_by_what_they_have_in_common() -> None:
     ],
     ids=["a person's run", "no alert", "over", "nothing in common", "one cannot be", "not Alertmanager's"],
 )
-def test_where_there_is_no_such_address(origin: AlertOrigin | None, alerts: list[Alert]) -> None:
+def test_cases_without_a_silence_link(origin: AlertOrigin | None, alerts: list[Alert]) -> None:
     assert silence_url(origin, alerts) is None
 
 
-def test_a_single_alert_of_any_source_has_its_own() -> None:
+def test_a_single_alert_of_any_source_keeps_its_link() -> None:
     assert silence_url(GRAFANA, [alert("a", "https://g/1"), alert("a", "https://g/1")]) == "https://g/1"

@@ -1,4 +1,4 @@
-"""Whatever is sent gives alerts that fit, or Malformed; whoever sends it is believed, or Unverified."""
+"""Any body gives valid alerts or MalformedPayload. Any request is verified or raises VerificationError."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ anything = st.recursive(
 
 @st.composite
 def mutated(draw: st.DrawFn) -> object:
-    """Take a body that a vendor sends and put anything in some of its places."""
+    """Replace some values of a vendor's body by arbitrary ones."""
     body = json.loads(json.dumps(draw(st.sampled_from(BODIES))))
     for _ in range(draw(st.integers(1, 4))):
         place = body
@@ -80,24 +80,24 @@ def mutated(draw: st.DrawFn) -> object:
 
 
 def taken(kind: str, body: bytes, resource: str) -> None:
-    kept = SOURCES[kind]
+    configured = SOURCES[kind]
     try:
-        received = kept.parse(posted(body, sentry_hook_resource=resource))
+        parsed = configured.parse(posted(body, sentry_hook_resource=resource))
     except MalformedPayload as error:
         assert 0 < len(str(error).encode()) < 2_000
         assert not any(mark in str(error) for mark in "\x00\x1b\x7f\u202e")
         return
-    assert received.alerts or received.ignored or kind == "mapped"
-    assert len(received.alerts) <= MAX_ALERTS
-    for line in [*received.ignored, *received.notes]:
+    assert parsed.alerts or parsed.ignored or kind == "mapped"
+    assert len(parsed.alerts) <= MAX_ALERTS
+    for line in [*parsed.ignored, *parsed.notes]:
         assert 0 < len(line.encode()) < 300
         assert line.isprintable()
-    for alert in received.alerts:
+    for alert in parsed.alerts:
         assert_fit(alert)
         assert workflow_id(alert).isascii() and len(workflow_id(alert)) < 80
         assert alert.status == "resolved" or is_repeat(alert, alert)
         assert ends_firing(alert, alert)
-        reason_not_to_start(alert, kept.section)
+        reason_not_to_start(alert, configured.section)
 
 
 @pytest.mark.parametrize("kind", SOURCES)
@@ -141,7 +141,7 @@ HEADERS = [
     body=st.binary(max_size=60) | mutated().map(lambda body: json.dumps(body).encode()),
 )
 @settings(max_examples=300, deadline=None)
-def test_no_stranger_is_believed(kind: str, headers: dict[str, str], body: bytes) -> None:
+def test_no_unsigned_request_is_verified(kind: str, headers: dict[str, str], body: bytes) -> None:
     async def verify() -> None:
         with pytest.raises((VerificationError, MalformedPayload)):
             await SIGNED[kind].verify(posted(body, **headers), nothing_to_fetch)

@@ -79,14 +79,14 @@ def test_other_keys_of_a_kind_can_be_set_by_variables_too(monkeypatch: pytest.Mo
     assert pd.own_agents == ["12345"]
 
 
-def told(**table: Any) -> str:
+def error_of(**table: Any) -> str:
     with pytest.raises(ValueError) as caught:
         build_settings(sources={"here": table})
     return str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("table", "said"),
+    ("table", "expected"),
     [
         (
             {},
@@ -121,13 +121,13 @@ def told(**table: Any) -> str:
         ),
     ],
 )
-def test_what_cannot_work_is_refused_with_the_way_out(table: dict[str, Any], said: str) -> None:
-    message = told(**table)
-    assert said in message
+def test_invalid_settings_are_refused_with_the_remedy(table: dict[str, Any], expected: str) -> None:
+    message = error_of(**table)
+    assert expected in message
     assert "s3cret" not in message
 
 
-def test_a_source_that_is_wrong_is_named() -> None:
+def test_an_invalid_source_is_named() -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings()
     assert "sources.prod-am: anyone could send alerts" in str(caught.value)
@@ -135,12 +135,12 @@ def test_a_source_that_is_wrong_is_named() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "A", "a b", "a/b", "-a", "a" * 51])
-def test_a_name_must_fit_an_address(name: str) -> None:
+def test_a_name_must_fit_into_a_url(name: str) -> None:
     with pytest.raises(ValueError, match="sources"):
         build_settings(sources={name: {"kind": "alertmanager", "tokens": ["t"]}})
 
 
-def test_every_kind_can_be_found() -> None:
+def test_every_kind_is_listed() -> None:
     assert source_kinds() == [
         *("alertmanager", "cloudwatch", "datadog", "generic", "grafana"),
         *("opsgenie", "pagerduty", "sentry", "standard_webhooks"),
@@ -148,7 +148,7 @@ def test_every_kind_can_be_found() -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in source_kinds() if kind != "cloudwatch"])
-async def test_a_token_guards_every_kind(kind: str) -> None:
+async def test_every_kind_accepts_a_token(kind: str) -> None:
     guarded = source(kind, tokens=["t"])
     await verify(guarded, posted(b"", authorization="Bearer t"))
     await refused(guarded, posted(b""))

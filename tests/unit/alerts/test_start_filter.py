@@ -12,13 +12,13 @@ from watchkeeper.alerts.start_filter import reason_not_to_start
 from watchkeeper.contracts import Alert
 
 
-def alert(**said: Any) -> Alert:
+def alert(**fields: Any) -> Alert:
     known: dict[str, Any] = {"group": "g", "fingerprint": "f", "status": "firing", "title": "t", "now": NOW}
-    return make_alert("prod", **{**known, **said})
+    return make_alert("prod", **{**known, **fields})
 
 
 @pytest.mark.parametrize(
-    ("said", "table", "reason"),
+    ("fields", "table", "reason"),
     [
         ({}, {}, None),
         ({}, {"without_severity": False}, "it has no severity"),
@@ -51,11 +51,11 @@ def alert(**said: Any) -> Alert:
         ({"labels": {"alertname": "Down"}}, {"ignore": {"alertname": ["Watchdog", "Info*"]}}, None),
     ],
 )
-def test_what_starts_a_run(said: dict[str, Any], table: dict[str, Any], reason: str | None) -> None:
-    assert reason_not_to_start(alert(**said), source("alertmanager", **table).section) == reason
+def test_which_alerts_start_a_run(fields: dict[str, Any], table: dict[str, Any], reason: str | None) -> None:
+    assert reason_not_to_start(alert(**fields), source("alertmanager", **table).section) == reason
 
 
-def test_a_pattern_full_of_stars_takes_no_time() -> None:
+def test_a_pattern_with_many_stars_is_fast() -> None:
     section = source("alertmanager", labels={"a": "*a" * 40 + "b"}).section
     assert reason_not_to_start(alert(labels={"a": "a" * 300}), section) == "its labels do not match"
 
@@ -78,7 +78,7 @@ CATALOGUE = ["checkout", "API Service", "search_index"]
         (None, {}, None),
     ],
 )
-def test_a_service_is_found_in_the_catalogue(service: str | None, labels: dict[str, str], found: str | None) -> None:
+def test_a_service_is_matched_to_the_catalogue(service: str | None, labels: dict[str, str], found: str | None) -> None:
     assert match_service(alert(service=service, labels=labels), CATALOGUE, ["app", "job"]) == found
 
 

@@ -31,14 +31,14 @@ MICROS = 1_795_345_829_745_123
         (None, None),
     ],
 )
-def test_a_point_in_time(written: object, micros: int | None) -> None:
+def test_valid_timestamps(written: object, micros: int | None) -> None:
     assert parse_timestamp(written) == micros
 
 
 @pytest.mark.parametrize(
     "written", ["noon", True, [], {}, "nan", float("nan"), float("inf"), "1e300", 10**400, "٣", "²"]
 )
-def test_what_is_no_time(written: object) -> None:
+def test_invalid_timestamps(written: object) -> None:
     try:
         read = parse_timestamp(written)
     except ValueError as error:
@@ -49,7 +49,7 @@ def test_what_is_no_time(written: object) -> None:
 
 
 @given(st.text() | st.floats() | st.integers() | st.dates().map(str) | st.datetimes().map(str))
-def test_any_value_is_a_time_or_a_value_error(written: object) -> None:
+def test_any_value_is_a_timestamp_or_a_value_error(written: object) -> None:
     try:
         read = parse_timestamp(written)
     except ValueError:

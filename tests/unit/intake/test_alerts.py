@@ -1,4 +1,4 @@
-"""What alert sources are answered: 2xx only once Temporal has their alerts, and never a 4xx that is not their fault."""
+"""Responses to alert sources: 2xx only after Temporal has the alerts, and 4xx only for errors of the sender."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def scraped(http: AsyncClient) -> str:
     return (await http.get("/metrics")).text
 
 
-async def test_what_temporal_has_is_accepted(client: Client) -> None:
+async def test_alerts_that_temporal_has_are_accepted(client: Client) -> None:
     dispatcher = Dispatcher([STARTED, IGNORED])
     async with running_intake(client, dispatcher.dispatch) as http:
         answer = await post(http, "prom", headers=bearer(SENDER))
@@ -59,13 +59,13 @@ async def test_what_temporal_has_is_accepted(client: Client) -> None:
     assert 'watchkeeper_intake_seconds_count{source="prom"} 1.0' in metrics
 
 
-async def test_grafana_may_put(client: Client) -> None:
+async def test_put_is_accepted_like_post(client: Client) -> None:
     async with running_intake(client, Dispatcher([STARTED]).dispatch) as http:
         answer = await http.put("/alerts/open", content=FIRING)
     assert (answer.status_code, answer.json()["status"]) == (200, "accepted")
 
 
-async def test_what_concerns_no_run_is_ignored_and_says_why(client: Client) -> None:
+async def test_alerts_that_concern_no_run_are_ignored_with_a_reason(client: Client) -> None:
     async with running_intake(client, Dispatcher([IGNORED]).dispatch) as http:
         answer = await post(http, "open")
     assert answer.status_code == 202
@@ -79,7 +79,7 @@ def signed(body: bytes) -> dict[str, str]:
     return {"x-pagerduty-signature": f"v1={hmac.new(SENDER.encode(), body, hashlib.sha256).hexdigest()}"}
 
 
-async def test_an_event_of_a_kind_that_is_unknown_is_ignored_without_temporal(client: Client) -> None:
+async def test_an_unknown_event_is_ignored_without_temporal(client: Client) -> None:
     body = json.dumps({"event": {"id": "1", "event_type": "service.updated", "data": {"type": "service"}}}).encode()
     dispatcher = Dispatcher()
     async with running_intake(client, dispatcher.dispatch) as http:
@@ -99,7 +99,7 @@ async def test_an_event_of_a_kind_that_is_unknown_is_ignored_without_temporal(cl
         ("signed", signed(b"another body"), None),
     ],
 )
-async def test_what_nothing_proves_is_refused_without_saying_why(
+async def test_an_unverified_request_is_refused_without_a_reason(
     client: Client, caplog: pytest.LogCaptureFixture, source: str, headers: dict[str, str], challenge: str | None
 ) -> None:
     dispatcher = Dispatcher([STARTED])
@@ -116,7 +116,7 @@ async def test_what_nothing_proves_is_refused_without_saying_why(
     assert counted in metrics
 
 
-async def test_what_is_malformed_is_told_where(client: Client) -> None:
+async def test_the_response_says_where_a_body_is_malformed(client: Client) -> None:
     dispatcher = Dispatcher([STARTED])
     async with running_intake(client, dispatcher.dispatch) as http:
         broken = await post(http, "open", FIRING[:-20])
@@ -126,7 +126,7 @@ async def test_what_is_malformed_is_told_where(client: Client) -> None:
     assert "alerts[0]" in strange.json()["error"]
 
 
-async def test_sources_that_are_not_there_are_not_told_apart_from_those_that_are(client: Client) -> None:
+async def test_an_unknown_source_does_not_reveal_the_known_ones(client: Client) -> None:
     async with running_intake(client, Dispatcher().dispatch) as http:
         answers = [await post(http, name) for name in ("nobody", "Prom", "prom%2f..", "a" * 3_000)]
         deeper = await http.post("/alerts/prom/more", content=FIRING)
@@ -138,7 +138,7 @@ async def test_sources_that_are_not_there_are_not_told_apart_from_those_that_are
     assert 'watchkeeper_intake_requests_total{code="404",source=""} 5.0' in metrics
 
 
-async def test_another_method_is_told_which_are_served(client: Client) -> None:
+async def test_405_lists_the_allowed_methods(client: Client) -> None:
     async with running_intake(client, Dispatcher().dispatch) as http:
         answer = await http.get("/alerts/prom")
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST, PUT")
@@ -155,7 +155,7 @@ async def test_another_method_is_told_which_are_served(client: Client) -> None:
         RunClosing("the latest run is closing"),
     ],
 )
-async def test_what_temporal_has_not_taken_is_to_be_sent_again(client: Client, error: Exception) -> None:
+async def test_alerts_that_temporal_did_not_accept_are_answered_503(client: Client, error: Exception) -> None:
     async with running_intake(client, Dispatcher(error=error).dispatch) as http:
         answer = await post(http, "open")
         metrics = await scraped(http)
@@ -164,9 +164,7 @@ async def test_what_temporal_has_not_taken_is_to_be_sent_again(client: Client, e
     assert 'outcome="refused",reason="not taken",source="open"} 1.0' in metrics
 
 
-async def test_a_bug_is_a_sentence_to_the_sender_and_to_be_sent_again(
-    client: Client, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_bug_is_answered_500_with_a_sentence(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     async with running_intake(client, Dispatcher(error=LookupError("of our own")).dispatch) as http:
         answer = await post(http, "open")
         metrics = await scraped(http)
@@ -175,7 +173,7 @@ async def test_a_bug_is_a_sentence_to_the_sender_and_to_be_sent_again(
     assert "LookupError: of our own" in caplog.text
 
 
-async def test_temporal_that_is_too_slow_costs_no_more_than_the_patience(client: Client) -> None:
+async def test_a_slow_temporal_costs_at_most_the_time_limit(client: Client) -> None:
     chosen = settings(intake={"patience": 0.3})
     async with running_intake(client, Dispatcher(hangs=True).dispatch, chosen) as http:
         began = time.perf_counter()
@@ -196,7 +194,7 @@ async def test_a_large_body_is_read_whole(client: Client) -> None:
     assert len(dispatcher.received[0][1].alerts) == 200
 
 
-async def test_an_alert_starts_one_run_that_its_repetition_joins(client: Client) -> None:
+async def test_an_alert_starts_a_run_and_its_repetition_joins_it(client: Client) -> None:
     queue: dict[str, Any] = build_settings("http://127.0.0.1:1").worker.model_dump()
     group = f"group-{queue['task_queue']}"
     body = json.dumps({**json.loads(FIRING), "groupKey": group}).encode()
@@ -210,7 +208,7 @@ async def test_an_alert_starts_one_run_that_its_repetition_joins(client: Client)
     await client.get_workflow_handle(found.workflow_id).terminate()
 
 
-async def test_no_log_tells_a_secret(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_log_line_holds_a_secret(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     async with running_intake(client, Dispatcher([STARTED]).dispatch) as http:
         await http.post("/alerts/prom?token=in-the-address", content=FIRING, headers=bearer(SENDER))

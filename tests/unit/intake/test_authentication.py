@@ -1,4 +1,4 @@
-"""Who may act: whoever shows a token, by its name; without tokens, this machine alone and no web page in it."""
+"""Authentication of the runs API: by token; without tokens only from this machine, and not from a web page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GUARDED = (
     ("GET", "//runs"),
     ("POST", "/alerts"),
 )
-OPEN_TO_ALL = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs")
+PUBLIC = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs")
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ OPEN_TO_ALL = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs")
     ],
     ids=str,
 )
-async def test_without_a_good_token_nothing_is_told_or_done(client: Client, headers: dict[str, str]) -> None:
+async def test_without_a_valid_token_every_request_is_refused(client: Client, headers: dict[str, str]) -> None:
     async with running_intake(client, Dispatcher().dispatch) as http:
         for method, path in GUARDED:
             answer = await http.request(method, path, json={}, headers=headers)
@@ -47,24 +47,33 @@ async def test_without_a_good_token_nothing_is_told_or_done(client: Client, head
 
 
 @pytest.mark.parametrize("headers", [bearer(TOKEN), bearer(OTHER), {"authorization": f"bearer  {TOKEN}"}], ids=str)
-async def test_each_token_is_good(client: Client, headers: dict[str, str]) -> None:
+async def test_each_token_is_valid(client: Client, headers: dict[str, str]) -> None:
     async with running_intake(client, Dispatcher().dispatch) as http:
         assert (await http.get("/runs", headers=headers)).status_code == 200
         assert (await http.get("/runs/nobody", headers=headers)).status_code == 404
         assert (await http.get("/nothing/of/the/kind", headers=headers)).status_code == 404
 
 
-async def test_what_tells_nothing_of_runs_is_open_and_names_no_source(client: Client) -> None:
+async def test_public_paths_need_no_token_and_name_no_source(client: Client) -> None:
     async with running_intake(client, Dispatcher().dispatch) as http:
-        answers = [await http.get(path) for path in OPEN_TO_ALL]
+        answers = [await http.get(path) for path in PUBLIC]
     assert [answer.status_code for answer in answers] == [200, 503, 200, 200, 200]
     assert not any("door" in answer.text for answer in answers)
 
 
-async def test_a_token_opens_no_source(client: Client) -> None:
+async def test_a_token_of_the_api_is_not_valid_for_a_source(client: Client) -> None:
     async with running_intake(client, Dispatcher().dispatch) as http:
         answer = await http.post("/alerts/prom", content=b"{}", headers=bearer(TOKEN))
     assert answer.status_code == 401
+
+
+async def test_openapi_documents_the_bearer_token(client: Client) -> None:
+    async with running_intake(client, Dispatcher().dispatch) as http:
+        document = (await http.get("/openapi.json")).json()
+    assert document["components"]["securitySchemes"] == {"token": {"type": "http", "scheme": "bearer"}}
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            assert operation.get("security") == ([{"token": []}] if path.startswith("/runs") else None)
 
 
 def without_tokens() -> Settings:
@@ -72,7 +81,7 @@ def without_tokens() -> Settings:
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8080", "127.0.0.1", "127.0.0.1:1", "127.8.9.1", "[::1]:80"])
-async def test_without_tokens_this_machine_is_served(client: Client, host: str) -> None:
+async def test_without_tokens_loopback_is_served(client: Client, host: str) -> None:
     async with running_intake(client, Dispatcher().dispatch, without_tokens()) as http:
         answer = await http.get("/runs", headers={"host": host})
     assert answer.status_code == 200
@@ -82,7 +91,7 @@ async def test_without_tokens_this_machine_is_served(client: Client, host: str) 
     "host",
     ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil", "192.0.2.1", "0.0.0.0", ""],
 )
-async def test_without_tokens_no_other_name_leads_here(client: Client, host: str) -> None:
+async def test_without_tokens_other_host_names_are_refused(client: Client, host: str) -> None:
     async with running_intake(client, Dispatcher().dispatch, without_tokens()) as http:
         for method, path in GUARDED:
             answer = await http.request(method, path, json={"text": "Why?"}, headers={"host": host})
@@ -91,7 +100,7 @@ async def test_without_tokens_no_other_name_leads_here(client: Client, host: str
 
 @pytest.mark.parametrize("tables", [{}, {"intake": {}}], ids=["with tokens", "without"])
 @pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
-async def test_what_a_web_page_could_send_starts_nothing(
+async def test_a_form_of_a_web_page_starts_nothing(
     client: Client, kind: str | None, tables: dict[str, dict[str, str]]
 ) -> None:
     headers = bearer(TOKEN) | ({"content-type": kind} if kind else {})
@@ -102,7 +111,7 @@ async def test_what_a_web_page_could_send_starts_nothing(
                 assert (answer.status_code, answer.json()["error"][:21]) == (415, "the body must be JSON")
 
 
-async def test_no_web_page_is_allowed_to_send_json(client: Client) -> None:
+async def test_cors_allows_no_web_page_to_send_json(client: Client) -> None:
     asking = {"origin": "https://evil.example", "access-control-request-method": "POST"}
     async with running_intake(client, Dispatcher().dispatch, without_tokens()) as http:
         answer = await http.request("OPTIONS", "/runs", headers=asking)
@@ -116,13 +125,13 @@ def test_loopback_needs_no_token(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "intake.example", "127.0.0.1.example", ""])
-def test_every_other_place_does(host: str) -> None:
+def test_every_other_host_needs_a_token(host: str) -> None:
     with pytest.raises(SettingsError, match="WATCHKEEPER_INTAKE__TOKENS__NAME"):
         require_authentication(settings(intake={"host": host}))
     require_authentication(settings(intake={"host": host, "tokens": {"ada": TOKEN}}))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
-def test_an_empty_token_is_none(host: str) -> None:
+def test_an_empty_token_is_refused(host: str) -> None:
     with pytest.raises(SettingsError, match=r"intake\.tokens\.ada is empty"):
         require_authentication(settings(intake={"host": host, "tokens": {"ada": " ", "bob": OTHER}}))

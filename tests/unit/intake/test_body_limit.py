@@ -1,4 +1,4 @@
-"""Bodies: no larger and no slower than is worth it, whatever a sender says of them."""
+"""Limits of request bodies in size and time, whatever their headers announce."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from watchkeeper.intake.server import REQUEST_SECONDS
 FIRING = payload("alertmanager-firing")
 
 
-async def test_the_largest_body_is_read_and_one_byte_more_is_not(client: Client) -> None:
+async def test_a_body_of_the_maximum_size_is_read_and_a_larger_one_is_not(client: Client) -> None:
     dispatcher = Dispatcher([STARTED])
     async with running_intake(client, dispatcher.dispatch) as http:
         fits = await http.post("/alerts/open", content=FIRING + b" " * (MAX_BODY_BYTES - len(FIRING)))
@@ -31,13 +31,13 @@ async def test_the_largest_body_is_read_and_one_byte_more_is_not(client: Client)
     assert 'watchkeeper_intake_requests_total{code="413",source="open"} 1.0' in metrics
 
 
-async def test_a_body_of_megabytes_is_read_to_its_end_so_that_its_sender_sees_why(client: Client) -> None:
+async def test_a_too_large_body_is_discarded_so_that_its_sender_sees_the_response(client: Client) -> None:
     async with running_intake(client, Dispatcher().dispatch) as http:
         answers = await asyncio.gather(*(http.post("/alerts/open", content=b"x" * 3_000_000) for _ in range(5)))
     assert [answer.status_code for answer in answers] == [413] * 5
 
 
-async def test_a_body_without_an_announced_end_is_capped_too(client: Client) -> None:
+async def test_a_body_without_a_content_length_is_limited_too(client: Client) -> None:
     async def endless() -> AsyncIterator[bytes]:
         for _ in range(40):
             yield b"x" * 10_000
@@ -47,14 +47,14 @@ async def test_a_body_without_an_announced_end_is_capped_too(client: Client) -> 
     assert answer.status_code == 413
 
 
-async def test_who_asks_before_sending_too_much_is_told_at_once(client: Client) -> None:
+async def test_a_too_large_expect_100_continue_is_refused_at_once(client: Client) -> None:
     asking = request("/alerts/open", "Content-Length: 999999999", "Expect: 100-continue")
     async with running_intake(client, Dispatcher().dispatch) as http:
         answer = await exchange(http, asking)
     assert answer.startswith("HTTP/1.1 413")
 
 
-async def test_a_length_that_lies_is_cut_off(client: Client) -> None:
+async def test_a_body_shorter_than_its_content_length_times_out(client: Client) -> None:
     dispatcher = Dispatcher([STARTED])
     async with running_intake(client, dispatcher.dispatch, body_seconds=0.5) as http:
         began = time.perf_counter()
@@ -71,7 +71,7 @@ async def test_a_length_that_lies_is_cut_off(client: Client) -> None:
     assert dispatcher.received == []
 
 
-async def test_a_body_that_never_ends_is_cut_off_and_its_connection_closed(client: Client) -> None:
+async def test_a_body_that_never_ends_times_out_and_closes_its_connection(client: Client) -> None:
     async with (
         running_intake(client, Dispatcher().dispatch, body_seconds=0.5) as http,
         connection(http) as (reader, writer),
@@ -94,7 +94,7 @@ async def test_a_body_that_never_ends_is_cut_off_and_its_connection_closed(clien
     assert 'watchkeeper_intake_requests_total{code="408",source="open"} 1.0' in metrics
 
 
-async def test_a_sender_that_goes_away_midway_is_forgotten(client: Client) -> None:
+async def test_a_sender_that_disconnects_midway_leaves_nothing_behind(client: Client) -> None:
     dispatcher = Dispatcher([STARTED])
     async with running_intake(client, dispatcher.dispatch) as http:
         async with connection(http) as (_, writer):
@@ -104,14 +104,14 @@ async def test_a_sender_that_goes_away_midway_is_forgotten(client: Client) -> No
     assert (answer.status_code, len(dispatcher.received)) == (200, 1)
 
 
-async def test_people_are_held_to_the_same_cap(client: Client) -> None:
+async def test_the_runs_api_has_the_same_limit(client: Client) -> None:
     async with running_intake(client, Dispatcher().dispatch) as http:
         answer = await http.post("/runs", json={"text": "x" * MAX_BODY_BYTES}, headers=bearer(TOKEN))
     assert answer.status_code == 413
 
 
 @pytest.mark.slow
-async def test_a_connection_on_which_nothing_is_asked_is_closed(client: Client) -> None:
+async def test_a_connection_without_a_request_is_closed(client: Client) -> None:
     async with running_intake(client, Dispatcher().dispatch) as http:
         async with connection(http) as (silent, _), connection(http) as (slow, writer):
             writer.write(b"POST /alerts/open HTTP/1.1\r\nHost:")

@@ -1,4 +1,4 @@
-"""A storm: a thousand alerts at once are all answered in time, though Temporal does not."""
+"""A storm: a thousand alerts at once are answered in time, even if Temporal does not answer."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ STORM = 1_000
 
 
 async def storm(http: AsyncClient, times: int = STORM) -> tuple[Counter[str], float]:
-    """Send so many alerts at once; gives the statuses, and the seconds until all were answered."""
+    """Send alerts at once. Returns the statuses, and the seconds until all were answered."""
     began = time.perf_counter()
     answers = await asyncio.gather(*(exchange(http, REQUEST) for _ in range(times)))
     return Counter(answer.split()[1] for answer in answers), time.perf_counter() - began
 
 
-async def test_when_temporal_hangs_a_storm_is_told_to_come_again_in_time(client: Client) -> None:
+async def test_a_storm_is_answered_503_in_time_when_temporal_hangs(client: Client) -> None:
     dispatcher = Dispatcher(hangs=True)
     async with running_intake(client, dispatcher.dispatch, settings(intake={"patience": 0.9})) as http:
         answered, took = await storm(http)
@@ -39,7 +39,7 @@ async def test_when_temporal_hangs_a_storm_is_told_to_come_again_in_time(client:
     assert alive.status_code == 200
 
 
-async def test_a_storm_whose_senders_come_again_is_accepted_whole(client: Client) -> None:
+async def test_a_storm_is_accepted_completely_when_senders_retry(client: Client) -> None:
     dispatcher, left, accepted = Dispatcher([STARTED]), STORM, 0
     async with running_intake(client, dispatcher.dispatch) as http:
         async with asyncio.timeout(30):
@@ -50,7 +50,7 @@ async def test_a_storm_whose_senders_come_again_is_accepted_whole(client: Client
     assert accepted == STORM == len(dispatcher.received)
 
 
-async def test_what_comes_beside_a_storm_is_served(client: Client) -> None:
+async def test_other_requests_are_served_during_a_storm(client: Client) -> None:
     dispatcher = Dispatcher(hangs=True)
     async with running_intake(client, dispatcher.dispatch) as http:
         raging = asyncio.create_task(storm(http, MAX_ALERT_REQUESTS + 200))
@@ -63,7 +63,7 @@ async def test_what_comes_beside_a_storm_is_served(client: Client) -> None:
     assert f'watchkeeper_intake_requests_total{{code="503",source="open"}} {MAX_ALERT_REQUESTS + 200}.0' in metrics
 
 
-async def test_after_a_storm_the_places_are_free_again(client: Client) -> None:
+async def test_after_a_storm_the_slots_are_free_again(client: Client) -> None:
     dispatcher = Dispatcher([STARTED], hangs=True)
     async with running_intake(client, dispatcher.dispatch, settings(intake={"patience": 0.3})) as http:
         await storm(http, 3 * MAX_DISPATCHES)

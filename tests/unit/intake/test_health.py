@@ -1,4 +1,4 @@
-"""Whether the intake lives and is of use, as whatever watches over it asks; and that it outlives Temporal."""
+"""Health checks and metrics of the intake, and its behaviour during an outage of Temporal."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def test_it_is_ready_when_a_worker_polls(client: Client) -> None:
         assert await ready(http) == (503, {"temporal": True, "worker": False})
 
 
-async def test_who_asks_often_asks_temporal_once(client: Client) -> None:
+async def test_frequent_checks_ask_temporal_once(client: Client) -> None:
     async with relaying(client.service_client.config.target_host) as relay:
         far = await connect(relay.address, {}, lazy=True)
         async with running_intake(far, Dispatcher().dispatch) as http:
@@ -64,8 +64,8 @@ async def test_who_asks_often_asks_temporal_once(client: Client) -> None:
 
 
 @asynccontextmanager
-async def apart(client: Client, *, cut: bool) -> AsyncIterator[tuple[AsyncClient, Relay]]:
-    """An intake whose way to Temporal can be cut."""
+async def intake_behind_relay(client: Client, *, cut: bool) -> AsyncIterator[tuple[AsyncClient, Relay]]:
+    """Run an intake whose connection to Temporal can be cut."""
     async with relaying(client.service_client.config.target_host) as relay:
         if cut:
             relay.cut(silently=False)
@@ -78,9 +78,9 @@ def firing() -> bytes:
     return FIRING.replace(b'"groupKey":"', f'"groupKey":"{uuid4().hex}'.encode())
 
 
-async def test_it_starts_without_temporal_and_takes_alerts_once_it_is_there(client: Client) -> None:
+async def test_it_starts_without_temporal_and_accepts_alerts_once_temporal_is_up(client: Client) -> None:
     body = firing()
-    async with apart(client, cut=True) as (http, relay):
+    async with intake_behind_relay(client, cut=True) as (http, relay):
         alive = await http.get("/healthz")
         early = await http.post("/alerts/open", content=body)
         people = await http.post("/runs", json={"text": "Why?"}, headers=bearer(TOKEN))
@@ -94,8 +94,8 @@ async def test_it_starts_without_temporal_and_takes_alerts_once_it_is_there(clie
 
 
 @pytest.mark.parametrize("silently", [True, False])
-async def test_an_outage_costs_a_sender_no_more_than_the_patience(client: Client, silently: bool) -> None:
-    async with apart(client, cut=False) as (http, relay):
+async def test_an_outage_costs_a_sender_at_most_the_time_limit(client: Client, silently: bool) -> None:
+    async with intake_behind_relay(client, cut=False) as (http, relay):
         await until(lambda answer: answer.status_code == 200, http, "POST", "/alerts/open", firing())
         relay.cut(silently=silently)
         began = time.perf_counter()
@@ -109,7 +109,7 @@ async def test_an_outage_costs_a_sender_no_more_than_the_patience(client: Client
     assert alive.status_code == 200
 
 
-async def test_what_is_counted_can_be_scraped(client: Client) -> None:
+async def test_metrics_can_be_scraped(client: Client) -> None:
     async with running_intake(client, Dispatcher([STARTED]).dispatch) as http:
         for _ in range(3):
             await http.post("/alerts/open", content=FIRING)
@@ -129,7 +129,7 @@ async def test_what_is_counted_can_be_scraped(client: Client) -> None:
     assert count == 3
 
 
-async def test_what_runs_beside_it_begins_and_ends_with_it(client: Client) -> None:
+async def test_background_contexts_start_and_stop_with_the_app(client: Client) -> None:
     happened: list[str] = []
 
     @asynccontextmanager

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says is what the intake does: schemathesis looks for where it is not."""
+"""The intake behaves as its OpenAPI document says. Schemathesis searches for differences."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ include-path-regex = "/alerts/.*"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "400"]
 checks.negative_data_rejection.enabled = false
 """
-"""What is well-formed for a source is a matter of its kind, which the document does not know."""
+"""The document does not describe the payloads of the vendors."""
 
 
 @pytest.mark.timeout(110)
@@ -43,6 +43,6 @@ async def test_schemathesis_finds_nothing(client: Client, tmp_path: Path) -> Non
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
             )
-            said, _ = await process.communicate()
-    assert process.returncode == 0, said.decode()
-    assert "13 selected / 13 total" in said.decode()
+            output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
+    assert "13 selected / 13 total" in output.decode()

@@ -1,4 +1,4 @@
-"""What the intake fetches: certificates and confirmations, only as they are given, and never more than is good."""
+"""HTTP requests of the intake: certificates and confirmations, within limits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from temporalio.client import Client
 
 from tests.support.alert_requests import payload
 from tests.support.intake_harness import Dispatcher, running_intake, settings
-from tests.support.outside_hosts import Elsewhere, answer
+from tests.support.outside_hosts import FakeHosts, answer
 from tests.unit.alerts.sources.test_cloudwatch import CERTIFICATE, SIGNED, TOPIC, certificate
 from tests.unit.intake.test_alerts import STARTED
 from watchkeeper.alerts.verification import VerificationError
@@ -33,12 +33,12 @@ CONFIRMING = f"https://{HOST}/?Action=ConfirmSubscription&TopicArn={TOPIC}&Token
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path) -> Elsewhere:
-    return Elsewhere(HOST, tmp_path)
+def hosts(tmp_path: Path) -> FakeHosts:
+    return FakeHosts(HOST, tmp_path)
 
 
 def signed(name: str, **members: Any) -> bytes:
-    """Sign an envelope as SNS does, now."""
+    """Return an envelope that is signed now, as SNS signs."""
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     envelope = {**json.loads(payload(name)), "SignatureVersion": "2", "Timestamp": now, **members}
     lines = [f"{part}\n{envelope[part]}\n" for part in SIGNED[envelope["Type"]] if envelope.get(part) is not None]
@@ -50,25 +50,21 @@ async def post(http: AsyncClient, body: bytes) -> Response:
     return await http.post("/alerts/aws", content=body, headers={"content-type": "text/plain; charset=UTF-8"})
 
 
-async def test_an_alarm_is_believed_for_its_certificate_which_is_fetched_once(
-    client: Client, elsewhere: Elsewhere
-) -> None:
-    elsewhere.answers = [answer(200, PEM)]
+async def test_an_alarm_is_verified_with_a_certificate_that_is_fetched_once(client: Client, hosts: FakeHosts) -> None:
+    hosts.answers = [answer(200, PEM)]
     dispatcher = Dispatcher([STARTED])
-    async with elsewhere.reached() as out, running_intake(client, dispatcher.dispatch, CLOUDWATCH, http=out) as http:
+    async with hosts.client() as out, running_intake(client, dispatcher.dispatch, CLOUDWATCH, http=out) as http:
         answers = [await post(http, signed("sns-cloudwatch-alarm")) for _ in range(3)]
     assert [done.status_code for done in answers] == [200] * 3
-    assert elsewhere.connected == [f"{HOST}:443"]
+    assert hosts.connected == [f"{HOST}:443"]
     assert len(dispatcher.received) == 3
 
 
 @pytest.mark.parametrize("status", [500, 503, 429, 408])
-async def test_a_certificate_that_cannot_be_had_now_is_nobodys_forgery(
-    client: Client, elsewhere: Elsewhere, status: int
-) -> None:
-    elsewhere.answers = [answer(status), answer(200, PEM)]
+async def test_an_unavailable_certificate_is_answered_503(client: Client, hosts: FakeHosts, status: int) -> None:
+    hosts.answers = [answer(status), answer(200, PEM)]
     async with (
-        elsewhere.reached() as out,
+        hosts.client() as out,
         running_intake(client, Dispatcher([STARTED]).dispatch, CLOUDWATCH, http=out) as http,
     ):
         first, second = [await post(http, signed("sns-cloudwatch-alarm")) for _ in range(2)]
@@ -76,7 +72,7 @@ async def test_a_certificate_that_cannot_be_had_now_is_nobodys_forgery(
     assert second.status_code == 200
 
 
-async def test_nor_is_one_whose_host_is_away(client: Client) -> None:
+async def test_an_unreachable_host_is_answered_503(client: Client) -> None:
     async with (
         AsyncClient(proxy="http://127.0.0.1:1") as out,
         running_intake(client, Dispatcher().dispatch, CLOUDWATCH, http=out) as http,
@@ -84,65 +80,70 @@ async def test_nor_is_one_whose_host_is_away(client: Client) -> None:
         assert (await post(http, signed("sns-cloudwatch-alarm"))).status_code == 503
 
 
-async def test_a_certificate_that_is_not_there_proves_nothing(client: Client, elsewhere: Elsewhere) -> None:
-    elsewhere.answers = [answer(404), answer(301, b"", f"Location: {CERTIFICATE}"), answer(200, b"none")]
-    async with elsewhere.reached() as out, running_intake(client, Dispatcher().dispatch, CLOUDWATCH, http=out) as http:
+async def test_a_missing_certificate_is_answered_401(client: Client, hosts: FakeHosts) -> None:
+    hosts.answers = [answer(404), answer(301, b"", f"Location: {CERTIFICATE}"), answer(200, b"none")]
+    async with (
+        hosts.client() as out,
+        running_intake(client, Dispatcher().dispatch, CLOUDWATCH, http=out) as http,
+    ):
         answers = [await post(http, signed("sns-cloudwatch-alarm")) for _ in range(3)]
     assert [done.status_code for done in answers] == [401] * 3
-    assert len(elsewhere.asked) == 3
+    assert len(hosts.asked) == 3
 
 
-async def test_a_certificate_that_comes_late_is_there_for_the_next_request(
-    client: Client, elsewhere: Elsewhere
-) -> None:
+async def test_a_slow_certificate_is_cached_for_the_next_request(client: Client, hosts: FakeHosts) -> None:
     chosen = CLOUDWATCH.model_copy(update={"intake": CLOUDWATCH.intake.model_copy(update={"patience": 0.3})})
-    elsewhere.answers = [answer(200, PEM)]
-    elsewhere.open.clear()
+    hosts.answers = [answer(200, PEM)]
+    hosts.open.clear()
     async with (
-        elsewhere.reached() as out,
+        hosts.client() as out,
         running_intake(client, Dispatcher([STARTED]).dispatch, chosen, http=out) as http,
     ):
         early = await asyncio.gather(*(post(http, signed("sns-cloudwatch-alarm")) for _ in range(3)))
-        elsewhere.open.set()
+        hosts.open.set()
         async with asyncio.timeout(5):
             while (later := await post(http, signed("sns-cloudwatch-alarm"))).status_code != 200:
                 await asyncio.sleep(0.05)
     assert [done.status_code for done in early] == [503] * 3
     assert later.json()["status"] == "accepted"
-    assert len(elsewhere.asked) == 1
+    assert len(hosts.asked) == 1
 
 
-async def test_a_subscription_is_confirmed_and_its_address_told_to_nobody(
-    client: Client, elsewhere: Elsewhere, caplog: pytest.LogCaptureFixture
+async def test_a_subscription_is_confirmed_and_its_url_is_never_logged(
+    client: Client, hosts: FakeHosts, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="watchkeeper")
-    elsewhere.answers = [answer(200, PEM), answer(200, b"<ConfirmSubscriptionResponse/>")]
+    hosts.answers = [answer(200, PEM), answer(200, b"<ConfirmSubscriptionResponse/>")]
     asking = signed("sns-subscription", SubscribeURL=CONFIRMING, SigningCertURL=CERTIFICATE, TopicArn=TOPIC)
-    async with elsewhere.reached() as out, running_intake(client, Dispatcher().dispatch, CLOUDWATCH, http=out) as http:
+    async with (
+        hosts.client() as out,
+        running_intake(client, Dispatcher().dispatch, CLOUDWATCH, http=out) as http,
+    ):
         done = await post(http, asking)
     assert (done.status_code, done.json()["status"]) == (200, "confirmed"), done.text
-    assert elsewhere.asked[1] == CONFIRMING.removeprefix(f"https://{HOST}")
-    told = [record.getMessage() for record in caplog.records if record.name.startswith("watchkeeper")]
-    assert any("confirmed a subscription" in line for line in told)
-    assert not any("only-for-us" in line or HOST in line for line in told)
+    assert hosts.asked[1] == CONFIRMING.removeprefix(f"https://{HOST}")
+    messages = [record.getMessage() for record in caplog.records if record.name.startswith("watchkeeper")]
+    assert any("confirmed a subscription" in line for line in messages)
+    assert not any("only-for-us" in line or HOST in line for line in messages)
 
 
 @pytest.mark.parametrize("trouble", [answer(500), answer(403), answer(302, b"", "Location: https://evil.example/")])
-async def test_a_confirmation_that_fails_is_asked_for_again(
-    client: Client, elsewhere: Elsewhere, trouble: bytes
-) -> None:
-    elsewhere.answers = [answer(200, PEM), trouble]
+async def test_a_failed_confirmation_is_answered_503(client: Client, hosts: FakeHosts, trouble: bytes) -> None:
+    hosts.answers = [answer(200, PEM), trouble]
     asking = signed("sns-subscription", SubscribeURL=CONFIRMING, SigningCertURL=CERTIFICATE, TopicArn=TOPIC)
-    async with elsewhere.reached() as out, running_intake(client, Dispatcher().dispatch, CLOUDWATCH, http=out) as http:
+    async with (
+        hosts.client() as out,
+        running_intake(client, Dispatcher().dispatch, CLOUDWATCH, http=out) as http,
+    ):
         done = await post(http, asking)
     assert done.status_code == 503
-    assert set(elsewhere.connected) == {f"{HOST}:443"}
+    assert set(hosts.connected) == {f"{HOST}:443"}
 
 
-async def test_what_is_fetched_is_small_and_over_tls(elsewhere: Elsewhere) -> None:
+async def test_fetches_are_small_and_over_tls(hosts: FakeHosts) -> None:
     bomb = gzip.compress(b"x" * 5_000_000)
-    elsewhere.answers = [answer(200, b"x" * 70_000), answer(200, bomb, "Content-Encoding: gzip")]
-    async with elsewhere.reached() as http:
+    hosts.answers = [answer(200, b"x" * 70_000), answer(200, bomb, "Content-Encoding: gzip")]
+    async with hosts.client() as http:
         outside = OutboundHttp(http)
         for _ in range(2):
             with pytest.raises(VerificationError, match="too large"):
@@ -152,24 +153,24 @@ async def test_what_is_fetched_is_small_and_over_tls(elsewhere: Elsewhere) -> No
                 await outside.certificate(url)
         with pytest.raises(OutboundUnavailable):  # the certificate of the host is of another name
             await outside.certificate("https://other.example/a.pem")
-    assert len(elsewhere.asked) == 2
+    assert len(hosts.asked) == 2
 
 
-async def test_few_certificates_are_kept(elsewhere: Elsewhere) -> None:
-    elsewhere.answers = [answer(200, PEM)]
-    async with elsewhere.reached() as http:
+async def test_the_certificate_cache_is_limited(hosts: FakeHosts) -> None:
+    hosts.answers = [answer(200, PEM)]
+    async with hosts.client() as http:
         outside = OutboundHttp(http)
         for number in range(20):
             await outside.certificate(f"https://{HOST}/{number}.pem")
         await outside.certificate(f"https://{HOST}/19.pem")
-        assert len(elsewhere.asked) == 20
+        assert len(hosts.asked) == 20
         await outside.certificate(f"https://{HOST}/0.pem")
-    assert len(elsewhere.asked) == 21
+    assert len(hosts.asked) == 21
 
 
-async def test_few_are_fetched_at_once(elsewhere: Elsewhere) -> None:
-    elsewhere.answers = [None]
-    async with elsewhere.reached() as http:
+async def test_concurrent_fetches_are_limited(hosts: FakeHosts) -> None:
+    hosts.answers = [None]
+    async with hosts.client() as http:
         outside = OutboundHttp(http)
         fetching = [asyncio.create_task(outside.certificate(f"https://{HOST}/{number}.pem")) for number in range(20)]
         done, _ = await asyncio.wait(fetching, timeout=1)

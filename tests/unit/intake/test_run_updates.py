@@ -1,4 +1,4 @@
-"""What people's programs do to a run over HTTP, in the name of their token."""
+"""Updates of a run over HTTP, in the name of a token."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def act(http: AsyncClient, run: str, name: str, token: str = TOKEN, **what
     return await http.post(f"/runs/{run}/{name}", json=what, headers=bearer(token), timeout=TEMPORAL_SECONDS + 5)
 
 
-async def test_people_steer_decide_extend_and_are_named(client: Client) -> None:
+async def test_updates_carry_the_name_of_the_token(client: Client) -> None:
     script = [calls(RESTART), calls(RESTART), says("Rolled back.")]
     async with (
         run_harness(client, script) as harness,
@@ -29,7 +29,7 @@ async def test_people_steer_decide_extend_and_are_named(client: Client) -> None:
     ):
         run = await harness.start(limits=None)
         await until_waiting(run, "r1.0")
-        told = await act(http, run.id, "tell", text="Payments was deployed too.")
+        response = await act(http, run.id, "tell", text="Payments was deployed too.")
         unknown = await act(http, run.id, "approve", call="r9.9")
         denied = await act(http, run.id, "deny", call="r1.0", note="not on a Friday")
         await until_waiting(run, "r2.0")
@@ -39,7 +39,7 @@ async def test_people_steer_decide_extend_and_are_named(client: Client) -> None:
         await run.result()
         late = await act(http, run.id, "tell", text="Too late?")
         story = await read_run(client, run.id)
-    assert [answer.status_code for answer in (told, denied, extended, approved)] == [200] * 4
+    assert [answer.status_code for answer in (response, denied, extended, approved)] == [200] * 4
     assert (denied.json()["run"], denied.json()["done"]) == (run.id, "r1.0 denied")
     assert extended.json() == {"run": run.id, "limits": {**extended.json()["limits"], "rounds": 35}}
     assert (unknown.status_code, "no call 'r9.9' waits" in unknown.json()["error"]) == (409, True)
@@ -64,13 +64,13 @@ async def test_a_run_is_stopped_with_its_report(client: Client) -> None:
         await until_waiting(run, "r1.0")
         answer = await act(http, run.id, "stop", reason="false alarm")
         result = await run.result()
-        told = await http.get(f"/runs/{run.id}", headers=bearer(TOKEN))
+        response = await http.get(f"/runs/{run.id}", headers=bearer(TOKEN))
     assert answer.status_code == 200
     assert (result.status, result.reason) == ("stopped", "stopped by ada: false alarm")
-    assert told.json()["status"] == "stopped"
+    assert response.json()["status"] == "stopped"
 
 
-async def test_nobody_acts_on_a_run_that_is_not_there(client: Client) -> None:
+async def test_updates_of_an_unknown_run_are_answered_404(client: Client) -> None:
     async with running_intake(client, Dispatcher().dispatch) as http:
         answers = [
             await act(http, "incident-nobody", "tell", text="Hello?"),
@@ -83,7 +83,7 @@ async def test_nobody_acts_on_a_run_that_is_not_there(client: Client) -> None:
     ] * 4
 
 
-async def test_an_act_that_says_nothing_is_refused(client: Client) -> None:
+async def test_an_empty_update_is_refused(client: Client) -> None:
     async with running_intake(client, Dispatcher().dispatch) as http:
         answers = [
             await act(http, "any", "tell", text="  "),
@@ -96,7 +96,7 @@ async def test_an_act_that_says_nothing_is_refused(client: Client) -> None:
     assert [answer.status_code for answer in answers] == [400] * 6
 
 
-async def test_without_a_worker_it_is_not_said_to_be_done(client: Client) -> None:
+async def test_an_update_without_a_worker_is_answered_503(client: Client) -> None:
     async with run_harness(client, [calls(RESTART)]) as harness:
         run: Run = await harness.start()
         await until_asked(harness, 1)

@@ -1,4 +1,4 @@
-"""Runs over HTTP: started once for a key, told as the program tells them, listed."""
+"""Runs over HTTP: start, idempotency keys, show and list."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def on(harness: Harness, **tables: Any) -> Settings:
     return settings(worker={"task_queue": harness.settings.worker.task_queue}, **tables)
 
 
-async def start(http: AsyncClient, key: str | None = None, headers: dict[str, str] = ADA, **asked: Any) -> Response:
+async def start(http: AsyncClient, key: str | None = None, headers: dict[str, str] = ADA, **fields: Any) -> Response:
     keyed = {"idempotency-key": key} if key is not None else {}
-    return await http.post("/runs", json={"text": "Is checkout well?", **asked}, headers=headers | keyed)
+    return await http.post("/runs", json={"text": "Is checkout well?", **fields}, headers=headers | keyed)
 
 
-async def test_a_run_is_started_told_and_listed(client: Client) -> None:
+async def test_a_run_is_started_shown_and_listed(client: Client) -> None:
     async with (
         run_harness(client, [says("All is well.")]) as harness,
         running_intake(client, Dispatcher().dispatch, on(harness)) as http,
@@ -38,21 +38,21 @@ async def test_a_run_is_started_told_and_listed(client: Client) -> None:
         answer = await start(http, service="checkout", severity="high", limits={"rounds": 3}, tool_choice="none")
         run = answer.json()["run"]
         await client.get_workflow_handle(run).result()
-        told = await http.get(answer.headers["location"], headers=ADA)
+        response = await http.get(answer.headers["location"], headers=ADA)
         expected = run_json(await read_run(client, run))
         listed = await http.get("/runs", params={"service": "checkout", "limit": 1}, headers=ADA)
     assert answer.status_code == 201
     assert (answer.json()["status"], answer.headers["location"]) == ("running", f"/runs/{run}")
     assert (answer.json()["text"], answer.json()["service"]) == ("Is checkout well?", "checkout")
-    assert told.json() == expected
-    assert (told.json()["status"], told.json()["limits"]["rounds"]) == ("concluded", 3)
-    assert told.json()["report"]["body"] == "All is well."
+    assert response.json() == expected
+    assert (response.json()["status"], response.json()["limits"]["rounds"]) == ("concluded", 3)
+    assert response.json()["report"]["body"] == "All is well."
     (one,) = listed.json()["runs"]
     assert (one["run"], one["severity"], one["status"]) == (run, "high", "concluded")
     assert harness.model.requests[0].json().get("tool_choice", "none") == "none"
 
 
-async def test_a_key_starts_one_run_however_often_it_is_sent(client: Client) -> None:
+async def test_an_idempotency_key_starts_one_run(client: Client) -> None:
     async with (
         run_harness(client, [says("All is well.")]) as harness,
         running_intake(client, Dispatcher().dispatch, on(harness)) as http,
@@ -72,7 +72,7 @@ async def test_a_key_starts_one_run_however_often_it_is_sent(client: Client) -> 
     assert len({run, of_somebody_else.json()["run"], without.json()["run"]}) == 3
 
 
-async def test_a_key_is_of_one_question(client: Client) -> None:
+async def test_an_idempotency_key_belongs_to_one_request_body(client: Client) -> None:
     async with (
         run_harness(client, [says("All is well.")]) as harness,
         running_intake(client, Dispatcher().dispatch, on(harness)) as http,
@@ -102,11 +102,11 @@ WRONG: list[tuple[JsonObject, str]] = [
 ]
 
 
-async def test_what_cannot_be_run_is_told_where(client: Client) -> None:
+async def test_the_response_says_where_a_request_is_invalid(client: Client) -> None:
     chosen = settings(services=SERVICES)
     async with running_intake(client, Dispatcher().dispatch, chosen) as http:
-        for asked, wrong in WRONG:
-            answer = await start(http, **asked)
+        for fields, wrong in WRONG:
+            answer = await start(http, **fields)
             assert (answer.status_code, wrong in answer.json()["error"]) == (400, True), answer.text
         broken = await http.post("/runs", content=b'{"text": ', headers={**ADA, "content-type": "application/json"})
         no_object = await http.post("/runs", json=["Why?"], headers=ADA)
@@ -116,7 +116,7 @@ async def test_what_cannot_be_run_is_told_where(client: Client) -> None:
     assert [key.status_code for key in keys] == [400, 400]
 
 
-async def test_words_that_no_database_takes_are_made_fit(client: Client) -> None:
+async def test_characters_that_cannot_be_stored_are_replaced(client: Client) -> None:
     async with running_intake(client, Dispatcher().dispatch) as http:
         answer = await http.post(
             "/runs",
@@ -127,7 +127,7 @@ async def test_words_that_no_database_takes_are_made_fit(client: Client) -> None
         await client.get_workflow_handle(answer.json()["run"]).terminate()
 
 
-async def test_a_run_that_is_not_there_is_named(client: Client) -> None:
+async def test_an_unknown_run_is_named(client: Client) -> None:
     async with running_intake(client, Dispatcher().dispatch) as http:
         answer = await http.get("/runs/incident-nobody", headers=ADA)
         longest = await http.get(f"/runs/{'x' * 1_001}", headers=ADA)
@@ -135,7 +135,7 @@ async def test_a_run_that_is_not_there_is_named(client: Client) -> None:
     assert "no run 'incident-nobody'" in answer.json()["error"]
 
 
-async def test_the_list_can_be_of_open_runs_alone(client: Client) -> None:
+async def test_the_list_can_be_limited_to_open_runs(client: Client) -> None:
     service = "listed-by-this-test"
     async with (
         run_harness(client, [says("Fine.")], services={service: {"team": "any"}}) as harness,
@@ -161,7 +161,7 @@ async def test_the_list_can_be_of_open_runs_alone(client: Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/runs/", "/runs/a/", "/runs/a/restart"])
-async def test_paths_are_as_they_are_documented(client: Client, path: str) -> None:
+async def test_paths_are_not_normalized(client: Client, path: str) -> None:
     async with running_intake(client, Dispatcher().dispatch) as http:
         answer = await http.post(path, json={"text": "Why?"}, headers=ADA)
     assert answer.status_code in (404, 405)

@@ -1,4 +1,4 @@
-"""The intake as a process of its own, and as a part of ``dev``."""
+"""The intake as a separate process, and as part of ``dev``."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ pytestmark = pytest.mark.timeout(180)
 FIRING = payload("alertmanager-firing")
 SETTINGS = f"""
 [worker]
-task_queue = "taken-in-by-a-process"
+task_queue = "intake-process"
 [sources.prom]
 kind = "alertmanager"
 tokens = ["{SENDER}"]
 """
 
 
-def address(said: str) -> str:
-    found = re.search(r"listening at (http://\S+)", said)
-    assert found, said
+def address(output: str) -> str:
+    found = re.search(r"listening at (http://\S+)", output)
+    assert found, output
     return found[1]
 
 
@@ -44,26 +44,26 @@ async def running_intake(program: Program, *arguments: str, **environment: str) 
     return process, address(await process.says("listening at"))
 
 
-@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
-async def test_it_takes_alerts_and_ends_when_told(client: Client, program: Program, told: signal.Signals) -> None:
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+async def test_it_accepts_alerts_and_ends_on_a_signal(client: Client, program: Program, signum: signal.Signals) -> None:
     (program.directory / "watchkeeper.toml").write_text(SETTINGS)
     process, url = await running_intake(program, TEMPORAL_ADDRESS=client.service_client.config.target_host)
     async with AsyncClient(base_url=url, timeout=10) as http:
-        taken = await http.post("/alerts/prom?token=in-the-address", content=FIRING, headers=bearer(SENDER))
+        accepted = await http.post("/alerts/prom?token=in-the-address", content=FIRING, headers=bearer(SENDER))
         refused = await http.post("/alerts/prom", content=FIRING, headers=bearer("guessed"))
         page = await http.get("/docs")
-        process.send(told)
+        process.send(signum)
         ended = await process.end()
-    assert (taken.status_code, refused.status_code, page.status_code) == (200, 401, 200), taken.text
-    run = await find_run(client, taken.json()["runs"][0]["run"])
-    assert run.run_id == taken.json()["runs"][0]["run_id"]
+    assert (accepted.status_code, refused.status_code, page.status_code) == (200, 401, 200), accepted.text
+    run = await find_run(client, accepted.json()["runs"][0]["run"])
+    assert run.run_id == accepted.json()["runs"][0]["run_id"]
     await client.get_workflow_handle(run.workflow_id).terminate()
     assert ended.code == 0
-    assert all(said in ended.err for said in ("started from 'prom'", "refused a request of the source 'prom'", "ended"))
+    assert all(text in ended.err for text in ("started from 'prom'", "refused a request of the source 'prom'", "ended"))
     assert not any(secret in ended.err for secret in (SENDER, "in-the-address", "guessed", "Traceback"))
 
 
-async def test_it_answers_what_it_has_taken_before_it_ends(client: Client, program: Program) -> None:
+async def test_it_answers_running_requests_before_it_ends(client: Client, program: Program) -> None:
     (program.directory / "watchkeeper.toml").write_text(SETTINGS)
     process, url = await running_intake(program, TEMPORAL_ADDRESS=client.service_client.config.target_host)
     async with AsyncClient(base_url=url) as http, connection(http) as (reader, writer):
@@ -92,7 +92,7 @@ async def test_it_starts_without_temporal_and_says_so(program: Program) -> None:
     assert (ended.code, "Traceback" in ended.err) == (0, False)
 
 
-async def test_it_refuses_to_listen_to_everybody_without_tokens(client: Client, program: Program) -> None:
+async def test_it_refuses_to_listen_on_all_addresses_without_tokens(client: Client, program: Program) -> None:
     refused = await program("intake", "--host", "0.0.0.0", "--port", "0")
     assert refused.code == 1
     assert "WATCHKEEPER_INTAKE__TOKENS__NAME" in refused.sentence()
@@ -105,9 +105,9 @@ async def test_it_refuses_to_listen_to_everybody_without_tokens(client: Client, 
     assert answers == [401, 200]
 
 
-async def test_a_place_where_it_cannot_listen_is_named(program: Program) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
+async def test_an_address_where_it_cannot_listen_is_named(program: Program) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as occupied:
+        port = str(occupied.getsockname()[1])
         in_use = await program("intake", "--port", port)
     nowhere = await program("intake", "--host", "192.0.2.1", WATCHKEEPER_INTAKE__TOKENS__ADA=TOKEN)
     assert (in_use.code, nowhere.code) == (1, 1)
@@ -115,30 +115,30 @@ async def test_a_place_where_it_cannot_listen_is_named(program: Program) -> None
     assert "cannot listen on 192.0.2.1 port 8080" in nowhere.sentence()
 
 
-async def test_dev_takes_alerts_too(program: Program) -> None:
+async def test_dev_accepts_alerts_too(program: Program) -> None:
     (program.directory / "watchkeeper.toml").write_text(SETTINGS)
     chosen = free_port()
-    async with developing(program, *ports(), "--intake-port", str(chosen)) as (dev, said):
-        assert port_of(said, "Alerts and programs") == chosen
+    async with developing(program, *ports(), "--intake-port", str(chosen)) as (dev, output):
+        assert port_of(output, "Alerts and programs") == chosen
         async with AsyncClient(base_url=f"http://127.0.0.1:{chosen}", timeout=10) as http:
-            taken = await http.post("/alerts/prom", content=FIRING, headers=bearer(SENDER))
-            run = taken.json()["runs"][0]["run"]
+            accepted = await http.post("/alerts/prom", content=FIRING, headers=bearer(SENDER))
+            run = accepted.json()["runs"][0]["run"]
             ready = await http.get("/readyz")
-            told = await http.get(f"/runs/{run}")
+            shown = await http.get(f"/runs/{run}")
             strange = await http.get(f"/runs/{run}", headers={"host": "evil.example"})
         dev.send(signal.SIGINT)
         ended = await dev.end()
-    assert (taken.status_code, ready.status_code, told.status_code, strange.status_code) == (200, 200, 200, 403)
+    assert (accepted.status_code, ready.status_code, shown.status_code, strange.status_code) == (200, 200, 200, 403)
     assert ended.code == 0
     assert "Traceback" not in ended.err
     assert is_free(chosen)
 
 
 async def test_dev_takes_a_free_port_where_the_usual_one_is_taken(program: Program) -> None:
-    taken = socket.create_server(("127.0.0.1", 0))
-    usual = taken.getsockname()[1]
-    async with developing(program, *ports(), WATCHKEEPER_INTAKE__PORT=str(usual)) as (_, said):
-        assert port_of(said, "Alerts and programs") != usual
+    occupied = socket.create_server(("127.0.0.1", 0))
+    usual = occupied.getsockname()[1]
+    async with developing(program, *ports(), WATCHKEEPER_INTAKE__PORT=str(usual)) as (_, output):
+        assert port_of(output, "Alerts and programs") != usual
     named = await program("dev", *ports(), "--intake-port", str(usual), WATCHKEEPER_MODEL__API_KEY="key")
-    taken.close()
+    occupied.close()
     assert (named.code, f"cannot listen on 127.0.0.1 port {usual}" in named.sentence()) == (1, True)

@@ -1,4 +1,4 @@
-"""Presses on Slack's buttons: proven, answered at once, and carried to the run."""
+"""Button clicks in Slack: verified, answered at once, and sent to the run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RESTART = ("restart", {"service": "checkout"})
 
 
 @dataclass(frozen=True)
-class Press:
+class Click:
     run: str
     execution: str
     call: str
@@ -40,18 +40,18 @@ class Press:
     by: str = "grace"
 
 
-class Presses:
-    """Reads presses in a form of its own: JSON under a plain proof."""
+class ClickReader:
+    """Reads clicks from plain JSON, verified by a header."""
 
     def verify(self, headers: Mapping[str, str], body: bytes, secret: SecretStr, now: float) -> None:
         if headers.get("x-proof") != secret.get_secret_value() or now < 1e9:
             raise VerificationError("it shows no proof")
 
-    def read_button_press(self, body: bytes) -> Press | None:
+    def read_button_press(self, body: bytes) -> Click | None:
         if not body:
             return None
         try:
-            return Press(**json.loads(body))
+            return Click(**json.loads(body))
         except ValueError:
             raise MalformedPayload("the body is not JSON") from None
 
@@ -77,11 +77,11 @@ def first(run: Run) -> str:
     return run.first_execution_run_id or ""
 
 
-async def test_a_press_decides(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_click_decides(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger="watchkeeper")
     async with (
         run_harness(client, [calls(RESTART), says("Restarted.")]) as harness,
-        running_intake(client, Dispatcher().dispatch, settings(harness), interactions=Presses()) as http,
+        running_intake(client, Dispatcher().dispatch, settings(harness), interactions=ClickReader()) as http,
     ):
         run = await harness.start()
         await until_waiting(run, "r1.0")
@@ -97,7 +97,7 @@ async def test_a_press_decides(client: Client, caplog: pytest.LogCaptureFixture)
     assert f"grace denies r1.0 of {run.id} in Slack, which was not accepted: {run.id} has ended" in caplog.text
 
 
-async def test_a_press_as_slack_sends_it_decides(client: Client) -> None:
+async def test_a_click_in_slacks_format_decides(client: Client) -> None:
     async with (
         run_harness(client, [calls(RESTART), says("Restarted.")]) as harness,
         running_intake(client, Dispatcher().dispatch, settings(harness), interactions=interactions) as http,
@@ -105,8 +105,12 @@ async def test_a_press_as_slack_sends_it_decides(client: Client) -> None:
         run = await harness.start()
         await until_waiting(run, "r1.0")
         value = json.dumps({"run": run.id, "execution": first(run), "call": "r1.0"})
-        told = {"type": "block_actions", "user": {"name": "grace"}, "actions": [{"action_id": APPROVE, "value": value}]}
-        body = urlencode({"payload": json.dumps(told)})
+        interaction = {
+            "type": "block_actions",
+            "user": {"name": "grace"},
+            "actions": [{"action_id": APPROVE, "value": value}],
+        }
+        body = urlencode({"payload": json.dumps(interaction)})
         at = f"{time.time():.0f}"
         signature = hmac.new(SECRET.encode(), f"v0:{at}:{body}".encode(), hashlib.sha256).hexdigest()
         headers = {"x-slack-request-timestamp": at, "x-slack-signature": f"v0={signature}"}
@@ -117,12 +121,12 @@ async def test_a_press_as_slack_sends_it_decides(client: Client) -> None:
     assert harness.effects.restarts == ["checkout"]
 
 
-async def test_a_button_of_an_earlier_run_decides_nothing_in_this_one(
+async def test_a_button_of_an_earlier_run_does_not_decide_in_a_later_one(
     client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with (
         run_harness(client, [calls(RESTART), says("Fine.")]) as harness,
-        running_intake(client, Dispatcher().dispatch, settings(harness), interactions=Presses()) as http,
+        running_intake(client, Dispatcher().dispatch, settings(harness), interactions=ClickReader()) as http,
     ):
         run = await harness.start()
         await until_waiting(run, "r1.0")
@@ -139,7 +143,7 @@ async def test_it_is_answered_before_the_run_has_decided(client: Client) -> None
         run = await harness.start()
         await until_waiting(run, "r1.0")
     async with (
-        running_intake(client, Dispatcher().dispatch, settings(harness), interactions=Presses()) as http,
+        running_intake(client, Dispatcher().dispatch, settings(harness), interactions=ClickReader()) as http,
         asyncio.timeout(3),
     ):
         answer = await press(http, run.id, first(run))  # and no worker is there
@@ -147,22 +151,22 @@ async def test_it_is_answered_before_the_run_has_decided(client: Client) -> None
     assert (answer.status_code, answer.json()) == (200, {})
 
 
-async def test_what_is_no_press_is_nothing_to_do(client: Client) -> None:
-    async with running_intake(client, Dispatcher().dispatch, settings(), interactions=Presses()) as http:
+async def test_other_interactions_are_ignored(client: Client) -> None:
+    async with running_intake(client, Dispatcher().dispatch, settings(), interactions=ClickReader()) as http:
         answer = await http.post("/slack/interactions", headers={"x-proof": SECRET})
     assert (answer.status_code, answer.json()) == (200, {})
 
 
-async def test_what_nothing_proves_is_refused(client: Client) -> None:
-    async with running_intake(client, Dispatcher().dispatch, settings(), interactions=Presses()) as http:
+async def test_an_unverified_request_is_refused(client: Client) -> None:
+    async with running_intake(client, Dispatcher().dispatch, settings(), interactions=ClickReader()) as http:
         forged = await http.post("/slack/interactions", content=b"{", headers={"x-proof": "guessed"})
         broken = await http.post("/slack/interactions", content=b"{", headers={"x-proof": SECRET})
     assert (forged.status_code, forged.json()) == (401, {"error": "nothing proves that it comes from Slack"})
     assert (broken.status_code, broken.json()) == (400, {"error": "the body is not JSON"})
 
 
-async def test_without_a_signing_secret_there_are_no_buttons(client: Client) -> None:
-    async with running_intake(client, Dispatcher().dispatch, settings(secret=None), interactions=Presses()) as http:
+async def test_without_a_signing_secret_the_route_answers_404(client: Client) -> None:
+    async with running_intake(client, Dispatcher().dispatch, settings(secret=None), interactions=ClickReader()) as http:
         answer = await http.post("/slack/interactions", content=b"{}", headers={"x-proof": ""})
     async with running_intake(client, Dispatcher().dispatch, settings()) as http:
         nowhere = await http.post("/slack/interactions", content=b"{}", headers={"x-proof": SECRET})

@@ -1,4 +1,4 @@
-"""How runs are started: nothing but the run itself ends it, and nothing begins it again."""
+"""Start options of runs: Temporal neither times a run out nor starts it again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from watchkeeper.testing.scripts import says
 
 
 def check(started: Started) -> None:
-    # Tried again, a run that failed would page its people a second time; over its time, it would end without a report.
+    # A retried run would page people again. A run that times out would end without a report.
     assert not started.HasField("retry_policy")
     assert started.workflow_execution_timeout.ToTimedelta().total_seconds() == 0
     assert started.workflow_run_timeout.ToTimedelta().total_seconds() == 0
@@ -35,7 +35,7 @@ async def test_a_run_is_neither_repeated_nor_timed_out(client: Client) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(HISTORIES.glob("*.json")), ids=lambda path: path.stem)
-def test_nor_was_any_that_is_recorded_those_that_continue_another_included(path: Path) -> None:
+def test_no_recorded_run_is_repeated_or_timed_out(path: Path) -> None:
     (first, *_) = json.loads(path.read_text())["events"]
     started = ParseDict(first["workflowExecutionStartedEventAttributes"], Started())
     assert ("continue-as-new" in path.stem and path.stem[-1] > "1") == bool(started.continued_execution_run_id)

@@ -25,12 +25,12 @@ from watchkeeper.watchdog.watchdog import Watchdog
 
 TOOLS = {"page_engineer": discover_tools()["page_engineer"]}
 ONE_ROUND = LimitChanges(tokens=1)
-"""Cuts a run after its first round, so that it hands over."""
+"""Ends a run after its first round with a hand-off."""
 
 
 @dataclass(frozen=True)
 class StartedRun:
-    """What the intake says of a delivery that Temporal took."""
+    """The result of a dispatch that started a run."""
 
     workflow_id: str | None
     run_id: str | None
@@ -43,7 +43,7 @@ class StartedRun:
 
 @dataclass
 class Setup:
-    """Where a test watches from: settings whose task queue has no worker until the test starts one."""
+    """What a watchdog test needs. The task queue has no worker until the test starts one."""
 
     client: Client
     world: World
@@ -56,23 +56,23 @@ class Setup:
 
     @property
     def titles(self) -> list[str]:
-        """What people were woken by."""
+        """Titles of the incidents in PagerDuty."""
         return [incident.title for incident in self.world.pages.incidents]
 
     def set(self, **tables: Any) -> None:
-        """Change some keys of some tables of the settings."""
+        """Update keys in tables of the settings."""
         old = self.settings
         changed = {name: getattr(old, name).model_copy(update=keys) for name, keys in tables.items()}
         self.settings = old.model_copy(update=changed)
 
-    async def start(self, workflow_id: str = "", **given: Any) -> tuple[WorkflowHandle[Any, Any], StartedRun]:
+    async def start(self, workflow_id: str = "", **fields: Any) -> tuple[WorkflowHandle[Any, Any], StartedRun]:
         """Start the run of a group of alerts, as the intake does."""
         group = uuid4().hex
-        origin = AlertOrigin(source="test", kind="alertmanager", group=group, team=given.pop("team", None))
-        given = {"text": "Checkout fails", "service": "checkout", "limits": ONE_ROUND, "origin": origin} | given
+        origin = AlertOrigin(source="test", kind="alertmanager", group=group, team=fields.pop("team", None))
+        fields = {"text": "Checkout fails", "service": "checkout", "limits": ONE_ROUND, "origin": origin} | fields
         handle = await self.client.start_workflow(
             "IncidentWorkflow",
-            RunInput(**given),
+            RunInput(**fields),
             id=workflow_id or f"alert-test-{group}",
             task_queue=self.queue,
             task_timeout=activity_options.WORKFLOW_TASK_TIMEOUT,
@@ -81,7 +81,7 @@ class Setup:
 
     @contextmanager
     def watchdog(self, client: Client | None = None) -> Iterator[Watchdog]:
-        """One that looks when it is told to."""
+        """Return a watchdog that polls only when the test calls it."""
         watchdog = Watchdog(client or self.client, self.settings, self.http, interval=0.1)
         try:
             yield watchdog
@@ -90,7 +90,7 @@ class Setup:
 
     @asynccontextmanager
     async def running_watchdog(self, client: Client | None = None) -> AsyncIterator[Watchdog]:
-        """One that watches, as in the intake."""
+        """Run a watchdog as in the intake."""
         with self.watchdog(client) as watchdog:
             task = asyncio.create_task(watchdog.poll_forever())
             try:
@@ -102,20 +102,20 @@ class Setup:
 
 
 async def until(condition: Callable[[], object], seconds: float = 20) -> None:
-    """Return when something has come about."""
+    """Wait until a condition is true."""
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.05)
 
 
 async def nowhere() -> Client:
-    """A client of a Temporal that is not there."""
+    """Return a client of a Temporal server that does not exist."""
     return await Client.connect(f"{HOST}:{free_port()}", data_converter=DATA_CONVERTER, lazy=True)
 
 
 @pytest.fixture(scope="session")
 async def own_temporal() -> AsyncIterator[Client]:
-    """A server without the runs of other tests, which the watchdog would take for its own."""
+    """A server without runs of other tests. The watchdog would adopt those."""
     async with dev_server() as server:
         yield server.client
 

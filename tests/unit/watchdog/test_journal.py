@@ -1,4 +1,4 @@
-"""The journal: what it keeps, what it refuses, and that no alert is refused for its sake."""
+"""The journal: what it stores, which files it refuses, and that its errors refuse no alert."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def watched(number: int, **changes: float | None) -> WatchedIncident:
     return incident
 
 
-async def test_what_is_written_is_found_again(tmp_path: Path) -> None:
+async def test_a_new_process_reads_what_was_written(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.db")
     incidents = [watched(1), watched(2, paged_at=5.25), watched(3)]
     await asyncio.gather(*(journal.put(incident) for incident in incidents), journal.begin_outage(4.5))
@@ -39,7 +39,7 @@ async def test_what_is_written_is_found_again(tmp_path: Path) -> None:
     other.close()
 
 
-async def test_without_a_file_it_is_in_memory(setup: Setup) -> None:
+async def test_without_a_file_the_journal_is_in_memory(setup: Setup) -> None:
     setup.set(watchdog={"journal": None})
     async with setup.running_watchdog(await nowhere()) as watchdog:
         await watchdog.record_accepted(StartedRun("alert-test-1", "run-1"))
@@ -54,7 +54,7 @@ def damaged(path: Path) -> Path:
     return path
 
 
-def of_another_form(path: Path) -> Path:
+def with_another_schema(path: Path) -> Path:
     with sqlite3.connect(path) as database:
         database.execute("CREATE TABLE watched (id INTEGER)")
     database.close()
@@ -67,9 +67,9 @@ def text(path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "make", [text, damaged, of_another_form, lambda path: path / "missing" / "journal.db", lambda path: path.parent]
+    "make", [text, damaged, with_another_schema, lambda path: path / "missing" / "journal.db", lambda path: path.parent]
 )
-async def test_a_file_that_cannot_be_used_is_named_with_the_way_out(setup: Setup, tmp_path: Path, make: object) -> None:
+async def test_an_unusable_file_is_named_with_the_remedy(setup: Setup, tmp_path: Path, make: object) -> None:
     assert callable(make)
     path = make(tmp_path / "other.db")
     setup.set(watchdog={"journal": path})
@@ -79,7 +79,9 @@ async def test_a_file_that_cannot_be_used_is_named_with_the_way_out(setup: Setup
     assert "WATCHKEEPER_WATCHDOG__JOURNAL" in str(refused.value)
 
 
-async def test_what_cannot_be_written_is_watched_all_the_same(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_incident_is_watched_without_a_writable_journal(
+    setup: Setup, caplog: pytest.LogCaptureFixture
+) -> None:
     async with setup.running_watchdog(await nowhere()) as watchdog:
         await until(lambda: watchdog.counts.outage)
         other = sqlite3.connect(setup.settings.watchdog.journal or "")
@@ -108,7 +110,7 @@ async def test_the_event_loop_does_not_wait_for_the_disk(setup: Setup) -> None:
         assert watchdog.counts.unjournaled == 0
 
 
-async def test_an_incident_for_which_nobody_can_be_paged_is_kept_for_a_day(setup: Setup) -> None:
+async def test_an_unpageable_incident_is_kept_for_a_day(setup: Setup) -> None:
     setup.settings = setup.settings.model_copy(update={"teams": {}})
     journal, now = Journal(setup.settings.watchdog.journal), time.time()
     await journal.put(watched(1, deadline=now - RETENTION + 60))
@@ -120,7 +122,7 @@ async def test_an_incident_for_which_nobody_can_be_paged_is_kept_for_a_day(setup
     journal.close()
 
 
-async def test_what_is_over_is_kept_for_a_day(tmp_path: Path) -> None:
+async def test_a_closed_incident_is_kept_for_a_day(tmp_path: Path) -> None:
     journal, now = Journal(tmp_path / "journal.db"), time.time()
     watch_list = WatchList(journal, WatchdogCounts())
     await watch_list.put(watched(1))
@@ -132,7 +134,7 @@ async def test_what_is_over_is_kept_for_a_day(tmp_path: Path) -> None:
     journal.close()
 
 
-async def test_what_is_over_is_bounded(tmp_path: Path) -> None:
+async def test_the_number_of_closed_incidents_is_limited(tmp_path: Path) -> None:
     journal, now = Journal(tmp_path / "journal.db"), time.time()
     watch_list = WatchList(journal, WatchdogCounts())
     await asyncio.gather(*(watch_list.put(watched(n, reported_at=now - n)) for n in range(MAX_CLOSED + 3)))

@@ -1,4 +1,4 @@
-"""No worker, no Temporal, no watchdog for a while: people are paged all the same, and once."""
+"""Outages of the workers, of Temporal and of the watchdog: people are paged, and only once."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from watchkeeper.watchdog.models import RefusedGroup
 HAND_OFF = [calls(("look", {"service": "checkout"}))]
 
 
-async def test_an_incident_that_no_worker_takes_wakes_its_team_once(setup: Setup) -> None:
-    handle, taken = await setup.start()
+async def test_an_incident_without_a_worker_pages_its_team_once(setup: Setup) -> None:
+    handle, started = await setup.start()
     async with setup.running_watchdog() as watchdog:
-        await watchdog.record_accepted(taken)
+        await watchdog.record_accepted(started)
         assert watchdog.counts.outage is False
         await until(lambda: watchdog.counts.pages)
         await asyncio.sleep(1)
         assert (watchdog.counts.pages, watchdog.counts.watched, watchdog.counts.outage) == (1, 0, True)
     (delivery,) = setup.world.pages.events
     assert (delivery.team, delivery.severity) == ("checkout", "critical")
-    assert delivery.dedup_key == f"{taken.run_id}/page_engineer/checkout"
+    assert delivery.dedup_key == f"{started.run_id}/page_engineer/checkout"
     assert delivery.summary is not None
     assert delivery.summary.startswith("Checkout fails: accepted at ")
     assert f" UTC and no report: no worker has polled the task queue '{setup.queue}' for 1 s. " in delivery.summary
@@ -65,10 +65,10 @@ async def test_an_alert_that_joins_after_the_report_pages_the_team_if_no_worker_
     assert setup.titles[0].startswith("Database: checkout fails: accepted at ")
 
 
-async def test_the_run_that_hands_over_later_joins_the_same_incident(setup: Setup) -> None:
-    handle, taken = await setup.start()
+async def test_a_later_hand_off_joins_the_incident_of_the_page(setup: Setup) -> None:
+    handle, started = await setup.start()
     async with setup.running_watchdog() as watchdog:
-        await watchdog.record_accepted(taken)
+        await watchdog.record_accepted(started)
         await until(lambda: watchdog.counts.pages)
         tables = setup.settings.model_dump(include={"pagerduty", "teams"})
         async with run_harness(
@@ -84,9 +84,9 @@ async def test_the_run_that_hands_over_later_joins_the_same_incident(setup: Setu
 async def test_an_incident_that_was_accepted_before_temporal_died_is_paged(setup: Setup) -> None:
     async with server() as temporal:
         setup.client = temporal.client
-        _, taken = await setup.start()
+        _, started = await setup.start()
         async with setup.running_watchdog() as watchdog:
-            await watchdog.record_accepted(taken)
+            await watchdog.record_accepted(started)
             await temporal.kill()
             await until(lambda: watchdog.counts.pages)
             await temporal.start()
@@ -101,10 +101,10 @@ async def test_an_incident_that_was_accepted_before_temporal_died_is_paged(setup
     assert len(setup.world.pages.incidents) == 1
 
 
-async def test_what_was_accepted_is_watched_over_a_restart_of_the_watchdog(setup: Setup) -> None:
-    _, taken = await setup.start()
+async def test_an_accepted_incident_is_watched_after_a_restart(setup: Setup) -> None:
+    _, started = await setup.start()
     with setup.watchdog() as watchdog:
-        await watchdog.record_accepted(taken)
+        await watchdog.record_accepted(started)
         await watchdog.poll()
     assert setup.world.pages.events == []
     gone = await nowhere()  # so that nothing but the journal can tell of it
@@ -117,35 +117,35 @@ async def test_what_was_accepted_is_watched_over_a_restart_of_the_watchdog(setup
     assert len(setup.world.pages.events) == 1
 
 
-async def test_a_page_whose_answer_is_lost_is_repeated_under_its_key(setup: Setup) -> None:
+async def test_a_page_whose_response_is_lost_is_repeated_with_its_key(setup: Setup) -> None:
     setup.world.pagerduty_events.faults.append(lose_reply())
-    _, taken = await setup.start()
+    _, started = await setup.start()
     async with setup.running_watchdog() as watchdog:
-        await watchdog.record_accepted(taken)
+        await watchdog.record_accepted(started)
         await until(lambda: watchdog.counts.pages)
         assert (watchdog.counts.failed, watchdog.counts.pages) == (1, 1)
     assert [incident.alerts for incident in setup.world.pages.incidents] == [2]
 
 
-async def test_a_report_in_time_wakes_nobody(setup: Setup) -> None:
+async def test_a_report_in_time_pages_no_one(setup: Setup) -> None:
     setup.set(watchdog={"deadline": 2.0})
     async with (
         run_harness(setup.client, [says("Checkout is fine.")], worker={"task_queue": setup.queue}),
         setup.running_watchdog() as watchdog,
     ):
-        _, taken = await setup.start(limits=None)
-        await watchdog.record_accepted(taken)
+        _, started = await setup.start(limits=None)
+        await watchdog.record_accepted(started)
         await until(lambda: not watchdog.counts.watched)
         await asyncio.sleep(2.5)
         assert (watchdog.counts.watched, watchdog.counts.outage) == (0, False)
     assert setup.world.pages.events == []
 
 
-async def test_an_outage_that_ends_in_time_wakes_nobody(setup: Setup) -> None:
+async def test_an_outage_that_ends_in_time_pages_no_one(setup: Setup) -> None:
     setup.set(watchdog={"outage": 30.0})
-    _, taken = await setup.start(limits=None)
+    _, started = await setup.start(limits=None)
     async with setup.running_watchdog() as watchdog:
-        await watchdog.record_accepted(taken)
+        await watchdog.record_accepted(started)
         await until(lambda: watchdog.counts.outage)
         async with run_harness(setup.client, [says("Checkout is fine.")], worker={"task_queue": setup.queue}):
             await until(lambda: not watchdog.counts.watched)
@@ -168,7 +168,7 @@ def test_a_page_of_the_watchdog_has_the_key_of_the_tool() -> None:
 REFUSAL = RefusedGroup("alert-test-refused", "Payments fail", service="payments")
 
 
-async def test_a_group_that_temporal_could_not_take_and_that_does_not_come_again_is_paged(setup: Setup) -> None:
+async def test_a_refused_group_that_is_not_sent_again_is_paged(setup: Setup) -> None:
     async with setup.running_watchdog(await nowhere()) as watchdog:
         await watchdog.record_refused(REFUSAL)
         await watchdog.record_refused(REFUSAL)
@@ -185,22 +185,22 @@ async def test_a_group_that_temporal_could_not_take_and_that_does_not_come_again
     assert "Temporal could not accept it, and it was not sent again for 1 s" in delivery.summary
 
 
-async def test_a_group_that_comes_again_and_is_accepted_is_not_paged(setup: Setup) -> None:
-    handle, taken = await setup.start()
+async def test_a_refused_group_that_is_accepted_later_is_not_paged(setup: Setup) -> None:
+    handle, started = await setup.start()
     with setup.watchdog() as watchdog:
         await watchdog.record_refused(RefusedGroup(handle.id, "Checkout fails", "checkout"))
         assert (watchdog.counts.watched, watchdog.counts.refused) == (1, 1)
-        await watchdog.record_accepted(taken)
+        await watchdog.record_accepted(started)
         assert (watchdog.counts.watched, watchdog.counts.refused) == (1, 0)
         await watchdog.record_refused(RefusedGroup(handle.id, "Checkout fails", "checkout"))
-        await watchdog.record_accepted(replace(taken, outcome="ignored", run_id=None))
+        await watchdog.record_accepted(replace(started, outcome="ignored", run_id=None))
         assert (watchdog.counts.watched, watchdog.counts.refused) == (1, 0)
     journal = Journal(setup.settings.watchdog.journal)
-    assert [watched.key for watched in journal.incidents()] == [taken.run_id]
+    assert [watched.key for watched in journal.incidents()] == [started.run_id]
     journal.close()
 
 
-async def test_a_group_that_another_intake_accepts_is_not_paged(setup: Setup) -> None:
+async def test_a_refused_group_that_another_intake_accepts_is_not_paged(setup: Setup) -> None:
     setup.set(watchdog={"outage": 30.0})
     handle, _ = await setup.start()
     refusal = RefusedGroup(handle.id, "Checkout fails", "checkout")

@@ -1,4 +1,4 @@
-"""Pagers that are down or refuse, people whom nobody can page, and storms."""
+"""Pagers that are down or refuse, incidents without a routing key, and storms."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.unit.watchdog.conftest import Setup, StartedRun, nowhere, until
 from watchkeeper.testing.faults import fault
 
 
-async def test_a_pager_that_is_down_is_tried_until_it_is_up(setup: Setup) -> None:
+async def test_a_page_is_tried_again_until_the_pager_is_up(setup: Setup) -> None:
     setup.world.pagerduty_events.outage = fault(503, "busy")
-    _, taken = await setup.start()
+    _, started = await setup.start()
     async with setup.running_watchdog() as watchdog:
-        await watchdog.record_accepted(taken)
+        await watchdog.record_accepted(started)
         await until(lambda: watchdog.counts.failed >= 2)
         assert watchdog.counts.pages == 0
         setup.world.pagerduty_events.outage = None
@@ -26,35 +26,33 @@ async def test_a_pager_that_is_down_is_tried_until_it_is_up(setup: Setup) -> Non
     assert len(setup.world.pages.incidents) == 1
 
 
-async def test_a_pager_that_refuses_is_told_of_without_its_key_and_tried_again(
+async def test_a_refused_page_is_logged_without_the_key_and_tried_again(
     setup: Setup, caplog: pytest.LogCaptureFixture
 ) -> None:
     key = setup.world.routing_keys["checkout"]
     setup.world.pagerduty_events.fail_next(400, {"message": f"Invalid routing key {key}"})
-    _, taken = await setup.start()
+    _, started = await setup.start()
     async with setup.running_watchdog() as watchdog:
-        await watchdog.record_accepted(taken)
+        await watchdog.record_accepted(started)
         await until(lambda: watchdog.counts.pages)
         assert watchdog.counts.failed == 1
-    (told,) = [record.getMessage() for record in caplog.records if "could not be paged" in record.getMessage()]
-    assert "Invalid routing key (secret)" in told
+    (logged,) = [record.getMessage() for record in caplog.records if "could not be paged" in record.getMessage()]
+    assert "Invalid routing key (secret)" in logged
     assert key not in caplog.text
 
 
-async def test_an_incident_for_which_nobody_can_be_paged_is_told_of_once(
-    setup: Setup, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_an_unpageable_incident_is_logged_once(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
     setup.settings = setup.settings.model_copy(update={"teams": {}})
-    handle, taken = await setup.start()
+    handle, started = await setup.start()
     async with setup.running_watchdog() as watchdog:
-        await watchdog.record_accepted(taken)
+        await watchdog.record_accepted(started)
         await until(lambda: watchdog.counts.unpageable)
         await asyncio.sleep(0.5)
         assert (watchdog.counts.unpageable, watchdog.counts.watched) == (1, 1)
-    (told,) = [record for record in caplog.records if "no one can be paged" in record.getMessage()]
-    assert told.levelno == logging.ERROR
-    assert handle.id in told.getMessage()
-    assert "WATCHKEEPER_PAGERDUTY__ROUTING_KEY" in told.getMessage()
+    (logged,) = [record for record in caplog.records if "no one can be paged" in record.getMessage()]
+    assert logged.levelno == logging.ERROR
+    assert handle.id in logged.getMessage()
+    assert "WATCHKEEPER_PAGERDUTY__ROUTING_KEY" in logged.getMessage()
 
 
 # --- storms -------------------------------------------------------------------------------------------------------
@@ -74,10 +72,10 @@ def storm(number: int, first: int = 0) -> list[StartedRun]:
     ]
 
 
-async def test_a_storm_wakes_each_team_for_its_worst_and_once_for_the_rest(setup: Setup) -> None:
+async def test_a_storm_pages_each_team_for_its_worst_incidents_and_once_for_the_rest(setup: Setup) -> None:
     gone = await nowhere()
     async with setup.running_watchdog(gone) as watchdog:
-        await asyncio.gather(*(watchdog.record_accepted(taken) for taken in storm(300)))
+        await asyncio.gather(*(watchdog.record_accepted(started) for started in storm(300)))
         await until(lambda: watchdog.counts.pages >= 12)
         await asyncio.sleep(0.5)
         assert (watchdog.counts.pages, watchdog.counts.watched) == (12, 0)
@@ -92,11 +90,11 @@ async def test_a_storm_wakes_each_team_for_its_worst_and_once_for_the_rest(setup
         assert " and 142 more. " in together.title
 
 
-async def test_a_storm_that_goes_on_over_a_restart_stays_one_incident(setup: Setup) -> None:
+async def test_a_storm_that_continues_after_a_restart_stays_one_incident(setup: Setup) -> None:
     gone = await nowhere()
     for first in (0, 40):
         async with setup.running_watchdog(gone) as watchdog:
-            await asyncio.gather(*(watchdog.record_accepted(taken) for taken in storm(40, first)))
+            await asyncio.gather(*(watchdog.record_accepted(started) for started in storm(40, first)))
             await until(lambda: watchdog.counts.watched == 0 and watchdog.counts.pages)
     together = [incident for incident in setup.world.pages.incidents if incident.key.startswith("watchdog/")]
     assert len(setup.world.pages.incidents) == 12
@@ -105,10 +103,10 @@ async def test_a_storm_that_goes_on_over_a_restart_stays_one_incident(setup: Set
 
 async def test_many_runs_that_end_without_a_report_are_few_pages(setup: Setup) -> None:
     setup.set(watchdog={"outage": 60.0})
-    started = [await setup.start() for _ in range(12)]
+    runs = [await setup.start() for _ in range(12)]
     with setup.watchdog() as watchdog:
-        for handle, taken in started:
-            await watchdog.record_accepted(taken)
+        for handle, run in runs:
+            await watchdog.record_accepted(run)
             await handle.terminate("by mistake")
         while (await setup.client.count_workflows("ExecutionStatus = 'Running'")).count:
             await asyncio.sleep(0.05)
@@ -128,7 +126,7 @@ def test_the_deadline_leaves_time_for_the_queue_and_the_limits(setup: Setup) -> 
         assert watchdog.report_timeout == 60
 
 
-def test_the_teams_are_those_that_a_hand_off_wakes(setup: Setup) -> None:
+def test_the_watchdog_pages_the_same_team_as_a_hand_off(setup: Setup) -> None:
     on_call = setup.settings.on_call
     assert on_call("checkout") == "checkout"
     assert on_call("checkout", "payments") == "payments"

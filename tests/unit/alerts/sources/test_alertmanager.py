@@ -20,7 +20,7 @@ def alerts(name: str) -> list[Alert]:
     return read(source("alertmanager"), payload(f"alertmanager-{name}")).alerts
 
 
-def test_a_firing_alert_is_read_whole() -> None:
+def test_every_field_of_a_firing_alert_is_read() -> None:
     alert = only(read(source("alertmanager"), payload("alertmanager-firing")))
     assert alert == Alert(
         source="prod",
@@ -47,14 +47,14 @@ def test_a_firing_alert_is_read_whole() -> None:
 
 
 @pytest.mark.parametrize("name", [*REAL, "kubernaut-1", "kubernaut-2", "kubernaut-3"])
-def test_real_bodies_are_read(name: str) -> None:
+def test_recorded_bodies_are_read(name: str) -> None:
     found = alerts(name)
     assert len(found) == len(json.loads(payload(f"alertmanager-{name}"))["alerts"])
     for alert in found:
         assert_fit(alert)
 
 
-def test_a_group_is_one_run_over_all_its_episodes() -> None:
+def test_all_episodes_of_a_group_have_one_workflow_id() -> None:
     ids = {workflow_id(alert) for name in REAL[:-1] for alert in alerts(name)}
     assert len(ids) == 1
     (only_id,) = ids
@@ -64,7 +64,7 @@ def test_a_group_is_one_run_over_all_its_episodes() -> None:
     assert workflow_id(only(read(source("alertmanager", "other"), payload("alertmanager-firing")))) not in ids
 
 
-def test_a_repetition_is_known_and_so_is_firing_again() -> None:
+def test_a_repetition_differs_from_firing_again() -> None:
     first, second = alerts("grouped")
     (told_before,) = alerts("firing")
     assert is_repeat(first, told_before)
@@ -74,7 +74,7 @@ def test_a_repetition_is_known_and_so_is_firing_again() -> None:
     assert not is_repeat(again, first)
 
 
-def test_an_end_ends_its_own_firing_and_no_later_one() -> None:
+def test_a_resolved_alert_ends_its_own_firing_only() -> None:
     (first, second), (again,) = alerts("resolved"), alerts("refire-same-fingerprint")
     (fired,) = alerts("firing")
     assert first.status == second.status == "resolved"
@@ -84,11 +84,11 @@ def test_an_end_ends_its_own_firing_and_no_later_one() -> None:
     assert not ends_firing(first, again)
 
 
-def test_alerts_of_a_firing_group_can_be_over() -> None:
+def test_alerts_of_a_firing_group_can_be_resolved() -> None:
     assert [alert.status for alert in alerts("mixed-one-resolved")] == ["firing", "resolved"]
 
 
-def test_what_the_sender_left_out_is_noted() -> None:
+def test_alerts_that_the_sender_left_out_are_noted() -> None:
     assert read(source("alertmanager"), payload("alertmanager-firing")).notes == []
     (note,) = read(source("alertmanager"), payload("alertmanager-truncated")).notes
     assert "left 1 alerts out" in note
@@ -98,7 +98,7 @@ def body(*alerts: dict[str, Any], **members: Any) -> dict[str, Any]:
     return {"version": "4", "groupKey": "g", "alerts": list(alerts), **members}
 
 
-def test_a_future_start_is_now_yet_the_same_firing_later() -> None:
+def test_a_start_in_the_future_is_capped_and_keeps_its_episode() -> None:
     ahead = {"labels": {"alertname": "A"}, "startsAt": "2026-11-22T12:20:30Z", "fingerprint": "f"}
     am = source("alertmanager")
     early = only(am.parse(posted(body(ahead), NOW)))
@@ -108,7 +108,7 @@ def test_a_future_start_is_now_yet_the_same_firing_later() -> None:
     assert is_repeat(late, early)
 
 
-def test_what_has_no_key_is_named_by_its_labels() -> None:
+def test_a_group_without_a_key_is_named_by_its_labels() -> None:
     am = source("alertmanager")
     bare = {"alerts": [{"labels": {"b": "2", "a": "1"}}]}
     alert = only(read(am, bare))
@@ -122,7 +122,7 @@ def test_an_empty_group_is_ignored() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "told"),
+    ("sent", "expected"),
     [
         (b"", "the body is not JSON at byte 0"),
         (b'{"alerts": [', "the body is not JSON at byte"),
@@ -140,21 +140,21 @@ def test_an_empty_group_is_ignored() -> None:
         ({"alerts": [{"labels": 1}] * 9}, "; 6 more"),
     ],
 )
-def test_what_is_malformed_is_told_with_its_place(sent: bytes | object, told: str) -> None:
+def test_the_error_says_where_a_body_is_malformed(sent: bytes | object, expected: str) -> None:
     with pytest.raises(MalformedPayload) as caught:
         read(source("alertmanager"), sent)
-    assert told in str(caught.value)
+    assert expected in str(caught.value)
     assert len(str(caught.value)) < 1_000
 
 
 def test_ten_thousand_alerts() -> None:
-    received = read(source("alertmanager"), body(*[{"labels": {"n": str(n)}} for n in range(10_000)]))
-    assert len(received.alerts) == MAX_ALERTS
-    (note,) = received.notes
+    parsed = read(source("alertmanager"), body(*[{"labels": {"n": str(n)}} for n in range(10_000)]))
+    assert len(parsed.alerts) == MAX_ALERTS
+    (note,) = parsed.notes
     assert "9500 more came" in note
 
 
-def test_hostile_words_are_cleaned_and_capped() -> None:
+def test_hostile_text_is_cleaned_and_capped() -> None:
     labels = {
         "alertname": "A\x1b]0;owned\x07\nB",
         "x" * 5_000: '"' * 5_000,
@@ -179,19 +179,19 @@ def test_hostile_words_are_cleaned_and_capped() -> None:
     assert "bytes)" in alert.description
 
 
-def test_groups_that_begin_alike_stay_apart() -> None:
+def test_long_groups_with_the_same_beginning_differ() -> None:
     am = source("alertmanager")
     keys = ["k" * 9_000 + "1", "k" * 9_000 + "2", "a\nb", "a b", "a\tb", "a\x00b", "k" * 200, "k" * 201, "é" * 101]
     groups = {only(read(am, body({"labels": {}}, groupKey=key))).group for key in keys}
     assert len(groups) == len(keys)
 
 
-def test_numbers_and_nothing_pass_for_text() -> None:
+def test_numbers_and_null_are_read_as_text() -> None:
     odd = b'{"alerts": [{"labels": {"a": 1, "b": null, "c": true, "d": NaN, "a": 2}, "annotations": null}]}'
     assert only(read(source("alertmanager"), odd)).labels == {"a": "2", "b": "", "c": "true", "d": "nan"}
 
 
-async def test_a_token_of_several_lets_in() -> None:
+async def test_each_of_several_tokens_is_valid() -> None:
     am = source("alertmanager", tokens=["new-token", "old-token"])
     for token in ("new-token", "old-token"):
         await verify(am, posted(b"", authorization=f"Bearer {token}"))
@@ -201,7 +201,7 @@ async def test_a_token_of_several_lets_in() -> None:
     assert "token" in await refused(am, posted(b""))
 
 
-async def test_a_header_of_its_own_holds_the_bare_token() -> None:
+async def test_a_custom_header_holds_the_bare_token() -> None:
     am = source("alertmanager", tokens=["t0ken"], token_header="X-Watchkeeper-Token")
     await verify(am, posted(b"", x_watchkeeper_token="t0ken"))
     await refused(am, posted(b"", authorization="Bearer t0ken"))
@@ -223,9 +223,9 @@ async def test_a_token_or_a_password() -> None:
     await refused(am, posted(b"", authorization="Bearer p"))
 
 
-async def test_a_source_may_be_left_open() -> None:
+async def test_a_source_can_be_unauthenticated() -> None:
     await verify(source("alertmanager"), posted(b""))
 
 
-def test_a_body_of_another_version_is_read_for_what_it_says() -> None:
+def test_a_body_of_another_version_is_read() -> None:
     assert len(read(source("alertmanager"), changed("alertmanager-firing", version="5", new={"x": []})).alerts) == 1

@@ -85,9 +85,9 @@ async def refused(envelope: object, fetch: Fetch = nothing_to_fetch, now: float 
 
 @pytest.mark.parametrize("version", ["1", "2"])
 async def test_a_signature(version: str, sign: Sign, fetch: Fetch, fetched: list[str]) -> None:
-    kept = cloudwatch()
+    configured = cloudwatch()
     for _ in range(3):
-        await kept.verify(posted(sign(version=version), SENT_AT), fetch)
+        await configured.verify(posted(sign(version=version), SENT_AT), fetch)
     assert fetched == [CERTIFICATE]
 
 
@@ -99,14 +99,14 @@ async def test_without_a_subject(sign: Sign, fetch: Fetch) -> None:
 
 
 @pytest.mark.parametrize("member", ["Message", "MessageId", "Subject", "Timestamp", "Type", "Signature"])
-async def test_what_was_tampered_with(member: str, sign: Sign, fetch: Fetch) -> None:
+async def test_a_tampered_message_is_refused(member: str, sign: Sign, fetch: Fetch) -> None:
     change = {"Timestamp": "2019-02-15T23:53:46.134Z", "Type": "UnsubscribeConfirmation"}.get(member, "AAAA")
     assert "signature" in await refused({**sign(), member: change}, fetch)
     assert "signature" in await refused({**sign(), "SignatureVersion": "2"}, fetch)
     assert "signature" in await refused({**sign(), "Signature": "%"}, fetch)
 
 
-async def test_the_vendors_sample_is_not_of_our_key(fetch: Fetch) -> None:
+async def test_the_vendors_sample_does_not_verify_with_another_key(fetch: Fetch) -> None:
     assert "signature" in await refused(json.loads(payload("sns-cloudwatch-alarm")), fetch)
 
 
@@ -142,25 +142,25 @@ async def test_a_certificate_from_elsewhere_is_not_fetched(url: str, sign: Sign)
     assert "was not fetched" in await refused(sign(SigningCertURL=url))
 
 
-async def test_in_china_too(sign: Sign, fetch: Fetch) -> None:
+async def test_the_hosts_in_china_are_accepted(sign: Sign, fetch: Fetch) -> None:
     url = CERTIFICATE.replace("eu-west-1", "cn-north-1").replace(".com/", ".com.cn/")
     await cloudwatch().verify(posted(sign(SigningCertURL=url), SENT_AT), fetch)
 
 
-async def test_a_topic_of_others_is_not_believed_whoever_signed(sign: Sign) -> None:
+async def test_an_unknown_topic_is_refused(sign: Sign) -> None:
     other = TOPIC.replace("alerta", "evil")
     assert "topic" in await refused(sign(TopicArn=other))
 
 
-async def test_what_is_old_is_a_replay(sign: Sign, fetch: Fetch) -> None:
+async def test_an_old_message_is_refused(sign: Sign, fetch: Fetch) -> None:
     await cloudwatch().verify(posted(sign(), SENT_AT + 3_599), fetch)
     assert "replay" in await refused(sign(), now=SENT_AT + 3_601)
     assert "replay" in await refused(sign(), now=SENT_AT - 3_601)
     assert "no valid timestamp" in await refused(sign(Timestamp="soon"))
 
 
-async def test_what_is_fetched_may_be_anything(sign: Sign, key: rsa.RSAPrivateKey) -> None:
-    kept = cloudwatch()
+async def test_an_invalid_certificate_is_refused(sign: Sign, key: rsa.RSAPrivateKey) -> None:
+    configured = cloudwatch()
     other_kind = certificate(ec.generate_private_key(ec.SECP256R1()))
     for pem in (b"", b"<html>", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", other_kind):
 
@@ -168,21 +168,21 @@ async def test_what_is_fetched_may_be_anything(sign: Sign, key: rsa.RSAPrivateKe
             return pem
 
         with pytest.raises(VerificationError):
-            await kept.verify(posted(sign(), SENT_AT), get)
+            await configured.verify(posted(sign(), SENT_AT), get)
 
     async def good(url: str) -> bytes:
         return certificate(key)
 
-    await kept.verify(posted(sign(), SENT_AT), good)
+    await configured.verify(posted(sign(), SENT_AT), good)
 
 
-async def test_a_subscription_is_to_be_confirmed_only_at_sns(sign: Sign, fetch: Fetch) -> None:
+async def test_a_subscription_is_confirmed_only_at_sns(sign: Sign, fetch: Fetch) -> None:
     now = datetime(2018, 7, 8, 21, 34, tzinfo=UTC).timestamp()
     envelope = sign("sns-subscription")
     await cloudwatch().verify(posted(envelope, now), fetch)
-    received = cloudwatch().parse(posted(envelope, now))
-    assert received.confirm == envelope["SubscribeURL"]
-    assert envelope["Token"] not in repr(received)
+    parsed = cloudwatch().parse(posted(envelope, now))
+    assert parsed.confirm == envelope["SubscribeURL"]
+    assert envelope["Token"] not in repr(parsed)
     url = envelope["SubscribeURL"]
     for elsewhere in (
         url.replace("https", "http"),
@@ -199,27 +199,27 @@ async def test_a_subscription_is_to_be_confirmed_only_at_sns(sign: Sign, fetch: 
 
 def alarm(**members: Any) -> dict[str, Any]:
     envelope: dict[str, Any] = json.loads(payload("sns-cloudwatch-alarm"))
-    said = {**json.loads(envelope["Message"]), **members}
-    return {**envelope, "Message": json.dumps(said)}
+    changed_message = {**json.loads(envelope["Message"]), **members}
+    return {**envelope, "Message": json.dumps(changed_message)}
 
 
-def test_an_alarm_fires_and_ends() -> None:
-    kept = cloudwatch()
-    fired = only(read(kept, payload("sns-cloudwatch-alarm")))
+def test_an_alarm_fires_and_resolves() -> None:
+    configured = cloudwatch()
+    fired = only(read(configured, payload("sns-cloudwatch-alarm")))
     assert_fit(fired)
     assert (fired.title, fired.status, fired.severity) == ("bucketbytesAlarm", "firing", None)
     assert fired.labels["BucketName"] == "try.alerta.io"
     assert fired.starts_at == 1550274825.093
-    assert reason_not_to_start(fired, kept.section) is None
-    over = only(read(kept, alarm(NewStateValue="OK", StateChangeTime="2019-02-16T00:10:00.000+0000")))
-    again = only(read(kept, alarm(StateChangeTime="2019-02-16T01:00:00.000+0000")))
+    assert reason_not_to_start(fired, configured.section) is None
+    over = only(read(configured, alarm(NewStateValue="OK", StateChangeTime="2019-02-16T00:10:00.000+0000")))
+    again = only(read(configured, alarm(StateChangeTime="2019-02-16T01:00:00.000+0000")))
     assert over.episode is None
     assert ends_firing(over, fired)
     assert not is_repeat(again, fired)
     assert workflow_id(over) == workflow_id(fired) == workflow_id(again)
-    assert workflow_id(only(read(kept, alarm(Region="US East")))) != workflow_id(fired)
-    missing = only(read(kept, alarm(NewStateValue="INSUFFICIENT_DATA")))
-    assert reason_not_to_start(missing, kept.section) == "it says that data is missing"
+    assert workflow_id(only(read(configured, alarm(Region="US East")))) != workflow_id(fired)
+    missing = only(read(configured, alarm(NewStateValue="INSUFFICIENT_DATA")))
+    assert reason_not_to_start(missing, configured.section) == "it says that data is missing"
 
 
 @pytest.mark.parametrize("message", ["hello", "{}", "[1]", '{"detail": {}}', "", "\ud800"])
@@ -228,13 +228,13 @@ def test_other_messages_of_the_topic_are_ignored(message: str) -> None:
     assert read(cloudwatch(), envelope).ignored == ["its message is no alarm"]
 
 
-def test_the_end_of_a_subscription_is_told() -> None:
+def test_the_end_of_a_subscription_is_ignored_with_a_reason() -> None:
     envelope = {**json.loads(payload("sns-subscription")), "Type": "UnsubscribeConfirmation"}
     assert read(cloudwatch(), envelope).ignored == ["the topic was unsubscribed"]
 
 
-async def test_what_is_malformed_is_told_with_its_place() -> None:
-    for sent, told in [
+async def test_the_error_says_where_a_body_is_malformed() -> None:
+    for sent, expected in [
         ({}, "Type: Field required"),
         ({**alarm(), "Type": "Other"}, "Type: Input should be 'Notification'"),
         (alarm(NewStateValue="WORSE"), "in Message: NewStateValue: should be one of ALARM, OK"),
@@ -242,6 +242,6 @@ async def test_what_is_malformed_is_told_with_its_place() -> None:
     ]:
         with pytest.raises(MalformedPayload) as caught:
             read(cloudwatch(), sent)
-        assert told in str(caught.value)
+        assert expected in str(caught.value)
     with pytest.raises(MalformedPayload):
         await cloudwatch().verify(posted(b"no"), nothing_to_fetch)

@@ -18,7 +18,7 @@ def transition(word: str, **members: object) -> Alert:
     return only(read(source("datadog"), changed(TRIGGERED, alert_transition=word, **members)))
 
 
-def test_a_monitor_that_triggers() -> None:
+def test_a_triggered_monitor() -> None:
     alert = only(read(source("datadog"), payload(TRIGGERED)))
     assert_fit(alert)
     assert alert.status == "firing"
@@ -31,7 +31,7 @@ def test_a_monitor_that_triggers() -> None:
     assert set(alert.links) == {"event"}
 
 
-def test_reminders_are_of_the_same_firing_and_recovery_ends_it() -> None:
+def test_reminders_repeat_the_firing_and_recovery_ends_it() -> None:
     fired = transition("Triggered")
     reminder = transition("Re-Triggered", date="1795349429000")
     over = transition("Recovered", date="1795349500000", alert_type="success")
@@ -61,7 +61,7 @@ def test_each_scope_of_a_monitor_is_a_run() -> None:
         ("Renotify", "it is a reminder"),
     ],
 )
-def test_what_starts_a_run(word: str, reason: str | None) -> None:
+def test_which_transitions_start_a_run(word: str, reason: str | None) -> None:
     datadog = source("datadog")
     assert reason_not_to_start(transition(word), datadog.section) == reason
     everything = source("datadog", also=["no_data", "renotify", "test"], severities=["warning", "error"]).section
@@ -72,34 +72,34 @@ def test_a_test_of_a_monitor() -> None:
     assert transition("Triggered", alert_title="[TEST] [P2] Error rate").occasion == "test"
 
 
-def test_variables_that_were_not_replaced_are_nothing() -> None:
+def test_variables_that_were_not_replaced_are_empty() -> None:
     assert read(source("datadog"), payload("datadog-template")).ignored == ["a test: no variable is set"]
     alert = transition("Triggered", alert_priority="$ALERT_PRIORITY", tags="$TAGS", body="$EVENT_MSG", date="$DATE")
     assert (alert.severity, alert.description, alert.starts_at) == ("error", "", None)
     assert "$" not in alert.model_dump_json()
 
 
-def test_a_template_of_ones_own_may_spell_names_otherwise() -> None:
+def test_a_custom_template_can_use_other_names() -> None:
     own = {"ALERT_ID": 7, "ALERT_TRANSITION": "Warn", "EVENT_TITLE": "x", "TAGS": ["team:web", "service:shop", 3]}
     alert = only(read(source("datadog"), own))
     assert (alert.group, alert.severity, alert.team, alert.service) == (alert.fingerprint, "warning", "web", "shop")
 
 
 @pytest.mark.parametrize(
-    ("sent", "told"),
+    ("sent", "expected"),
     [
         (changed(TRIGGERED, monitor_id=None, alert_cycle_key=None), 'put "monitor_id": "$ALERT_ID" into the payload'),
         (changed(TRIGGERED, alert_transition="$ALERT_TRANSITION", alert_type=""), '"$ALERT_TRANSITION" into the'),
         (b"id=1&title=x", "the body is not JSON"),
     ],
 )
-def test_what_is_malformed_is_told_with_the_way_out(sent: bytes, told: str) -> None:
+def test_the_error_says_how_to_correct_the_template(sent: bytes, expected: str) -> None:
     with pytest.raises(MalformedPayload) as caught:
         read(source("datadog"), sent)
-    assert told in str(caught.value)
+    assert expected in str(caught.value)
 
 
-async def test_a_header_of_ones_own() -> None:
+async def test_a_custom_header() -> None:
     datadog = source("datadog", tokens=["t"], token_header="X-Token")
     await verify(datadog, posted(payload(TRIGGERED), x_token="t"))
     await refused(datadog, posted(payload(TRIGGERED)))
@@ -111,9 +111,9 @@ def test_any_member_may_be_of_any_type() -> None:
         odds: list[object] = [None, 1, 1e999, True, [], {}, {"a": [1]}, "\ud800"]
         for odd in odds:
             try:
-                received = read(source("datadog"), {**sent, name: odd})
+                parsed = read(source("datadog"), {**sent, name: odd})
             except MalformedPayload:
                 assert name in {"monitor_id", "alert_transition"}
             else:
-                for alert in received.alerts:
+                for alert in parsed.alerts:
                     assert_fit(alert)

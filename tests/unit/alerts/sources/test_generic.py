@@ -14,7 +14,7 @@ from watchkeeper.incident.episode import ends_firing, is_repeat
 INCIDENT = payload("generic-incident")
 
 
-def test_what_is_usual_needs_no_map() -> None:
+def test_common_names_need_no_mapping() -> None:
     generic = source("generic", fields={"starts_at": "timestamp"})
     fired = only(read(generic, INCIDENT))
     assert_fit(fired)
@@ -27,7 +27,7 @@ def test_what_is_usual_needs_no_map() -> None:
     assert ends_firing(over, fired)
 
 
-def test_a_map() -> None:
+def test_a_mapping() -> None:
     generic = source(
         "generic",
         alerts="batch.items",
@@ -52,10 +52,10 @@ def test_a_map() -> None:
         "about": [{"service": "s"}],
     }
     items = [item, {**item, "state": "BADLY"}, {**item, "state": "good"}, {**item, "state": "odd"}]
-    received = read(generic, {"batch": {"items": items}})
-    assert [alert.status for alert in received.alerts] == ["firing", "firing", "resolved"]
-    assert received.ignored == ["its status is neither firing nor resolved"]
-    first, second, _ = received.alerts
+    parsed = read(generic, {"batch": {"items": items}})
+    assert [alert.status for alert in parsed.alerts] == ["firing", "firing", "resolved"]
+    assert parsed.ignored == ["its status is neither firing nor resolved"]
+    first, second, _ = parsed.alerts
     assert (first.title, first.fingerprint, first.group, first.service) == ("x", "7", "h", "s")
     assert is_repeat(second, first)
 
@@ -65,28 +65,28 @@ def test_a_service_may_be_an_object() -> None:
     assert (alert.service, alert.team) == ("shop", "web")
 
 
-def test_labels_are_what_is_flat() -> None:
+def test_nested_values_are_not_labels() -> None:
     labels: dict[str, object] = {"a": 1, "b": None, "c": [1], "d": {}, "e": True}
     assert only(read(source("generic"), {"id": "1", "labels": labels})).labels == {"a": "1", "b": "", "e": "true"}
     assert only(read(source("generic"), {"id": "1", "labels": ["a"]})).labels == {}
 
 
 @pytest.mark.parametrize(
-    ("sent", "told"),
+    ("sent", "expected"),
     [
         ({"a": 1}, "the body: nothing says which alert this is; looked at fingerprint, incidentId"),
         ({"id": 1, "startsAt": "noon"}, "starts_at: should be a time in ISO 8601"),
         ([], "the body must be a JSON object"),
     ],
 )
-def test_what_is_malformed_is_told_with_its_place(sent: object, told: str) -> None:
+def test_the_error_says_where_a_body_is_malformed(sent: object, expected: str) -> None:
     with pytest.raises(MalformedPayload) as caught:
         read(source("generic"), sent)
-    assert told in str(caught.value)
+    assert expected in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("sent", "told"),
+    ("sent", "expected"),
     [
         ({}, "items: should be a list of alerts, as the settings of this source say"),
         ({"items": [{"id": 1}, 2]}, "items[1]: should be an object"),
@@ -94,16 +94,16 @@ def test_what_is_malformed_is_told_with_its_place(sent: object, told: str) -> No
         ({"items": [{}]}, "items[0]: nothing says which alert this is"),
     ],
 )
-def test_in_a_list_too(sent: object, told: str) -> None:
+def test_the_error_says_where_an_item_of_a_list_is_malformed(sent: object, expected: str) -> None:
     with pytest.raises(MalformedPayload) as caught:
         read(source("generic", alerts="items"), sent)
-    assert told in str(caught.value)
+    assert expected in str(caught.value)
 
 
 def test_a_list_too_long() -> None:
-    received = read(source("generic", alerts="items"), {"items": [{"id": n} for n in range(MAX_ALERTS + 7)]})
-    assert len(received.alerts) == MAX_ALERTS
-    assert received.notes == [f"only the first {MAX_ALERTS} alerts were read; 7 more came"]
+    parsed = read(source("generic", alerts="items"), {"items": [{"id": n} for n in range(MAX_ALERTS + 7)]})
+    assert len(parsed.alerts) == MAX_ALERTS
+    assert parsed.notes == [f"only the first {MAX_ALERTS} alerts were read; 7 more came"]
 
 
 async def test_a_signature_in_hexadecimal_with_a_prefix() -> None:
@@ -115,7 +115,7 @@ async def test_a_signature_in_hexadecimal_with_a_prefix() -> None:
     await refused(generic, posted(INCIDENT))
 
 
-async def test_a_signature_in_base64_with_its_time() -> None:
+async def test_a_signature_in_base64_with_a_timestamp() -> None:
     generic = source(
         "generic",
         secrets=["example"],

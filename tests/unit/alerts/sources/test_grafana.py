@@ -32,7 +32,7 @@ async def test_a_signature() -> None:
     )
 
 
-async def test_a_signature_with_its_time() -> None:
+async def test_a_signature_with_a_timestamp() -> None:
     timed = {"x_grafana_alerting_signature": TIMED, "x_grafana_alerting_timestamp": str(AT)}
     for grafana in (
         source("grafana", secrets=[SECRET]),
@@ -48,13 +48,13 @@ async def test_a_signature_with_its_time() -> None:
         assert "no valid timestamp" in await refused(grafana, posted(TEST, AT, **unreadable))
 
 
-async def test_a_time_that_is_demanded_cannot_be_left_out() -> None:
+async def test_a_required_timestamp_cannot_be_left_out() -> None:
     grafana = source("grafana", secrets=[SECRET], timestamp_header="X-At")
     assert "no x-at header" in await refused(grafana, posted(TEST, x_grafana_alerting_signature=PLAIN))
     await verify(grafana, posted(TEST, AT, x_grafana_alerting_signature=TIMED, x_at=str(AT)))
 
 
-async def test_headers_can_be_named_otherwise() -> None:
+async def test_header_names_can_be_configured() -> None:
     grafana = source("grafana", secrets=[SECRET], signature_header="X-Sig")
     await verify(grafana, posted(TEST, x_sig=PLAIN))
 
@@ -66,7 +66,7 @@ async def test_a_signature_does_not_replace_a_token() -> None:
     await refused(grafana, posted(TEST, authorization="Bearer t"))
 
 
-async def test_the_signature_is_over_the_bytes_not_over_what_they_mean() -> None:
+async def test_the_signature_is_over_the_raw_bytes() -> None:
     respelled = b" " + TEST
     signature = hmac.new(SECRET.encode(), respelled, hashlib.sha256).hexdigest()
     await verify(source("grafana", secrets=[SECRET]), posted(respelled, x_grafana_alerting_signature=signature))

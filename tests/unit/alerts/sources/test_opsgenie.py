@@ -9,7 +9,7 @@ from watchkeeper.alerts.payload import MalformedPayload
 from watchkeeper.incident.episode import ends_firing, is_repeat
 
 
-def test_an_alert_that_is_created_and_closed() -> None:
+def test_an_alert_is_created_and_closed() -> None:
     opsgenie = source("opsgenie")
     fired = only(read(opsgenie, payload("opsgenie-create")))
     assert_fit(fired)
@@ -37,13 +37,13 @@ def test_the_alias_is_the_group_and_the_id_the_firing() -> None:
 
 
 @pytest.mark.parametrize("action", ["Acknowledge", "AddNote", "EscalateNext", "Snooze", "New"])
-def test_what_people_do_meanwhile_is_ignored(action: str) -> None:
-    received = read(source("opsgenie"), changed("opsgenie-create", action=action))
-    assert (received.alerts, received.ignored) == ([], ["it does not change whether the alert is open"])
+def test_other_actions_are_ignored(action: str) -> None:
+    parsed = read(source("opsgenie"), changed("opsgenie-create", action=action))
+    assert (parsed.alerts, parsed.ignored) == ([], ["it does not change whether the alert is open"])
 
 
 @pytest.mark.parametrize(
-    ("sent", "told"),
+    ("sent", "expected"),
     [
         ({"alert": {}}, "action: Field required"),
         ({"action": "Create"}, "alert: Field required"),
@@ -51,13 +51,13 @@ def test_what_people_do_meanwhile_is_ignored(action: str) -> None:
         ({"action": "Create", "alert": {"tags": "x"}}, "alert.tags: Input should be a valid list"),
     ],
 )
-def test_what_is_malformed_is_told_with_its_place(sent: object, told: str) -> None:
+def test_the_error_says_where_a_body_is_malformed(sent: object, expected: str) -> None:
     with pytest.raises(MalformedPayload) as caught:
         read(source("opsgenie"), sent)
-    assert told in str(caught.value)
+    assert expected in str(caught.value)
 
 
-async def test_a_header_of_ones_own() -> None:
+async def test_a_custom_header() -> None:
     opsgenie = source("opsgenie", tokens=["t"], token_header="X-Opsgenie-Token")
     await verify(opsgenie, posted(b"{}", x_opsgenie_token="t"))
     await refused(opsgenie, posted(b"{}", x_opsgenie_token="T"))

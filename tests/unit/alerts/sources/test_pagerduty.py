@@ -21,7 +21,7 @@ def event(name: str = "pagerduty-triggered", data: dict[str, Any] | None = None,
     return {"event": {**sent, **members, "data": {**sent["data"], **(data or {})}}}
 
 
-async def test_a_signature_of_its_vendor() -> None:
+async def test_the_sample_signature_of_the_vendor() -> None:
     pagerduty = source("pagerduty", secrets=["rotated", SECRET])
     for shown in (GOOD, f"{BAD},{GOOD}", f"{BAD}, {GOOD}"):
         await verify(pagerduty, posted(SIGNED, x_pagerduty_signature=shown))
@@ -41,14 +41,14 @@ def test_an_incident_is_an_alert() -> None:
     assert alert.links["incident"] == "https://acme.pagerduty.com/incidents/Q1B2C3D4"
 
 
-def test_the_worse_of_urgency_and_priority_counts() -> None:
+def test_the_worse_of_urgency_and_priority_is_used() -> None:
     assert only(read(source("pagerduty"), SIGNED)).severity == "critical"
     for urgency, priority, severity in [("low", "P1", "critical"), ("high", "P4", "error"), ("low", None, "warning")]:
         data = {"urgency": urgency, "priority": {"summary": priority} if priority else None}
         assert only(read(source("pagerduty"), event(data=data))).severity == severity
 
 
-def test_what_follows_is_of_the_same_firing_until_it_is_opened_again() -> None:
+def test_later_events_belong_to_the_firing_until_it_is_reopened() -> None:
     pagerduty = source("pagerduty")
     fired = only(read(pagerduty, payload("pagerduty-triggered")))
     over = only(read(pagerduty, payload("pagerduty-resolved")))
@@ -79,15 +79,15 @@ def test_what_follows_is_of_the_same_firing_until_it_is_opened_again() -> None:
         ),
     ],
 )
-def test_what_is_no_alert_is_ignored_with_its_reason(sent: dict[str, Any], reason: str) -> None:
-    received = read(source("pagerduty", own_agents=["POWN"]), sent)
-    assert received.alerts == []
-    (told,) = received.ignored
-    assert told.startswith(reason)
+def test_other_events_are_ignored_with_a_reason(sent: dict[str, Any], reason: str) -> None:
+    parsed = read(source("pagerduty", own_agents=["POWN"]), sent)
+    assert parsed.alerts == []
+    (ignored,) = parsed.ignored
+    assert ignored.startswith(reason)
 
 
 @pytest.mark.parametrize(
-    ("sent", "told"),
+    ("sent", "expected"),
     [
         ({}, "event: Field required"),
         ({"event": {}}, "event.event_type: Field required"),
@@ -96,7 +96,7 @@ def test_what_is_no_alert_is_ignored_with_its_reason(sent: dict[str, Any], reaso
         (event(data={"teams": 7}), "in event.data: teams: Input should be a valid list, not 7"),
     ],
 )
-def test_what_is_malformed_is_told_with_its_place(sent: dict[str, Any], told: str) -> None:
+def test_the_error_says_where_a_body_is_malformed(sent: dict[str, Any], expected: str) -> None:
     with pytest.raises(MalformedPayload) as caught:
         read(source("pagerduty"), sent)
-    assert told in str(caught.value)
+    assert expected in str(caught.value)

@@ -28,11 +28,11 @@ def resolved(**members: Any) -> dict[str, Any]:
 
 async def test_a_signature() -> None:
     signature = hmac.new(b"client-secret", EVENT, hashlib.sha256).hexdigest()
-    kept = source("sentry", secrets=["new", "client-secret"])
-    await verify(kept, posted(EVENT, sentry_hook_signature=signature))
-    await refused(kept, posted(RESOLVED, sentry_hook_signature=signature))
-    await refused(kept, posted(EVENT, sentry_hook_signature=signature[1:]))
-    await refused(kept, posted(EVENT))
+    configured = source("sentry", secrets=["new", "client-secret"])
+    await verify(configured, posted(EVENT, sentry_hook_signature=signature))
+    await refused(configured, posted(RESOLVED, sentry_hook_signature=signature))
+    await refused(configured, posted(EVENT, sentry_hook_signature=signature[1:]))
+    await refused(configured, posted(EVENT))
 
 
 def test_an_alert_of_an_issue() -> None:
@@ -59,7 +59,7 @@ def test_events_of_one_issue_are_one_firing() -> None:
     assert is_repeat(only(sentry(first, "event_alert")), only(sentry(EVENT, "event_alert")))
 
 
-def test_a_metric_alert_fires_and_ends() -> None:
+def test_a_metric_alert_fires_and_resolves() -> None:
     fired = only(sentry(METRIC, "metric_alert"))
     assert_fit(fired)
     assert (fired.group, fired.severity, fired.service) == ("metric 7", "critical", "checkout")
@@ -71,7 +71,7 @@ def test_a_metric_alert_fires_and_ends() -> None:
     assert reason_not_to_start(warning, source("sentry").section) == "its severity starts no run"
 
 
-def test_issues_start_runs_only_where_it_is_wished() -> None:
+def test_issues_start_runs_only_if_configured() -> None:
     for action in ("created", "unresolved"):
         assert sentry(resolved(action=action), "issue").alerts == []
         assert only(sentry(resolved(action=action), "issue", issues=True)).status == "firing"
@@ -87,14 +87,14 @@ def test_a_sample_event_is_a_test() -> None:
     ("resource", "action"),
     [("installation", "created"), ("comment", "created"), ("error", "created"), ("new", "x"), ("issue", "assigned")],
 )
-def test_what_is_no_alert_is_ignored(resource: str, action: str) -> None:
-    received = sentry(resolved(action=action), resource)
-    assert received.alerts == []
-    assert len(received.ignored) == 1
+def test_other_events_are_ignored(resource: str, action: str) -> None:
+    parsed = sentry(resolved(action=action), resource)
+    assert parsed.alerts == []
+    assert len(parsed.ignored) == 1
 
 
 @pytest.mark.parametrize(
-    ("sent", "resource", "told"),
+    ("sent", "resource", "expected"),
     [
         (json.loads(EVENT), "", "the header Sentry-Hook-Resource: is missing"),
         ({"action": "triggered"}, "event_alert", "data: Field required"),
@@ -104,7 +104,7 @@ def test_what_is_no_alert_is_ignored(resource: str, action: str) -> None:
         ({"data": {"issue": {}}}, "issue", "data.issue.id: Field required"),
     ],
 )
-def test_what_is_malformed_is_told_with_its_place(sent: object, resource: str, told: str) -> None:
+def test_the_error_says_where_a_body_is_malformed(sent: object, resource: str, expected: str) -> None:
     with pytest.raises(MalformedPayload) as caught:
         sentry(sent, resource)
-    assert told in str(caught.value)
+    assert expected in str(caught.value)

@@ -18,16 +18,16 @@ SIGNED = {
 OTHER = "whsec_" + base64.b64encode(b"another secret of a sender").decode()
 
 
-async def test_the_vector_of_the_specification() -> None:
+async def test_the_test_vector_of_the_specification() -> None:
     for secrets in ([SECRET], [OTHER, SECRET], [SECRET.removeprefix("whsec_")]):
         await verify(source("standard_webhooks", secrets=secrets), posted(BODY, AT, **SIGNED))
     await refused(source("standard_webhooks", secrets=[OTHER]), posted(BODY, AT, **SIGNED))
 
 
-async def test_what_was_tampered_with() -> None:
-    kept = source("standard_webhooks", secrets=[SECRET])
+async def test_a_tampered_request_is_refused() -> None:
+    configured = source("standard_webhooks", secrets=[SECRET])
     several = {**SIGNED, "webhook_signature": f"v1,AAAA v1a,xyz v1,AAA x {GOOD}"}
-    await verify(kept, posted(BODY, AT, **several))
+    await verify(configured, posted(BODY, AT, **several))
     for change in (
         {"webhook_id": "msg_other"},
         {"webhook_timestamp": str(AT + 1)},
@@ -43,16 +43,16 @@ async def test_what_was_tampered_with() -> None:
         {"webhook_timestamp": f"{AT}.5"},
         {"webhook_timestamp": "2021-02-25T15:02:10Z"},
     ):
-        await refused(kept, posted(BODY, AT, **{**SIGNED, **change}))
-    await refused(kept, posted(BODY + b" ", AT, **SIGNED))
-    await refused(kept, posted(BODY + b"\xff", AT, **SIGNED))
+        await refused(configured, posted(BODY, AT, **{**SIGNED, **change}))
+    await refused(configured, posted(BODY + b" ", AT, **SIGNED))
+    await refused(configured, posted(BODY + b"\xff", AT, **SIGNED))
 
 
-async def test_what_is_old_is_a_replay() -> None:
-    kept = source("standard_webhooks", secrets=[SECRET])
-    await verify(kept, posted(BODY, AT + 300, **SIGNED))
-    assert "replay" in await refused(kept, posted(BODY, AT + 301, **SIGNED))
-    assert "replay" in await refused(kept, posted(BODY, AT - 301, **SIGNED))
+async def test_an_old_request_is_refused() -> None:
+    configured = source("standard_webhooks", secrets=[SECRET])
+    await verify(configured, posted(BODY, AT + 300, **SIGNED))
+    assert "replay" in await refused(configured, posted(BODY, AT + 301, **SIGNED))
+    assert "replay" in await refused(configured, posted(BODY, AT - 301, **SIGNED))
 
 
 def test_a_secret_without_a_key_is_refused() -> None:
