@@ -1,1 +1,1 @@
-"""Alerts: the source interface, signature verification, severity, service matching. Pure; the intake does the I/O."""
+"""Alerts: the source interface, signature verification, severity and service lookup. Pure; the intake does the I/O."""

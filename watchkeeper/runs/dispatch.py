@@ -17,7 +17,7 @@ from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReus
 from temporalio.service import RPCError, RPCStatusCode
 
 from watchkeeper.alerts.identity import workflow_id
-from watchkeeper.alerts.service_matching import match_service
+from watchkeeper.alerts.service_lookup import match_service
 from watchkeeper.alerts.severity import temporal_priority, worst_severity
 from watchkeeper.alerts.silence_link import silence_url
 from watchkeeper.alerts.source import ParsedPayload, Source

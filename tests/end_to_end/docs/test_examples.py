@@ -15,7 +15,7 @@ import yaml  # type: ignore[import-untyped]
 from tests.support.alert_requests import only, read
 from tests.support.paths import EXAMPLES
 from watchkeeper.alerts.registry import make_source
-from watchkeeper.alerts.service_matching import match_service
+from watchkeeper.alerts.service_lookup import match_service
 from watchkeeper.alerts.start_filter import reason_not_to_start
 from watchkeeper.config.settings import Settings, env_variable, load_settings
 from watchkeeper.contracts import Alert

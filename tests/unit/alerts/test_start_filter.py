@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.alert_requests import NOW, source
 from watchkeeper.alerts.builder import make_alert
-from watchkeeper.alerts.service_matching import match_service
+from watchkeeper.alerts.service_lookup import match_service
 from watchkeeper.alerts.severity import normalize, worst_severity
 from watchkeeper.alerts.start_filter import reason_not_to_start
 from watchkeeper.contracts import Alert

@@ -1,4 +1,4 @@
-"""Match an alert to a service of the operator's catalogue."""
+"""Look up the service of an alert in the operator's catalogue."""
 
 from __future__ import annotations
 
