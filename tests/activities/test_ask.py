@@ -1,4 +1,4 @@
-"""Asking the model: outages, refusals, fallbacks, and what is sent and recorded, through real runs and real hosts."""
+"""Model calls of real runs to real HTTP hosts: outages, refusals, fallbacks, and what is sent and recorded."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ NO_QUOTA = fault(429, {"error": {"message": "top up", "type": "exceeded_current_
 
 @asynccontextmanager
 async def profile(model: ScriptedModel, name: str, **keys: Any) -> AsyncIterator[dict[str, Any]]:
-    """A further host, as a table of ``fallbacks``."""
+    """Start another host; yield it as a table of ``fallbacks``."""
     async with model.serve() as url:
         yield {"base_url": url, "name": name, "api_key": KEY, **keys}
 
@@ -58,7 +58,7 @@ async def profile(model: ScriptedModel, name: str, **keys: Any) -> AsyncIterator
 # --- outages ------------------------------------------------------------------------------------------------------
 
 
-async def test_an_outage_costs_no_round_and_the_same_bytes_are_sent_again(client: Client) -> None:
+async def test_an_outage_costs_no_round_and_a_retry_sends_the_same_bytes(client: Client) -> None:
     async with run_harness(client, [calls(LOOK), says(REPORT)]) as harness:
         harness.model.faults.extend([OUT, OUT])
         run = await harness.start()
@@ -71,7 +71,7 @@ async def test_an_outage_costs_no_round_and_the_same_bytes_are_sent_again(client
     assert result.usage == recorded[0].usage + recorded[1].usage
 
 
-async def test_a_worker_that_forgot_the_conversation_sends_the_same_bytes_again(client: Client) -> None:
+async def test_a_worker_without_the_conversation_sends_the_same_bytes(client: Client) -> None:
     async with run_harness(client, [calls(LOOK), says(REPORT)]) as harness:
 
         def forget(app: Any) -> Any:
@@ -87,7 +87,7 @@ async def test_a_worker_that_forgot_the_conversation_sends_the_same_bytes_again(
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 520])
-async def test_every_sort_of_outage_passes(client: Client, status: int) -> None:
+async def test_every_kind_of_outage_is_retried(client: Client, status: int) -> None:
     async with run_harness(client, [says(REPORT)]) as harness:
         harness.model.faults.append(fault(status, headers=SOON))
         result = await (await harness.start()).result()
@@ -107,7 +107,7 @@ def in_three_seconds() -> str:
     ],
     ids=["milliseconds", "seconds", "date"],
 )
-async def test_the_host_says_when_to_ask_again(
+async def test_the_host_sets_the_retry_delay(
     client: Client, headers: Callable[[], dict[str, str]], at_least: float, at_most: float
 ) -> None:
     async with run_harness(client, [says(REPORT)]) as harness:
@@ -138,7 +138,7 @@ async def test_three_attempts_then_the_next_model(client: Client) -> None:
 
 
 @pytest.mark.parametrize("refusal", [BAD_KEY, NO_QUOTA], ids=["key", "quota"])
-async def test_a_model_that_refuses_for_good_is_passed_over_at_once(client: Client, refusal: Fault) -> None:
+async def test_a_model_that_refuses_permanently_is_skipped_at_once(client: Client, refusal: Fault) -> None:
     other = ScriptedModel([says("The other's report.")], key=KEY)
     async with (
         profile(other, "other") as fallback,
@@ -151,7 +151,7 @@ async def test_a_model_that_refuses_for_good_is_passed_over_at_once(client: Clie
     assert other.requests[0].at - harness.model.requests[0].at < 0.9
 
 
-async def test_a_long_wait_is_not_waited_where_there_is_another_model(client: Client) -> None:
+async def test_a_long_delay_is_skipped_if_another_model_exists(client: Client) -> None:
     other = ScriptedModel([says("The other's report.")], key=KEY)
     async with (
         profile(other, "other") as fallback,
@@ -163,7 +163,7 @@ async def test_a_long_wait_is_not_waited_where_there_is_another_model(client: Cl
     assert other.requests[0].at - harness.model.requests[0].at < 0.9
 
 
-async def test_the_shortest_wait_of_all_models_counts(client: Client) -> None:
+async def test_the_shortest_delay_of_all_models_is_used(client: Client) -> None:
     other = ScriptedModel([says("The other's report.")], key=KEY)
     async with (
         profile(other, "other") as fallback,
@@ -175,7 +175,7 @@ async def test_the_shortest_wait_of_all_models_counts(client: Client) -> None:
     assert result.report.body == "The other's report."
 
 
-async def test_a_wait_that_outlasts_the_run_is_not_begun(client: Client) -> None:
+async def test_a_delay_longer_than_the_run_is_not_started(client: Client) -> None:
     async with run_harness(client, [calls(LOOK), says(REPORT)]) as harness:
         harness.model.faults.extend([lambda app: app, fault(429, headers={"retry-after": "600"})])
         run = await harness.start(limits=LimitChanges(duration=60))
@@ -185,7 +185,7 @@ async def test_a_wait_that_outlasts_the_run_is_not_begun(client: Client) -> None
 
 
 @pytest.mark.parametrize(("refusal", "kind"), [(BAD_KEY, "ModelAuthentication"), (NO_QUOTA, "ModelQuota")])
-async def test_a_run_that_every_model_refuses_is_handed_over(client: Client, refusal: Fault, kind: str) -> None:
+async def test_a_run_that_every_model_refuses_ends_with_a_hand_off(client: Client, refusal: Fault, kind: str) -> None:
     other = ScriptedModel([], key=KEY)
     script = [calls(LOOK), says(REPORT)]
     async with profile(other, "other") as fallback, run_harness(client, script, fallbacks=[fallback]) as harness:
@@ -199,7 +199,7 @@ async def test_a_run_that_every_model_refuses_is_handed_over(client: Client, ref
     assert (len(harness.model.requests), len(other.requests)) == (2, 1)
 
 
-async def test_a_fallback_that_refuses_does_not_end_a_run_whose_model_is_only_out(client: Client) -> None:
+async def test_a_refusing_fallback_does_not_end_a_run_during_an_outage(client: Client) -> None:
     other = ScriptedModel([], key="another key")
     async with (
         profile(other, "other") as fallback,
@@ -211,7 +211,7 @@ async def test_a_fallback_that_refuses_does_not_end_a_run_whose_model_is_only_ou
     assert (len(harness.model.requests), len(other.requests)) == (5, 2)
 
 
-async def test_a_conversation_too_long_for_the_first_model_is_made_smaller_though_the_others_are_out(
+async def test_an_overflow_of_the_first_model_is_compacted_while_others_are_out(
     client: Client,
 ) -> None:
     other = ScriptedModel([], key=KEY)
@@ -226,7 +226,7 @@ async def test_a_conversation_too_long_for_the_first_model_is_made_smaller_thoug
     assert "Earlier rounds" in harness.messages()[2]["content"]
 
 
-async def test_a_fallback_that_is_out_too_gives_the_turn_back(client: Client) -> None:
+async def test_after_a_failing_fallback_the_first_model_is_used_again(client: Client) -> None:
     other = ScriptedModel([], key=KEY)
     other.outage = OUT
     async with (
@@ -242,7 +242,7 @@ async def test_a_fallback_that_is_out_too_gives_the_turn_back(client: Client) ->
 # --- what is asked ------------------------------------------------------------------------------------------------
 
 
-async def test_nothing_is_sent_that_nobody_asked_for(client: Client) -> None:
+async def test_only_configured_parameters_are_sent(client: Client) -> None:
     async with run_harness(client, [says(REPORT)]) as harness:
         await (await harness.start()).result()
     asked = harness.model.requests[0].json()
@@ -257,7 +257,7 @@ async def test_nothing_is_sent_that_nobody_asked_for(client: Client) -> None:
     ]
 
 
-async def test_a_profile_says_what_else_is_sent(client: Client) -> None:
+async def test_a_profile_adds_parameters(client: Client) -> None:
     own = {"extra_body": {"thinking": {"type": "disabled"}, "temperature": 0.6}, "max_completion_tokens": None}
     async with run_harness(client, [says(REPORT)], model=own) as harness:
         await (await harness.start()).result()
@@ -274,9 +274,7 @@ async def test_a_worker_without_tools_offers_none(client: Client) -> None:
 
 
 @pytest.mark.parametrize("choice", [ToolChoice(mode="required"), ToolChoice(mode="named", function="look")])
-async def test_a_thinking_host_is_asked_freely_where_it_lets_no_tool_be_forced(
-    client: Client, choice: ToolChoice
-) -> None:
+async def test_a_host_that_refuses_a_forced_tool_is_asked_without_it(client: Client, choice: ToolChoice) -> None:
     thinking = ScriptedModel([calls(LOOK), says(REPORT)], key=KEY, thinking=True)
     async with run_harness(client, thinking) as harness:
         result = await (await harness.start(tool_choice=choice)).result()
@@ -287,9 +285,7 @@ async def test_a_thinking_host_is_asked_freely_where_it_lets_no_tool_be_forced(
 
 
 @pytest.mark.parametrize("choice", [ToolChoice(mode="required"), ToolChoice(mode="named", function="look")])
-async def test_a_thinking_host_is_told_not_to_think_where_the_profile_says_so(
-    client: Client, choice: ToolChoice
-) -> None:
+async def test_thinking_is_disabled_for_a_forced_tool_if_configured(client: Client, choice: ToolChoice) -> None:
     thinking = ScriptedModel([calls(LOOK), says(REPORT)], key=KEY, thinking=True)
     disabled = {"thinking": {"type": "disabled"}}
     async with run_harness(client, thinking, model={"forced_choice_body": disabled}) as harness:
@@ -300,7 +296,7 @@ async def test_a_thinking_host_is_told_not_to_think_where_the_profile_says_so(
     assert ("thinking" in second, second["tool_choice"]) == (False, "auto")
 
 
-async def test_reasoning_that_took_all_tokens_is_asked_for_again_with_more(client: Client) -> None:
+async def test_reasoning_that_used_all_tokens_is_retried_with_more(client: Client) -> None:
     cut = raw({"role": "assistant", "content": "", "reasoning_content": "hm " * 50}, finish_reason="length")
 
     def script(request: JsonObject) -> ScriptedReply:
@@ -315,7 +311,7 @@ async def test_reasoning_that_took_all_tokens_is_asked_for_again_with_more(clien
     assert max(attempts) == 1
 
 
-def test_an_attempt_has_the_time_to_ask_twice() -> None:
+def test_an_attempt_has_time_for_two_requests() -> None:
     briefing = Briefing(
         opening=[],
         tools=[],
@@ -336,7 +332,7 @@ def test_an_attempt_has_the_time_to_ask_twice() -> None:
 # --- what comes back ----------------------------------------------------------------------------------------------
 
 
-async def test_what_a_reply_cost_is_recorded(client: Client) -> None:
+async def test_the_cost_of_a_reply_is_recorded(client: Client) -> None:
     usage = {
         "prompt_tokens": 1_000,
         "completion_tokens": 200,
@@ -373,7 +369,7 @@ async def test_a_usage_that_is_not_reported_is_estimated(client: Client) -> None
     assert result.usage.cost is None
 
 
-async def test_what_a_host_adds_to_its_message_comes_back_to_it(client: Client) -> None:
+async def test_unknown_fields_of_a_message_are_sent_back(client: Client) -> None:
     signed = {"extra_content": {"google": {"thought_signature": "c2ln"}}}
     script = [
         calls((*LOOK, signed), reasoning="first look", reasoning_details=[{"type": "text", "text": "…"}]),
@@ -392,7 +388,7 @@ async def test_what_a_host_adds_to_its_message_comes_back_to_it(client: Client) 
     assert "extra_content" not in second["tool_calls"][1]
 
 
-async def test_a_conversation_only_ever_grows_at_its_end(client: Client) -> None:
+async def test_a_conversation_only_grows_at_its_end(client: Client) -> None:
     script = [calls(LOOK, reasoning="é…"), calls(LOOK, LOOK), calls(("nothing", {})), says(REPORT)]
     async with run_harness(client, script) as harness:
         await (await harness.start()).result()
@@ -409,7 +405,7 @@ async def test_a_conversation_only_ever_grows_at_its_end(client: Client) -> None
 
 @asynccontextmanager
 async def asking(client: Client, model: ScriptedModel) -> AsyncIterator[tuple[AskActivities, ModelRequest]]:
-    """The activity and a request that it can put to a host."""
+    """The activity, and a request that it can send to a host."""
     opening = [{"role": "user", "content": "Checkout fails."}]
     store = ConversationStore(2**20)
     async with AsyncExitStack() as stack:
@@ -423,7 +419,7 @@ async def asking(client: Client, model: ScriptedModel) -> AsyncIterator[tuple[As
         yield AskActivities([endpoint], ConversationCache(client, store)), request
 
 
-def test_every_reason_has_its_error() -> None:
+def test_every_reason_has_an_error_type() -> None:
     assert ERROR_TYPES.keys() == set(get_args(ModelErrorReason))
 
 
@@ -454,7 +450,7 @@ def test_every_reason_has_its_error() -> None:
         (fault(404, {"error": {"message": "no such model"}}), "ModelRefused", False, None),
     ],
 )
-async def test_what_becomes_of_a_refusal(
+async def test_the_error_of_a_refusal(
     client: Client, trouble: Fault, kind: str, retried: bool, delay: timedelta | None
 ) -> None:
     model = ScriptedModel([says(REPORT)], key=KEY)
@@ -469,9 +465,7 @@ async def test_what_becomes_of_a_refusal(
 
 
 @pytest.mark.parametrize(("attempt", "delay"), [(1, 0.01), (3, 0.01), (4, 8), (6, 32), (7, 60), (100, 60)])
-async def test_a_host_that_is_out_for_long_cannot_call_us_back_every_moment(
-    client: Client, attempt: int, delay: float
-) -> None:
+async def test_in_a_long_outage_the_delay_is_not_shortened(client: Client, attempt: int, delay: float) -> None:
     model = ScriptedModel([], key=KEY)
     model.faults.append(OUT)
     environment = ActivityEnvironment()
@@ -482,16 +476,14 @@ async def test_a_host_that_is_out_for_long_cannot_call_us_back_every_moment(
     assert failed.value.next_retry_delay == timedelta(seconds=delay)
 
 
-def test_a_long_pause_is_kept_in_a_long_outage() -> None:
+def test_in_a_long_outage_a_long_delay_is_kept() -> None:
     assert activity_options.model_retry_delay(9, ["one"], timedelta(minutes=5)) == timedelta(minutes=5)
     assert activity_options.model_retry_delay(9, ["one"], None) == timedelta(minutes=1)
     assert activity_options.model_retry_delay(6, ["one", "two"], timedelta(seconds=1)) == timedelta(seconds=1)
 
 
 @pytest.mark.parametrize(("attempt", "resampled"), [(1, True), (2, True), (3, False)])
-async def test_an_empty_reply_is_recorded_when_asking_again_did_not_help(
-    client: Client, attempt: int, resampled: bool
-) -> None:
+async def test_an_empty_reply_is_recorded_after_its_retries(client: Client, attempt: int, resampled: bool) -> None:
     environment = ActivityEnvironment()
     environment.info = replace(environment.info, attempt=attempt)
     async with asking(client, ScriptedModel([says(" ")], key=KEY)) as (activities, request):
@@ -503,7 +495,7 @@ async def test_an_empty_reply_is_recorded_when_asking_again_did_not_help(
             assert (await environment.run(activities.ask, request)).kind == "empty"
 
 
-async def test_a_conversation_that_is_nowhere_is_lost(client: Client) -> None:
+async def test_a_conversation_in_neither_store_nor_history_is_lost(client: Client) -> None:
     async with run_harness(client, [says(REPORT)]) as harness:
         run = await harness.start()
         await run.result()

@@ -1,4 +1,4 @@
-"""What a quarter of an hour without a model looks like to its hosts, on a server whose time passes in a moment."""
+"""Retries during fifteen minutes without a model, on a time-skipping server."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ BRIEFING = Briefing(
 
 @workflow.defn(sandboxed=False)
 class Asking:
-    """One round's question, with the options that every run asks it with."""
+    """One model call, with the activity options of every run."""
 
     @workflow.run
     async def run(self, request: ModelRequest) -> ModelReply:
@@ -57,8 +57,8 @@ class Asking:
 
 
 @pytest.fixture(scope="module")
-async def hasty() -> AsyncIterator[WorkflowEnvironment]:
-    """A server that lets time pass at once while everybody waits."""
+async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
+    """A client of a time-skipping server."""
     binary = shutil.which("temporal-test-server", path=str(Path(sys.executable).parent))
     async with await WorkflowEnvironment.start_time_skipping(
         test_server_existing_path=binary, data_converter=DATA_CONVERTER
@@ -66,9 +66,11 @@ async def hasty() -> AsyncIterator[WorkflowEnvironment]:
         yield environment
 
 
-async def asked_in_vain(hasty: WorkflowEnvironment, *hosts: ScriptedModel) -> tuple[str | None, timedelta]:
-    """Ask hosts that do not answer; the type of the error, and when it was given up."""
-    client: Client = hasty.client
+async def call_unreachable_hosts(
+    time_skipping: WorkflowEnvironment, *hosts: ScriptedModel
+) -> tuple[str | None, timedelta]:
+    """Call hosts that do not answer; return the type of the error and when the call failed."""
+    client: Client = time_skipping.client
     async with AsyncExitStack() as stack:
         profiles = [build_settings(await stack.enter_async_context(host.serve())).model for host in hosts]
         endpoints = [ModelClient(profile) for profile in profiles]
@@ -108,19 +110,19 @@ def out(trouble: Fault) -> ScriptedModel:
     ],
     ids=["no word", "at once", "four minutes", "a day"],
 )
-async def test_a_host_that_stays_out_is_asked_for_a_quarter_of_an_hour(
-    hasty: WorkflowEnvironment, headers: dict[str, str], least: int, most: int
+async def test_an_unreachable_host_is_retried_for_fifteen_minutes(
+    time_skipping: WorkflowEnvironment, headers: dict[str, str], least: int, most: int
 ) -> None:
     host = out(fault(503, headers=headers))
-    kind, took = await asked_in_vain(hasty, host)
+    kind, took = await call_unreachable_hosts(time_skipping, host)
     assert kind == "ModelUnavailable"
     assert took <= activity_options.MODEL_RETRY_LIMIT
     assert least <= len(host.requests) <= most
 
 
-async def test_hosts_that_stay_out_take_turns(hasty: WorkflowEnvironment) -> None:
+async def test_unreachable_hosts_are_used_in_turn(time_skipping: WorkflowEnvironment) -> None:
     hosts = out(fault(503)), out(fault(529))
-    kind, took = await asked_in_vain(hasty, *hosts)
+    kind, took = await call_unreachable_hosts(time_skipping, *hosts)
     first, second = (len(host.requests) for host in hosts)
     assert kind == "ModelUnavailable"
     assert timedelta(minutes=13) < took <= activity_options.MODEL_RETRY_LIMIT
@@ -128,8 +130,8 @@ async def test_hosts_that_stay_out_take_turns(hasty: WorkflowEnvironment) -> Non
     assert abs(first - second) <= activity_options.MODEL_ATTEMPTS_PER_PROFILE
 
 
-async def test_hosts_that_refuse_for_good_are_asked_once(hasty: WorkflowEnvironment) -> None:
+async def test_hosts_that_refuse_permanently_are_asked_once(time_skipping: WorkflowEnvironment) -> None:
     hosts = out(fault(401)), out(fault(429, {"error": {"type": "exceeded_current_quota_error", "message": "spent"}}))
-    kind, _ = await asked_in_vain(hasty, *hosts)
+    kind, _ = await call_unreachable_hosts(time_skipping, *hosts)
     assert kind == "ModelAuthentication"
     assert [len(host.requests) for host in hosts] == [1, 1]

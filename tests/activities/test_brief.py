@@ -1,4 +1,4 @@
-"""What a run is briefed about where it is told."""
+"""The briefing: the Slack channel and the destinations of a run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def briefed(given: RunInput, **settings: Any) -> Briefing:
     return await ActivityEnvironment().run(activities.brief, given)
 
 
-async def test_without_settings_nothing_is_told_in_slack() -> None:
+async def test_without_settings_there_is_no_slack_channel() -> None:
     briefing = await briefed(RunInput(text="Why?"))
     assert briefing.destinations == ["log", "page"]
     assert "channel" not in briefing.model_fields_set
@@ -37,12 +37,12 @@ async def test_without_settings_nothing_is_told_in_slack() -> None:
         (RunInput(text="Why?", service="payments", origin=ORIGIN), "C1"),
     ],
 )
-async def test_a_run_is_told_in_the_channel_of_its_team(given: RunInput, channel: str) -> None:
+async def test_a_run_uses_the_channel_of_its_team(given: RunInput, channel: str) -> None:
     briefing = await briefed(given, slack=SLACK, teams=TEAMS)
     assert (briefing.channel, "slack" in briefing.destinations) == (channel, True)
 
 
-async def test_a_channel_without_a_token_is_none() -> None:
+async def test_a_channel_without_a_token_is_not_used() -> None:
     briefing = await briefed(RunInput(text="Why?"), slack={"channel": "C0"})
     assert (briefing.channel, "slack" in briefing.destinations) == (None, False)
 
@@ -55,7 +55,7 @@ async def test_a_channel_without_a_token_is_none() -> None:
         ({"from_email": "a@example.com"}, False),
     ],
 )
-async def test_incidents_are_noted_where_it_is_configured(pagerduty: dict[str, str], noted: bool) -> None:
+async def test_pagerduty_notes_are_a_destination_if_configured(pagerduty: dict[str, str], noted: bool) -> None:
     briefing = await briefed(RunInput(text="Why?"), pagerduty=pagerduty)
     assert ("pagerduty_note" in briefing.destinations) == noted
 

@@ -1,4 +1,4 @@
-"""One host for many runs at once: what each of its requests meets, the run it comes from says."""
+"""One model host for many concurrent runs. The run that sends a request selects the fault."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from watchkeeper.testing.scripted_model import ScriptedModel
 from watchkeeper.testing.scripts import ScriptedReply, text_of
 
 Sent: TypeAlias = ScriptedReply | Fault
-"""What a host does with one request."""
+"""How a host handles one request."""
 
 EVER = 1_000
-"""More requests than a run makes."""
+"""More requests than one run sends."""
 
 
 class ManyFates(ScriptedModel):
@@ -35,7 +35,7 @@ class ManyFates(ScriptedModel):
         self._then = then
         self._due: dict[str, ScriptedReply] = {}
         self.asked: dict[str, list[ReceivedRequest]] = defaultdict(list)
-        """The requests of each run."""
+        """Requests by run."""
         self.outage = self._by_run
 
     def _by_run(self, app: ASGIApp) -> ASGIApp:

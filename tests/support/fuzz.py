@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 atheris: Any = import_module("atheris")
-"""Comes without types, and with `make fuzz` alone."""
+"""Has no type hints, and is only installed by `make fuzz`."""
 
 with atheris.instrument_imports(include=["watchkeeper.llm.completion", "watchkeeper.hosts", "watchkeeper.text"]):
     from tests.support.host_answers import SEEDS, mutated
@@ -22,10 +22,10 @@ with atheris.instrument_imports(include=["watchkeeper.llm.completion", "watchkee
 
 INPUTS = 1_000_000
 LONGEST = 8_192
-"""Bytes of an input; the tests read longer ones."""
+"""Largest input in bytes; other tests read longer ones."""
 
 SLOWEST = 10
-"""Seconds that one input may take."""
+"""Time limit for one input, in seconds."""
 
 
 def main(inputs: int) -> None:

@@ -1,4 +1,4 @@
-"""What hosts answer, one of each kind, and how such an answer goes wrong: its bytes, its JSON, its meaning."""
+"""Responses of model hosts, one of each kind, and damaged versions: wrong bytes, wrong JSON, wrong values."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ TELLING = {
     "reasoning_content",
     "tool_calls",
 }
-"""The members by which an answer is told from another."""
+"""The fields that distinguish one response from another."""
 
 ARGUMENTS: list[Any] = [
     *(
@@ -121,13 +121,13 @@ ARGUMENTS: list[Any] = [
 ]
 
 LARGEST = 2**21
-"""Bytes of an answer; a larger one takes long and teaches nothing."""
+"""Largest response in bytes. A larger one takes longer and finds no more errors."""
 
 SEEDS = [json.dumps(answer).encode() for answer in ANSWERS]
 
 
 def mutated(random: Random, body: bytes | None = None) -> bytes:
-    """Return an answer, or what is left of one, with a few things wrong with it."""
+    """Return a response with a few random errors."""
     body = random.choice(SEEDS) if body is None else body
     for _ in range(random.choice((1, 1, 2, 3, 5, 8))):
         other = _with_other_json(random, body) if random.random() < 0.95 else _with_other_bytes(random, body)
@@ -157,7 +157,7 @@ def _with_other_json(random: Random, body: bytes) -> bytes:
 
 
 def _places(value: Any) -> list[tuple[Any, Any]]:
-    """Every member of every object and list, an outer one before those in it."""
+    """Yield every member of every object and list, outer ones first."""
     found: list[tuple[Any, Any]] = []
     waiting = [value]
     while waiting and len(found) < 2_000:

@@ -1,4 +1,4 @@
-"""What must hold of everything that is read from a host's answer, whatever it was."""
+"""Assertions that must hold for everything that is read from a host's response."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def assert_safe(reply: ModelReply, *, tools_allowed: bool) -> None:
 
 
 def assert_echoed(reply: ModelReply) -> None:
-    """The strictest host takes the message back, with an answer to each of its calls; only what is empty never goes."""
+    """Assert that the strictest host accepts the message, with a result for each call. Empty ones are never sent."""
     answers = [
         {"role": "tool", "tool_call_id": call["id"], "content": "{}"} for call in reply.message.get("tool_calls", ())
     ]
@@ -64,7 +64,7 @@ def assert_echoed(reply: ModelReply) -> None:
 
 
 def assert_recordable(reply: ModelReply) -> None:
-    """A reply is the same after it went through a history, to the byte where bytes are what is digested."""
+    """Assert that a reply does not change when it is recorded; digested parts keep every byte."""
     converter = DATA_CONVERTER.payload_converter
     (recorded,) = converter.from_payloads(converter.to_payloads([reply]), [ModelReply])
     assert recorded == reply
@@ -75,7 +75,7 @@ def assert_recordable(reply: ModelReply) -> None:
 
 
 def read(body: bytes, *, tools_allowed: bool) -> str:
-    """Read an answer as the model activity does, check all that must hold of it, and say what it is."""
+    """Read a response as the model activity does, check every assertion, and return the kind of reply or error."""
     try:
         reply = read_completion(body, tools=TOOLS, tools_allowed=tools_allowed, prompt_bytes=400)
     except ModelError as error:
@@ -93,7 +93,7 @@ def assert_readable(error: ModelError) -> None:
 
 
 def assert_outgoing(messages: list[JsonObject]) -> None:
-    """Each call of an assistant message is followed at once by exactly one answer, in order; there are no others."""
+    """Assert that exactly one result follows each call of an assistant message, in order."""
     position = 0
     while position < len(messages):
         message = messages[position]

@@ -1,4 +1,4 @@
-"""What a host can do to a caller, over real sockets."""
+"""Faults of a vendor's API over real sockets."""
 
 from __future__ import annotations
 
@@ -79,21 +79,21 @@ def test_no_token_no_header() -> None:
         cut_short(b'{"number": 7}'),
     ],
 )
-async def test_what_may_pass(host: Host, http: AsyncClient, trouble: Fault) -> None:
+async def test_errors_that_are_retryable(host: Host, http: AsyncClient, trouble: Fault) -> None:
     host.faults.append(trouble)
     with pytest.raises(ToolUnavailable, match=rf"GET {host.url}/a") as caught:
         await fetch(http, "GET", f"{host.url}/a")
     assert caught.value.delay is None
 
 
-async def test_the_pause_that_a_host_asks_for(host: Host, http: AsyncClient) -> None:
+async def test_the_retry_delay_of_the_host(host: Host, http: AsyncClient) -> None:
     host.fail_next(503, "", {"retry-after": "7"})
     with pytest.raises(ToolUnavailable) as caught:
         await fetch(http, "GET", host.url)
     assert caught.value.delay == timedelta(seconds=7)
 
 
-async def test_nobody_listens(http: AsyncClient) -> None:
+async def test_a_closed_port_is_an_outage(http: AsyncClient) -> None:
     with pytest.raises(ToolUnavailable, match="ConnectError"):
         await fetch(http, "GET", "http://127.0.0.1:1/a")
 
@@ -113,7 +113,7 @@ async def test_nobody_listens(http: AsyncClient) -> None:
         (raw_body(b"[" * 200_000, "application/json"), "answered no JSON"),
     ],
 )
-async def test_what_would_not_pass(host: Host, http: AsyncClient, trouble: Fault, says: str) -> None:
+async def test_errors_that_are_not_retryable(host: Host, http: AsyncClient, trouble: Fault, says: str) -> None:
     host.faults.append(trouble)
     with pytest.raises(ToolError) as caught:
         await fetch(http, "GET", f"{host.url}/a?token=s3cret")
@@ -121,7 +121,7 @@ async def test_what_would_not_pass(host: Host, http: AsyncClient, trouble: Fault
     assert "s3cret" not in str(caught.value)
 
 
-async def test_a_long_refusal_is_told_up_to_a_point(host: Host, http: AsyncClient) -> None:
+async def test_a_long_refusal_is_cut(host: Host, http: AsyncClient) -> None:
     host.fail_next(400, "x" * 500_000)
     with pytest.raises(ToolError, match=r"bytes\)$") as caught:
         await fetch(http, "GET", host.url)
@@ -129,7 +129,7 @@ async def test_a_long_refusal_is_told_up_to_a_point(host: Host, http: AsyncClien
 
 
 @pytest.mark.parametrize("body", ["[]", "null", '"x"', '{"number": "many"}', "{}"])
-async def test_json_of_another_form(host: Host, http: AsyncClient, body: str) -> None:
+async def test_json_with_another_schema(host: Host, http: AsyncClient, body: str) -> None:
     host.faults.append(fault(200, body))
     with pytest.raises(ToolError, match=r"answered JSON of another form: at (number|the whole): "):
         await fetch_as(Answer, http, "GET", host.url)
@@ -147,14 +147,14 @@ async def test_json_of_another_form(host: Host, http: AsyncClient, body: str) ->
         ("HOST", {"json": {"a": float("nan")}}),
     ],
 )
-async def test_what_cannot_be_sent(host: Host, http: AsyncClient, url: str, request_: dict[str, Any]) -> None:
+async def test_requests_that_cannot_be_sent(host: Host, http: AsyncClient, url: str, request_: dict[str, Any]) -> None:
     with pytest.raises(ToolError, match="cannot be sent") as caught:
         await fetch(http, "GET", url.replace("HOST", host.url), **request_)
     assert "s3cr" not in str(caught.value)
     assert host.requests == []
 
 
-async def test_a_password_in_an_address_is_not_told(host: Host, http: AsyncClient) -> None:
+async def test_a_password_in_a_url_is_not_shown(host: Host, http: AsyncClient) -> None:
     host.fail_next(403, "no")
     with pytest.raises(ToolError) as caught:
         await fetch(http, "GET", host.url.replace("://", "://me:s3cret@") + "/a")
@@ -162,7 +162,7 @@ async def test_a_password_in_an_address_is_not_told(host: Host, http: AsyncClien
     assert host.requests[0].headers["authorization"].startswith("Basic ")
 
 
-async def test_a_host_that_never_answers_is_given_up(host: Host, http: AsyncClient) -> None:
+async def test_a_host_that_never_answers_times_out(host: Host, http: AsyncClient) -> None:
     host.outage = hang(30)
     began = time.monotonic()
     answers = await asyncio.gather(*(fetch(http, "GET", host.url) for _ in range(3)), return_exceptions=True)

@@ -89,7 +89,7 @@ async def test_an_application_never_synced(bench: Bench) -> None:
     )
 
 
-async def test_only_the_newest_are_shown_and_the_rest_is_said(bench: Bench) -> None:
+async def test_only_the_newest_are_shown_and_the_total_is_given(bench: Bench) -> None:
     recent = bench.at.isoformat()
     replace(bench, [deployment(recent, n) for n in range(1, 13)])
     found = await bench.ok("get_deploys", service="checkout")
@@ -104,12 +104,12 @@ async def test_a_full_page_may_not_be_all(bench: Bench) -> None:
     assert "of 100 or more deploys" in (await bench.ok("get_deploys", service="checkout"))["note"]
 
 
-async def test_deploys_after_the_decision_are_not_shown(bench: Bench) -> None:
+async def test_deploys_after_the_call_are_not_shown(bench: Bench) -> None:
     replace(bench, [deployment("2999-01-01T00:00:00Z"), deployment(bench.at.isoformat(), 2)])
     assert [d["version"] for d in (await bench.ok("get_deploys", service="checkout"))["deploys"]] == ["v2"]
 
 
-async def test_the_latest_state_counts_and_says_why(bench: Bench) -> None:
+async def test_the_latest_state_is_shown_with_its_description(bench: Bench) -> None:
     states = [
         {"state": "in_progress", "created_at": "2020-01-01T00:00:00Z"},
         {"state": "failure", "created_at": "2020-01-01T00:01:00Z", "description": "health check failed"},
@@ -129,7 +129,7 @@ async def test_environment_and_headers_are_sent(bench: Bench) -> None:
     assert first.headers["accept"] == "application/vnd.github+json"
 
 
-async def test_a_source_that_refuses_leaves_the_other(bench: Bench) -> None:
+async def test_if_one_source_refuses_the_other_is_used(bench: Bench) -> None:
     bench.set_service("search", github="acme/lost")
     found = await bench.ok("get_deploys", service="search", hours=700)
     assert {deploy["source"] for deploy in found["deploys"]} == {"argocd"}
@@ -142,13 +142,13 @@ async def test_both_sources_refuse(bench: Bench) -> None:
     assert "answered 404" in await bench.error("get_deploys", service="search")
 
 
-async def test_an_outage_of_one_is_to_be_tried_again(bench: Bench) -> None:
+async def test_an_outage_of_one_source_is_retryable(bench: Bench) -> None:
     bench.world.argocd.fail_next(502, "bad gateway")
     with pytest.raises(ToolUnavailable, match="bad gateway"):
         await bench.call("get_deploys", service="search")
 
 
-async def test_nowhere_configured(bench: Bench) -> None:
+async def test_no_source_configured(bench: Bench) -> None:
     bench.set_service("checkout", github=None)
     error = await bench.error("get_deploys", service="checkout")
     assert "services.checkout.github or services.checkout.argocd" in error

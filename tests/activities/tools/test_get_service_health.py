@@ -17,7 +17,7 @@ def vector(*values: str, **more: Any) -> dict[str, Any]:
 
 
 def answer_by_query(bench: Bench, requests: Any, errors: Any, p95: Any) -> None:
-    """The three questions are asked at once: answer each by what it asks, whatever their order."""
+    """Answer each of the three concurrent queries by its text, in any order."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         query = bench.world.prometheus.requests[-1].query["query"]
@@ -49,7 +49,7 @@ async def test_a_slow_service_is_degraded(bench: Bench) -> None:
     assert (health["status"], health["error_rate"], health["p95_latency_ms"]) == ("degraded", 0, 1500)
 
 
-async def test_next_to_nothing_works_is_down(bench: Bench) -> None:
+async def test_a_high_error_rate_is_down(bench: Bench) -> None:
     bench.world.scenario.steady["search"] = Traffic(65.0, 0.95, 0.1)
     assert (await bench.ok("get_service_health", service="search"))["status"] == "down"
 
@@ -72,7 +72,7 @@ async def test_no_series_is_unknown(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("number", ["NaN", "+Inf", "-Inf"])
-async def test_what_is_no_number_is_left_out(bench: Bench, number: str) -> None:
+async def test_a_value_that_is_not_a_number_is_left_out(bench: Bench, number: str) -> None:
     answer_by_query(bench, vector("10"), vector(number), vector(number))
     health = await bench.ok("get_service_health", service="checkout")
     assert health["status"] == "unknown"
@@ -81,12 +81,12 @@ async def test_what_is_no_number_is_left_out(bench: Bench, number: str) -> None:
     assert "error rate is not known" in health["note"]
 
 
-async def test_traffic_that_is_no_number_is_unknown(bench: Bench) -> None:
+async def test_traffic_that_is_not_a_number_is_unknown(bench: Bench) -> None:
     answer_by_query(bench, vector("NaN"), vector("1"), vector("1"))
     assert (await bench.ok("get_service_health", service="checkout"))["status"] == "unknown"
 
 
-async def test_errors_never_counted_are_said_to_be_taken_as_none(bench: Bench) -> None:
+async def test_errors_that_were_never_counted_are_noted_as_none(bench: Bench) -> None:
     answer_by_query(bench, vector("10"), vector(), vector("0.1"))
     health = await bench.ok("get_service_health", service="checkout")
     assert (health["status"], health["error_rate"], health["p95_latency_ms"]) == ("healthy", 0, 100)
@@ -100,7 +100,7 @@ async def test_warnings_reach_the_model_once(bench: Bench) -> None:
     assert note.count("Prometheus warns: results may be partial") == 1
 
 
-async def test_every_attempt_asks_about_the_same_moment(bench: Bench) -> None:
+async def test_every_attempt_queries_the_same_time(bench: Bench) -> None:
     await bench.call("get_service_health", service="checkout", attempt=1)
     await bench.call("get_service_health", service="checkout", attempt=2)
     requests = bench.world.prometheus.requests
@@ -132,7 +132,7 @@ async def test_the_token_is_sent(bench: Bench) -> None:
     assert {request.headers["authorization"] for request in bench.world.prometheus.requests} == {"Bearer s3cret!"}
 
 
-async def test_an_error_of_prometheus_is_told_in_its_words(bench: Bench) -> None:
+async def test_an_error_of_prometheus_is_quoted(bench: Bench) -> None:
     bench.set_service("checkout", metrics_selector="service=checkout")
     error = await bench.error("get_service_health", service="checkout")
     assert "answered 400" in error
@@ -141,7 +141,7 @@ async def test_an_error_of_prometheus_is_told_in_its_words(bench: Bench) -> None
 
 
 @pytest.mark.parametrize("trouble", [fault(503, {"status": "error"}, {"retry-after": "7"}), drop_connection()])
-async def test_an_outage_is_to_be_tried_again(bench: Bench, trouble: Any) -> None:
+async def test_an_outage_is_retryable(bench: Bench, trouble: Any) -> None:
     bench.world.prometheus.outage = trouble
     with pytest.raises(ToolUnavailable, match="/api/v1/query"):
         await bench.call("get_service_health", service="checkout")
@@ -158,7 +158,7 @@ async def test_an_outage_is_to_be_tried_again(bench: Bench, trouble: Any) -> Non
         '{"status":"success","data":{"resultType":"vector","result":[{"value":[0,"many"]}]}}',
     ],
 )
-async def test_an_answer_that_is_not_prometheus_is_told(bench: Bench, body: Any) -> None:
+async def test_a_response_that_is_not_prometheus_is_reported(bench: Bench, body: Any) -> None:
     bench.world.prometheus.outage = fault(200, body)
     assert "/api/v1/query answered" in await bench.error("get_service_health", service="checkout")
 

@@ -71,7 +71,7 @@ async def test_nothing_found_is_no_proof(bench: Bench) -> None:
         "%s %d ${x} {{.y}}",
     ],
 )
-async def test_any_text_is_searched_as_it_is(bench: Bench, text: str) -> None:
+async def test_any_text_is_searched_literally(bench: Bench, text: str) -> None:
     logs = await bench.ok("search_logs", service="checkout", query=text)
     end = bench.at.timestamp()
     written = generate_lines(bench.world.scenario, "checkout", end - 1800, end)
@@ -79,7 +79,7 @@ async def test_any_text_is_searched_as_it_is(bench: Bench, text: str) -> None:
     assert logs["total"] == sum(text in line.text for line in written)
 
 
-async def test_every_attempt_asks_about_the_same_time(bench: Bench) -> None:
+async def test_every_attempt_searches_the_same_time_range(bench: Bench) -> None:
     first = await bench.call("search_logs", service="checkout", query="NullPointer", attempt=1)
     asked = [dict(request.query) for request in bench.world.loki.requests]
     second = await bench.call("search_logs", service="checkout", query="NullPointer", attempt=2)
@@ -140,19 +140,19 @@ async def test_tenant_and_the_operators_own_selector(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("minutes", [0, 1441, -5, "soon"])
-async def test_a_time_out_of_bounds_is_rejected(bench: Bench, minutes: object) -> None:
+async def test_a_time_range_out_of_bounds_is_rejected(bench: Bench, minutes: object) -> None:
     result = await bench.call("search_logs", service="checkout", query="x", minutes=minutes)
     assert result.status == "rejected"
     assert bench.world.loki.requests == []
 
 
-async def test_a_refusal_of_loki_is_told_in_its_words(bench: Bench) -> None:
+async def test_a_refusal_of_loki_is_quoted(bench: Bench) -> None:
     bench.set_service("checkout", logs_selector="service=")
     assert "answered 400: " in (error := await bench.error("search_logs", service="checkout", query="x"))
     assert "parse error" in error
 
 
-async def test_an_outage_is_to_be_tried_again_when_loki_says(bench: Bench) -> None:
+async def test_the_retry_delay_of_loki_is_used(bench: Bench) -> None:
     bench.world.loki.fail_next(429, "too many outstanding requests", {"retry-after": "7"})
     with pytest.raises(ToolUnavailable, match="too many outstanding requests") as caught:
         await bench.call("search_logs", service="checkout", query="x")

@@ -41,7 +41,7 @@ def refused(path: Path | None = None) -> str:
     return str(caught.value)
 
 
-def test_nothing_need_be_set() -> None:
+def test_every_setting_has_a_default() -> None:
     settings = load_settings()
     assert settings.profiles == [settings.model]
     assert settings.limits == Limits(rounds=30, tool_calls=60, tokens=400_000, duration=1_800, failures=5)
@@ -104,7 +104,7 @@ def test_a_team_without_a_key(write: Write) -> None:
 
 
 @pytest.mark.parametrize("declared", ['[teams."On-Call EU"]\n', '[services.a]\nteam = "On-Call EU"\n'])
-def test_a_variable_means_the_team_it_cannot_spell(
+def test_a_variable_sets_a_team_whose_name_it_cannot_spell(
     write: Write, monkeypatch: pytest.MonkeyPatch, declared: str
 ) -> None:
     name = env_variable("teams", "On-Call EU", "routing_key")
@@ -115,7 +115,7 @@ def test_a_variable_means_the_team_it_cannot_spell(
     assert routing_key(settings, "On-Call EU") == "key-1"
 
 
-def test_a_variable_means_the_service_it_cannot_spell(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_sets_a_service_whose_name_it_cannot_spell(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WATCHKEEPER_SERVICES__CHECK_OUT__GITHUB", "acme/new")
     settings = load_settings(write('[services.Check-Out]\nteam = "shop"\ngithub = "acme/old"\n'))
     assert settings.services["Check-Out"].github == "acme/new"
@@ -152,7 +152,7 @@ def test_names_that_a_variable_can_spell_stay_apart(write: Write) -> None:
         ("[model.prices]\ninput = 'free'", "model.prices.input: Input should be a valid number"),
     ],
 )
-def test_what_is_wrong_is_named(write: Write, text: str, says: str) -> None:
+def test_an_error_in_the_file_is_named(write: Write, text: str, says: str) -> None:
     assert says in refused(write(text))
 
 
@@ -175,14 +175,14 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         ("WATCHKEEPER_CONFIG", "/nowhere/at/all.toml", "cannot read '/nowhere/at/all.toml'"),
     ],
 )
-def test_what_is_wrong_in_the_environment_is_named(
+def test_an_error_in_the_environment_is_named(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
 ) -> None:
     monkeypatch.setenv(name, value)
     assert says in refused()
 
 
-def test_variables_that_kubernetes_makes_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_of_kubernetes_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WATCHKEEPER_PORT", "tcp://10.0.0.1:8080")
     monkeypatch.setenv("WATCHKEEPER_SERVICE_HOST", "10.0.0.1")
     monkeypatch.setenv("WATCHKEEPER_PORT_8080_TCP_PROTO", "tcp")
@@ -219,14 +219,14 @@ SECRET = "s3cr3t-of-mine"
         f'[limits]\nrounds = "{SECRET}"',
     ],
 )
-def test_no_secret_is_told(write: Write, text: str) -> None:
+def test_no_secret_is_in_an_error(write: Write, text: str) -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings(write(text))
     assert SECRET not in str(caught.value)
     assert SECRET not in str(caught.value.__cause__)
 
 
-def test_a_number_where_a_secret_belongs_is_not_told(write: Write) -> None:
+def test_a_number_instead_of_a_secret_is_not_shown(write: Write) -> None:
     assert "123456789" not in refused(write("[pagerduty]\nrouting_key = 123456789"))
 
 
@@ -238,7 +238,7 @@ def test_a_secret_is_never_shown(write: Write) -> None:
     assert settings.secrets == [f"{SECRET}-a", SECRET]
 
 
-def test_secrets_are_stripped_so_that_headers_can_carry_them(write: Write) -> None:
+def test_white_space_around_secrets_is_removed(write: Write) -> None:
     key = load_settings(write('[model]\napi_key = " abc\\n"\n')).model.api_key
     assert key and key.get_secret_value() == "abc"
 
@@ -248,7 +248,7 @@ def test_matchers_may_come_in_braces(write: Write) -> None:
     assert settings.services["a"].logs_selector == 'app="a"'
 
 
-def test_the_limits_of_a_run_are_the_configured_ones_unless_it_asks() -> None:
+def test_a_run_may_change_the_configured_limits() -> None:
     settings = Settings(limits=Limits(rounds=3, tool_calls=4, tokens=5, duration=6))
     assert settings.limits_for(None) == settings.limits
     asked = settings.limits_for(LimitChanges(rounds=30, cost=1.5))
@@ -256,7 +256,7 @@ def test_the_limits_of_a_run_are_the_configured_ones_unless_it_asks() -> None:
     assert "cost" not in settings.limits_for(None).model_fields_set
 
 
-def test_the_models_are_asked_in_order(write: Write) -> None:
+def test_the_models_are_in_order(write: Write) -> None:
     settings = load_settings(write('[model]\nname = "a"\n[[fallbacks]]\nname = "b"\n[[fallbacks]]\nname = "c"\n'))
     assert [profile.name for profile in settings.profiles] == ["a", "b", "c"]
 

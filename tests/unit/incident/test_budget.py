@@ -1,4 +1,4 @@
-"""What a run may spend: counted exactly, extended by people, ended by one limit with its own words."""
+"""The budget of a run: exact counts, extensions by people, and the sentence of each limit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def budget(limits: Limits = LIMITS, **spent: Any) -> Budget:
     return Budget(limits, BudgetUsed.model_validate(spent), START)
 
 
-def test_nothing_is_spent_at_the_start() -> None:
+def test_a_new_budget_is_unused() -> None:
     fresh = budget()
     assert (fresh.exhausted(), fresh.last_words(START), fresh.calls_left) == (None, None, 3)
     assert fresh.deadline == START + 60
@@ -56,7 +56,7 @@ def test_rounds_and_calls_are_counted_and_usage_is_summed() -> None:
         ({"usage": {"cost": 0.01234}}, "cost", "$0.0123 (limit $0.0100)"),
     ],
 )
-def test_each_limit_leaves_no_round_and_says_so(spent: dict[str, Any], limit: LimitName, sentence: str) -> None:
+def test_each_limit_allows_no_further_round(spent: dict[str, Any], limit: LimitName, sentence: str) -> None:
     over = budget(**spent)
     assert over.exhausted() == limit
     assert over.sentence(limit) == f"stopped after {sentence} without a conclusion"
@@ -72,7 +72,7 @@ def test_each_limit_leaves_no_round_and_says_so(spent: dict[str, Any], limit: Li
         {"usage": {"cached_tokens": 5_000, "reasoning_tokens": 5_000}},
     ],
 )
-def test_what_is_not_used_up_leaves_a_round(spent: dict[str, Any]) -> None:
+def test_a_budget_with_room_allows_a_round(spent: dict[str, Any]) -> None:
     assert budget(**spent).exhausted() is None
 
 
@@ -80,11 +80,11 @@ def test_what_is_not_used_up_leaves_a_round(spent: dict[str, Any]) -> None:
     ("spent", "limit"),
     [({"rounds": 3}, None), ({"rounds": 4}, "rounds"), ({"tool_calls": 2}, None), ({"tool_calls": 3}, "tool_calls")],
 )
-def test_the_last_round_is_known_before_it_is_asked(spent: dict[str, Any], limit: LimitName | None) -> None:
+def test_the_last_round_is_known_before_it_starts(spent: dict[str, Any], limit: LimitName | None) -> None:
     assert budget(**spent).last_words(START) == limit
 
 
-def test_when_the_time_is_over_one_round_is_left_to_report_in() -> None:
+def test_after_the_deadline_one_round_is_left_for_the_report() -> None:
     late = budget()
     assert late.last_words(START + 59.9) is None
     assert late.last_words(START + 60) == "duration"
@@ -92,20 +92,20 @@ def test_when_the_time_is_over_one_round_is_left_to_report_in() -> None:
     assert late.sentence("duration") == "stopped after 60 seconds without a conclusion"
 
 
-def test_calls_over_the_limit_leave_none() -> None:
+def test_calls_over_the_limit_leave_no_calls() -> None:
     assert budget(tool_calls=7).calls_left == 0
 
 
-def test_a_run_of_one_round_has_only_last_words() -> None:
+def test_the_only_round_of_a_run_is_its_last() -> None:
     assert budget(LIMITS.model_copy(update={"rounds": 1})).last_words(START) == "rounds"
 
 
-def test_what_is_not_bounded_never_ends_a_run() -> None:
+def test_an_unset_limit_never_ends_a_run() -> None:
     free = budget(LIMITS.model_copy(update={"cost": None}), usage={"cost": 1_000_000.0})
     assert free.exhausted() is None
 
 
-def test_a_limit_of_cost_does_not_bind_where_no_price_is_known() -> None:
+def test_a_cost_limit_has_no_effect_without_prices() -> None:
     assert budget(usage={"prompt_tokens": 10}).exhausted() is None
 
 
@@ -124,7 +124,7 @@ def test_people_raise_single_limits(by: LimitChanges, expected: dict[str, Any]) 
     assert extended.exhausted() == (None if "rounds" in expected else "rounds")
 
 
-def test_what_does_not_bound_the_run_cannot_be_raised() -> None:
+def test_an_unset_limit_cannot_be_raised() -> None:
     free = budget(LIMITS.model_copy(update={"cost": None}))
     assert free.extend(LimitChanges(cost=1.0, rounds=1)) == LIMITS.model_copy(update={"cost": None, "rounds": 6})
 
@@ -154,7 +154,7 @@ def test_a_call_that_keeps_failing_leaves_one_round() -> None:
     assert budget(LIMITS.model_copy(update={"failures": None}), failing={"x" * 22: 9}).last_words(START) is None
 
 
-def test_only_so_many_failing_calls_are_remembered() -> None:
+def test_the_number_of_remembered_failures_is_limited() -> None:
     spending = budget()
     for number in range(3 * FAILURES_REMEMBERED):
         spending.charge_failures({f"call {number}": False, "again": False})
@@ -162,7 +162,7 @@ def test_only_so_many_failing_calls_are_remembered() -> None:
     assert spending.spent.failing["again"] == 3 * FAILURES_REMEMBERED
 
 
-def test_every_limit_has_its_error_and_its_words() -> None:
+def test_every_limit_has_an_error_type_and_a_sentence() -> None:
     assert len(set(LIMIT_ERROR_TYPES.values())) == len(LIMIT_ERROR_TYPES) == len(Limits.model_fields)
     assert {budget().sentence(limit) for limit in LIMIT_ERROR_TYPES} == {
         "stopped after 5 rounds without a conclusion",

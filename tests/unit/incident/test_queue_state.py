@@ -1,4 +1,4 @@
-"""Turns are taken in order, so many at once, whatever comes late, again or not at all."""
+"""Slots are given in order and up to the limit, even if signals are late, repeated or lost."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def runs(entrants: list[QueueEntry]) -> list[str]:
     return [one.run for one in entrants]
 
 
-def test_the_worst_goes_first_then_whoever_has_waited_longest() -> None:
+def test_the_highest_priority_is_first_then_the_longest_wait() -> None:
     waiting = line(
         entrant("info", 5, at=1), entrant("late", 1, at=4), entrant("early", 1, at=2), entrant("error", 2, at=3)
     )
@@ -55,7 +55,7 @@ def test_the_worst_goes_first_then_whoever_has_waited_longest() -> None:
     assert admitted == ["early", "late", "error", "info"]
 
 
-def test_those_who_have_a_place_keep_it_whoever_comes() -> None:
+def test_runs_with_a_slot_keep_it() -> None:
     taken = line(entrant("info", 5))
     taken.admit()
     taken.enter(entrant("critical", 1, at=1))
@@ -64,13 +64,13 @@ def test_those_who_have_a_place_keep_it_whoever_comes() -> None:
     assert (runs(taken.state.holding), runs(taken.state.waiting)) == (["info"], ["critical"])
 
 
-def test_who_enters_twice_waits_once() -> None:
+def test_a_run_that_enters_twice_waits_once() -> None:
     waiting = line(entrant("a"), entrant("b", at=1), entrant("b", at=1, sent=2))
     waiting.admit()
     assert runs(waiting.state.waiting) == ["b"]
 
 
-def test_who_enters_again_with_a_place_is_told_again() -> None:
+def test_a_run_with_a_slot_that_enters_again_is_admitted_again() -> None:
     taken = line(entrant("a"))
     assert runs(taken.admit()) == ["a"]
     assert not taken.is_due
@@ -80,13 +80,13 @@ def test_who_enters_again_with_a_place_is_told_again() -> None:
     assert runs(taken.state.holding) == ["a"]
 
 
-def test_the_latest_who_enters_says_how_many_places_there_are() -> None:
+def test_the_latest_entry_sets_the_number_of_slots() -> None:
     waiting = line(entrant("a", places=1), entrant("b", at=1, places=1), entrant("c", at=2, places=3))
     waiting.enter(entrant("b", at=1, sent=60, places=1))
     assert runs(waiting.admit()) == ["a", "b", "c"]
 
 
-def test_fewer_places_take_nobody_s_place_away() -> None:
+def test_fewer_slots_take_no_slot_away() -> None:
     taken = line(entrant("a", places=2), entrant("b", at=1, places=2))
     taken.admit()
     taken.enter(entrant("c", at=2, places=1))
@@ -96,7 +96,7 @@ def test_fewer_places_take_nobody_s_place_away() -> None:
     assert runs(taken.admit()) == ["c"]
 
 
-def test_who_waits_can_leave() -> None:
+def test_a_waiting_run_can_leave() -> None:
     waiting = line(entrant("a"), entrant("b", at=1))
     waiting.admit()
     waiting.leave(leaving("b"))
@@ -104,14 +104,14 @@ def test_who_waits_can_leave() -> None:
     assert waiting.is_empty
 
 
-def test_an_entry_that_leaving_has_overtaken_takes_no_place() -> None:
+def test_an_entry_that_arrives_after_the_exit_is_ignored() -> None:
     overtaken = line()
     overtaken.leave(leaving("a", at=5))
     overtaken.enter(entrant("a", sent=4))
     assert overtaken.is_empty
 
 
-def test_who_comes_back_after_leaving_waits_again() -> None:
+def test_a_run_that_enters_after_its_exit_waits_again() -> None:
     back = line(entrant("a"))
     back.admit()
     back.leave(leaving("a", at=5))
@@ -121,7 +121,7 @@ def test_who_comes_back_after_leaving_waits_again() -> None:
     assert runs(back.state.holding) == ["a"], "an old word took its place away"
 
 
-def test_a_run_that_is_gone_is_not_told() -> None:
+def test_a_run_that_has_ended_is_not_admitted() -> None:
     taken = line(entrant("a"))
     taken.admit()
     taken.enter(entrant("a", sent=1))
@@ -130,7 +130,7 @@ def test_a_run_that_is_gone_is_not_told() -> None:
     assert taken.admit() == []
 
 
-def test_only_the_latest_who_left_are_remembered() -> None:
+def test_only_the_latest_exits_are_remembered() -> None:
     left = line()
     for number in range(EXITS_REMEMBERED + 10):
         left.leave(leaving(f"run-{number}", at=number))
@@ -152,9 +152,7 @@ ACTS = st.one_of(
 
 
 @given(st.integers(1, 4), st.lists(ACTS, max_size=60))
-def test_whatever_happens_no_more_hold_than_may_and_everybody_gets_a_turn(
-    places: int, acts: list[tuple[str, str, int]]
-) -> None:
+def test_any_sequence_keeps_the_slot_limit_and_admits_every_run(places: int, acts: list[tuple[str, str, int]]) -> None:
     queue = line()
     entered: dict[str, QueueEntry] = {}
     holding: list[str] = []
@@ -191,7 +189,7 @@ def test_whatever_happens_no_more_hold_than_may_and_everybody_gets_a_turn(
 
 
 def _admit(queue: TurnQueue, holding: list[str], entered: dict[str, QueueEntry]) -> None:
-    """Admit, and see that who is admitted goes before all who wait."""
+    """Admit runs; check that each admitted run precedes all waiting runs."""
     admitted = [one for one in queue.admit() if one.run not in holding]
     waiting = queue.state.waiting
     assert not waiting or len(queue.state.holding) == waiting[0].places, "a place stays free while somebody waits"
@@ -200,7 +198,7 @@ def _admit(queue: TurnQueue, holding: list[str], entered: dict[str, QueueEntry])
     holding += runs(admitted)
 
 
-def test_the_words_name_all_in_order() -> None:
+def test_the_description_names_all_runs_in_order() -> None:
     queue = line(entrant("a", places=1), entrant("b", 5, at=1), entrant("c", 1, at=2))
     queue.admit()
     assert describe_queue(queue.state).splitlines() == [
@@ -212,7 +210,7 @@ def test_the_words_name_all_in_order() -> None:
     ]
 
 
-def test_the_words_of_a_long_queue_are_bounded() -> None:
+def test_the_description_of_a_long_queue_is_limited() -> None:
     queue = line(*(entrant(f"run-{number}", at=number) for number in range(ENTRIES_SHOWN + 21)))
     queue.admit()
     words = describe_queue(queue.state)
@@ -225,11 +223,11 @@ def test_a_plain_team_has_a_plain_queue(name: str, known_as: str) -> None:
     assert queue_id(name, "watchkeeper") == f"queue-{known_as}@watchkeeper"
 
 
-def test_workers_of_another_task_queue_have_queues_of_their_own() -> None:
+def test_each_task_queue_has_its_own_queues() -> None:
     assert queue_id("checkout", "blue") != queue_id("checkout", "green")
 
 
-def test_other_names_are_told_apart() -> None:
+def test_other_names_get_different_ids() -> None:
     names = [
         "Checkout",
         "check out",
@@ -266,12 +264,12 @@ async def test_runs_of_alerts_take_turns_by_team_and_severity() -> None:
     assert told == QueueSettings(queue="checkout", places=2, patience=90, priority=4)
 
 
-async def test_alerts_of_no_team_share_a_queue() -> None:
+async def test_alerts_without_a_team_share_a_queue() -> None:
     origin = AlertOrigin(source="prod", kind="alertmanager", group="g")
     told = await turns_of(RunInput(text="why?", origin=origin))
     assert told is not None
     assert (told.queue, told.places, told.priority) == ("(no team)", 5, 3)
 
 
-async def test_a_person_s_question_waits_for_nobody() -> None:
+async def test_a_question_of_a_person_does_not_wait() -> None:
     assert await turns_of(RunInput(text="why?", severity="info")) is None

@@ -1,4 +1,4 @@
-"""What hosts do to a client is tried on the loop that a worker runs on."""
+"""These tests run on the event loop of the worker (uvloop)."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from watchkeeper.cli.event_loop import new_loop
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Say so to pytest-asyncio."""
+    """Return the loop for pytest-asyncio."""
     return {"worker": new_loop}

@@ -1,4 +1,4 @@
-"""What a model host can do to its client, over real sockets: always a ``ModelResponse`` or a ``ModelError``."""
+"""Faults of a model host over real sockets: the client always returns a ``ModelResponse`` or raises ``ModelError``."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ DEADLINE = 5.0
 
 
 class Served(Host):
-    """A host that answers every request alike, unless it is told to fail."""
+    """A host that gives the same response to every request, unless a fault is set."""
 
     url: str
 
@@ -58,7 +58,7 @@ class Served(Host):
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def hosts() -> AsyncIterator[tuple[Served, ModelClient]]:
-    """A host and its client, for the tests of one module."""
+    """A host and its client, shared by the tests of the module."""
     host = Served()
     async with serve(host) as host.url:
         client = endpoint(host.url)
@@ -86,7 +86,7 @@ def endpoint(url: str, deadline: float = DEADLINE) -> ModelClient:
 
 
 async def refusal(client: ModelClient) -> ModelError:
-    """The error of a call that must fail; nothing else but a ModelError may come out."""
+    """Return the ModelError of a call that must fail."""
     with pytest.raises(ModelError) as failed:
         await client.complete(BODY)
     return failed.value
@@ -96,7 +96,7 @@ def read(completion: ModelResponse) -> str:
     return read_completion(completion.body, tools=frozenset(), tools_allowed=True, prompt_bytes=1).text
 
 
-async def test_a_request_arrives_as_it_was_written(host: Served, client: ModelClient) -> None:
+async def test_a_request_is_sent_unchanged(host: Served, client: ModelClient) -> None:
     host.faults.append(raw_body(json.dumps(SAID).encode(), JSON, headers={"x-trace-id": "t-1"}))
     completion = await client.complete(b'{ "messages" : [] }')
     (request,) = host.requests
@@ -160,7 +160,7 @@ NO_COMPLETIONS: dict[str, Fault] = {
 
 
 @pytest.mark.parametrize("trouble", NO_COMPLETIONS.values(), ids=NO_COMPLETIONS.keys())
-async def test_a_success_that_is_no_completion_may_be_asked_for_again(
+async def test_a_successful_response_without_a_completion_is_retryable(
     host: Served, client: ModelClient, trouble: Fault
 ) -> None:
     host.faults.append(trouble)
@@ -181,7 +181,7 @@ async def test_a_compressed_completion_is_read(host: Served, client: ModelClient
 
 @pytest.mark.parametrize("status", [400, 401, 404, 408, 409, 429, 500, 503, 529])
 @pytest.mark.parametrize("content_type", [JSON, "text/html; charset=hex", "text/plain; charset=idna", ""])
-async def test_a_refusal_is_asked_for_once(host: Served, client: ModelClient, status: int, content_type: str) -> None:
+async def test_a_refusal_is_not_retried(host: Served, client: ModelClient, status: int, content_type: str) -> None:
     headers = {"x-should-retry": "true", "retry-after-ms": "1", "content-type": content_type}
     host.faults.append(raw_body(b'{"error":{"message":"no \xff"}}', content_type, status, headers))
     assert (await refusal(client)).status == status
@@ -198,7 +198,7 @@ async def test_a_refusal_is_asked_for_once(host: Served, client: ModelClient, st
     ],
     ids=["101", "304", "999", "no reason"],
 )
-async def test_strange_statuses(host: Served, client: ModelClient, trouble: Fault, reason: ModelErrorReason) -> None:
+async def test_unusual_statuses(host: Served, client: ModelClient, trouble: Fault, reason: ModelErrorReason) -> None:
     host.faults.append(trouble)
     assert (await refusal(client)).reason == reason
 
@@ -216,7 +216,7 @@ async def test_the_delay_a_host_asks_for_is_capped(host: Served, client: ModelCl
     assert (await refusal(client)).delay == MAX_RETRY_DELAY
 
 
-async def test_nobody_listens() -> None:
+async def test_a_closed_port_is_an_outage() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -227,7 +227,7 @@ async def test_nobody_listens() -> None:
     assert url in str(error)
 
 
-async def test_no_tls_where_tls_is_expected(host: Served) -> None:
+async def test_a_server_without_tls_is_an_outage(host: Served) -> None:
     client = endpoint(host.url.replace("http:", "https:"))
     error = await refusal(client)
     await client.close()
@@ -243,7 +243,7 @@ async def test_no_tls_where_tls_is_expected(host: Served) -> None:
     ],
     ids=["hang", "drip", "fast drip"],
 )
-async def test_a_deadline_is_one(host: Served, trouble: Fault) -> None:
+async def test_the_deadline_covers_the_whole_response(host: Served, trouble: Fault) -> None:
     client = endpoint(host.url, deadline=0.4)
     host.faults.append(trouble)
     started = time.monotonic()
@@ -283,7 +283,7 @@ HUGE: dict[str, tuple[bytes, Mapping[str, str]]] = {
 
 @pytest.mark.parametrize("status", [200, 503])
 @pytest.mark.parametrize("kind", HUGE)
-async def test_a_huge_body_is_not_kept(host: Served, client: ModelClient, kind: str, status: int) -> None:
+async def test_a_body_over_the_limit_is_refused(host: Served, client: ModelClient, kind: str, status: int) -> None:
     body, headers = HUGE[kind]
     host.faults.append(raw_body(body, JSON, status, headers))
     error = await refusal(client)
@@ -315,7 +315,7 @@ INDISCREET: dict[str, Fault] = {
 
 
 @pytest.mark.parametrize("trouble", INDISCREET.values(), ids=INDISCREET.keys())
-async def test_the_key_is_never_told(host: Served, client: ModelClient, trouble: Fault) -> None:
+async def test_the_key_is_never_shown(host: Served, client: ModelClient, trouble: Fault) -> None:
     host.faults.append(trouble)
     try:
         completion = await client.complete(BODY)
@@ -347,7 +347,7 @@ _header = st.sampled_from(
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(head=_head, headers=st.lists(_header, max_size=3), rest=_bytes, ends=st.booleans())
-async def test_whatever_bytes_come_the_outcome_is_a_completion_or_a_model_error(
+async def test_any_bytes_give_a_response_or_a_model_error(
     host: Served, client: ModelClient, head: bytes, headers: list[bytes], rest: bytes, ends: bool
 ) -> None:
     host.faults.append(raw_response(head + b"".join(headers) + (b"\r\n" if ends else b"") + rest))

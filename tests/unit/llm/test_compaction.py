@@ -1,4 +1,4 @@
-"""Making a conversation smaller: whole rounds give way to a summary, and what is left can still be sent."""
+"""Compaction replaces whole rounds by a summary, and the result can still be sent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BEGINNING: list[JsonObject] = [
 
 
 def round_of(*calls: tuple[str, str], said: str | None = None, number: int = 0, **extras: str) -> list[JsonObject]:
-    """A reply with calls of ``look``, each given as its service and its result, and the results."""
+    """A reply with calls of ``look`` and their results; each call is a pair of service and result."""
     asked = [
         {
             "id": f"look:{number}:{position}",
@@ -50,19 +50,19 @@ def size(messages: list[JsonObject]) -> int:
 
 
 def summary_of(kept: list[JsonObject]) -> list[str]:
-    """The lines of the summary that follows the opening, without its heading."""
+    """Return the lines of the summary after the opening messages, without its heading."""
     assert kept[OPENING_MESSAGES]["role"] == "user"
     heading, *lines = kept[OPENING_MESSAGES]["content"].split("\n")
     assert "Earlier rounds" in heading
     return list(lines)
 
 
-def test_what_fits_stays_as_it_is() -> None:
+def test_a_conversation_that_fits_is_not_changed() -> None:
     messages = [*BEGINNING, *round_of(("checkout", "fine")), told("Look again.")]
     assert compact(messages, 10_000) == (messages, 0)
 
 
-def test_the_oldest_rounds_become_lines_and_the_latest_stay() -> None:
+def test_the_oldest_rounds_become_lines_and_the_latest_are_kept() -> None:
     latest = round_of(("search", "slow"), number=2, reasoning_content="hm")
     messages = [
         *BEGINNING,
@@ -83,21 +83,21 @@ def test_the_oldest_rounds_become_lines_and_the_latest_stay() -> None:
     ]
 
 
-def test_what_was_found_is_one_line_each() -> None:
+def test_each_finding_is_one_line() -> None:
     messages = [*BEGINNING, *round_of(("checkout", "a\n\tb " + "z" * 9_000)), *round_of(("search", "fine"), number=1)]
     lines = summary_of(compact(messages, 3_000)[0])
     assert len(lines) == 1
     assert lines[0].startswith('- look {"service": "checkout"} -> a b zzz')
 
 
-def test_a_round_too_large_to_keep_is_summed_up_too() -> None:
+def test_a_round_too_large_to_keep_is_summarized() -> None:
     messages = [*BEGINNING, *round_of(("checkout", "x" * 9_000))]
     kept, replaced = compact(messages, 4_000)
     assert (len(kept), replaced) == (OPENING_MESSAGES + 1, 2)
     check_messages(kept)
 
 
-def test_where_there_is_no_room_for_all_lines_the_oldest_give_way() -> None:
+def test_the_oldest_lines_are_left_out_first() -> None:
     rounds = [round_of((f"service-{number}", "q" * 200), number=number) for number in range(200)]
     kept, _ = compact([*BEGINNING, *(message for turn in rounds for message in turn)], 8_000)
     first, *lines = summary_of(kept)
@@ -121,7 +121,7 @@ def test_a_second_compaction_keeps_the_lines_of_the_first() -> None:
     assert str(again).count("Earlier rounds") == 1
 
 
-def test_what_is_left_out_is_said_once_however_often_it_is_compacted() -> None:
+def test_the_omission_is_stated_once_after_several_compactions() -> None:
     messages = BEGINNING
     for number in range(300):
         messages = [*messages, *round_of((f"service-{number}", "q" * 250), number=number)]
@@ -152,7 +152,7 @@ def conversations(draw: st.DrawFn) -> list[JsonObject]:
 
 
 @given(conversations(), st.integers(4_000, 40_000), st.integers(4_000, 40_000))
-def test_whatever_was_said_what_is_left_fits_and_can_be_sent(
+def test_any_compacted_conversation_fits_and_can_be_sent(
     messages: list[JsonObject], max_bytes: int, next_bytes: int
 ) -> None:
     kept, replaced = compact(messages, max_bytes)
@@ -171,7 +171,7 @@ def test_whatever_was_said_what_is_left_fits_and_can_be_sent(
     assert size(again) <= max(next_bytes, size(kept) if again == kept else 0)
 
 
-def test_a_summary_stays_far_below_what_can_be_recorded_however_much_is_kept() -> None:
+def test_a_summary_is_far_smaller_than_the_payload_limit() -> None:
     rounds = [round_of((f"service-{number}", "q" * 3_000), number=number) for number in range(5_000)]
     kept, replaced = compact([*BEGINNING, *(message for turn in rounds for message in turn)], 8_000_000)
     assert replaced > 2 * 1_000
@@ -179,7 +179,7 @@ def test_a_summary_stays_far_below_what_can_be_recorded_however_much_is_kept() -
 
 
 @pytest.mark.parametrize("character", ['"', "\\", "\x01", "é", "🙂"])
-def test_a_summary_is_no_larger_than_it_may_be_however_it_is_encoded(character: str) -> None:
+def test_an_encoded_summary_is_within_its_limit(character: str) -> None:
     rounds = [round_of((character * 20, character * 400), number=number) for number in range(100)]
     kept, _ = compact([*BEGINNING, *(message for turn in rounds for message in turn)], 20_000)
     assert size(kept[OPENING_MESSAGES : OPENING_MESSAGES + 1]) <= 5_000
@@ -187,7 +187,7 @@ def test_a_summary_is_no_larger_than_it_may_be_however_it_is_encoded(character: 
 
 
 @pytest.mark.parametrize(("kib", "fits"), [(90, True), (150, False)])
-async def test_a_run_takes_along_no_more_than_it_can(client: Client, kib: int, fits: bool) -> None:
+async def test_a_run_carries_at_most_the_carried_bytes(client: Client, kib: int, fits: bool) -> None:
     rounds = [round_of(("checkout", "x" * kib * 1024), number=number) for number in range(10)]
     messages = [*BEGINNING, *(message for turn in rounds for message in turn)]
     store = ConversationStore(2**25)

@@ -53,14 +53,14 @@ def test_an_ordinary_answer() -> None:
     )
 
 
-def test_what_says_nothing_is_not_recorded() -> None:
+def test_default_values_are_not_recorded() -> None:
     reply = read(body({"content": "ok"}, None, id=None, model=7))
     assert reply.model_fields_set == {"kind", "message", "digest", "usage"}
     assert reply.usage.model_fields_set == {"prompt_tokens", "completion_tokens"}
 
 
 @pytest.mark.parametrize("finish", ["stop", "tool_calls", "length", "content_filter", None, "??", 3, {}])
-def test_calls_decide_never_the_finish_reason(finish: object) -> None:
+def test_calls_decide_the_kind_not_the_finish_reason(finish: object) -> None:
     reply = read_message({"content": "", "tool_calls": [CALL]}, finish)
     assert reply.kind == "tool_calls"
     assert reply.message == {"role": "assistant", "content": None, "tool_calls": [CALL]}
@@ -70,7 +70,7 @@ def test_calls_decide_never_the_finish_reason(finish: object) -> None:
 
 @pytest.mark.parametrize("none", [[], None, [None], "", {}, "text", 3])
 @pytest.mark.parametrize("finish", ["stop", "tool_calls", None])
-def test_without_calls_words_are_final(none: object, finish: object) -> None:
+def test_text_without_calls_is_final(none: object, finish: object) -> None:
     reply = read_message({"content": "Done.", "tool_calls": none}, finish)
     assert reply.kind == "final"
     assert reply.message == {"role": "assistant", "content": "Done."}
@@ -116,7 +116,7 @@ def test_content_becomes_clean_text(content: object, text: str) -> None:
     ],
 )
 @pytest.mark.parametrize("finish", ["stop", "length"])
-def test_a_reply_without_words_is_empty(message: dict[str, Any], finish: str) -> None:
+def test_a_reply_without_text_is_empty(message: dict[str, Any], finish: str) -> None:
     reply = read_message(message, finish)
     assert reply.kind == "empty"
     assert not reply.calls
@@ -124,21 +124,21 @@ def test_a_reply_without_words_is_empty(message: dict[str, Any], finish: str) ->
 
 
 @pytest.mark.parametrize("key", ["content", "reasoning_content", "reasoning"])
-def test_calls_among_the_words_are_run(key: str) -> None:
+def test_calls_in_the_text_are_run(key: str) -> None:
     reply = read_message({key: f"I look. {BLOCK}", "tool_calls": []})
     assert reply.kind == "tool_calls"
     assert reply.message == {"role": "assistant", "content": None, "tool_calls": [CALL]} | {key: "I look."}
 
 
-def test_calls_thought_of_before_an_answer_are_not_run() -> None:
+def test_calls_in_the_reasoning_before_an_answer_are_not_run() -> None:
     assert read_message({"content": "Done.", "reasoning_content": BLOCK}).kind == "final"
 
 
-def test_words_about_a_token_are_final() -> None:
+def test_text_about_a_token_is_final() -> None:
     assert read_message({"content": "It leaked `<|tool_call_begin|>`."}).kind == "final"
 
 
-def test_what_leaked_beside_real_calls_is_taken_out() -> None:
+def test_text_calls_next_to_real_calls_are_removed() -> None:
     reply = read_message({"content": f"I look. {BLOCK}", "tool_calls": [CALL]})
     assert reply.message == {"role": "assistant", "content": "I look.", "tool_calls": [CALL]}
 
@@ -164,7 +164,7 @@ def test_without_tools_calls_of_any_sort_are_removed(message: dict[str, Any], ki
     assert (reply.kind, reply.text, reply.calls, reply.problems) == (kind, text, [], {})
 
 
-def test_problems_stand_by_position() -> None:
+def test_problems_are_keyed_by_position() -> None:
     bad = CALL | {"function": {"name": "search_logs", "arguments": '{"q":'}}
     reply = read_message({"tool_calls": [CALL, bad]}, "length")
     assert list(reply.problems) == [1]
@@ -184,7 +184,7 @@ def test_the_legacy_call_is_one_call() -> None:
     assert reply.message == {"role": "assistant", "content": None, "tool_calls": [CALL]}
 
 
-def test_unknown_fields_are_echoed_and_response_only_ones_are_not() -> None:
+def test_unknown_fields_are_sent_back_and_response_only_fields_are_not() -> None:
     details = [{"type": "reasoning.text", "text": "hm\ud83d", "signature": None}]
     reply = read_message(
         {
@@ -224,12 +224,12 @@ def test_giant_text_is_cut_and_says_so(key: str) -> None:
     assert len(reply.message[key].encode()) < MAX_TEXT_BYTES + 100
 
 
-def test_space_is_cut_before_words_are() -> None:
+def test_white_space_is_cut_before_text() -> None:
     reply = read_message({"content": " " * 300_000 + "Done."})
     assert (reply.text, reply.truncated) == ("Done.", False)
 
 
-def test_a_message_too_large_to_record_is_asked_for_again() -> None:
+def test_a_message_too_large_to_record_is_retryable() -> None:
     arguments = json.dumps({"text": "x" * 60_000})
     calls = [CALL | {"function": {"name": "search_logs", "arguments": arguments}}] * 32
     with pytest.raises(ModelError, match="bytes, more than") as caught:
@@ -280,7 +280,7 @@ def test_a_withheld_answer_is_a_failure(message: object, finish: str) -> None:
     ],
     ids=lambda raw: ascii(raw)[:40],
 )
-def test_what_is_no_completion_is_asked_for_again(raw: bytes) -> None:
+def test_a_body_without_a_completion_is_retryable(raw: bytes) -> None:
     with pytest.raises(ModelError) as caught:
         read(raw)
     assert (caught.value.reason, caught.value.retryable) == ("malformed", True)
@@ -305,11 +305,11 @@ def test_an_error_inside_a_success_is_classified(answer: object, reason: str) ->
     assert caught.value.reason == reason
 
 
-def test_an_answer_beside_an_error_is_taken() -> None:
+def test_an_answer_next_to_an_error_is_used() -> None:
     assert read(body({"content": "Done."}, error={"code": 0})).kind == "final"
 
 
-def test_usage_of_the_choice_and_of_nobody() -> None:
+def test_usage_in_the_choice_and_no_usage() -> None:
     message = {"message": {"content": "Done."}, "usage": USAGE}
     assert read(json.dumps({"choices": [message]}).encode()).usage == Usage(prompt_tokens=10, completion_tokens=5)
     unknown = body({"content": "Done."}, usage=None)
@@ -317,7 +317,7 @@ def test_usage_of_the_choice_and_of_nobody() -> None:
     assert read(unknown).usage == expected
 
 
-def test_a_reply_that_is_nothing_costs_nothing() -> None:
+def test_an_empty_reply_costs_nothing() -> None:
     nothing = body({"content": ""}, usage={"prompt_tokens": 10, "completion_tokens": 0})
     assert read(nothing).usage == Usage(prompt_tokens=10)
 

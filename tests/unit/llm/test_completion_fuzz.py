@@ -1,4 +1,4 @@
-"""Whatever a host sends becomes a reply that is safe to record and to echo, or a ModelError; `make fuzz` tries more."""
+"""Any response becomes a reply that can be recorded and sent back, or a ModelError; `make fuzz` tries more inputs."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ anything = st.recursive(
 
 
 def shaped(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Objects with some of the fields and some unknown ones; now and then something else altogether."""
+    """Objects with some of the fields and some unknown ones; sometimes another type of value."""
     known = st.fixed_dictionaries({}, optional=fields)
     unknown = st.dictionaries(texts, anything, max_size=2)
     objects = st.builds(lambda some, more: more | some, known, unknown)
@@ -139,11 +139,11 @@ def test_any_refusal(status: int, headers: dict[str, str], body: object, more: b
 
 @given(st.randoms(use_true_random=True))
 @settings(max_examples=1_000, deadline=None)
-def test_real_answers_gone_wrong(random: Random) -> None:
+def test_damaged_real_responses(random: Random) -> None:
     read(mutated(random), tools_allowed=random.random() < 0.8)
 
 
-def test_real_answers_are_read() -> None:
+def test_real_responses_are_read() -> None:
     outcomes = Counter(read(body, tools_allowed=True) for body in SEEDS)
     assert outcomes == {
         "final": 4,

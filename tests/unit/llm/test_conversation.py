@@ -24,7 +24,7 @@ words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 @st.composite
 def rounds(draw: st.DrawFn) -> list[list[JsonObject]]:
-    """Messages of some rounds: a reply, its results, perhaps a person's words."""
+    """Messages of some rounds: a reply, its results, and sometimes a message of a person."""
     made = []
     for number in range(draw(st.integers(0, 5))):
         ids = [f"call:{number}:{n}" for n in range(draw(st.integers(0, 3)))]
@@ -40,7 +40,7 @@ def rounds(draw: st.DrawFn) -> list[list[JsonObject]]:
 
 
 def entries_of(messages: list[JsonObject], parts: dict[str, bytes]) -> list[ConversationEntry]:
-    """The entries that name some messages, and the parts they refer to."""
+    """Return the entries for some messages, and the parts that the entries name."""
     entries: list[ConversationEntry] = []
     for number, message in enumerate(messages):
         if message["role"] == "assistant":
@@ -57,7 +57,7 @@ def entries_of(messages: list[JsonObject], parts: dict[str, bytes]) -> list[Conv
 
 
 @given(rounds())
-def test_what_is_joined_by_digest_is_the_conversation(turns: list[list[JsonObject]]) -> None:
+def test_a_conversation_joined_by_digest_equals_the_original(turns: list[list[JsonObject]]) -> None:
     parts: dict[str, bytes] = {}
     talk = Conversation.of(OPENING)
     joined, messages = join_messages(OPENING), list(OPENING)
@@ -78,14 +78,14 @@ def test_conversations_that_differ_have_different_digests() -> None:
     assert len({conversation_digest(m) for m in ([], [user], [user, user], [tool], [user, tool], [tool, user])}) == 6
 
 
-def test_taking_twice_gives_nothing_new_the_second_time() -> None:
+def test_a_second_take_has_no_new_entries() -> None:
     talk = Conversation.of(OPENING)
     talk.append(TextEntry(role="user", content="more"))
     talk.take()
     assert talk.take() == (talk.digest, [])
 
 
-def test_a_missing_part_is_said() -> None:
+def test_a_missing_part_is_named() -> None:
     def lost(digest: str) -> bytes:
         raise ConversationLost(digest)
 
@@ -93,7 +93,7 @@ def test_a_missing_part_is_said() -> None:
         append_entries(b"", [ReplyRef(reply=digest_of(b"lost"))], lost)
 
 
-def test_the_store_forgets_what_was_not_used_for_longest() -> None:
+def test_the_store_removes_the_least_recently_used() -> None:
     store = ConversationStore(10)
     store.put("a", b"1234")
     store.put("b", b"1234")
@@ -113,7 +113,7 @@ def test_the_store_counts_what_it_replaces_and_drops() -> None:
     assert store.size == 0
 
 
-def test_the_store_keeps_what_is_larger_than_it_until_something_newer_comes() -> None:
+def test_the_store_keeps_oversized_content_until_the_next() -> None:
     store = ConversationStore(4)
     store.put("large", b"12345678")
     assert store.get("large") == b"12345678"

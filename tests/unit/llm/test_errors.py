@@ -76,7 +76,7 @@ def refuse(status: int, body: object, **headers: str) -> ModelError:
         (204, "", "malformed"),
     ],
 )
-def test_what_a_refusal_means(status: int, body: object, reason: ModelErrorReason) -> None:
+def test_the_reason_of_a_refusal(status: int, body: object, reason: ModelErrorReason) -> None:
     error = refuse(status, body)
     assert error.reason == reason
     assert error.retryable == (reason in {"unavailable", "malformed", "tool_use_failed"})
@@ -100,9 +100,7 @@ OVERFLOWS: list[object] = [
     ("status", "overflow"),
     [(400, True), (403, True), (413, True), (422, True), (401, False), (404, False), (429, False), (500, False)],
 )
-def test_an_overflow_is_known_by_its_wording_where_a_status_allows_it(
-    status: int, said: object, overflow: bool
-) -> None:
+def test_an_overflow_is_recognised_by_its_text_for_some_statuses(status: int, said: object, overflow: bool) -> None:
     assert (refuse(status, said).reason == "context_overflow") is overflow
 
 
@@ -115,7 +113,7 @@ def test_an_overflow_is_known_by_its_wording_where_a_status_allows_it(
         (429, {"x_should_retry": "maybe"}, True),
     ],
 )
-def test_the_host_has_the_last_word(status: int, headers: dict[str, str], retryable: bool) -> None:
+def test_the_host_decides_whether_to_retry(status: int, headers: dict[str, str], retryable: bool) -> None:
     assert refuse(status, {"error": {"message": "x"}}, **headers).retryable is retryable
 
 
@@ -133,7 +131,7 @@ def test_the_delay_a_host_asks_for(value: str, delay: float | None) -> None:
     assert refuse(429, {}, Retry_After=value).delay == expected
 
 
-def test_a_redirect_names_where_it_leads() -> None:
+def test_a_redirect_names_its_target() -> None:
     error = refuse(301, "", Location="https://api.example/v2")
     assert error.reason == "refused"
     assert "https://api.example/v2" in str(error)
@@ -156,12 +154,12 @@ def test_a_redirect_names_where_it_leads() -> None:
         ([], "HTTP 400: '[]'"),
     ],
 )
-def test_what_a_host_says_is_passed_on(body: object, said: str) -> None:
+def test_the_message_of_the_host_is_kept(body: object, said: str) -> None:
     assert str(refuse(400, body)) == said
 
 
 @pytest.mark.parametrize("said", ["Incorrect API key provided", "Incorrect API key provided."])
-def test_the_way_out_is_a_sentence_of_its_own(said: str) -> None:
+def test_the_remedy_is_a_separate_sentence(said: str) -> None:
     way_out = "Check the API key and what it may use."
     assert str(refuse(401, {"error": {"message": said}})) == f"HTTP 401: Incorrect API key provided. {way_out}"
 
@@ -173,7 +171,7 @@ def test_the_text_is_clean_and_short() -> None:
     assert len(text.encode()) < ERROR_BYTES + 100
 
 
-def test_no_wording_takes_long() -> None:
+def test_no_error_text_takes_long() -> None:
     began = time.perf_counter()
     refuse(413, {"error": {"message": "request too large " * 30_000}})
     assert time.perf_counter() - began < 1

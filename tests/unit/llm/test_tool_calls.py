@@ -71,12 +71,12 @@ def test_arguments_are_kept_as_the_model_wrote_them(raw: object, text: str) -> N
     ],
     ids=lambda value: ascii(value)[:40],
 )
-def test_arguments_that_are_not_one_object_are_never_guessed(raw: object, said: str) -> None:
+def test_arguments_that_are_not_one_object_are_refused(raw: object, said: str) -> None:
     with pytest.raises(InvalidArguments, match=said):
         read_arguments(raw)
 
 
-def test_a_bad_call_is_echoed_without_its_arguments_and_explained() -> None:
+def test_an_invalid_call_is_sent_back_without_arguments_and_explained() -> None:
     calls = read_calls([call('{"service": checkout}'), call(id="call_2")], TOOLS, cut=False)
     assert calls.calls[0]["function"] == {"name": "search_logs", "arguments": "{}"}
     assert list(calls.problems) == [0]
@@ -84,12 +84,12 @@ def test_a_bad_call_is_echoed_without_its_arguments_and_explained() -> None:
     assert '{"service": checkout}' in calls.problems[0]
 
 
-def test_the_place_of_the_fault_is_quoted_from_a_long_text() -> None:
+def test_the_text_around_an_error_is_quoted() -> None:
     arguments = f'{{"a":"{"é" * 500}",\n"b":"{"ü" * 500}" oops}}'
     assert "oops" in read_calls([call(arguments)], TOOLS, cut=False).problems[0]
 
 
-def test_arguments_cut_at_the_token_limit_are_said_to_be_cut() -> None:
+def test_arguments_cut_at_the_token_limit_are_reported_as_cut() -> None:
     calls = read_calls([call('{"a":1}'), call('{"service": "check')], TOOLS, cut=True)
     assert list(calls.problems) == [1]
     assert "cut at the token limit" in calls.problems[1]
@@ -105,7 +105,7 @@ def test_arguments_cut_at_the_token_limit_are_said_to_be_cut() -> None:
         (" search_logs\n", "search_logs"),
     ],
 )
-def test_names_lose_what_k2_wraps_them_in(raw: str, name: str) -> None:
+def test_names_lose_the_prefix_and_index_of_k2(raw: str, name: str) -> None:
     assert read_name(raw, TOOLS) == (name, None)
 
 
@@ -125,7 +125,7 @@ def test_names_lose_what_k2_wraps_them_in(raw: str, name: str) -> None:
         ("\ud83d", "unknown_tool"),
     ],
 )
-def test_unknown_names_are_answered_with_the_tools_there_are(raw: object, echoed: str) -> None:
+def test_an_unknown_name_is_answered_with_the_available_tools(raw: object, echoed: str) -> None:
     name, problem = read_name(raw, TOOLS)
     assert name == echoed
     assert problem is not None and problem.endswith("Available tools: page_engineer, search_logs.")
@@ -148,7 +148,7 @@ def test_unknown_names_are_answered_with_the_tools_there_are(raw: object, echoed
         ),
     ],
 )
-def test_ids_are_kept_or_made_in_the_form_of_k2(received: list[object], expected: list[str]) -> None:
+def test_ids_are_kept_or_assigned_in_the_form_of_k2(received: list[object], expected: list[str]) -> None:
     calls = read_calls([call(id=call_id) for call_id in received], TOOLS, cut=False)
     assert [call["id"] for call in calls.calls] == expected
     assert not calls.problems
@@ -161,13 +161,13 @@ def test_too_many_calls_are_dropped_and_counted() -> None:
 
 
 @pytest.mark.parametrize("entry", ["text", 3, {}, [], {"function": None}, {"function": "search_logs"}])
-def test_an_entry_that_is_no_call_is_a_problem(entry: object) -> None:
+def test_an_entry_that_is_not_a_call_is_a_problem(entry: object) -> None:
     calls = read_calls([entry], TOOLS, cut=False)
     assert calls.calls[0]["function"] == {"name": "unknown_tool", "arguments": "{}"}
     assert "names no tool" in calls.problems[0]
 
 
-def test_fields_only_the_host_understands_come_back_to_it() -> None:
+def test_unknown_fields_of_a_call_are_sent_back() -> None:
     signature = {"google": {"thought_signature": "abc"}}
     entry = call(extra_content=signature, empty=None, type="custom", index=0)
     entry["function"]["partial"] = True
@@ -181,7 +181,7 @@ def test_fields_only_the_host_understands_come_back_to_it() -> None:
     }
 
 
-def test_a_call_without_its_function_level_is_read() -> None:
+def test_a_call_without_the_function_object_is_read() -> None:
     (normalised,) = read_calls([{"id": "a", "name": "search_logs", "arguments": {"q": 1}}], TOOLS, cut=False).calls
     assert normalised == {
         "id": "a",

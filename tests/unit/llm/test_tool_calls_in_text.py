@@ -77,7 +77,7 @@ def test_complete_blocks_are_calls(text: str, calls: list[dict[str, object]], re
         ('search_logs(q="x")\npage_engineer()', ""),
     ],
 )
-def test_other_calls_are_no_answer(text: str, rest: str) -> None:
+def test_other_calls_are_not_an_answer(text: str, rest: str) -> None:
     assert find_text_calls(text, TOOLS) == TextCalls([], rest)
 
 
@@ -102,7 +102,7 @@ def test_other_calls_are_no_answer(text: str, rest: str) -> None:
         "```\nuptime\n```",
     ],
 )
-def test_talk_is_an_answer(text: str) -> None:
+def test_prose_is_an_answer(text: str) -> None:
     assert find_text_calls(text, TOOLS) is None
 
 

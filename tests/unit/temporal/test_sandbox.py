@@ -1,4 +1,4 @@
-"""The sandbox that is entered once still restricts, and what it answers outside is what it would answer inside."""
+"""The sandbox still restricts workflow code, and its constant answers equal those of the data converter."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Peeking:
         open("/dev/null")  # noqa: ASYNC230, PTH123, SIM115
 
 
-async def test_workflow_code_cannot_reach_out(client: Client) -> None:
+async def test_workflow_code_cannot_do_io(client: Client) -> None:
     queue = str(uuid4())
     async with Worker(client, task_queue=queue, workflows=[Peeking], workflow_runner=Sandbox()):
         with pytest.raises(WorkflowFailureError) as failed:
@@ -32,7 +32,7 @@ async def test_workflow_code_cannot_reach_out(client: Client) -> None:
     assert failed.value.cause.type == "RestrictedWorkflowAccessError"
 
 
-def test_our_encoding_is_the_same_for_every_run_and_keeps_all_in_the_history() -> None:
+def test_the_data_converter_uses_no_context_and_no_external_storage() -> None:
     context = WorkflowSerializationContext(namespace="default", workflow_id="run")
     assert DATA_CONVERTER.with_context(context) is DATA_CONVERTER
     assert DATA_CONVERTER.payload_codec is None

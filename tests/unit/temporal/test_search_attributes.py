@@ -1,4 +1,4 @@
-"""What runs are listed by: registered by whoever comes first, and said where it cannot be."""
+"""Registration of search attributes, and the errors if it is not possible."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NOBODY = build_settings("http://127.0.0.1:9")
 
 @pytest.fixture
 async def bare(client: Client) -> Client:
-    """A client of a namespace that knows nothing of us."""
+    """A client of a namespace without our search attributes."""
     request = RegisterNamespaceRequest(namespace=f"bare-{uuid4().hex[:8]}")
     request.workflow_execution_retention_period.FromTimedelta(timedelta(days=1))
     await client.workflow_service.register_namespace(request)
@@ -61,13 +61,13 @@ async def test_a_worker_registers_them(bare: Client) -> None:
         assert await known(bare) == OURS
 
 
-async def test_so_does_who_starts_a_run_before_there_was_a_worker(bare: Client) -> None:
+async def test_a_client_that_starts_a_run_registers_them_too(bare: Client) -> None:
     found = await runs_client.start_run(bare, RunInput(text="Why?", service="checkout"), NOBODY)
     assert await known(bare) == OURS
     assert (await runs_client.find_run(bare, found.workflow_id)).service == "checkout"
 
 
-async def test_the_longest_that_can_be_given_is_found_again(bare: Client) -> None:
+async def test_the_longest_value_can_be_searched(bare: Client) -> None:
     longest = "\N{FIRE}" * 150  # each is written as twelve bytes, of at most 2,048
     given = RunInput(text="Why?", service=longest, severity=longest)
     found = await runs_client.start_run(bare, given, NOBODY)
@@ -77,19 +77,19 @@ async def test_the_longest_that_can_be_given_is_found_again(bare: Client) -> Non
     assert [(run.workflow_id, run.severity) for run in listed] == [(found.workflow_id, longest)]
 
 
-async def test_what_is_missing_is_added_to_what_is_there(bare: Client) -> None:
+async def test_missing_attributes_are_added(bare: Client) -> None:
     await register(bare, KEYWORD, search_attributes.OUTCOME.name, "TheirOwn")
     await ensure_search_attributes(bare)
     await ensure_search_attributes(bare)
     assert await known(bare) == {**OURS, "TheirOwn": KEYWORD}
 
 
-async def test_workers_that_come_at_once_do_not_mind_each_other(bare: Client) -> None:
+async def test_workers_that_start_at_the_same_time_do_not_conflict(bare: Client) -> None:
     await asyncio.gather(*(ensure_search_attributes(bare) for _ in range(5)))
     assert await known(bare) == OURS
 
 
-async def test_one_of_another_type_keeps_a_worker_from_starting(bare: Client) -> None:
+async def test_an_attribute_of_another_type_stops_the_worker(bare: Client) -> None:
     await register(bare, IndexedValueType.INDEXED_VALUE_TYPE_INT, search_attributes.OUTCOME.name)
     with pytest.raises(TemporalError) as refused:
         async with run_harness(bare, []):
@@ -104,13 +104,13 @@ async def test_one_of_another_type_keeps_a_worker_from_starting(bare: Client) ->
         await runs_client.start_run(bare, RunInput(text="Why?"), NOBODY)
 
 
-async def test_where_there_is_no_room_for_them_the_server_says_why(bare: Client) -> None:
+async def test_if_no_attribute_is_free_the_error_of_the_server_is_shown(bare: Client) -> None:
     await register(bare, KEYWORD, *(f"TheirOwn{number}" for number in range(9)))
     with pytest.raises(TemporalError, match="cannot have more than 10 search attribute of type Keyword"):
         await ensure_search_attributes(bare)
 
 
-async def test_where_it_is_forbidden_the_way_out_is_a_command() -> None:
+async def test_without_permission_the_error_shows_a_command() -> None:
     async with forbidding() as address:
         client = await connect(address, {})
         with pytest.raises(TemporalError) as refused:
@@ -124,7 +124,7 @@ async def test_where_it_is_forbidden_the_way_out_is_a_command() -> None:
     )
 
 
-async def test_who_may_only_use_them_needs_no_more() -> None:
+async def test_a_client_that_may_only_use_them_can_start() -> None:
     async with forbidding(requests=1) as address:
         client = await connect(address, {})
         await ensure_search_attributes(client)  # may not ask what is registered, but may list by it
@@ -144,7 +144,7 @@ async def why_a_task_failed(run: Run) -> Cause.ValueType:
 
 
 @pytest.mark.slow
-async def test_a_run_whose_attribute_vanished_goes_on_when_a_worker_has_registered_it_again(bare: Client) -> None:
+async def test_a_run_continues_after_a_missing_attribute_is_registered(bare: Client) -> None:
     async with run_harness(bare, [says("Fine.")]) as harness:
         harness.model.faults.append(delay(2))
         run = await harness.start()

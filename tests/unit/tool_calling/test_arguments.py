@@ -49,7 +49,7 @@ def refuse(text: str) -> dict[str, Any]:
         ({"words": "[]", "window": '{"start": 1}'}, {"words": [], "window": {"start": 1}}),
     ],
 )
-def test_a_structure_encoded_twice_is_decoded_once_more(arguments: Any, expected: Any) -> None:
+def test_a_structure_that_was_encoded_twice_is_decoded(arguments: Any, expected: Any) -> None:
     assert read(**arguments) == Ask.model_validate(expected, context=CATALOGUE)
 
 
@@ -58,7 +58,7 @@ def test_arguments_encoded_twice_as_a_whole() -> None:
 
 
 @pytest.mark.parametrize("text", ['["a"]', '{"start": 1}', '"a"', "1", "null"])
-def test_a_string_that_is_wanted_stays_what_it_is(text: str) -> None:
+def test_a_string_field_is_not_decoded(text: str) -> None:
     assert read(text=text).text == text
     assert read(words=[text]).words == [text]
 
@@ -134,18 +134,18 @@ def test_nothing_else_is_guessed(arguments: Any) -> None:
         ),
     ],
 )
-def test_each_fault_is_told_with_what_is_expected(text: str, faults: list[dict[str, Any]]) -> None:
+def test_each_error_names_what_is_expected(text: str, faults: list[dict[str, Any]]) -> None:
     assert refuse(text) == {"error": "the arguments do not fit the tool's schema; nothing was run", "arguments": faults}
 
 
-def test_what_is_no_json_is_told_with_the_whole_schema() -> None:
+def test_invalid_json_is_answered_with_the_whole_schema() -> None:
     (fault,) = refuse('{"text": "a"')["arguments"]
     assert fault["at"] == "(the whole)"
     assert fault["problem"].startswith("Invalid JSON: EOF while parsing")
     assert fault["expected"]["properties"].keys() == Ask.model_fields.keys()
 
 
-def test_a_rejection_is_small_and_holds_no_address() -> None:
+def test_a_rejection_is_small_and_has_no_url() -> None:
     huge = {"text": ["x" * 100_000], **{f"{'k' * 1_000}{i}": "\ud83d" for i in range(50)}}
     told = refuse(json.dumps(huge).replace("\\ud83d", "?"))
     text = json.dumps(told)
@@ -162,7 +162,7 @@ def test_a_rejection_is_small_and_holds_no_address() -> None:
     ),
     st.booleans(),
 )
-def test_whatever_the_model_writes_is_read_or_rejected(value: object, twice: bool) -> None:
+def test_any_json_is_parsed_or_rejected(value: object, twice: bool) -> None:
     text = json.dumps(json.dumps(value) if twice else value)
     try:
         parse_arguments(Ask, text, CATALOGUE)
@@ -171,7 +171,7 @@ def test_whatever_the_model_writes_is_read_or_rejected(value: object, twice: boo
 
 
 @given(st.text(st.characters(exclude_categories=())))
-def test_whatever_text_it_writes_is_read_or_rejected(text: str) -> None:
+def test_any_text_is_parsed_or_rejected(text: str) -> None:
     try:
         parse_arguments(Ask, text, CATALOGUE)
     except ValidationError as error:

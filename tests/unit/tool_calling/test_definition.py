@@ -50,7 +50,7 @@ def call(arguments: str = "{}", run: str = "run-1", key: str = "r1.0") -> ToolCa
     return ToolCall(run=run, key=key, arguments=arguments)
 
 
-def test_what_the_decorator_makes_of_a_function() -> None:
+def test_the_decorator_defines_a_tool() -> None:
     assert (add_note.name, add_note.description) == ("add_note", "Write a note. Use it for notes.")
     assert (add_note.arguments, add_note.attempts, add_note.effect) == (Note, 1, "once")
     spec = add_note.spec(settings())
@@ -107,7 +107,7 @@ def _named(name: str) -> Callable[..., Any]:
         (_named("deliver"), {}, "not one of announce, ask, brief"),
     ],
 )
-def test_what_is_no_tool(function: Any, options: dict[str, Any], why: str) -> None:
+def test_options_that_cannot_be_a_tool(function: Any, options: dict[str, Any], why: str) -> None:
     with pytest.raises(ToolDefinitionError, match=why) as caught:
         tool(**{"effect": "read", **options})(function)
     assert function.__name__ in str(caught.value)
@@ -122,12 +122,12 @@ def test_what_is_no_tool(function: Any, options: dict[str, Any], why: str) -> No
         (unreadable, "'Lost' is not defined"),
     ],
 )
-def test_what_is_no_tool_function(function: Any, why: str) -> None:
+def test_a_function_that_cannot_be_a_tool(function: Any, why: str) -> None:
     with pytest.raises(ToolDefinitionError, match=why):
         tool(effect="read")(function)
 
 
-def test_a_field_that_no_provider_takes_names_the_tool() -> None:
+def test_an_unsupported_field_names_the_tool() -> None:
     model = create_model("Bad", __base__=Arguments, x=(set[str], ...))
     function = _named("bad_tool")
     function.__annotations__["args"] = model
@@ -162,7 +162,7 @@ def test_arguments_are_finite(number: str) -> None:
         model.model_validate_json(f'{{"x": {number}}}')
 
 
-def test_a_catalogue_that_names_nothing_says_so() -> None:
+def test_an_empty_catalogue_is_reported() -> None:
     model = create_model("Made", __base__=Arguments, x=(Team, ...))
     for context in (None, {}, Settings().catalogue):
         with pytest.raises(ValidationError, match="the operator's catalogue names no team"):
@@ -180,7 +180,7 @@ def _keyed(*key: str) -> Tool[Any]:
     return tool(effect="keyed", key=key)(add_note.function)
 
 
-def test_an_effect_is_a_call_of_its_own_unless_the_tool_says_otherwise() -> None:
+def test_each_call_is_a_separate_effect_by_default() -> None:
     args = Note.model_construct(service="checkout", text="a")
     own = add_note.idempotency_key(call('{"a":1}'), args)
     assert own.startswith("run-1/r1.0/")
@@ -197,7 +197,7 @@ def test_a_key_widens_the_effect_to_the_incident() -> None:
 
 
 @given(*(st.tuples(st.text(), st.text()),) * 2)
-def test_keys_are_short_and_differ_when_what_they_name_does(one: tuple[str, str], other: tuple[str, str]) -> None:
+def test_keys_are_short_and_unique(one: tuple[str, str], other: tuple[str, str]) -> None:
     keys = [
         _keyed("service", "text").idempotency_key(call(), Note.model_construct(service=service, text=text))
         for service, text in (one, other)
@@ -212,12 +212,12 @@ def test_approval_by_the_tool_or_by_the_operator() -> None:
     assert add_note.spec(settings(approval={"tools": ["add_note"]})).approval == 900
 
 
-def test_an_approval_of_a_tool_that_there_is_not() -> None:
+def test_approval_of_an_unknown_tool_is_refused() -> None:
     with pytest.raises(ToolDefinitionError, match=r"approval\.tools names unknown tools: addnote; available: add_note"):
         build_catalogue({"add_note": add_note}, settings(approval={"tools": ["addnote"]}))
 
 
-def test_the_wire_form_is_what_the_model_sees_and_no_more() -> None:
+def test_encoded_tools_contain_only_what_the_model_needs() -> None:
     plain = build_catalogue({"add_note": add_note}, settings())
     approved = build_catalogue({"add_note": add_note}, settings(approval={"tools": ["add_note"]}))
     other = build_catalogue({"add_note": add_note}, settings(services={"search": {"team": "shop"}}))
@@ -229,7 +229,7 @@ def test_the_wire_form_is_what_the_model_sees_and_no_more() -> None:
 
 
 @pytest.mark.parametrize("make", [ToolError, ToolUnavailable])
-def test_the_words_of_an_error_can_be_recorded(make: Callable[[str], Exception]) -> None:
+def test_the_text_of_an_error_can_be_recorded(make: Callable[[str], Exception]) -> None:
     text = str(make("\ud83d" + "x" * 500_000))
     assert len(text.encode()) < 2_100
     assert text.startswith("\ufffdx")

@@ -79,19 +79,19 @@ def _raise(error: BaseException) -> Callable[..., Any]:
     return answer
 
 
-async def test_a_no_is_a_result() -> None:
+async def test_a_refusal_is_a_result() -> None:
     done = await result(returning(_raise(ToolError("no index \ud83d of that name"))))
     assert (done.status, done.content) == ("error", '{"error":"no index \ufffd of that name"}')
 
 
-async def test_an_outage_is_raised_with_the_pause_the_back_end_asks_for() -> None:
+async def test_an_outage_is_raised_with_the_delay_of_the_back_end() -> None:
     with pytest.raises(ToolUnavailable, match="busy") as caught:
         await result(returning(_raise(ToolUnavailable("busy", timedelta(seconds=7)))))
     assert caught.value.delay == timedelta(seconds=7)
 
 
 @pytest.mark.parametrize("error", [KeyError("x"), TimeoutError("own"), ValueError("v")])
-async def test_a_bug_is_raised_as_it_is(error: Exception) -> None:
+async def test_a_bug_is_raised_unchanged(error: Exception) -> None:
     with pytest.raises(type(error)) as caught:
         await result(returning(_raise(error)))
     assert caught.value is error
@@ -102,7 +102,7 @@ async def test_bad_data_inside_a_tool_is_not_the_models_fault() -> None:
         await result(returning(lambda *_: Ask.model_validate({"lost": 1})))
 
 
-async def test_a_tool_that_takes_too_long_is_to_be_tried_again() -> None:
+async def test_a_tool_that_times_out_is_retryable() -> None:
     @tool(effect="read", timeout=timedelta(seconds=0.05))
     async def sleepy(args: Ask, context: ToolContext) -> None:
         """Sleep."""
@@ -136,7 +136,7 @@ def _loop() -> list[Any]:
     ["\ud83d\0", b"\xff", {1, 2}, {("a",): object()}, AT, math.nan, [math.inf], _loop(), 10**4000, lambda: None],
     ids=lambda output: type(output).__name__,
 )
-async def test_what_a_tool_returns_never_fails_it(output: object) -> None:
+async def test_no_return_value_fails_a_call(output: object) -> None:
     done = await result(returning(lambda *_: output))
     assert done.status == "ok"
     assert "\0" not in done.content
@@ -157,7 +157,7 @@ async def test_a_large_result_is_cut_in_the_middle_and_says_so() -> None:
 
 
 @given(st.text(st.characters(codec="utf-8") | st.sampled_from('"\\\x01é漢😀'), min_size=300), st.integers(1_024, 1_300))
-async def test_a_result_is_never_larger_than_it_may_be(text: str, max_bytes: int) -> None:
+async def test_a_result_is_never_larger_than_its_limit(text: str, max_bytes: int) -> None:
     text *= 5
     done = await result(returning(lambda *_: text, max_bytes=max_bytes))
     whole = json.dumps(text.replace("\0", "\ufffd"), ensure_ascii=False)
@@ -176,7 +176,7 @@ async def test_a_large_error_is_cut_too() -> None:
     assert (done.status, len(done.content) <= 1_024, done.cut > 0) == ("error", True, True)
 
 
-async def test_a_tool_without_arguments_has_no_way_to_ask_for_less() -> None:
+async def test_a_cut_result_of_a_tool_without_arguments() -> None:
     @tool(effect="read", max_bytes=1_024)
     async def dump_all(args: Nothing, context: ToolContext) -> str:
         """Dump."""
@@ -217,6 +217,6 @@ async def test_a_secret_of_digits_leaves_numbers_alone() -> None:
     assert done.content == '{"total":123456,"said":"is (secret)"}'
 
 
-async def test_a_short_secret_is_a_word_like_any_other() -> None:
+async def test_a_short_secret_is_not_redacted() -> None:
     settings = build_settings(loki={"token": "shop"})
     assert (await result(returning(lambda *_: "shopping"), settings=settings)).content == '"shopping"'

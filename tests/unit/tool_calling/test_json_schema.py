@@ -1,4 +1,4 @@
-"""Each construct of pydantic that some provider refuses: emitted in the portable subset, or refused by us."""
+"""Schemas of pydantic that some provider refuses are written in the portable subset, or refused."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def emitted(annotation: Any, **field: Any) -> dict[str, Any]:
         (Service | None, {"default": None}, {"type": "string", "enum": ["checkout", "payments", "search"]}),
     ],
 )  # fmt: skip
-def test_what_every_provider_accepts(annotation: Any, field: dict[str, Any], expected: dict[str, Any]) -> None:
+def test_schemas_that_every_provider_accepts(annotation: Any, field: dict[str, Any], expected: dict[str, Any]) -> None:
     assert emitted(annotation, **field) == expected
 
 
@@ -118,7 +118,7 @@ def test_the_docstring_of_the_arguments_is_not_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("annotation", "field", "way_out"),
+    ("annotation", "field", "remedy"),
     [
         (int, {"gt": 0}, "use ge= instead of gt="),
         (int, {"lt": 0}, "use le= instead of lt="),
@@ -148,27 +148,27 @@ def test_the_docstring_of_the_arguments_is_not_sent() -> None:
         (WIDE, {}, "split the tool"),
     ],
 )
-def test_what_some_provider_refuses(annotation: Any, field: dict[str, Any], way_out: str) -> None:
-    with pytest.raises(SchemaError, match=way_out) as caught:
+def test_schemas_that_some_provider_refuses(annotation: Any, field: dict[str, Any], remedy: str) -> None:
+    with pytest.raises(SchemaError, match=remedy) as caught:
         emitted(annotation, **field)
     assert str(caught.value).startswith("Made")
 
 
-def test_the_deepest_that_is_documented() -> None:
+def test_the_documented_depth_is_accepted() -> None:
     annotation: Any = int
     for _ in range(MAX_DEPTH - 2):
         annotation = list[annotation]
     assert emitted(annotation)["type"] == "array"
 
 
-def test_a_catalogue_without_names_or_with_too_many_is_not_enumerated() -> None:
+def test_an_empty_or_large_catalogue_is_not_enumerated() -> None:
     model = create_model("Made", __base__=Arguments, x=(Service, ...))
     for names in ([], [f"s{i}" for i in range(MAX_ENUM_VALUES + 1)]):
         assert parameter_schema(model, {"service": names})["properties"] == {"x": {"type": "string"}}
 
 
-def test_the_tools_are_sent_byte_for_byte_as_ever() -> None:
-    """A change of these bytes makes every provider's prompt cache cold: mean it, then write them to the file."""
+def test_the_encoded_tools_do_not_change() -> None:
+    """A change of these bytes empties every provider's prompt cache. If it is intended, update the file."""
     services = {name: {"team": name} for name in CATALOGUE["service"]}
     settings = build_settings(services=services, teams={"platform": {}})
     assert encode_tools(build_catalogue(discover_tools(), settings)) == GOLDEN.read_bytes().removesuffix(b"\n")

@@ -79,7 +79,7 @@ def _numbers() -> Iterator[int]:
 
 
 @given(VALUES)
-def test_whatever_a_tool_returns_can_be_encoded(value: object) -> None:
+def test_any_value_can_be_encoded(value: object) -> None:
     canonical_json(to_json(value))
 
 
@@ -124,7 +124,7 @@ def test_whatever_a_tool_returns_can_be_encoded(value: object) -> None:
         (Broken(), {"x": 1}),
     ],
 )  # fmt: skip
-def test_what_a_value_becomes(value: object, expected: object) -> None:
+def test_the_encoding_of_a_value(value: object, expected: object) -> None:
     assert to_json(value) == expected
 
 
@@ -137,13 +137,13 @@ def test_a_value_that_contains_itself() -> None:
     assert "(contains itself)" in canonical_json(to_json(model)).decode()
 
 
-def test_a_value_that_stands_twice_beside_itself_is_no_loop() -> None:
+def test_a_value_that_occurs_twice_is_not_a_loop() -> None:
     shared = [1]
     assert to_json([shared, shared]) == [[1], [1]]
 
 
 @pytest.mark.parametrize("depth", [DEPTH + 1, 1_000, 200_000])
-def test_what_nests_too_deeply_is_cut_off(depth: int) -> None:
+def test_deep_nesting_is_cut(depth: int) -> None:
     deep: list[Any] = []
     for _ in range(depth):
         deep = [deep]
