@@ -1,9 +1,9 @@
-"""Speaking to Slack through its own client: one request a call, each error told as what it means to the caller."""
+"""Slack's Web API through slack_sdk, with errors as ToolError or ToolUnavailable."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +12,7 @@ from typing import Literal
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.models.blocks import Block
 from slack_sdk.web import SlackResponse
 
 from watchkeeper.config.sections import SlackSettings
@@ -21,27 +22,27 @@ from watchkeeper.text import excerpt
 from watchkeeper.tool import ToolError, ToolUnavailable
 
 REQUEST_SECONDS = 15
-"""For each step of a request; what drips is left to the caller's deadline."""
+"""Timeout of each socket operation. The caller sets a deadline for the whole request."""
 
 THREADS = 4
-"""Of its own: while Slack hangs, nothing else of the worker waits for a thread."""
+"""Separate threads: while Slack hangs, the rest of the worker does not wait for a thread."""
 
-SKEW = timedelta(minutes=5)
-"""How far Slack's clock may be behind ours."""
+CLOCK_SKEW = timedelta(minutes=5)
+"""By how much Slack's clock may be behind ours."""
 
-_PAGE = 200
-_PAGES = 25
-_TRY_AGAIN = {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
-_GONE = {"message_not_found", "thread_not_found", "cannot_reply_to_message"}
+_PAGE_SIZE = 200
+_MAX_PAGES = 25
+_RETRYABLE = {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
+_DELETED = {"message_not_found", "thread_not_found", "cannot_reply_to_message"}
 
 
 class MessageDeleted(ToolError):
-    """Somebody deleted the message."""
+    """The message was deleted in Slack."""
 
 
 @dataclass(frozen=True)
 class MessageMarker:
-    """What tells our own message from all others: no person sees it."""
+    """Message metadata by which this program finds its own messages. People do not see it."""
 
     kind: Literal["watchkeeper_run", "watchkeeper_report"]
     run: str
@@ -49,17 +50,17 @@ class MessageMarker:
 
     @property
     def metadata(self) -> JsonObject:
-        """The marker as Slack keeps it."""
+        """The marker in Slack's format."""
         payload = {"run": self.run, "part": self.part} if self.part else {"run": self.run}
         return {"event_type": self.kind, "event_payload": payload}
 
 
 class SlackClient:
-    """What Watchkeeper asks of Slack. Everything raises ToolError for a definite no, ToolUnavailable for one of now."""
+    """Every method raises ToolError for a permanent error and ToolUnavailable for a temporary one."""
 
     def __init__(self, settings: SlackSettings) -> None:
         token = settings.token.get_secret_value() if settings.token else None
-        # Temporal tries again, so its client does not.
+        # Temporal retries, so slack_sdk does not.
         self._web = WebClient(token=token, base_url=f"{settings.url}/", timeout=REQUEST_SECONDS, retry_handlers=[])
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="slack")
 
@@ -68,12 +69,12 @@ class SlackClient:
         channel: str,
         marker: MessageMarker,
         text: str,
-        blocks: list[JsonObject],
+        blocks: Sequence[Block],
         *,
         key: str,
         thread: str | None = None,
     ) -> PostedMessage:
-        """Post a message; ``key`` is an UUID, the same in every attempt."""
+        """Post a message. ``key`` is a UUID, the same in every attempt."""
         answer = await self._ask(
             "chat.postMessage",
             lambda: self._web.chat_postMessage(
@@ -89,8 +90,8 @@ class SlackClient:
         )
         return _message(answer, channel)
 
-    async def update(self, message: PostedMessage, marker: MessageMarker, text: str, blocks: list[JsonObject]) -> None:
-        """Write a message anew. Raises MessageGone, too."""
+    async def update(self, message: PostedMessage, marker: MessageMarker, text: str, blocks: Sequence[Block]) -> None:
+        """Replace the content of a message. Also raises MessageDeleted."""
         await self._ask(
             "chat.update",
             lambda: self._web.chat_update(
@@ -101,14 +102,14 @@ class SlackClient:
     async def find(
         self, wanted: MessageMarker, channel: str, since: datetime, thread: str | None = None
     ) -> dict[str, PostedMessage]:
-        """Find what was posted since a time with markers of this kind and run, by their parts.
+        """Find messages with markers of this kind and run that were posted since a time, by the part in their marker.
 
-        It is looked for in a thread, or else among the messages of the channel.
+        They are searched in the thread, if there is one, otherwise in the channel.
         """
         found: dict[str, PostedMessage] = {}
         cursor: str | None = None
-        for _ in range(_PAGES):
-            answer = await self._read(channel, thread, f"{(since - SKEW).timestamp():.6f}", cursor)
+        for _ in range(_MAX_PAGES):
+            answer = await self._read(channel, thread, f"{(since - CLOCK_SKEW).timestamp():.6f}", cursor)
             for message in _objects(answer.get("messages")):
                 if (part := _part(message, wanted)) is not None:
                     found[part] = _message(message, channel)
@@ -122,13 +123,13 @@ class SlackClient:
             return await self._ask(
                 "conversations.history",
                 lambda: self._web.conversations_history(
-                    channel=channel, oldest=oldest, limit=_PAGE, cursor=cursor, include_all_metadata=True
+                    channel=channel, oldest=oldest, limit=_PAGE_SIZE, cursor=cursor, include_all_metadata=True
                 ),
             )
         return await self._ask(
             "conversations.replies",
             lambda: self._web.conversations_replies(
-                channel=channel, ts=thread, oldest=oldest, limit=_PAGE, cursor=cursor, include_all_metadata=True
+                channel=channel, ts=thread, oldest=oldest, limit=_PAGE_SIZE, cursor=cursor, include_all_metadata=True
             ),
         )
 
@@ -140,26 +141,26 @@ class SlackClient:
         except (OSError, HTTPException) as error:
             raise ToolUnavailable(f"Slack cannot be reached for {method}: {type(error).__name__}") from None
         except (SlackClientError, ValueError) as error:
-            raise ToolError(f"Slack cannot be asked {method}: {type(error).__name__}; see slack.url") from None
+            raise ToolError(f"Slack cannot be called for {method}: {type(error).__name__}; check slack.url") from None
         return _object(answer.data)
 
 
 def _refusal(method: str, response: SlackResponse) -> ToolError | ToolUnavailable:
-    """Tell what a refusal means; an error comes with the status 200 as well."""
+    """Return the error for a refused request. Slack also sends errors with status 200."""
     answer, headers = _object(response.data), {name.lower(): str(value) for name, value in response.headers.items()}
     error = _text(answer.get("error"))
     status = f"status {response.status_code} " if response.status_code != 200 else ""
     missing = f" (the app needs the scope {needed})" if (needed := _text(answer.get("needed"))) else ""
     why = _object(answer.get("response_metadata")).get("messages")
     details = f": {why}" if isinstance(why, list) and why else ""
-    said = excerpt(f"Slack answered {method} with {status}{error}{missing}{details}", 500)
-    if error in _TRY_AGAIN or (response.status_code != 200 and retryable(response.status_code, headers)):
-        return ToolUnavailable(said, retry_delay(headers))
-    return MessageDeleted(said) if error in _GONE else ToolError(said)
+    message = excerpt(f"Slack answered {method} with {status}{error}{missing}{details}", 500)
+    if error in _RETRYABLE or (response.status_code != 200 and retryable(response.status_code, headers)):
+        return ToolUnavailable(message, retry_delay(headers))
+    return MessageDeleted(message) if error in _DELETED else ToolError(message)
 
 
 def _part(message: Mapping[str, object], wanted: MessageMarker) -> str | None:
-    """Read which part of what is wanted a message is; None: it is none."""
+    """Return the part in a message's marker; None if it has another marker or none."""
     metadata = _object(message.get("metadata"))
     payload = _object(metadata.get("event_payload"))
     ours = metadata.get("event_type") == wanted.kind and payload.get("run") == wanted.run
@@ -168,7 +169,7 @@ def _part(message: Mapping[str, object], wanted: MessageMarker) -> str | None:
 
 def _message(answer: Mapping[str, object], channel: str) -> PostedMessage:
     if not (ts := _text(answer.get("ts"))):
-        raise ToolError("Slack did not say which message it is; is slack.url right?")
+        raise ToolError("the answer of Slack has no message id; check slack.url")
     return PostedMessage(channel=_text(answer.get("channel")) or channel, ts=ts)
 
 

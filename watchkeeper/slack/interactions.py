@@ -1,4 +1,4 @@
-"""What Slack tells of a press on a button: proven to be Slack's own, then read (pure)."""
+"""Button presses that Slack sends: the signature is verified, then the body is read (pure)."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _NAME_BYTES = 100
 
 @dataclass(frozen=True)
 class ButtonPress:
-    """A person's decision on a call that waits."""
+    """A person's decision on a call that waits for approval."""
 
     run: str
     """Workflow id."""
     execution: str
-    """First execution run id: of another run of the same id, a call may have the same key."""
+    """First execution run id: another run with this workflow id may have a call with the same key."""
     call: str
     """Key of the call, such as r3.0."""
     approved: bool
@@ -34,16 +34,16 @@ class ButtonPress:
 
 
 def verify(headers: Mapping[str, str], body: bytes, secret: SecretStr, now: float) -> None:
-    """Take a body as it came that Slack signed for this app less than five minutes before ``now`` (Unix seconds).
+    """Check that Slack signed a raw body for this app within five minutes before ``now`` (Unix seconds).
 
     Raises VerificationError.
     """
-    verifier = SignatureVerifier(secret.get_secret_value(), _At(now))
+    verifier = SignatureVerifier(secret.get_secret_value(), _FixedClock(now))
     try:
-        good = verifier.is_valid_request(body, dict(headers))
+        is_valid = verifier.is_valid_request(body, dict(headers))
     except (ValueError, TypeError):
-        good = False
-    if not good:
+        is_valid = False
+    if not is_valid:
         raise VerificationError("it is not signed with slack.signing_secret, or not within the last five minutes")
 
 
@@ -61,12 +61,12 @@ def read_button_press(body: bytes) -> ButtonPress | None:
         execution=value.execution,
         call=value.call,
         approved=decision.action_id == APPROVE,
-        by=excerpt(printable_line(name), _NAME_BYTES) or "somebody in Slack",
+        by=excerpt(printable_line(name), _NAME_BYTES) or "someone in Slack",
     )
 
 
-class _At(Clock):
-    """A clock that stands."""
+class _FixedClock(Clock):
+    """A clock that always shows the same time."""
 
     def __init__(self, now: float) -> None:
         self._now = now
@@ -99,11 +99,11 @@ class _Value(Payload):
 
 
 def _payload(body: bytes) -> bytes:
-    """Return the JSON that stands in a form."""
+    """Return the JSON in the ``payload`` field of a form."""
     try:
         form = parse_qs(body.decode(errors="replace"), max_num_fields=10)
     except ValueError:
-        raise MalformedPayload("the body is not a form as Slack sends it") from None
+        raise MalformedPayload("the body is not a form") from None
     if "payload" not in form:
-        raise MalformedPayload("payload: is missing; Slack sends a form with it")
+        raise MalformedPayload("payload: is missing in the form")
     return form["payload"][0].encode("utf-8", "surrogatepass")

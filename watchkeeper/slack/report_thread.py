@@ -1,55 +1,58 @@
-"""A report as replies in a thread: whole, as far as a person would read it there (pure)."""
+"""A report as replies in a thread (pure)."""
 
 from __future__ import annotations
 
-from watchkeeper.alerts.plain_text import printable_line
-from watchkeeper.contracts import JsonObject, ReportDelivery
-from watchkeeper.slack.blocks import as_mrkdwn, context, escaped, fitting, header, section
+from slack_sdk.models.blocks import Block
+
+from watchkeeper.contracts import ReportDelivery
+from watchkeeper.incident.phrases import status_phrase
+from watchkeeper.slack.blocks import as_mrkdwn, context, escaped, escaped_line, fitting, header, section
 from watchkeeper.slack.status_message import run_address
 
-PAGES = 6
-"""Replies that one report takes at most: 45,000 characters."""
+MAX_REPLIES = 6
+"""Replies of one report: 45,000 characters."""
 
 _PIECE = 2_500
-_PIECES_A_PAGE = 3
-_QUESTION_ROOM = 600
+_PIECES_IN_REPLY = 3
+_QUESTION = 600
 
 
-def report_replies(delivery: ReportDelivery, run_url: str | None) -> list[list[JsonObject]]:
-    """Write the replies of a report, or of the answer to a follow-up, in order: the blocks of each."""
-    pieces, cut = _pieces(as_mrkdwn(delivery.report.body), PAGES * _PIECES_A_PAGE)
-    grouped = [pieces[at : at + _PIECES_A_PAGE] for at in range(0, len(pieces), _PIECES_A_PAGE)] or [[]]
-    written = [[section(piece) for piece in page] for page in grouped]
-    written[0] = [*_beginning(delivery), *written[0]]
+def report_replies(delivery: ReportDelivery, run_url: str | None) -> list[list[Block]]:
+    """Return the blocks of each reply, in order, for a report or for the answer to a follow-up question."""
+    pieces, cut = _pieces(as_mrkdwn(delivery.report.body), MAX_REPLIES * _PIECES_IN_REPLY)
+    replies: list[list[Block]] = [
+        [section(piece) for piece in pieces[at : at + _PIECES_IN_REPLY]]
+        for at in range(0, len(pieces), _PIECES_IN_REPLY)
+    ] or [[]]
+    replies[0] = [*_heading(delivery), *replies[0]]
     if cut:
         place = run_address(run_url, delivery.workflow_id, delivery.run) or f"watchkeeper show {delivery.workflow_id}"
-        written[-1].append(context(f"{cut} characters are left out here; the whole report: {escaped(place, 1_000)}"))
-    return written
+        replies[-1].append(context(f"{cut} characters are left out here; the whole report: {escaped(place, 1_000)}"))
+    return replies
 
 
 def notification_text(delivery: ReportDelivery) -> str:
-    """Write what stands in a notification on a phone, escaped."""
-    return escaped(printable_line(delivery.report.summary), 400) or delivery.part
+    """Return the text of the notification, escaped."""
+    return escaped_line(delivery.report.summary, 400) or delivery.part
 
 
-def _beginning(delivery: ReportDelivery) -> list[JsonObject]:
-    standing = delivery.status.replace("_", " ")
+def _heading(delivery: ReportDelivery) -> list[Block]:
     if not delivery.follow_up:
-        return [header(delivery.report.summary), context(f"Report of a run: {standing}")]
-    question = escaped(printable_line(delivery.question), _QUESTION_ROOM) if delivery.question else ""
-    asked = [section(f"*Asked:* {question}")] if delivery.question else []
-    return [header(f"Follow-up {delivery.follow_up}: {delivery.report.summary}"), *asked]
+        return [header(delivery.report.summary), context(f"Report of a run: {status_phrase(delivery.status)}")]
+    title = header(f"Follow-up {delivery.follow_up}: {delivery.report.summary}")
+    question = escaped_line(delivery.question or "", _QUESTION)
+    return [title, section(f"*Asked:* {question}")] if question else [title]
 
 
-def _pieces(text: str, most: int) -> tuple[list[str], int]:
-    """Cut a text at the ends of its lines, where they are near; also return how many characters are left over."""
+def _pieces(text: str, max_pieces: int) -> tuple[list[str], int]:
+    """Cut a text into pieces, at line ends if one is near. Also return how many characters are left over."""
     pieces: list[str] = []
     text = text.strip()
-    while text and len(pieces) < most:
+    while text and len(pieces) < max_pieces:
         end = fitting(text, _PIECE)
         if end < len(text):
-            near = text.rfind("\n", end // 2, end)
-            end = near if near > 0 else end
+            line_end = text.rfind("\n", end // 2, end)
+            end = line_end if line_end > 0 else end
         pieces.append(escaped(text[:end]))
         text = text[end:].strip()
     return pieces, len(text)

@@ -1,109 +1,95 @@
-"""The one message that tells how a run stands, and in which people decide (pure)."""
+"""The message in which people follow a run and decide on its calls (pure)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from urllib.parse import quote
 
-from watchkeeper.alerts.plain_text import printable_line
-from watchkeeper.contracts import AlertState, CallRecord, ChannelUpdate, JsonObject
+from slack_sdk.models.blocks import Block
+
+from watchkeeper.contracts import CallRecord, ChannelUpdate
+from watchkeeper.incident.phrases import alert_counts, status_with_step
 from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.slack.blocks import (
-    actions,
     as_mrkdwn,
     button,
+    buttons,
     context,
     escaped,
+    escaped_line,
     facts,
     header,
-    is_address,
-    literal,
+    is_url,
+    plain_section,
     section,
 )
 
 APPROVE = "approve"
 DENY = "deny"
-"""What the buttons are called in the press that Slack tells of."""
+"""Action ids of the buttons."""
 
-CALLS = 10
-"""Calls that the message lets people decide on; who has more to decide does it with the program."""
+MAX_DECISIONS = 10
+"""Calls with buttons in the message. The others are decided with the command line."""
 
-_CALLS_ROOM = 4_500
-_ONE_CALL_ROOM = 2_800
-_SUMMARY_ROOM = 1_200
-_REASON_ROOM = 600
-_HEADLINE_ROOM = 400
-
-
-def status_headline(announcement: ChannelUpdate) -> str:
-    """Write what stands in a notification on a phone, escaped."""
-    return escaped(printable_line(f"{announcement.title}: {_standing(announcement)}"), _HEADLINE_ROOM)
+# Slack documents no limit for all blocks of a message together. It refused 45 blocks with 11,300 characters and took
+# 50 blocks with 9,600. These limits keep a message below 8,000 characters.
+_ALL_CALLS = 4_500
+_ONE_CALL = 2_800
+_SUMMARY = 1_200
+_REASON = 600
+_HEADLINE = 400
 
 
-def status_blocks(announcement: ChannelUpdate, run_url: str | None) -> list[JsonObject]:
-    """Write the blocks of the message; ``run_url`` is the operator's, with its placeholders."""
-    told = [header(announcement.title), facts(_facts(announcement))]
-    if announcement.alerts:
-        told.append(context(alerts_line(announcement.alerts)))
-    if summary := escaped(as_mrkdwn(announcement.summary or ""), _SUMMARY_ROOM).strip():
-        told.append(section(summary))
-    if announcement.reason:
-        told.append(section(f"*Why it ended:* {escaped(printable_line(announcement.reason), _REASON_ROOM)}"))
-    told += _decisions(announcement)
-    links = {"run": run_address(run_url, announcement.workflow_id, announcement.run), "silence": announcement.silence}
-    labels = {"run": "Open the run", "silence": "Silence"}
-    # A button that leads somewhere is pressed, too: its action says that nothing is to be done about it.
-    buttons = [button(f"open-{name}", labels[name], url=url) for name, url in links.items() if url and is_address(url)]
-    if buttons:
-        told.append(actions("links", buttons))
-    told.append(context(f"Run `{escaped(printable_line(announcement.workflow_id), 300)}`"))
-    return told
+def status_headline(update: ChannelUpdate) -> str:
+    """Return the text of the notification, escaped."""
+    return escaped_line(f"{update.title}: {_status(update)}", _HEADLINE)
 
 
-def alerts_line(alerts: Sequence[AlertState]) -> str:
-    """Count the alerts of a run: ``2 firing, 1 resolved, fired again 3 times``."""
-    firing = sum(alert.status == "firing" for alert in alerts)
-    again = sum(alert.again for alert in alerts)
-    counts = [f"{firing} firing" if firing else "", f"{len(alerts) - firing} resolved" if firing < len(alerts) else ""]
-    if again:
-        counts.append("fired again once" if again == 1 else f"fired again {again} times")
-    return ", ".join(count for count in counts if count)
+def status_blocks(update: ChannelUpdate, run_url: str | None) -> list[Block]:
+    """Return the blocks of the message. ``run_url`` is the operator's setting, with its placeholders."""
+    values = {"Status": _status(update), "Service": update.service, "Severity": update.severity}
+    blocks: list[Block] = [header(update.title), facts(values)]
+    if update.alerts:
+        blocks.append(context(alert_counts(update.alerts)))
+    if summary := escaped(as_mrkdwn(update.summary or ""), _SUMMARY).strip():
+        blocks.append(section(summary))
+    if update.reason:
+        blocks.append(section(f"*Why it ended:* {escaped_line(update.reason, _REASON)}"))
+    blocks += _decisions(update)
+    urls = {"Open the run": run_address(run_url, update.workflow_id, update.run), "Silence": update.silence}
+    # Slack reports a press on a link button too. Its action id is neither of the two above, so it is ignored.
+    links = [button(f"open-{label}", label, url=url) for label, url in urls.items() if url and is_url(url)]
+    if links:
+        blocks.append(buttons("links", *links))
+    blocks.append(context(f"Run `{escaped_line(update.workflow_id, 300)}`"))
+    return blocks
 
 
 def run_address(run_url: str | None, workflow_id: str, run: str) -> str | None:
-    """Write the address at which people find a run."""
+    """Return the URL of a run: ``run_url`` with ``{run}`` and ``{run_id}`` filled in."""
     if run_url is None:
         return None
     return run_url.replace("{run}", quote(workflow_id, safe="")).replace("{run_id}", quote(run, safe=""))
 
 
-def _facts(announcement: ChannelUpdate) -> dict[str, str | None]:
-    return {"Status": _standing(announcement), "Service": announcement.service, "Severity": announcement.severity}
+def _status(update: ChannelUpdate) -> str:
+    return status_with_step(update.status, update.phase)
 
 
-def _standing(announcement: ChannelUpdate) -> str:
-    status = announcement.status.replace("_", " ")
-    return f"{status}, {announcement.phase}" if announcement.phase not in ("", status) else status
-
-
-def _decisions(announcement: ChannelUpdate) -> list[JsonObject]:
-    """Let people decide on each call that waits, having read what it would do."""
-    calls = announcement.waiting[:CALLS]
-    told: list[JsonObject] = []
+def _decisions(update: ChannelUpdate) -> list[Block]:
+    calls = update.waiting[:MAX_DECISIONS]
+    blocks: list[Block] = []
     for call in calls:
-        told += _decision(announcement, call, min(_ONE_CALL_ROOM, _CALLS_ROOM // len(calls)))
-    if more := len(announcement.waiting) - len(calls):
-        told.append(section(f"{more} more wait for a decision: `watchkeeper show`, then `watchkeeper approve`."))
-    return told
+        blocks += _decision(update, call, min(_ONE_CALL, _ALL_CALLS // len(calls)))
+    if more := len(update.waiting) - len(calls):
+        blocks.append(section(f"{more} more wait for a decision: `watchkeeper show`, then `watchkeeper approve`."))
+    return blocks
 
 
-def _decision(announcement: ChannelUpdate, call: CallRecord, room: int) -> list[JsonObject]:
-    # The run is named with its execution: of another one, a call may have the same key.
-    pressed = {"run": announcement.workflow_id, "call": call.key, "execution": announcement.run}
-    value = canonical_json(pressed).decode()
-    buttons = [
-        button(APPROVE, "Approve", value=value, style="primary"),
-        button(DENY, "Deny", value=value, style="danger"),
-    ]
-    asks = f"{call.name} waits for a decision ({call.key})\n{call.arguments}"
-    return [literal(asks, room), actions(f"call-{call.key}", buttons)]
+def _decision(update: ChannelUpdate, call: CallRecord, max_length: int) -> list[Block]:
+    # The first execution run id is needed: another run with this workflow id may have a call with the same key.
+    target = {"run": update.workflow_id, "call": call.key, "execution": update.run}
+    value = canonical_json(target).decode()
+    request = f"{call.name} waits for a decision ({call.key})\n{call.arguments}"
+    approve = button(APPROVE, "Approve", value=value, style="primary")
+    deny = button(DENY, "Deny", value=value, style="danger")
+    return [plain_section(request, max_length), buttons(f"call-{call.key}", approve, deny)]

@@ -61,7 +61,7 @@ def test_every_living_message_is_one_that_slack_takes(title: str, said: str, arg
         waiting=waiting,
         silence="https://am.example/" + "x" * 4_000,
     )
-    blocks = status_blocks(announcement, "https://ui.example/{run}")
+    blocks = [block.to_dict() for block in status_blocks(announcement, "https://ui.example/{run}")]
     assert find_faults(blocks) == []
     assert sum(map(units, texts(blocks))) <= MAX_TEXT
     assert not re.search("<[!@#]", status_headline(announcement) + "\n".join(texts(blocks)))
@@ -78,7 +78,8 @@ def test_every_reply_is_one_that_slack_takes(summary: str, body: str, follow_up:
         follow_up=follow_up,
         question=summary,
     )
-    for blocks in report_replies(delivery, None):
+    for reply in report_replies(delivery, None):
+        blocks = [block.to_dict() for block in reply]
         assert find_faults(blocks) == []
         assert sum(map(units, texts(blocks))) <= MAX_TEXT
         assert not re.search("<[!@#]", "\n".join(texts(blocks)))

@@ -82,7 +82,7 @@ def test_a_press_is_one_persons_decision() -> None:
     [
         ({"id": "U1", "username": "ada"}, "ada"),
         ({"id": "U1"}, "U1"),
-        ({}, "somebody in Slack"),
+        ({}, "someone in Slack"),
         ({"name": "ada\n\x1b[31m\u202eevil"}, "ada \ufffd[31m\ufffdevil"),
         ({"name": "x" * 500}, "x" * 100 + "… (+400 bytes)"),
     ],
