@@ -157,20 +157,20 @@ def _opening_messages(run_input: RunInput, *, flapping: int) -> list[JsonObject]
         if value
     ]
     previous = run_input.origin.previous if run_input.origin else None
-    known: list[str] = []
+    notes: list[str] = []
     if previous is not None:
         summary = _escape_closing_tags(excerpt(previous.summary, PREVIOUS_REPORT_BYTES))
         ended = utc(previous.ended_at)
-        known.append(prompt("previous").format(ended_at=ended, status=previous.status, summary=summary))
+        notes.append(prompt("previous").format(ended_at=ended, status=previous.status, summary=summary))
     if flapping:
-        known.append(prompt("flapping").format(episode=flapping))
+        notes.append(prompt("flapping").format(episode=flapping))
     text = (
         run_input.text
         if run_input.origin is None
         else prompt("alerted").format(title=_escape_closing_tags(run_input.text))
     )
-    asked = clean("\n\n".join(["\n".join([*facts, text]), *known]))
-    return [{"role": "system", "content": prompt("system")}, {"role": "user", "content": asked}]
+    content = clean("\n\n".join(["\n".join([*facts, text]), *notes]))
+    return [{"role": "system", "content": prompt("system")}, {"role": "user", "content": content}]
 
 
 def _escape_closing_tags(text: str) -> str:
@@ -178,5 +178,5 @@ def _escape_closing_tags(text: str) -> str:
     return text.replace("</", "<\\/")
 
 
-def _refusal(kind: str, why: str) -> ApplicationError:
-    return ApplicationError(why, type=kind, non_retryable=True)
+def _refusal(kind: str, message: str) -> ApplicationError:
+    return ApplicationError(message, type=kind, non_retryable=True)

@@ -45,9 +45,9 @@ def tool_activity(
             ) from error
         except Exception as error:  # noqa: BLE001
             # The error is recorded, and its text may repeat a secret: a password in a URL, a token.
-            said = excerpt(settings.redactor.text(str(error)), ERROR_BYTES)
-            broken = ApplicationError(said, type=type(error).__name__, next_retry_delay=backoff(info.attempt))
-            raise broken.with_traceback(error.__traceback__) from None
+            text = excerpt(settings.redactor.text(str(error)), ERROR_BYTES)
+            failure = ApplicationError(text, type=type(error).__name__, next_retry_delay=backoff(info.attempt))
+            raise failure.with_traceback(error.__traceback__) from None
         store.put(result.digest, result.content.encode())
         return result
 

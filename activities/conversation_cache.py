@@ -37,9 +37,9 @@ class ConversationCache:
         Fails with ``ConversationLost``, without retry, if neither the store nor the history has it. Raises RPCError.
         """
         digest = target_digest(request)
-        if (known := self.store.get(digest)) is not None:
+        if (cached := self.store.get(digest)) is not None:
             self.hits += 1
-            return known
+            return cached
         try:
             joined = self._extended(request)
             self.hits += 1
@@ -61,12 +61,12 @@ class ConversationCache:
 
         A catalogue that is not in the store is read from the run's history. Raises RPCError.
         """
-        if (known := self.store.get(catalogue)) is None:
+        if (cached := self.store.get(catalogue)) is None:
             info = activity.info()
             recorded = await history.read_conversation(self._client, info.workflow_id or "", info.workflow_run_id or "")
-            known = encode_tools(recorded.tools)
-            self.store.put(catalogue, known)
-        return known, frozenset(tool["function"]["name"] for tool in json.loads(known))
+            cached = encode_tools(recorded.tools)
+            self.store.put(catalogue, cached)
+        return cached, frozenset(tool["function"]["name"] for tool in json.loads(cached))
 
     def _extended(self, request: ConversationRequest) -> bytes:
         if (base := self.store.get(request.base)) is None:

@@ -119,9 +119,9 @@ class _Dated(BaseModel):
 D = TypeVar("D", bound=_Dated)
 
 
-def _split(known: Sequence[D], hours: int, context: ToolContext) -> tuple[list[D], D | None]:
+def _split(dated: Sequence[D], hours: int, context: ToolContext) -> tuple[list[D], D | None]:
     """Return the deploys within the requested time, newest first, and the last one before."""
-    newest_first = sorted((one for one in known if one.at <= context.at), key=lambda one: one.at, reverse=True)
+    newest_first = sorted((one for one in dated if one.at <= context.at), key=lambda one: one.at, reverse=True)
     since = context.at - timedelta(hours=hours)
     within = [one for one in newest_first if one.at >= since]
     return within, next(iter(newest_first[len(within) :]), None)
@@ -152,8 +152,10 @@ async def _github(repository: str, environment: str | None, hours: int, context:
     accept = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
     headers = {**bearer(github.token), **accept}
     params = {"per_page": str(_PAGE), **({"environment": environment} if environment else {})}
-    known = await fetch_as(RootModel[list[_Deployment]], context.http, "GET", place, params=params, headers=headers)
-    within, before = _split(known.root, hours, context)
+    deployments = await fetch_as(
+        RootModel[list[_Deployment]], context.http, "GET", place, params=params, headers=headers
+    )
+    within, before = _split(deployments.root, hours, context)
     states = await asyncio.gather(
         *(
             fetch_as(RootModel[list[_State]], context.http, "GET", f"{place}/{one.id}/statuses", headers=headers)

@@ -124,8 +124,8 @@ class _Search:
     async def lines(self, direction: Literal["forward", "backward"], limit: int) -> set[_Entry]:
         # A range vector excludes its start and includes its end; query_range includes its start and excludes its end.
         start, end = self._end - self._seconds * 1_000_000_000 + 1, self._end + 1
-        asked = {"query": self._query, "start": str(start), "end": str(end), "limit": str(limit)}
-        answer = await self._ask(_Found, "query_range", {**asked, "direction": direction})
+        params = {"query": self._query, "start": str(start), "end": str(end), "limit": str(limit)}
+        answer = await self._ask(_Found, "query_range", {**params, "direction": direction})
         self._warn(answer.warnings)
         return {
             _Entry(at, line, json.dumps(found.stream, sort_keys=True))

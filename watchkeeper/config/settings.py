@@ -127,8 +127,8 @@ class Settings(BaseSettings):
     @cached_property
     def secrets(self) -> list[str]:
         """All secrets in the settings, the longest first."""
-        own = _secrets_in_table(self.tools)
-        return sorted({secret for secret in _secrets_in(self) if secret} | own, key=len, reverse=True)
+        custom = _secrets_in_table(self.tools)
+        return sorted({secret for secret in _secrets_in(self) if secret} | custom, key=len, reverse=True)
 
     @cached_property
     def redactor(self) -> Redactor:
@@ -288,10 +288,10 @@ def _tables_in_environment(secrets: str | None) -> Iterator[str]:
             yield name[len(_PREFIX) :].split(_NESTED)[0].lower()
 
 
-def _refuse_unknown(tables: Iterable[str], where: str) -> None:
+def _refuse_unknown(tables: Iterable[str], place: str) -> None:
     if unknown := sorted(set(tables) - set(Settings.model_fields)):
-        known = ", ".join(Settings.model_fields)
-        raise SettingsError(f"{where}: no such setting: {', '.join(unknown)}; available: {known}")
+        available = ", ".join(Settings.model_fields)
+        raise SettingsError(f"{place}: no such setting: {', '.join(unknown)}; available: {available}")
 
 
 def _describe_errors(error: ValidationError) -> str:

@@ -108,8 +108,8 @@ class ModelClient:
             seconds = f"{self.profile.deadline:g} seconds"
             raise ModelError("unavailable", f"no whole answer from {self.profile.base_url} in {seconds}") from None
         except (httpx2.HTTPError, OSError, ValueError) as error:
-            said = self._redactor.text(f"{type(error).__name__}: {error}".rstrip(": "))
-            raise ModelError("unavailable", f"no answer from {self.profile.base_url}: {said}") from None
+            text = self._redactor.text(f"{type(error).__name__}: {error}".rstrip(": "))
+            raise ModelError("unavailable", f"no answer from {self.profile.base_url}: {text}") from None
         if not response.is_success:
             headers = {name: self._redactor.text(value) for name, value in response.headers.items()}
             raise error_from_response(response.status_code, headers, self._redacted_body(response))

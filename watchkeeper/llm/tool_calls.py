@@ -140,11 +140,11 @@ def _finite_number(digits: str) -> float:
 
 def _error_context(text: str, error: str) -> str:
     """Quote the text around the position of a parser error."""
-    where = re.search(r"line (\d+) column (\d+)$", error)
-    if where is None:
+    position = re.search(r"line (\d+) column (\d+)$", error)
+    if position is None:
         return ""
-    line = "".join(text.split("\n")[int(where[1]) - 1 : int(where[1])]).encode()
-    column = int(where[2])
+    line = "".join(text.split("\n")[int(position[1]) - 1 : int(position[1])]).encode()
+    column = int(position[2])
     return f", near {line[max(0, column - 40) : column + 40].decode(errors='ignore')!r}"
 
 

@@ -76,8 +76,8 @@ class _PayloadConverter(CompositePayloadConverter):
         """Encode values. Raises PayloadsTooLarge."""
         payloads = super().to_payloads(values)
         if (size := sum(len(payload.data) for payload in payloads)) > PAYLOAD_BYTES:
-            what = ", ".join(type(value).__name__ for value in values)
-            raise PayloadsTooLarge(f"{what}: {size:,} bytes are too many to record; at most {PAYLOAD_BYTES:,}")
+            types = ", ".join(type(value).__name__ for value in values)
+            raise PayloadsTooLarge(f"{types}: {size:,} bytes are too many to record; at most {PAYLOAD_BYTES:,}")
         return payloads
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:

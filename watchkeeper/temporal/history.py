@@ -119,9 +119,11 @@ async def _read_events(converter: DataConverter, events: AsyncIterator[HistoryEv
                 completed = event.activity_task_completed_event_attributes
                 made_by = types[completed.scheduled_event_id]
                 if made_by == "compact":
-                    made = await decode_first(converter, completed.result.payloads, CompactionResult)
+                    compaction = await decode_first(converter, completed.result.payloads, CompactionResult)
                     history.add_step(
-                        compacted[completed.scheduled_event_id], made.digest, made if made.replaced else None
+                        compacted[completed.scheduled_event_id],
+                        compaction.digest,
+                        compaction if compaction.replaced else None,
                     )
                 else:
                     await _add_result(history, converter, made_by, completed.result.payloads)

@@ -23,13 +23,13 @@ def discover_tools(package: str | ModuleType = "activities.tools") -> dict[str, 
     home = importlib.import_module(package) if isinstance(package, str) else package
     found: dict[str, Tool[Any]] = {}
     for file in sorted(info.name for info in pkgutil.iter_modules(home.__path__) if not info.name.startswith("_")):
-        own = _tools_of(f"{home.__name__}.{file}")
-        if not own:
+        tools = _tools_of(f"{home.__name__}.{file}")
+        if not tools:
             raise ToolDefinitionError(f"{file}.py has no tool; mark its function @tool, or name the file _{file}.py")
-        for made in own:
-            if made.name in found:
-                raise ToolDefinitionError(f"two tools are named {made.name!r}; rename the one in {file}.py")
-            found[made.name] = made
+        for tool in tools:
+            if tool.name in found:
+                raise ToolDefinitionError(f"two tools are named {tool.name!r}; rename the one in {file}.py")
+            found[tool.name] = tool
     return dict(sorted(found.items()))
 
 
@@ -38,8 +38,8 @@ def _tools_of(module_name: str) -> list[Tool[Any]]:
         module = importlib.import_module(module_name)
     except (ImportError, SyntaxError) as error:
         raise ToolDefinitionError(f"{module_name} cannot be imported: {error}") from error
-    made = [value for value in vars(module).values() if isinstance(value, Tool)]
-    return [tool for tool in made if tool.function.__module__ == module_name]
+    tools = [value for value in vars(module).values() if isinstance(value, Tool)]
+    return [tool for tool in tools if tool.function.__module__ == module_name]
 
 
 def encode_tools(tools: Sequence[ToolSpec]) -> bytes:

@@ -80,60 +80,60 @@ class _Emitter:
         self._definitions = definitions
         self._catalogue = catalogue
 
-    def emit(self, schema: JsonObject, where: str, inside: tuple[str, ...] = ()) -> JsonObject:
-        if 1 + where.count(".") + where.count("[]") > MAX_DEPTH:
-            raise SchemaError(f"{where}: nested more than {MAX_DEPTH} deep; flatten the arguments")
+    def emit(self, schema: JsonObject, path: str, parents: tuple[str, ...] = ()) -> JsonObject:
+        if 1 + path.count(".") + path.count("[]") > MAX_DEPTH:
+            raise SchemaError(f"{path}: nested more than {MAX_DEPTH} deep; flatten the arguments")
         if "$ref" in schema:
             name = schema["$ref"].rsplit("/", 1)[-1]
-            if name in inside:
-                raise SchemaError(f"{where}: {name} contains itself; a tool's arguments must be finite")
+            if name in parents:
+                raise SchemaError(f"{path}: {name} contains itself; a tool's arguments must be finite")
             schema = {**self._definitions[name], **schema}
-            inside = (*inside, name)
+            parents = (*parents, name)
         if "anyOf" in schema:
-            schema = self._without_null(schema, where)
+            schema = self._without_null(schema, path)
             if "$ref" in schema:
-                return self.emit(schema, where, inside)
+                return self.emit(schema, path, parents)
         for keyword in sorted(schema.keys() - _SUPPORTED, key=lambda keyword: (keyword not in _REMEDIES, keyword)):
             remedy = _REMEDIES.get(keyword, "use a plain field and check it in a validator")
-            raise SchemaError(f"{where}: not all providers accept {keyword!r}; {remedy}")
+            raise SchemaError(f"{path}: not all providers accept {keyword!r}; {remedy}")
         described = self._description(schema)
         match schema.get("type"):
             case "object":
-                return {"type": "object", **described, **self._members(schema, where, inside)}
+                return {"type": "object", **described, **self._members(schema, path, parents)}
             case "array" if "items" in schema:
                 return {
                     "type": "array",
                     **described,
-                    "items": self.emit(schema["items"], f"{where}[]", inside),
+                    "items": self.emit(schema["items"], f"{path}[]", parents),
                 }
             case leaf if leaf in _LEAVES:
-                return {"type": leaf, **described, **self._values(schema, where)}
+                return {"type": leaf, **described, **self._values(schema, path)}
             case other:
-                raise SchemaError(f"{where}: type {other!r}; give the field one plain type")
+                raise SchemaError(f"{path}: type {other!r}; give the field one plain type")
 
-    def _without_null(self, schema: JsonObject, where: str) -> JsonObject:
+    def _without_null(self, schema: JsonObject, path: str) -> JsonObject:
         branches = [branch for branch in schema["anyOf"] if branch.get("type") != "null"]
         if len(branches) != 1:
-            raise SchemaError(f"{where}: a union of types; give the field one type")
+            raise SchemaError(f"{path}: a union of types; give the field one type")
         rest = {key: value for key, value in schema.items() if key != "anyOf"}
         if rest.get("default", ...) is None:
             del rest["default"]
         return {**branches[0], **rest}
 
-    def _members(self, schema: JsonObject, where: str, inside: tuple[str, ...]) -> JsonObject:
+    def _members(self, schema: JsonObject, path: str, parents: tuple[str, ...]) -> JsonObject:
         if "properties" not in schema and schema.get("additionalProperties", True):
-            raise SchemaError(f"{where}: an object of unknown keys; name its fields")
+            raise SchemaError(f"{path}: an object of unknown keys; name its fields")
         if len(schema.get("properties", {})) > MAX_PROPERTIES:
-            raise SchemaError(f"{where}: more than {MAX_PROPERTIES} fields; split the tool")
+            raise SchemaError(f"{path}: more than {MAX_PROPERTIES} fields; split the tool")
         properties = {
-            name: self.emit(member, f"{where}.{name}", inside) for name, member in schema.get("properties", {}).items()
+            name: self.emit(member, f"{path}.{name}", parents) for name, member in schema.get("properties", {}).items()
         }
         members: JsonObject = {"properties": properties}
         if required := sorted(schema.get("required", ())):
             members["required"] = required
         return {**members, "additionalProperties": False}
 
-    def _values(self, schema: JsonObject, where: str) -> JsonObject:
+    def _values(self, schema: JsonObject, path: str) -> JsonObject:
         values: JsonObject = {key: schema[key] for key in ("minimum", "maximum") if key in schema}
         if (kind := schema.get(CATALOGUE_KEY)) is not None:
             names = list(self._catalogue.get(kind, ()))
@@ -142,9 +142,9 @@ class _Emitter:
         elif "const" in schema or "enum" in schema:
             values["enum"] = schema.get("enum") or [schema["const"]]
         if not all(isinstance(value, str) for value in values.get("enum", ())):
-            raise SchemaError(f"{where}: an enumeration of {values['enum']}; only strings can be enumerated")
+            raise SchemaError(f"{path}: an enumeration of {values['enum']}; only strings can be enumerated")
         if len(values.get("enum", ())) > MAX_ENUM_VALUES:
-            raise SchemaError(f"{where}: an enumeration of more than {MAX_ENUM_VALUES} names; use a plain string")
+            raise SchemaError(f"{path}: an enumeration of more than {MAX_ENUM_VALUES} names; use a plain string")
         return values
 
     def _description(self, schema: JsonObject) -> JsonObject:
