@@ -3,7 +3,7 @@ PYTHON ?= python3
 PROCESSES ?= 4
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable
 
 .PHONY: demo install test test-slow chaos storm fuzz lint check bench histories pictures clean
 
@@ -11,6 +11,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/watchkeeper demo
 
 install: $(VENV)/.installed
+	@echo "Ready: $(BIN)/watchkeeper --help"
 
 # Tests mostly wait, so two cores serve four processes. Each process has its own Temporal server.
 test: $(VENV)/.installed-test
@@ -61,21 +62,26 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
-	$(INSTALL) '.[dev-server]'
+	@echo "Installing Watchkeeper and a Temporal server into $(VENV). This takes a minute or two."
+	@$(INSTALL) '.[dev-server]'
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(INSTALL) '.[test]'
+	@echo "Installing the test tools into $(VENV)."
+	@$(INSTALL) '.[test]'
 	@touch $@
 
 $(VENV)/.installed-bench: $(VENV)/.installed-test
-	$(INSTALL) '.[bench]'
+	@echo "Installing the benchmark tools into $(VENV)."
+	@$(INSTALL) '.[bench]'
 	@touch $@
 
 $(VENV)/.installed-lint: $(VENV)/.installed-bench
-	$(INSTALL) '.[lint]'
+	@echo "Installing the linters into $(VENV)."
+	@$(INSTALL) '.[lint]'
 	@touch $@
 
 $(VENV)/.installed-fuzz: $(VENV)/.installed-test
-	$(INSTALL) '.[fuzz]'
+	@echo "Installing the fuzzer into $(VENV)."
+	@$(INSTALL) '.[fuzz]'
 	@touch $@

@@ -180,7 +180,7 @@ BREAKING = {
             "            while True:\n                pass\n",
         ),
         *("concluded", "stuck", "WorkflowTaskStarted"),
-        "this code does not come to an end of its step within two seconds",
+        "this code did not finish its workflow task within two seconds",
     ),
     "a bug on the way": Breaking(
         edit(

@@ -68,7 +68,7 @@ def run_command(
 ) -> None:
     """Run a command's coroutine, which returns the exit code or None, and print an expected error as one sentence.
 
-    ``expected`` are errors beyond those that every command expects. ``loop`` creates another event loop than Python's.
+    ``expected`` are errors that only this command expects. ``loop`` creates another event loop than Python's.
     """
     known: tuple[type[Exception], ...] = (*_EXPECTED, *expected)
     exit_at_once = signal.getsignal(signal.SIGINT)

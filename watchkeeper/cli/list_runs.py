@@ -142,7 +142,7 @@ def _row(name: str, run: RunInfo) -> tuple[Text | str, ...]:
 
 
 def _status(run: RunInfo) -> Text:
-    """Return the status in one or two words: how the run ended, what it waits for, or what it is doing."""
+    """Return the short status: how the run ended, what it waits for, or what it is doing."""
     if run.status == "running" and run.closed_at is None:
         waits = {"approval": "waits for approval", "turn": "queued"}.get(run.waiting_for or "")
         return Text(waits, "bold yellow") if waits else Text(run.phase or run.status, "cyan")

@@ -37,7 +37,7 @@ MODEL_DELAY = 0.7
 """Seconds that the scripted model takes for an answer, so that people can follow it."""
 
 SHUTDOWN_SECONDS = 3.0
-"""Seconds that activities get to finish when ``dev`` ends. The next start retries those that did not finish."""
+"""Seconds that activities get to finish when ``dev`` ends. The next start retries unfinished ones."""
 
 POLL_SECONDS = 5.0
 """Seconds that ``dev`` waits until the server has seen its worker poll."""

@@ -1,4 +1,4 @@
-"""``replay``: whether the workflow code of today still agrees with recorded histories, or with what a server holds."""
+"""``replay``: test whether the current workflow code can continue recorded runs or the runs on a server."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from rich.text import Text
 
 from watchkeeper.cli.command_runner import ERROR, UsageError, connect_client, run_command
 from watchkeeper.cli.runs import JSON
-from watchkeeper.console import err, out, write_json
+from watchkeeper.console import err, out, with_typed_commands, write_json
 from watchkeeper.text import one_line
 
 if TYPE_CHECKING:
     from watchkeeper.replay.history_files import RecordedHistory
     from watchkeeper.replay.verdict import ReplayVerdict
 
-_EVERY = 500
-"""After so many histories, those who cannot see a bar are told how far it is."""
+_LINE_EVERY = 500
+"""Without a terminal, a line of progress is printed after this many histories."""
 
 
 def replay(
     path: Annotated[
-        list[Path] | None, typer.Argument(metavar="PATH...", help="Recorded histories, or folders of them.")
+        list[Path] | None, typer.Argument(metavar="PATH...", help="Files of recorded histories, or folders of them.")
     ] = None,
-    open_runs: Annotated[bool, typer.Option("--open", help="Every run on the server that is not over.")] = False,
+    open_runs: Annotated[bool, typer.Option("--open", help="Replay every open run on the server.")] = False,
     from_server: Annotated[
-        str | None, typer.Option(metavar="QUERY", help="The runs on the server that a visibility query finds.")
+        str | None, typer.Option(metavar="QUERY", help="Replay the runs on the server that a visibility query finds.")
     ] = None,
-    timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0.01, help="Most that one history may take.")] = 120,
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0.01, help="Time limit for one history.")] = 120,
     as_json: JSON = False,
 ) -> None:
-    """Test today's workflow code against histories: recorded ones, or those of a server before a deploy.
+    """Test whether the current workflow code can continue recorded or open runs.
 
-    Exit code: 0 it does what they say, 1 it does not, 2 there is nothing to replay by that name.
+    Exit codes: 0 it can continue all, 1 it cannot continue some, 2 wrong usage or no such history.
     """
     run_command(_replay(path or [], _query(open_runs, from_server), timeout, as_json=as_json), OSError)
 
@@ -53,98 +53,101 @@ def _query(open_runs: bool, from_server: str | None) -> str | None:
 
 async def _replay(paths: list[Path], query: str | None, timeout: float, *, as_json: bool) -> int:
     if not paths and query is None:
-        raise UsageError("say what to replay: files or folders, --open for all open runs, or --from-server QUERY")
+        raise UsageError("name what to replay: files or folders, --open for all open runs, or --from-server QUERY")
     verdicts: list[ReplayVerdict] = []
     replayed, broken = 0, Counter[str]()
-    with _progress() as tell:
-        async for verdict in _verdicts(paths, query, timeout, tell):
+    with _progress() as report_progress:
+        async for verdict in _verdicts(paths, query, timeout, report_progress):
             replayed += 1
             if not verdict.agrees:
-                broken[verdict.way_out] += 1
+                broken[verdict.remedy] += 1
             if as_json:
                 verdicts.append(verdict)
             elif paths or not verdict.agrees:
-                _say(verdict)
-            tell(replayed, broken.total(), None)
+                _print_verdict(verdict)
+            report_progress(replayed, broken.total(), None)
     if as_json:
         histories = [verdict.as_object() for verdict in verdicts]
         write_json({"replayed": replayed, "broken": broken.total(), "histories": histories})
     else:
-        typer.echo(f"{_histories(replayed)} replayed, {broken.total():,} broken")
-        for way_out, times in broken.items():
-            out.print(Text.assemble((f"to mend {times:,}: ", "bold"), way_out), soft_wrap=True)
+        typer.echo(f"{_count_histories(replayed)} replayed, {broken.total():,} broken")
+        for remedy, times in broken.items():
+            out.print(Text.assemble((f"to fix {times:,}: ", "bold"), with_typed_commands(remedy)), soft_wrap=True)
     return ERROR if broken else 0
 
 
-async def _verdicts(paths: list[Path], query: str | None, timeout: float, tell: _Tell) -> AsyncIterator[ReplayVerdict]:
+async def _verdicts(
+    paths: list[Path], query: str | None, timeout: float, report_progress: _ReportProgress
+) -> AsyncIterator[ReplayVerdict]:
     from watchkeeper.replay import replayer
     from watchkeeper.replay.history_files import InvalidHistory
     from watchkeeper.replay.server_histories import InvalidReplayQuery
     from workflows.incident import IncidentWorkflow
     from workflows.queue import QueueWorkflow
 
-    recordings = _recordings(paths, query, tell)
+    recordings = _recordings(paths, query, report_progress)
+    workflows = [IncidentWorkflow, QueueWorkflow]
+    # Files need no waiting, and are reported in their order.
+    concurrency = replayer.CONCURRENT_REPLAYS if query is not None else 1
     try:
-        # Files are read at once, and told of in their order.
-        at_once = replayer.CONCURRENT_REPLAYS if query is not None else 1
-        workflows = [IncidentWorkflow, QueueWorkflow]
-        async for verdict in replayer.replay_histories(recordings, workflows, lanes=at_once, timeout=timeout):
+        async for verdict in replayer.replay_histories(recordings, workflows, concurrency=concurrency, timeout=timeout):
             yield verdict
     except (InvalidHistory, InvalidReplayQuery) as error:
         raise UsageError(str(error)) from error
 
 
-async def _recordings(paths: list[Path], query: str | None, tell: _Tell) -> AsyncIterator[RecordedHistory]:
-    from watchkeeper.replay import history_files as recordings
-    from watchkeeper.replay import server_histories
+async def _recordings(
+    paths: list[Path], query: str | None, report_progress: _ReportProgress
+) -> AsyncIterator[RecordedHistory]:
+    from watchkeeper.replay import history_files, server_histories
 
-    files = list(recordings.find_histories(paths))
+    files = list(history_files.find_histories(paths))
     client = await connect_client() if query is not None else None
     found = await server_histories.count_runs(client, query) if client is not None and query is not None else 0
-    tell(0, 0, len(files) + found)
+    report_progress(0, 0, len(files) + found)
     for file in files:
-        yield recordings.read_history(file)
+        yield history_files.read_history(file)
     if client is not None and query is not None:
         async for recording in server_histories.fetch_histories(client, query):
             yield recording
 
 
-def _histories(number: int) -> str:
+def _count_histories(number: int) -> str:
     return f"{number:,} {'history' if number == 1 else 'histories'}"
 
 
-def _say(verdict: ReplayVerdict) -> None:
+def _print_verdict(verdict: ReplayVerdict) -> None:
     style = "green" if verdict.agrees else "bold red"
     word, rest = str(verdict).split(maxsplit=1)
     out.print(Text.assemble((word, style), "  ", one_line(rest, 1_500)), soft_wrap=True)
 
 
-class _Tell(Protocol):
-    """Takes how many were replayed, how many of them are broken, and, once it is known, how many there are."""
+class _ReportProgress(Protocol):
+    """Takes the histories replayed so far, how many of them are broken, and their total once it is known."""
 
     def __call__(self, replayed: int, broken: int, total: int | None) -> None: ...
 
 
 @contextmanager
-def _progress() -> Iterator[_Tell]:
-    """Show on stderr how far it is: a bar in a terminal, else a line now and then."""
+def _progress() -> Iterator[_ReportProgress]:
+    """Show the progress on stderr: a bar in a terminal, otherwise a line now and then."""
     if not err.is_terminal:
-        yield _tell_in_lines
+        yield _print_progress_line
         return
     columns = (SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
     with Progress(*columns, TimeElapsedColumn(), console=err, transient=True) as bar:
         task = bar.add_task("", total=None)
 
-        def tell(replayed: int, broken: int, total: int | None) -> None:
+        def update_bar(replayed: int, broken: int, total: int | None) -> None:
             description = f"{broken:,} broken" if broken else ""
             if total is None:
                 bar.update(task, completed=replayed, description=description)
             else:
                 bar.update(task, completed=replayed, description=description, total=total)
 
-        yield tell
+        yield update_bar
 
 
-def _tell_in_lines(replayed: int, broken: int, total: int | None) -> None:
-    if replayed and replayed % _EVERY == 0:
-        err.print(f"{_histories(replayed)} replayed so far, {broken:,} broken", soft_wrap=True)
+def _print_progress_line(replayed: int, broken: int, total: int | None) -> None:
+    if replayed and replayed % _LINE_EVERY == 0:
+        err.print(f"{_count_histories(replayed)} replayed so far, {broken:,} broken", soft_wrap=True)

@@ -67,7 +67,7 @@ def run(
 
 
 def watch(run: RUN_OR_EPISODE) -> None:
-    """Follow a run live, or print a finished one. The exit codes are those of `run`."""
+    """Follow a run live, or print a finished one. Same exit codes as `run`."""
     run_command(_watch(run))
 
 

@@ -1,1 +1,1 @@
-"""Replay of recorded histories against the present workflow code."""
+"""Replay of recorded histories with the current workflow code."""

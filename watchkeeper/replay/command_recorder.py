@@ -1,4 +1,4 @@
-"""A witness of what workflow code does while it is replayed; the SDK tells only that it is not what is recorded."""
+"""Recording of what workflow code does during a replay: the SDK only reports that it differs from the history."""
 
 from __future__ import annotations
 
@@ -20,93 +20,92 @@ from watchkeeper.temporal.sandbox import Sandbox
 
 
 @dataclass(frozen=True)
-class DecodingError:
-    """A payload that the code of today could not decode."""
+class PayloadFailure:
+    """A payload that the current code cannot decode."""
 
     data: bytes
-    fault: ValidationError
+    error: ValidationError
 
 
 @dataclass
 class ReplayRecord:
-    """What the code did of one history, up to the step in which it was found to differ."""
+    """What the code did in the last workflow task of a replay, in which it may have differed from the history."""
 
-    at: int = 0
-    """Events of the history that the last step knew of."""
+    history_length: int = 0
+    """Events of the history up to the last workflow task."""
     commands: list[WorkflowCommand] = field(default_factory=list)
-    """What it did in that step."""
     failure: str = ""
-    """What it raised in that step, if it did."""
-    unread: list[DecodingError] = field(default_factory=list)
+    """The exception that the code raised; empty if none."""
+    payload_failures: list[PayloadFailure] = field(default_factory=list)
 
-    def note(self, activation: WorkflowActivation, completion: WorkflowActivationCompletion) -> None:
-        """Take down one activation, of which a step may need several."""
+    def add(self, activation: WorkflowActivation, completion: WorkflowActivationCompletion) -> None:
+        """Add one activation. A workflow task may have several."""
         if all(job.HasField("remove_from_cache") for job in activation.jobs):
             return
-        if activation.history_length != self.at:
-            self.at, self.commands = activation.history_length, []
+        if activation.history_length != self.history_length:
+            self.history_length, self.commands = activation.history_length, []
         self.commands += completion.successful.commands
         failure = completion.failed.failure
         self.failure = f"{failure.application_failure_info.type}: {failure.message}".removeprefix(": ")
 
 
 class RecordingSandbox(Sandbox):
-    """The sandbox of our workers, which also takes down what happens in it: of one history at a time."""
+    """The sandbox of our workers, which also records what happens in it, one history at a time."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.account = ReplayRecord()
+        self.record = ReplayRecord()
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        """Make a sandbox for one run."""
-        return _Witnessed(super().create_instance(det), self.account)
+        """Create a sandbox for one execution."""
+        return _RecordingInstance(super().create_instance(det), self.record)
 
-    def begin(self) -> ReplayRecord:
-        """Begin the account of another history."""
-        self.account = ReplayRecord()
-        return self.account
+    def new_record(self) -> ReplayRecord:
+        """Start the record of the next history."""
+        self.record = ReplayRecord()
+        return self.record
 
-    def listening(self, converter: DataConverter) -> DataConverter:
-        """Return a converter that also takes down what cannot be decoded: the SDK drops such a signal silently."""
-        witness, base = self, converter.payload_converter_class
+    def recording_converter(self, converter: DataConverter) -> DataConverter:
+        """Return a converter that also records payloads that cannot be decoded. The SDK drops such signals silently."""
+        sandbox, base = self, converter.payload_converter_class
 
-        class Listening(base):  # type: ignore[misc, valid-type]
+        class RecordingConverter(base):  # type: ignore[misc, valid-type]
             def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
                 try:
                     return list(super().from_payloads(payloads, type_hints))  # pyright: ignore[reportAbstractUsage]
                 except (ValueError, UnreadableError) as error:
-                    if (fault := _fault(error)) is not None and payloads:
-                        witness.account.unread.append(DecodingError(payloads[0].data, fault))
+                    if (cause := _validation_error(error)) is not None and payloads:
+                        sandbox.record.payload_failures.append(PayloadFailure(payloads[0].data, cause))
                     raise
 
-        listening: type[PayloadConverter] = Listening
-        return replace(converter, payload_converter_class=listening)
+        converter_class: type[PayloadConverter] = RecordingConverter
+        return replace(converter, payload_converter_class=converter_class)
 
 
-def _fault(error: BaseException | None) -> ValidationError | None:
+def _validation_error(error: BaseException | None) -> ValidationError | None:
     while error is not None and not isinstance(error, ValidationError):
         error = error.__cause__
     return error
 
 
-class _Witnessed(WorkflowInstance):
-    def __init__(self, watched: WorkflowInstance, account: ReplayRecord) -> None:
-        self._watched = watched
-        self._account = account
+class _RecordingInstance(WorkflowInstance):
+    def __init__(self, instance: WorkflowInstance, record: ReplayRecord) -> None:
+        self._instance = instance
+        self._record = record
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
-        completion = self._watched.activate(act)
-        self._account.note(act, completion)
+        completion = self._instance.activate(act)
+        self._record.add(act, completion)
         return completion
 
     def get_info(self) -> Info:
-        return self._watched.get_info()
+        return self._instance.get_info()
 
     def get_thread_id(self) -> int | None:
-        return self._watched.get_thread_id()
+        return self._instance.get_thread_id()
 
     def get_serialization_context(self, command_info: object) -> None:
         return None
 
     def get_external_store_context(self, command_info: object) -> StorageDriverStoreContext:
-        return self._watched.get_external_store_context(command_info)  # type: ignore[arg-type]
+        return self._instance.get_external_store_context(command_info)  # type: ignore[arg-type]

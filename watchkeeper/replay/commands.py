@@ -1,4 +1,4 @@
-"""What workflows do, as histories record it and as code asks for it, in the same words."""
+"""What workflows do: one description for the events of a history and for the commands of the code."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from watchkeeper.text import excerpt
 
 @dataclass(frozen=True)
 class WorkflowAction:
-    """One thing that a workflow does: two are the same deed if kind and name are."""
+    """One thing that a workflow does."""
 
-    kind: str
-    """The event that it leaves, as Temporal shows it."""
+    event_type: str
+    """The event that records it, as Temporal names it."""
     name: str = ""
-    """What the server compares beside the kind."""
-    words: str = ""
-    """What it does, in the third person: ``starts a timer``."""
+    """What the server compares in addition to the event type."""
+    description: str = ""
+    """In the third person: ``starts a timer``."""
 
-    def is_as(self, other: WorkflowAction) -> bool:
-        """Tell whether they are the same to a replay."""
-        return (self.kind, self.name) == (other.kind, other.name)
+    def matches(self, other: WorkflowAction) -> bool:
+        """Tell whether a replay accepts one for the other."""
+        return (self.event_type, self.name) == (other.event_type, other.name)
 
 
-_WORDS = {
+_ACTIONS = {
     "start_timer": ("TimerStarted", "starts a timer"),
     "cancel_timer": ("TimerCanceled", "cancels a timer"),
     "schedule_activity": ("ActivityTaskScheduled", "schedules the activity"),
@@ -48,42 +48,42 @@ _WORDS = {
     "update_accepted": ("WorkflowExecutionUpdateAccepted", "accepts an update"),
     "update_completed": ("WorkflowExecutionUpdateCompleted", "answers an update"),
 }
-_EVENTS = dict(_WORDS.values())
+_DESCRIPTIONS = dict(_ACTIONS.values())
 
 
 def event_type_name(event: HistoryEvent) -> str:
-    """Name the type of an event as Temporal shows it."""
+    """Return the type of an event as Temporal shows it: ``TimerStarted``."""
     parts = EventType.Name(event.event_type).removeprefix("EVENT_TYPE_").split("_")
     return "".join(part.capitalize() for part in parts)
 
 
 def action_of_event(event: HistoryEvent) -> WorkflowAction | None:
-    """Return what the workflow did to leave an event; None if the event befell it."""
-    kind = event_type_name(event)
-    if kind not in _EVENTS:
+    """Return the action that an event records; None if the workflow did not cause the event."""
+    event_type = event_type_name(event)
+    if event_type not in _DESCRIPTIONS:
         return None
     activity = event.activity_task_scheduled_event_attributes
     signal = event.signal_external_workflow_execution_initiated_event_attributes
-    return _deed(kind, activity.activity_type.name, activity.activity_id, signal.signal_name)
+    return _action(event_type, activity.activity_type.name, activity.activity_id, signal.signal_name)
 
 
 def action_of_command(command: WorkflowCommand) -> WorkflowAction | None:
-    """Return what a command of the code asks for; None if it leaves no event."""
+    """Return the action that a command of the code requests; None if no event records it."""
     variant: str = command.WhichOneof("variant") or ""
     if variant == "update_response":
         variant = f"update_{command.update_response.WhichOneof('response')}"
-    if variant not in _WORDS:
+    if variant not in _ACTIONS:
         return None
-    kind, _ = _WORDS[variant]
+    event_type, _ = _ACTIONS[variant]
     activity, signal = command.schedule_activity, command.signal_external_workflow_execution
-    because = command.fail_workflow_execution.failure.message
-    return _deed(kind, activity.activity_type, activity.activity_id, signal.signal_name, excerpt(because, 300))
+    reason = command.fail_workflow_execution.failure.message
+    return _action(event_type, activity.activity_type, activity.activity_id, signal.signal_name, excerpt(reason, 300))
 
 
-def _deed(kind: str, activity: str, activity_id: str, signal: str, because: str = "") -> WorkflowAction:
-    words = _EVENTS[kind]
+def _action(event_type: str, activity: str, activity_id: str, signal: str, reason: str = "") -> WorkflowAction:
+    description = _DESCRIPTIONS[event_type]
     if activity:
-        return WorkflowAction(kind, f"{activity} {activity_id}", f"{words} `{activity}` ({activity_id})")
+        return WorkflowAction(event_type, f"{activity} {activity_id}", f"{description} `{activity}` ({activity_id})")
     if signal:
-        return WorkflowAction(kind, signal, f"{words} (`{signal}`)")
-    return WorkflowAction(kind, "", f"{words}: {because}" if because else words)
+        return WorkflowAction(event_type, signal, f"{description} (`{signal}`)")
+    return WorkflowAction(event_type, "", f"{description}: {reason}" if reason else description)

@@ -1,4 +1,4 @@
-"""Why code and history part, in one sentence: from the SDK's words and from what the code was seen to do."""
+"""Why code and history differ, in one sentence, from the SDK's message and from the record of the replay."""
 
 from __future__ import annotations
 
@@ -11,115 +11,114 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHistory
 from temporalio.workflow import NondeterminismError
 
-from watchkeeper.replay.command_recorder import DecodingError, ReplayRecord
+from watchkeeper.replay.command_recorder import PayloadFailure, ReplayRecord
 from watchkeeper.replay.commands import WorkflowAction, action_of_command, action_of_event, event_type_name
 from watchkeeper.replay.history_files import RecordedHistory
 from watchkeeper.replay.verdict import ReplayVerdict, VerdictKind
 from watchkeeper.text import excerpt
 
-_SAID_BYTES = 1_000
+_MESSAGE_BYTES = 1_000
 
 DEADLOCK = "[TMPRL1101]"
-_ELSEWHERE = "[TMPRL1105]"
-
-Recorded = tuple[HistoryEvent, WorkflowAction]
+_EXTERNAL_PAYLOADS = "[TMPRL1105]"
 
 
-def explain_replay(recording: RecordedHistory, failure: Exception | None, account: ReplayRecord) -> ReplayVerdict:
-    """Return the verdict on a recording that was replayed, with ``failure`` as the SDK's own."""
-    said = _said(failure)
-    verdict = ReplayVerdict(recording.name, recording.history.workflow_id, said=said)
-    if account.unread:
-        return _unreadable(verdict, recording.history, account.unread[0])
+def explain_replay(recording: RecordedHistory, failure: Exception | None, record: ReplayRecord) -> ReplayVerdict:
+    """Return the verdict on a replayed history. ``failure`` is the SDK's error."""
+    message = _sdk_message(failure)
+    verdict = ReplayVerdict(recording.name, recording.history.workflow_id, said=message)
+    if record.payload_failures:
+        return _unreadable(verdict, recording.history, record.payload_failures[0])
     if failure is None:
         return verdict
     if isinstance(failure, NondeterminismError):
-        return _differing(verdict, recording.history, account)
-    if unknown := re.search(r"Workflow class (\S+) is not registered on this worker, available workflows: (.*)", said):
+        return _differs(verdict, recording.history, record)
+    if unknown := re.search(
+        r"Workflow class (\S+) is not registered on this worker, available workflows: (.*)", message
+    ):
         why = f"the history is of the workflow `{unknown[1]}`, this code has {unknown[2]}"
         return _at(replace(verdict, why=why), recording.history.events[0], "unknown_workflow")
-    event = _event(recording.history, account.at)
-    if DEADLOCK in said:
+    event = _event(recording.history, record.history_length)
+    if DEADLOCK in message:
         return _at(
-            replace(verdict, why="this code does not come to an end of its step within two seconds"),
-            event,
-            "stuck",
+            replace(verdict, why="this code did not finish its workflow task within two seconds"), event, "stuck"
         )
-    if _ELSEWHERE in said:
-        return _at(replace(verdict, why="it names payloads that are stored elsewhere"), event, "incomplete")
-    return _at(replace(verdict, why=f"this code raises {account.failure or said}"), event, "fails")
+    if _EXTERNAL_PAYLOADS in message:
+        return _at(replace(verdict, why="it has payloads in external storage"), event, "incomplete")
+    return _at(replace(verdict, why=f"this code raises {record.failure or message}"), event, "fails")
 
 
-def explain_timeout(recording: RecordedHistory, account: ReplayRecord, seconds: float) -> ReplayVerdict:
-    """Return the verdict on a recording whose replay gave no answer in time."""
+def explain_timeout(recording: RecordedHistory, record: ReplayRecord, seconds: float) -> ReplayVerdict:
+    """Return the verdict on a history whose replay did not finish in time."""
     verdict = ReplayVerdict(recording.name, recording.history.workflow_id)
-    why = f"the replay stands still since then, for {seconds:g} s"
-    return _at(replace(verdict, why=why), _event(recording.history, account.at or 1), "stuck")
+    why = f"the replay made no progress after this event for {seconds:g} s"
+    return _at(replace(verdict, why=why), _event(recording.history, record.history_length or 1), "stuck")
 
 
-def _said(failure: Exception | None) -> str:
-    """Take the message out of the debugging output that the SDK's core wraps it in."""
+def _sdk_message(failure: Exception | None) -> str:
+    """Extract the message from the debug output in which the SDK's core wraps it."""
     text = str(failure or "")
     found = re.search(r'message: "((?:[^"\\]|\\.)*)"', text)
-    return excerpt(found[1].replace('\\"', '"').replace("\\n", "\n") if found else text, _SAID_BYTES)
+    return excerpt(found[1].replace('\\"', '"').replace("\\n", "\n") if found else text, _MESSAGE_BYTES)
 
 
 def _at(verdict: ReplayVerdict, event: HistoryEvent | None, kind: VerdictKind) -> ReplayVerdict:
-    where = (event.event_id, event_type_name(event)) if event is not None else (None, None)
-    return replace(verdict, kind=kind, event=where[0], event_type=where[1])
+    if event is None:
+        return replace(verdict, kind=kind, event=None, event_type=None)
+    return replace(verdict, kind=kind, event=event.event_id, event_type=event_type_name(event))
 
 
 def _event(history: WorkflowHistory, event_id: int) -> HistoryEvent | None:
     return history.events[event_id - 1] if 0 < event_id <= len(history.events) else None
 
 
-# --- it does something else -------------------------------------------------------------------------------------
+# --- the code does something else -------------------------------------------------------------------------------
 
 
-def _differing(verdict: ReplayVerdict, history: WorkflowHistory, account: ReplayRecord) -> ReplayVerdict:
+def _differs(verdict: ReplayVerdict, history: WorkflowHistory, record: ReplayRecord) -> ReplayVerdict:
     named = re.search(r"HistoryEvent\(id: (\d+)", verdict.said)
-    event, deed = _parting(history, account, _event(history, int(named[1])) if named else None)
-    says = action_of_event(event) if event is not None else None
-    then = f"the history {says.words} there" if says else "nothing that this code does leads there"
-    now = f"this code {deed.words}" if deed else "this code does not"
-    return _at(replace(verdict, why=f"{then}, {now}"), event, "differs")
+    event, action = _first_difference(history, record, _event(history, int(named[1])) if named else None)
+    recorded = action_of_event(event) if event is not None else None
+    before = f"the history {recorded.description} there" if recorded else "this code never causes the event"
+    now = f"this code {action.description}" if action else "this code does not"
+    return _at(replace(verdict, why=f"{before}, {now}"), event, "differs")
 
 
-def _parting(
-    history: WorkflowHistory, account: ReplayRecord, named: HistoryEvent | None
+def _first_difference(
+    history: WorkflowHistory, record: ReplayRecord, named: HistoryEvent | None
 ) -> tuple[HistoryEvent | None, WorkflowAction | None]:
-    """Return the event at which they part, and what the code does instead; the SDK may have named the event."""
-    done_now = [deed for deed in map(action_of_command, account.commands) if deed is not None]
-    for before, now in zip_longest(_step(history, account.at), done_now):
-        if before is None:
+    """Return the event at which code and history differ, and the code's action. ``named`` is the SDK's event."""
+    actions = [action for action in map(action_of_command, record.commands) if action is not None]
+    for recorded, now in zip_longest(_recorded_actions(history, record.history_length), actions):
+        if recorded is None:
             return named, now
-        event, deed = before
-        if now is None or not deed.is_as(now):
+        event, action = recorded
+        if now is None or not action.matches(now):
             return event, now
     return named, None
 
 
-def _step(history: WorkflowHistory, at: int) -> Iterator[Recorded]:
-    """Give what the history says the workflow did in the step that began with so many events."""
-    for event in history.events[at:]:
+def _recorded_actions(history: WorkflowHistory, start: int) -> Iterator[tuple[HistoryEvent, WorkflowAction]]:
+    """Yield the recorded actions of the workflow task that began after ``start`` events."""
+    for event in history.events[start:]:
         if event_type_name(event) in ("WorkflowTaskScheduled", "WorkflowTaskStarted"):
             return
-        if (deed := action_of_event(event)) is not None:
-            yield event, deed
+        if (action := action_of_event(event)) is not None:
+            yield event, action
 
 
-# --- it cannot read what is recorded --------------------------------------------------------------------------------
+# --- the code cannot read a payload -----------------------------------------------------------------------------
 
 
-def _unreadable(verdict: ReplayVerdict, history: WorkflowHistory, unread: DecodingError) -> ReplayVerdict:
-    fault = unread.fault.errors(include_url=False, include_input=False)[0]
-    field = ".".join([unread.fault.title, *map(str, fault["loc"])])
-    if fault["type"] == "missing":
+def _unreadable(verdict: ReplayVerdict, history: WorkflowHistory, failure: PayloadFailure) -> ReplayVerdict:
+    error = failure.error.errors(include_url=False, include_input=False)[0]
+    field = ".".join([failure.error.title, *map(str, error["loc"])])
+    if error["type"] == "missing":
         why = f"`{field}` is required by this code, and the recording has none"
     else:
-        why = f"`{field}` cannot be read by this code: {fault['msg']}"
-    holding = (event for event in history.events if unread.data in event.SerializeToString())
-    verdict = _at(replace(verdict, why=why), next(holding, None), "unreadable")
+        why = f"`{field}` cannot be read by this code: {error['msg']}"
+    events = (event for event in history.events if failure.data in event.SerializeToString())
+    verdict = _at(replace(verdict, why=why), next(events, None), "unreadable")
     if verdict.event_type == "WorkflowExecutionSignaled":
         return replace(verdict, why=f"{why}: the signal is dropped")
     return verdict

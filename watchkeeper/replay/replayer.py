@@ -1,4 +1,4 @@
-"""Replaying many recordings: a few at once, each within its time, no more of them in memory than are being replayed."""
+"""Replay of many histories: a few at once, each with a timeout. Only those being replayed are in memory."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from watchkeeper.temporal.client import DATA_CONVERTER
 T = TypeVar("T")
 
 CONCURRENT_REPLAYS = 2
-"""Recordings at once: one is fetched while another is replayed. More would share the one interpreter."""
+"""One history is fetched while another one is replayed. More would share the same interpreter."""
 
 REPLAY_TIMEOUT = 120.0
-"""Seconds that one recording may take, at about a thousand events each: Temporal ends a history at 51,200."""
+"""Seconds for one history. A second replays about a thousand events, and Temporal ends a history at 51,200."""
 
-_CLOSING = 2.0
+_CLOSE_SECONDS = 2.0
 
 
 async def replay_histories(
@@ -39,33 +39,33 @@ async def replay_histories(
     workflows: Sequence[type],
     *,
     converter: DataConverter = DATA_CONVERTER,
-    lanes: int = CONCURRENT_REPLAYS,
+    concurrency: int = CONCURRENT_REPLAYS,
     timeout: float = REPLAY_TIMEOUT,
 ) -> AsyncIterator[ReplayVerdict]:
-    """Give a verdict on each recording, in the order in which they are reached."""
-    verdicts: asyncio.Queue[ReplayVerdict | None] = asyncio.Queue(lanes)
+    """Yield a verdict on each history as its replay finishes. ``timeout`` is in seconds, for one history."""
+    verdicts: asyncio.Queue[ReplayVerdict | None] = asyncio.Queue(concurrency)
     reading = asyncio.Lock()
 
-    async def drive() -> None:
-        lane = _Lane(workflows, converter, timeout)
+    async def replay_next() -> None:
+        replayer = _RestartingReplayer(workflows, converter, timeout)
         try:
             while (recording := await _next(recordings, reading)) is not None:
-                await verdicts.put(await lane.verdict(recording))
+                await verdicts.put(await replayer.verdict(recording))
         finally:
-            await lane.close()
+            await replayer.close()
             await verdicts.put(None)
 
-    with _quiet():
-        driving = [asyncio.create_task(drive()) for _ in range(lanes)]
+    with _silent_sdk_logger():
+        tasks = [asyncio.create_task(replay_next()) for _ in range(concurrency)]
         try:
-            for _ in range(lanes):
+            for _ in range(concurrency):
                 while (verdict := await verdicts.get()) is not None:
                     yield verdict
-            await asyncio.gather(*driving)
+            await asyncio.gather(*tasks)
         finally:
-            for task in driving:
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*driving, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _next(recordings: AsyncIterator[RecordedHistory], reading: asyncio.Lock) -> RecordedHistory | None:
@@ -75,14 +75,14 @@ async def _next(recordings: AsyncIterator[RecordedHistory], reading: asyncio.Loc
 
 @cache
 def _runtime() -> Runtime:
-    """Return a runtime whose core does not log either, one for the process: it has threads of its own."""
-    logged = LoggingConfig(filter=TelemetryFilter(core_level="ERROR", other_level="ERROR"))
-    return Runtime(telemetry=TelemetryConfig(logging=logged))
+    """Return a runtime whose core does not log. One for the process, because it has its own threads."""
+    logging_config = LoggingConfig(filter=TelemetryFilter(core_level="ERROR", other_level="ERROR"))
+    return Runtime(telemetry=TelemetryConfig(logging=logging_config))
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the SDK from logging each failure: the verdict says it."""
+def _silent_sdk_logger() -> Iterator[None]:
+    """Keep the SDK from logging each failure: the verdict describes it."""
     logger = logging.getLogger("temporalio")
     before = logger.level
     logger.setLevel(logging.CRITICAL + 1)
@@ -92,55 +92,51 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(before)
 
 
-class _Lane:
-    """One replayer, which takes one history after the other.
-
-    It has an event loop of its own: the SDK waits for ever for a replay that hangs, and cannot be made to stop.
-    """
+class _RestartingReplayer:
+    """Replays one history after another. After a timeout it abandons its thread and starts a new one."""
 
     def __init__(self, workflows: Sequence[type], converter: DataConverter, timeout: float) -> None:
         self._workflows = workflows
         self._converter = converter
         self._timeout = timeout
-        self._replaying: _Replaying | None = None
+        self._thread: _ReplayThread | None = None
 
     async def verdict(self, recording: RecordedHistory) -> ReplayVerdict:
-        """Replay one recording; again if a step took too long, as a machine busy with other things can be why."""
+        """Replay one history. Replay it again after a deadlock, which a busy machine can cause."""
         if (events := find_gap(recording.history)) is not None:
             before, after = events
-            why = f"it follows event {before}: what was between them is missing"
+            why = f"it follows event {before}: the events between them are missing"
             event_type = event_type_name(recording.history.events[before])
             return ReplayVerdict(recording.name, recording.history.workflow_id, "incomplete", after, event_type, why)
-        verdict = await self._replayed(recording)
-        return await self._replayed(recording) if DEADLOCK in verdict.said else verdict
+        verdict = await self._replay(recording)
+        return await self._replay(recording) if DEADLOCK in verdict.said else verdict
 
-    async def _replayed(self, recording: RecordedHistory) -> ReplayVerdict:
-        if self._replaying is None:
-            self._replaying = _Replaying(self._workflows, self._converter)
-        witness = self._replaying.witness
-        account = witness.begin()
-        result = await self._replaying.replay(recording.history, self._timeout)
+    async def _replay(self, recording: RecordedHistory) -> ReplayVerdict:
+        if self._thread is None:
+            self._thread = _ReplayThread(self._workflows, self._converter)
+        record = self._thread.sandbox.new_record()
+        result = await self._thread.replay(recording.history, self._timeout)
         if result is None:
             await self.close()
-            return explain_timeout(recording, account, self._timeout)
-        return explain_replay(recording, result.replay_failure, account)
+            return explain_timeout(recording, record, self._timeout)
+        return explain_replay(recording, result.replay_failure, record)
 
     async def close(self) -> None:
-        """End the replayer; one that hangs is left to the end of the process."""
-        if self._replaying is not None:
-            replaying, self._replaying = self._replaying, None
-            await replaying.close()
+        """End the thread. One that hangs ends with the process."""
+        if self._thread is not None:
+            thread, self._thread = self._thread, None
+            await thread.close()
 
 
-class _Replaying:
-    """A replayer at work in a thread."""
+class _ReplayThread:
+    """The SDK's replayer in its own thread and event loop, because a replay that hangs blocks them without end."""
 
     def __init__(self, workflows: Sequence[type], converter: DataConverter) -> None:
-        self.witness = RecordingSandbox()
+        self.sandbox = RecordingSandbox()
         self._replayer = Replayer(
             workflows=workflows,
-            workflow_runner=self.witness,
-            data_converter=self.witness.listening(converter),
+            workflow_runner=self.sandbox,
+            data_converter=self.sandbox.recording_converter(converter),
             runtime=_runtime(),
         )
         self._histories: asyncio.Queue[WorkflowHistory] = asyncio.Queue()
@@ -150,15 +146,15 @@ class _Replaying:
         Thread(target=self._run, name="replay", daemon=True).start()
 
     async def replay(self, history: WorkflowHistory, timeout: float) -> WorkflowReplayResult | None:
-        """Replay one history; None if there is no result in time, after which it is of no more use."""
+        """Replay one history. After a timeout return None; the thread can then only be closed."""
         result = asyncio.run_coroutine_threadsafe(self._result(history), self._loop)
-        return result.result() if await _ended(result, timeout) else None
+        return result.result() if await _is_done(result, timeout) else None
 
     async def close(self) -> None:
-        """End it, or leave it to end when it can."""
+        """End the thread, or leave it to end by itself."""
         closed = asyncio.run_coroutine_threadsafe(self._open.aclose(), self._loop)
         closed.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._loop.stop))
-        await _ended(closed, _CLOSING)
+        await _is_done(closed, _CLOSE_SECONDS)
 
     def _run(self) -> None:
         self._loop.run_forever()
@@ -166,17 +162,17 @@ class _Replaying:
 
     async def _result(self, history: WorkflowHistory) -> WorkflowReplayResult:
         if self._results is None:
-            replaying = self._replayer.workflow_replay_iterator(self._given())
-            self._results = await self._open.enter_async_context(replaying)
+            iterator = self._replayer.workflow_replay_iterator(self._queued_histories())
+            self._results = await self._open.enter_async_context(iterator)
         self._histories.put_nowait(history)
         return await anext(self._results)
 
-    async def _given(self) -> AsyncIterator[WorkflowHistory]:
+    async def _queued_histories(self) -> AsyncIterator[WorkflowHistory]:
         while True:
             yield await self._histories.get()
 
 
-async def _ended(work: Future[T], timeout: float) -> bool:
-    """Wait for what another thread does; it is not cancelled when the time is over."""
+async def _is_done(work: Future[T], timeout: float) -> bool:
+    """Wait for the work of another thread, at most ``timeout`` seconds. The work is not cancelled."""
     done, _ = await asyncio.wait({asyncio.wrap_future(work)}, timeout=timeout)
     return bool(done)

@@ -1,4 +1,4 @@
-"""What replaying a history says of the code of today."""
+"""The verdict of replaying a history with the current code."""
 
 from __future__ import annotations
 
@@ -8,49 +8,49 @@ from typing import Literal, TypeAlias
 from watchkeeper.contracts import JsonObject
 
 VerdictKind: TypeAlias = Literal["agrees", "differs", "unreadable", "unknown_workflow", "incomplete", "stuck", "fails"]
-"""``differs``: the code does something else than what is recorded; ``unreadable``: it cannot decode what is recorded;
-``incomplete``: events are missing; ``stuck``: no answer in time; ``fails``: it raises where it did not."""
+"""``differs``: the code does something else than the history records. ``unreadable``: it cannot decode a payload.
+``incomplete``: events are missing. ``stuck``: the replay did not finish in time. ``fails``: the code raises."""
 
 REMEDIES: dict[VerdictKind, str] = {
-    "differs": "let runs that began the old way go on with it (`if workflow.patched(...)`), "
-    "or keep workers of the old version until they are over and record that in docs/decisions/",
-    "unreadable": "only add optional fields to what is recorded, with a default that means absent",
+    "differs": "keep the old behaviour for runs that began with it (`if workflow.patched(...)`), "
+    "or keep workers of the old version until those runs have ended, and record that in docs/decisions/",
+    "unreadable": "add only optional fields to recorded types, with a default that means absent",
     "unknown_workflow": "keep the old name (`@workflow.defn(name=...)`) while a run of it is open",
     "incomplete": "export it again with `watchkeeper history export`",
-    "stuck": "look for code that waits for what no history holds, or loops; a slow machine needs a longer --timeout",
-    "fails": "mend the code: these runs stand still until a worker that can carry them on comes",
+    "stuck": "look for code that loops or waits for an event that never comes; a slow machine needs a longer --timeout",
+    "fails": "fix the code: these runs make no progress until a worker can continue them",
 }
 
 
 @dataclass(frozen=True)
 class ReplayVerdict:
-    """Whether the code of today does what one history says; if not, where it leaves it, and why."""
+    """Whether the current code can continue the run of one history; if not, at which event it differs, and why."""
 
     name: str
-    """Of the recording: its file, or its run."""
+    """Name of the history's file or run."""
     run: str
     kind: VerdictKind = "agrees"
     event: int | None = None
     event_type: str | None = None
-    """As Temporal shows it, such as ActivityTaskScheduled."""
+    """The type of the event, such as ActivityTaskScheduled."""
     why: str = ""
-    """One sentence; empty where it agrees."""
+    """One sentence; empty if the verdict is ``agrees``."""
     said: str = ""
-    """The SDK's own words."""
+    """The message of the SDK."""
 
     @property
     def agrees(self) -> bool:
-        """Whether a worker of this code can carry the run on."""
+        """Whether a worker with this code can continue the run."""
         return self.kind == "agrees"
 
     @property
-    def way_out(self) -> str:
-        """What can be done about it; empty where it agrees."""
+    def remedy(self) -> str:
+        """How to fix the difference; empty if the verdict is ``agrees``."""
         return REMEDIES.get(self.kind, "")
 
     @property
     def where(self) -> str:
-        """The event at which they part: ``event 42, ActivityTaskScheduled``."""
+        """The event at which code and history differ: ``event 42, ActivityTaskScheduled``."""
         return f"event {self.event}, {self.event_type}" if self.event else ""
 
     def __str__(self) -> str:
@@ -59,5 +59,5 @@ class ReplayVerdict:
         return f"breaks  {self.name}: {': '.join(part for part in (self.where, self.why) if part)}"
 
     def as_object(self) -> JsonObject:
-        """Write it for scripts."""
-        return {**asdict(self), "agrees": self.agrees, "way_out": self.way_out}
+        """Return the verdict as a JSON object."""
+        return {**asdict(self), "agrees": self.agrees, "way_out": self.remedy}

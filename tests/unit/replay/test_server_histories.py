@@ -87,7 +87,7 @@ async def test_a_deploy_that_would_strand_open_runs_is_refused(client: Client, p
     assert breaks.startswith(f"breaks  {run.id} {run.first_execution_run_id}: event ")
     assert breaks.endswith(", TimerStarted: the history starts a timer there, this code does not")
     assert total == "1 history replayed, 1 broken"
-    assert mend.startswith("to mend 1: let runs that began the old way go on with it (`if workflow.patched(")
+    assert mend.startswith("to fix 1: keep the old behaviour for runs that began with it (`if workflow.patched(")
 
 
 async def test_a_paused_run_is_one_that_must_go_on(pausing: Client, tmp_path: Path) -> None:
@@ -129,6 +129,6 @@ async def test_what_the_server_does_not_understand_is_misuse(client: Client, pro
     assert "the server does not understand the query \"Servce = 'checkout'\"" in ended.sentence()
 
 
-async def test_nothing_to_replay_is_misuse(program: Program) -> None:
+async def test_replay_without_arguments_is_a_usage_error(program: Program) -> None:
     ended = await program("replay")
-    assert (ended.code, "say what to replay" in ended.sentence()) == (2, True)
+    assert (ended.code, "name what to replay" in ended.sentence()) == (2, True)

