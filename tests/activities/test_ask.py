@@ -64,10 +64,10 @@ async def test_an_outage_costs_no_round_and_a_retry_sends_the_same_bytes(client:
         run = await harness.start()
         result = await run.result()
         recorded = await replies(client, run)
-    asked = [request.body for request in harness.model.requests]
+    sent = [request.body for request in harness.model.requests]
     assert (result.status, result.rounds) == ("concluded", 2)
-    assert len(asked) == 4
-    assert asked[0] == asked[1] == asked[2]
+    assert len(sent) == 4
+    assert sent[0] == sent[1] == sent[2]
     assert result.usage == recorded[0].usage + recorded[1].usage
 
 
@@ -245,10 +245,10 @@ async def test_after_a_failing_fallback_the_first_model_is_used_again(client: Cl
 async def test_only_configured_parameters_are_sent(client: Client) -> None:
     async with run_harness(client, [says(REPORT)]) as harness:
         await (await harness.start()).result()
-    asked = harness.model.requests[0].json()
-    assert list(asked) == ["messages", "tools", "model", "max_completion_tokens", "tool_choice"]
-    assert (asked["model"], asked["max_completion_tokens"], asked["tool_choice"]) == ("scripted", 16_000, "auto")
-    assert [tool["function"]["name"] for tool in asked["tools"]] == [
+    sent = harness.model.requests[0].json()
+    assert list(sent) == ["messages", "tools", "model", "max_completion_tokens", "tool_choice"]
+    assert (sent["model"], sent["max_completion_tokens"], sent["tool_choice"]) == ("scripted", 16_000, "auto")
+    assert [tool["function"]["name"] for tool in sent["tools"]] == [
         "look",
         "page",
         "refusing",
@@ -261,9 +261,9 @@ async def test_a_profile_adds_parameters(client: Client) -> None:
     own = {"extra_body": {"thinking": {"type": "disabled"}, "temperature": 0.6}, "max_completion_tokens": None}
     async with run_harness(client, [says(REPORT)], model=own) as harness:
         await (await harness.start()).result()
-    asked = harness.model.requests[0].json()
-    assert (asked["thinking"], asked["temperature"]) == ({"type": "disabled"}, 0.6)
-    assert "max_completion_tokens" not in asked
+    sent = harness.model.requests[0].json()
+    assert (sent["thinking"], sent["temperature"]) == ({"type": "disabled"}, 0.6)
+    assert "max_completion_tokens" not in sent
 
 
 async def test_a_worker_without_tools_offers_none(client: Client) -> None:
@@ -324,9 +324,9 @@ def test_an_attempt_has_time_for_two_requests() -> None:
         nudge="",
         conclude="",
     )
-    given = activity_options.model_options(briefing, timedelta(hours=1))
-    assert given["start_to_close_timeout"] >= timedelta(seconds=240) + activity_options.ATTEMPT_MARGIN
-    assert given["schedule_to_close_timeout"] == activity_options.MODEL_RETRY_LIMIT
+    options = activity_options.model_options(briefing, timedelta(hours=1))
+    assert options["start_to_close_timeout"] >= timedelta(seconds=240) + activity_options.ATTEMPT_MARGIN
+    assert options["schedule_to_close_timeout"] == activity_options.MODEL_RETRY_LIMIT
 
 
 # --- what comes back ----------------------------------------------------------------------------------------------
@@ -392,8 +392,8 @@ async def test_a_conversation_only_grows_at_its_end(client: Client) -> None:
     script = [calls(LOOK, reasoning="é…"), calls(LOOK, LOOK), calls(("nothing", {})), says(REPORT)]
     async with run_harness(client, script) as harness:
         await (await harness.start()).result()
-    asked = [request.body for request in harness.model.requests]
-    for earlier, later in pairwise(asked):
+    sent = [request.body for request in harness.model.requests]
+    for earlier, later in pairwise(sent):
         shared = earlier[: earlier.index(b'],"tools":')]
         assert later.startswith(shared + b",")
         assert later[later.index(b'],"tools":') :] == earlier[len(shared) :]

@@ -17,9 +17,9 @@ TEAMS = {"checkout": {"slack_channel": "C1"}}
 ORIGIN = AlertOrigin(source="prod", kind="alertmanager", group="g", team="checkout")
 
 
-async def briefed(given: RunInput, **settings: Any) -> Briefing:
+async def briefed(run_input: RunInput, **settings: Any) -> Briefing:
     activities = BriefActivities(build_settings(**settings), [], ConversationStore(2**20))
-    return await ActivityEnvironment().run(activities.brief, given)
+    return await ActivityEnvironment().run(activities.brief, run_input)
 
 
 async def test_without_settings_there_is_no_slack_channel() -> None:
@@ -29,7 +29,7 @@ async def test_without_settings_there_is_no_slack_channel() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "channel"),
+    ("run_input", "channel"),
     [
         (RunInput(text="Why?"), "C0"),
         (RunInput(text="Why?", service="checkout"), "C1"),
@@ -37,8 +37,8 @@ async def test_without_settings_there_is_no_slack_channel() -> None:
         (RunInput(text="Why?", service="payments", origin=ORIGIN), "C1"),
     ],
 )
-async def test_a_run_uses_the_channel_of_its_team(given: RunInput, channel: str) -> None:
-    briefing = await briefed(given, slack=SLACK, teams=TEAMS)
+async def test_a_run_uses_the_channel_of_its_team(run_input: RunInput, channel: str) -> None:
+    briefing = await briefed(run_input, slack=SLACK, teams=TEAMS)
     assert (briefing.channel, "slack" in briefing.destinations) == (channel, True)
 
 

@@ -1,6 +1,6 @@
 """A coverage-guided fuzzer for the code that reads model replies: `make fuzz`, or `python -m tests.support.fuzz`.
 
-Each input is a real answer gone wrong. Anything but a safe reply or a ModelError ends it with the input in a file.
+Each input is a damaged real response. Any result other than a safe reply or a ModelError ends it and saves the input.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def main(inputs: int) -> None:
     def check(body: bytes) -> None:
         outcomes[read(body, tools_allowed=len(body) % 5 > 0)] += 1
         if outcomes.total() == inputs:
-            told = ", ".join(f"{count:,} {outcome}" for outcome, count in outcomes.most_common())
-            sys.stdout.write(f"{inputs:,} inputs, each a safe reply or a ModelError: {told}\n")
+            counts = ", ".join(f"{count:,} {outcome}" for outcome, count in outcomes.most_common())
+            sys.stdout.write(f"{inputs:,} inputs, each a safe reply or a ModelError: {counts}\n")
             sys.stdout.flush()
 
     def other(body: bytes, largest: int, seed: int) -> bytes:

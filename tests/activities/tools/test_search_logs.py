@@ -81,16 +81,16 @@ async def test_any_text_is_searched_literally(bench: Bench, text: str) -> None:
 
 async def test_every_attempt_searches_the_same_time_range(bench: Bench) -> None:
     first = await bench.call("search_logs", service="checkout", query="NullPointer", attempt=1)
-    asked = [dict(request.query) for request in bench.world.loki.requests]
+    queries = [dict(request.query) for request in bench.world.loki.requests]
     second = await bench.call("search_logs", service="checkout", query="NullPointer", attempt=2)
-    again = [dict(request.query) for request in bench.world.loki.requests[len(asked) :]]
+    again = [dict(request.query) for request in bench.world.loki.requests[len(queries) :]]
     assert first == second
 
     def known(queries: list[dict[str, str]]) -> list[tuple[str, ...]]:
         return sorted(tuple(sorted(query.values())) for query in queries)
 
-    assert known(asked) == known(again)
-    counted, *searched = asked
+    assert known(queries) == known(again)
+    counted, *searched = queries
     assert {query["direction"] for query in searched} == {"forward", "backward"}
     assert {int(query["end"]) - int(query["start"]) for query in searched} == {1800 * 10**9}
     assert {int(query["end"]) for query in searched} == {int(counted["time"]) + 1}

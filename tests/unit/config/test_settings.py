@@ -251,8 +251,8 @@ def test_matchers_may_come_in_braces(write: Write) -> None:
 def test_a_run_may_change_the_configured_limits() -> None:
     settings = Settings(limits=Limits(rounds=3, tool_calls=4, tokens=5, duration=6))
     assert settings.limits_for(None) == settings.limits
-    asked = settings.limits_for(LimitChanges(rounds=30, cost=1.5))
-    assert asked == Limits(rounds=30, tool_calls=4, tokens=5, duration=6, cost=1.5)
+    limits = settings.limits_for(LimitChanges(rounds=30, cost=1.5))
+    assert limits == Limits(rounds=30, tool_calls=4, tokens=5, duration=6, cost=1.5)
     assert "cost" not in settings.limits_for(None).model_fields_set
 
 

@@ -49,9 +49,9 @@ def test_the_highest_priority_is_first_then_the_longest_wait() -> None:
     )
     admitted = []
     while not waiting.is_empty:
-        (told,) = waiting.admit()
-        admitted.append(told.run)
-        waiting.leave(leaving(told.run))
+        (admitted_run,) = waiting.admit()
+        admitted.append(admitted_run.run)
+        waiting.leave(leaving(admitted_run.run))
     assert admitted == ["early", "late", "error", "info"]
 
 
@@ -253,22 +253,22 @@ def test_severity_is_priority(severity: str | None, priority: int) -> None:
     assert temporal_priority(severity) == priority
 
 
-async def turns_of(given: RunInput, **episodes: Any) -> QueueSettings | None:
+async def turns_of(run_input: RunInput, **episodes: Any) -> QueueSettings | None:
     settings = build_settings("http://127.0.0.1:1/v1", episodes=episodes)
-    return (await BriefActivities(settings, [], ConversationStore(2**20)).brief(given)).turns
+    return (await BriefActivities(settings, [], ConversationStore(2**20)).brief(run_input)).turns
 
 
 async def test_runs_of_alerts_take_turns_by_team_and_severity() -> None:
     origin = AlertOrigin(source="prod", kind="alertmanager", group="g", team="checkout")
-    told = await turns_of(RunInput(text="why?", severity="warning", origin=origin), investigations=2, queue=90)
-    assert told == QueueSettings(queue="checkout", places=2, patience=90, priority=4)
+    settings = await turns_of(RunInput(text="why?", severity="warning", origin=origin), investigations=2, queue=90)
+    assert settings == QueueSettings(queue="checkout", places=2, patience=90, priority=4)
 
 
 async def test_alerts_without_a_team_share_a_queue() -> None:
     origin = AlertOrigin(source="prod", kind="alertmanager", group="g")
-    told = await turns_of(RunInput(text="why?", origin=origin))
-    assert told is not None
-    assert (told.queue, told.places, told.priority) == ("(no team)", 5, 3)
+    settings = await turns_of(RunInput(text="why?", origin=origin))
+    assert settings is not None
+    assert (settings.queue, settings.places, settings.priority) == ("(no team)", 5, 3)
 
 
 async def test_a_question_of_a_person_does_not_wait() -> None:

@@ -172,8 +172,8 @@ async def test_a_successful_response_without_a_completion_is_retryable(
 
 @pytest.mark.parametrize("encoding", ["gzip", "GZIP", "identity"])
 async def test_a_compressed_completion_is_read(host: Served, client: ModelClient, encoding: str) -> None:
-    said = json.dumps(SAID).encode()
-    body = said if encoding == "identity" else gzip.compress(said)
+    content = json.dumps(SAID).encode()
+    body = content if encoding == "identity" else gzip.compress(content)
     host.faults.append(raw_body(body, JSON, headers={"content-encoding": encoding}))
     assert read(await client.complete(BODY)) == "Fine."
     assert host.requests[0].headers["accept-encoding"] == "gzip"
@@ -204,10 +204,10 @@ async def test_unusual_statuses(host: Served, client: ModelClient, trouble: Faul
 
 
 async def test_informational_responses_are_skipped(host: Served, client: ModelClient) -> None:
-    said = json.dumps(SAID).encode()
+    content = json.dumps(SAID).encode()
     early = b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n" * 20
-    head = f"HTTP/1.1 200 OK\r\ncontent-type: {JSON}\r\ncontent-length: {len(said)}\r\n\r\n".encode()
-    host.faults.append(raw_response(early + head + said))
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: {JSON}\r\ncontent-length: {len(content)}\r\n\r\n".encode()
+    host.faults.append(raw_response(early + head + content))
     assert read(await client.complete(BODY)) == "Fine."
 
 
@@ -319,13 +319,13 @@ async def test_the_key_is_never_shown(host: Served, client: ModelClient, trouble
     host.faults.append(trouble)
     try:
         completion = await client.complete(BODY)
-        told = f"{completion.trace_id} {read(completion)}"
+        shown = f"{completion.trace_id} {read(completion)}"
     except ModelError as error:
-        told = str(error)
+        shown = str(error)
         assert error.__cause__ is None
     assert host.requests[0].headers["authorization"] == f"Bearer {KEY}"
-    assert KEY not in told
-    assert KEY.encode() not in told.encode("unicode_escape")
+    assert KEY not in shown
+    assert KEY.encode() not in shown.encode("unicode_escape")
 
 
 _bytes = st.binary(max_size=300)

@@ -24,9 +24,9 @@ BEGINNING: list[JsonObject] = [
 ]
 
 
-def round_of(*calls: tuple[str, str], said: str | None = None, number: int = 0, **extras: str) -> list[JsonObject]:
+def round_of(*calls: tuple[str, str], text: str | None = None, number: int = 0, **extras: str) -> list[JsonObject]:
     """A reply with calls of ``look`` and their results; each call is a pair of service and result."""
-    asked = [
+    calls_made = [
         {
             "id": f"look:{number}:{position}",
             "type": "function",
@@ -36,12 +36,12 @@ def round_of(*calls: tuple[str, str], said: str | None = None, number: int = 0, 
     ]
     results = [
         {"role": "tool", "tool_call_id": call["id"], "content": result}
-        for call, (_, result) in zip(asked, calls, strict=True)
+        for call, (_, result) in zip(calls_made, calls, strict=True)
     ]
-    return [{"role": "assistant", "content": said, "tool_calls": asked, **extras}, *results]
+    return [{"role": "assistant", "content": text, "tool_calls": calls_made, **extras}, *results]
 
 
-def told(text: str) -> JsonObject:
+def user_message(text: str) -> JsonObject:
     return {"role": "user", "content": text}
 
 
@@ -58,7 +58,7 @@ def summary_of(kept: list[JsonObject]) -> list[str]:
 
 
 def test_a_conversation_that_fits_is_not_changed() -> None:
-    messages = [*BEGINNING, *round_of(("checkout", "fine")), told("Look again.")]
+    messages = [*BEGINNING, *round_of(("checkout", "fine")), user_message("Look again.")]
     assert compact(messages, 10_000) == (messages, 0)
 
 
@@ -66,8 +66,8 @@ def test_the_oldest_rounds_become_lines_and_the_latest_are_kept() -> None:
     latest = round_of(("search", "slow"), number=2, reasoning_content="hm")
     messages = [
         *BEGINNING,
-        *round_of(("checkout", "x" * 5_000), ("payments", '{"ok":true}'), said="I look at both."),
-        told("It began at noon."),
+        *round_of(("checkout", "x" * 5_000), ("payments", '{"ok":true}'), text="I look at both."),
+        user_message("It began at noon."),
         *round_of(("payments", "y\n\n  y"), number=1),
         *latest,
     ]
@@ -108,7 +108,12 @@ def test_the_oldest_lines_are_left_out_first() -> None:
 
 
 def test_a_second_compaction_keeps_the_lines_of_the_first() -> None:
-    first = [*BEGINNING, *round_of(("checkout", "down since noon")), told("Really?"), *round_of(("x", "y" * 9_000))]
+    first = [
+        *BEGINNING,
+        *round_of(("checkout", "down since noon")),
+        user_message("Really?"),
+        *round_of(("x", "y" * 9_000)),
+    ]
     once, _ = compact(first, 6_000)
     again, replaced = compact([*once, *round_of(("payments", "fine")), *round_of(("search", "z" * 9_000))], 6_000)
     lines = summary_of(again)
@@ -135,7 +140,7 @@ def test_the_omission_is_stated_once_after_several_compactions() -> None:
 _text = st.text(st.characters(exclude_categories=["Cs"]), max_size=60).map(lambda text: f"={text}")
 _long = st.builds(lambda text, times: text * times, _text, st.integers(1, 80))
 _round = st.builds(
-    lambda calls, said, words: (calls, said, words),
+    lambda calls, text, user_texts: (calls, text, user_texts),
     st.lists(st.tuples(_text, _long), min_size=1, max_size=4),
     st.none() | _long,
     st.lists(_text, max_size=2),
@@ -145,9 +150,9 @@ _round = st.builds(
 @st.composite
 def conversations(draw: st.DrawFn) -> list[JsonObject]:
     messages = list(BEGINNING)
-    for number, (calls, said, words) in enumerate(draw(st.lists(_round, max_size=8))):
-        messages += round_of(*calls, said=said, number=number, reasoning_content=draw(_text))
-        messages += [told(text) for text in words]
+    for number, (calls, text, user_texts) in enumerate(draw(st.lists(_round, max_size=8))):
+        messages += round_of(*calls, text=text, number=number, reasoning_content=draw(_text))
+        messages += [user_message(text) for text in user_texts]
     return messages
 
 

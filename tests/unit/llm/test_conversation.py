@@ -29,13 +29,13 @@ def rounds(draw: st.DrawFn) -> list[list[JsonObject]]:
     for number in range(draw(st.integers(0, 5))):
         ids = [f"call:{number}:{n}" for n in range(draw(st.integers(0, 3)))]
         function = {"name": "look", "arguments": "{}"}
-        asked = [{"id": call_id, "type": "function", "function": function} for call_id in ids]
+        calls = [{"id": call_id, "type": "function", "function": function} for call_id in ids]
         reply: JsonObject = {"role": "assistant", "content": draw(words)}
-        if asked:
-            reply["tool_calls"] = asked
+        if calls:
+            reply["tool_calls"] = calls
         results = [{"role": "tool", "tool_call_id": call_id, "content": draw(words)} for call_id in ids]
-        told = [{"role": "user", "content": text} for text in draw(st.lists(words, max_size=2))]
-        made.append([reply, *results, *told])
+        user_messages = [{"role": "user", "content": text} for text in draw(st.lists(words, max_size=2))]
+        made.append([reply, *results, *user_messages])
     return made
 
 

@@ -95,13 +95,13 @@ OVERFLOWS: list[object] = [
 ]
 
 
-@pytest.mark.parametrize("said", OVERFLOWS, ids=lambda said: str(said)[:60])
+@pytest.mark.parametrize("message", OVERFLOWS, ids=lambda message: str(message)[:60])
 @pytest.mark.parametrize(
     ("status", "overflow"),
     [(400, True), (403, True), (413, True), (422, True), (401, False), (404, False), (429, False), (500, False)],
 )
-def test_an_overflow_is_recognised_by_its_text_for_some_statuses(status: int, said: object, overflow: bool) -> None:
-    assert (refuse(status, said).reason == "context_overflow") is overflow
+def test_an_overflow_is_recognised_by_its_text_for_some_statuses(status: int, message: object, overflow: bool) -> None:
+    assert (refuse(status, message).reason == "context_overflow") is overflow
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_redirect_names_its_target() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         ({"error": {"message": "one"}}, "HTTP 400: one"),
         ({"error": "two"}, "HTTP 400: two"),
@@ -154,14 +154,14 @@ def test_a_redirect_names_its_target() -> None:
         ([], "HTTP 400: '[]'"),
     ],
 )
-def test_the_message_of_the_host_is_kept(body: object, said: str) -> None:
-    assert str(refuse(400, body)) == said
+def test_the_message_of_the_host_is_kept(body: object, message: str) -> None:
+    assert str(refuse(400, body)) == message
 
 
-@pytest.mark.parametrize("said", ["Incorrect API key provided", "Incorrect API key provided."])
-def test_the_remedy_is_a_separate_sentence(said: str) -> None:
-    way_out = "Check the API key and what it may use."
-    assert str(refuse(401, {"error": {"message": said}})) == f"HTTP 401: Incorrect API key provided. {way_out}"
+@pytest.mark.parametrize("message", ["Incorrect API key provided", "Incorrect API key provided."])
+def test_the_remedy_is_a_separate_sentence(message: str) -> None:
+    remedy = "Check the API key and what it may use."
+    assert str(refuse(401, {"error": {"message": message}})) == f"HTTP 401: Incorrect API key provided. {remedy}"
 
 
 def test_the_text_is_clean_and_short() -> None:

@@ -40,7 +40,7 @@ def test_arguments_are_kept_as_the_model_wrote_them(raw: object, text: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    ("raw", "problem"),
     [
         ('{"a":1} and then', "trailing characters.*near '.*and then"),
         ('{"a":1}{"a":2}', "trailing characters"),
@@ -71,8 +71,8 @@ def test_arguments_are_kept_as_the_model_wrote_them(raw: object, text: str) -> N
     ],
     ids=lambda value: ascii(value)[:40],
 )
-def test_arguments_that_are_not_one_object_are_refused(raw: object, said: str) -> None:
-    with pytest.raises(InvalidArguments, match=said):
+def test_arguments_that_are_not_one_object_are_refused(raw: object, problem: str) -> None:
+    with pytest.raises(InvalidArguments, match=problem):
         read_arguments(raw)
 
 

@@ -69,8 +69,8 @@ async def test_a_client_that_starts_a_run_registers_them_too(bare: Client) -> No
 
 async def test_the_longest_value_can_be_searched(bare: Client) -> None:
     longest = "\N{FIRE}" * 150  # each is written as twelve bytes, of at most 2,048
-    given = RunInput(text="Why?", service=longest, severity=longest)
-    found = await runs_client.start_run(bare, given, NOBODY)
+    run_input = RunInput(text="Why?", service=longest, severity=longest)
+    found = await runs_client.start_run(bare, run_input, NOBODY)
     async with asyncio.timeout(30):
         while not (listed := [run async for run in runs_client.list_runs(bare, RunFilter(service=longest))]):
             await asyncio.sleep(0.1)
@@ -154,7 +154,7 @@ async def test_a_run_continues_after_a_missing_attribute_is_registered(bare: Cli
         )
         notices: list[str] = []
         following = asyncio.create_task(
-            follow_run(bare, run.id, RunProjection(DATA_CONVERTER), lambda told: None, notices.append)
+            follow_run(bare, run.id, RunProjection(DATA_CONVERTER), lambda update: None, notices.append)
         )
         assert await why_a_task_failed(run) == Cause.WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES
         while not notices:

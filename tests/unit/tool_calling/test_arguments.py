@@ -147,12 +147,12 @@ def test_invalid_json_is_answered_with_the_whole_schema() -> None:
 
 def test_a_rejection_is_small_and_has_no_url() -> None:
     huge = {"text": ["x" * 100_000], **{f"{'k' * 1_000}{i}": "\ud83d" for i in range(50)}}
-    told = refuse(json.dumps(huge).replace("\\ud83d", "?"))
-    text = json.dumps(told)
+    described = refuse(json.dumps(huge).replace("\\ud83d", "?"))
+    text = json.dumps(described)
     assert len(text) < 10_000
     assert "http" not in text
-    assert len(told["arguments"]) == 10
-    assert told["more"] == "41 more"
+    assert len(described["arguments"]) == 10
+    assert described["more"] == "41 more"
 
 
 @given(

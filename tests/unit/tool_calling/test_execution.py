@@ -48,28 +48,28 @@ async def result(tool: Tool[Any], arguments: str = "{}", settings: Settings = SE
 
 async def test_a_tool_gets_its_arguments_and_its_context() -> None:
     seen: list[tuple[Ask, ToolContext]] = []
-    asked = returning(lambda args, context: seen.append((args, context)))
-    done = await result(asked, '{"text": "a"}')
+    ask = returning(lambda args, context: seen.append((args, context)))
+    outcome = await result(ask, '{"text": "a"}')
     ((args, context),) = seen
     assert (args.text, context.at, context.attempt, context.settings, context.http) == ("a", AT, 2, SETTINGS, HTTP)
     assert context.call == ToolCall(run="run-1", key="r3.0", arguments='{"text": "a"}')
-    assert context.idempotency_key == asked.idempotency_key(context.call, args)
-    assert (done.status, done.content) == ("ok", "null")
+    assert context.idempotency_key == ask.idempotency_key(context.call, args)
+    assert (outcome.status, outcome.content) == ("ok", "null")
 
 
 async def test_a_result_is_compact_json_and_only_what_is_set_is_recorded() -> None:
-    done = await result(returning(lambda *_: {"b": 1, "a": ["é", None, 0.182]}))
-    assert done.content == '{"b":1,"a":["é",null,0.182]}'
-    assert done.digest == digest_of(done.content.encode())
-    assert done.model_dump(exclude_unset=True) == {"content": done.content}
+    outcome = await result(returning(lambda *_: {"b": 1, "a": ["é", None, 0.182]}))
+    assert outcome.content == '{"b":1,"a":["é",null,0.182]}'
+    assert outcome.digest == digest_of(outcome.content.encode())
+    assert outcome.model_dump(exclude_unset=True) == {"content": outcome.content}
 
 
 async def test_bad_arguments_are_rejected_and_nothing_runs() -> None:
     ran: list[Ask] = []
-    done = await result(returning(lambda args, _: ran.append(args)), '{"service": "shop"}')
-    assert (done.status, ran) == ("rejected", [])
-    assert json.loads(done.content)["arguments"][0]["at"] == "service"
-    assert "cut" not in done.model_fields_set
+    outcome = await result(returning(lambda args, _: ran.append(args)), '{"service": "shop"}')
+    assert (outcome.status, ran) == ("rejected", [])
+    assert json.loads(outcome.content)["arguments"][0]["at"] == "service"
+    assert "cut" not in outcome.model_fields_set
 
 
 def _raise(error: BaseException) -> Callable[..., Any]:
@@ -80,8 +80,8 @@ def _raise(error: BaseException) -> Callable[..., Any]:
 
 
 async def test_a_refusal_is_a_result() -> None:
-    done = await result(returning(_raise(ToolError("no index \ud83d of that name"))))
-    assert (done.status, done.content) == ("error", '{"error":"no index \ufffd of that name"}')
+    outcome = await result(returning(_raise(ToolError("no index \ud83d of that name"))))
+    assert (outcome.status, outcome.content) == ("error", '{"error":"no index \ufffd of that name"}')
 
 
 async def test_an_outage_is_raised_with_the_delay_of_the_back_end() -> None:
@@ -137,43 +137,43 @@ def _loop() -> list[Any]:
     ids=lambda output: type(output).__name__,
 )
 async def test_no_return_value_fails_a_call(output: object) -> None:
-    done = await result(returning(lambda *_: output))
-    assert done.status == "ok"
-    assert "\0" not in done.content
-    json.loads(done.content)
-    done.content.encode()
+    outcome = await result(returning(lambda *_: output))
+    assert outcome.status == "ok"
+    assert "\0" not in outcome.content
+    json.loads(outcome.content)
+    outcome.content.encode()
 
 
 async def test_a_large_result_is_cut_in_the_middle_and_says_so() -> None:
     lines = [f"line {number}" for number in range(10_000)]
-    done = await result(returning(lambda *_: lines, max_bytes=5_000))
+    outcome = await result(returning(lambda *_: lines, max_bytes=5_000))
     whole = json.dumps(lines, separators=(",", ":"))
-    content = json.loads(done.content)
-    assert 4_900 < len(done.content.encode()) <= 5_000
+    content = json.loads(outcome.content)
+    assert 4_900 < len(outcome.content.encode()) <= 5_000
     assert whole.startswith(content["head"]) and whole.endswith(content["tail"])
-    assert done.cut == len(whole) - len(content["head"]) - len(content["tail"])
-    assert f"{done.cut} of {len(whole)} bytes were cut" in content["truncated"]
+    assert outcome.cut == len(whole) - len(content["head"]) - len(content["tail"])
+    assert f"{outcome.cut} of {len(whole)} bytes were cut" in content["truncated"]
     assert "narrow the question (service, text)" in content["truncated"]
 
 
 @given(st.text(st.characters(codec="utf-8") | st.sampled_from('"\\\x01é漢😀'), min_size=300), st.integers(1_024, 1_300))
 async def test_a_result_is_never_larger_than_its_limit(text: str, max_bytes: int) -> None:
     text *= 5
-    done = await result(returning(lambda *_: text, max_bytes=max_bytes))
+    outcome = await result(returning(lambda *_: text, max_bytes=max_bytes))
     whole = json.dumps(text.replace("\0", "\ufffd"), ensure_ascii=False)
-    size = len(done.content.encode())
+    size = len(outcome.content.encode())
     if len(whole.encode()) <= max_bytes:
-        assert done.content == whole
+        assert outcome.content == whole
         return
     assert size <= max_bytes
-    content = json.loads(done.content)
-    assert done.cut == len(whole.encode()) - len((content["head"] + content["tail"]).encode()) > 0
+    content = json.loads(outcome.content)
+    assert outcome.cut == len(whole.encode()) - len((content["head"] + content["tail"]).encode()) > 0
     assert whole.startswith(content["head"]) and whole.endswith(content["tail"])
 
 
 async def test_a_large_error_is_cut_too() -> None:
-    done = await result(returning(_raise(ToolError("\x01" * 1_900)), max_bytes=1_024))
-    assert (done.status, len(done.content) <= 1_024, done.cut > 0) == ("error", True, True)
+    outcome = await result(returning(_raise(ToolError("\x01" * 1_900)), max_bytes=1_024))
+    assert (outcome.status, len(outcome.content) <= 1_024, outcome.cut > 0) == ("error", True, True)
 
 
 async def test_a_cut_result_of_a_tool_without_arguments() -> None:
@@ -193,10 +193,10 @@ async def test_a_cut_result_of_a_tool_without_arguments() -> None:
     ],
 )
 async def test_no_secret_of_the_settings_is_in_a_result(answer: Callable[..., Any]) -> None:
-    done = await result(returning(answer))
-    assert "k3y" not in done.content
-    assert "(secret)" in done.content
-    json.loads(done.content)
+    outcome = await result(returning(answer))
+    assert "k3y" not in outcome.content
+    assert "(secret)" in outcome.content
+    json.loads(outcome.content)
 
 
 async def test_no_secret_is_in_an_outage_nor_in_its_cause() -> None:
@@ -213,8 +213,8 @@ async def test_no_secret_is_in_an_outage_nor_in_its_cause() -> None:
 
 async def test_a_secret_of_digits_leaves_numbers_alone() -> None:
     settings = build_settings(loki={"token": "123456"})
-    done = await result(returning(lambda *_: {"total": 123456, "said": "is 123456"}), settings=settings)
-    assert done.content == '{"total":123456,"said":"is (secret)"}'
+    outcome = await result(returning(lambda *_: {"total": 123456, "said": "is 123456"}), settings=settings)
+    assert outcome.content == '{"total":123456,"said":"is (secret)"}'
 
 
 async def test_a_short_secret_is_not_redacted() -> None:
