@@ -1,4 +1,4 @@
-"""``/slack/interactions``: button clicks in Slack that approve or deny a tool call."""
+"""``/slack/interactions``: button presses in Slack that approve or deny a tool call."""
 
 from __future__ import annotations
 
@@ -21,40 +21,12 @@ from watchkeeper.intake.error_responses import documented_errors, error_response
 from watchkeeper.runs import updates
 from watchkeeper.runs.client import NoSuchRun
 from watchkeeper.runs.updates import UpdateRejected
+from watchkeeper.slack.interactions import ButtonPress
 
 log = logging.getLogger(__name__)
 
 MAX_DECISIONS = 100
 """Decisions that are being sent to their runs at once."""
-
-
-class ButtonClick(Protocol):
-    """A person's decision on a waiting call."""
-
-    @property
-    def run(self) -> str:
-        """Workflow id."""
-        ...
-
-    @property
-    def execution(self) -> str:
-        """First execution run id."""
-        ...
-
-    @property
-    def call(self) -> str:
-        """Key of the call."""
-        ...
-
-    @property
-    def approved(self) -> bool:
-        """Whether the person approved the call."""
-        ...
-
-    @property
-    def by(self) -> str:
-        """Name of the person."""
-        ...
 
 
 class InteractionReader(Protocol):
@@ -64,7 +36,7 @@ class InteractionReader(Protocol):
         """Check that Slack signed a body within the last minutes. Raises VerificationError."""
         ...
 
-    def read_button_press(self, body: bytes) -> ButtonClick | None:
+    def read_button_press(self, body: bytes) -> ButtonPress | None:
         """Read a verified body. None if it holds no decision. Raises MalformedPayload."""
         ...
 
@@ -76,23 +48,23 @@ def routes(intake: Intake, reader: InteractionReader, decisions: set[asyncio.Tas
 
     @router.post("/slack/interactions", responses=documented_errors(400, 401, 404, 408, 413, 503))
     async def interact(request: Request) -> Response:
-        """Receive a button click. Slack waits only three seconds, so the response does not wait for the run."""
+        """Receive a button press. Slack waits only three seconds, so the response does not wait for the run."""
         if secret is None:
             return error_response(404, "slack.signing_secret is not set")
         body = await request.body()
         try:
             reader.verify(dict(request.headers), body, secret, time.time())
-            click = reader.read_button_press(body)
+            press = reader.read_button_press(body)
         except VerificationError as error:
             log.warning("refused a request to /slack/interactions: %s", error)
             return error_response(401, "nothing proves that it comes from Slack")
         except MalformedPayload as error:
             return error_response(400, str(error))
-        if click is None:
+        if press is None:
             return JSONResponse({})
         if len(decisions) >= MAX_DECISIONS:
-            return error_response(503, "too many decisions at once; click again")
-        task = asyncio.create_task(_decide(intake, click))
+            return error_response(503, "too many decisions at once; press again")
+        task = asyncio.create_task(_decide(intake, press))
         decisions.add(task)
         task.add_done_callback(decisions.discard)
         return JSONResponse({})
@@ -100,11 +72,11 @@ def routes(intake: Intake, reader: InteractionReader, decisions: set[asyncio.Tas
     return router
 
 
-async def _decide(intake: Intake, click: ButtonClick) -> None:
-    decision = Decision(call=click.call, approved=click.approved, by=click.by)
-    action = f"{click.by} {'approves' if click.approved else 'denies'} {click.call} of {click.run}"
+async def _decide(intake: Intake, press: ButtonPress) -> None:
+    decision = Decision(call=press.call, approved=press.approved, by=press.by)
+    action = f"{press.by} {'approves' if press.approved else 'denies'} {press.call} of {press.run}"
     try:
-        answer = await updates.decide(intake.client, click.run, decision, execution=click.execution)
+        answer = await updates.decide(intake.client, press.run, decision, execution=press.execution)
     except (UpdateRejected, NoSuchRun, RPCError) as error:
         log.warning("%s in Slack, which was not accepted: %s", action, error)
     else:

@@ -3,46 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
-
-
-class AcceptedAlerts(Protocol):
-    """The alerts of one group that Temporal accepted. ``runs.dispatch.DispatchResult`` implements it."""
-
-    @property
-    def outcome(self) -> str:
-        """``started``, ``joined``, ``repeated`` or ``ignored``."""
-        ...
-
-    @property
-    def workflow_id(self) -> str | None:
-        """Workflow id of the run; None if no run concerns the alerts."""
-        ...
-
-    @property
-    def run_id(self) -> str | None:
-        """First execution run id."""
-        ...
-
-    @property
-    def service(self) -> str | None:
-        """Name in the service catalogue."""
-        ...
-
-    @property
-    def team(self) -> str | None:
-        """Name in the team settings."""
-        ...
-
-    @property
-    def severity(self) -> str | None:
-        """Severity of the worst alert."""
-        ...
-
-    @property
-    def title(self) -> str:
-        """One line."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from httpx2 import AsyncClient
 from temporalio.client import Client
 
 from watchkeeper.config.settings import Settings
+from watchkeeper.runs.dispatch import DispatchResult
 from watchkeeper.watchdog.journal import Journal
-from watchkeeper.watchdog.models import AcceptedAlerts, RefusedGroup, WatchdogCounts, WatchedIncident
+from watchkeeper.watchdog.models import RefusedGroup, WatchdogCounts, WatchedIncident
 from watchkeeper.watchdog.page_text import DuePage, format_duration
 from watchkeeper.watchdog.pager import WatchdogPager
 from watchkeeper.watchdog.poller import PollResult, TemporalPoller
@@ -68,7 +69,7 @@ class Watchdog:
         allowed = settings.limits.duration + settings.episodes.queue + MARGIN
         return settings.watchdog.deadline or allowed
 
-    async def record_accepted(self, accepted: AcceptedAlerts) -> None:
+    async def record_accepted(self, accepted: DispatchResult) -> None:
         """Watch a run that Temporal accepted, and drop the refusal of its group. Returns after the journal is written.
 
         Alerts that join a run after its report are watched until a worker has processed them.

@@ -1,4 +1,4 @@
-"""Button clicks in Slack: verified, answered at once, and sent to the run."""
+"""Button presses in Slack: verified, answered at once, and sent to the run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import hmac
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import urlencode
 
 import pytest
@@ -24,6 +23,7 @@ from watchkeeper.alerts.verification import VerificationError
 from watchkeeper.config.settings import Settings
 from watchkeeper.run_view.follow import read_run
 from watchkeeper.slack import interactions
+from watchkeeper.slack.interactions import ButtonPress
 from watchkeeper.slack.status_message import APPROVE
 from watchkeeper.testing.scripts import calls, says
 
@@ -31,27 +31,18 @@ SECRET = "signing-secret"
 RESTART = ("restart", {"service": "checkout"})
 
 
-@dataclass(frozen=True)
-class Click:
-    run: str
-    execution: str
-    call: str
-    approved: bool = True
-    by: str = "grace"
-
-
-class ClickReader:
-    """Reads clicks from plain JSON, verified by a header."""
+class PressReader:
+    """Reads button presses from plain JSON, verified by a header."""
 
     def verify(self, headers: Mapping[str, str], body: bytes, secret: SecretStr, now: float) -> None:
         if headers.get("x-proof") != secret.get_secret_value() or now < 1e9:
             raise VerificationError("it shows no proof")
 
-    def read_button_press(self, body: bytes) -> Click | None:
+    def read_button_press(self, body: bytes) -> ButtonPress | None:
         if not body:
             return None
         try:
-            return Click(**json.loads(body))
+            return ButtonPress(**{"approved": True, "by": "grace", **json.loads(body)})
         except ValueError:
             raise MalformedPayload("the body is not JSON") from None
 
@@ -77,11 +68,11 @@ def first(run: Run) -> str:
     return run.first_execution_run_id or ""
 
 
-async def test_a_click_decides(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_button_press_decides(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger="watchkeeper")
     async with (
         run_harness(client, [calls(RESTART), says("Restarted.")]) as harness,
-        running_intake(client, Dispatcher().dispatch, settings(harness), interactions=ClickReader()) as http,
+        running_intake(client, Dispatcher().dispatch, settings(harness), interactions=PressReader()) as http,
     ):
         run = await harness.start()
         await until_waiting(run, "r1.0")
@@ -97,7 +88,7 @@ async def test_a_click_decides(client: Client, caplog: pytest.LogCaptureFixture)
     assert f"grace denies r1.0 of {run.id} in Slack, which was not accepted: {run.id} has ended" in caplog.text
 
 
-async def test_a_click_in_slacks_format_decides(client: Client) -> None:
+async def test_a_button_press_in_slacks_format_decides(client: Client) -> None:
     async with (
         run_harness(client, [calls(RESTART), says("Restarted.")]) as harness,
         running_intake(client, Dispatcher().dispatch, settings(harness), interactions=interactions) as http,
@@ -126,7 +117,7 @@ async def test_a_button_of_an_earlier_run_does_not_decide_in_a_later_one(
 ) -> None:
     async with (
         run_harness(client, [calls(RESTART), says("Fine.")]) as harness,
-        running_intake(client, Dispatcher().dispatch, settings(harness), interactions=ClickReader()) as http,
+        running_intake(client, Dispatcher().dispatch, settings(harness), interactions=PressReader()) as http,
     ):
         run = await harness.start()
         await until_waiting(run, "r1.0")
@@ -143,7 +134,7 @@ async def test_it_is_answered_before_the_run_has_decided(client: Client) -> None
         run = await harness.start()
         await until_waiting(run, "r1.0")
     async with (
-        running_intake(client, Dispatcher().dispatch, settings(harness), interactions=ClickReader()) as http,
+        running_intake(client, Dispatcher().dispatch, settings(harness), interactions=PressReader()) as http,
         asyncio.timeout(3),
     ):
         answer = await press(http, run.id, first(run))  # and no worker is there
@@ -152,13 +143,13 @@ async def test_it_is_answered_before_the_run_has_decided(client: Client) -> None
 
 
 async def test_other_interactions_are_ignored(client: Client) -> None:
-    async with running_intake(client, Dispatcher().dispatch, settings(), interactions=ClickReader()) as http:
+    async with running_intake(client, Dispatcher().dispatch, settings(), interactions=PressReader()) as http:
         answer = await http.post("/slack/interactions", headers={"x-proof": SECRET})
     assert (answer.status_code, answer.json()) == (200, {})
 
 
 async def test_an_unverified_request_is_refused(client: Client) -> None:
-    async with running_intake(client, Dispatcher().dispatch, settings(), interactions=ClickReader()) as http:
+    async with running_intake(client, Dispatcher().dispatch, settings(), interactions=PressReader()) as http:
         forged = await http.post("/slack/interactions", content=b"{", headers={"x-proof": "guessed"})
         broken = await http.post("/slack/interactions", content=b"{", headers={"x-proof": SECRET})
     assert (forged.status_code, forged.json()) == (401, {"error": "nothing proves that it comes from Slack"})
@@ -166,7 +157,7 @@ async def test_an_unverified_request_is_refused(client: Client) -> None:
 
 
 async def test_without_a_signing_secret_the_route_answers_404(client: Client) -> None:
-    async with running_intake(client, Dispatcher().dispatch, settings(secret=None), interactions=ClickReader()) as http:
+    async with running_intake(client, Dispatcher().dispatch, settings(secret=None), interactions=PressReader()) as http:
         answer = await http.post("/slack/interactions", content=b"{}", headers={"x-proof": ""})
     async with running_intake(client, Dispatcher().dispatch, settings()) as http:
         nowhere = await http.post("/slack/interactions", content=b"{}", headers={"x-proof": SECRET})

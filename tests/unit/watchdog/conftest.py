@@ -16,6 +16,7 @@ from tests.support.settings import build_settings, paging_tables
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import AlertOrigin, LimitChanges, RunInput
 from watchkeeper.demo.world import World
+from watchkeeper.runs.dispatch import DispatchResult
 from watchkeeper.temporal import activity_options
 from watchkeeper.temporal.client import DATA_CONVERTER
 from watchkeeper.temporal.dev_server import dev_server
@@ -28,17 +29,10 @@ ONE_ROUND = LimitChanges(tokens=1)
 """Ends a run after its first round with a hand-off."""
 
 
-@dataclass(frozen=True)
-class StartedRun:
-    """The result of a dispatch that started a run."""
-
-    workflow_id: str | None
-    run_id: str | None
-    title: str = "Checkout fails"
-    service: str | None = "checkout"
-    team: str | None = None
-    severity: str | None = "critical"
-    outcome: str = "started"
+def started_run(workflow_id: str, run_id: str | None, **fields: Any) -> DispatchResult:
+    """Return the result of a dispatch that started a run."""
+    defaults = {"title": "Checkout fails", "service": "checkout", "severity": "critical"}
+    return DispatchResult("started", 1, "group", workflow_id=workflow_id, run_id=run_id, **(defaults | fields))
 
 
 @dataclass
@@ -65,7 +59,7 @@ class Setup:
         changed = {name: getattr(old, name).model_copy(update=keys) for name, keys in tables.items()}
         self.settings = old.model_copy(update=changed)
 
-    async def start(self, workflow_id: str = "", **fields: Any) -> tuple[WorkflowHandle[Any, Any], StartedRun]:
+    async def start(self, workflow_id: str = "", **fields: Any) -> tuple[WorkflowHandle[Any, Any], DispatchResult]:
         """Start the run of a group of alerts, as the intake does."""
         group = uuid4().hex
         origin = AlertOrigin(source="test", kind="alertmanager", group=group, team=fields.pop("team", None))
@@ -77,7 +71,7 @@ class Setup:
             task_queue=self.queue,
             task_timeout=activity_options.WORKFLOW_TASK_TIMEOUT,
         )
-        return handle, StartedRun(handle.id, handle.first_execution_run_id)
+        return handle, started_run(handle.id, handle.first_execution_run_id)
 
     @contextmanager
     def watchdog(self, client: Client | None = None) -> Iterator[Watchdog]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.watchdog.conftest import Setup, StartedRun, nowhere, until
+from tests.unit.watchdog.conftest import Setup, nowhere, started_run, until
 from watchkeeper.config.settings import SettingsError
 from watchkeeper.watchdog.journal import Journal
 from watchkeeper.watchdog.models import WatchdogCounts, WatchedIncident
@@ -42,7 +42,7 @@ async def test_a_new_process_reads_what_was_written(tmp_path: Path) -> None:
 async def test_without_a_file_the_journal_is_in_memory(setup: Setup) -> None:
     setup.set(watchdog={"journal": None})
     async with setup.running_watchdog(await nowhere()) as watchdog:
-        await watchdog.record_accepted(StartedRun("alert-test-1", "run-1"))
+        await watchdog.record_accepted(started_run("alert-test-1", "run-1"))
         await until(lambda: watchdog.counts.pages)
 
 
@@ -86,7 +86,7 @@ async def test_an_incident_is_watched_without_a_writable_journal(
         await until(lambda: watchdog.counts.outage)
         other = sqlite3.connect(setup.settings.watchdog.journal or "")
         other.execute("BEGIN IMMEDIATE")
-        await watchdog.record_accepted(StartedRun("alert-test-1", "run-1"))
+        await watchdog.record_accepted(started_run("alert-test-1", "run-1"))
         assert watchdog.counts.unjournaled == 1
         other.close()
         await until(lambda: watchdog.counts.pages)
@@ -98,7 +98,7 @@ async def test_the_event_loop_does_not_wait_for_the_disk(setup: Setup) -> None:
         await until(lambda: watchdog.counts.outage)
         other = sqlite3.connect(setup.settings.watchdog.journal or "")
         other.execute("BEGIN IMMEDIATE")
-        waiting = asyncio.create_task(watchdog.record_accepted(StartedRun("alert-test-1", "run-1")))
+        waiting = asyncio.create_task(watchdog.record_accepted(started_run("alert-test-1", "run-1")))
         began = time.monotonic()
         for _ in range(10):
             await asyncio.sleep(0.01)

@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 from pydantic import SecretStr
 
-from tests.unit.watchdog.conftest import Setup, StartedRun, nowhere, until
+from tests.unit.watchdog.conftest import Setup, nowhere, started_run, until
+from watchkeeper.runs.dispatch import DispatchResult
 from watchkeeper.testing.faults import fault
 
 
@@ -58,10 +59,10 @@ async def test_an_unpageable_incident_is_logged_once(setup: Setup, caplog: pytes
 # --- storms -------------------------------------------------------------------------------------------------------
 
 
-def storm(number: int, first: int = 0) -> list[StartedRun]:
+def storm(number: int, first: int = 0) -> list[DispatchResult]:
     severities = ("warning", "critical", "info")
     return [
-        StartedRun(
+        started_run(
             f"alert-test-{n}",
             f"run-{n}",
             title=f"alert {n}",

@@ -12,7 +12,7 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from tests.support.harness import look, reset, run_harness, until_asked
-from tests.unit.watchdog.conftest import TOOLS, Setup, StartedRun, until
+from tests.unit.watchdog.conftest import TOOLS, Setup, started_run, until
 from watchkeeper.contracts import RunInput
 from watchkeeper.temporal import search_attributes
 from watchkeeper.temporal.client import DATA_CONVERTER
@@ -51,7 +51,7 @@ async def test_the_next_run_of_a_group_does_not_hide_that_the_last_one_ended_wit
 
 async def test_a_run_that_temporal_has_lost_is_paged(setup: Setup) -> None:
     with setup.watchdog() as watchdog:
-        await watchdog.record_accepted(StartedRun("alert-test-lost", "01a210d4-0000-7193-a0dd-7988d27dd214"))
+        await watchdog.record_accepted(started_run("alert-test-lost", "01a210d4-0000-7193-a0dd-7988d27dd214"))
         await watchdog.poll()
     assert "Temporal no longer knows its run" in setup.titles[0]
 
