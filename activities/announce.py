@@ -1,4 +1,4 @@
-"""Telling how a run stands, in the one message that people follow and decide in."""
+"""The ``announce`` activity: posts and updates the status message of a run in Slack."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from temporalio import activity
 
-from activities.delivery_errors import delivery_errors
+from activities.delivery_errors import as_application_error
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import ChannelUpdate, PostedMessage
 from watchkeeper.slack.client import MessageDeleted, MessageMarker, SlackClient
@@ -15,49 +15,49 @@ from watchkeeper.slack.status_message import status_blocks, status_headline
 from watchkeeper.tool import ToolError, ToolUnavailable
 
 SECONDS = 40.0
-"""For all requests of an attempt."""
+"""Timeout for all requests of an attempt."""
 
 
 class AnnounceActivities:
-    """Announces runs in the operator's Slack."""
+    """Posts status messages to the operator's Slack."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._slack = SlackClient(settings.slack)
 
     @activity.defn
-    async def announce(self, announcement: ChannelUpdate) -> PostedMessage:
-        """Post the message of a run, or write it anew where it is posted; trying again harms nothing.
+    async def announce(self, update: ChannelUpdate) -> PostedMessage:
+        """Post the status message of a run, or update it. Retries are safe.
 
-        A message that somebody deleted is posted again. Fails with ``AnnouncementRefused``, not to be retried, when
-        Slack will never take it, and with ``AnnouncementUndelivered`` when it cannot take it now.
+        A deleted message is posted again. Fails with ``AnnouncementRefused`` (not retried) for a permanent error, and
+        with ``AnnouncementUndelivered`` for a temporary one.
         """
-        with delivery_errors("Announcement", self._settings):
+        with as_application_error("Announcement", self._settings):
             if self._settings.slack.token is None:
                 raise ToolError("this worker has no slack.token; set WATCHKEEPER_SLACK__TOKEN")
             try:
                 async with asyncio.timeout(SECONDS):
-                    return await self._announce(announcement)
+                    return await self._announce(update)
             except TimeoutError:
                 raise ToolUnavailable(f"Slack did not take the message in {SECONDS:g} s") from None
 
-    async def _announce(self, announcement: ChannelUpdate) -> PostedMessage:
-        slack, marker = self._slack, MessageMarker("watchkeeper_run", announcement.run)
-        text, blocks = status_headline(announcement), status_blocks(announcement, self._settings.reports.run_url)
-        message = announcement.message or await self._posted_before(marker, announcement.channel)
+    async def _announce(self, update: ChannelUpdate) -> PostedMessage:
+        slack, marker = self._slack, MessageMarker("watchkeeper_run", update.run)
+        text, blocks = status_headline(update), status_blocks(update, self._settings.reports.run_url)
+        message = update.message or await self._posted_before(marker, update.channel)
         if message is not None:
             try:
                 await slack.update(message, marker, text, blocks)
             except MessageDeleted:
-                message = await self._posted_before(marker, announcement.channel)
+                message = await self._posted_before(marker, update.channel)
         if message is not None:
             return message
         info = activity.info()
-        key = str(uuid5(NAMESPACE_URL, f"{announcement.run}/{info.activity_id}"))
-        return await slack.post(announcement.channel, marker, text, blocks, key=key)
+        key = str(uuid5(NAMESPACE_URL, f"{update.run}/{info.activity_id}"))
+        return await slack.post(update.channel, marker, text, blocks, key=key)
 
     async def _posted_before(self, marker: MessageMarker, channel: str) -> PostedMessage | None:
-        """Find what an earlier attempt posted and could not record."""
+        """Find the message that an earlier attempt posted without recording it."""
         info = activity.info()
         if info.attempt == 1:
             return None

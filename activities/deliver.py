@@ -1,4 +1,4 @@
-"""Delivering the report of a run, to each destination once."""
+"""The ``deliver`` activity: delivers a report to one destination, once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from httpx2 import AsyncClient
 from temporalio import activity
 
-from activities.delivery_errors import delivery_errors
+from activities.delivery_errors import as_application_error
 from activities.destinations import directory, log, page, pagerduty_note, slack, webhook
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import ReportDelivery
@@ -18,7 +18,7 @@ from watchkeeper.tool import Tool
 
 
 class DeliverActivities:
-    """Delivers reports where the operator's settings say."""
+    """Delivers reports to the destinations in the operator's settings."""
 
     def __init__(self, settings: Settings, tools: Mapping[str, Tool[Any]], http: AsyncClient) -> None:
         self._settings = settings
@@ -28,24 +28,23 @@ class DeliverActivities:
 
     @activity.defn
     async def deliver(self, delivery: ReportDelivery) -> bool:
-        """Deliver a report to one destination, which recognises what it already has: trying again harms nothing.
+        """Deliver a report to one destination. Retries are safe: each destination recognises a report it already has.
 
-        False: this worker's settings do not name the destination, so there was nothing to do. Fails with
-        ``ReportRefused``, not to be retried, when the destination will never take it, and with ``ReportUndelivered``
-        when it cannot take it now.
+        False: this worker's settings do not name the destination. Fails with ``ReportRefused`` (not retried) for a
+        permanent error, and with ``ReportUndelivered`` for a temporary one.
         """
         settings = self._settings
-        with delivery_errors("Report", settings):
+        with as_application_error("Report", settings):
             match delivery.destination:
                 case "log":
-                    return log.write(delivery)
+                    return log.log_report(delivery)
                 case "directory":
-                    return await asyncio.to_thread(directory.write, delivery, settings.reports.directory)
+                    return await asyncio.to_thread(directory.write_report, delivery, settings.reports.directory)
                 case "webhook":
-                    return await webhook.post(delivery, settings.reports, self._http)
+                    return await webhook.post_report(delivery, settings.reports, self._http)
                 case "page":
-                    return await page.wake(delivery, settings, self._tools, self._http)
+                    return await page.page_team(delivery, settings, self._tools, self._http)
                 case "slack":
-                    return await slack.post(delivery, settings, self._slack)
+                    return await slack.post_report(delivery, settings, self._slack)
                 case "pagerduty_note":
-                    return await pagerduty_note.note(delivery, settings, self._tools, self._http)
+                    return await pagerduty_note.add_notes(delivery, settings, self._tools, self._http)

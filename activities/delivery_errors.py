@@ -1,4 +1,4 @@
-"""What could not be delivered, told to Temporal: never to be tried again, or later."""
+"""Turns delivery errors into ApplicationErrors that Temporal retries or does not."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from watchkeeper.tool import ToolError, ToolUnavailable
 
 
 @contextmanager
-def delivery_errors(what: Literal["Report", "Announcement"], settings: Settings) -> Iterator[None]:
-    """Fail with ``ReportRefused`` for a definite no, with ``ReportUndelivered`` for one of now."""
+def as_application_error(what: Literal["Report", "Announcement"], settings: Settings) -> Iterator[None]:
+    """Raise ``ReportRefused`` for a permanent error, ``ReportUndelivered`` for a temporary one."""
     try:
         yield
     except ToolError as error:
-        said = settings.redactor.text(str(error))
-        raise ApplicationError(said, type=f"{what}Refused", non_retryable=True) from None
+        message = settings.redactor.text(str(error))
+        raise ApplicationError(message, type=f"{what}Refused", non_retryable=True) from None
     except (OSError, ToolUnavailable) as error:
-        said = settings.redactor.text(error_text(error))
-        asked = error.delay if isinstance(error, ToolUnavailable) else None
-        delay = max(asked or timedelta(), backoff(activity.info().attempt))
-        raise ApplicationError(said, type=f"{what}Undelivered", next_retry_delay=delay) from None
+        message = settings.redactor.text(error_text(error))
+        requested = error.delay if isinstance(error, ToolUnavailable) else None
+        delay = max(requested or timedelta(), backoff(activity.info().attempt))
+        raise ApplicationError(message, type=f"{what}Undelivered", next_retry_delay=delay) from None

@@ -8,8 +8,8 @@ from urllib.parse import quote
 from watchkeeper.contracts import ReportDelivery
 
 
-def write(delivery: ReportDelivery, directory: Path | None) -> bool:
-    """Write a report into its file; what is written again is the same. False: there is no directory. Raises OSError."""
+def write_report(delivery: ReportDelivery, directory: Path | None) -> bool:
+    """Write a report to its file; writing it again changes nothing. False: no directory is set. Raises OSError."""
     if directory is None:
         return False
     directory.mkdir(parents=True, exist_ok=True)
@@ -21,7 +21,7 @@ def write(delivery: ReportDelivery, directory: Path | None) -> bool:
 
 
 def _name(delivery: ReportDelivery) -> str:
-    """Name the file after its run; the runs of a group of alerts share one workflow id."""
+    """Return the file name. Runs of an alert group share one workflow id, so theirs also has the run id."""
     parts = [delivery.workflow_id]
     if delivery.origin is not None:
         parts.append(delivery.run)

@@ -1,4 +1,4 @@
-"""The worker's own log."""
+"""The worker's log."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from temporalio import activity
 from watchkeeper.contracts import ReportDelivery
 
 
-def write(delivery: ReportDelivery) -> bool:
+def log_report(delivery: ReportDelivery) -> bool:
     """Write one line about a report."""
     activity.logger.info(
         "%s of %s (%s): %s", delivery.part, delivery.workflow_id, delivery.status, delivery.report.summary

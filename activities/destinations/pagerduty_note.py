@@ -1,4 +1,4 @@
-"""PagerDuty: the report as a note of the incident that the alert came from, and of those that the run opened."""
+"""PagerDuty: the report as a note of the incident behind the alert, and of the incidents that the run opened."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from watchkeeper.tool import Tool, ToolCall, ToolError, ToolUnavailable
 
 NOTE_BYTES = 20_000
 
-PATIENCE = 5
-"""Attempts to find the incident of the page that hands the run over, which may be sent at this very moment."""
+PAGE_LOOKUP_ATTEMPTS = 5
+"""Attempts to find the incident of the hand-off page, which another delivery may be sending at the same time."""
 
 
 class _Incident(BaseModel):
@@ -40,8 +40,10 @@ class _Notes(BaseModel):
     notes: list[_Note] = Field(default_factory=list)
 
 
-async def note(delivery: ReportDelivery, settings: Settings, tools: Mapping[str, Tool[Any]], http: AsyncClient) -> bool:
-    """Write the note once into each of its incidents; one that takes none keeps no other from its own.
+async def add_notes(
+    delivery: ReportDelivery, settings: Settings, tools: Mapping[str, Tool[Any]], http: AsyncClient
+) -> bool:
+    """Add the note once to each incident, also if one of them fails. False: there is no incident.
 
     Raises ToolUnavailable if any may take it later, else ToolError if any never will.
     """
@@ -54,16 +56,16 @@ async def note(delivery: ReportDelivery, settings: Settings, tools: Mapping[str,
         except (ToolError, ToolUnavailable) as error:
             failed.append(error)
     if failed:
-        raise next((trouble for trouble in failed if isinstance(trouble, ToolUnavailable)), failed[0])
-    if not incidents and _hands_over(delivery, settings) and activity.info().attempt <= PATIENCE:
-        raise ToolUnavailable("PagerDuty does not know yet of the incident that hands the run over")
+        raise next((error for error in failed if isinstance(error, ToolUnavailable)), failed[0])
+    if not incidents and _is_paged(delivery, settings) and activity.info().attempt <= PAGE_LOOKUP_ATTEMPTS:
+        raise ToolUnavailable("PagerDuty does not have the incident of the hand-off page yet")
     return bool(incidents)
 
 
 async def _incidents(
     delivery: ReportDelivery, settings: Settings, tools: Mapping[str, Tool[Any]], http: AsyncClient
 ) -> tuple[list[str], list[ToolError | ToolUnavailable]]:
-    """Find the ids of the incidents, each once; also return what kept any from being found."""
+    """Return the ids of the incidents, each once, and the errors of failed searches."""
     found: dict[str, None] = {}
     failed: list[ToolError | ToolUnavailable] = []
     if delivery.origin is not None and delivery.origin.kind == "pagerduty":
@@ -86,14 +88,14 @@ async def _incidents(
 
 
 def _page_keys(delivery: ReportDelivery, settings: Settings, tools: Mapping[str, Tool[Any]]) -> list[str]:
-    """Name the pages that the run may have sent: to its team, to who stands in for it, and to whom the model chose."""
+    """Return the keys of the pages that the run may have sent: to its team, the fallback, the model's choice."""
     if (pager := tools.get(PAGER_TOOL)) is None:
         return []
     teams = [settings.on_call(delivery.service), delivery.origin.team if delivery.origin else None]
     teams += [_team(found.arguments) for found in delivery.report.evidence if found.tool == PAGER_TOOL]
     call = ToolCall(run=delivery.run, key="report", arguments="{}")
-    named = {team: pager.arguments.model_construct(team=team) for team in teams if team}
-    return [pager.idempotency_key(call, arguments) for arguments in named.values()]
+    by_team = {team: pager.arguments.model_construct(team=team) for team in teams if team}
+    return [pager.idempotency_key(call, arguments) for arguments in by_team.values()]
 
 
 def _team(arguments: str) -> str | None:
@@ -107,13 +109,13 @@ def _team(arguments: str) -> str | None:
 async def _note(delivery: ReportDelivery, incident: str, settings: Settings, http: AsyncClient) -> None:
     place = f"{settings.pagerduty.api_url}/incidents/{quote(incident, safe='')}/notes"
     marker = f"watchkeeper run={delivery.run} part={delivery.part}"
-    there = await fetch_as(_Notes, http, "GET", place, headers=_headers(settings))
-    if any(marker in note.content.splitlines() for note in there.notes):
+    existing = await fetch_as(_Notes, http, "GET", place, headers=_headers(settings))
+    if any(marker in note.content.splitlines() for note in existing.notes):
         return
     report = delivery.report
-    said = excerpt(f"{report.summary}\n\n{report.body}", NOTE_BYTES)
+    text = excerpt(f"{report.summary}\n\n{report.body}", NOTE_BYTES)
     headers = {**_headers(settings), "From": settings.pagerduty.from_email or ""}
-    await send(http, "POST", place, json={"note": {"content": f"{said}\n\n{marker}"}}, headers=headers)
+    await send(http, "POST", place, json={"note": {"content": f"{text}\n\n{marker}"}}, headers=headers)
 
 
 def _headers(settings: Settings) -> dict[str, str]:
@@ -124,7 +126,7 @@ def _headers(settings: Settings) -> dict[str, str]:
     }
 
 
-def _hands_over(delivery: ReportDelivery, settings: Settings) -> bool:
-    """Tell whether people are being paged with this report."""
+def _is_paged(delivery: ReportDelivery, settings: Settings) -> bool:
+    """Tell whether a page is sent with this report."""
     unfinished = delivery.status in ("limit_reached", "failed") and not delivery.follow_up
     return unfinished and settings.reports.page_on_hand_off and settings.on_call(delivery.service) is not None

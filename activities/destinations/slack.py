@@ -1,4 +1,4 @@
-"""Slack: the report as replies to the message that tells the run, or in its channel."""
+"""Slack: the report as replies to the run's status message, or as a message in the channel."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from watchkeeper.slack.report_thread import notification_text, report_replies
 from watchkeeper.tool import ToolUnavailable
 
 SECONDS = 50.0
-"""For all requests of an attempt; what was posted by then is found by the next."""
+"""Timeout for all requests of an attempt. The next attempt finds what was posted."""
 
 
-async def post(delivery: ReportDelivery, settings: Settings, slack: SlackClient) -> bool:
-    """Post a report, each of its replies once. Raises ToolError and ToolUnavailable."""
+async def post_report(delivery: ReportDelivery, settings: Settings, slack: SlackClient) -> bool:
+    """Post each reply of a report once. False: no token or no channel is set. Raises ToolError and ToolUnavailable."""
     message = delivery.message
     channel = message.channel if message else settings.channel(delivery.origin, delivery.service)
     if settings.slack.token is None or channel is None:
@@ -37,21 +37,23 @@ async def post(delivery: ReportDelivery, settings: Settings, slack: SlackClient)
 async def _post(
     delivery: ReportDelivery, slack: SlackClient, channel: str, thread: str | None, run_url: str | None
 ) -> None:
-    there = await _there(delivery, slack, channel, thread)
+    posted = await _posted_before(delivery, slack, channel, thread)
     text = notification_text(delivery)
     for number, blocks in enumerate(report_replies(delivery, run_url), start=1):
         part = delivery.part if number == 1 else f"{delivery.part}/{number}"
-        if part not in there:
+        if part not in posted:
             key = str(uuid5(NAMESPACE_URL, f"{delivery.run}/{part}"))
             marker = MessageMarker("watchkeeper_report", delivery.run, part)
-            posted = await slack.post(channel, marker, text, blocks, key=key, thread=thread)
-            thread = thread or posted.ts
+            message = await slack.post(channel, marker, text, blocks, key=key, thread=thread)
+            thread = thread or message.ts
         else:
-            thread = thread or there[part]
+            thread = thread or posted[part]
 
 
-async def _there(delivery: ReportDelivery, slack: SlackClient, channel: str, thread: str | None) -> dict[str, str]:
-    """Find what an earlier attempt posted: the times of the replies, by their parts."""
+async def _posted_before(
+    delivery: ReportDelivery, slack: SlackClient, channel: str, thread: str | None
+) -> dict[str, str]:
+    """Return the message ids of the replies that an earlier attempt posted, by part."""
     info = activity.info()
     if info.attempt == 1:
         return {}

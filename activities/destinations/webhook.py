@@ -1,4 +1,4 @@
-"""A webhook of the operator's, which takes reports as JSON of a form that only grows."""
+"""The operator's webhook: takes reports as JSON. Later versions may add fields."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SECONDS = 30.0
 
 
 class PostedReport(BaseModel):
-    """A report as it is posted to a webhook: what is here stays, and a later version may hold more."""
+    """The JSON body for the webhook. Fields are never removed; a later version may add some."""
 
     model_config = ConfigDict(title="Watchkeeper report")
 
@@ -40,15 +40,14 @@ class PostedReport(BaseModel):
     question: str | None = Field(default=None, description="What that follow-up asked.")
 
 
-async def post(delivery: ReportDelivery, reports: ReportSettings, http: AsyncClient) -> bool:
-    """Post a report, signed if there is a secret; ``webhook-id`` is the same for every attempt.
+async def post_report(delivery: ReportDelivery, reports: ReportSettings, http: AsyncClient) -> bool:
+    """Post a report, signed if a secret is set. ``webhook-id`` is the same in every attempt.
 
-    What goes wrong is told without the address, which can itself be the secret that lets one post. Raises ToolError and
-    ToolUnavailable.
+    Raises ToolError and ToolUnavailable. Their messages leave out the URL, because it may contain a secret.
     """
     if reports.webhook_url is None:
         return False
-    body = body_of(delivery)
+    body = report_body(delivery)
     message_id = f"{delivery.run}/{delivery.part}"
     headers = {"content-type": "application/json", "webhook-id": message_id}
     if reports.webhook_secret is not None:
@@ -66,7 +65,7 @@ async def post(delivery: ReportDelivery, reports: ReportSettings, http: AsyncCli
     raise ToolError(answered)
 
 
-def body_of(delivery: ReportDelivery) -> bytes:
-    """Write the body: the same bytes for the same report."""
+def report_body(delivery: ReportDelivery) -> bytes:
+    """Return the body: the same bytes for the same report."""
     posted = PostedReport.model_validate(delivery.model_dump())
     return canonical_json(posted.model_dump(mode="json", by_alias=True))

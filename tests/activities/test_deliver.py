@@ -248,7 +248,7 @@ async def test_a_hand_off_that_could_page_nobody_says_so(
     async with run_harness(client, [calls(LOOK)], tools=TOOLS, **settings) as harness:
         _, _, hand_off = await failure(await harness.start(service=service, limits=ONE_ROUND))
     assert hand_off.undelivered == [
-        f"page: nobody was paged: {why}, and nobody stands in; set reports.team or pagerduty.routing_key"
+        f"page: no one was paged: {why}, and no fallback exists; set reports.team or pagerduty.routing_key"
     ]
     assert world.pages.events == []
 

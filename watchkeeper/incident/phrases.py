@@ -1,6 +1,6 @@
-"""How a status, a limit, an approval and a group of alerts are written, wherever a run is shown (pure).
+"""How statuses, limits, approvals and alert counts are written in every view of a run (pure).
 
-Workflow code uses these phrases for the Temporal UI. ``watchkeeper.run_view.phrases`` adds those that need a run view.
+Workflow code uses these phrases for the Temporal UI. ``watchkeeper.run_view.phrases`` adds those of a run view.
 """
 
 from __future__ import annotations

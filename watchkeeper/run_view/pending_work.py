@@ -19,7 +19,7 @@ from watchkeeper.text import duration, excerpt
 WORKER_LOST = "its worker stopped responding"
 
 REASON_BYTES = 300
-"""Limit for the reason why an attempt failed."""
+"""Limit for the failure message of an attempt."""
 
 NO_WORKER_SECONDS = 3.0
 """Seconds for which a task may wait before it counts as not taken: a busy worker needs some time."""

@@ -118,7 +118,7 @@ def action_phrase(action: PersonAction, tool: str = "") -> str:
     text = f": {action.text}" if action.text else ""
     match action.kind:
         case "tell":
-            return f"tells the model{text}"
+            return f"writes to the model{text}"
         case "stop":
             return f"stops the run{text}"
         case "decide":

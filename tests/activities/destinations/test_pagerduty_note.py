@@ -108,7 +108,7 @@ async def test_without_an_incident_there_is_nothing_to_do(office: Office) -> Non
 
 async def test_the_incident_of_a_hand_over_is_waited_for_a_while(office: Office) -> None:
     handed = changed(status="failed")
-    assert "does not know yet" in (await office.undelivered(handed, "pagerduty_note")).message
+    assert "does not have the incident" in (await office.undelivered(handed, "pagerduty_note")).message
     await office.deliver(handed, "pagerduty_note", attempt=6)
     paged = opened(office.world, "checkout")
     await office.deliver(handed, "pagerduty_note", attempt=2)

@@ -118,7 +118,7 @@ def test_a_secret_that_signs_nothing_is_refused_at_the_start(secret: str) -> Non
 
 @pytest.mark.parametrize("url", ["https://ui.example/", "ui.example/{run}"])
 def test_an_address_that_leads_to_no_run_is_refused_at_the_start(url: str) -> None:
-    with pytest.raises(ValidationError, match=r"must (hold \{run\}|be an http)"):
+    with pytest.raises(ValidationError, match=r"must (contain \{run\}|be an http)"):
         build_settings(reports={"run_url": url})
 
 

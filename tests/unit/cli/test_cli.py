@@ -249,7 +249,7 @@ async def test_words_and_extensions_reach_the_run(client: Client, program: Progr
         ended = await desk.program("watch", run)
     assert "rounds=7" in extended.out
     assert "duration=3600" in extended.out
-    assert "ada tells the model: Payments was deployed too." in ended.out
+    assert "ada writes to the model: Payments was deployed too." in ended.out
     assert "ada extends the limits by 3 rounds, 30 min 00 s duration" in ended.out
     assert "ada: Payments was deployed too." in json.dumps(desk.harness.messages())
 

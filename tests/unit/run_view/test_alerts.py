@@ -51,7 +51,7 @@ async def test_following_ends_with_the_report_of_a_run_that_stays_open(client: C
     assert (listed.status, listed.closed_at) == ("concluded", None)
     assert shown["alerts"][0]["title"] == "HighErrorRate: checkout fails"
     assert shown["origin"]["source"] == "prod"
-    assert "ann tells the model: How bad?" in more
+    assert "ann writes to the model: How bad?" in more
     assert "18 %." in more
     assert more.rstrip().splitlines()[-1].startswith("2 rounds · 0 calls · "), "what it took, with the follow-up"
     assert "✓ resolved (critical): HighErrorRate" in whole

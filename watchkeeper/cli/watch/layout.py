@@ -66,7 +66,7 @@ class LineWriter:
         return min(WIDTH, self._console.width) if self._console.is_terminal else PLAIN
 
     def line(self, text: Text, *, wrap: bool = False, indent: int = 0) -> None:
-        """Write a line. ``wrap`` breaks it between words at the terminal's width; each part is indented."""
+        """Write a line. ``wrap`` breaks it at spaces, at the terminal's width; each part is indented."""
         if wrap and self._console.is_terminal:
             self._console.print(Padding(text, (0, 0, 0, indent)), width=self.width)
         elif indent:
