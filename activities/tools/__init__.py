@@ -1,1 +1,1 @@
-"""The tools, one file each; a file that is dropped here is found."""
+"""The tools, one file each. Every file in this directory is loaded."""

@@ -60,12 +60,8 @@ def read_completion(
 
     The kind of reply follows from the calls and the text in it, never from its finish_reason.
 
-    Args:
-        body: The body of the response.
-        tools: Names of all tools in the catalogue.
-        tools_allowed: Whether the request offered tools. If not, calls are removed.
-        prompt_bytes: Size of the request; used to estimate the usage if the host does not report it.
-        trace_id: Request id from the response headers.
+    ``tools`` are the names of all tools in the catalogue. ``tools_allowed`` says whether the request offered them; if
+    not, calls are removed. ``prompt_bytes`` is the size of the request, to estimate a usage that is not reported.
 
     Raises:
         ModelError: The body is not a completion, reports an error, or says that the host or model refused to answer.

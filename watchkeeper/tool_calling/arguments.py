@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails, from_json
 from watchkeeper.contracts import JsonObject
 from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.text import excerpt
-from watchkeeper.tool_calling.result_encoding import to_json
+from watchkeeper.tool_calling.result_encoder import to_json
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -222,14 +222,8 @@ def tool(
             raise refuse("its first parameter must be annotated with a class derived from Arguments")
         if unknown := [part for part in key if part not in arguments.model_fields]:
             raise refuse(f"key names {unknown}, which are not fields of {arguments.__name__}")
-        if effect == "once" and attempts not in (None, 1):
-            raise refuse('effect="once" allows only one attempt')
-        if attempts is not None and attempts < 1:
-            raise refuse(f"attempts={attempts} would never run it; set 1 or more")
-        if timeout <= timedelta():
-            raise refuse(f"timeout={timeout} leaves no time to run; set more than zero")
-        if not MIN_RESULT_BYTES <= max_bytes <= MAX_RESULT_BYTES:
-            raise refuse(f"max_bytes={max_bytes}: set {MIN_RESULT_BYTES:,} to {MAX_RESULT_BYTES:,}")
+        if problem := _option_problem(effect, timeout, attempts, max_bytes):
+            raise refuse(problem)
         return Tool(
             name=name,
             description=" ".join(description.split()),
@@ -244,6 +238,18 @@ def tool(
         )
 
     return make
+
+
+def _option_problem(effect: Effect, timeout: timedelta, attempts: int | None, max_bytes: int) -> str | None:
+    if effect == "once" and attempts not in (None, 1):
+        return 'effect="once" allows only one attempt'
+    if attempts is not None and attempts < 1:
+        return f"attempts={attempts} would never run it; set 1 or more"
+    if timeout <= timedelta():
+        return f"timeout={timeout} leaves no time to run; set more than zero"
+    if not MIN_RESULT_BYTES <= max_bytes <= MAX_RESULT_BYTES:
+        return f"max_bytes={max_bytes}: set {MIN_RESULT_BYTES:,} to {MAX_RESULT_BYTES:,}"
+    return None
 
 
 def _arguments_of(function: Callable[..., Any]) -> type[Any] | None:

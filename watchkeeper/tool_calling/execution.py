@@ -17,7 +17,7 @@ from watchkeeper.text import cap, excerpt
 from watchkeeper.tool_calling.arguments import describe_errors, parse_arguments
 from watchkeeper.tool_calling.definition import Tool, ToolCall, ToolContext, ToolError, ToolUnavailable
 from watchkeeper.tool_calling.json_schema import parameter_schema
-from watchkeeper.tool_calling.result_encoding import to_json
+from watchkeeper.tool_calling.result_encoder import to_json
 
 _FIELDS_BYTES = 300
 """Largest list of argument names in a result that was cut."""

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, HttpUrl, RootModel, SecretStr, field_serializer
 
 from watchkeeper.llm.conversation import canonical_json
-from watchkeeper.tool_calling.result_encoding import DEPTH, to_json
+from watchkeeper.tool_calling.result_encoder import DEPTH, to_json
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 LEAVES = st.one_of(
