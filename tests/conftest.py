@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import re
 import signal
@@ -31,6 +32,13 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # Without the variable, an HTTP client loads no file of CA certificates. That takes 20 ms, and no test needs them.
     os.environ.pop("SSL_CERT_FILE", None)
+
+
+def pytest_collection_finish() -> None:
+    # The collected tests live until the end. Frozen, they do not lengthen each garbage collection, in which a workflow
+    # task can exceed the SDK's limit of two seconds.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
