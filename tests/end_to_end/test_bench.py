@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from bench.race import race
+from bench.suite import ready
 from bench.table import Curves, ResultTable, Row
 from bench.timeline import windows
 from bench.turn_order import TurnOrder
@@ -53,6 +55,15 @@ async def measured(file: Path, *options: str) -> tuple[dict[str, Any], str]:
     return table, printed.decode()
 
 
+async def test_every_contender_finishes_a_race() -> None:
+    async with ready() as bench:
+        laps = await race(bench.racers.values(), bench.model, rounds=2, kib=1)
+    assert laps.keys() == {"floor", "guide", "naive", "ours"}
+    assert {lap.failure for lap in laps.values()} == {None}
+    assert {len(lap.timeline.request_times) for lap in laps.values()} == {3}, "two rounds of calls, then the conclusion"
+
+
+@pytest.mark.slow
 async def test_a_few_rounds_fill_the_table(tmp_path: Path) -> None:
     table, printed = await measured(tmp_path / "bench.json", "--concurrency", "1", "--kills", "0")
     samples = {row["name"]: row["samples"] for row in table["rows"]}
@@ -102,38 +113,38 @@ def test_ratios_are_taken_pair_by_pair() -> None:
 
 
 @pytest.fixture
-async def baton() -> TurnOrder:
-    baton = TurnOrder()
-    baton.join(["one", "two"])
-    return baton
+async def order() -> TurnOrder:
+    order = TurnOrder()
+    order.join(["one", "two"])
+    return order
 
 
-async def race(baton: TurnOrder, name: str, went: list[str], turns: int) -> None:
+async def take_turns(order: TurnOrder, name: str, went: list[str], turns: int) -> None:
     for _ in range(turns):
-        await baton.turn(name)
+        await order.turn(name)
         went.append(name)
-    baton.leave(name)
+    order.leave(name)
 
 
-async def test_all_get_as_many_turns_one_after_the_other(baton: TurnOrder) -> None:
+async def test_all_get_as_many_turns_one_after_the_other(order: TurnOrder) -> None:
     went: list[str] = []
-    await asyncio.gather(race(baton, "one", went, 5), race(baton, "two", went, 5))
+    await asyncio.gather(take_turns(order, "one", went, 5), take_turns(order, "two", went, 5))
     assert [set(went[turn : turn + 2]) for turn in range(0, 10, 2)] == [{"one", "two"}] * 5
 
 
-async def test_one_that_left_is_not_waited_for(baton: TurnOrder) -> None:
+async def test_one_that_left_is_not_waited_for(order: TurnOrder) -> None:
     went: list[str] = []
-    await asyncio.gather(race(baton, "one", went, 1), race(baton, "two", went, 3))
+    await asyncio.gather(take_turns(order, "one", went, 1), take_turns(order, "two", went, 3))
     assert sorted(went) == ["one", "two", "two", "two"]
 
 
-async def test_nobody_goes_before_all_are_there(baton: TurnOrder) -> None:
-    first = asyncio.create_task(baton.turn("one"))
+async def test_nobody_goes_before_all_are_there(order: TurnOrder) -> None:
+    first = asyncio.create_task(order.turn("one"))
     await asyncio.sleep(0.05)
-    assert baton.waits("one") and not first.done()
-    baton.leave("two")
+    assert order.waits("one") and not first.done()
+    order.leave("two")
     await first
 
 
-async def test_who_does_not_race_never_waits(baton: TurnOrder) -> None:
-    await asyncio.wait_for(baton.turn("stranger"), 1)
+async def test_who_does_not_race_never_waits(order: TurnOrder) -> None:
+    await asyncio.wait_for(order.turn("stranger"), 1)

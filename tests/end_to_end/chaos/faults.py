@@ -1,4 +1,4 @@
-"""The blows that a run is dealt, each at one point of its history, and how it is played on after each."""
+"""Faults that are injected into a run, each at one point of its history, and how the run continues after each."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Outcome:
 
     where: str
     verdict: Verdict
-    fell: int = 0
+    fault_event: int = 0
     recovery: float | None = None
     """Seconds to the next step, where another worker was up and there was one to make."""
     since: list[str] = field(default_factory=list)
@@ -49,26 +49,26 @@ class Baseline:
     events: dict[str, int] = field(default_factory=dict)
 
 
-Blow = Callable[[Ground, Baseline], Awaitable[list[Outcome]]]
+Fault = Callable[[Ground, Baseline], Awaitable[list[Outcome]]]
 
 
-def kill_after(incident: Incident, number: int, *, another_up: bool) -> Blow:
+def kill_after(incident: Incident, number: int, *, another_up: bool) -> Fault:
     """Kill the worker that makes the run's steps as soon as it has so many events."""
 
-    async def blow(ground: Ground, baseline: Baseline) -> list[Outcome]:
+    async def inject(ground: Ground, baseline: Baseline) -> list[Outcome]:
         async with playing(ground, incident) as play:
             await asyncio.gather(*(play.work(name) for name in ("first", "second")[: 1 + another_up]))
             await play.begin()
             await play.until_event(number)
             return [await _killed(play, baseline, f"{incident.name} {number}", another_up=another_up)]
 
-    return blow
+    return inject
 
 
-def kill_before_recording(incident: Incident, call: str, *, another_up: bool) -> Blow:
+def kill_before_recording(incident: Incident, call: str, *, another_up: bool) -> Fault:
     """Kill the worker when a host has acted on a call and keeps its answer back."""
 
-    async def blow(ground: Ground, baseline: Baseline) -> list[Outcome]:
+    async def inject(ground: Ground, baseline: Baseline) -> list[Outcome]:
         async with playing(ground, incident) as play:
             await play.work("first", hold=call)
             await play.begin()
@@ -77,14 +77,14 @@ def kill_before_recording(incident: Incident, call: str, *, another_up: bool) ->
                 await play.work("second")
             return [await _killed(play, baseline, f"{incident.name} {call}", another_up=another_up)]
 
-    return blow
+    return inject
 
 
 async def _killed(play: Play, baseline: Baseline, where: str, *, another_up: bool) -> Outcome:
     victim = play.holder()
     over = play.following.closed
     victim.send(signal.SIGKILL)
-    play.struck()
+    play.mark_fault()
     if not another_up:
         await play.work("second")
     outcome = await _judged(play, baseline, where)
@@ -97,19 +97,19 @@ async def _killed(play: Play, baseline: Baseline, where: str, *, another_up: boo
 
 async def _judged(play: Play, baseline: Baseline, where: str, *, late: bool = True) -> Outcome:
     await play.until_over()
-    return Outcome(where, await judge(play, baseline.results[play.incident.name], late=late), play.fell)
+    return Outcome(where, await judge(play, baseline.results[play.incident.name], late=late), play.fault_event)
 
 
 Trouble = Callable[[Ground], Awaitable[None]]
 
 
-def trouble_for_all(incident: Incident, number: int, trouble: Trouble, *, waiting: bool = False) -> Blow:
+def trouble_for_all(incident: Incident, number: int, trouble: Trouble, *, waiting: bool = False) -> Fault:
     """Let what all share fail when one of several runs has so many events; the others are ahead of it or behind.
 
     ``waiting``: people take their time, so that it fails while the runs wait for them.
     """
 
-    async def blow(ground: Ground, baseline: Baseline) -> list[Outcome]:
+    async def inject(ground: Ground, baseline: Baseline) -> list[Outcome]:
         async with AsyncExitStack() as stack:
             plays = [await stack.enter_async_context(playing(ground, incident)) for _ in range(SHARING)]
             await asyncio.gather(*(play.work("first") for play in plays))
@@ -119,13 +119,13 @@ def trouble_for_all(incident: Incident, number: int, trouble: Trouble, *, waitin
                 await asyncio.sleep(APART_SECONDS)
             await plays[SHARING // 2].until_event(number)
             for play in plays:
-                play.struck()
+                play.mark_fault()
             await trouble(ground)
             where = f"{incident.name} {number}"
             late = trouble not in (freeze_model, freeze_back_ends)
             return [await _judged(play, baseline, where, late=late) for play in plays]
 
-    return blow
+    return inject
 
 
 async def freeze_model(ground: Ground) -> None:
@@ -165,20 +165,20 @@ async def _die(dying: Server | Host) -> None:
     await dying.start()
 
 
-def cut_network(incident: Incident, number: int, seconds: float, *, silently: bool, another_up: bool) -> Blow:
+def cut_network(incident: Incident, number: int, seconds: float, *, silently: bool, another_up: bool) -> Fault:
     """Cut the worker off from the Temporal server for a while when the run has so many events."""
 
-    async def blow(ground: Ground, baseline: Baseline) -> list[Outcome]:
+    async def inject(ground: Ground, baseline: Baseline) -> list[Outcome]:
         async with relaying(ground.server.address) as relay, playing(ground, incident) as play:
             await play.work("first", address=relay.address)
             await play.begin()
             await play.until_event(number)
             relay.cut(silently=silently)
-            play.struck()
+            play.mark_fault()
             if another_up:
                 await play.work("second")
             await asyncio.sleep(seconds)
             relay.mend()
             return [await _judged(play, baseline, f"{incident.name} {number} {seconds:g} s", late=False)]
 
-    return blow
+    return inject

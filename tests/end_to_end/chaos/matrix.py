@@ -1,4 +1,4 @@
-"""The matrix: every blow at every point, several at a time, and the table of what came of them."""
+"""The matrix: every fault at every point, several at a time, and the table of results."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from tests.end_to_end.chaos import faults as blows
-from tests.end_to_end.chaos.faults import Baseline, Blow, Outcome
+from tests.end_to_end.chaos import faults
+from tests.end_to_end.chaos.faults import Baseline, Fault, Outcome
 from tests.end_to_end.chaos.incidents import INCIDENTS, STOPPED, WHOLE
 from tests.end_to_end.chaos.player import Ground, playing
 from tests.end_to_end.chaos.verdict import undisturbed
@@ -23,22 +23,22 @@ LONG_CUT_SECONDS = 7.0
 
 @dataclass
 class Row:
-    """One line of the table: blows of one kind."""
+    """One line of the table: faults of one kind."""
 
     name: str
-    blows: Sequence[Blow]
+    faults: Sequence[Fault]
     lanes: int = LANES
     outcomes: list[Outcome] = field(default_factory=list)
 
     async def play(self, ground: Ground, baseline: Baseline) -> None:
-        """Deal all blows."""
+        """Inject all faults."""
         lanes = asyncio.Semaphore(self.lanes)
 
-        async def deal(blow: Blow) -> None:
+        async def run(inject: Fault) -> None:
             async with lanes:
-                self.outcomes += await blow(ground, baseline)
+                self.outcomes += await inject(ground, baseline)
 
-        await asyncio.gather(*map(deal, self.blows))
+        await asyncio.gather(*map(run, self.faults))
 
     def cells(self) -> list[str]:
         """Count what came of them."""
@@ -54,13 +54,13 @@ class Row:
     def problems(self) -> list[str]:
         """Say what went wrong, where."""
         return [
-            f"{self.name}, {outcome.where} (fell at {outcome.fell}): {problem}"
+            f"{self.name}, {outcome.where} (fault at event {outcome.fault_event}): {problem}"
             for outcome in self.outcomes
             for problem in outcome.verdict
         ]
 
 
-HEADINGS = ["blow", "points tried", "runs finished", "calls repeated", "effects doubled", "next step"]
+HEADINGS = ["fault", "points tried", "runs finished", "calls repeated", "effects doubled", "next step"]
 
 
 async def take_baseline(ground: Ground) -> Baseline:
@@ -74,19 +74,19 @@ async def take_baseline(ground: Ground) -> Baseline:
 
 
 def whole(baseline: Baseline) -> list[Row]:
-    """List all blows at all points."""
+    """List all faults at all points."""
     points = [(i, number) for i in INCIDENTS.values() for number in range(1, baseline.events[i.name] + 1)]
     calls = [(incident, call) for incident in INCIDENTS.values() for call in incident.calls]
     return [
-        Row("worker killed, another started", [blows.kill_after(*point, another_up=False) for point in points]),
-        Row("worker killed, another up", [blows.kill_after(*point, another_up=True) for point in points]),
+        Row("worker killed, another started", [faults.kill_after(*point, another_up=False) for point in points]),
+        Row("worker killed, another up", [faults.kill_after(*point, another_up=True) for point in points]),
         Row(
             "worker killed between effect and recording, another started",
-            [blows.kill_before_recording(*call, another_up=False) for call in calls],
+            [faults.kill_before_recording(*call, another_up=False) for call in calls],
         ),
         Row(
             "worker killed between effect and recording, another up",
-            [blows.kill_before_recording(*call, another_up=True) for call in calls],
+            [faults.kill_before_recording(*call, another_up=True) for call in calls],
         ),
         Row("network cut", [*_cuts(baseline, 8)]),
         *_shared(baseline, 3),
@@ -94,24 +94,24 @@ def whole(baseline: Baseline) -> list[Row]:
 
 
 def sample(baseline: Baseline) -> list[Row]:
-    """List a few blows of each kind, for the test that runs with all others."""
+    """List a few faults of each kind, for `make test`."""
     whole, another_up = baseline.events["whole"], ((WHOLE, 30), (STOPPED, 40))
-    killed: list[Blow] = [
-        *(blows.kill_after(WHOLE, number, another_up=False) for number in (5, 24, 52, whole - 15)),
-        *(blows.kill_after(*point, another_up=True) for point in another_up),
-        *(blows.kill_before_recording(WHOLE, call, another_up=False) for call in ("r2", "r2.0", "r2.1", "report")),
-        blows.cut_network(WHOLE, 40, LONG_CUT_SECONDS, silently=True, another_up=True),
+    killed: list[Fault] = [
+        *(faults.kill_after(WHOLE, number, another_up=False) for number in (5, 24, 52, whole - 15)),
+        *(faults.kill_after(*point, another_up=True) for point in another_up),
+        *(faults.kill_before_recording(WHOLE, call, another_up=False) for call in ("r2", "r2.0", "r2.1", "report")),
+        faults.cut_network(WHOLE, 40, LONG_CUT_SECONDS, silently=True, another_up=True),
     ]
     return [
         Row("worker killed, network cut", killed),
-        Row("back ends frozen", [blows.trouble_for_all(WHOLE, 25, blows.freeze_back_ends)]),
-        Row("Temporal server killed", [blows.trouble_for_all(WHOLE, WAITS_AT, blows.kill_server, waiting=True)]),
+        Row("back ends frozen", [faults.trouble_for_all(WHOLE, 25, faults.freeze_back_ends)]),
+        Row("Temporal server killed", [faults.trouble_for_all(WHOLE, WAITS_AT, faults.kill_server, waiting=True)]),
     ]
 
 
-def _cuts(baseline: Baseline, each: int) -> list[Blow]:
+def _cuts(baseline: Baseline, each: int) -> list[Fault]:
     return [
-        blows.cut_network(WHOLE, number, seconds, silently=silently, another_up=another_up)
+        faults.cut_network(WHOLE, number, seconds, silently=silently, another_up=another_up)
         for seconds, silently, another_up in (
             (SHORT_CUT_SECONDS, False, False),
             (LONG_CUT_SECONDS, True, False),
@@ -123,20 +123,20 @@ def _cuts(baseline: Baseline, each: int) -> list[Blow]:
 
 
 def _shared(baseline: Baseline, each: int) -> list[Row]:
-    """List what befalls all runs at once: one blow at a time, and the server's last."""
+    """List the faults that affect all runs at once, one at a time. Those of the server are last."""
     numbers = _spread(baseline.events["whole"], each)
     troubles = {
-        "model frozen": blows.freeze_model,
-        "back ends frozen": blows.freeze_back_ends,
-        "model killed": blows.kill_model,
-        "back ends killed": blows.kill_back_ends,
-        "Temporal server killed in a round": blows.kill_server,
+        "model frozen": faults.freeze_model,
+        "back ends frozen": faults.freeze_back_ends,
+        "model killed": faults.kill_model,
+        "back ends killed": faults.kill_back_ends,
+        "Temporal server killed in a round": faults.kill_server,
     }
     rows = [
-        Row(name, [blows.trouble_for_all(WHOLE, number, trouble) for number in numbers], lanes=1)
+        Row(name, [faults.trouble_for_all(WHOLE, number, trouble) for number in numbers], lanes=1)
         for name, trouble in troubles.items()
     ]
-    waiting = blows.trouble_for_all(WHOLE, WAITS_AT, blows.kill_server, waiting=True)
+    waiting = faults.trouble_for_all(WHOLE, WAITS_AT, faults.kill_server, waiting=True)
     return [*rows, Row("Temporal server killed in a wait", [waiting] * each, lanes=1)]
 
 

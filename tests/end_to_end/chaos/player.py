@@ -50,8 +50,8 @@ class Play:
     pondering: float = 0.0
     """Seconds that its person takes to act."""
     killed_at: float = 0.0
-    fell: int = 0
-    """How many events there were when the blow fell."""
+    fault_event: int = 0
+    """How many events the history had when the fault was injected."""
 
     async def work(self, name: str, *, hold: str = "", address: str | None = None, collector: str = "") -> Worker:
         """Start a worker for this run alone."""
@@ -116,10 +116,12 @@ class Play:
             while call not in [arrival.call for arrival in self.arrivals] and not self.following.closed:
                 await asyncio.sleep(0.005)
 
-    def struck(self) -> None:
-        """Note that the blow has fallen."""
+    def mark_fault(self) -> None:
+        """Note that the fault has been injected now."""
         self.killed_at = time.time()
-        self.fell = sum(event.event_time.ToDatetime().timestamp() < self.killed_at for event in self.following.events)
+        self.fault_event = sum(
+            event.event_time.ToDatetime().timestamp() < self.killed_at for event in self.following.events
+        )
 
 
 @asynccontextmanager

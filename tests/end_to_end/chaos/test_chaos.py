@@ -1,4 +1,4 @@
-"""A sample of the matrix: `make chaos` deals every blow at every point."""
+"""A sample of the matrix: `make chaos` injects every fault at every point."""
 
 from __future__ import annotations
 

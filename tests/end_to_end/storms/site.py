@@ -126,12 +126,12 @@ class Site:
         """Kill the worker that has lived for longest."""
         await _kill(self._workers.pop(0))
 
-    async def strike(self, progress: Callable[[], float], times: int) -> None:
+    async def inject_faults(self, progress: Callable[[], float], times: int) -> None:
         """Kill the intake, a worker and Temporal in turn, so often, as the storm goes on; each is started again.
 
         ``progress``: the share of what is to happen in the storm that has.
         """
-        blows: list[tuple[str, Callable[[], Awaitable[None]], Callable[[], Awaitable[None]]]] = [
+        faults: list[tuple[str, Callable[[], Awaitable[None]], Callable[[], Awaitable[None]]]] = [
             ("intake", self.kill_intake, self.start_intake),
             ("worker", self.kill_worker, self.start_worker),
             ("Temporal", self.temporal.kill, self.temporal.start),
@@ -139,7 +139,7 @@ class Site:
         for number in range(times):
             while progress() < (number + 0.5) / times:
                 await asyncio.sleep(0.02)
-            name, kill, start = blows[number % len(blows)]
+            name, kill, start = faults[number % len(faults)]
             await kill()
             self.killed.append(f"{name} at {progress():.0%}")
             await asyncio.sleep(DEAD_SECONDS)

@@ -16,14 +16,14 @@ AT_ONCE = 20
 
 
 @pytest.mark.parametrize(
-    ("many", "workers", "blows", "pause"),
+    ("many", "workers", "faults", "pause"),
     [
         pytest.param(40, 1, 6, 1.0, id="40", marks=pytest.mark.timeout(180)),
         pytest.param(500, 2, 15, 20.0, id="500", marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
     ],
 )
 async def test_no_kill_loses_or_doubles_a_group(
-    tmp_path: Path, many: int, workers: int, blows: int, pause: float
+    tmp_path: Path, many: int, workers: int, faults: int, pause: float
 ) -> None:
     there = groups(many)
     async with site(tmp_path) as place, sending(place.url, AT_ONCE) as sender:
@@ -35,15 +35,15 @@ async def test_no_kill_loses_or_doubles_a_group(
             return sum(done) / (3 * many)
 
         await asyncio.gather(place.start_intake(), *(place.start_worker() for _ in range(workers)))
-        striking = asyncio.create_task(place.strike(progress, blows))
+        injecting = asyncio.create_task(place.inject_faults(progress, faults))
         async with asyncio.TaskGroup() as storm:
             for number, group in enumerate(there):
                 storm.create_task(sender.live(group, pause, place.reports.of if number % 2 else None))
-        await striking
+        await injecting
         await until_closed(place.temporal.client, there)
         counted = await count(place, there)
     sender.tell_how_it_went(f"killed: {', '.join(place.killed)}; {counted}")
     assert counted.problems == []
     assert counted.conversations + counted.unasked == many
-    assert len(place.killed) == blows
+    assert len(place.killed) == faults
     assert set(sender.statuses) <= {0, 200, 202, 503}
