@@ -1,4 +1,4 @@
-"""The one living message of a run: posted once, written anew, safe whatever an alert says."""
+"""The status message of a run: posted once, updated, and safe with hostile text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Delivering the report: to a directory, to a webhook, to the people on call; to each of them once."""
+"""Delivery of the report to a directory, a webhook and the people on call, once each."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ DELIVERY = ReportDelivery(
 
 
 class Inbox(FakeServer):
-    """A webhook that takes everything."""
+    """Return a webhook that accepts every request."""
 
     url: str
 
@@ -73,7 +73,7 @@ def names(directory: Path) -> list[str]:
 
 
 async def deliver(delivery: ReportDelivery, destination: Destination, **reports: Any) -> None:
-    """Deliver as the worker would, in one attempt."""
+    """Deliver as the worker does, in one attempt."""
     async with AsyncClient(timeout=5) as http:
         activities = DeliverActivities(build_settings(reports=reports), {}, http)
         chosen = delivery.model_copy(update={"destination": destination})
@@ -151,11 +151,11 @@ async def test_a_webhook_that_does_not_take_a_report_tells_no_address(
 
 
 ONE_ROUND = LimitChanges(tokens=1)
-"""Cuts a run after its first round."""
+"""Ends a run after its first round."""
 
 
 async def ended(run: Run) -> RunStatus:
-    """Wait for the end of a run and say how it ended."""
+    """Wait for the end of a run. Return how it ended."""
     with suppress(WorkflowFailureError):
         await run.result()
     return (await run.query(IncidentWorkflow.progress)).status
@@ -299,7 +299,7 @@ async def test_a_page_is_tried_until_it_gets_through(client: Client, world: Worl
 
 
 async def destinations(run: Run) -> list[str]:
-    """Where the report of a run went, as its history has it."""
+    """Return the destinations of a run's report, from its history."""
     scheduled: dict[int, str] = {}
     reached: list[str] = []
     async for event in run.fetch_history_events():
@@ -327,7 +327,7 @@ async def test_a_run_cancelled_while_it_reports_still_reports(client: Client, in
 async def test_what_a_tool_breaks_with_holds_no_secret(client: Client) -> None:
     @tool(effect="read", attempts=1)
     async def leaky(args: Nothing, context: ToolContext) -> None:
-        """Break, telling a secret."""
+        """Fail with a secret in the message."""
         raise KeyError(f"token {context.settings.pagerduty.api_token.get_secret_value()}")  # type: ignore[union-attr]
 
     script = [calls(("leaky", {})), says(REPORT)]

@@ -9,7 +9,7 @@ import pytest
 from watchkeeper.console import _program, table, typed_command, with_typed_commands
 
 
-def test_rows_are_whole_where_there_is_no_terminal() -> None:
+def test_rows_are_complete_without_a_terminal() -> None:
     rows = [("a", "x" * 200), ("longer", "y")]
     assert str(table(("name", "what"), rows)).splitlines() == [f"a       {'x' * 200}", "longer  y"]
 

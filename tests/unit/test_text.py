@@ -38,7 +38,7 @@ def test_a_clean_text_can_be_sent_and_stored(text: str) -> None:
     assert clean(cleaned) == cleaned
 
 
-def test_what_can_be_sent_is_left_alone() -> None:
+def test_encodable_text_is_unchanged() -> None:
     assert clean("é 漢 😀 \n\t\x07 \ufffe") == "é 漢 😀 \n\t\x07 \ufffe"
 
 
@@ -47,7 +47,7 @@ def test_a_clean_json_value_can_be_encoded(value: object) -> None:
     json.dumps(clean_json(value), ensure_ascii=False, allow_nan=False).encode()
 
 
-def test_clean_json_keeps_what_is_clean() -> None:
+def test_clean_json_keeps_valid_values() -> None:
     value = {"a": [1, 2.5, True, None, "x"], "1": {"b": []}}
     assert clean_json(value) == value
     assert clean_json([math.nan, math.inf, {"\0": (1,)}]) == ["nan", "inf", {"\ufffd": [1]}]
@@ -66,7 +66,7 @@ def test_a_character_is_kept_whole_or_cut(size: int, kept: str) -> None:
     assert cap("a😀b", size) == (kept, 6 - len(kept.encode()))
 
 
-def test_an_excerpt_says_what_is_missing() -> None:
+def test_an_excerpt_says_how_much_is_missing() -> None:
     assert excerpt("abc", 3) == "abc"
     assert excerpt("a\ud800c", 10) == "a\ufffdc"
     assert excerpt("x" * 1003, 3) == "xxx… (+1000 bytes)"
@@ -80,7 +80,7 @@ def test_an_excerpt_says_what_is_missing() -> None:
         (KeyError("\ud800"), r"KeyError: '\ud800'"),
     ],
 )
-def test_an_error_is_named_with_its_words(error: Exception, text: str) -> None:
+def test_an_error_is_written_with_its_type(error: Exception, text: str) -> None:
     assert error_text(error) == text
 
 
@@ -130,10 +130,10 @@ def test_arguments(text: str, said: str) -> None:
     assert arguments_text(text) == said
 
 
-def test_a_line_is_one_line_of_its_width() -> None:
+def test_one_line_is_cut_to_its_width() -> None:
     assert one_line("two\nlines  and\tmore", 40) == "two lines and more"
     assert one_line("too long", 5) == "too …"
 
 
-def test_what_a_terminal_obeys_is_replaced() -> None:
+def test_control_characters_are_replaced() -> None:
     assert visible("a\x1b[31mb\u202ec\x9bd\x7f\te\n") == "a\ufffd[31mb\ufffdc\ufffdd\ufffd\te\n"

@@ -1,4 +1,4 @@
-"""The report as a note of PagerDuty incidents: of each that it is about, once."""
+"""The report as a note of PagerDuty incidents, once for each incident."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def changed(**members: object) -> ReportDelivery:
 
 
 def opened(world: World, team: str, key: str = "") -> PagerDutyIncident:
-    """Open an incident as a page of the run would."""
+    """Open an incident as a page of the run does."""
     world.pages.accept(
         {
             "routing_key": world.routing_keys[team],

@@ -1,4 +1,4 @@
-"""The report in Slack: whole, in its thread, once."""
+"""The report in Slack: complete, in its thread, once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The outbound webhook: signed so that our own receiving side believes it, in a form that only grows."""
+"""The outbound webhook: its signature and its frozen JSON schema."""
 
 from __future__ import annotations
 

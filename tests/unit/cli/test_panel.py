@@ -1,4 +1,4 @@
-"""What stands below a story while it goes on: drawn from a story and an pending, at every width."""
+"""The panel below a run that is followed, at every width."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HOSTILE = "\x1b]0;owned\x07 \x1b[2J\u202e\r\n\u30c1\u30a7\u30c3\u30af" * 20
 
 
 def story(**facts: object) -> RunView:
-    """A run that began 72 seconds ago and is in its third round."""
+    """Return a run that began 72 seconds ago and is in its third round."""
     used = Usage(prompt_tokens=41_000, completion_tokens=200, cost=0.0312)
     view = RunView(workflow_id="incident-checkout-1", run_input=RunInput(text="Why?"), limits=LIMITS)
     view.started_at = AT - timedelta(seconds=72)
@@ -40,7 +40,7 @@ def drawn(view: RunView, pending: PendingWork | None = None, width: int = 100, h
     return panel(view, pending or PendingWork(), AT, 100.0, width=width, height=height).plain.splitlines()
 
 
-def test_what_is_spent_stands_against_the_limits() -> None:
+def test_usage_is_compared_with_the_limits() -> None:
     view = story(calls={"r1.0": running("r1.0", status="ok"), "r3.0": running("r3.0")})
     _, spent, *_ = drawn(view, width=118)
     assert (
@@ -49,7 +49,7 @@ def test_what_is_spent_stands_against_the_limits() -> None:
     )
 
 
-def test_a_call_under_way_shows_its_time_and_its_attempt() -> None:
+def test_a_running_call_shows_its_duration_and_attempt() -> None:
     view = story(calls={"r3.0": running("r3.0"), "r3.1": running("r3.1", "get_metrics")})
     lost = ActivityAttempt("r3.1 get_metrics", 2, None, None, "1@host", "activity Heartbeat timeout", True, AT)
     _, _, *lines = drawn(view, PendingWork({"r3.1": lost}), width=118)
@@ -60,14 +60,14 @@ def test_a_call_under_way_shows_its_time_and_its_attempt() -> None:
     ]
 
 
-def test_an_attempt_that_failed_says_why_and_when_it_comes_again() -> None:
+def test_a_failed_attempt_shows_its_reason_and_the_next_attempt() -> None:
     view = story(calls={"r3.0": running("r3.0")})
     due = AT + timedelta(seconds=8)
     failed = ActivityAttempt("r3.0 search_logs", 3, None, due, "1@host", "loki answered 503", False, AT)
     assert drawn(view, PendingWork({"r3.0": failed}))[-1] == "    again in 8 s: loki answered 503"
 
 
-def test_the_model_is_awaited() -> None:
+def test_the_panel_says_that_the_run_waits_for_the_model() -> None:
     view = story()
     view.rounds.append(Round(4, AT - timedelta(seconds=9)))
     assert drawn(view)[-1].split() == ["•", "r4", "waits", "for", "the", "model", "9", "s"]
@@ -77,7 +77,7 @@ def test_the_model_is_awaited() -> None:
     assert drawn(view)[-1].split()[1:6] == ["r4", "waits", "for", "the", "model"], "of a follow-up, too"
 
 
-def test_a_person_is_awaited_with_the_command_that_answers() -> None:
+def test_an_approval_request_shows_its_command() -> None:
     approval = Approval("waiting", expires_at=AT + timedelta(minutes=14))
     view = story(calls={"r3.0": running("r3.0", "restart", status="waiting", approval=approval)})
     *_, call, answer = drawn(view)
@@ -87,7 +87,7 @@ def test_a_person_is_awaited_with_the_command_that_answers() -> None:
 
 
 @pytest.mark.parametrize("width", [60, 100, 118])
-def test_a_long_call_stands_apart_from_its_facts(width: int) -> None:
+def test_a_long_call_is_cut_before_its_facts(width: int) -> None:
     until = Approval("waiting", AT + timedelta(minutes=14, seconds=56))
     view = story(calls={"r3.0": running("r3.0", "page_engineer", status="waiting", approval=until)})
     view.calls["r3.0"].arguments = f'{{"summary":"{"x" * 200}"}}'
@@ -96,7 +96,7 @@ def test_a_long_call_stands_apart_from_its_facts(width: int) -> None:
     assert len(call) == width
 
 
-def test_a_turn_is_awaited_and_costs_no_time() -> None:
+def test_waiting_in_a_queue_does_not_use_time() -> None:
     view = story(rounds=[], queue_wait=QueueWait("checkout", AT - timedelta(seconds=50)))
     *_, line = drawn(view)
     assert line.startswith("  • waiting for a slot in the queue of checkout")
@@ -105,7 +105,7 @@ def test_a_turn_is_awaited_and_costs_no_time() -> None:
     assert " 10 s of 30 min" in "".join(drawn(view))
 
 
-def test_alerts_are_awaited_after_the_report() -> None:
+def test_an_open_run_shows_its_firing_alerts() -> None:
     view = story(status="concluded", report=Report(summary="x", body="x"))
     alert = Alert(source="prod", group="g", fingerprint="f", status="firing", title="Slow", starts_at=1.0)
     view.episode.apply(AlertNotification(alerts=[alert], at=1.0))
@@ -120,11 +120,11 @@ def test_alerts_are_awaited_after_the_report() -> None:
         (PendingWork(untaken_since=93.0), "! no worker has taken it up for 7 s; it waits for one: watchkeeper worker"),
     ],
 )
-def test_what_is_missing_is_said(pending: PendingWork, said: str) -> None:
+def test_the_panel_says_what_is_missing(pending: PendingWork, said: str) -> None:
     assert drawn(story(calls={"r3.0": running("r3.0")}), pending)[-1].strip() == said
 
 
-def test_a_moment_in_which_no_worker_has_taken_it_is_not_worth_a_word() -> None:
+def test_a_short_wait_for_a_worker_is_not_mentioned() -> None:
     assert "no worker" not in "".join(drawn(story(), PendingWork(untaken_since=98.0)))
 
 
@@ -137,7 +137,7 @@ def test_a_low_terminal_shows_some_of_many_calls() -> None:
 
 @pytest.mark.parametrize("width", [40, 41, 53, 79, 117])
 @pytest.mark.parametrize("height", [10, 50])
-def test_no_line_is_wider_than_the_terminal_whatever_a_model_says(width: int, height: int) -> None:
+def test_no_line_is_wider_than_the_terminal(width: int, height: int) -> None:
     approval = Approval("waiting", expires_at=AT + timedelta(minutes=14))
     given = {
         "r3.0": running("r3.0", HOSTILE, arguments=HOSTILE),

@@ -1,4 +1,4 @@
-"""Watching at a terminal: the panel below the story, whatever the terminal's size and the world's words."""
+"""``watch`` in a terminal: the panel, at every size and with hostile text."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ pytestmark = pytest.mark.timeout(120)
 
 
 async def drawn_at(shown: Shown, width: int, height: int = 30) -> str:
-    """Make the terminal another size; what it shows when it was drawn on a few times."""
+    """Resize the terminal. Return what it shows after a few redraws."""
     shown.resize(width, height)
     await asyncio.sleep(1)
     return shown.screen.text
 
 
-async def test_the_panel_stands_once_at_every_size_and_goes_in_the_end(client: Client, tmp_path: Path) -> None:
+async def test_the_panel_is_drawn_once_at_every_size_and_removed_at_the_end(client: Client, tmp_path: Path) -> None:
     program = Program(tmp_path, {"TEMPORAL_ADDRESS": client.service_client.config.target_host})
     script = [calls(("look", {"service": HOSTILE}), RESTART, content=HOSTILE), says(f"**Found:** {HOSTILE}")]
     async with run_harness(client, script) as harness:
@@ -56,9 +56,7 @@ async def test_the_panel_stands_once_at_every_size_and_goes_in_the_end(client: C
 
 
 @pytest.mark.parametrize("width", [60, 100, 140])
-async def test_who_stops_watching_is_left_with_no_piece_of_the_panel(
-    client: Client, tmp_path: Path, width: int
-) -> None:
+async def test_an_interrupted_watch_leaves_no_part_of_the_panel(client: Client, tmp_path: Path, width: int) -> None:
     program = Program(tmp_path, {"TEMPORAL_ADDRESS": client.service_client.config.target_host})
     async with run_harness(client, [says("**Fine.**")]) as harness:
         harness.model.faults.append(hang(60))
@@ -73,7 +71,7 @@ async def test_who_stops_watching_is_left_with_no_piece_of_the_panel(
     assert f"watchkeeper watch {run.id}" in shown.screen.text.replace("\n", "")
 
 
-async def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines(client: Client, tmp_path: Path) -> None:
+async def test_a_dumb_terminal_gets_plain_lines(client: Client, tmp_path: Path) -> None:
     program = Program(tmp_path, {"TEMPORAL_ADDRESS": client.service_client.config.target_host})
     async with run_harness(client, [calls(("look", {"service": "checkout"})), says("**Fine.**")]) as harness:
         run = await harness.start()

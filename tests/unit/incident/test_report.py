@@ -25,19 +25,19 @@ def record(key: str = "r1.0", status: CallStatus = "ok", finding: str = '{"error
         ("x" * 1_000, "x" * 300 + "… (+700 bytes)"),
     ],
 )
-def test_the_summary_is_the_first_line_that_says_something(text: str, summary: str) -> None:
+def test_the_summary_is_the_first_line_with_text(text: str, summary: str) -> None:
     report = concluded_report(text, [])
     assert (report.summary, report.body) == (summary, text.strip())
 
 
 @pytest.mark.parametrize("thought", ["<think>Is it? **Yes.**\n</think>\n", " \n<think></think>"])
-def test_a_thought_is_no_part_of_a_report(thought: str) -> None:
+def test_a_report_has_no_thought_block(thought: str) -> None:
     report = concluded_report(f"{thought}Checkout is fine.", [])
     assert (report.summary, report.body) == ("Checkout is fine.", "Checkout is fine.")
     assert concluded_report("Write <think> first.", []).body == "Write <think> first."
 
 
-def test_a_conclusion_rests_on_the_calls_that_found_something() -> None:
+def test_the_evidence_is_the_successful_calls() -> None:
     statuses: list[CallStatus] = ["ok", "error", "rejected", "denied", "expired", "unknown", "waiting", "running", "ok"]
     calls = [record(f"r{number}.0", status) for number, status in enumerate(statuses)]
     assert concluded_report("Fine.", calls).evidence == [
@@ -60,7 +60,7 @@ def test_a_hand_off_says_what_was_asked_done_and_found() -> None:
     assert [item.call for item in report.evidence] == ["r1.0"]
 
 
-def test_a_hand_off_of_a_run_that_did_nothing() -> None:
+def test_a_hand_off_without_calls() -> None:
     report = hand_off_report(RunInput(text="Why?"), [], "the model's key was refused.")
     assert report.summary == "incident: no conclusion, the model's key was refused."
     assert report.body.startswith("**No conclusion:** the model's key was refused.\n")
@@ -76,14 +76,14 @@ def test_a_hand_off_of_a_run_that_did_nothing() -> None:
         ("denied", "(denied)"),
     ],
 )
-def test_a_hand_off_says_how_each_call_stands(status: CallStatus, said: str) -> None:
+def test_a_hand_off_says_how_each_call_ended(status: CallStatus, said: str) -> None:
     assert (
         f'`{{"service":"checkout"}}` {said}\n'
         in hand_off_report(GIVEN, [record(status=status, finding="")], "why").body
     )
 
 
-def test_a_hand_off_is_readable_however_much_was_asked_and_done() -> None:
+def test_a_hand_off_is_bounded() -> None:
     calls = [record(f"r{number}.0", finding="x" * 300) for number in range(1, 1_001)]
     report = hand_off_report(RunInput(text="é" * 50_000), calls, "because " * 500)
     assert len(report.body) < 40_000

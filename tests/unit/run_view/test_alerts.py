@@ -1,4 +1,4 @@
-"""The story of a run that alerts started: what fired, what was concluded, what was asked and answered after that."""
+"""The view of a run that alerts started: alerts, conclusion and follow-ups."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ PATIENCE = 20.0
 
 
 async def narrated(client: Client, run: str) -> tuple[RunProjection, str]:
-    """Follow a run as `watch` does; what a person reads."""
-    telling, written = RunProjection(client.data_converter), StringIO()
-    renderer = TerminalRenderer(telling.view, Console(file=written, width=200))
+    """Follow a run as `watch` does. Return what a person reads."""
+    projection, written = RunProjection(client.data_converter), StringIO()
+    renderer = TerminalRenderer(projection.view, Console(file=written, width=200))
     async with asyncio.timeout(PATIENCE):
-        await follow_run(client, run, telling, renderer.show_change, renderer.show_notice)
-    return telling, written.getvalue()
+        await follow_run(client, run, projection, renderer.show_change, renderer.show_notice)
+    return projection, written.getvalue()
 
 
-async def test_following_ends_with_the_report_of_a_run_that_stays_open(client: Client) -> None:
+async def test_follow_run_ends_with_the_report_of_an_open_run(client: Client) -> None:
     async with run_harness(client, [says("**Cause:** a deploy."), says("18 %.")]) as harness:
         sender = Sender.on(harness)
         run = sender.run(await sender.fire())
-        telling, read = await narrated(client, run.id)
+        projection, read = await narrated(client, run.id)
         await until_reported(run)
         shown = run_json(await read_run(client, run.id))
         listed = await find_run(client, run.id)
@@ -44,7 +44,7 @@ async def test_following_ends_with_the_report_of_a_run_that_stays_open(client: C
         await sender.resolve()
         await run.result()
         _, whole = await narrated(client, run.id)
-    assert telling.view.status == "concluded"
+    assert projection.view.status == "concluded"
     assert "! firing (critical): HighErrorRate: checkout fails" in read
     assert "It stays open until its alerts resolve; ask more: watchkeeper tell" in read
     assert (shown["status"], shown["open"], shown["closed_at"]) == ("concluded", True, None)
@@ -59,11 +59,11 @@ async def test_following_ends_with_the_report_of_a_run_that_stays_open(client: C
     assert whole.count("Cause:") == 1
 
 
-async def test_a_signal_that_is_no_notification_is_passed_over_as_the_run_passes_it_over(client: Client) -> None:
+async def test_a_malformed_alert_signal_is_ignored_as_the_run_ignores_it(client: Client) -> None:
     async with run_harness(client, [says("**Cause:** a deploy.")]) as harness:
         sender = Sender.on(harness)
         run = sender.run(await sender.fire())
         await run.signal("alert", {"nonsense": 1})
         await until_reported(run)
-        story = await read_run(client, run.id)
-    assert story.report is not None and story.episode.firing == 1
+        view = await read_run(client, run.id)
+    assert view.report is not None and view.episode.firing == 1

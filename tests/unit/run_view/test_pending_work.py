@@ -1,4 +1,4 @@
-"""What the server says of a run beside its history, and what of that is news."""
+"""Pending work of a run, and the notices about it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def look(
     due: float | None = None,
     worker: str = "1@host",
 ) -> Description:
-    """One call as the server describes it; times are seconds."""
+    """Return a pending call as the server describes it; times in seconds."""
     pending = PendingActivityInfo(
         activity_id="r1.0", state=state, attempt=attempt, last_worker_identity=worker, last_failure=failure
     )
@@ -49,20 +49,20 @@ def look(
 
 
 def started(attempt: int, at: float) -> HistoryEvent:
-    """An attempt as a history tells of it."""
+    """Return the history event of an attempt."""
     event = HistoryEvent(activity_task_started_event_attributes=ActivityTaskStartedEventAttributes(attempt=attempt))
     event.event_time.FromDatetime(AT + timedelta(seconds=at))
     return event
 
 
-def test_a_first_attempt_is_no_news() -> None:
+def test_a_first_attempt_gives_no_notice() -> None:
     pending = PendingWork()
     assert pending.update(look(SCHEDULED), 0.0) == []
     assert pending.update(look(STARTED, started=0), 1.0) == []
     assert pending.add_event(started(1, 0), "r1.0", 2.0) == ""
 
 
-def test_a_lost_worker_and_the_one_that_carries_on_are_news_once() -> None:
+def test_a_lost_worker_and_its_successor_are_reported_once() -> None:
     pending = PendingWork()
     pending.update(look(STARTED, started=0, heard=1), 1.0)
     lost = look(SCHEDULED, 2, failure=SILENT, heard=1)
@@ -75,7 +75,7 @@ def test_a_lost_worker_and_the_one_that_carries_on_are_news_once() -> None:
     assert pending.update(again, 8.0) == []
 
 
-def test_a_quick_recovery_is_heard_from_the_history() -> None:
+def test_a_quick_recovery_is_read_from_the_history() -> None:
     pending = PendingWork()
     pending.update(look(STARTED, started=0.5), 1.0)  # it was killed before its first sign of life
     pending.update(look(SCHEDULED, 2, failure=SILENT), 3.0)
@@ -84,7 +84,7 @@ def test_a_quick_recovery_is_heard_from_the_history() -> None:
     assert pending.add_event(started(2, 4.5), "r1.0", 5.1) == ""
 
 
-def test_a_recovery_between_two_looks_is_one_sentence() -> None:
+def test_a_recovery_between_two_updates_is_one_sentence() -> None:
     pending = PendingWork()
     pending.update(look(STARTED, started=0, heard=1), 1.0)
     again = look(STARTED, 2, failure=SILENT, started=3.5, worker="2@host")
@@ -93,14 +93,14 @@ def test_a_recovery_between_two_looks_is_one_sentence() -> None:
     ]
 
 
-def test_a_worker_that_was_only_slow_is_the_same_one() -> None:
+def test_a_slow_worker_is_reported_as_the_same_worker() -> None:
     pending = PendingWork()
     pending.update(look(STARTED, started=0, heard=1), 1.0)
     (said,) = pending.update(look(STARTED, 2, failure=SILENT, started=4), 5.0)
     assert said.endswith("the same worker continues after 3.0 s: attempt 2")
 
 
-def test_a_failure_is_told_with_its_reason_and_is_no_missing_worker() -> None:
+def test_a_failure_has_its_reason_and_is_not_a_missing_worker() -> None:
     pending = PendingWork()
     failed = look(SCHEDULED, 2, failure=REFUSED, due=30)
     assert pending.update(failed, 1.0) == ["r1.0 search_logs: attempt 2, the last one failed: loki answered 503"]
@@ -108,7 +108,7 @@ def test_a_failure_is_told_with_its_reason_and_is_no_missing_worker() -> None:
     assert not pending.needs_worker(20.0), "it only waits for its pause to be over"
 
 
-def test_work_that_lies_there_means_a_missing_worker_until_one_shows_itself() -> None:
+def test_an_untaken_task_means_a_missing_worker_until_one_takes_it() -> None:
     pending = PendingWork()
     task = PendingWorkflowTaskInfo(state=PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED)
     lies_there = Description(pending_workflow_task=task)

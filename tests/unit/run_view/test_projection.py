@@ -1,4 +1,4 @@
-"""The story of a run, told from histories alone: recorded ones, and those of runs that just took place."""
+"""The view of a run, built from recorded histories and from histories of new runs."""
 
 from __future__ import annotations
 
@@ -38,42 +38,42 @@ def recorded(*names: str) -> list[HistoryEvent]:
 
 
 async def told(*names: str) -> tuple[RunView, list[RunChange]]:
-    telling = RunProjection(DATA_CONVERTER)
-    return telling.view, [thing for event in recorded(*names) for thing in await telling.add(event)]
+    projection = RunProjection(DATA_CONVERTER)
+    return projection.view, [thing for event in recorded(*names) for thing in await projection.add(event)]
 
 
-def statuses(story: RunView) -> dict[str, str]:
-    return {call.key: call.status for call in story.calls.values()}
+def statuses(view: RunView) -> dict[str, str]:
+    return {call.key: call.status for call in view.calls.values()}
 
 
-def approval_of(story: RunView, key: str) -> str | None:
-    approval = story.calls[key].approval
+def approval_of(view: RunView, key: str) -> str | None:
+    approval = view.calls[key].approval
     return approval.status if approval else None
 
 
-def error_of(story: RunView, key: str) -> str:
-    return str(json.loads(story.calls[key].result or "{}").get("error"))
+def error_of(view: RunView, key: str) -> str:
+    return str(json.loads(view.calls[key].result or "{}").get("error"))
 
 
 async def waiting_keys(run: Run) -> list[str]:
     return [record.key for record in await run.query(IncidentWorkflow.waiting)]
 
 
-async def test_a_concluded_run_is_told_whole() -> None:
-    story, things = await told("concluded")
-    assert story.status == "concluded"
-    assert story.workflow_id.startswith("incident-")
-    assert story.run_id == story.first_run_id != ""
-    assert [(r.number, len(r.reply.calls) if r.reply else None) for r in story.rounds] == [(1, 1), (2, 0)]
-    call = story.calls["r1.0"]
+async def test_the_view_of_a_concluded_run_is_complete() -> None:
+    view, things = await told("concluded")
+    assert view.status == "concluded"
+    assert view.workflow_id.startswith("incident-")
+    assert view.run_id == view.first_run_id != ""
+    assert [(r.number, len(r.reply.calls) if r.reply else None) for r in view.rounds] == [(1, 1), (2, 0)]
+    call = view.calls["r1.0"]
     assert (call.name, call.arguments, call.status) == ("look", '{"service":"checkout"}', "ok")
     assert json.loads(call.result or "") == {"service": "checkout", "error_rate": 0.182}
-    assert call.started_at and call.ended_at and story.started_at and story.closed_at
-    assert story.started_at < call.started_at < call.ended_at < story.closed_at
-    assert story.report is not None
-    assert story.report.body.startswith("**Status:**")
-    assert story.usage.tokens == sum(r.reply.usage.tokens for r in story.rounds if r.reply) > 0
-    assert story.models == ["scripted"]
+    assert call.started_at and call.ended_at and view.started_at and view.closed_at
+    assert view.started_at < call.started_at < call.ended_at < view.closed_at
+    assert view.report is not None
+    assert view.report.body.startswith("**Status:**")
+    assert view.usage.tokens == sum(r.reply.usage.tokens for r in view.rounds if r.reply) > 0
+    assert view.models == ["scripted"]
     assert [type(thing) for thing in things] == [RunView, RunView, Round, Call, Round, RunView]
 
 
@@ -90,24 +90,24 @@ async def test_a_concluded_run_is_told_whole() -> None:
         ("stopped", {"r1.0": "ok", "r2.0": "denied"}),
     ],
 )
-async def test_every_call_has_its_end_and_its_result(name: str, expected: dict[str, str]) -> None:
-    story, things = await told(name)
-    assert statuses(story) == expected
-    assert all(call.result for call in story.calls.values())
+async def test_every_call_has_a_status_and_a_result(name: str, expected: dict[str, str]) -> None:
+    view, things = await told(name)
+    assert statuses(view) == expected
+    assert all(call.result for call in view.calls.values())
     ends = [thing.key for thing in things if isinstance(thing, Call) and thing.approval is None]
     assert len(ends) == len(set(ends)), "a call is told twice"
 
 
-async def test_what_the_model_was_told_of_a_call_is_its_result() -> None:
-    story, _ = await told("tool-failure")
-    assert error_of(story, "r1.0") == "GET http://backend/ answered 503: try later (after retries)"
-    assert story.calls["r1.0"].attempts == 2
-    story, _ = await told("unknown-tool")
-    assert "reboot_everything" in error_of(story, "r1.0")
-    story, _ = await told("denied")
-    assert error_of(story, "r1.0") == "not run: denied by ada: not on a Friday"
-    story, _ = await told("approval-expired")
-    assert error_of(story, "r1.0").startswith("not run: nobody decided within")
+async def test_the_result_of_a_call_is_the_one_that_the_model_read() -> None:
+    view, _ = await told("tool-failure")
+    assert error_of(view, "r1.0") == "GET http://backend/ answered 503: try later (after retries)"
+    assert view.calls["r1.0"].attempts == 2
+    view, _ = await told("unknown-tool")
+    assert "reboot_everything" in error_of(view, "r1.0")
+    view, _ = await told("denied")
+    assert error_of(view, "r1.0") == "not run: denied by ada: not on a Friday"
+    view, _ = await told("approval-expired")
+    assert error_of(view, "r1.0").startswith("not run: nobody decided within")
 
 
 @pytest.mark.parametrize(
@@ -121,39 +121,39 @@ async def test_what_the_model_was_told_of_a_call_is_its_result() -> None:
     ],
 )
 async def test_approvals(name: str, key: str, expected: str | None) -> None:
-    story, _ = await told(name)
-    assert approval_of(story, key) == expected
+    view, _ = await told(name)
+    assert approval_of(view, key) == expected
 
 
-async def test_acts_of_people_say_who_did_what() -> None:
-    story, _ = await told("steered")
-    tell, deny = story.actions
+async def test_people_s_actions_say_who_did_what() -> None:
+    view, _ = await told("steered")
+    tell, deny = view.actions
     assert (tell.kind, tell.by, tell.text) == ("tell", "ada", "Payments was deployed too.")
     assert (deny.kind, deny.call, deny.approved) == ("decide", "r1.0", False)
-    story, _ = await told("stopped")
-    assert [(act.kind, act.by, act.text) for act in story.actions] == [("stop", "ada", "false alarm")]
-    assert (story.status, story.reason) == ("stopped", "stopped by ada: false alarm")
+    view, _ = await told("stopped")
+    assert [(act.kind, act.by, act.text) for act in view.actions] == [("stop", "ada", "false alarm")]
+    assert (view.status, view.reason) == ("stopped", "stopped by ada: false alarm")
 
 
-async def test_a_run_that_a_limit_ended_has_its_hand_off() -> None:
-    story, _ = await told("round-limit")
-    assert (story.status, story.rounds_completed) == ("limit_reached", 3)
-    assert story.reason == "stopped after 3 rounds without a conclusion"
-    assert story.report is not None
-    assert "No conclusion" in story.report.body
-    assert story.limits is not None
-    assert story.limits.rounds == 3
+async def test_a_run_ended_by_a_limit_has_its_hand_off() -> None:
+    view, _ = await told("round-limit")
+    assert (view.status, view.rounds_completed) == ("limit_reached", 3)
+    assert view.reason == "stopped after 3 rounds without a conclusion"
+    assert view.report is not None
+    assert "No conclusion" in view.report.body
+    assert view.limits is not None
+    assert view.limits.rounds == 3
 
 
-async def test_a_run_that_continued_as_new_is_one_story() -> None:
-    story, things = await told("continue-as-new-1", "continue-as-new-2", "continue-as-new-3")
-    assert (story.status, story.rounds_completed, len(story.calls)) == ("concluded", 9, 8)
+async def test_a_run_that_continued_as_new_is_one_view() -> None:
+    view, things = await told("continue-as-new-1", "continue-as-new-2", "continue-as-new-3")
+    assert (view.status, view.rounds_completed, len(view.calls)) == ("concluded", 9, 8)
     assert [thing.number for thing in things if isinstance(thing, Round)] == list(range(1, 10))
-    assert story.run_id != story.first_run_id
-    assert set(statuses(story).values()) == {"ok"}
+    assert view.run_id != view.first_run_id
+    assert set(statuses(view).values()) == {"ok"}
 
 
-async def test_executions_that_are_gone_count_all_the_same() -> None:
+async def test_executions_without_history_still_count() -> None:
     whole, _ = await told("continue-as-new-1", "continue-as-new-2", "continue-as-new-3")
     late, _ = await told("continue-as-new-3")
     assert late.usage == whole.usage
@@ -165,46 +165,46 @@ async def test_executions_that_are_gone_count_all_the_same() -> None:
 
 
 @pytest.mark.parametrize("name", RUNS)
-async def test_a_story_is_sound_after_every_event(name: str) -> None:
-    telling = RunProjection(DATA_CONVERTER)
+async def test_a_view_is_valid_after_every_event(name: str) -> None:
+    projection = RunProjection(DATA_CONVERTER)
     final: dict[str, str] = {}
     for event in recorded(name):
-        await telling.add(event)
-        shown = json.loads(json.dumps(run_json(telling.view)))
+        await projection.add(event)
+        shown = json.loads(json.dumps(run_json(projection.view)))
         for call in shown["tool_calls"]:
             if call["status"] not in ("waiting", "running"):
                 assert final.setdefault(call["key"], call["status"]) == call["status"]
-    assert current_step(telling.view)
+    assert current_step(projection.view)
 
 
 async def test_no_worker_is_needed(client: Client) -> None:
     async with run_harness(client, [calls(LOOK), says(REPORT)]) as harness:
         run = await harness.start()
         await run.result()
-    story = await read_run(client, run.id)
-    assert (story.status, statuses(story)) == ("concluded", {"r1.0": "ok"})
+    view = await read_run(client, run.id)
+    assert (view.status, statuses(view)) == ("concluded", {"r1.0": "ok"})
 
 
-async def test_a_run_in_flight_is_told_up_to_now(client: Client) -> None:
+async def test_a_running_run_is_read_up_to_now(client: Client) -> None:
     async with run_harness(client, [calls(RESTART, LOOK), says(REPORT)]) as harness:
         run = await harness.start()
         while await waiting_keys(run) != ["r1.0"]:
             await asyncio.sleep(0.02)
-        story = await read_run(client, run.id)
-        assert (story.status, statuses(story)) == ("running", {"r1.0": "waiting", "r1.1": "ok"})
-        assert (approval_of(story, "r1.0"), story.report, story.closed_at) == ("waiting", None, None)
-        shown = run_json(story)["tool_calls"][0]["approval"]
-        assert shown["expires_at"] > run_json(story)["started_at"]
+        view = await read_run(client, run.id)
+        assert (view.status, statuses(view)) == ("running", {"r1.0": "waiting", "r1.1": "ok"})
+        assert (approval_of(view, "r1.0"), view.report, view.closed_at) == ("waiting", None, None)
+        shown = run_json(view)["tool_calls"][0]["approval"]
+        assert shown["expires_at"] > run_json(view)["started_at"]
         await run.execute_update(IncidentWorkflow.decide, Decision(call="r1.0", approved=True, by="ada", note="do it"))
         await run.result()
-        story = await read_run(client, run.id)
-    approval = story.calls["r1.0"].approval
+        view = await read_run(client, run.id)
+    approval = view.calls["r1.0"].approval
     assert approval is not None
     assert (approval.status, approval.by, approval.note) == ("approved", "ada", "do it")
 
 
-async def test_a_summary_is_told_where_it_takes_the_place_of_older_rounds() -> None:
-    story, things = await told("context-overflow")
+async def test_a_compaction_is_a_change() -> None:
+    view, things = await told("context-overflow")
     at = [position for position, thing in enumerate(things) if isinstance(thing, CompactedMessages)]
     assert at
     for position in at:
@@ -213,11 +213,11 @@ async def test_a_summary_is_told_where_it_takes_the_place_of_older_rounds() -> N
         assert "token limit" in (refused.failure or "")
         assert isinstance(again, Round)
         assert again.number == refused.number
-    assert story.status == "concluded"
-    assert story.rounds_completed == 12
+    assert view.status == "concluded"
+    assert view.rounds_completed == 12
 
 
-async def test_identical_effects_are_one(client: Client) -> None:
+async def test_an_identical_side_effect_is_run_once(client: Client) -> None:
     page, spaced = (
         ("page", {"team": "checkout", "summary": "down"}),
         ("page", '{"summary": "down", "team": "checkout"}'),
@@ -225,10 +225,10 @@ async def test_identical_effects_are_one(client: Client) -> None:
     async with run_harness(client, [calls(page, LOOK, spaced), says(REPORT)]) as harness:
         run = await harness.start()
         await run.result()
-    story = await read_run(client, run.id)
-    assert statuses(story) == {"r1.0": "ok", "r1.1": "ok", "r1.2": "ok"}
-    assert (story.calls["r1.2"].same_as, story.calls["r1.0"].same_as) == ("r1.0", None)
-    assert story.calls["r1.2"].result == story.calls["r1.0"].result
+    view = await read_run(client, run.id)
+    assert statuses(view) == {"r1.0": "ok", "r1.1": "ok", "r1.2": "ok"}
+    assert (view.calls["r1.2"].same_as, view.calls["r1.0"].same_as) == ("r1.0", None)
+    assert view.calls["r1.2"].result == view.calls["r1.0"].result
 
 
 async def test_extensions_change_the_limits(client: Client) -> None:
@@ -242,17 +242,17 @@ async def test_extensions_change_the_limits(client: Client) -> None:
         )
         await run.execute_update(IncidentWorkflow.decide, Decision(call="r1.0", approved=False))
         await run.result()
-    story = await read_run(client, run.id)
-    assert story.limits is not None
-    assert story.limits.rounds == 37
-    assert [(act["act"], act["by"], act["extended"]) for act in run_json(story)["acts"]] == [
+    view = await read_run(client, run.id)
+    assert view.limits is not None
+    assert view.limits.rounds == 37
+    assert [(act["act"], act["by"], act["extended"]) for act in run_json(view)["acts"]] == [
         ("tell", "ada", None),
         ("extend", "grace", {"rounds": 7, "cost": 1.5}),
         ("decide", None, None),
     ]
 
 
-async def test_rejected_acts_are_no_part_of_the_story(client: Client) -> None:
+async def test_rejected_updates_are_not_in_the_view(client: Client) -> None:
     async with run_harness(client, [calls(RESTART), says(REPORT)]) as harness:
         run = await harness.start()
         while not await waiting_keys(run):
@@ -278,28 +278,28 @@ async def test_runs_that_temporal_ended_are_stopped(client: Client, how: str) ->
             await run.cancel()
         with pytest.raises(WorkflowFailureError):
             await run.result()
-        story = await read_run(client, run.id)
-    assert story.status == "stopped"
-    assert story.reason is not None
-    assert ("maintenance" if how == "terminated" else "cancelled") in story.reason
-    assert (story.report is None) == (how == "terminated")
+        view = await read_run(client, run.id)
+    assert view.status == "stopped"
+    assert view.reason is not None
+    assert ("maintenance" if how == "terminated" else "cancelled") in view.reason
+    assert (view.report is None) == (how == "terminated")
 
 
-async def test_a_model_that_gives_no_answer_is_told(client: Client) -> None:
+async def test_a_model_without_an_answer_is_a_failed_round(client: Client) -> None:
     async with run_harness(client, always(calls(LOOK), without_tools=says("."))) as harness:
         harness.model.fail_next(401, {"error": {"message": "bad key", "code": "invalid_api_key"}})
         run = await harness.start()
         with pytest.raises(WorkflowFailureError):
             await run.result()
-    story = await read_run(client, run.id)
-    assert (story.status, story.rounds_completed, len(story.rounds)) == ("failed", 0, 1)
-    assert "bad key" in (story.rounds[0].failure or "")
-    assert "bad key" in (story.reason or "")
+    view = await read_run(client, run.id)
+    assert (view.status, view.rounds_completed, len(view.rounds)) == ("failed", 0, 1)
+    assert "bad key" in (view.rounds[0].failure or "")
+    assert "bad key" in (view.reason or "")
 
 
-async def test_the_object_that_scripts_read(client: Client) -> None:
-    story, _ = await told("concluded")
-    shown: JsonObject = json.loads(json.dumps(run_json(story)))
+async def test_the_json_object_of_a_run(client: Client) -> None:
+    view, _ = await told("concluded")
+    shown: JsonObject = json.loads(json.dumps(run_json(view)))
     surface = {
         *("run", "workflow_id", "run_id", "status", "reason", "report", "rounds", "tool_calls"),
         *("usage", "limits", "alerts", "started_at", "closed_at"),
@@ -314,7 +314,7 @@ async def test_the_object_that_scripts_read(client: Client) -> None:
     assert (shown["status"], shown["rounds"]) == ("concluded", 2)
 
 
-async def test_a_reset_run_is_told_as_it_went_on(client: Client) -> None:
+async def test_a_reset_run_is_read_as_it_continued(client: Client) -> None:
     async with run_harness(client, [calls(LOOK), calls(RESTART), says(REPORT)]) as harness:
         run = await harness.start()
         while await waiting_keys(run) != ["r2.0"]:
@@ -336,8 +336,8 @@ async def test_a_reset_run_is_told_as_it_went_on(client: Client) -> None:
             await asyncio.sleep(0.02)
         await again.execute_update(IncidentWorkflow.decide, Decision(call="r2.0", approved=True, by="grace"))
         await again.result()
-    story = await read_run(client, run.id)
-    assert (story.status, statuses(story)) == ("concluded", {"r1.0": "ok", "r2.0": "ok"})
-    assert story.run_id != undone
-    assert story.first_run_id == undone
-    assert [(act.kind, act.by) for act in story.actions] == [("tell", "ada"), ("decide", "grace")]
+    view = await read_run(client, run.id)
+    assert (view.status, statuses(view)) == ("concluded", {"r1.0": "ok", "r2.0": "ok"})
+    assert view.run_id != undone
+    assert view.first_run_id == undone
+    assert [(act.kind, act.by) for act in view.actions] == [("tell", "ada"), ("decide", "grace")]

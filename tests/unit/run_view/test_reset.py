@@ -1,4 +1,4 @@
-"""Whoever follows a run that is reset in Temporal goes on with it."""
+"""Following continues when a run is reset in Temporal."""
 
 from __future__ import annotations
 
@@ -26,17 +26,19 @@ RESTART = ("restart", {"service": "checkout"})
 
 
 class Follower:
-    """Follows a run, and keeps what it is told."""
+    """Follows a run and keeps its changes and notices."""
 
     def __init__(self, client: Client, run: Run) -> None:
-        self.told: list[RunChange] = []
+        self.changes: list[RunChange] = []
         self.notices: list[str] = []
-        telling = RunProjection(DATA_CONVERTER)
-        self.following = asyncio.create_task(follow_run(client, run.id, telling, self.told.append, self.notices.append))
+        projection = RunProjection(DATA_CONVERTER)
+        self.following = asyncio.create_task(
+            follow_run(client, run.id, projection, self.changes.append, self.notices.append)
+        )
 
     async def until(self, happened: Callable[[RunChange], bool], times: int = 1) -> None:
-        """Return when something was told so often."""
-        while sum(map(happened, self.told)) < times:
+        """Wait for a number of matching changes."""
+        while sum(map(happened, self.changes)) < times:
             assert not self.following.done(), self.following
             await asyncio.sleep(0.02)
 
@@ -49,7 +51,7 @@ def answered(told: RunChange) -> bool:
     return isinstance(told, Round) and told.reply is not None
 
 
-async def test_a_run_that_is_reset_while_it_is_followed_is_followed_on(client: Client) -> None:
+async def test_a_run_can_be_followed_across_a_reset(client: Client) -> None:
     async with run_harness(client, [calls(LOOK), calls(RESTART), says("**Fine** again.")]) as harness:
         run = await harness.start()
         follower = Follower(client, run)
@@ -57,17 +59,17 @@ async def test_a_run_that_is_reset_while_it_is_followed_is_followed_on(client: C
         again = await reset(client, run, before="r2")
         await follower.until(waits, times=2)
         await again.execute_update(IncidentWorkflow.decide, Decision(call="r2.0", approved=True, by="ada"))
-        story = await asyncio.wait_for(follower.following, 30)
-    assert (story.status, story.run_id, story.first_run_id) == ("concluded", again.run_id, run.first_execution_run_id)
-    assert [told.number for told in follower.told if isinstance(told, Round) and answered(told)] == [1, 2, 2, 3]
-    assert [told for told in follower.told if isinstance(told, RunReset)] == [RunReset("decide again")]
-    assert follower.told[-1] is story
-    assert [(call.key, call.status) for call in story.calls.values()] == [("r1.0", "ok"), ("r2.0", "ok")]
-    assert [told.number for told in story.rounds if told.reply] == [1, 2, 3]
+        view = await asyncio.wait_for(follower.following, 30)
+    assert (view.status, view.run_id, view.first_run_id) == ("concluded", again.run_id, run.first_execution_run_id)
+    assert [told.number for told in follower.changes if isinstance(told, Round) and answered(told)] == [1, 2, 2, 3]
+    assert [told for told in follower.changes if isinstance(told, RunReset)] == [RunReset("decide again")]
+    assert follower.changes[-1] is view
+    assert [(call.key, call.status) for call in view.calls.values()] == [("r1.0", "ok"), ("r2.0", "ok")]
+    assert [told.number for told in view.rounds if told.reply] == [1, 2, 3]
     assert harness.effects.restarts == ["checkout"]
 
 
-async def test_so_is_one_that_has_continued_as_new(impatient: Client) -> None:
+async def test_a_run_can_be_followed_across_continue_as_new_and_a_reset(impatient: Client) -> None:
     script: list[ScriptedReply] = [*[calls(LOOK)] * 7, calls(RESTART), says("**Fine** again.")]
     async with run_harness(impatient, script) as harness:
         run = await harness.start()
@@ -77,29 +79,33 @@ async def test_so_is_one_that_has_continued_as_new(impatient: Client) -> None:
         again = await reset(impatient, run, before="r8")
         await follower.until(waits, times=2)
         await again.execute_update(IncidentWorkflow.decide, Decision(call="r8.0", approved=True, by="ada"))
-        story = await asyncio.wait_for(follower.following, 30)
+        view = await asyncio.wait_for(follower.following, 30)
         latest = (await run.describe()).run_id
         retold = await read_run(impatient, run.id)
     assert len(before) > 1
-    assert (story.status, story.run_id, story.first_run_id) == ("concluded", latest, run.first_execution_run_id)
-    assert [told.number for told in story.rounds if told.reply] == [*range(1, 10)]
-    assert [told.number for told in follower.told if isinstance(told, Round) and answered(told)] == [*range(1, 9), 8, 9]
-    assert retold == story
+    assert (view.status, view.run_id, view.first_run_id) == ("concluded", latest, run.first_execution_run_id)
+    assert [told.number for told in view.rounds if told.reply] == [*range(1, 10)]
+    assert [told.number for told in follower.changes if isinstance(told, Round) and answered(told)] == [
+        *range(1, 9),
+        8,
+        9,
+    ]
+    assert retold == view
 
 
-async def test_a_run_that_a_person_terminates_is_over(client: Client) -> None:
+async def test_following_ends_when_a_person_terminates_the_run(client: Client) -> None:
     async with run_harness(client, [calls(RESTART)]) as harness:
         run = await harness.start(limits=LimitChanges(rounds=5))
         follower = Follower(client, run)
         await follower.until(waits)
         await run.terminate(reason="no longer needed")
-        story = await asyncio.wait_for(follower.following, 30)
-    assert (story.status, story.reason) == ("stopped", "terminated in Temporal: no longer needed")
-    assert isinstance(follower.told[-1], RunView)
+        view = await asyncio.wait_for(follower.following, 30)
+    assert (view.status, view.reason) == ("stopped", "terminated in Temporal: no longer needed")
+    assert isinstance(follower.changes[-1], RunView)
 
 
 @pytest.mark.parametrize("times", [1, 2])
-async def test_a_finished_run_that_was_reset_is_told_as_it_went_on(client: Client, times: int) -> None:
+async def test_a_finished_run_that_was_reset_is_read_as_it_continued(client: Client, times: int) -> None:
     async with run_harness(client, [calls(LOOK), says("**Fine** again.")]) as harness:
         run = await harness.start()
         await run.result()
@@ -107,6 +113,6 @@ async def test_a_finished_run_that_was_reset_is_told_as_it_went_on(client: Clien
             run = await reset(client, run, before="r2")
             await run.result()
     told: list[RunChange] = []
-    story = await read_run(client, run.id, told.append)
-    assert (story.status, story.run_id, story.rounds_completed) == ("concluded", run.run_id, 2)
+    view = await read_run(client, run.id, told.append)
+    assert (view.status, view.run_id, view.rounds_completed) == ("concluded", run.run_id, 2)
     assert sum(isinstance(one, RunReset) for one in told) == times

@@ -1,4 +1,4 @@
-"""What a message shows fits, and does nothing but show."""
+"""Slack messages fit the limits and contain no active text."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ def units(text: str) -> int:
 
 
 @given(words, st.integers(60, 400))
-def test_an_escaped_text_fits_and_holds_no_half_sign(text: str, room: int) -> None:
+def test_escaped_text_fits_and_has_no_partial_entity(text: str, room: int) -> None:
     shown = escaped(text, room)
     assert units(shown) <= room
     assert not set(shown) & set("<>")
     assert not PART_OF_AN_ENTITY.search(shown)
 
 
-def test_a_text_is_cut_only_where_it_must_be() -> None:
+def test_text_is_cut_only_if_it_does_not_fit() -> None:
     assert escaped("<" * 15, 60) == "&lt;" * 15
     assert escaped("<" * 16, 60) == "&lt;" * 5 + "… (+11 characters)"
     assert fitting("a&b", 5) == 1
     assert fitting("a&b", 7) == 3
 
 
-def test_bold_words_and_headings_are_written_as_slack_has_them() -> None:
+def test_bold_text_and_headings_become_mrkdwn() -> None:
     assert as_mrkdwn("## What **v2** did\nIt **broke**: 2 ** 3 **") == "*What v2 did*\nIt *broke*: 2 ** 3 **"
 
 
 @given(words, words, words, st.integers(0, 12))
-def test_every_living_message_is_one_that_slack_takes(title: str, said: str, arguments: str, calls: int) -> None:
+def test_slack_accepts_every_status_message(title: str, said: str, arguments: str, calls: int) -> None:
     waiting = [CallRecord(key=f"r1.{n}", name="restart", arguments=arguments, status="waiting") for n in range(calls)]
     announcement = ChannelUpdate(
         run="run-1",
@@ -68,7 +68,7 @@ def test_every_living_message_is_one_that_slack_takes(title: str, said: str, arg
 
 
 @given(words, words, st.integers(0, 2))
-def test_every_reply_is_one_that_slack_takes(summary: str, body: str, follow_up: int) -> None:
+def test_slack_accepts_every_reply(summary: str, body: str, follow_up: int) -> None:
     delivery = ReportDelivery(
         destination="slack",
         run="run-1",

@@ -1,4 +1,4 @@
-"""A press on a button: believed when Slack signed it just now, and read as one decision."""
+"""Button presses from Slack: verified, then read as a decision."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VALUE = {"run": "alert-prod-abc", "call": "r3.0", "execution": "run-1"}
 
 
 def signed(body: bytes, at: float = NOW, secret: SecretStr = SECRET) -> dict[str, str]:
-    """Sign as Slack's documentation says."""
+    """Sign a body as Slack documents it."""
     base = f"v0:{at:.0f}:".encode() + body
     digest = hmac.new(secret.get_secret_value().encode(), base, hashlib.sha256).hexdigest()
     return {"x-slack-request-timestamp": f"{at:.0f}", "x-slack-signature": f"v0={digest}"}
@@ -44,7 +44,7 @@ def pressing(**action: Any) -> bytes:
     return form(actions=[{"action_id": "approve", "value": json.dumps(VALUE), **action}])
 
 
-def test_what_slack_signed_just_now_is_believed() -> None:
+def test_a_fresh_signature_of_slack_is_accepted() -> None:
     for at in (NOW, NOW - 299, NOW + 299):
         verify(signed(BODY, at), BODY, SECRET, NOW)
     verify({name.title(): value for name, value in signed(BODY).items()}, BODY, SECRET, NOW)
@@ -65,12 +65,12 @@ def test_what_slack_signed_just_now_is_believed() -> None:
         (signed(b"\xff"), b"\xff"),
     ],
 )
-def test_nothing_else_is(headers: dict[str, str], body: bytes) -> None:
+def test_any_other_signature_is_refused(headers: dict[str, str], body: bytes) -> None:
     with pytest.raises(VerificationError):
         verify(headers, body, SECRET, NOW)
 
 
-def test_a_press_is_one_persons_decision() -> None:
+def test_a_button_press_is_a_decision() -> None:
     assert read_button_press(form()) == ButtonPress("alert-prod-abc", "run-1", "r3.0", approved=True, by="ada.l")
     denied = read_button_press(pressing(action_id="deny"))
     assert denied is not None
@@ -87,7 +87,7 @@ def test_a_press_is_one_persons_decision() -> None:
         ({"name": "x" * 500}, "x" * 100 + "… (+400 bytes)"),
     ],
 )
-def test_who_decided(user: dict[str, str], by: str) -> None:
+def test_the_name_of_the_person_who_decided(user: dict[str, str], by: str) -> None:
     found = read_button_press(form(user=user))
     assert found is not None
     assert found.by == by
@@ -102,7 +102,7 @@ def test_who_decided(user: dict[str, str], by: str) -> None:
         form(actions=None),
     ],
 )
-def test_what_asks_for_nothing(body: bytes) -> None:
+def test_other_interactions_are_ignored(body: bytes) -> None:
     assert read_button_press(body) is None
 
 
@@ -123,13 +123,13 @@ def test_what_asks_for_nothing(body: bytes) -> None:
         pressing(value='{"run": 7, "call": "r1.0", "execution": "e"}'),
     ],
 )
-def test_what_is_no_press(body: bytes) -> None:
+def test_a_malformed_body_is_refused(body: bytes) -> None:
     with pytest.raises(MalformedPayload):
         read_button_press(body)
 
 
 @given(st.binary() | st.text().map(lambda text: urlencode({"payload": text}, errors="replace").encode()))
-def test_no_bytes_do_anything_else(body: bytes) -> None:
+def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     try:
         read_button_press(body)
     except MalformedPayload as malformed:
