@@ -1,4 +1,4 @@
-"""A terminal for a program: a pty of a size of ours, and what stands on its screen by now."""
+"""A terminal for a program: a pty of a chosen size, and the text on its screen."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PIECE = re.compile(r"\x1b\[(?P<given>[?0-9;]*)(?P<act>[a-zA-Z])|(?P<move>[\r\n]
 
 
 class Screen:
-    """Lines as a terminal shows them; it obeys what our output needs, and refuses the rest."""
+    """The lines of a terminal. Supports the escape sequences that our output uses, and refuses all others."""
 
     def __init__(self, width: int) -> None:
         self.width = width
@@ -31,7 +31,7 @@ class Screen:
         self._row = self._column = 0
 
     def feed(self, output: str) -> None:
-        """Obey what a program writes."""
+        """Process the output of a program."""
         at = 0
         while at < len(output):
             piece = _PIECE.match(output, at)
@@ -74,12 +74,12 @@ class Screen:
 
     @property
     def text(self) -> str:
-        """All that is shown, and what has scrolled away."""
+        """The text on the screen and above it."""
         return "\n".join(line.rstrip() for line in self.lines)
 
 
 class Shown:
-    """A program that goes on at a terminal."""
+    """A program that runs at a terminal."""
 
     def __init__(
         self, process: asyncio.subprocess.Process, terminal: int, process_end: int, width: int, height: int
@@ -94,7 +94,7 @@ class Shown:
         asyncio.get_running_loop().add_reader(terminal, self._read)
 
     def resize(self, width: int, height: int) -> None:
-        """Make the terminal another size."""
+        """Change the size of the terminal."""
         self.screen.width = width
         fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
 
@@ -113,14 +113,14 @@ class Shown:
         self.screen.feed(whole)
 
     async def shows(self, *wanted: str) -> str:
-        """Wait until some texts stand on the screen."""
+        """Wait until the screen shows all of the texts."""
         try:
             async with asyncio.timeout(SECONDS):
                 while not all(text in self.screen.text for text in wanted):
-                    assert not self._ended.is_set(), f"it ended without {wanted}: {self.screen.text}"
+                    assert not self._ended.is_set(), f"the program ended without {wanted}: {self.screen.text}"
                     await asyncio.sleep(0.05)
         except TimeoutError as error:
-            raise AssertionError(f"it never showed {wanted}: {self.screen.text}") from error
+            raise AssertionError(f"the screen never showed {wanted}: {self.screen.text}") from error
         return self.screen.text
 
     def interrupt(self) -> None:
@@ -145,7 +145,7 @@ class Shown:
 
 
 def _whole(output: str) -> tuple[str, str]:
-    """Split off a character or an escape sequence of which a part has not come yet."""
+    """Split off an incomplete character or escape sequence at the end."""
     end = re.search(r"(\x1b(\[[?0-9;]*)?|[\udc80-\udcff]+)$", output)
     return (output[: end.start()], output[end.start() :]) if end else (output, "")
 
@@ -154,7 +154,7 @@ def _whole(output: str) -> tuple[str, str]:
 async def at_terminal(
     program: Program, *arguments: str, width: int = 100, height: int = 40, **environment: str
 ) -> AsyncIterator[Shown]:
-    """Start the program at a terminal; it is ended with the context."""
+    """Start the program at a terminal. It is killed when the context closes."""
     ours, theirs = pty.openpty()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "watchkeeper.cli.main", *arguments),

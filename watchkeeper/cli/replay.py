@@ -36,7 +36,9 @@ def replay(
     timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0.01, help="Time limit for one history.")] = 120,
     as_json: JSON = False,
 ) -> None:
-    """Test whether the current workflow code can continue recorded or open runs.
+    """Test that this version can continue existing runs.
+
+    The current workflow code replays recorded histories, or those of the runs on a server.
 
     Exit codes: 0 it can continue all, 1 it cannot continue some, 2 wrong usage or no such history.
     """

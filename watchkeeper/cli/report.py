@@ -21,9 +21,11 @@ def report(
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the report to a file.")
     ] = None,
 ) -> None:
-    """Write a report of a run until now: alerts, conclusion, timeline, evidence, cost.
+    """Write a report of a run up to now.
 
-    Needs no worker. The HTML report is one file that you can send or print. It runs no script and loads nothing.
+    It contains the alerts, the conclusion, the timeline, the evidence and the cost. Needs no worker.
+
+    The HTML report is one file that you can send or print. It runs no script and loads nothing.
     """
     run_command(_report(context_settings(context), run, as_html=as_html, output=output), OSError)
 

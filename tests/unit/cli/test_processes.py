@@ -1,4 +1,4 @@
-"""The processes that work: the demo, ``dev`` and the worker, and how they end."""
+"""The long-running processes: the demo, ``dev`` and the worker, and how they end."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def ports() -> tuple[str, ...]:
 
 
 def serves(chosen: tuple[str, ...]) -> bool:
-    """Whether a process that was given these ports is there."""
+    """Tell whether a server process with these ports exists."""
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             command = entry.read_bytes().decode(errors="replace").split("\0")
@@ -61,7 +61,7 @@ def keyed(url: str) -> dict[str, str]:
 
 @asynccontextmanager
 async def developing(program: Program, *arguments: str, **environment: str) -> AsyncIterator[tuple[Running, str]]:
-    """``watchkeeper dev`` with a scripted model, from its addresses to its end."""
+    """Run ``watchkeeper dev`` with a scripted model."""
     async with ScriptedModel(on_call_engineer).serve() as url:
         variables = {"WATCHKEEPER_INTAKE__PORT": str(free_port()), **keyed(url), **environment}
         dev = await program.begin("dev", *arguments, **variables)
@@ -86,7 +86,7 @@ async def test_the_demo_solves_the_incident_and_ends(program: Program) -> None:
     assert is_free(port_of(ended.out, "Temporal UI"))
 
 
-async def test_demos_take_free_ports_where_the_usual_ones_are_taken(program: Program) -> None:
+async def test_demos_use_free_ports_if_the_usual_ones_are_in_use(program: Program) -> None:
     demos = await asyncio.gather(program("demo"), program("demo"))
     assert [demo.code for demo in demos] == [0, 0], demos
     assert len({port_of(demo.out, "Temporal UI") for demo in demos}) == 2
@@ -165,7 +165,7 @@ async def test_dev_serves_runs_and_ends_cleanly(program: Program, told: signal.S
     assert [item["status"] for item in json.loads(listed.out)] == ["concluded"]
 
 
-async def test_dev_is_told_to_end_while_it_starts(program: Program) -> None:
+async def test_dev_ends_cleanly_while_it_starts(program: Program) -> None:
     chosen = ports()
     dev = await program.begin("dev", *chosen, "--intake-port", str(free_port()), WATCHKEEPER_MODEL__API_KEY="key")
     while not serves(chosen):
@@ -207,7 +207,7 @@ async def test_dev_names_a_port_in_use_and_the_option(program: Program) -> None:
         assert (demo.code, "--ui-port" in demo.sentence()) == (1, True)
 
 
-async def test_a_worker_takes_up_what_waits_and_drains(client: Client, program: Program) -> None:
+async def test_a_worker_executes_a_waiting_run_and_drains(client: Client, program: Program) -> None:
     address = client.service_client.config.target_host
     (program.directory / "watchkeeper.toml").write_text("[worker]\ntask_queue = 'drained'\n")
     async with ScriptedModel([says("All is well.")], key="key").serve() as url:
