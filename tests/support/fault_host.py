@@ -18,32 +18,32 @@ from watchkeeper.testing.scripts import ScriptedReply, text_of
 Sent: TypeAlias = ScriptedReply | Fault
 """How a host handles one request."""
 
-EVER = 1_000
+ALL_REQUESTS = 1_000
 """More requests than one run sends."""
 
 
-class ManyFates(ScriptedModel):
-    """A host whose runs do not know of each other.
+class FaultHost(ScriptedModel):
+    """A host that treats each run separately.
 
-    ``fates``: by the text of a run, what becomes of its requests, one after the other; ``then`` is for those after
-    them. A run is known by the last line of what it first asks.
+    ``faults_by_run``: by the text of a run, how its requests are handled in order; ``then``: all later requests.
+    A run is identified by the last line of its first user message.
     """
 
-    def __init__(self, fates: Mapping[str, Sequence[Sent]], then: Sent) -> None:
+    def __init__(self, faults_by_run: Mapping[str, Sequence[Sent]], then: Sent) -> None:
         super().__init__(lambda request: self._due.pop(_text(request)), key=KEY)
-        self._fates = fates
+        self._faults_by_run = faults_by_run
         self._then = then
         self._due: dict[str, ScriptedReply] = {}
-        self.asked: dict[str, list[ReceivedRequest]] = defaultdict(list)
+        self.received: dict[str, list[ReceivedRequest]] = defaultdict(list)
         """Requests by run."""
         self.outage = self._by_run
 
     def _by_run(self, app: ASGIApp) -> ASGIApp:
         request = self.requests[-1]
         text = _text(request.json())
-        fate, met = self._fates.get(text, ()), len(self.asked[text])
-        self.asked[text].append(request)
-        sent = fate[met] if met < len(fate) else self._then
+        faults, count = self._faults_by_run.get(text, ()), len(self.received[text])
+        self.received[text].append(request)
+        sent = faults[count] if count < len(faults) else self._then
         if isinstance(sent, ScriptedReply):
             self._due[text] = sent
             return app
@@ -51,5 +51,5 @@ class ManyFates(ScriptedModel):
 
 
 def _text(request: JsonObject) -> str:
-    asked = next(message for message in request["messages"] if message["role"] == "user")
-    return text_of(asked).splitlines()[-1]
+    first = next(message for message in request["messages"] if message["role"] == "user")
+    return text_of(first).splitlines()[-1]

@@ -17,7 +17,7 @@ import pytest
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
-from tests.support.fault_host import ManyFates, Sent
+from tests.support.fault_host import FaultHost, Sent
 from tests.support.harness import Harness, Run, replies, run_harness
 from watchkeeper.contracts import JsonObject, ModelReply, RunResult
 from watchkeeper.llm.tool_calls import MAX_CALLS
@@ -383,7 +383,7 @@ class Ended:
 @pytest.fixture(scope="module")
 async def played(client: Client) -> AsyncIterator[Mapping[str, asyncio.Task[Ended]]]:
     """The runs of all rows, under way."""
-    host = ManyFates({name: row.sends for name, row in ROWS.items()}, then=says(REPORT))
+    host = FaultHost({name: row.sends for name, row in ROWS.items()}, then=says(REPORT))
     ample = 10_000_000
     async with run_harness(client, host, limits={"tokens": ample}, model={"context_tokens": ample}) as harness:
 
@@ -397,7 +397,7 @@ async def played(client: Client) -> AsyncIterator[Mapping[str, asyncio.Task[Ende
         await asyncio.gather(*plays.values(), return_exceptions=True)
 
 
-async def ended(harness: Harness, host: ManyFates, name: str, run: Run) -> Ended:
+async def ended(harness: Harness, host: FaultHost, name: str, run: Run) -> Ended:
     try:
         result = await run.result()
         status, said = str(result.status), result.report.body
@@ -407,7 +407,7 @@ async def ended(harness: Harness, host: ManyFates, name: str, run: Run) -> Ended
         assert error.type is not None
         result = RunResult.model_validate(error.details[0])
         status, said = error.type, error.message
-    requests = [request.json() for request in host.asked[name]]
+    requests = [request.json() for request in host.received[name]]
     return Ended(status, said, result, await replies(harness.client, run), requests)
 
 

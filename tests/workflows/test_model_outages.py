@@ -20,7 +20,7 @@ import pytest
 from starlette.types import ASGIApp
 from temporalio.client import Client
 
-from tests.support.fault_host import EVER, ManyFates, Sent
+from tests.support.fault_host import ALL_REQUESTS, FaultHost, Sent
 from tests.support.harness import Harness, Run, failure, look, replies, run_harness
 from tests.support.settings import KEY, paging_tables
 from watchkeeper.contracts import LimitChanges, RunResult
@@ -100,7 +100,7 @@ class Scene:
     """A worker with two hosts, people to page, and the runs that it works on."""
 
     harness: Harness
-    hosts: tuple[ManyFates, ManyFates]
+    hosts: tuple[FaultHost, FaultHost]
     world: World
     reports: Path
     runs: dict[str, Run]
@@ -110,7 +110,7 @@ class Scene:
 
     def asked(self, name: str) -> tuple[int, int]:
         """How often each host was asked."""
-        first, second = (len(host.asked[name]) for host in self.hosts)
+        first, second = (len(host.received[name]) for host in self.hosts)
         return first, second
 
     async def handed_over(self, name: str) -> tuple[str, str, RunResult]:
@@ -134,13 +134,13 @@ async def scene(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Asy
     second: dict[str, list[Sent]] = {}
     for name, (trouble, _) in OUTAGES.items():
         first[f"{name}, passing"] = [trouble, LOOK, trouble, REPORT]
-        first[f"{name}, first host"] = [LOOK, *[trouble] * EVER]
-        first[f"{name}, everywhere"] = [LOOK, *[trouble] * EVER]
-        second[f"{name}, everywhere"] = [trouble] * EVER
+        first[f"{name}, first host"] = [LOOK, *[trouble] * ALL_REQUESTS]
+        first[f"{name}, everywhere"] = [LOOK, *[trouble] * ALL_REQUESTS]
+        second[f"{name}, everywhere"] = [trouble] * ALL_REQUESTS
     for name, refusal in [*((name, refusal) for name, (refusal, _, _) in REFUSALS.items()), ("a day", busy("86400"))]:
-        first[f"{name}, first host"] = first[f"{name}, everywhere"] = [LOOK, *[refusal] * EVER]
-        second[f"{name}, everywhere"] = [refusal] * EVER
-    hosts = ManyFates(first, then=REPORT), ManyFates(second, then=REPORT)
+        first[f"{name}, first host"] = first[f"{name}, everywhere"] = [LOOK, *[refusal] * ALL_REQUESTS]
+        second[f"{name}, everywhere"] = [refusal] * ALL_REQUESTS
+    hosts = FaultHost(first, then=REPORT), FaultHost(second, then=REPORT)
     reports = tmp_path_factory.mktemp("reports")
     async with AsyncExitStack() as stack:
         world = await stack.enter_async_context(World.running())
@@ -166,7 +166,7 @@ async def scene(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Asy
         others = [name for name in first if name not in limited]
         runs = dict(zip(limited, await asyncio.gather(*map(start, limited)), strict=True))
         async with asyncio.timeout(20):
-            while not all(hosts[0].asked[name] for name in limited):
+            while not all(hosts[0].received[name] for name in limited):
                 await asyncio.sleep(0.05)
         runs |= dict(zip(others, await asyncio.gather(*map(start, others)), strict=True))
         yield Scene(harness, hosts, world, reports, runs)

@@ -9,7 +9,7 @@ from itertools import cycle, islice
 import pytest
 from temporalio.client import Client
 
-from tests.support.fault_host import EVER, ManyFates, Sent
+from tests.support.fault_host import ALL_REQUESTS, FaultHost, Sent
 from tests.support.harness import Run, failure, look, run_harness
 from tests.support.settings import paging_tables
 from watchkeeper.contracts import LimitChanges, RunResult
@@ -65,17 +65,17 @@ async def world() -> AsyncIterator[World]:
 
 
 @pytest.fixture(scope="module")
-async def host() -> ManyFates:
+async def host() -> FaultHost:
     fates: dict[str, list[Sent]] = {
-        f"{going}, then {ending}": [*islice(cycle(turns), ROUNDS - 1), *[last] * EVER]
+        f"{going}, then {ending}": [*islice(cycle(turns), ROUNDS - 1), *[last] * ALL_REQUESTS]
         for going, turns in GOES_ON.items()
         for ending, last in LAST_WORDS.items()
     }
-    return ManyFates(fates, then=says("never"))
+    return FaultHost(fates, then=says("never"))
 
 
 @pytest.fixture(scope="module")
-async def runs(client: Client, host: ManyFates, world: World) -> AsyncIterator[Mapping[str, Run]]:
+async def runs(client: Client, host: FaultHost, world: World) -> AsyncIterator[Mapping[str, Run]]:
     tools = {"look": look, "page_engineer": discover_tools()["page_engineer"]}
     async with run_harness(client, host, tools=tools, **paging_tables(world)) as harness:
 
@@ -87,14 +87,14 @@ async def runs(client: Client, host: ManyFates, world: World) -> AsyncIterator[M
 
 @pytest.mark.parametrize("name", NAMES)
 async def test_it_ends_at_the_cap_with_one_page_and_a_report(
-    host: ManyFates, world: World, runs: Mapping[str, Run], name: str
+    host: FaultHost, world: World, runs: Mapping[str, Run], name: str
 ) -> None:
     run = runs[name]
     kind, message, hand_off = await failure(run)
     assert (kind, message) == ("RoundLimitReached", f"stopped after {ROUNDS} rounds without a conclusion")
     assert (hand_off.status, hand_off.rounds) == ("limit_reached", ROUNDS)
 
-    offered = ["tools" in request.json() for request in host.asked[name]]
+    offered = ["tools" in request.json() for request in host.received[name]]
     assert offered[: ROUNDS - 1] == [True] * (ROUNDS - 1)
     assert not any(offered[ROUNDS - 1 :])
 

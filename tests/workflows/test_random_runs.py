@@ -24,7 +24,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
-from tests.support.fault_host import ManyFates, Sent
+from tests.support.fault_host import FaultHost, Sent
 from tests.support.harness import Harness, Run, run_harness
 from tests.support.reply_safety import assert_outgoing
 from watchkeeper.contracts import ExtendRequest, JsonObject, LimitChanges, RunResult, StopRequest, TellRequest
@@ -129,7 +129,7 @@ plans = _plans.map(lambda plan: plan)
 """Shown as they show themselves: how each was built would fill pages."""
 
 
-class Strict(ManyFates):
+class Strict(FaultHost):
     """Remembers what it refused, and lets nobody take it for an outage."""
 
     def __init__(self, plans: dict[str, Plan]) -> None:
@@ -159,7 +159,7 @@ async def impatient() -> AsyncIterator[Client]:
 async def act(host: Strict, name: str, plan: Plan, run: Run) -> None:
     """Do what people do; that a run rejects it, or is over, is its right."""
     for after, deed in sorted(plan.acts, key=lambda planned: planned[0]):
-        while len(host.asked[name]) < after:
+        while len(host.received[name]) < after:
             await asyncio.sleep(0.05)
         with suppress(WorkflowUpdateFailedError, RPCError):
             await run.execute_update(UPDATES[type(deed)], deed)

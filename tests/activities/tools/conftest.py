@@ -21,8 +21,8 @@ TOOLS = discover_tools()
 
 
 @dataclass
-class Bench:
-    """The tools before the simulated world."""
+class ToolHarness:
+    """Runs tools against simulated back ends."""
 
     world: World
     settings: Settings
@@ -33,7 +33,7 @@ class Bench:
         return datetime.fromtimestamp(self.world.scenario.started_at, UTC)
 
     def set(self, **tables: dict[str, Any]) -> None:
-        """Change some keys of some tables of the settings."""
+        """Change keys in tables of the settings."""
         old = self.settings
         changed = {name: getattr(old, name).model_copy(update=keys) for name, keys in tables.items()}
         self.settings = old.model_copy(update=changed)
@@ -62,7 +62,7 @@ class Bench:
 
 
 @pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
+async def harness() -> AsyncIterator[ToolHarness]:
     async with World.running() as world, AsyncClient(timeout=5) as http:
         urls = world.urls
         services = {
@@ -82,4 +82,4 @@ async def bench() -> AsyncIterator[Bench]:
                 "api_token": world.pagerduty_token,
             },
         )
-        yield Bench(world, settings, http)
+        yield ToolHarness(world, settings, http)
