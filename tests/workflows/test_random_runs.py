@@ -31,9 +31,9 @@ from watchkeeper.contracts import ExtendRequest, JsonObject, LimitChanges, RunRe
 from watchkeeper.temporal.client import DATA_CONVERTER
 from watchkeeper.temporal.dev_server import TUNING, find_binary
 from watchkeeper.testing.asgi_server import serve
-from watchkeeper.testing.errors import RequestRefused
 from watchkeeper.testing.fake_server import FakeServer
 from watchkeeper.testing.faults import drop_connection, fault, raw_body
+from watchkeeper.testing.request_refused import RequestRefused
 from watchkeeper.testing.scripts import raw, says
 
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")

@@ -51,17 +51,19 @@ def on_call_engineer(request: JsonObject) -> ScriptedReply:
     findings = [Findings(everything, service) for service in services]
     if isinstance(choice, dict):
         forced = choice["function"]["name"]
-        wanted = [call(forced, services[0]), *(missing(_LOOK[:2]) if forced == "page_engineer" else [])]
+        tool_calls = [call(forced, services[0]), *(missing(_LOOK[:2]) if forced == "page_engineer" else [])]
     elif any(tool == "page_engineer" for tool, _ in recent):
-        wanted = []  # A person is awake: report.
+        tool_calls = []  # The page is sent or has failed: report.
     else:
-        wanted = missing(_LOOK if incident else _LOOK[:1])
-        if incident and not wanted and "page_engineer" in offered:
-            wanted = [call("page_engineer", f.service) for f in findings if f.status != "healthy" and not f.paged]
-        if choice == "required" and not wanted:
-            wanted = [call(next(iter(offered)), services[0])]
-    if wanted and offered:
-        return calls(*wanted, reasoning=f"To answer I need: {', '.join(dict.fromkeys(name for name, *_ in wanted))}.")
+        tool_calls = missing(_LOOK if incident else _LOOK[:1])
+        if incident and not tool_calls and "page_engineer" in offered:
+            tool_calls = [call("page_engineer", f.service) for f in findings if f.status != "healthy" and not f.paged]
+        if choice == "required" and not tool_calls:
+            tool_calls = [call(next(iter(offered)), services[0])]
+    if tool_calls and offered:
+        return calls(
+            *tool_calls, reasoning=f"To answer I need: {', '.join(dict.fromkeys(name for name, *_ in tool_calls))}."
+        )
     return says(_report(findings, incident=incident), reasoning_content="The tool results answer the request.")
 
 

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from watchkeeper.testing import faults as faults
     from watchkeeper.testing.agent import AgentHarness, run_agent
     from watchkeeper.testing.asgi_server import serve
-    from watchkeeper.testing.errors import RequestRefused
     from watchkeeper.testing.fake_server import FakeServer, ReceivedRequest
     from watchkeeper.testing.faults import Fault
     from watchkeeper.testing.replay import InvalidHistory, ReplayVerdict, assert_replays, histories, replayed
+    from watchkeeper.testing.request_refused import RequestRefused
     from watchkeeper.testing.scripted_model import ScriptedModel
     from watchkeeper.testing.scripts import (
         Script,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "agent": ("AgentHarness", "run_agent"),
     "asgi_server": ("serve",),
-    "errors": ("RequestRefused",),
+    "request_refused": ("RequestRefused",),
     "fake_server": ("FakeServer", "ReceivedRequest"),
     "faults": ("Fault",),
     "replay": ("InvalidHistory", "ReplayVerdict", "assert_replays", "histories", "replayed"),

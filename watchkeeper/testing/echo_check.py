@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterator
 from typing import Any
 
 from watchkeeper.contracts import JsonObject
-from watchkeeper.testing.errors import RequestRefused
+from watchkeeper.testing.request_refused import RequestRefused
 
 _RESPONSE_ONLY = {"refusal", "annotations", "audio", "function_call"}
 """Fields that hosts put into responses and refuse in requests."""

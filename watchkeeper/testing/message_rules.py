@@ -11,8 +11,8 @@ import re
 from typing import Any, NoReturn
 
 from watchkeeper.contracts import JsonObject
-from watchkeeper.testing.errors import RequestRefused
 from watchkeeper.testing.parameter_rules import no_constant
+from watchkeeper.testing.request_refused import RequestRefused
 
 _FIELDS = {
     "system": {"role", "content", "name"},

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from watchkeeper.contracts import JsonObject
-from watchkeeper.testing.errors import RequestRefused
+from watchkeeper.testing.request_refused import RequestRefused
 
 _PARAMETERS = {
     *("model", "messages", "tools", "tool_choice", "parallel_tool_calls", "stream", "n", "stop", "seed", "user"),

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from watchkeeper.contracts import JsonObject
-from watchkeeper.testing.errors import RequestRefused
+from watchkeeper.testing.request_refused import RequestRefused
 
 MAX_TOOLS, MAX_PROPERTIES, MAX_DEPTH, MAX_ENUM, MAX_BRANCHES = 128, 100, 5, 500, 10
 

@@ -22,11 +22,11 @@ from starlette.routing import Route
 from watchkeeper.contracts import JsonObject
 from watchkeeper.testing.asgi_server import serve
 from watchkeeper.testing.echo_check import SentMessages
-from watchkeeper.testing.errors import RequestRefused
 from watchkeeper.testing.fake_server import FakeServer
 from watchkeeper.testing.message_rules import check_messages
 from watchkeeper.testing.parameter_rules import check_parameters, read_request
 from watchkeeper.testing.prompt_cache import PromptCache, RawRequest
+from watchkeeper.testing.request_refused import RequestRefused
 from watchkeeper.testing.schema_rules import check_tools
 from watchkeeper.testing.scripts import Script, ScriptedReply, ScriptEnded, in_order, text_of
 
