@@ -43,7 +43,7 @@ TOOL: Any = {
 
 
 def first_messages(name: str, rounds: int, kib: int) -> Messages:
-    """Return the first messages, the same as those of our run."""
+    """Return the first messages, which equal the first messages of our run."""
     return [{"role": "system", "content": prompt("system")}, {"role": "user", "content": task(name, rounds, kib)}]
 
 
