@@ -12,12 +12,10 @@ from typing import Any
 
 import pytest
 from temporalio.client import Client, WorkflowHandle
-from temporalio.testing import WorkflowEnvironment
 
 from tests.support.paths import HISTORIES
+from tests.support.temporal import temporal_client
 from watchkeeper.demo.world import World
-from watchkeeper.temporal.client import DATA_CONVERTER
-from watchkeeper.temporal.dev_server import TUNING, find_binary
 
 Record = Callable[[WorkflowHandle[Any, Any], str], Coroutine[Any, Any, None]]
 
@@ -42,19 +40,9 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(scope="session")
-async def environment() -> AsyncIterator[WorkflowEnvironment]:
-    async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(find_binary()),
-        dev_server_extra_args=TUNING,
-        dev_server_log_level="error",
-        data_converter=DATA_CONVERTER,
-    ) as environment:
-        yield environment
-
-
-@pytest.fixture(scope="session")
-def client(environment: WorkflowEnvironment) -> Client:
-    return environment.client
+async def client() -> AsyncIterator[Client]:
+    async with temporal_client() as client:
+        yield client
 
 
 @pytest.fixture

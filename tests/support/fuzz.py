@@ -16,7 +16,7 @@ from typing import Any
 atheris: Any = import_module("atheris")
 """Has no type hints, and is only installed by `make fuzz`."""
 
-with atheris.instrument_imports(include=["watchkeeper.llm.completion", "watchkeeper.hosts", "watchkeeper.text"]):
+with atheris.instrument_imports(include=["watchkeeper.llm", "watchkeeper.text"]):
     from tests.support.host_answers import SEEDS, mutated
     from tests.support.reply_safety import read
 

@@ -10,15 +10,13 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.service import RPCError
-from temporalio.testing import WorkflowEnvironment
 
 from tests.conftest import Record
 from tests.support.harness import Harness, Nothing, failure, run_harness, until_asked
+from tests.support.temporal import temporal_client
 from tests.workflows.test_payload_sizes import carried_state
 from watchkeeper.contracts import CarryRequest, ExtendRequest, LimitChanges, StopRequest, TellRequest
 from watchkeeper.llm.conversation import ConversationRequest
-from watchkeeper.temporal.client import DATA_CONVERTER
-from watchkeeper.temporal.dev_server import TUNING, find_binary
 from watchkeeper.testing.scripts import calls, says
 from watchkeeper.tool import ToolContext, tool
 from watchkeeper.tool_calling.catalogue import build_catalogue
@@ -31,13 +29,8 @@ SCRIPT = [*(calls(("look", {"service": "checkout"})) for _ in range(ROUNDS - 1))
 @pytest.fixture(scope="module")
 async def impatient() -> AsyncIterator[Client]:
     """A server that suggests to continue as new after a few rounds."""
-    async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(find_binary()),
-        dev_server_extra_args=[*TUNING, "--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=50"],
-        dev_server_log_level="error",
-        data_converter=DATA_CONVERTER,
-    ) as environment:
-        yield environment.client
+    async with temporal_client("limit.historyCount.suggestContinueAsNew=50") as client:
+        yield client
 
 
 async def executions(harness: Harness, workflow_id: str) -> list[str]:

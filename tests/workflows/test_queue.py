@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from temporalio.client import Client, WorkflowExecution, WorkflowFailureError, WorkflowHandle
-from temporalio.testing import ActivityEnvironment, WorkflowEnvironment
+from temporalio.testing import ActivityEnvironment
 
 from activities.queue import QUEUE_WORKFLOW, QueueActivities
 from tests.conftest import Record
@@ -16,11 +16,10 @@ from tests.support.forbidding_server import forbidding
 from tests.support.harness import reset
 from tests.support.queue_runs import InvestigatingWorkflow
 from tests.support.queue_team import PLACES, Investigation, Team
+from tests.support.temporal import temporal_client
 from watchkeeper.contracts import QueueEntry, QueueExit, QueueState
 from watchkeeper.incident.queue_state import queue_id
 from watchkeeper.temporal import queue_history
-from watchkeeper.temporal.client import DATA_CONVERTER
-from watchkeeper.temporal.dev_server import TUNING, find_binary
 from workflows.queue import QueueWorkflow
 
 HELD = ("a", "b", "c")
@@ -29,13 +28,8 @@ HELD = ("a", "b", "c")
 @pytest.fixture(scope="module")
 async def impatient() -> AsyncIterator[Client]:
     """A server that suggests to continue as new after a few acts."""
-    async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(find_binary()),
-        dev_server_extra_args=[*TUNING, "--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=40"],
-        dev_server_log_level="error",
-        data_converter=DATA_CONVERTER,
-    ) as environment:
-        yield environment.client
+    async with temporal_client("limit.historyCount.suggestContinueAsNew=40") as client:
+        yield client
 
 
 async def full(team: Team) -> list[Investigation]:

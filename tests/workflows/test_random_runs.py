@@ -22,14 +22,12 @@ from starlette.routing import Route
 from temporalio.client import Client, WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
-from temporalio.testing import WorkflowEnvironment
 
 from tests.support.fault_host import FaultHost, Sent
 from tests.support.harness import Harness, Run, run_harness
 from tests.support.reply_safety import assert_outgoing
+from tests.support.temporal import temporal_client
 from watchkeeper.contracts import ExtendRequest, JsonObject, LimitChanges, RunResult, StopRequest, TellRequest
-from watchkeeper.temporal.client import DATA_CONVERTER
-from watchkeeper.temporal.dev_server import TUNING, find_binary
 from watchkeeper.testing.asgi_server import serve
 from watchkeeper.testing.fake_server import FakeServer
 from watchkeeper.testing.faults import drop_connection, fault, raw_body
@@ -147,13 +145,8 @@ class Strict(FaultHost):
 @pytest.fixture(scope="module")
 async def impatient() -> AsyncIterator[Client]:
     """A server that suggests to continue as new after a few rounds."""
-    async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(find_binary()),
-        dev_server_extra_args=[*TUNING, "--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=40"],
-        dev_server_log_level="error",
-        data_converter=DATA_CONVERTER,
-    ) as environment:
-        yield environment.client
+    async with temporal_client("limit.historyCount.suggestContinueAsNew=40") as client:
+        yield client
 
 
 async def act(host: Strict, name: str, plan: Plan, run: Run) -> None:

@@ -11,16 +11,14 @@ from uuid import uuid4
 import pytest
 from temporalio.api.workflowservice.v1 import PauseWorkflowExecutionRequest
 from temporalio.client import Client
-from temporalio.testing import WorkflowEnvironment
 
 from tests.support.code_edits import BREAKING, copy
 from tests.support.harness import Harness, Run, run_harness
 from tests.support.program import Program
+from tests.support.temporal import temporal_client
 from tests.unit.cli.test_cli import address_of
 from watchkeeper.replay.replayer import replay_histories
 from watchkeeper.replay.server_histories import InvalidReplayQuery, fetch_histories, fetch_history
-from watchkeeper.temporal.client import DATA_CONVERTER
-from watchkeeper.temporal.dev_server import TUNING, find_binary
 from watchkeeper.testing.replay import WORKFLOWS
 from watchkeeper.testing.scripts import always, calls, says
 from workflows.incident import IncidentWorkflow
@@ -37,13 +35,8 @@ def program(client: Client, tmp_path: Path) -> Program:
 @pytest.fixture
 async def pausing() -> AsyncIterator[Client]:
     """A server on which runs can be paused, which not every one lets people do."""
-    async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(find_binary()),
-        dev_server_extra_args=[*TUNING, "--dynamic-config-value", "frontend.WorkflowPauseEnabled=true"],
-        dev_server_log_level="error",
-        data_converter=DATA_CONVERTER,
-    ) as environment:
-        yield environment.client
+    async with temporal_client("frontend.WorkflowPauseEnabled=true") as client:
+        yield client
 
 
 async def waiting(harness: Harness) -> Run:

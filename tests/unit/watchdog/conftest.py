@@ -13,13 +13,13 @@ from httpx2 import AsyncClient
 from temporalio.client import Client, WorkflowHandle
 
 from tests.support.settings import build_settings, paging_tables
+from tests.support.temporal import temporal_client
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import AlertOrigin, LimitChanges, RunInput
 from watchkeeper.demo.world import World
 from watchkeeper.runs.dispatch import DispatchResult
 from watchkeeper.temporal import activity_options
 from watchkeeper.temporal.client import DATA_CONVERTER
-from watchkeeper.temporal.dev_server import dev_server
 from watchkeeper.temporal.ports import HOST, free_port
 from watchkeeper.tool_calling.catalogue import discover_tools
 from watchkeeper.watchdog.watchdog import Watchdog
@@ -110,8 +110,8 @@ async def nowhere() -> Client:
 @pytest.fixture(scope="session")
 async def own_temporal() -> AsyncIterator[Client]:
     """A server without runs of other tests. The watchdog would adopt those."""
-    async with dev_server() as server:
-        yield server.client
+    async with temporal_client() as client:
+        yield client
 
 
 @pytest.fixture
