@@ -65,7 +65,8 @@ class WorkerProbe:
         async with self._lock:
             clock = asyncio.get_running_loop().time
             if self._known is None or clock() - self._known[0] > CACHE_SECONDS:
-                self._known = clock(), await self._request()
+                status = await self._request()
+                self._known = clock(), status  # the time of the answer: a request may take longer than CACHE_SECONDS
             return self._known[1]
 
     async def _request(self) -> WorkerStatus:

@@ -84,7 +84,7 @@ async def test_it_answers_running_requests_before_it_ends(client: Client, progra
 async def test_it_starts_without_temporal_and_says_so(program: Program) -> None:
     process, url = await running_intake(program, TEMPORAL_ADDRESS=f"127.0.0.1:{free_port()}")
     async with AsyncClient(base_url=url, timeout=10) as http:
-        await process.says("no [sources.NAME] is configured", "Temporal is out of reach")
+        await process.says("no [sources.NAME] is configured", "Temporal is not reachable")
         alive, ready = await http.get("/healthz"), await http.get("/readyz")
     process.send(signal.SIGTERM)
     ended = await process.end()
@@ -119,7 +119,7 @@ async def test_dev_accepts_alerts_too(program: Program) -> None:
     (program.directory / "watchkeeper.toml").write_text(SETTINGS)
     chosen = free_port()
     async with developing(program, *ports(), "--intake-port", str(chosen)) as (dev, output):
-        assert port_of(output, "Alerts and programs") == chosen
+        assert port_of(output, "Alerts and API") == chosen
         async with AsyncClient(base_url=f"http://127.0.0.1:{chosen}", timeout=10) as http:
             accepted = await http.post("/alerts/prom", content=FIRING, headers=bearer(SENDER))
             run = accepted.json()["runs"][0]["run"]
@@ -138,7 +138,7 @@ async def test_dev_takes_a_free_port_where_the_usual_one_is_taken(program: Progr
     occupied = socket.create_server(("127.0.0.1", 0))
     usual = occupied.getsockname()[1]
     async with developing(program, *ports(), WATCHKEEPER_INTAKE__PORT=str(usual)) as (_, output):
-        assert port_of(output, "Alerts and programs") != usual
+        assert port_of(output, "Alerts and API") != usual
     named = await program("dev", *ports(), "--intake-port", str(usual), WATCHKEEPER_MODEL__API_KEY="key")
     occupied.close()
     assert (named.code, f"cannot listen on 127.0.0.1 port {usual}" in named.sentence()) == (1, True)
