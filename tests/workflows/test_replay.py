@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.broken_workflow import SequentialWorkflow
 from tests.support.paths import HISTORIES
-from watchkeeper.testing.replay import assert_replays, histories, replayed
+from watchkeeper.testing.replay_assertions import assert_replays, histories, replayed
 
 BEHAVIOURS = {
     *("concluded", "round-limit", "tool-failure", "bad-arguments", "unknown-tool", "parallel-calls"),

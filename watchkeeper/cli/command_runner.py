@@ -23,7 +23,7 @@ from watchkeeper.config.settings import Settings, SettingsError, load_settings
 from watchkeeper.console import err, with_typed_commands
 from watchkeeper.contracts import LimitChanges, RunStatus
 from watchkeeper.runs.client import NoSuchRun
-from watchkeeper.runs.updates import UpdateRejected
+from watchkeeper.runs.update_client import UpdateRejected
 from watchkeeper.temporal.client import TemporalError, connect
 from watchkeeper.temporal.dev_server import DevServerError
 from watchkeeper.text import excerpt, visible

@@ -9,7 +9,7 @@ import typer
 from watchkeeper.cli.command_runner import UsageError, connect_client, current_user, parse_limits, run_command
 from watchkeeper.cli.runs import RUN
 from watchkeeper.contracts import Decision, ExtendRequest, LimitChanges, StopRequest, TellRequest
-from watchkeeper.runs import updates
+from watchkeeper.runs import update_client
 
 CALL = Annotated[str, typer.Argument(metavar="CALL", help="Key of the waiting tool call, such as r2.0.")]
 NOTE = Annotated[str, typer.Option(help="The reason. The agent reads it if the call is denied.")]
@@ -44,20 +44,20 @@ def stop(run: RUN, reason: Annotated[str, typer.Option(help="The reason, for the
 
 
 async def _tell(run: str, text: str) -> None:
-    typer.echo(await updates.tell(await connect_client(), run, TellRequest(text=text, by=current_user())))
+    typer.echo(await update_client.tell(await connect_client(), run, TellRequest(text=text, by=current_user())))
 
 
 async def _decide(run: str, decision: Decision) -> None:
-    typer.echo(await updates.decide(await connect_client(), run, decision))
+    typer.echo(await update_client.decide(await connect_client(), run, decision))
 
 
 async def _extend(run: str, texts: list[str]) -> None:
     more: LimitChanges | None = parse_limits(texts, "rounds=10")
     if more is None:
         raise UsageError("no limit to raise; name one, such as rounds=10")
-    new = await updates.extend(await connect_client(), run, ExtendRequest(by=more, who=current_user()))
+    new = await update_client.extend(await connect_client(), run, ExtendRequest(by=more, who=current_user()))
     typer.echo(" ".join(f"{name}={value}" for name, value in new.model_dump(exclude_none=True).items()))
 
 
 async def _stop(run: str, reason: str) -> None:
-    typer.echo(await updates.stop(await connect_client(), run, StopRequest(reason=reason, by=current_user())))
+    typer.echo(await update_client.stop(await connect_client(), run, StopRequest(reason=reason, by=current_user())))

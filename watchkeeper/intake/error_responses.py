@@ -17,7 +17,7 @@ from temporalio.service import RPCError
 
 from watchkeeper.alerts.payload import format_location
 from watchkeeper.runs.client import NoSuchRun
-from watchkeeper.runs.updates import UpdateRejected, UpdateUnanswered
+from watchkeeper.runs.update_client import UpdateRejected, UpdateUnanswered
 from watchkeeper.temporal.client import TemporalError
 from watchkeeper.text import excerpt
 

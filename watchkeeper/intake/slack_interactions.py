@@ -18,9 +18,9 @@ from watchkeeper.alerts.verification import VerificationError
 from watchkeeper.contracts import Decision
 from watchkeeper.intake.dependencies import Intake
 from watchkeeper.intake.error_responses import documented_errors, error_response
-from watchkeeper.runs import updates
+from watchkeeper.runs import update_client
 from watchkeeper.runs.client import NoSuchRun
-from watchkeeper.runs.updates import UpdateRejected
+from watchkeeper.runs.update_client import UpdateRejected
 from watchkeeper.slack.interactions import ButtonPress
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ async def _decide(intake: Intake, press: ButtonPress) -> None:
     decision = Decision(call=press.call, approved=press.approved, by=press.by)
     action = f"{press.by} {'approves' if press.approved else 'denies'} {press.call} of {press.run}"
     try:
-        answer = await updates.decide(intake.client, press.run, decision, execution=press.execution)
+        answer = await update_client.decide(intake.client, press.run, decision, execution=press.execution)
     except (UpdateRejected, NoSuchRun, RPCError) as error:
         log.warning("%s in Slack, which was not accepted: %s", action, error)
     else:

@@ -19,12 +19,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from watchkeeper.testing import faults as faults
+    from watchkeeper.testing import faults
     from watchkeeper.testing.agent import AgentHarness, run_agent
     from watchkeeper.testing.asgi_server import serve
     from watchkeeper.testing.fake_server import FakeServer, ReceivedRequest
     from watchkeeper.testing.faults import Fault
-    from watchkeeper.testing.replay import InvalidHistory, ReplayVerdict, assert_replays, histories, replayed
+    from watchkeeper.testing.replay_assertions import InvalidHistory, ReplayVerdict, assert_replays, histories, replayed
     from watchkeeper.testing.request_refused import RequestRefused
     from watchkeeper.testing.scripted_model import ScriptedModel
     from watchkeeper.testing.scripts import (
@@ -46,7 +46,7 @@ _MODULES = {
     "request_refused": ("RequestRefused",),
     "fake_server": ("FakeServer", "ReceivedRequest"),
     "faults": ("Fault",),
-    "replay": ("InvalidHistory", "ReplayVerdict", "assert_replays", "histories", "replayed"),
+    "replay_assertions": ("InvalidHistory", "ReplayVerdict", "assert_replays", "histories", "replayed"),
     "scripted_model": ("ScriptedModel",),
     "scripts": (
         *("Script", "ScriptEnded", "ScriptedCall", "ScriptedReply"),

@@ -17,7 +17,7 @@ from tests.workflows.test_continue_as_new import impatient as impatient
 from watchkeeper.contracts import RunInput, TellRequest
 from watchkeeper.replay.history_files import payloads
 from watchkeeper.temporal import activity_options
-from watchkeeper.testing.replay import replayed
+from watchkeeper.testing.replay_assertions import replayed
 from watchkeeper.testing.scripts import calls, says
 from workflows.incident import IncidentWorkflow
 

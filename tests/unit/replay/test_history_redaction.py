@@ -11,7 +11,7 @@ import pytest
 from tests.support.paths import HISTORIES
 from watchkeeper.contracts import JsonObject
 from watchkeeper.replay.history_redaction import HistoryRedactor
-from watchkeeper.testing.replay import assert_replays
+from watchkeeper.testing.replay_assertions import assert_replays
 
 
 def payload(value: object, encoding: str = "json/plain") -> JsonObject:

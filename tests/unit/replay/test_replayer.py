@@ -20,7 +20,7 @@ from watchkeeper.contracts import JsonObject
 from watchkeeper.replay.history_files import InvalidHistory, RecordedHistory, read_history
 from watchkeeper.replay.replayer import replay_histories
 from watchkeeper.temporal.client import DATA_CONVERTER
-from watchkeeper.testing.replay import WORKFLOWS, ReplayVerdict, assert_replays, histories, replayed
+from watchkeeper.testing.replay_assertions import WORKFLOWS, ReplayVerdict, assert_replays, histories, replayed
 
 CONCLUDED = HISTORIES / "concluded.json"
 

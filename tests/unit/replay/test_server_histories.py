@@ -19,7 +19,7 @@ from tests.support.temporal import temporal_client
 from tests.unit.cli.test_cli import address_of
 from watchkeeper.replay.replayer import replay_histories
 from watchkeeper.replay.server_histories import InvalidReplayQuery, fetch_histories, fetch_history
-from watchkeeper.testing.replay import WORKFLOWS
+from watchkeeper.testing.replay_assertions import WORKFLOWS
 from watchkeeper.testing.scripts import always, calls, says
 from workflows.incident import IncidentWorkflow
 
