@@ -1,4 +1,4 @@
-"""A gRPC server that knows us but forbids everything: what a development server never does."""
+"""A gRPC server that answers PERMISSION_DENIED, which a development server never does."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WHY = "Request unauthorized."
 
 @asynccontextmanager
 async def forbidding(*, requests: int = 1_000) -> AsyncIterator[str]:
-    """Serve on loopback; gives the address. So many ``requests`` of a connection are forbidden, then none."""
+    """Serve on loopback and return the address. Only the first ``requests`` of a connection are refused."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # What a server can do, every client asks first, and may.
@@ -63,7 +63,7 @@ def _frame(kind: int, flags: int, stream: bytes, body: bytes = b"") -> bytes:
 
 
 def _fields(said: dict[str, str]) -> bytes:
-    """Write header fields as HPACK's literals, which need no table."""
+    """Encode header fields as HPACK literals, which need no table."""
     return b"".join(b"\x00" + _text(name) + _text(value) for name, value in said.items())
 
 

@@ -1,4 +1,4 @@
-"""A workflow that does whatever is too large, in every place where that can be done."""
+"""A workflow that exceeds each size limit of Temporal, wherever one applies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs that only take turns, and a floor on which they are counted while they investigate."""
+"""Runs that only wait in a queue and investigate, and a count of those that investigate."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
 
 
 class Floor:
-    """Who investigates right now, and how many ever did at once."""
+    """The runs that investigate now, and the highest number that did so at the same time."""
 
     def __init__(self) -> None:
         self.present: list[str] = []
@@ -33,14 +33,14 @@ class Floor:
         self.present.remove(name)
 
     async def until(self, *names: str) -> None:
-        """Return when these are there, and nobody else."""
+        """Return when exactly these runs investigate."""
         while sorted(self.present) != sorted(names):
             await asyncio.sleep(0.02)
 
 
 @workflow.defn
 class InvestigatingWorkflow:
-    """Waits for its turn, investigates until it is told to finish, and stays open until it is told to close."""
+    """Waits in the queue, investigates until the signal to finish, and stays open until the signal to close."""
 
     def __init__(self) -> None:
         self._turn = QueueSlot()

@@ -1,4 +1,4 @@
-"""A team with a queue of its own, its runs, and the workers that they need."""
+"""A team with its own queue, its runs, and the workers that they need."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Investigation = WorkflowHandle[InvestigatingWorkflow, bool]
 
 
 class Team:
-    """Runs that wait for their turn in one queue, and a floor to count them on."""
+    """Runs that wait in one queue, and a count of those that investigate."""
 
     def __init__(self, client: Client, *, places: int = PLACES, patience: float = 600) -> None:
         self.client = client
@@ -42,7 +42,7 @@ class Team:
 
     @asynccontextmanager
     async def run_worker(self) -> AsyncIterator[QueueActivities]:
-        """A worker, for as long as the context lasts; gives its activities."""
+        """Run a worker while the context is open, and return its activities."""
         queueing = QueueActivities(self.client, self.task_queue)
         async with Worker(
             self.client,
@@ -55,7 +55,7 @@ class Team:
             yield queueing
 
     async def start(self, name: str, priority: int = 3) -> Investigation:
-        """Start a run; it is known as ``TEAM/NAME``."""
+        """Start a run with the name ``TEAM/NAME``."""
         return await self.client.start_workflow(
             InvestigatingWorkflow.run,
             QueueSettings(queue=self.name, places=self.places, patience=self.patience, priority=priority),
@@ -68,7 +68,7 @@ class Team:
         return f"{self.name}/{name}"
 
     async def present(self, *names: str) -> None:
-        """Return when these of its runs investigate, and no others."""
+        """Return when exactly these of its runs investigate."""
         await self.floor.until(*map(self.run, names))
 
     async def queued(self) -> QueueState:
@@ -80,6 +80,6 @@ class Team:
             await asyncio.sleep(0.05)
 
     async def details(self) -> str:
-        """What Temporal's UI shows of the queue."""
+        """The text that the Temporal UI shows for the queue."""
         metadata = await self.queue.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
         return str(metadata.current_details)

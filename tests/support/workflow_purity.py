@@ -1,4 +1,4 @@
-"""What may not stand in workflow code, found in its source.
+"""Finds what workflow code must not contain, by reading its source.
 
 Only what is known to be harmless may be imported: a list of what is forbidden would never be complete.
 """
@@ -14,7 +14,7 @@ LIBRARY = {
     *("__future__", "base64", "collections", "collections.abc", "contextlib", "dataclasses", "enum", "hashlib"),
     *("itertools", "json", "math", "re", "typing", "temporalio.common"),
 }
-"""Modules with neither clock nor chance, neither a world nor a memory (``functools`` remembers)."""
+"""Modules without a clock, randomness, I/O or state (``functools`` caches)."""
 
 WORKFLOW = LIBRARY | {"asyncio", "builtins", "temporalio.exceptions"}
 PASSED_THROUGH = LIBRARY | {"pydantic"}
@@ -26,7 +26,7 @@ PARTS = {
     "temporalio": {"workflow"},
     "workflow.unsafe": {"imports_passed_through"},
 }
-"""Of these, only this: the rest asks a clock, or ends in an order that no history holds."""
+"""The allowed names of these modules. The others read a clock or complete in an order that no history records."""
 
 WORLDLY = {"open", "print", "input", "breakpoint", "eval", "exec", "compile", "__import__", "globals", "vars"}
 BY_ADDRESS = {"id", "hash"}
@@ -38,7 +38,7 @@ ORDERLESS = {"sorted", "len", "any", "all", "min", "max"}
 
 @dataclass(frozen=True)
 class Source:
-    """A module to look through."""
+    """A module to check."""
 
     text: str
     allowed: set[str]
@@ -46,7 +46,7 @@ class Source:
     is_workflow: bool
 
     def impurities(self) -> list[str]:
-        """Every line that may not stand there, and why."""
+        """Every line that is not allowed, and why."""
         tree = ast.parse(self.text)
         parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
         found = [(node, why) for node in ast.walk(tree) for why in self._wrong(node, parents)]
@@ -150,7 +150,7 @@ def _is_unordered(node: ast.AST) -> bool:
 
 
 def _is_order_lost(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
-    """Tell whether nothing can come of the order: it is asked what is in it, or it is sorted."""
+    """Return whether the order has no effect: the set is only tested for members, or it is sorted."""
     match parents[node]:
         case ast.Compare(ops=ops):
             return all(isinstance(op, ast.In | ast.NotIn) for op in ops)
