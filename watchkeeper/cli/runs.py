@@ -25,8 +25,8 @@ from watchkeeper.contracts import RunInput
 from watchkeeper.run_view.follow import follow_run, read_run
 from watchkeeper.run_view.json_view import run_json
 from watchkeeper.run_view.model import RunView
-from watchkeeper.run_view.phrases import current_step
 from watchkeeper.run_view.projection import RunProjection
+from watchkeeper.run_view.run_phrases import current_step
 from watchkeeper.runs import client as runs_client
 from watchkeeper.runs import start_options
 

@@ -1,6 +1,6 @@
 """How statuses, limits, approvals and alert counts are written in every view of a run (pure).
 
-Workflow code uses these phrases for the Temporal UI. ``watchkeeper.run_view.phrases`` has the other phrases.
+Workflow code uses these phrases for the Temporal UI. ``watchkeeper.run_view.run_phrases`` has the other phrases.
 """
 
 from __future__ import annotations

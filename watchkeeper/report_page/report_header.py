@@ -7,7 +7,7 @@ from watchkeeper.report_page.report_data import ReportData
 from watchkeeper.report_page.report_tables import cost_text
 from watchkeeper.report_page.time_text import timestamp
 from watchkeeper.run_view.model import RunView
-from watchkeeper.run_view.phrases import current_step, token_phrase
+from watchkeeper.run_view.run_phrases import current_step, token_phrase
 from watchkeeper.text import count, duration, one_line, visible
 
 STATUS_LABELS: dict[RunStatus, str] = {

@@ -11,7 +11,7 @@ from watchkeeper.report_page.report_data import ReportData
 from watchkeeper.report_page.time_text import timestamp
 from watchkeeper.report_page.timeline_lanes import approval_wait
 from watchkeeper.run_view.model import RunView
-from watchkeeper.run_view.phrases import (
+from watchkeeper.run_view.run_phrases import (
     NO_DECISION,
     action_phrase,
     approve_command,

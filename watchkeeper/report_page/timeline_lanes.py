@@ -11,7 +11,7 @@ from watchkeeper.contracts import CallStatus
 from watchkeeper.report_page.deploys import deploys
 from watchkeeper.report_page.report_data import ReportData
 from watchkeeper.run_view.entries import Call, Round
-from watchkeeper.run_view.phrases import action_phrase, attempt_phrases, person, round_phrase
+from watchkeeper.run_view.run_phrases import action_phrase, attempt_phrases, person, round_phrase
 from watchkeeper.text import arguments_text, duration, one_line
 
 MarkStyle = (

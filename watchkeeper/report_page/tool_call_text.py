@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from watchkeeper.contracts import CallStatus
 from watchkeeper.report_page.timeline_layout import STYLES
 from watchkeeper.run_view.entries import Call
-from watchkeeper.run_view.phrases import call_result_phrases, same_effect_phrase, status_phrase
+from watchkeeper.run_view.run_phrases import call_result_phrases, same_effect_phrase, status_phrase
 from watchkeeper.text import arguments_text, cap, one_line, size, visible
 
 MANY_CALLS = 150

@@ -18,8 +18,8 @@ from watchkeeper.run_view.entries import Call, CompactedMessages, Round
 from watchkeeper.run_view.follow import read_run
 from watchkeeper.run_view.json_view import run_json
 from watchkeeper.run_view.model import RunView
-from watchkeeper.run_view.phrases import current_step
 from watchkeeper.run_view.projection import RunChange, RunProjection
+from watchkeeper.run_view.run_phrases import current_step
 from watchkeeper.temporal.client import DATA_CONVERTER
 from watchkeeper.testing.faults import hang
 from watchkeeper.testing.scripts import always, calls, says

@@ -7,7 +7,7 @@ from rich.text import Text
 from watchkeeper.cli.watch.layout import LineWriter
 from watchkeeper.run_view.entries import AlertsChanged, PersonAction
 from watchkeeper.run_view.model import RunView
-from watchkeeper.run_view.phrases import action_phrase, person
+from watchkeeper.run_view.run_phrases import action_phrase, person
 from watchkeeper.text import one_line
 
 _MAX_ALERTS = 10

@@ -12,7 +12,7 @@ from watchkeeper.contracts import BudgetUsed
 from watchkeeper.run_view.entries import Call
 from watchkeeper.run_view.model import RunView
 from watchkeeper.run_view.pending_work import WORKER_LOST, ActivityAttempt, PendingWork
-from watchkeeper.run_view.phrases import approve_command, current_step, limit_phrases, total_phrases
+from watchkeeper.run_view.run_phrases import approve_command, current_step, limit_phrases, total_phrases
 from watchkeeper.text import arguments_text, count, duration, one_line
 
 _MIN_CALLS = 2

@@ -28,7 +28,8 @@ from watchkeeper.run_view.entries import (
 from watchkeeper.run_view.json_view import seconds
 from watchkeeper.run_view.model import RunView
 from watchkeeper.run_view.pending_work import PendingWork
-from watchkeeper.run_view.phrases import (
+from watchkeeper.run_view.projection import RunChange
+from watchkeeper.run_view.run_phrases import (
     NO_DECISION,
     approve_command,
     attempt_phrases,
@@ -38,7 +39,6 @@ from watchkeeper.run_view.phrases import (
     round_phrase,
     same_effect_phrase,
 )
-from watchkeeper.run_view.projection import RunChange
 from watchkeeper.text import arguments_text, count, duration, one_line, size, visible
 
 _QUIET_SECONDS = 0.25

@@ -9,7 +9,7 @@ from watchkeeper.console import clock
 from watchkeeper.run_view.entries import FollowUp
 from watchkeeper.run_view.json_view import seconds
 from watchkeeper.run_view.model import RunView
-from watchkeeper.run_view.phrases import status_phrase, total_phrases
+from watchkeeper.run_view.run_phrases import status_phrase, total_phrases
 from watchkeeper.text import one_line
 
 _STYLES = {"concluded": "bold green", "stopped": "bold yellow"}
