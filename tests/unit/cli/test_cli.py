@@ -328,10 +328,10 @@ async def test_recorded_histories_replay(program: Program) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"events": []}', '{"events": [{"eventId": "1"}]}'])
-async def test_what_is_no_history_is_refused(program: Program, content: str) -> None:
+async def test_a_file_that_is_not_a_history_is_refused(program: Program, content: str) -> None:
     (program.directory / "x.json").write_text(content)
     ended = await program("replay", "x.json")
-    assert (ended.code, "x.json is no recorded history" in ended.sentence()) == (2, True)
+    assert (ended.code, "x.json is not a recorded history" in ended.sentence()) == (2, True)
 
 
 async def test_what_is_not_there_is_refused_before_anything_is_replayed(program: Program) -> None:
