@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.chaos.hosts import hosts
+from tests.end_to_end.chaos.hosts import run_hosts
 from tests.end_to_end.chaos.incidents import INCIDENTS
-from tests.end_to_end.chaos.player import Ground, Play, playing
-from tests.end_to_end.chaos.temporal_server import server
+from tests.end_to_end.chaos.scripted_run import Environment, ScriptedRun, scripted_run
+from tests.end_to_end.chaos.temporal_server import run_server
 from tests.support.program import Program
 from tests.support.terminal_screen import at_terminal
 
@@ -21,37 +21,41 @@ pytestmark = pytest.mark.timeout(180)
 
 
 @asynccontextmanager
-async def played() -> AsyncIterator[Play]:
+async def played() -> AsyncIterator[ScriptedRun]:
     """A run on a server of its own, begun before there is a worker."""
-    async with server() as ground, hosts() as back_ends, playing(Ground(ground, back_ends), INCIDENTS["whole"]) as play:
-        await play.begin()
-        yield play
+    async with (
+        run_server() as server,
+        run_hosts() as back_ends,
+        scripted_run(Environment(server, back_ends), INCIDENTS["full"]) as run,
+    ):
+        await run.start()
+        yield run
 
 
-async def until_it_hangs(play: Play) -> None:
+async def until_it_hangs(run: ScriptedRun) -> None:
     """Give the run a worker, and return when that hangs in the second call."""
-    await play.work("first", hold="r1.1")
-    await play.until_arrival("r1.1")
+    await run.start_worker("first", hold="r1.1")
+    await run.wait_for_arrival("r1.1")
 
 
-def program_of(play: Play, directory: Path) -> Program:
-    return Program(directory, {"TEMPORAL_ADDRESS": play.ground.server.address})
+def program_of(run: ScriptedRun, directory: Path) -> Program:
+    return Program(directory, {"TEMPORAL_ADDRESS": run.environment.server.address})
 
 
 async def test_a_worker_that_is_killed_and_the_one_that_carries_on_are_told(tmp_path: Path) -> None:
-    async with played() as play:
-        program = program_of(play, tmp_path)
-        piped = await program.begin("watch", play.name)
-        async with at_terminal(program, "watch", play.name) as shown:
+    async with played() as run:
+        program = program_of(run, tmp_path)
+        piped = await program.begin("watch", run.name)
+        async with at_terminal(program, "watch", run.name) as shown:
             for watching in (shown.shows, piped.says):
-                await watching(f"no worker polls the task queue '{play.name}'")
-            await until_it_hangs(play)
+                await watching(f"no worker polls the task queue '{run.name}'")
+            await until_it_hangs(run)
             await shown.shows("a worker continues after ", "• r1.1  look  service=payments", "1 of ")
-            play.workers[0].send(signal.SIGKILL)
+            run.workers[0].send(signal.SIGKILL)
             lost = "r1.1 look: its worker stopped responding; attempt 2 waits for a worker"
             await shown.shows(lost, "attempt 2", "! no worker has taken it up for")
             await piped.says(lost, "no worker has taken it up for")
-            await play.work("second")
+            await run.start_worker("second")
             await shown.shows("r1.1 look: another worker continues after")
             code = await shown.end()
         ended = await piped.end()
@@ -70,17 +74,17 @@ async def test_a_worker_that_is_killed_and_the_one_that_carries_on_are_told(tmp_
 
 @pytest.mark.slow
 async def test_temporal_that_is_killed_is_waited_for(tmp_path: Path) -> None:
-    async with played() as play:
-        program = program_of(play, tmp_path)
-        piped = await program.begin("watch", play.name)
-        async with at_terminal(program, "watch", play.name) as shown:
+    async with played() as run:
+        program = program_of(run, tmp_path)
+        piped = await program.begin("watch", run.name)
+        async with at_terminal(program, "watch", run.name) as shown:
             await shown.shows("no worker polls the task queue")
-            await until_it_hangs(play)
+            await until_it_hangs(run)
             await shown.shows("• r1.1  look")
-            await play.ground.server.kill()
+            await run.environment.server.kill()
             await shown.shows("Temporal is out of reach; the run is safe", "! Temporal is out of reach for ")
             await asyncio.sleep(3)
-            await play.ground.server.start()
+            await run.environment.server.start()
             code = await shown.end()
         ended = await piped.end()
     assert (code, ended.code) == (0, 0)

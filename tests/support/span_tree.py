@@ -7,7 +7,7 @@ from datetime import UTC
 
 from temporalio.api.history.v1 import HistoryEvent
 
-from tests.end_to_end.chaos.run_follower import Following
+from tests.end_to_end.chaos.run_follower import RunFollower
 from tests.support.otlp_receiver import ReceivedSpan
 from watchkeeper.telemetry import span_ids
 
@@ -23,11 +23,11 @@ def root_of(spans: list[ReceivedSpan]) -> ReceivedSpan:
     return root
 
 
-def recorded(following: Following) -> dict[str, str]:
+def recorded(follower: RunFollower) -> dict[str, str]:
     """Return a description of each completed activity attempt in the histories of a run, by the id of its span."""
     found: dict[str, str] = {}
-    run_id = following.run_id
-    for execution in following.executions:
+    run_id = follower.run_id
+    for execution in follower.executions:
         found |= dict(_recorded(execution, run_id))
         run_id = execution[-1].workflow_execution_continued_as_new_event_attributes.new_execution_run_id
     return found

@@ -1,1 +1,1 @@
-"""What a run survives: every process around it is killed, frozen or cut off, at every point of its history."""
+"""Fault injection: kill, freeze or disconnect every process around a run at every event of its history."""

@@ -1,8 +1,8 @@
-"""The hosts around a run, each a process that a test can kill and freeze.
+"""The model and the back ends of a run. Each is a process that a test can kill or freeze.
 
 Start one with ``python -m tests.end_to_end.chaos.hosts NAME PORT``.
 
-What arrives is told on the output before it is answered, so that no death of a host loses a line.
+A host writes each request to its output before it answers, so that a kill loses no request.
 """
 
 from __future__ import annotations
@@ -41,60 +41,61 @@ _LINE = 2**20
 class Arrival:
     """One request, as its host saw it."""
 
-    what: str
+    kind: str
     run: str
-    """Its workflow id, or its first execution run id."""
+    """The workflow id, or the first execution run id."""
     call: str
     worker: str
     key: str = ""
     attempt: int = 0
-    """Absent where requests do not tell."""
-    told: list[str] = field(default_factory=list)
-    """The results that the model read."""
+    """0 if the request does not name its attempt."""
+    tool_results: list[str] = field(default_factory=list)
+    """The tool results in a model request."""
     held: bool = False
+    """Whether the host answers late, after ``HELD_SECONDS``."""
     at: float = field(default_factory=time.time)
 
 
-def _asked(request: Mapping[str, Any]) -> Arrival:
-    opening = next(text_of(message) for message in request["messages"] if message["role"] == "user")
+def _model_arrival(request: Mapping[str, Any]) -> Arrival:
+    alert_text = next(text_of(message) for message in request["messages"] if message["role"] == "user")
     worker, _, hold = request["model"].partition(" ")
     call = f"r{count_replies(dict(request)) + 1}"
-    told = [message["content"] for message in request["messages"] if message["role"] == "tool"]
-    return Arrival("model", opening.split()[1], call, worker, told=told, held=hold == call)
+    tool_results = [message["content"] for message in request["messages"] if message["role"] == "tool"]
+    return Arrival("model", alert_text.split()[1], call, worker, tool_results=tool_results, held=hold == call)
 
 
-def _tell(arrival: Arrival) -> None:
+def _write_arrival(arrival: Arrival) -> None:
     os.write(1, json.dumps(asdict(arrival)).encode() + b"\n")
 
 
-async def _hold(arrival: Arrival) -> None:
+async def _delay_if_held(arrival: Arrival) -> None:
     if arrival.held:
         await asyncio.sleep(HELD_SECONDS)
 
 
 class _Model(ScriptedModel):
     async def _complete(self, request: Request) -> Any:
-        arrival = _asked(await request.json())
-        _tell(arrival)
+        arrival = _model_arrival(await request.json())
+        _write_arrival(arrival)
         answer = await super()._complete(request)
-        await _hold(arrival)
+        await _delay_if_held(arrival)
         return answer
 
 
-async def _take(request: Request) -> JSONResponse:
-    facts, what = await request.json(), request.path_params["what"]
-    arrival = Arrival(what, **facts, held="x-hold" in request.headers)
-    _tell(arrival)
-    await _hold(arrival)
-    return JSONResponse({what: "done", "service": "checkout"})
+async def _handle_tool_call(request: Request) -> JSONResponse:
+    fields, kind = await request.json(), request.path_params["kind"]
+    arrival = Arrival(kind, **fields, held="x-hold" in request.headers)
+    _write_arrival(arrival)
+    await _delay_if_held(arrival)
+    return JSONResponse({kind: "done", "service": "checkout"})
 
 
-async def _report(request: Request) -> JSONResponse:
+async def _handle_report(request: Request) -> JSONResponse:
     body = await request.json()
     worker, _, hold = request.path_params["worker"].partition("/")
     arrival = Arrival("report", body["run"], "report", worker, request.headers["webhook-id"], held=bool(hold))
-    _tell(arrival)
-    await _hold(arrival)
+    _write_arrival(arrival)
+    await _delay_if_held(arrival)
     return JSONResponse({})
 
 
@@ -102,17 +103,17 @@ def _app(name: str) -> Starlette:
     if name == "model":
         model = _Model(by_first_message({f"[{each.name}]": each.turns for each in INCIDENTS.values()}), key=KEY)
         return Starlette(routes=[Route("/v1/chat/completions", model)])
-    taking = Starlette(
+    back_ends = Starlette(
         routes=[
-            Route("/report/{worker:path}", _report, methods=["POST"]),
-            Route("/{what}", _take, methods=["POST"]),
+            Route("/report/{worker:path}", _handle_report, methods=["POST"]),
+            Route("/{kind}", _handle_tool_call, methods=["POST"]),
         ]
     )
-    return Starlette(routes=[Route("/{path:path}", FakeServer(taking))])
+    return Starlette(routes=[Route("/{path:path}", FakeServer(back_ends))])
 
 
 async def _serve(name: str, port: int) -> None:
-    # A caller that dies in the middle of its request is what is wanted here.
+    # Callers are killed in the middle of requests on purpose.
     logging.getLogger("uvicorn.error").disabled = True
     async with serve(_app(name), port):
         os.write(1, b"\n")
@@ -120,18 +121,18 @@ async def _serve(name: str, port: int) -> None:
 
 
 class Host:
-    """One of these processes, seen from outside."""
+    """A host process and the requests that it received."""
 
     def __init__(self, name: str, arrivals: list[Arrival]) -> None:
         self._name = name
         self._arrivals = arrivals
         self._port = free_port()
         self._process: Process | None = None
-        self._listening: asyncio.Task[None] | None = None
+        self._reader: asyncio.Task[None] | None = None
         self.url = f"http://{HOST}:{self._port}"
 
     async def start(self) -> None:
-        """Start it, at the same address each time, and wait until it serves."""
+        """Start the process and wait until it serves. The address is the same after a restart."""
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tests.end_to_end.chaos.hosts", self._name, str(self._port)),
             stdout=PIPE,
@@ -140,28 +141,28 @@ class Host:
         assert self._process.stdout
         async with asyncio.timeout(START_SECONDS):
             await self._process.stdout.readline()
-        self._listening = asyncio.create_task(self._listen(self._process.stdout))
+        self._reader = asyncio.create_task(self._read_arrivals(self._process.stdout))
 
-    async def _listen(self, output: asyncio.StreamReader) -> None:
+    async def _read_arrivals(self, output: asyncio.StreamReader) -> None:
         while line := await output.readline():
             self._arrivals.append(Arrival(**json.loads(line)))
 
     def send(self, name: signal.Signals) -> None:
-        """Send it a signal."""
+        """Send a signal to the process."""
         assert self._process
         self._process.send_signal(name)
 
     async def kill(self) -> None:
-        """Kill it; everything it said is heard."""
-        assert self._process and self._listening
+        """Kill the process and read the rest of its output."""
+        assert self._process and self._reader
         self._process.kill()
         await self._process.wait()
-        await self._listening
+        await self._reader
 
 
 @dataclass(frozen=True)
 class Hosts:
-    """The model and the back ends, and all that arrived at them."""
+    """The model, the back ends and all requests that they received."""
 
     model: Host
     back_ends: Host
@@ -169,8 +170,8 @@ class Hosts:
 
 
 @asynccontextmanager
-async def hosts() -> AsyncIterator[Hosts]:
-    """Run both for as long as the context lasts."""
+async def run_hosts() -> AsyncIterator[Hosts]:
+    """Run the model and the back ends until the context ends."""
     arrivals: list[Arrival] = []
     model, back_ends = Host("model", arrivals), Host("back_ends", arrivals)
     await asyncio.gather(model.start(), back_ends.start())

@@ -1,4 +1,4 @@
-"""The incidents that the matrix plays: what the model says, what people do, and the tools, all over real sockets."""
+"""The scripted incidents of the matrix: model replies, human actions and tools. All calls use real sockets."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from watchkeeper.tool import Arguments, Service, Team, Tool, ToolContext, tool
 from workflows.incident import IncidentWorkflow
 
 KEY = "chaos-key"
-PATIENCE = timedelta(seconds=3)
-"""Of a tool and of the model, with a host that says nothing."""
+HOST_TIMEOUT = timedelta(seconds=3)
+"""How long a tool call or a model call waits for a host that does not answer."""
 
-Run = WorkflowHandle[IncidentWorkflow, RunResult]
+RunHandle = WorkflowHandle[IncidentWorkflow, RunResult]
 
 
 class Look(Arguments):
@@ -36,55 +36,55 @@ class Note(Arguments):
     text: str
 
 
-async def _act(what: str, context: ToolContext) -> Any:
-    place = context.settings.tools["chaos"]
+async def _call_back_end(name: str, context: ToolContext) -> Any:
+    config = context.settings.tools["chaos"]
     call = context.call
-    facts = {"run": call.run, "call": call.key, "key": context.idempotency_key, "attempt": context.attempt}
-    held = {"x-hold": "yes"} if place["hold"] == call.key else {}
-    body = {**facts, "worker": place["worker"]}
-    return await fetch(context.http, "POST", f"{place['url']}/{what}", json=body, headers=held)
+    call_info = {"run": call.run, "call": call.key, "key": context.idempotency_key, "attempt": context.attempt}
+    headers = {"x-hold": "yes"} if config["hold"] == call.key else {}
+    body = {**call_info, "worker": config["worker"]}
+    return await fetch(context.http, "POST", f"{config['url']}/{name}", json=body, headers=headers)
 
 
-@tool(effect="read", timeout=PATIENCE)
+@tool(effect="read", timeout=HOST_TIMEOUT)
 async def look(args: Look, context: ToolContext) -> Any:
     """Look at a service."""
-    return await _act("look", context)
+    return await _call_back_end("look", context)
 
 
-@tool(effect="keyed", key=("team",), timeout=PATIENCE)
+@tool(effect="keyed", key=("team",), timeout=HOST_TIMEOUT)
 async def page(args: Page, context: ToolContext) -> Any:
     """Page a team."""
-    return await _act("page", context)
+    return await _call_back_end("page", context)
 
 
-@tool(effect="once", timeout=PATIENCE)
+@tool(effect="once", timeout=HOST_TIMEOUT)
 async def note(args: Note, context: ToolContext) -> Any:
-    """Write into the incident's channel, which knows no key."""
-    return await _act("note", context)
+    """Write a note into the incident's channel, which has no idempotency key."""
+    return await _call_back_end("note", context)
 
 
-@tool(effect="keyed", approval=True, timeout=PATIENCE)
+@tool(effect="keyed", approval=True, timeout=HOST_TIMEOUT)
 async def restart(args: Look, context: ToolContext) -> Any:
     """Restart a service."""
-    return await _act("restart", context)
+    return await _call_back_end("restart", context)
 
 
 TOOLS: Mapping[str, Tool[Any]] = {each.name: each for each in (look, page, note, restart)}
 
 
-async def approve(run: Run) -> None:
+async def approve(run: RunHandle) -> None:
     await _decide(run, Decision(call="r3.0", approved=True, by="ada"))
 
 
-async def deny(run: Run) -> None:
+async def deny(run: RunHandle) -> None:
     await _decide(run, Decision(call="r2.0", approved=False, by="ada"))
 
 
-async def stop(run: Run) -> None:
+async def stop(run: RunHandle) -> None:
     await run.execute_update(IncidentWorkflow.stop, StopRequest(by="ada", reason="it was a drill"), id="stop")
 
 
-async def _decide(run: Run, decision: Decision) -> None:
+async def _decide(run: RunHandle, decision: Decision) -> None:
     await run.execute_update(IncidentWorkflow.decide, decision, id=f"decide-{decision.call}")
 
 
@@ -94,25 +94,25 @@ class Incident:
 
     name: str
     turns: Sequence[ScriptedReply]
-    acts: Sequence[Any]
-    """What a person does, each when the run next begins to wait for one."""
+    human_actions: Sequence[Any]
+    """Actions of a person, in order. Each is taken when the run starts to wait for a person."""
     once: str = ""
-    """The call that may happen once, if there is one."""
+    """Key of the call whose effect is ``once``; empty if the incident has none."""
 
     @property
     def calls(self) -> list[str]:
-        """Where an answer can be lost on its way: the model's, each tool's, the report's."""
-        asked = [f"r{number}" for number in range(1, len(self.turns) + 1)]
-        run = [
+        """Keys of all calls to a host: model calls, tool calls and the report."""
+        model_calls = [f"r{number}" for number in range(1, len(self.turns) + 1)]
+        tool_calls = [
             f"r{number}.{position}"
             for number, turn in enumerate(self.turns, 1)
             for position in range(len(turn.message.get("tool_calls") or ()))
         ]
-        return [*asked, *run, "report"]
+        return [*model_calls, *tool_calls, "report"]
 
 
-WHOLE = Incident(
-    "whole",
+FULL = Incident(
+    "full",
     [
         calls(("look", {"service": "checkout"}), ("look", {"service": "payments"}), ("look", {"service": "search"})),
         calls(("page", {"team": "checkout"}), ("note", {"text": "rolling back"})),
@@ -134,25 +134,25 @@ STOPPED = Incident(
     [deny, stop],
 )
 
-INCIDENTS = {incident.name: incident for incident in (WHOLE, STOPPED)}
+INCIDENTS = {incident.name: incident for incident in (FULL, STOPPED)}
 
 
-def opening(incident: Incident, run: str) -> str:
-    """Word the alert so that the model knows what to play, and its witness for whom."""
+def alert_text(incident: Incident, run: str) -> str:
+    """Return the alert text. It names the incident for the scripted model and the run for the arrivals."""
     return f"[{incident.name}] {run}"
 
 
-def settings_for(queue: str, worker: str, *, model: str, back_ends: str, hold: str = "") -> Settings:
-    """Settings of one worker, whose name its requests carry.
+def worker_settings(queue: str, worker: str, *, model: str, back_ends: str, hold: str = "") -> Settings:
+    """Return the settings of one worker. Its requests carry its name.
 
-    ``hold``: the call whose answer the hosts keep back.
+    ``hold``: key of the call that the hosts answer late.
     """
     return build_settings(
         model={
             "base_url": f"{model}/v1",
             "name": f"{worker} {hold}".strip(),
             "api_key": KEY,
-            "deadline": PATIENCE.total_seconds(),
+            "deadline": HOST_TIMEOUT.total_seconds(),
         },
         services={name: {"team": name} for name in ("checkout", "payments", "search")},
         reports={"webhook_url": f"{back_ends}/report/{worker}{'/hold' if hold == 'report' else ''}"},

@@ -1,4 +1,4 @@
-"""A run as its history tells it, over its whole chain of executions, while it goes on."""
+"""Follow the history of a run across continue-as-new while the run is open."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ CLOSED = {
 }
 
 
-class Following:
-    """Holds every event of a run soon after it is recorded."""
+class RunFollower:
+    """Receives every event of a run soon after the server records it."""
 
     def __init__(self, client: Client, workflow_id: str, run_id: str) -> None:
         self._client = client
         self.workflow_id = workflow_id
         self.run_id = run_id
-        """Of the first execution."""
+        """Run id of the first execution."""
         self.executions: list[list[HistoryEvent]] = [[]]
         self._changed = asyncio.Condition()
 
     @property
     def events(self) -> list[HistoryEvent]:
-        """All events, those of the first execution first."""
+        """All events, in the order of the executions."""
         return [event for execution in self.executions for event in execution]
 
     @property
     def closed(self) -> bool:
-        """Whether the run is over."""
+        """Whether the run has ended."""
         return bool(last := self.executions[-1]) and last[-1].event_type in CLOSED
 
     async def follow(self) -> None:
-        """Follow the run to its end, through outages of the server."""
+        """Follow the run to its end. Survives outages of the server."""
         run_id = self.run_id
         while not self.closed:
             with suppress(RPCError):
                 await self._read(run_id)
-            if (last := self.executions[-1]) and (went_on := _next(last[-1])):
-                run_id = went_on
+            if (last := self.executions[-1]) and (next_run_id := _next_run_id(last[-1])):
+                run_id = next_run_id
                 self.executions.append([])
 
     async def _read(self, run_id: str) -> None:
@@ -59,11 +59,11 @@ class Following:
                 async with self._changed:
                     self._changed.notify_all()
 
-    async def until(self, holds: Callable[[], bool]) -> None:
-        """Return as soon as something holds, or the run is over."""
+    async def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait until a condition is true or the run has ended."""
         async with self._changed:
-            await self._changed.wait_for(lambda: holds() or self.closed)
+            await self._changed.wait_for(lambda: condition() or self.closed)
 
 
-def _next(event: HistoryEvent) -> str:
+def _next_run_id(event: HistoryEvent) -> str:
     return event.workflow_execution_continued_as_new_event_attributes.new_execution_run_id

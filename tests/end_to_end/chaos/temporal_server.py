@@ -1,4 +1,4 @@
-"""A Temporal server that can be killed and started again on what it had recorded."""
+"""A Temporal server that can be killed and restarted on the same database."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from watchkeeper.temporal.dev_server import DevServer, dev_server
 from watchkeeper.temporal.ports import HOST, free_port
 
 CONTINUE_AFTER = 45
-"""Events after which it suggests to continue as new: in the middle of the longer incident."""
+"""Events after which the server suggests continue-as-new: in the middle of the longer incident."""
 
 
-class Server:
+class TemporalServer:
     """The embedded server on a database file, at the same address each time."""
 
     client: Client
-    """Stays good over its deaths."""
+    """Stays usable after a restart of the server."""
 
     def __init__(self, database: Path) -> None:
         self._database = database
         self._ports = free_port(), free_port()
-        self._life = AsyncExitStack()
+        self._stack = AsyncExitStack()
         self._server: DevServer | None = None
         self.address = f"{HOST}:{self._ports[0]}"
 
     async def start(self) -> None:
-        """Start it and wait until it serves."""
+        """Start the server and wait until it serves."""
         suggestion = f"limit.historyCount.suggestContinueAsNew={CONTINUE_AFTER}"
-        self._server = await self._life.enter_async_context(
+        self._server = await self._stack.enter_async_context(
             dev_server(
                 port=self._ports[0],
                 ui_port=self._ports[1],
@@ -44,25 +44,25 @@ class Server:
         )
 
     async def kill(self) -> None:
-        """Kill it."""
+        """Kill the server."""
         assert self._server
         os.kill(self._server.pid, signal.SIGKILL)
-        await self._life.aclose()
+        await self._stack.aclose()
 
     async def end(self) -> None:
-        """End it cleanly."""
-        await self._life.aclose()
+        """Stop the server cleanly."""
+        await self._stack.aclose()
 
 
 @asynccontextmanager
-async def server() -> AsyncIterator[Server]:
-    """Run one for as long as the context lasts."""
+async def run_server() -> AsyncIterator[TemporalServer]:
+    """Run a server until the context ends."""
     with TemporaryDirectory() as directory:
-        running = Server(Path(directory) / "temporal.db")
-        await running.start()
-        assert running._server
-        running.client = running._server.client
+        server = TemporalServer(Path(directory) / "temporal.db")
+        await server.start()
+        assert server._server
+        server.client = server._server.client
         try:
-            yield running
+            yield server
         finally:
-            await running.end()
+            await server.end()

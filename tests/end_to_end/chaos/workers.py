@@ -1,4 +1,4 @@
-"""Worker processes, to be killed: forked off one that has already imported everything, so that hundreds are cheap."""
+"""Worker processes for tests to kill. A fork server that has imported everything makes hundreds of them cheap."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 
-from tests.end_to_end.chaos.incidents import TOOLS, settings_for
+from tests.end_to_end.chaos.incidents import TOOLS, worker_settings
 from watchkeeper.cli.event_loop import new_loop
 from watchkeeper.telemetry.setup import telemetry
 from watchkeeper.temporal.client import connect
@@ -18,13 +18,13 @@ from worker import run_worker
 
 START_SECONDS = 60.0
 
-_forking = multiprocessing.get_context("forkserver")
-_forking.set_forkserver_preload(["tests.end_to_end.chaos.workers"])
+_forkserver = multiprocessing.get_context("forkserver")
+_forkserver.set_forkserver_preload(["tests.end_to_end.chaos.workers"])
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a worker is told."""
+class WorkerOptions:
+    """Options of a worker process."""
 
     name: str
     address: str
@@ -33,11 +33,11 @@ class Told:
     back_ends: str
     hold: str = ""
     collector: str = ""
-    """Where its spans go; empty: it makes none."""
+    """URL of the OTLP collector; empty: no spans."""
 
 
-class Worker:
-    """A worker process that works."""
+class WorkerProcess:
+    """A running worker process."""
 
     def __init__(self, name: str, process: ForkServerProcess) -> None:
         self.name = name
@@ -45,51 +45,53 @@ class Worker:
 
     @property
     def pid(self) -> int:
-        """Of its process; its identity in histories begins with it."""
+        """Process id; the worker's identity in histories starts with it."""
         assert self._process.pid
         return self._process.pid
 
     def send(self, name: signal.Signals) -> None:
-        """Send it a signal."""
+        """Send a signal to the process."""
         os.kill(self.pid, name)
 
     async def end(self) -> None:
-        """Kill it, if it still lives, and bury it."""
+        """Kill the process and release its resources."""
         self._process.kill()
         await asyncio.to_thread(self._process.join)
         self._process.close()
 
 
-async def start(told: Told) -> Worker:
-    """Start a worker and wait until it works."""
-    ours, theirs = _forking.Pipe(duplex=False)
-    process = _forking.Process(target=_main, args=(told, theirs), daemon=True)
+async def start_worker(options: WorkerOptions) -> WorkerProcess:
+    """Start a worker and wait until it runs."""
+    receiver, sender = _forkserver.Pipe(duplex=False)
+    process = _forkserver.Process(target=_main, args=(options, sender), daemon=True)
     await asyncio.to_thread(process.start)
-    theirs.close()
+    sender.close()
     try:
         async with asyncio.timeout(START_SECONDS):
-            await asyncio.to_thread(ours.recv)
+            await asyncio.to_thread(receiver.recv)
     finally:
-        ours.close()
-    return Worker(told.name, process)
+        receiver.close()
+    return WorkerProcess(options.name, process)
 
 
-def _main(told: Told, ready: Connection) -> None:
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for output in (1, 2):  # what is meant to go wrong need not be told
-        os.dup2(nowhere, output)
+def _main(options: WorkerOptions, ready: Connection) -> None:
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    for output in (1, 2):  # the errors of these workers are intended
+        os.dup2(devnull, output)
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        runner.run(_work(told, ready))
+        runner.run(_run_until_killed(options, ready))
 
 
-async def _work(told: Told, ready: Connection) -> None:
-    client = await connect(told.address)
-    settings = settings_for(told.queue, told.name, model=told.model, back_ends=told.back_ends, hold=told.hold)
-    if told.collector:
-        os.environ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] = f"{told.collector}/v1/traces"
+async def _run_until_killed(options: WorkerOptions, ready: Connection) -> None:
+    client = await connect(options.address)
+    settings = worker_settings(
+        options.queue, options.name, model=options.model, back_ends=options.back_ends, hold=options.hold
+    )
+    if options.collector:
+        os.environ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] = f"{options.collector}/v1/traces"
     async with (
-        telemetry(settings, os.environ) as telling,
-        run_worker(client, settings, tools=TOOLS, telemetry=telling),
+        telemetry(settings, os.environ) as exporters,
+        run_worker(client, settings, tools=TOOLS, telemetry=exporters),
     ):
         ready.send("ready")
         await asyncio.Event().wait()

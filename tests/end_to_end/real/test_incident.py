@@ -14,7 +14,7 @@ import pytest
 from httpx2 import AsyncClient
 from temporalio.client import Client
 
-from tests.end_to_end.chaos.temporal_server import Server, server
+from tests.end_to_end.chaos.temporal_server import TemporalServer, run_server
 from tests.end_to_end.real.monitoring import TOKEN, WINDOW, Monitoring, monitoring
 from tests.end_to_end.real.programs import SECONDS
 from tests.support.harness import Harness, run_harness
@@ -42,7 +42,7 @@ def investigate(request: JsonObject) -> ScriptedReply:
 
 @dataclass
 class Scene:
-    temporal: Server
+    temporal: TemporalServer
     watched: Monitoring
     harness: Harness
     intake: str
@@ -70,7 +70,7 @@ async def scene(directory: Path) -> AsyncIterator[Scene]:
     port, reports = free_port(), directory / "reports"
     source = {"kind": "alertmanager", "tokens": [TOKEN]}
     async with (
-        server() as temporal,
+        run_server() as temporal,
         monitoring(directory, f"http://127.0.0.1:{port}/alerts/prometheus") as watched,
         AsyncClient(timeout=5) as http,
     ):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 
-from tests.end_to_end.chaos.run_follower import Following
+from tests.end_to_end.chaos.run_follower import RunFollower
 from tests.end_to_end.storms.groups import Group, named_in
 from tests.end_to_end.storms.site import Site
 from watchkeeper.runs.client import WORKFLOW
@@ -140,7 +140,7 @@ def _unknown(asked: Mapping[str, object], there: Sequence[Group]) -> set[str]:
 
 async def _history(client: Client, group: Group) -> list[HistoryEvent]:
     (run_id,) = group.executions
-    following = Following(client, group.workflow_id, run_id)
+    following = RunFollower(client, group.workflow_id, run_id)
     await following.follow()
     return following.events
 

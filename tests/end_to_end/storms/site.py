@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from tests.end_to_end.chaos.temporal_server import Server, server
+from tests.end_to_end.chaos.temporal_server import TemporalServer, run_server
 from tests.end_to_end.storms.groups import SERVICE, SOURCE, Group
 from tests.support.program import Program, Running
 from watchkeeper.config.sections import IntakeSettings
@@ -92,7 +92,7 @@ class Reports:
 class Site:
     """What is there, and how it is killed and started again."""
 
-    def __init__(self, temporal: Server, program: Program, url: str) -> None:
+    def __init__(self, temporal: TemporalServer, program: Program, url: str) -> None:
         self.temporal = temporal
         self.url = url
         """Of the intake, at the same address each time."""
@@ -163,7 +163,7 @@ async def _kill(program: Running) -> None:
 async def site(directory: Path, patience: float = IntakeSettings().patience) -> AsyncIterator[Site]:
     """Set up a site whose intake and workers are yet to be started; ``patience``: the intake's, with Temporal."""
     port = free_port()
-    async with server() as temporal, World.running() as world:
+    async with run_server() as temporal, World.running() as world:
         there = Site(temporal, Program(directory), f"http://{HOST}:{port}")
         there.world = world
         async with there.model.serve() as model, serve(there.reports.endpoint) as reports:

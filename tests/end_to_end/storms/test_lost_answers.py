@@ -10,7 +10,7 @@ import pytest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from tests.end_to_end.chaos.tcp_relay import relaying
+from tests.end_to_end.chaos.tcp_relay import run_relay
 from tests.end_to_end.storms.counts import executions
 from tests.end_to_end.storms.groups import SOURCE, Group, groups
 from tests.end_to_end.storms.sender import sending
@@ -49,7 +49,7 @@ async def test_what_temporal_took_without_a_word_is_one_run(tmp_path: Path, *, d
     (group,) = groups(1)
     async with (
         site(tmp_path, PATIENCE) as place,
-        relaying(place.temporal.address, delay=UNDER_WAY) as relay,
+        run_relay(place.temporal.address, delay=UNDER_WAY) as relay,
         sending(place.url, 1) as sender,
     ):
         await place.start_intake(TEMPORAL_ADDRESS=relay.address)
@@ -61,7 +61,7 @@ async def test_what_temporal_took_without_a_word_is_one_run(tmp_path: Path, *, d
             await place.kill_intake()
         while not sender.statuses:
             await asyncio.sleep(0.01)
-        relay.mend()
+        relay.restore()
         if dies:
             await place.start_intake()
         await telling

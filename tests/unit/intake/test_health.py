@@ -13,7 +13,7 @@ from httpx2 import AsyncClient, Response
 from prometheus_client.parser import text_string_to_metric_families
 from temporalio.client import Client
 
-from tests.end_to_end.chaos.tcp_relay import Relay, relaying
+from tests.end_to_end.chaos.tcp_relay import Relay, run_relay
 from tests.support.alert_requests import payload
 from tests.support.harness import run_harness
 from tests.support.intake_harness import TOKEN, Dispatcher, bearer, running_intake, settings
@@ -50,7 +50,7 @@ async def test_it_is_ready_when_a_worker_polls(client: Client) -> None:
 
 
 async def test_frequent_checks_ask_temporal_once(client: Client) -> None:
-    async with relaying(client.service_client.config.target_host) as relay:
+    async with run_relay(client.service_client.config.target_host) as relay:
         far = await connect(relay.address, {}, lazy=True)
         async with running_intake(far, Dispatcher().dispatch) as http:
             assert await ready(http) == (503, {"temporal": True, "worker": False})
@@ -66,7 +66,7 @@ async def test_frequent_checks_ask_temporal_once(client: Client) -> None:
 @asynccontextmanager
 async def intake_behind_relay(client: Client, *, cut: bool) -> AsyncIterator[tuple[AsyncClient, Relay]]:
     """Run an intake whose connection to Temporal can be cut."""
-    async with relaying(client.service_client.config.target_host) as relay:
+    async with run_relay(client.service_client.config.target_host) as relay:
         if cut:
             relay.cut(silently=False)
         far = await connect(relay.address, {}, lazy=True)
@@ -85,7 +85,7 @@ async def test_it_starts_without_temporal_and_accepts_alerts_once_temporal_is_up
         early = await http.post("/alerts/open", content=body)
         people = await http.post("/runs", json={"text": "Why?"}, headers=bearer(TOKEN))
         status = await ready(http)
-        relay.mend()
+        relay.restore()
         await until(lambda answer: answer.status_code == 200, http, "POST", "/alerts/open", body)
     assert (alive.status_code, alive.json()) == (200, {"alive": True})
     assert (early.status_code, people.status_code) == (503, 503)
@@ -102,7 +102,7 @@ async def test_an_outage_costs_a_sender_at_most_the_time_limit(client: Client, s
         answers = await asyncio.gather(*(http.post("/alerts/open", content=firing()) for _ in range(50)))
         took = time.perf_counter() - began
         alive = await http.get("/healthz")
-        relay.mend()
+        relay.restore()
         await until(lambda answer: answer.status_code == 200, http, "POST", "/alerts/open", firing())
     assert {answer.status_code for answer in answers} == {503}
     assert took < 0.9 + 2

@@ -6,10 +6,10 @@ import signal
 
 import pytest
 
-from tests.end_to_end.chaos.hosts import hosts
-from tests.end_to_end.chaos.incidents import WHOLE
-from tests.end_to_end.chaos.player import Ground, Play, playing
-from tests.end_to_end.chaos.temporal_server import server
+from tests.end_to_end.chaos.hosts import run_hosts
+from tests.end_to_end.chaos.incidents import FULL
+from tests.end_to_end.chaos.scripted_run import Environment, ScriptedRun, scripted_run
+from tests.end_to_end.chaos.temporal_server import run_server
 from tests.support.otlp_receiver import ReceivedTelemetry, otlp_receiver
 from tests.support.span_tree import recorded, root_of
 
@@ -22,24 +22,24 @@ POINTS = (24, 40, 52, 66, 78)
 
 async def test_kills_leave_one_tree_without_duplicates_and_orphans() -> None:
     async with (
-        server() as running,
-        hosts() as around,
+        run_server() as server,
+        run_hosts() as hosts,
         otlp_receiver() as received,
-        playing(Ground(running, around), WHOLE) as play,
+        scripted_run(Environment(server, hosts), FULL) as run,
     ):
-        await play.work("first", hold=HELD_CALL, collector=received.url)
-        await play.begin()
-        await play.until_arrival(HELD_CALL)
-        await replace_worker(play, received)
+        await run.start_worker("first", hold=HELD_CALL, collector=received.url)
+        await run.start()
+        await run.wait_for_arrival(HELD_CALL)
+        await replace_worker(run, received)
         for number in POINTS:
-            await play.until_event(number)
-            await replace_worker(play, received)
-        assert await play.until_over()
-        expected = recorded(play.following)
+            await run.wait_for_event(number)
+            await replace_worker(run, received)
+        assert await run.wait_for_end()
+        expected = recorded(run.follower)
         await received.until(
             lambda received: expected.keys() <= {span.span_id for span in received.spans} and bool(roots(received))
         )
-        executions = len(play.following.executions)
+        executions = len(run.follower.executions)
     root = root_of(received.spans)
     assert executions > 1, "the run has continued as new"
     assert root.attributes["watchkeeper.outcome"] == "concluded"
@@ -59,7 +59,7 @@ def roots(received: ReceivedTelemetry) -> list[str]:
     return [span.span_id for span in received.spans if not span.parent_id]
 
 
-async def replace_worker(play: Play, received: ReceivedTelemetry) -> None:
+async def replace_worker(run: ScriptedRun, received: ReceivedTelemetry) -> None:
     """Kill the worker and start another."""
-    play.workers[-1].send(signal.SIGKILL)
-    await play.work(f"worker-{len(play.workers)}", collector=received.url)
+    run.workers[-1].send(signal.SIGKILL)
+    await run.start_worker(f"worker-{len(run.workers)}", collector=received.url)

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.end_to_end.chaos.temporal_server import server
+from tests.end_to_end.chaos.temporal_server import run_server
 from tests.support.alert_sender import Sender, until_reported
 from tests.support.harness import look, run_harness
 from tests.unit.watchdog.conftest import TOOLS, Setup, nowhere, until
@@ -84,7 +84,7 @@ async def test_a_later_hand_off_joins_the_incident_of_the_page(setup: Setup) -> 
 
 
 async def test_an_incident_that_was_accepted_before_temporal_died_is_paged(setup: Setup) -> None:
-    async with server() as temporal:
+    async with run_server() as temporal:
         setup.client = temporal.client
         _, started = await setup.start()
         async with setup.running_watchdog() as watchdog:
