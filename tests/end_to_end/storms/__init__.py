@@ -1,1 +1,1 @@
-"""Storms: many groups of alerts at once, told by a sender that does not give up, while what takes them in is killed."""
+"""Storms: a sender that retries delivers many groups of alerts while the receiving processes are killed."""

@@ -1,4 +1,4 @@
-"""Groups of alerts, as Alertmanager words its notifications of them."""
+"""Groups of alerts in the form of Alertmanager notifications."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ _NEVER = "0001-01-01T00:00:00Z"
 
 @dataclass
 class Group:
-    """One group and what the intake has said of it; its name stands in the title of each of its alerts."""
+    """One group and the answers of the intake to it. The title of each alert contains the name."""
 
     name: str
     size: int = 1
-    began: float = field(default_factory=lambda: time.time() - 60)
-    taken: int = 0
-    """How often Temporal had its alerts."""
+    started_at: float = field(default_factory=lambda: time.time() - 60)
+    accepted: int = 0
+    """How many notifications Temporal has accepted."""
     resolved: bool = False
-    """Temporal has the end of its alerts, too."""
+    """Whether Temporal has accepted the resolve."""
     workflow_id: str = ""
     executions: set[str] = field(default_factory=set)
-    """First executions of the runs that its alerts were said to be given to."""
+    """First execution ids of the runs that the intake named for its alerts."""
 
     def notification(self, status: Literal["firing", "resolved"]) -> bytes:
-        """What Alertmanager posts: every alert of the group, firing or over."""
-        over = _time(time.time()) if status == "resolved" else _NEVER
+        """Return what Alertmanager posts: every alert of the group, firing or resolved."""
+        ends_at = _time(time.time()) if status == "resolved" else _NEVER
         labels = {"alertname": "HighErrorRate", "shop": self.name}
-        alerts = [self._alert(labels, number, status, over) for number in range(self.size)]
-        whole = {
+        alerts = [self._alert(labels, number, status, ends_at) for number in range(self.size)]
+        body = {
             "version": "4",
             "groupKey": f'{{}}:{{alertname="HighErrorRate", shop="{self.name}"}}',
             "truncatedAlerts": 0,
@@ -52,28 +52,28 @@ class Group:
             "externalURL": "http://alertmanager.example:9093",
             "alerts": alerts,
         }
-        return json.dumps(whole).encode()
+        return json.dumps(body).encode()
 
-    def _alert(self, labels: dict[str, str], number: int, status: str, over: str) -> JsonObject:
+    def _alert(self, labels: dict[str, str], number: int, status: str, ends_at: str) -> JsonObject:
         return {
             "status": status,
             "labels": {**labels, "instance": f"10.0.0.{number}", "service": SERVICE, "severity": "critical"},
             "annotations": {"summary": f"{self.name} answers every second order with an error"},
-            "startsAt": _time(self.began),
-            "endsAt": over,
+            "startsAt": _time(self.started_at),
+            "endsAt": ends_at,
             "generatorURL": "http://prometheus.example:9090/graph",
             "fingerprint": f"{number:016x}",
         }
 
 
-def groups(count: int, size: int = 1) -> list[Group]:
-    """Make groups that no storm before had."""
+def make_groups(count: int, size: int = 1) -> list[Group]:
+    """Make groups with names that no earlier storm used."""
     token = uuid4().hex[:6]
     return [Group(f"shop-{token}-{number}", size) for number in range(count)]
 
 
-def named_in(text: str) -> Iterator[str]:
-    """Give the names of groups that stand in a text."""
+def group_names(text: str) -> Iterator[str]:
+    """Yield the names of groups in a text."""
     yield from _NAME.findall(text)
 
 

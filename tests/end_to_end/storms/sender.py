@@ -1,4 +1,4 @@
-"""A sender that behaves as Alertmanager does: it posts a notification until it is answered 2xx."""
+"""A sender that behaves like Alertmanager: it posts a notification until the answer is 2xx."""
 
 from __future__ import annotations
 
@@ -15,45 +15,45 @@ from httpx2 import AsyncClient, HTTPError, Limits
 
 from tests.end_to_end.storms.groups import SOURCE, Group
 
-FIRST_PAUSE = 0.1
-LONGEST_PAUSE = 2.0
-"""Alertmanager's own pauses grow by the same factor, to a minute."""
+FIRST_RETRY_SECONDS = 0.1
+MAX_RETRY_SECONDS = 2.0
+"""Alertmanager's retry pauses grow by the same factor, up to a minute."""
 
-_GROWTH = 1.5
+_RETRY_FACTOR = 1.5
 _ANSWER_SECONDS = 20.0
 
 
 class Sender:
-    """Posts to one intake over so many connections; keeps account of how it was answered."""
+    """Posts to one intake over a number of connections and counts the answers."""
 
-    def __init__(self, http: AsyncClient, at_once: int) -> None:
+    def __init__(self, http: AsyncClient, connections: int) -> None:
         self._http = http
-        self._places = asyncio.Semaphore(at_once)
+        self._slots = asyncio.Semaphore(connections)
         self.statuses = Counter[int]()
-        """Each answer by its status; 0: there was none."""
+        """Number of answers by HTTP status; 0: no answer."""
         self.seconds: list[float] = []
-        """Until each answer."""
+        """Response time of each answer."""
         self.refusals = Counter[str]()
 
-    async def tell(self, group: Group, status: Literal["firing", "resolved"] = "firing") -> None:
-        """Post a notification until it is taken."""
-        body, pause = group.notification(status), FIRST_PAUSE
+    async def deliver(self, group: Group, status: Literal["firing", "resolved"] = "firing") -> None:
+        """Post a notification until it is accepted."""
+        body, pause = group.notification(status), FIRST_RETRY_SECONDS
         while not await self.post(group, body):
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))
-            pause = min(pause * _GROWTH, LONGEST_PAUSE)
-        group.taken += 1
+            pause = min(pause * _RETRY_FACTOR, MAX_RETRY_SECONDS)
+        group.accepted += 1
         group.resolved = status == "resolved"
 
     async def post(self, group: Group, body: bytes) -> bool:
-        """Post a notification once and tell whether it was taken."""
-        async with self._places:
-            began = time.perf_counter()
+        """Post a notification once; return whether it was accepted."""
+        async with self._slots:
+            started = time.perf_counter()
             try:
                 answer = await self._http.post(f"/alerts/{SOURCE}", content=body)
             except HTTPError:
                 self.statuses[0] += 1
                 return False
-            self.seconds.append(time.perf_counter() - began)
+            self.seconds.append(time.perf_counter() - started)
         self.statuses[answer.status_code] += 1
         if answer.status_code >= 500:
             self.refusals[answer.json()["error"]] += 1
@@ -64,33 +64,35 @@ class Sender:
             group.executions.add(run["run_id"])
         return True
 
-    async def live(self, group: Group, pause: float, reported: Callable[[Group], Awaitable[None]] | None) -> None:
-        """Tell of a group as it fires, again and again, and when it is over.
+    async def send_lifecycle(
+        self, group: Group, pause: float, wait_for_report: Callable[[Group], Awaitable[None]] | None
+    ) -> None:
+        """Send a group's notifications: firing, repeats, resolved.
 
-        ``pause``: at most so many seconds pass between two notifications. ``reported``: waits for its report, where the
-        group is to be over only after that.
+        ``pause``: the longest time between two notifications, in seconds. ``wait_for_report``: if given, the group
+        resolves only after its report.
         """
-        await self.tell(group)
+        await self.deliver(group)
         for _ in range(random.randint(1, 2)):
             await asyncio.sleep(random.uniform(0, pause))
-            await self.tell(group)
-        if reported is not None:
-            await reported(group)
+            await self.deliver(group)
+        if wait_for_report is not None:
+            await wait_for_report(group)
         await asyncio.sleep(random.uniform(0, pause))
-        await self.tell(group, "resolved")
+        await self.deliver(group, "resolved")
 
-    def tell_how_it_went(self, beside: object) -> None:
-        """Write how it was answered, for people who run this with ``pytest -s``."""
+    def print_summary(self, details: object) -> None:
+        """Print the answers, for people who run this with ``pytest -s``."""
         seconds = sorted(self.seconds)
-        middle, late = (seconds[int(len(seconds) * share)] * 1000 for share in (0.5, 0.99))
+        median, p99 = (seconds[int(len(seconds) * share)] * 1000 for share in (0.5, 0.99))
         answers = ", ".join(f"{count} x {status or 'none'}" for status, count in sorted(self.statuses.items()))
-        times = f"p50 {middle:.0f} ms, p99 {late:.0f} ms, at worst {seconds[-1] * 1000:.0f} ms"
-        sys.stdout.write(f"\nanswers: {answers}; {times}; {beside}\n")
+        times = f"p50 {median:.0f} ms, p99 {p99:.0f} ms, worst {seconds[-1] * 1000:.0f} ms"
+        sys.stdout.write(f"\nanswers: {answers}; {times}; {details}\n")
 
 
 @asynccontextmanager
-async def sending(url: str, at_once: int) -> AsyncIterator[Sender]:
-    """Make a sender, whose connections last as long as the context."""
-    limits = Limits(max_connections=at_once, max_keepalive_connections=at_once)
+async def alert_sender(url: str, connections: int) -> AsyncIterator[Sender]:
+    """Make a sender; close its connections when the context ends."""
+    limits = Limits(max_connections=connections, max_keepalive_connections=connections)
     async with AsyncClient(base_url=url, timeout=_ANSWER_SECONDS, limits=limits, trust_env=False) as http:
-        yield Sender(http, at_once)
+        yield Sender(http, connections)

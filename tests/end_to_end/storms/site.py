@@ -1,4 +1,4 @@
-"""The site of a storm: Temporal, the intake and the workers, each a process to be killed, and the hosts around them."""
+"""The processes of a storm: Temporal, the intake and the workers, which tests kill, and the hosts around them."""
 
 from __future__ import annotations
 
@@ -56,48 +56,48 @@ unauthenticated = true
 """
 
 
-def investigating(request: JsonObject) -> ScriptedReply:
-    """A model that looks once, and then knows."""
+def scripted_reply(request: JsonObject) -> ScriptedReply:
+    """Return a scripted reply: one tool call, then the conclusion."""
     if count_replies(request) == 0:
         return calls(("get_service_health", {"service": SERVICE}))
     return says("**Cause:** the deploy of 10:02.\n\nRoll back.")
 
 
 class Reports:
-    """Where reports are delivered."""
+    """The receiver of reports."""
 
     def __init__(self) -> None:
         self.delivered: dict[str, list[str]] = defaultdict(list)
         """Message ids, by workflow id."""
-        self.unasked = set[str]()
-        """Workflow ids of runs whose alerts were over before it was their turn to ask the model."""
-        self.endpoint = FakeServer(Starlette(routes=[Route("/", self._take, methods=["POST"])]))
+        self.without_model_call = set[str]()
+        """Workflow ids of runs whose alerts resolved while they waited in the queue."""
+        self.endpoint = FakeServer(Starlette(routes=[Route("/", self._receive, methods=["POST"])]))
         self._arrived = asyncio.Condition()
 
-    async def _take(self, request: Request) -> JSONResponse:
+    async def _receive(self, request: Request) -> JSONResponse:
         report = await request.json()
         self.delivered[report["workflow_id"]].append(request.headers["webhook-id"])
         if "while this run waited in the queue" in report["report"]["body"]:
-            self.unasked.add(report["workflow_id"])
+            self.without_model_call.add(report["workflow_id"])
         async with self._arrived:
             self._arrived.notify_all()
         return JSONResponse({})
 
-    async def of(self, group: Group) -> None:
+    async def wait_for(self, group: Group) -> None:
         """Wait for the report on a group."""
         async with self._arrived:
             await self._arrived.wait_for(lambda: group.workflow_id in self.delivered)
 
 
 class Site:
-    """What is there, and how it is killed and started again."""
+    """The processes, and methods to kill and restart them."""
 
     def __init__(self, temporal: TemporalServer, program: Program, url: str) -> None:
         self.temporal = temporal
         self.url = url
-        """Of the intake, at the same address each time."""
+        """URL of the intake; the same after a restart."""
         self.world: World
-        self.model = ScriptedModel(investigating, key=KEY)
+        self.model = ScriptedModel(scripted_reply, key=KEY)
         self.reports = Reports()
         self.killed: list[str] = []
         self._program = program
@@ -105,9 +105,9 @@ class Site:
         self._workers: list[Running] = []
 
     async def start_intake(self, **environment: str) -> None:
-        """Start the intake; ``environment``: beside the settings of the site."""
-        told = {"TEMPORAL_ADDRESS": self.temporal.address, **environment}
-        self._intake = await self._program.begin("intake", **told)
+        """Start the intake; ``environment``: more environment variables."""
+        variables = {"TEMPORAL_ADDRESS": self.temporal.address, **environment}
+        self._intake = await self._program.begin("intake", **variables)
         await self._intake.says("listening at")
 
     async def start_worker(self) -> None:
@@ -123,13 +123,13 @@ class Site:
         self._intake = None
 
     async def kill_worker(self) -> None:
-        """Kill the worker that has lived for longest."""
+        """Kill the oldest worker."""
         await _kill(self._workers.pop(0))
 
     async def inject_faults(self, progress: Callable[[], float], times: int) -> None:
-        """Kill the intake, a worker and Temporal in turn, so often, as the storm goes on; each is started again.
+        """Kill and restart the intake, a worker and Temporal in turn, ``times`` in all, during the storm.
 
-        ``progress``: the share of what is to happen in the storm that has.
+        ``progress``: returns the completed share of the storm, 0 to 1.
         """
         faults: list[tuple[str, Callable[[], Awaitable[None]], Callable[[], Awaitable[None]]]] = [
             ("intake", self.kill_intake, self.start_intake),
@@ -146,7 +146,7 @@ class Site:
             await start()
 
     async def end(self) -> None:
-        """Kill what still lives."""
+        """Kill all remaining processes."""
         while self._workers:
             await self.kill_worker()
         if self._intake is not None:
@@ -160,13 +160,13 @@ async def _kill(program: Running) -> None:
 
 
 @asynccontextmanager
-async def site(directory: Path, patience: float = IntakeSettings().patience) -> AsyncIterator[Site]:
-    """Set up a site whose intake and workers are yet to be started; ``patience``: the intake's, with Temporal."""
+async def run_site(directory: Path, patience: float = IntakeSettings().patience) -> AsyncIterator[Site]:
+    """Set up a site whose intake and workers are not running yet; ``patience``: of the intake, in seconds."""
     port = free_port()
     async with run_server() as temporal, World.running() as world:
-        there = Site(temporal, Program(directory), f"http://{HOST}:{port}")
-        there.world = world
-        async with there.model.serve() as model, serve(there.reports.endpoint) as reports:
+        site = Site(temporal, Program(directory), f"http://{HOST}:{port}")
+        site.world = world
+        async with site.model.serve() as model, serve(site.reports.endpoint) as reports:
             settings = _SETTINGS.format(
                 model=model,
                 key=KEY,
@@ -181,6 +181,6 @@ async def site(directory: Path, patience: float = IntakeSettings().patience) -> 
             )
             (directory / "watchkeeper.toml").write_text(settings)
             try:
-                yield there
+                yield site
             finally:
-                await there.end()
+                await site.end()

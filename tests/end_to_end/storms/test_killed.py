@@ -1,4 +1,4 @@
-"""Kills in the midst of a storm lose no group of alerts and double none, counted from end to end."""
+"""Kills during a storm lose no group of alerts and duplicate none, counted from end to end."""
 
 from __future__ import annotations
 
@@ -7,43 +7,44 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.storms.counts import count, until_closed
-from tests.end_to_end.storms.groups import groups
-from tests.end_to_end.storms.sender import sending
-from tests.end_to_end.storms.site import site
+from tests.end_to_end.storms.counts import count_storm, wait_until_closed
+from tests.end_to_end.storms.groups import make_groups
+from tests.end_to_end.storms.sender import alert_sender
+from tests.end_to_end.storms.site import run_site
 
-AT_ONCE = 20
+CONNECTIONS = 20
 
 
 @pytest.mark.parametrize(
-    ("many", "workers", "faults", "pause"),
+    ("group_count", "workers", "fault_count", "pause"),
     [
         pytest.param(40, 1, 6, 1.0, id="40", marks=pytest.mark.timeout(180)),
         pytest.param(500, 2, 15, 20.0, id="500", marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
     ],
 )
-async def test_no_kill_loses_or_doubles_a_group(
-    tmp_path: Path, many: int, workers: int, faults: int, pause: float
+async def test_no_kill_loses_or_duplicates_a_group(
+    tmp_path: Path, group_count: int, workers: int, fault_count: int, pause: float
 ) -> None:
-    there = groups(many)
-    async with site(tmp_path) as place, sending(place.url, AT_ONCE) as sender:
+    groups = make_groups(group_count)
+    async with run_site(tmp_path) as site, alert_sender(site.url, CONNECTIONS) as sender:
 
         def progress() -> float:
-            done = [
-                (group.taken > 0) + (group.workflow_id in place.reports.delivered) + group.resolved for group in there
+            steps = [
+                (group.accepted > 0) + (group.workflow_id in site.reports.delivered) + group.resolved
+                for group in groups
             ]
-            return sum(done) / (3 * many)
+            return sum(steps) / (3 * group_count)
 
-        await asyncio.gather(place.start_intake(), *(place.start_worker() for _ in range(workers)))
-        injecting = asyncio.create_task(place.inject_faults(progress, faults))
+        await asyncio.gather(site.start_intake(), *(site.start_worker() for _ in range(workers)))
+        fault_task = asyncio.create_task(site.inject_faults(progress, fault_count))
         async with asyncio.TaskGroup() as storm:
-            for number, group in enumerate(there):
-                storm.create_task(sender.live(group, pause, place.reports.of if number % 2 else None))
-        await injecting
-        await until_closed(place.temporal.client, there)
-        counted = await count(place, there)
-    sender.tell_how_it_went(f"killed: {', '.join(place.killed)}; {counted}")
+            for number, group in enumerate(groups):
+                storm.create_task(sender.send_lifecycle(group, pause, site.reports.wait_for if number % 2 else None))
+        await fault_task
+        await wait_until_closed(site.temporal.client, groups)
+        counted = await count_storm(site, groups)
+    sender.print_summary(f"killed: {', '.join(site.killed)}; {counted}")
     assert counted.problems == []
-    assert counted.conversations + counted.unasked == many
-    assert len(place.killed) == faults
+    assert counted.conversations + counted.without_model_call == group_count
+    assert len(site.killed) == fault_count
     assert set(sender.statuses) <= {0, 200, 202, 503}
