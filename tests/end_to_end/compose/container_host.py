@@ -1,4 +1,4 @@
-"""The surroundings of a container, on this machine: loopback for its hosts, free ports, directories for its volumes."""
+"""Replace containers by this machine: loopback for host names, free ports for ports, directories for volumes."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from watchkeeper.temporal.dev_server import find_binary
 from watchkeeper.temporal.ports import HOST, free_port
 
 WORKDIR = "/var/lib/watchkeeper"
-"""Of our image; a test compares it with its Dockerfile."""
+"""Working directory of our image; a test compares it with the Dockerfile."""
 
 
 @dataclass
-class Surroundings:
-    """Those of all services of a file."""
+class ContainerHost:
+    """The environment of all services of a Compose file."""
 
     config: Mapping[str, Any]
     directory: Path
-    elsewhere: Mapping[str, int] = field(default_factory=dict)
-    """What runs already, such as ``temporal:7233``, each with its port here."""
+    external_services: Mapping[str, int] = field(default_factory=dict)
+    """Services that run already, such as ``temporal:7233``, with their ports on this machine."""
 
     def __post_init__(self) -> None:
         programs = self.directory / "bin"
@@ -35,7 +35,7 @@ class Surroundings:
             (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}"{program} "$@"\n')
             (programs / name).chmod(0o755)
         self.ports = {port: free_port() for port in sorted(self._ports())}
-        for place, port in self.elsewhere.items():
+        for place, port in self.external_services.items():
             self.ports[int(place.rpartition(":")[2])] = port
 
     @property
@@ -43,41 +43,41 @@ class Surroundings:
         found: Mapping[str, Any] = self.config["services"]
         return found
 
-    def port(self, of_container: int) -> int:
-        """Where a port of the file is to be found."""
-        return self.ports[of_container]
+    def port(self, container_port: int) -> int:
+        """Return the local port for a port of the file."""
+        return self.ports[container_port]
 
     def environment(self, name: str) -> dict[str, str]:
-        """The closed environment of a service."""
-        given = self.services[name].get("environment") or {}
+        """Return the complete environment of a service."""
+        variables = self.services[name].get("environment") or {}
         return {
             "PATH": f"{self.directory / 'bin'}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
             "HOME": str(self._volume(name, "home")),
-            **{key: self.here(name, value) for key, value in given.items()},
+            **{key: self.localize(name, value) for key, value in variables.items()},
         }
 
-    def here(self, name: str, text: str) -> str:
-        """What a text of a service says of its surroundings, said of ours."""
+    def localize(self, name: str, text: str) -> str:
+        """Replace paths, host names and ports in a text of a service by local ones."""
         for target, place in self._mounts(name).items():
             text = re.sub(rf"{re.escape(target)}(?![\w-])", str(place), text)
         text = re.sub(rf"(?<![\w.-])(?:{self._hosts}|localhost)(?=:\d)", HOST, text).replace("0.0.0.0", HOST)
         return re.sub(r"\b\d{4,5}\b", lambda found: str(self.ports.get(int(found[0]), found[0])), text)
 
     def workdir(self, name: str) -> str:
-        """Where a service runs."""
-        inside = self.here(name, WORKDIR)
-        return str(self._volume(name, "workdir")) if inside == WORKDIR else inside
+        """Return the working directory of a service."""
+        workdir = self.localize(name, WORKDIR)
+        return str(self._volume(name, "workdir")) if workdir == WORKDIR else workdir
 
     def _mounts(self, name: str) -> dict[str, Path]:
-        """Where the volumes, the secrets and the files of settings of a service are."""
+        """Return local paths of the volumes, secrets and configuration files of a service."""
         service, files = self.services[name], self.config.get("configs", {})
         return {
-            **{one["target"]: self._volume("volume", one["source"]) for one in service.get("volumes", ())},
-            **{one["target"]: Path(files[one["source"]]["file"]) for one in service.get("configs", ())},
+            **{mount["target"]: self._volume("volume", mount["source"]) for mount in service.get("volumes", ())},
+            **{mount["target"]: Path(files[mount["source"]]["file"]) for mount in service.get("configs", ())},
             **{
-                str(Path(one["target"]).parent): self._secrets(one["source"]).parent
-                for one in service.get("secrets", ())
+                str(Path(mount["target"]).parent): self._secrets(mount["source"]).parent
+                for mount in service.get("secrets", ())
             },
         }
 
@@ -90,12 +90,14 @@ class Surroundings:
         return found
 
     def _ports(self) -> set[int]:
-        """The ports that services listen on: those published, those that others name, those in settings."""
+        """Return the ports of services: published ones, ones that other services name, ones in settings."""
         published = {port["target"] for service in self.services.values() for port in service.get("ports", ())}
         named = re.findall(rf"\b(?:{self._hosts}):(\d+)\b|_PORT': '(\d+)'", str(self.services))
         return published | {int(port) for found in named for port in found if port}
 
     @property
     def _hosts(self) -> str:
-        """A pattern of the names of hosts."""
-        return "|".join(map(re.escape, (*self.services, *(place.partition(":")[0] for place in self.elsewhere))))
+        """A pattern that matches host names."""
+        return "|".join(
+            map(re.escape, (*self.services, *(place.partition(":")[0] for place in self.external_services)))
+        )

@@ -1,7 +1,7 @@
-"""Start what a Compose file describes as processes of this machine, as Compose would start its containers.
+"""Start the services of a Compose file as processes of this machine, in the order in which Compose starts them.
 
-Each service's command, environment, health check and dependencies are those of the file; only the places differ: its
-names of hosts become loopback, its ports free ones, its volumes directories.
+Commands, environments, health checks and dependencies come from the file. Host names become loopback, ports become
+free ports, and volumes become directories.
 """
 
 from __future__ import annotations
@@ -18,38 +18,38 @@ from pathlib import Path
 from typing import Any
 
 from tests.end_to_end.compose.compose_config import is_one_shot
-from tests.end_to_end.compose.container_host import Surroundings
+from tests.end_to_end.compose.container_host import ContainerHost
 
-SECONDS = 45.0
-"""For a service to be healthy, or to end where it is there to end."""
+START_SECONDS = 45.0
+"""The longest time until a service is healthy, or until a one-shot service ends."""
 
 END_SECONDS = 20.0
 
 ENTRYPOINT = ["watchkeeper"]
-"""Of our image; a test compares it with its Dockerfile."""
+"""Entry point of our image; a test compares it with the Dockerfile."""
 
 
 @dataclass
-class Started:
-    """A service that was started, and when it was what its dependants waited for."""
+class StartedService:
+    """A started service, and when its dependants could start."""
 
     process: asyncio.subprocess.Process
     log: Path
-    began: float
-    ready: float = 0.0
+    started_at: float
+    ready_at: float = 0.0
 
-    def said(self) -> str:
+    def read_log(self) -> str:
         return self.log.read_text()
 
 
 @dataclass
-class Stack(Surroundings):
-    """The services of a file, in a directory of their own."""
+class Stack(ContainerHost):
+    """The services of a Compose file, with their own directory."""
 
-    started: dict[str, Started] = field(default_factory=dict)
+    started: dict[str, StartedService] = field(default_factory=dict)
 
     async def up(self) -> None:
-        """Start everything that waits for nothing, then what waited for it, and so on."""
+        """Start all services in the order of their dependencies."""
         ready = {name: asyncio.Event() for name in self.services}
 
         async def start(name: str) -> None:
@@ -63,7 +63,7 @@ class Stack(Surroundings):
                 group.create_task(start(name))
 
     async def down(self) -> dict[str, int]:
-        """End everything by SIGTERM, what others wait for last; tell how each ended."""
+        """Stop all services with SIGTERM, dependencies last; return the exit codes."""
         for name in reversed(self.started):
             process = self.started[name].process
             if process.returncode is None:
@@ -72,7 +72,7 @@ class Stack(Surroundings):
         return {name: started.process.returncode or 0 for name, started in self.started.items()}
 
     async def kill(self) -> None:
-        """Leave nothing behind."""
+        """Kill all remaining processes."""
         for started in self.started.values():
             if started.process.returncode is None:
                 os.killpg(started.process.pid, signal.SIGKILL)
@@ -81,7 +81,7 @@ class Stack(Surroundings):
     async def _start(self, name: str) -> None:
         service = self.services[name]
         command = [*(service["entrypoint"] or ENTRYPOINT), *(service["command"] or ())]
-        program, *arguments = [self.here(name, part) for part in command]
+        program, *arguments = [self.localize(name, part) for part in command]
         log = self.directory / f"{name}.log"
         environment = self.environment(name)
         with log.open("w") as out:
@@ -94,25 +94,25 @@ class Stack(Surroundings):
                 stderr=out,
                 start_new_session=True,
             )
-        started = self.started[name] = Started(process, log, time.monotonic())
-        async with asyncio.timeout(SECONDS):
+        started = self.started[name] = StartedService(process, log, time.monotonic())
+        async with asyncio.timeout(START_SECONDS):
             if is_one_shot(service):
-                assert await process.wait() == 0, f"{name}: {started.said()}"
+                assert await process.wait() == 0, f"{name}: {started.read_log()}"
             else:
-                await self._healthy(name)
-        started.ready = time.monotonic()
+                await self._wait_until_healthy(name)
+        started.ready_at = time.monotonic()
 
-    async def _healthy(self, name: str) -> None:
+    async def _wait_until_healthy(self, name: str) -> None:
         while not await self.is_healthy(name):
-            assert self.started[name].process.returncode is None, f"{name} ended: {self.started[name].said()}"
+            assert self.started[name].process.returncode is None, f"{name} ended: {self.started[name].read_log()}"
             await asyncio.sleep(0.3)
 
     async def is_healthy(self, name: str) -> bool:
-        """What a service's own health check says."""
+        """Run the health check of a service."""
         kind, check = self.services[name]["healthcheck"]["test"]
         assert kind == "CMD-SHELL"
         shell = await asyncio.create_subprocess_exec(
-            *("/bin/sh", "-c", self.here(name, check)),
+            *("/bin/sh", "-c", self.localize(name, check)),
             cwd=self.workdir(name),
             env=self.environment(name),
             stdout=asyncio.subprocess.DEVNULL,
@@ -122,11 +122,11 @@ class Stack(Surroundings):
 
 
 @asynccontextmanager
-async def standing(
-    config: Mapping[str, Any], directory: Path, elsewhere: Mapping[str, int] | None = None
+async def run_stack(
+    config: Mapping[str, Any], directory: Path, external_services: Mapping[str, int] | None = None
 ) -> AsyncIterator[Stack]:
-    """Start a file's services; what is left of them at the end is killed."""
-    stack = Stack(config, directory, elsewhere or {})
+    """Start the services of a file; kill the remaining processes when the context ends."""
+    stack = Stack(config, directory, external_services or {})
     try:
         await stack.up()
         yield stack

@@ -1,4 +1,4 @@
-"""The demo that `docker compose up` starts, started for real: what its files say, as processes, in its order."""
+"""The demo of `docker compose up`, run as processes on this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from tests.end_to_end.compose.compose_config import DEMO, config
 from tests.end_to_end.compose.container_host import WORKDIR
-from tests.end_to_end.compose.services import ENTRYPOINT, Stack, standing
+from tests.end_to_end.compose.services import ENTRYPOINT, Stack, run_stack
 from tests.support.paths import ROOT
 from tests.support.program import Program
 
@@ -22,17 +22,17 @@ pytestmark = pytest.mark.timeout(180)
 
 @pytest.fixture(scope="module")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    async with standing(config(DEMO), tmp_path_factory.mktemp("demo")) as stack:
+    async with run_stack(config(DEMO), tmp_path_factory.mktemp("demo")) as stack:
         yield stack
 
 
 @pytest.fixture
 def program(stack: Stack, tmp_path: Path) -> Program:
-    """The program on the host, beside the containers."""
+    """The command-line program on the host."""
     return Program(tmp_path, {"TEMPORAL_ADDRESS": f"127.0.0.1:{stack.port(7233)}"})
 
 
-async def concluded(program: Program, run: str) -> dict[str, Any]:
+async def wait_for_report(program: Program, run: str) -> dict[str, Any]:
     async with asyncio.timeout(60):
         while True:
             shown: dict[str, Any] = json.loads((await program("show", run, "--json")).out)
@@ -42,31 +42,31 @@ async def concluded(program: Program, run: str) -> dict[str, Any]:
 
 
 def run_of(stack: Stack) -> str:
-    said = stack.started["alert"].said()
-    found = re.search(r"watch the investigation: http://[\w.]+:(\d+)/namespaces/default/workflows/(\S+)", said)
-    assert found, said
+    output = stack.started["alert"].read_log()
+    found = re.search(r"watch the investigation: http://[\w.]+:(\d+)/namespaces/default/workflows/(\S+)", output)
+    assert found, output
     assert int(found[1]) == stack.port(8233)
     return found[2]
 
 
-def test_each_service_starts_when_what_it_needs_is_healthy(stack: Stack) -> None:
+def test_each_service_starts_after_its_dependencies_are_healthy(stack: Stack) -> None:
     assert set(stack.started) == set(stack.services)
     for name, service in stack.services.items():
         for other in service.get("depends_on", {}):
-            assert stack.started[other].ready <= stack.started[name].began, (name, other)
+            assert stack.started[other].ready_at <= stack.started[name].started_at, (name, other)
 
 
-async def test_the_alert_starts_a_run_that_finds_what_is_wrong(stack: Stack, program: Program) -> None:
-    shown = await concluded(program, run_of(stack))
+async def test_the_alert_starts_a_run_that_finds_the_cause(stack: Stack, program: Program) -> None:
+    shown = await wait_for_report(program, run_of(stack))
     assert shown["report"], shown
-    told = json.dumps(shown["report"])
+    report = json.dumps(shown["report"])
     for found in ("18.2%", "v2.4.1", "NullPointerException"):
-        assert found in told
+        assert found in report
     calls = {call["name"]: call["status"] for call in shown["tool_calls"]}
     assert calls == dict.fromkeys(("get_service_health", "get_deploys", "search_logs", "page_engineer"), "ok")
 
 
-async def test_everything_stays_healthy_and_answers_where_it_says(stack: Stack, program: Program) -> None:
+async def test_all_services_stay_healthy_and_answer_on_their_ports(stack: Stack, program: Program) -> None:
     for name, service in stack.services.items():
         if service["restart"] == "unless-stopped":
             assert await stack.is_healthy(name), name
@@ -75,16 +75,16 @@ async def test_everything_stays_healthy_and_answers_where_it_says(stack: Stack, 
     assert json.loads((await program.python("-c", question)).out) == {"temporal": True, "worker": True}
 
 
-async def test_all_end_cleanly_and_start_again_with_what_they_kept(stack: Stack, program: Program) -> None:
+async def test_all_services_stop_cleanly_and_start_again_with_their_data(stack: Stack, program: Program) -> None:
     before = run_of(stack)
     assert await stack.down() == dict.fromkeys(stack.services, 0)
     stack.started.clear()
     await stack.up()
-    assert (await concluded(program, before))["report"]
+    assert (await wait_for_report(program, before))["report"]
     assert await stack.is_healthy("worker")
 
 
-def test_the_image_is_what_the_services_count_on() -> None:
+def test_the_image_has_the_workdir_and_entry_point_of_the_services() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text()
     assert f"\nWORKDIR {WORKDIR}\n" in dockerfile
     assert f"\nENTRYPOINT {json.dumps(ENTRYPOINT)}\n" in dockerfile

@@ -1,4 +1,4 @@
-"""What `docs/deploying.md` tells people to type is right."""
+"""The commands and variables in `docs/deploying.md` are right."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ def test_there_are_commands() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_compose_understands_each_command(command: str) -> None:
-    words = shlex.split(command.partition(" > ")[0])[2:]
-    file = PRODUCTION if "--file" in words else DEMO
-    given = words[4:] if file == PRODUCTION else words
+    arguments = shlex.split(command.partition(" > ")[0])[2:]
+    file = PRODUCTION if "--file" in arguments else DEMO
+    compose_arguments = arguments[4:] if file == PRODUCTION else arguments
     if file == PRODUCTION:
-        assert words[:4] == ["--file", PRODUCTION, "--env-file", "production.env"]
+        assert arguments[:4] == ["--file", PRODUCTION, "--env-file", "production.env"]
     services = config(file, **(REQUIRED if file == PRODUCTION else {}))["services"]
-    assert _named(given) <= set(services), command
-    # Compose refuses a flag that it does not know before it helps with the others.
-    said = compose(file, *_own(given), "--help", **REQUIRED)
-    assert said.code == 0, said.err
-    assert f"docker compose {given[0]}" in said.out + said.err
+    assert _named_services(compose_arguments) <= set(services), command
+    # Compose rejects an unknown flag before it prints the help text.
+    output = compose(file, *_for_compose(compose_arguments), "--help", **REQUIRED)
+    assert output.code == 0, output.err
+    assert f"docker compose {compose_arguments[0]}" in output.out + output.err
 
 
-def test_compose_would_refuse_a_flag_that_is_not_there() -> None:
+def test_compose_rejects_an_unknown_flag() -> None:
     assert compose(DEMO, "up", "--detached", "--help").code != 0
 
 
-def test_every_variable_that_it_names_is_there() -> None:
+def test_every_variable_on_the_page_exists() -> None:
     named = set(re.findall(r"`((?:TEMPORAL|WATCHKEEPER|INTAKE)_[A-Z_]+?)`", DOC))
     known = {name for one in (DEMO, PRODUCTION) for name in re.findall(r"\$\{(\w+)", (ROOT / one).read_text())}
     secrets = set(config(PRODUCTION, **REQUIRED)["secrets"])
-    ours = {"WATCHKEEPER_SECRETS_DIR", "WATCHKEEPER_SLACK__TOKEN", "TEMPORAL_API_KEY"}
-    assert named <= known | secrets | ours
+    our_services = {"WATCHKEEPER_SECRETS_DIR", "WATCHKEEPER_SLACK__TOKEN", "TEMPORAL_API_KEY"}
+    assert named <= known | secrets | our_services
 
 
 def test_it_names_every_secret() -> None:
@@ -51,15 +51,15 @@ def test_it_names_every_secret() -> None:
         assert f"| `{name}` |" in DOC
 
 
-def _own(given: list[str]) -> list[str]:
-    """The words that are for Compose: those up to the service in which something is run."""
-    if given[0] not in ("exec", "run"):
-        return given
-    service = next(n for n, word in enumerate(given) if n and not word.startswith("-"))
-    return given[:service]
+def _for_compose(compose_arguments: list[str]) -> list[str]:
+    """Return the arguments for Compose: all before the service in which a command runs."""
+    if compose_arguments[0] not in ("exec", "run"):
+        return compose_arguments
+    service = next(n for n, word in enumerate(compose_arguments) if n and not word.startswith("-"))
+    return compose_arguments[:service]
 
 
-def _named(given: list[str]) -> set[str]:
-    """The services that a command names."""
-    words = [word.partition("=")[0] for word in given[1:] if not word.startswith("-")]
-    return set(words[:1] if given[0] in ("exec", "run") else words)
+def _named_services(compose_arguments: list[str]) -> set[str]:
+    """Return the services that a command names."""
+    arguments = [word.partition("=")[0] for word in compose_arguments[1:] if not word.startswith("-")]
+    return set(arguments[:1] if compose_arguments[0] in ("exec", "run") else arguments)

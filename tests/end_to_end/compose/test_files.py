@@ -1,4 +1,4 @@
-"""What the Compose files promise, read from what the real Compose makes of them."""
+"""Properties of the Compose files, checked on the output of the real Compose."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from watchkeeper.config.sections import WorkerSettings
 from watchkeeper.config.settings import env_variable, load_settings
 from watchkeeper.temporal.dev_server import TUNING
 
-FORMS = [pytest.param(DEMO, {}, id="demo"), pytest.param(PRODUCTION, REQUIRED, id="production")]
-forms = pytest.mark.parametrize(("file", "told"), FORMS)
+FILES = [pytest.param(DEMO, {}, id="demo"), pytest.param(PRODUCTION, REQUIRED, id="production")]
+each_file = pytest.mark.parametrize(("file", "variables"), FILES)
 
 _SECRET_NAME = re.compile(r"(TOKENS?|KEY|SECRETS?|PASSWORD|PWD|PASSWD|CREDENTIALS?)(__\w+)?$", re.IGNORECASE)
 _SECRET_VALUE = re.compile(r"\b(xox[a-z]-|gh[pousr]_|sk-|whsec_|AKIA|Bearer )|[0-9a-f]{20,}|://[^/\s:@]+:[^/\s@]+@")
 
 
-def services(file: str, told: dict[str, str]) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = config(file, **told)["services"]
+def services(file: str, variables: dict[str, str]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = config(file, **variables)["services"]
     return found
 
 
-def test_the_demo_needs_to_be_told_nothing() -> None:
+def test_the_demo_needs_no_variable() -> None:
     assert set(services(DEMO, {})) == {"temporal", "world", "worker", "intake", "alert"}
 
 
@@ -39,20 +39,20 @@ def test_production_keeps_its_runs_in_postgresql() -> None:
 
 
 @pytest.mark.parametrize("name", REQUIRED)
-def test_what_production_was_not_told_is_named(name: str) -> None:
-    told = {other: value for other, value in REQUIRED.items() if other != name}
-    said = compose(PRODUCTION, "config", **told)
-    assert said.code != 0
-    assert f"required variable {name} is missing a value: the " in said.err
+def test_compose_names_a_missing_variable_of_production(name: str) -> None:
+    variables = {other: value for other, value in REQUIRED.items() if other != name}
+    output = compose(PRODUCTION, "config", **variables)
+    assert output.code != 0
+    assert f"required variable {name} is missing a value: the " in output.err
 
 
-def test_the_example_of_variables_tells_production_all_it_needs() -> None:
-    said = compose(PRODUCTION, "--env-file", str(ROOT / "examples" / "production.env"), "config", "--quiet")
-    assert (said.code, said.out, said.err) == (0, "", "")
+def test_the_example_file_sets_all_variables_of_production() -> None:
+    output = compose(PRODUCTION, "--env-file", str(ROOT / "examples" / "production.env"), "config", "--quiet")
+    assert (output.code, output.out, output.err) == (0, "", "")
 
 
-@forms
-def test_the_example_and_the_files_know_the_same_variables(file: str, told: dict[str, str]) -> None:
+@each_file
+def test_the_example_and_the_files_know_the_same_variables(file: str, variables: dict[str, str]) -> None:
     known = set(re.findall(r"(?<!\$)\$\{(\w+)", (ROOT / file).read_text()))
     example = (ROOT / "examples" / "production.env").read_text()
     named = set(re.findall(r"^(\w+)=", example, re.MULTILINE))
@@ -69,15 +69,15 @@ def test_the_example_and_the_files_know_the_same_variables(file: str, told: dict
         }
 
 
-@forms
-def test_every_image_can_be_another(file: str, told: dict[str, str]) -> None:
+@each_file
+def test_every_image_can_be_replaced(file: str, variables: dict[str, str]) -> None:
     written = yaml.safe_load((ROOT / file).read_text())["services"]
     images = {service["image"] for service in written.values()}
     assert len(images) > 1
     for image in images:
         name = re.match(r"\$\{(\w+):[-?]", image)
         assert name, image
-        others = {**told, name[1]: "registry.example.com/another:9"}
+        others = {**variables, name[1]: "registry.example.com/another:9"}
         assert "registry.example.com/another:9" in {s["image"] for s in services(file, others).values()}
 
 
@@ -89,22 +89,22 @@ def test_one_service_of_the_demo_builds_the_image_and_the_others_wait_for_it() -
     assert sharing == {"worker", "intake", "alert"}
     assert {found[name]["pull_policy"] for name in sharing} == {"never"}
     for name in sharing:
-        assert builder in _needed(found, name)
+        assert builder in _dependencies(found, name)
 
 
-def _needed(found: dict[str, dict[str, Any]], name: str) -> set[str]:
-    """The services that Compose starts, and so builds, with another."""
+def _dependencies(found: dict[str, dict[str, Any]], name: str) -> set[str]:
+    """Return the services that Compose starts, and so builds, before another."""
     waits = set(found[name].get("depends_on", {}))
-    return waits.union(*(_needed(found, other) for other in waits))
+    return waits.union(*(_dependencies(found, other) for other in waits))
 
 
-def test_production_runs_the_image_that_it_was_told_and_builds_none() -> None:
+def test_production_builds_no_image() -> None:
     assert [name for name, service in services(PRODUCTION, REQUIRED).items() if "build" in service] == []
 
 
-@forms
-def test_every_service_that_goes_on_says_how_it_is(file: str, told: dict[str, str]) -> None:
-    for name, service in services(file, told).items():
+@each_file
+def test_every_long_running_service_has_a_health_check(file: str, variables: dict[str, str]) -> None:
+    for name, service in services(file, variables).items():
         check = service["healthcheck"]
         if is_one_shot(service):
             assert check == {"disable": True}, name
@@ -113,9 +113,9 @@ def test_every_service_that_goes_on_says_how_it_is(file: str, told: dict[str, st
             assert {"interval", "timeout", "retries", "start_period"} <= set(check), name
 
 
-@forms
-def test_no_service_may_do_more_than_it_must(file: str, told: dict[str, str]) -> None:
-    for name, service in services(file, told).items():
+@each_file
+def test_every_service_has_least_privileges(file: str, variables: dict[str, str]) -> None:
+    for name, service in services(file, variables).items():
         assert re.fullmatch(r"[1-9]\d*:[1-9]\d*|postgres", service["user"]), name
         assert service["read_only"] is True, name
         assert service["cap_drop"] == ["ALL"], name
@@ -127,16 +127,16 @@ def test_no_service_may_do_more_than_it_must(file: str, told: dict[str, str]) ->
         assert not {"privileged", "cap_add", "network_mode", "pid"} & set(service), name
 
 
-@forms
-def test_ports_are_those_of_this_machine_alone(file: str, told: dict[str, str]) -> None:
-    ports = [port for service in services(file, told).values() for port in service.get("ports", ())]
+@each_file
+def test_ports_are_published_on_loopback_only(file: str, variables: dict[str, str]) -> None:
+    ports = [port for service in services(file, variables).values() for port in service.get("ports", ())]
     assert {port["target"] for port in ports} >= {7233, 8080}
     assert {port["host_ip"] for port in ports} == {"127.0.0.1"}
 
 
-@forms
-def test_services_wait_for_what_can_come_to_be(file: str, told: dict[str, str]) -> None:
-    found = services(file, told)
+@each_file
+def test_services_wait_for_conditions_that_can_become_true(file: str, variables: dict[str, str]) -> None:
+    found = services(file, variables)
     waits = {name: service.get("depends_on", {}) for name, service in found.items()}
     assert list(TopologicalSorter(waits).static_order())
     for name, dependencies in waits.items():
@@ -147,9 +147,9 @@ def test_services_wait_for_what_can_come_to_be(file: str, told: dict[str, str]) 
     assert waits["intake"]
 
 
-@forms
-def test_no_file_holds_a_secret(file: str, told: dict[str, str]) -> None:
-    for name, service in services(file, told).items():
+@each_file
+def test_no_file_holds_a_secret(file: str, variables: dict[str, str]) -> None:
+    for name, service in services(file, variables).items():
         for key, value in (service.get("environment") or {}).items():
             named = _SECRET_NAME.search(key) and not key.endswith("_FILE")
             assert not (named and value), f"{name}: {key}"
@@ -172,7 +172,7 @@ def test_production_reads_every_secret_from_a_file_of_its_name() -> None:
     }
 
 
-def test_the_example_of_settings_needs_the_secrets_that_production_shares_and_no_others(
+def test_the_example_settings_need_exactly_the_shared_secrets_of_production(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = config(PRODUCTION, **REQUIRED)["services"]["intake"]
@@ -190,18 +190,18 @@ def test_the_example_of_settings_needs_the_secrets_that_production_shares_and_no
     assert (settings.intake.host, settings.intake.port) == ("0.0.0.0", 8080)
 
 
-@forms
-def test_a_worker_gets_the_time_that_it_takes_to_drain(file: str, told: dict[str, str]) -> None:
-    worker = services(file, told)["worker"]
+@each_file
+def test_a_worker_has_enough_time_to_drain(file: str, variables: dict[str, str]) -> None:
+    worker = services(file, variables)["worker"]
     minutes, seconds = re.fullmatch(r"(?:(\d+)m)?(?:(\d+)s)?", worker["stop_grace_period"]).groups("0")  # type: ignore[union-attr]
     assert int(minutes) * 60 + int(seconds) > WorkerSettings().shutdown_seconds
 
 
-def test_the_server_of_the_demo_is_tuned_as_ours_is() -> None:
+def test_the_server_of_the_demo_has_the_tuning_of_the_dev_server() -> None:
     tuning = [f"{option}={value}" for option, value in zip(TUNING[::2], TUNING[1::2], strict=True)]
     assert [option for option in services(DEMO, {})["temporal"]["command"] if option in tuning] == tuning
 
 
-def test_workers_can_be_more() -> None:
+def test_the_number_of_workers_can_be_set() -> None:
     assert services(PRODUCTION, {**REQUIRED, "WATCHKEEPER_WORKERS": "7"})["worker"]["scale"] == 7
     assert not {"ports", "volumes", "container_name"} & set(services(PRODUCTION, REQUIRED)["worker"])

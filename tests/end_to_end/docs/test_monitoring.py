@@ -12,7 +12,7 @@ import pytest
 from temporalio.client import Client
 
 from tests.end_to_end.docs.commands import shown
-from tests.end_to_end.real.programs import absent, alertmanager, program
+from tests.end_to_end.real.programs import alertmanager, missing_programs, program
 from tests.support.harness import run_harness
 from tests.support.paths import ROOT
 from watchkeeper.cli.intake import serve_intake
@@ -39,7 +39,7 @@ CHECKS = {
 
 @pytest.fixture(autouse=True)
 def installed() -> None:
-    if why := absent():
+    if why := missing_programs():
         pytest.skip(why)
 
 

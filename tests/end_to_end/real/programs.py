@@ -1,4 +1,4 @@
-"""Prometheus and Alertmanager as programs: where they are, and how one is started, awaited and ended."""
+"""Find, start and stop Prometheus and Alertmanager."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def alertmanager() -> str | None:
     return shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
 
 
-def absent() -> str | None:
-    """Say what is not installed; None where both are."""
+def missing_programs() -> str | None:
+    """Return a message about missing programs; None if both are installed."""
     missing = [name for name, path in (("prometheus", prometheus()), ("alertmanager", alertmanager())) if path is None]
     if not missing:
         return None
@@ -35,20 +35,20 @@ def absent() -> str | None:
 
 @asynccontextmanager
 async def program(path: str | None, port: int, directory: Path, *arguments: str) -> AsyncIterator[str]:
-    """Run one that listens on this port until the body ends; gives its base URL once it is ready."""
-    assert path is not None, absent()
+    """Run a program on a port until the context ends; yield its base URL when it is ready."""
+    assert path is not None, missing_programs()
     url, log = f"http://{HOST}:{port}", directory / f"{Path(path).name}.log"
-    with log.open("wb") as said:
+    with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *(path, *arguments, f"--web.listen-address={HOST}:{port}", "--log.level=warn"),
             cwd=directory,
             env={"GOMAXPROCS": "2"},
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
+            stdout=output,
+            stderr=output,
         )
     try:
-        await _ready(f"{url}/-/ready", process, log)
+        await _wait_until_ready(f"{url}/-/ready", process, log)
         yield url
     finally:
         if process.returncode is None:
@@ -56,14 +56,14 @@ async def program(path: str | None, port: int, directory: Path, *arguments: str)
         await process.wait()
 
 
-async def _ready(url: str, process: asyncio.subprocess.Process, log: Path) -> None:
+async def _wait_until_ready(url: str, process: asyncio.subprocess.Process, log: Path) -> None:
     async with AsyncClient(timeout=2) as http, asyncio.timeout(SECONDS):
-        while not await _answers(http, url):
-            assert process.returncode is None, f"it ended, see {log}"
+        while not await _is_ready(http, url):
+            assert process.returncode is None, f"the program ended, see {log}"
             await asyncio.sleep(0.05)
 
 
-async def _answers(http: AsyncClient, url: str) -> bool:
+async def _is_ready(http: AsyncClient, url: str) -> bool:
     try:
         return (await http.get(url)).status_code == 200
     except HTTPError:

@@ -1,4 +1,4 @@
-"""Who is told by Alertmanager, and keeps what it was told: each alert as the source reads it."""
+"""A receiver of Alertmanager's webhooks that keeps the requests and parses them with the alert source."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from watchkeeper.testing.faults import fault
 
 
 class Receiver:
-    """Answers 200, or 503 while it is to refuse."""
+    """Answers 200, or 503 while it refuses."""
 
     def __init__(self, token: str) -> None:
         self.endpoint = FakeServer(JSONResponse({}))
         self.source = source("alertmanager", tokens=[token])
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[str]:
-        """Serve; gives the address for the webhook."""
+    async def serve_webhook(self) -> AsyncIterator[str]:
+        """Serve until the context ends; yield the webhook URL."""
         async with serve(self.endpoint) as url:
             yield f"{url}/alerts/prod"
 
     def refuse(self) -> None:
-        """Take nothing from now on."""
+        """Answer 503 from now on."""
         self.endpoint.outage = fault(503)
 
     def accept(self) -> None:
-        """Take everything from now on."""
+        """Answer 200 from now on."""
         self.endpoint.outage = None
 
     def __len__(self) -> int:
         return len(self.endpoint.requests)
 
-    async def told(self, number: int = -1) -> list[Alert]:
-        """Return the alerts of a request, once it has proven who sent it."""
+    async def alerts(self, number: int = -1) -> list[Alert]:
+        """Verify the sender of a request and return its alerts."""
         request = self.endpoint.requests[number]
-        posted = WebhookRequest(
+        webhook = WebhookRequest(
             {name.lower(): value for name, value in request.headers.items()}, request.body, request.at
         )
-        await verify(self.source, posted)
-        return self.source.parse(posted).alerts
+        await verify(self.source, webhook)
+        return self.source.parse(webhook).alerts

@@ -1,4 +1,4 @@
-"""What real Prometheus and Alertmanager do is what the sources and the tools expect of them."""
+"""Real Prometheus and Alertmanager behave as the alert source and the tools expect."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.real.monitoring import GROUP_INTERVAL, TOKEN, WINDOW, monitoring, until
+from tests.end_to_end.real.monitoring import GROUP_INTERVAL, TOKEN, WINDOW, run_monitoring, wait_until
 from tests.end_to_end.real.programs import SECONDS
 from tests.end_to_end.real.receiver import Receiver
 from tests.support.settings import build_settings
@@ -30,100 +30,100 @@ def by_name(alerts: list[Alert]) -> dict[str, Alert]:
     return {alert.labels["alertname"]: alert for alert in alerts}
 
 
-async def until_told(receiver: Receiver, since: int = 0, **statuses: str) -> dict[str, Alert]:
-    """Return the alerts of these names when requests since that number have told that they are so."""
+async def wait_for_alerts(receiver: Receiver, since: int = 0, **statuses: str) -> dict[str, Alert]:
+    """Wait until requests from number ``since`` on reported these statuses; return the alerts by name."""
     found: dict[str, Alert] = {}
     async with asyncio.timeout(SECONDS):
         while found.keys() != statuses.keys():
             await asyncio.sleep(0.05)
             for number in range(since, len(receiver)):
-                told = by_name(await receiver.told(number))
-                found |= {name: alert for name, alert in told.items() if statuses.get(name) == alert.status}
+                alerts = by_name(await receiver.alerts(number))
+                found |= {name: alert for name, alert in alerts.items() if statuses.get(name) == alert.status}
     return found
 
 
-async def test_an_incident_is_told_from_its_beginning_to_its_return(tmp_path: Path) -> None:
+async def test_alertmanager_reports_an_incident_from_firing_to_refiring(tmp_path: Path) -> None:
     receiver = Receiver(TOKEN)
-    async with receiver.running() as url, monitoring(tmp_path, url) as watched:
-        toy = watched.toy
+    async with receiver.serve_webhook() as url, run_monitoring(tmp_path, url) as monitoring:
+        toy = monitoring.toy
         toy.fail("checkout")
-        fired = (await until_told(receiver, HighErrorRate="firing"))["HighErrorRate"]
-        assert await watched.firing() == {ERRORS}
+        fired = (await wait_for_alerts(receiver, HighErrorRate="firing"))["HighErrorRate"]
+        assert await monitoring.firing() == {ERRORS}
         assert (fired.service, fired.severity, fired.team) == ("checkout", "critical", "payments")
         assert fired.title.startswith("HighErrorRate: checkout fails ")
         assert "More than 5 % of the requests to checkout" in fired.description
         assert fired.links["runbook"] == "https://runbooks.example.com/high-error-rate"
         assert reason_not_to_start(fired, receiver.source.section) is None
 
-        toy.crawl("checkout")
-        joined = await until_told(receiver, len(receiver), HighErrorRate="firing", HighLatency="firing")
+        toy.slow_down("checkout")
+        joined = await wait_for_alerts(receiver, len(receiver), HighErrorRate="firing", HighLatency="firing")
         assert is_repeat(joined["HighErrorRate"], fired)
         assert {workflow_id(alert) for alert in joined.values()} == {workflow_id(fired)}
         assert reason_not_to_start(joined["HighLatency"], receiver.source.section) == "its severity starts no run"
 
-        toy.heal("checkout")
-        over = await until_told(receiver, len(receiver), HighErrorRate="resolved", HighLatency="resolved")
-        assert ends_firing(over["HighErrorRate"], fired)
-        assert ends_firing(over["HighLatency"], joined["HighLatency"])
-        assert await watched.firing() == set()
+        toy.recover("checkout")
+        resolved = await wait_for_alerts(receiver, len(receiver), HighErrorRate="resolved", HighLatency="resolved")
+        assert ends_firing(resolved["HighErrorRate"], fired)
+        assert ends_firing(resolved["HighLatency"], joined["HighLatency"])
+        assert await monitoring.firing() == set()
 
         toy.fail("checkout")
-        again = (await until_told(receiver, len(receiver), HighErrorRate="firing"))["HighErrorRate"]
-        assert workflow_id(again) == workflow_id(fired)
-        assert again.fingerprint == fired.fingerprint
-        assert not is_repeat(again, fired)
-        assert again.starts_at is not None and over["HighErrorRate"].ends_at is not None
-        assert again.starts_at >= over["HighErrorRate"].ends_at
-        assert not ends_firing(over["HighErrorRate"], again)
+        refired = (await wait_for_alerts(receiver, len(receiver), HighErrorRate="firing"))["HighErrorRate"]
+        assert workflow_id(refired) == workflow_id(fired)
+        assert refired.fingerprint == fired.fingerprint
+        assert not is_repeat(refired, fired)
+        assert refired.starts_at is not None and resolved["HighErrorRate"].ends_at is not None
+        assert refired.starts_at >= resolved["HighErrorRate"].ends_at
+        assert not ends_firing(resolved["HighErrorRate"], refired)
 
 
-async def test_what_is_refused_is_told_again_and_what_is_accepted_is_not(tmp_path: Path) -> None:
+async def test_a_refused_notification_is_sent_again_and_an_accepted_one_is_not(tmp_path: Path) -> None:
     receiver = Receiver(TOKEN)
-    async with receiver.running() as url, monitoring(tmp_path, url) as watched:
+    async with receiver.serve_webhook() as url, run_monitoring(tmp_path, url) as monitoring:
         receiver.refuse()
-        watched.toy.fail("payments")
-        await until(lambda: len(receiver) >= 3)
+        monitoring.toy.fail("payments")
+        await wait_until(lambda: len(receiver) >= 3)
         receiver.accept()
         before = len(receiver)
-        await until(lambda: len(receiver) > before)
-        first, taken = by_name(await receiver.told(0)), by_name(await receiver.told())
-        assert taken["HighErrorRate"].status == "firing"
-        assert is_repeat(taken["HighErrorRate"], first["HighErrorRate"])
+        await wait_until(lambda: len(receiver) > before)
+        first, accepted = by_name(await receiver.alerts(0)), by_name(await receiver.alerts())
+        assert accepted["HighErrorRate"].status == "firing"
+        assert is_repeat(accepted["HighErrorRate"], first["HighErrorRate"])
         await asyncio.sleep(3 * GROUP_INTERVAL)
         assert len(receiver) == before + 1
 
         receiver.refuse()
-        watched.toy.heal("payments")
-        await watched.until_firing()
-        await until(lambda: len(receiver) >= before + 2)
+        monitoring.toy.recover("payments")
+        await monitoring.wait_until_firing()
+        await wait_until(lambda: len(receiver) >= before + 2)
         receiver.accept()
-        over = await until_told(receiver, before + 1, HighErrorRate="resolved")
-        assert ends_firing(over["HighErrorRate"], taken["HighErrorRate"])
+        resolved = await wait_for_alerts(receiver, before + 1, HighErrorRate="resolved")
+        assert ends_firing(resolved["HighErrorRate"], accepted["HighErrorRate"])
 
 
-async def test_the_health_of_a_service_is_what_it_is(tmp_path: Path) -> None:
+async def test_the_health_tool_reports_the_real_error_rate_and_latency(tmp_path: Path) -> None:
     tool = discover_tools()["get_service_health"]
     receiver = Receiver(TOKEN)
-    async with receiver.running() as url, monitoring(tmp_path, url) as watched:
+    async with receiver.serve_webhook() as url, run_monitoring(tmp_path, url) as monitoring:
         settings = build_settings(
-            services={name: {"team": "payments"} for name in watched.toy.services},
-            prometheus={"url": watched.prometheus_url, "window": WINDOW},
+            services={name: {"team": "payments"} for name in monitoring.toy.services},
+            prometheus={"url": monitoring.prometheus_url, "window": WINDOW},
         )
 
         async def health(service: str) -> dict[str, object]:
             call = ToolCall(run="run-1", key="r1.0", arguments=json.dumps({"service": service}))
-            result = await run_tool(tool, call, settings=settings, http=watched.http, at=watched.now(), attempt=1)
+            result = await run_tool(tool, call, settings=settings, http=monitoring.http, at=monitoring.now(), attempt=1)
             assert result.status == "ok", result.content
             content: dict[str, object] = json.loads(result.content)
             return content
 
-        watched.toy.fail("checkout", 0.25)
-        watched.toy.crawl("checkout", 2.0)
-        await watched.until_measured()
+        monitoring.toy.fail("checkout", 0.25)
+        monitoring.toy.slow_down("checkout", 2.0)
+        await monitoring.wait_until_measured()
         checkout, payments = await health("checkout"), await health("payments")
-        served = watched.toy.services["checkout"]
+        toy = monitoring.toy.services["checkout"]
         assert checkout["status"] == "degraded"
-        assert checkout["error_rate"] == pytest.approx(served.failed / served.served, abs=0.02)
+        assert checkout["error_rate"] == pytest.approx(toy.failed / toy.served, abs=0.02)
         assert checkout["p95_latency_ms"] == pytest.approx(2_500, abs=100), "in its bucket, which ends at 2.5 s"
         assert (payments["status"], payments["error_rate"]) == ("healthy", 0)
         assert "note" not in checkout | payments

@@ -1,4 +1,4 @@
-"""Two services that count their requests as real ones do, and fail or crawl when they are told to."""
+"""Two toy services with request metrics, which a test can make slow or let fail."""
 
 from __future__ import annotations
 
@@ -22,45 +22,46 @@ _REQUESTS_PER_SECOND = 40
 
 @dataclass
 class Behaviour:
-    """How one service does."""
+    """The behaviour of one service."""
 
-    failing: float = 0.0
-    """Share of its requests that it answers with 500."""
+    failure_share: float = 0.0
+    """Share of requests that it answers with 500, 0 to 1."""
     seconds: float = 0.05
-    """How long each request takes."""
+    """Duration of each request."""
     served: int = 0
     failed: int = 0
 
     def serve(self) -> bool:
-        """Take a request and tell whether it went well; failures are spread evenly, so every window holds its share."""
+        """Count a request; return whether it succeeded. Failures are evenly spread over time."""
         self.served += 1
-        due = self._due + self.failing
-        self._due = due % 1
+        due = self._failures_due + self.failure_share
+        self._failures_due = due % 1
         self.failed += due >= 1
         return due < 1
 
-    _due: float = field(default=0.0, repr=False)
+    _failures_due: float = field(default=0.0, repr=False)
 
 
-class Toy:
-    """The services and what they tell Prometheus."""
+class ToyServices:
+    """The services and their metrics endpoint."""
 
     def __init__(self) -> None:
         self.url = ""
         self.services = {name: Behaviour() for name in SERVICES}
         self._registry = CollectorRegistry()
         labels = ("service", "code")
-        self._requests = Counter("http_requests", "Requests answered.", labels, registry=self._registry)
+        self._requests = Counter("http_requests", "Answered requests.", labels, registry=self._registry)
         self._seconds = Histogram(
-            "http_request_duration_seconds", "How long they took.", ("service",), registry=self._registry
+            "http_request_duration_seconds", "Duration of requests.", ("service",), registry=self._registry
         )
         for name in SERVICES:
             for code in ("200", "500"):
-                self._requests.labels(name, code)  # from 0 on: a rate cannot see the step to a series' first value
+                # Start at 0: a rate does not see the step to the first value of a series.
+                self._requests.labels(name, code)
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[Toy]:
-        """Serve ``/metrics``, and take requests all the time."""
+    async def running(self) -> AsyncIterator[ToyServices]:
+        """Serve ``/metrics`` and generate traffic until the context ends."""
         async with serve(Starlette(routes=[Route("/metrics", self._metrics)])) as self.url:
             traffic = asyncio.create_task(self._traffic())
             try:
@@ -71,16 +72,16 @@ class Toy:
                     await traffic
 
     def fail(self, service: str, share: float = 0.5) -> None:
-        """Let a service fail from now on."""
-        self.services[service].failing = share
+        """Let a share of the requests of a service fail from now on."""
+        self.services[service].failure_share = share
 
-    def crawl(self, service: str, seconds: float = 2.0) -> None:
-        """Let a service take long from now on."""
+    def slow_down(self, service: str, seconds: float = 2.0) -> None:
+        """Make a service slow from now on."""
         self.services[service].seconds = seconds
 
-    def heal(self, service: str) -> None:
-        """Let a service do well from now on."""
-        self.services[service].failing = 0.0
+    def recover(self, service: str) -> None:
+        """Make a service healthy from now on."""
+        self.services[service].failure_share = 0.0
         self.services[service].seconds = 0.05
 
     async def _traffic(self) -> None:
