@@ -11,7 +11,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from bench.suite import BenchSize, ready
+from bench.suite import BenchSize, start_bench
 from bench.table import ResultTable, machine
 
 SMALL, LARGE = 4, 64
@@ -43,7 +43,7 @@ async def _measure(options: argparse.Namespace) -> list[ResultTable]:
     sizes = [BenchSize(rounds, SMALL, *rest)]
     if options.large:
         sizes.append(BenchSize(min(LARGE_ROUNDS, rounds), LARGE, *rest))
-    async with ready() as bench:
+    async with start_bench() as bench:
         return [await bench.table(size) for size in sizes]
 
 
@@ -51,11 +51,11 @@ def main() -> None:
     options = _arguments()
     for name in [name for name in os.environ if name.startswith(IGNORED_VARIABLES)]:
         del os.environ[name]
-    began = time.monotonic()
+    started_at = time.monotonic()
     tables = asyncio.run(_measure(options))
     for table in tables:
         print("\n".join(table.markdown()), end="\n\n")
-    print(f"{machine()}; took {time.monotonic() - began:.0f} s.", file=sys.stderr)
+    print(f"{machine()}; took {time.monotonic() - started_at:.0f} s.", file=sys.stderr)
     if options.json is not None:
         options.json.write_text(json.dumps({"machine": machine(), "tables": [asdict(table) for table in tables]}))
     if options.docs is not None:

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bench.durable import TemporalRacer
-from bench.process import ChildProcess
+from bench.child_process import ChildProcess
+from bench.temporal_runner import TemporalRunner
 
 
 class CacheHits(NamedTuple):
@@ -20,11 +20,11 @@ class CacheHits(NamedTuple):
 
 
 async def measure_cache_hits(
-    racer: TemporalRacer, workers: Sequence[ChildProcess], *, runs: int, rounds: int, kib: int
+    runner: TemporalRunner, workers: Sequence[ChildProcess], *, runs: int, rounds: int, kib: int
 ) -> CacheHits:
     """Run some runs at once on the queue that the workers share."""
     before = [await _counts(worker) for worker in workers]
-    started = [await racer.start(rounds, kib) for _ in range(runs)]
+    started = [await runner.start(rounds, kib) for _ in range(runs)]
     await asyncio.gather(*(handle.result() for handle in started))
     after = [await _counts(worker) for worker in workers]
     hits = [now[0] - then[0] for now, then in zip(after, before, strict=True)]

@@ -47,7 +47,7 @@ class Contender:
         return await Client.connect(address, data_converter=self.converter, identity=IDENTITY)
 
 
-def plain_worker(
+def build_worker(
     client: Client, queue: str, workflow: type, activities: Sequence[Callable[..., Any]]
 ) -> AbstractAsyncContextManager[object]:
     """Create a worker with the same options as ours."""

@@ -18,10 +18,10 @@ MEGABYTE = 2**20
 MAX_HISTORY = 50
 """Megabytes of history at which Temporal ends a run."""
 
-SMOOTHED = 9
+SMOOTHING_ROUNDS = 9
 """Each point is the median of this number of rounds."""
 
-SHOWN = {
+SERIES = {
     "ours": ("Watchkeeper", "#0b6e4f", 2.4),
     "floor": ("empty Temporal loop", "#8a8f98", 1.6),
     "naive": ("naive loop on Temporal", "#c8553d", 1.8),
@@ -47,23 +47,25 @@ def draw(table: ResultTable, file: Path) -> None:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(10.4, 4.6), layout="constrained", facecolor="white")
         time, size = figure.subplots(1, 2)
-        for name, (label, colour, width) in SHOWN.items():
+        for name, (label, colour, width) in SERIES.items():
             if name in table.curves:
                 _time(time, table.curves[name], rounds, colour, width, label)
                 _size(size, table.curves[name], rounds, colour, width)
         _finish_time(time, rounds)
         _finish_size(size, rounds)
-        figure.legend(loc="outside lower center", ncols=len(SHOWN), frameon=False, fontsize=9)
+        figure.legend(loc="outside lower center", ncols=len(SERIES), frameon=False, fontsize=9)
         figure.suptitle(f"One run of {table.title}", x=0.01, ha="left", fontsize=12, fontweight="bold")
         figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None, dpi=120)
 
 
 def smooth(runs: list[list[float]]) -> list[float]:
     """Return the median over all runs and the neighbouring rounds."""
-    by_round = [[took for took in each if took is not None] for each in zip_longest(*runs)]
-    around = range(-(SMOOTHED // 2), SMOOTHED // 2 + 1)
+    by_round = [
+        [milliseconds for milliseconds in samples if milliseconds is not None] for samples in zip_longest(*runs)
+    ]
+    offsets = range(-(SMOOTHING_ROUNDS // 2), SMOOTHING_ROUNDS // 2 + 1)
     return [
-        median(took for n in around if 0 <= at + n < len(by_round) for took in by_round[at + n])
+        median(milliseconds for n in offsets if 0 <= at + n < len(by_round) for milliseconds in by_round[at + n])
         for at in range(len(by_round))
     ]
 
@@ -73,7 +75,7 @@ def _time(axes: Axes, curves: Curves, rounds: int, colour: str, width: float, la
     axes.plot(range(1, len(points) + 1), points, color=colour, linewidth=width, label=label)
     if len(points) < rounds:
         axes.plot(len(points), points[-1], "X", color=colour, markersize=9)
-        axes.annotate(f"fails in round {len(points) + 1}", (len(points), points[-1]), (9, -3), **_beside(colour))
+        axes.annotate(f"fails in round {len(points) + 1}", (len(points), points[-1]), (9, -3), **_label_style(colour))
 
 
 def _size(axes: Axes, curves: Curves, rounds: int, colour: str, width: float) -> None:
@@ -84,10 +86,10 @@ def _size(axes: Axes, curves: Curves, rounds: int, colour: str, width: float) ->
     if len(points) <= rounds:
         axes.plot(len(points) - 1, points[-1], "X", color=colour, markersize=9)
     else:
-        axes.annotate(f"{points[-1]:.1f} MiB", (rounds, points[-1]), (4, -3), **_beside(colour))
+        axes.annotate(f"{points[-1]:.1f} MiB", (rounds, points[-1]), (4, -3), **_label_style(colour))
 
 
-def _beside(colour: str) -> Any:
+def _label_style(colour: str) -> Any:
     return {"textcoords": "offset points", "fontsize": 9, "color": colour}
 
 
@@ -103,5 +105,9 @@ def _finish_size(axes: Axes, rounds: int) -> None:
     axes.set(xlabel="round", ylabel="MiB", xlim=(0, rounds), ylim=(0, MAX_HISTORY * 1.12))
     axes.axhline(MAX_HISTORY, color="#5b5f66", linewidth=1, linestyle="--")
     axes.annotate(
-        f"{MAX_HISTORY} MiB: Temporal ends the run", (rounds, MAX_HISTORY), (0, 4), ha="right", **_beside("#5b5f66")
+        f"{MAX_HISTORY} MiB: Temporal ends the run",
+        (rounds, MAX_HISTORY),
+        (0, 4),
+        ha="right",
+        **_label_style("#5b5f66"),
     )

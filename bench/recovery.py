@@ -9,14 +9,14 @@ import time
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowHandle
 
-from bench.durable import TemporalRacer
-from bench.process import ChildProcess
+from bench.child_process import ChildProcess
 from bench.table import Row
+from bench.temporal_runner import TemporalRunner
 
 RUNS = 8
 """Runs on the killed worker, each at another point of its work."""
 
-PACE_SECONDS = 0.5
+MODEL_DELAY_SECONDS = 0.5
 """Seconds that the model takes to answer. Most runs then wait for the model, as in production."""
 
 ENDLESS = 100_000
@@ -27,22 +27,22 @@ IN_FLIGHT_SECONDS = 0.1
 """Seconds after the kill in which the server may still record what the worker had sent."""
 
 
-async def rows(racer: TemporalRacer, model: ChildProcess, kills: int, kib: int) -> list[Row]:
+async def rows(runner: TemporalRunner, model: ChildProcess, kills: int, kib: int) -> list[Row]:
     """Kill a worker ``kills`` times and measure how long each of its runs waits for the other worker."""
-    await model.ask("pace", str(PACE_SECONDS))
-    waits = [seconds for _ in range(kills) for seconds in await _killed(racer, kib)]
-    await model.ask("pace", "0")
-    await model.ask("served", racer.name)
+    await model.ask("delay", str(MODEL_DELAY_SECONDS))
+    waits = [seconds for _ in range(kills) for seconds in await _kill_worker(runner, kib)]
+    await model.ask("delay", "0")
+    await model.ask("served", runner.name)
     name = f"recovery after SIGKILL, {kills} kills of a worker with {RUNS} runs"
-    return [Row(f"{name}, median, s", {racer.name: waits}), Row(f"{name}, worst, s", {racer.name: [max(waits)]})]
+    return [Row(f"{name}, median, s", {runner.name: waits}), Row(f"{name}, worst, s", {runner.name: [max(waits)]})]
 
 
-async def _killed(racer: TemporalRacer, kib: int) -> list[float]:
-    async with racer.another_worker_alone() as alone:
-        started = [await alone.start(ENDLESS, kib) for _ in range(RUNS)]
+async def _kill_worker(runner: TemporalRunner, kib: int) -> list[float]:
+    async with runner.start_copy() as copy:
+        started = [await copy.start(ENDLESS, kib) for _ in range(RUNS)]
         await asyncio.sleep(2 + random.random())
-        async with alone.another_worker():
-            await alone.worker.kill()
+        async with copy.start_second_worker():
+            await copy.worker.kill()
             killed_at = time.time()
             waits = await asyncio.gather(*(_seconds_to_next_step(handle, killed_at) for handle in started))
             for handle in started:

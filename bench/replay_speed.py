@@ -29,6 +29,6 @@ async def _replay(contender: Contender, history: WorkflowHistory) -> float:
     replayer = Replayer(
         workflows=[contender.workflow], workflow_runner=contender.runner, data_converter=contender.converter
     )
-    began = time.perf_counter()
+    started_at = time.perf_counter()
     await replayer.replay_workflow(history)
-    return time.perf_counter() - began
+    return time.perf_counter() - started_at

@@ -20,9 +20,9 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.ask import AskActivities
 from activities.conversation_cache import ConversationCache
-from bench.naive import Messages, NaiveActivities, first_messages
-from bench.ours import read_page, settings_for
+from bench.naive_loop import Messages, NaiveActivities, first_messages
 from bench.task import CALLS, page_text, script
+from bench.watchkeeper_loop import read_page, settings_for
 from watchkeeper.contracts import ConversationEntry, ModelRequest, ReplyRef, ResultRef, digest_of
 from watchkeeper.llm.client import ModelClient
 from watchkeeper.llm.conversation import (
@@ -76,10 +76,10 @@ class RequestBuild(Generic[T]):
     async def seconds(self) -> float:
         """Send one request and return the seconds until it arrived."""
         self.prepare()
-        began = time.perf_counter()
+        started_at = time.perf_counter()
         (value,) = await self.converter.decode(self.argument, [self.kind])
         await ActivityEnvironment().run(self.activity, value)
-        return self.host.reached - began
+        return self.host.reached - started_at
 
 
 def conversation(rounds: int, kib: int) -> Messages:

@@ -7,14 +7,14 @@ from collections import defaultdict
 
 
 class RequestGate:
-    """Lets all requests pass until it is shut for a contender."""
+    """Lets all requests pass until it is closed for a contender."""
 
     def __init__(self) -> None:
         self._left: dict[str, int] = {}
         self._opened: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._held: dict[str, int] = defaultdict(int)
 
-    def shut(self, name: str, after: int) -> None:
+    def close(self, name: str, after: int) -> None:
         """Let ``after`` more requests pass, then hold the others."""
         self._left[name] = after
         self._opened[name].clear()
@@ -24,11 +24,11 @@ class RequestGate:
         self._left.pop(name, None)
         self._opened[name].set()
 
-    def held(self, name: str) -> int:
+    def held_count(self, name: str) -> int:
         """Return the number of held requests."""
         return self._held[name]
 
-    async def passing(self, name: str) -> None:
+    async def wait_until_open(self, name: str) -> None:
         """Return at once, or when the gate is opened."""
         if name not in self._left:
             return

@@ -28,7 +28,7 @@ class Row:
     def ratio(self, of: str, to: str) -> float | None:
         """Median of the ratios of neighbouring samples."""
         pairs = list(zip(self.samples.get(of, ()), self.samples.get(to, ()), strict=False))
-        return median(one / other for one, other in pairs) if pairs else None
+        return median(first / second for first, second in pairs) if pairs else None
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ class ResultTable:
         """Yield the lines of the table in Markdown."""
         yield f"## {self.title}"
         yield ""
-        heads = ["", *NAMES, *(f"{of}/{to}" for of, to in RATIOS)]
+        headings = ["", *NAMES, *(f"{of}/{to}" for of, to in RATIOS)]
         cells = [[row.name, *_cells(row)] for row in self.rows]
-        widths = [max(len(line[column]) for line in [heads, *cells]) for column in range(len(heads))]
-        yield _line(heads, widths)
+        widths = [max(len(line[column]) for line in [headings, *cells]) for column in range(len(headings))]
+        yield _line(headings, widths)
         yield _line(["-" * widths[0], *(f"{'-' * (width - 1)}:" for width in widths[1:])], widths)
         yield from (_line(line, widths) for line in cells)
         yield ""

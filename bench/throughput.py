@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from bench.durable import TemporalRacer
+from bench.process_usage import cpu_seconds
 from bench.table import Row
-from bench.usage import cpu_seconds
+from bench.temporal_runner import TemporalRunner
 
 ROUNDS_BY_RUNS = {1: 20, 16: 8, 64: 5, 256: 4}
 """Rounds of each run, by the number of runs at once."""
@@ -33,30 +33,30 @@ class ThroughputSample(NamedTuple):
 
 
 async def measure(
-    racers: Mapping[str, TemporalRacer], server: int, most: int, repeats: int, kib: int
+    runners: Mapping[str, TemporalRunner], server: int, most: int, repeats: int, kib: int
 ) -> dict[int, dict[str, list[ThroughputSample]]]:
     """Measure every contender at each concurrency up to ``most``, one after the other."""
     measured: dict[int, dict[str, list[ThroughputSample]]] = {}
     for runs, rounds in ROUNDS_BY_RUNS.items():
         if runs > most:
             break
-        measured[runs] = {name: [] for name in racers}
+        measured[runs] = {name: [] for name in runners}
         for _ in range(repeats if runs < LARGE else 1):
-            for name, racer in racers.items():
-                measured[runs][name].append(await _measure_one(racer, server, runs, rounds, kib))
+            for name, runner in runners.items():
+                measured[runs][name].append(await _measure_one(runner, server, runs, rounds, kib))
     return measured
 
 
-async def _measure_one(racer: TemporalRacer, server: int, runs: int, rounds: int, kib: int) -> ThroughputSample:
+async def _measure_one(runner: TemporalRunner, server: int, runs: int, rounds: int, kib: int) -> ThroughputSample:
     await asyncio.sleep(REST_SECONDS)
-    before, server_before = await racer.worker.ask("cpu"), cpu_seconds(server)
-    began = time.perf_counter()
-    started = await asyncio.gather(*(racer.start(rounds, kib) for _ in range(runs)))
+    before, server_before = await runner.worker.ask("cpu"), cpu_seconds(server)
+    started_at = time.perf_counter()
+    started = await asyncio.gather(*(runner.start(rounds, kib) for _ in range(runs)))
     await asyncio.gather(*(handle.result() for handle in started))
-    took = time.perf_counter() - began
+    took = time.perf_counter() - started_at
     after = cpu_seconds(server)
     server_seconds = None if server_before is None or after is None else after - server_before
-    return ThroughputSample(runs * rounds, took, await racer.worker.ask("cpu") - before, server_seconds)
+    return ThroughputSample(runs * rounds, took, await runner.worker.ask("cpu") - before, server_seconds)
 
 
 def rows(measured: Mapping[int, Mapping[str, Sequence[ThroughputSample]]]) -> Iterator[Row]:

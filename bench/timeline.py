@@ -22,7 +22,7 @@ class Timeline:
     """Unix seconds of the start of the run."""
 
     @property
-    def to_first_question(self) -> float:
+    def to_first_request(self) -> float:
         """Seconds from the start of the run to the first model request."""
         return self.request_times[0] - self.started
 
@@ -32,7 +32,7 @@ class Timeline:
         return [after - before for before, after in zip(self.request_times, self.request_times[1:], strict=False)]
 
 
-def read(history: Iterable[HistoryEvent]) -> Timeline:
+def read_timeline(history: Iterable[HistoryEvent]) -> Timeline:
     """Read the history of one execution."""
     timeline = Timeline()
     size = 0

@@ -1,4 +1,4 @@
-"""The loop of tool-calling guides, in one process and not durable: ``python -m bench.guide MODEL_URL``.
+"""The loop of tool-calling guides, in one process and not durable: ``python -m bench.guide_loop MODEL_URL``.
 
 It shows the cost of a round that is not recorded. If the process dies, its work is lost.
 """
@@ -17,12 +17,12 @@ from uuid import uuid4
 
 from openai import AsyncOpenAI
 
-from bench.model import ModelCall
-from bench.naive import TOOL, first_messages
-from bench.process import ChildProcess, answer, spawn
+from bench.child_process import ChildProcess, answer, spawn
+from bench.model_server import ModelCall
+from bench.naive_loop import TOOL, first_messages
+from bench.process_usage import own_cpu_seconds
 from bench.task import page_text
 from bench.timeline import Timeline
-from bench.usage import own_cpu_seconds
 
 NAME = "guide"
 
@@ -43,7 +43,7 @@ async def investigate(openai: AsyncOpenAI, name: str, rounds: int, kib: int) -> 
 
 
 @dataclass(frozen=True)
-class PlainRun:
+class GuideRun:
     """A finished run of the plain loop, of which nothing is recorded."""
 
     started: float
@@ -56,26 +56,26 @@ class PlainRun:
 
 
 @dataclass(frozen=True)
-class PlainRacer:
+class GuideRunner:
     """The plain loop as a contender."""
 
     worker: ChildProcess
     name: str = field(default=NAME, init=False)
 
-    async def run(self, rounds: int, kib: int, model: ChildProcess) -> PlainRun:
+    async def run(self, rounds: int, kib: int, model: ChildProcess) -> GuideRun:
         """Run a number of rounds."""
         started = time.time()
         await self.worker.ask("run", str(uuid4()), str(rounds), str(kib))
         await model.ask("leave", self.name)
-        return PlainRun(started)
+        return GuideRun(started)
 
 
 @asynccontextmanager
-async def plain_racer(model_url: str) -> AsyncIterator[PlainRacer]:
+async def start_guide_runner(model_url: str) -> AsyncIterator[GuideRunner]:
     """Start the loop in a separate process."""
-    async with spawn("guide", model_url) as worker:
+    async with spawn("guide_loop", model_url) as worker:
         await worker.receive()
-        yield PlainRacer(worker)
+        yield GuideRunner(worker)
 
 
 async def main() -> None:

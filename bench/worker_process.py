@@ -1,4 +1,4 @@
-"""The worker process of one contender: ``python -m bench.work NAME ADDRESS QUEUE MODEL_URL``."""
+"""The worker process of one contender: ``python -m bench.worker_process NAME ADDRESS QUEUE MODEL_URL``."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import sys
 
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
+from bench.child_process import answer
 from bench.contender import Contender
 from bench.contenders import CONTENDERS
-from bench.process import answer
-from bench.usage import own_cpu_seconds, own_memory
+from bench.process_usage import own_cpu_seconds, own_memory
 
 
 async def main(contender: Contender, address: str, queue: str, model_url: str) -> None:

@@ -1,4 +1,4 @@
-"""CPU time and memory of processes. Other systems than Linux report only the CPU time of the own process."""
+"""CPU time and memory of processes. On systems other than Linux, only the CPU time of the current process is known."""
 
 from __future__ import annotations
 

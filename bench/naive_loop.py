@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from temporalio.client import Client, WorkflowHandle
     from temporalio.converter import DataConverter
 
-    from bench.contender import Commands, Contender, plain_worker
+    from bench.contender import Commands, Contender, build_worker
     from bench.task import page_text, task
     from watchkeeper.prompts import prompt
 
@@ -43,7 +43,7 @@ TOOL: Any = {
 
 
 def first_messages(name: str, rounds: int, kib: int) -> Messages:
-    """Return the first messages, which equal the first messages of our run."""
+    """Return the first messages, equal to the first messages of our run."""
     return [{"role": "system", "content": prompt("system")}, {"role": "user", "content": task(name, rounds, kib)}]
 
 
@@ -95,7 +95,7 @@ class NaiveWorkflow:
 @asynccontextmanager
 async def _run_worker(client: Client, queue: str, model_url: str) -> AsyncIterator[Commands]:
     activities = NaiveActivities(f"{model_url}/naive/v1")
-    async with activities.openai, plain_worker(client, queue, NaiveWorkflow, [activities.ask, activities.read_page]):
+    async with activities.openai, build_worker(client, queue, NaiveWorkflow, [activities.ask, activities.read_page]):
         yield {}
 
 

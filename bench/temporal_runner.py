@@ -13,9 +13,9 @@ from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowHistory
 
 from bench import timeline
+from bench.child_process import ChildProcess, spawn
 from bench.contender import Contender
-from bench.model import ModelCall
-from bench.process import ChildProcess, spawn
+from bench.model_server import ModelCall
 from bench.timeline import Timeline
 
 POLL_SECONDS = 1.0
@@ -31,11 +31,11 @@ class TemporalRun:
 
     def timeline(self, model_calls: list[ModelCall]) -> Timeline:
         """Read the timeline from the history. Its times are the server's, so all contenders share a clock."""
-        return timeline.read(self.history.events)
+        return timeline.read_timeline(self.history.events)
 
 
 @dataclass(frozen=True)
-class TemporalRacer:
+class TemporalRunner:
     """A contender with everything that it needs to run."""
 
     contender: Contender
@@ -61,25 +61,25 @@ class TemporalRacer:
         """Start a run."""
         return await self.contender.start(self.client, self.queue, f"{self.queue}-{uuid4()}", rounds, kib)
 
-    def another_worker_alone(self) -> AbstractAsyncContextManager[TemporalRacer]:
+    def start_copy(self) -> AbstractAsyncContextManager[TemporalRunner]:
         """Prepare the same contender again, with a new worker on a new queue."""
-        return durable(self.contender, self.address, self.model_url)
+        return start_temporal_runner(self.contender, self.address, self.model_url)
 
     @asynccontextmanager
-    async def another_worker(self) -> AsyncIterator[ChildProcess]:
+    async def start_second_worker(self) -> AsyncIterator[ChildProcess]:
         """Run another worker on the same queue."""
-        async with spawn("work", self.name, self.address, self.queue, self.model_url) as worker:
+        async with spawn("worker_process", self.name, self.address, self.queue, self.model_url) as worker:
             await worker.receive()
             yield worker
 
 
 @asynccontextmanager
-async def durable(contender: Contender, address: str, model_url: str) -> AsyncIterator[TemporalRacer]:
+async def start_temporal_runner(contender: Contender, address: str, model_url: str) -> AsyncIterator[TemporalRunner]:
     """Prepare a contender with a worker on a new queue."""
     queue = f"bench-{contender.name}-{uuid4()}"
-    async with spawn("work", contender.name, address, queue, model_url) as worker:
+    async with spawn("worker_process", contender.name, address, queue, model_url) as worker:
         await worker.receive()
-        yield TemporalRacer(contender, await contender.connect(address), worker, queue, address, model_url)
+        yield TemporalRunner(contender, await contender.connect(address), worker, queue, address, model_url)
 
 
 async def _end(handle: WorkflowHandle[Any, Any]) -> str | None:

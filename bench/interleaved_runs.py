@@ -1,4 +1,4 @@
-"""A race: every contender runs once, round by round in turns."""
+"""Interleaved runs: every contender runs once, round by round in turns."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Protocol
 
 from temporalio.client import WorkflowHistory
 
-from bench.model import ModelCall
-from bench.process import ChildProcess
+from bench.child_process import ChildProcess
+from bench.model_server import ModelCall
 from bench.timeline import Timeline
 
 START_SECONDS = 0.005
@@ -35,7 +35,7 @@ class FinishedRun(Protocol):
         ...
 
 
-class Racer(Protocol):
+class Runner(Protocol):
     """A contender that is ready to run."""
 
     @property
@@ -49,12 +49,12 @@ class Racer(Protocol):
         ...
 
     async def run(self, rounds: int, kib: int, model: ChildProcess) -> FinishedRun:
-        """Run a number of rounds, then leave the race."""
+        """Run a number of rounds, then leave the turn order."""
         ...
 
 
 @dataclass(frozen=True)
-class Lap:
+class RunMeasurement:
     """The measurements of one run."""
 
     timeline: Timeline
@@ -72,22 +72,24 @@ class Lap:
         return [took - model for took, (model, _, _) in zip(self.timeline.rounds, self.model_calls, strict=False)]
 
 
-async def race(racers: Collection[Racer], model: ChildProcess, rounds: int, kib: int) -> dict[str, Lap]:
+async def run_interleaved(
+    runners: Collection[Runner], model: ChildProcess, rounds: int, kib: int
+) -> dict[str, RunMeasurement]:
     """Run all contenders, round by round in turns."""
-    await model.ask("join", *(racer.name for racer in racers))
+    await model.ask("join", *(runner.name for runner in runners))
     async with asyncio.TaskGroup() as group:
-        laps = {}
-        for racer in racers:
-            laps[racer.name] = group.create_task(_lap(racer, model, rounds, kib))
-            while not (laps[racer.name].done() or await model.ask("waits", racer.name)):  # noqa: ASYNC110  # another process
+        measurements = {}
+        for runner in runners:
+            measurements[runner.name] = group.create_task(_measure_run(runner, model, rounds, kib))
+            while not (measurements[runner.name].done() or await model.ask("is_waiting", runner.name)):  # noqa: ASYNC110  # another process
                 await asyncio.sleep(START_SECONDS)
-    return {name: lap.result() for name, lap in laps.items()}
+    return {name: measurement.result() for name, measurement in measurements.items()}
 
 
-async def _lap(racer: Racer, model: ChildProcess, rounds: int, kib: int) -> Lap:
-    cpu = await racer.worker.ask("cpu")
-    run = await racer.run(rounds, kib, model)
-    cpu = await racer.worker.ask("cpu") - cpu
-    recorded = await model.ask("served", racer.name)
-    calls: list[ModelCall] = [(took, size, at) for took, size, at in (await racer.worker.ask("served") or recorded)]
-    return Lap(run.timeline(calls), cpu, calls, run.failure, run.history)
+async def _measure_run(runner: Runner, model: ChildProcess, rounds: int, kib: int) -> RunMeasurement:
+    cpu = await runner.worker.ask("cpu")
+    run = await runner.run(rounds, kib, model)
+    cpu = await runner.worker.ask("cpu") - cpu
+    recorded = await model.ask("served", runner.name)
+    calls: list[ModelCall] = [(took, size, at) for took, size, at in (await runner.worker.ask("served") or recorded)]
+    return RunMeasurement(run.timeline(calls), cpu, calls, run.failure, run.history)

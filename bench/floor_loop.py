@@ -16,8 +16,8 @@ with workflow.unsafe.imports_passed_through():
     from temporalio.client import Client, WorkflowHandle
     from temporalio.converter import DataConverter
 
-    from bench.contender import Commands, Contender, plain_worker
-    from bench.model import ModelCall
+    from bench.contender import Commands, Contender, build_worker
+    from bench.model_server import ModelCall
     from bench.task import CALLS
 
 TIMEOUT = timedelta(seconds=300)
@@ -33,12 +33,12 @@ class FloorActivities:
     @activity.defn
     async def ask(self) -> None:
         """Wait for a turn instead of asking the model."""
-        began, at = time.perf_counter(), time.time()
+        started_at, at = time.perf_counter(), time.time()
         reader, writer = await asyncio.open_connection(self._url.hostname, self._url.port)
         writer.write(f"GET {self._url.path} HTTP/1.0\r\n\r\n".encode())
         await reader.readuntil(b"\r\n\r\n")
         writer.close()
-        self._calls.append((time.perf_counter() - began, 0, at))
+        self._calls.append((time.perf_counter() - started_at, 0, at))
 
     @activity.defn
     async def read_page(self) -> None:
@@ -68,7 +68,7 @@ class FloorWorkflow:
 @asynccontextmanager
 async def _run_worker(client: Client, queue: str, model_url: str) -> AsyncIterator[Commands]:
     activities = FloorActivities(f"{model_url}/floor/turn")
-    async with plain_worker(client, queue, FloorWorkflow, [activities.ask, activities.read_page]):
+    async with build_worker(client, queue, FloorWorkflow, [activities.ask, activities.read_page]):
         yield {"served": activities.take}
 
 

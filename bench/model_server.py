@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, cast
 
-from bench.process import answer
+from bench.child_process import answer
 from bench.request_gate import RequestGate
 from bench.task import CALLS, script
 from bench.turn_order import TurnOrder
@@ -29,24 +29,24 @@ ModelCall = tuple[float, int, float]
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
-class Host:
+class ModelServer:
     """Answers when it is a contender's turn, and records the time of each request."""
 
     def __init__(self, turns: TurnOrder, gate: RequestGate) -> None:
         self._turns = turns
         self._gate = gate
         self._calls: dict[str, list[ModelCall]] = defaultdict(list)
-        self.pace = 0.0
+        self.delay = 0.0
 
     async def answer(self, path: str, body: bytes) -> bytes:
         """Answer one request."""
         name = path.split("/")[1]
-        await self._turns.turn(name)
-        await self._gate.passing(name)
-        await asyncio.sleep(self.pace)
-        said = json.dumps(complete(json.loads(body))).encode() if body else b""
-        head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(said)}\r\n\r\n"
-        return head.encode() + said
+        await self._turns.wait_turn(name)
+        await self._gate.wait_until_open(name)
+        await asyncio.sleep(self.delay)
+        payload = json.dumps(complete(json.loads(body))).encode() if body else b""
+        head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(payload)}\r\n\r\n"
+        return head.encode() + payload
 
     def record(self, path: str, call: ModelCall) -> None:
         """Record a request."""
@@ -56,19 +56,19 @@ class Host:
         """Return and forget the recorded requests of a contender."""
         return self._calls.pop(name, [])
 
-    def set_pace(self, seconds: str) -> None:
+    def set_delay(self, seconds: str) -> None:
         """Take this number of seconds for each answer from now on."""
-        self.pace = float(seconds)
+        self.delay = float(seconds)
 
 
 def complete(request: JsonObject) -> JsonObject:
     """Return the completion for a conversation."""
     turn, done = script(request), count_replies(request)
-    called = [
+    tool_calls = [
         {"id": f"functions.read_page:{done * CALLS + n}", **call}
         for n, call in enumerate(turn.message.get("tool_calls", ()))
     ]
-    message = {**turn.message, "tool_calls": called} if called else turn.message
+    message = {**turn.message, "tool_calls": tool_calls} if tool_calls else turn.message
     return {
         "id": "1",
         "object": "chat.completion",
@@ -82,51 +82,51 @@ def complete(request: JsonObject) -> JsonObject:
 class Connection(asyncio.Protocol):
     """A client connection with one request at a time."""
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    def __init__(self, model: ModelServer) -> None:
+        self._host = model
         self._received = bytearray()
         self._began = (0.0, 0.0)
-        self._whole = 0
-        self._answering: asyncio.Task[None] | None = None
+        self._request_length = 0
+        self._answer_task: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._answering is not None:
-            self._answering.cancel()
+        if self._answer_task is not None:
+            self._answer_task.cancel()
 
     def data_received(self, data: bytes) -> None:
         if not self._received:
-            self._began, self._whole = (time.perf_counter(), time.time()), 0
+            self._began, self._request_length = (time.perf_counter(), time.time()), 0
         self._received += data
-        if not self._whole and (end := self._received.find(b"\r\n\r\n") + 4) > 3:
+        if not self._request_length and (end := self._received.find(b"\r\n\r\n") + 4) > 3:
             length = _LENGTH.search(self._received, 0, end)
-            self._body, self._whole = end, end + (int(length[1]) if length else 0)
-        if self._whole and len(self._received) >= self._whole:
+            self._body_start, self._request_length = end, end + (int(length[1]) if length else 0)
+        if self._request_length and len(self._received) >= self._request_length:
             path = self._received.split(b" ", 2)[1].decode()
-            self._answering = asyncio.create_task(self._answer(path, bytes(self._received[self._body :])))
+            self._answer_task = asyncio.create_task(self._answer(path, bytes(self._received[self._body_start :])))
             self._received = bytearray()
 
     async def _answer(self, path: str, body: bytes) -> None:
-        began, at = self._began
+        started_at, at = self._began
         self._transport.write(await self._host.answer(path, body))
-        self._host.record(path, (time.perf_counter() - began, len(body), at))
+        self._host.record(path, (time.perf_counter() - started_at, len(body), at))
 
 
 async def main() -> None:
     turns, gate = TurnOrder(), RequestGate()
-    host = Host(turns, gate)
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(host), "127.0.0.1", 0)
+    model = ModelServer(turns, gate)
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(model), "127.0.0.1", 0)
     async with server:
         answers: dict[str, Callable[..., Any]] = {
             "join": lambda *names: turns.join(list(names)),
             "leave": turns.leave,
-            "waits": turns.waits,
-            "served": host.take,
-            "pace": host.set_pace,
-            "shut": lambda name, after: gate.shut(name, int(after)),
-            "held": gate.held,
+            "is_waiting": turns.is_waiting,
+            "served": model.take,
+            "delay": model.set_delay,
+            "close": lambda name, after: gate.close(name, int(after)),
+            "held_count": gate.held_count,
             "open": gate.open,
         }
         await answer(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", answers)
