@@ -1,4 +1,4 @@
-"""The workflow with its loop broken on purpose: it runs the calls of a round one after the other."""
+"""The workflow with an intentional bug: it runs the tool calls of a round one after the other."""
 
 from __future__ import annotations
 

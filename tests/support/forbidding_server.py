@@ -11,18 +11,18 @@ Answer = Callable[[bytes], bytes]
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, SETTINGS, PING = 0, 1, 4, 6
-ACKNOWLEDGED, END_OF_STREAM, END_OF_HEADERS = 1, 1, 4
+ACK, END_STREAM, END_HEADERS = 1, 1, 4
 STATUS_200 = b"\x88"
-AN_EMPTY_MESSAGE = bytes(5)
-WHY = "Request unauthorized."
+EMPTY_MESSAGE = bytes(5)
+MESSAGE = "Request unauthorized."
 
 
 @asynccontextmanager
 async def forbidding(*, requests: int = 1_000) -> AsyncIterator[str]:
-    """Serve on loopback and return the address. Only the first ``requests`` of a connection are refused."""
+    """Serve on loopback; yield the address. The first ``requests`` of a connection are denied, later ones succeed."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # What a server can do, every client asks first, and may.
+        # Every client first asks for the server's capabilities; this call is allowed.
         await _serve(reader, writer, chain([_allowed], repeat(_forbidden, requests), repeat(_allowed)))
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
@@ -41,30 +41,30 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ans
             body = await reader.readexactly(int.from_bytes(head[:3], "big"))
             if kind == HEADERS:
                 writer.write(next(answers)(stream))
-            elif kind in (SETTINGS, PING) and not flags & ACKNOWLEDGED:
-                writer.write(_frame(kind, ACKNOWLEDGED, bytes(4), body if kind == PING else b""))
+            elif kind in (SETTINGS, PING) and not flags & ACK:
+                writer.write(_frame(kind, ACK, bytes(4), body if kind == PING else b""))
     except asyncio.IncompleteReadError:
         writer.close()
 
 
 def _allowed(stream: bytes) -> bytes:
-    begin = _frame(HEADERS, END_OF_HEADERS, stream, STATUS_200 + _fields({"content-type": "application/grpc"}))
-    end = _frame(HEADERS, END_OF_HEADERS | END_OF_STREAM, stream, _fields({"grpc-status": "0"}))
-    return begin + _frame(DATA, 0, stream, AN_EMPTY_MESSAGE) + end
+    begin = _frame(HEADERS, END_HEADERS, stream, STATUS_200 + _fields({"content-type": "application/grpc"}))
+    end = _frame(HEADERS, END_HEADERS | END_STREAM, stream, _fields({"grpc-status": "0"}))
+    return begin + _frame(DATA, 0, stream, EMPTY_MESSAGE) + end
 
 
 def _forbidden(stream: bytes) -> bytes:
-    said = {"content-type": "application/grpc", "grpc-status": "7", "grpc-message": WHY}
-    return _frame(HEADERS, END_OF_HEADERS | END_OF_STREAM, stream, STATUS_200 + _fields(said))
+    fields = {"content-type": "application/grpc", "grpc-status": "7", "grpc-message": MESSAGE}
+    return _frame(HEADERS, END_HEADERS | END_STREAM, stream, STATUS_200 + _fields(fields))
 
 
 def _frame(kind: int, flags: int, stream: bytes, body: bytes = b"") -> bytes:
     return len(body).to_bytes(3, "big") + bytes([kind, flags]) + stream + body
 
 
-def _fields(said: dict[str, str]) -> bytes:
+def _fields(fields: dict[str, str]) -> bytes:
     """Encode header fields as HPACK literals, which need no table."""
-    return b"".join(b"\x00" + _text(name) + _text(value) for name, value in said.items())
+    return b"".join(b"\x00" + _text(name) + _text(value) for name, value in fields.items())
 
 
 def _text(text: str) -> bytes:

@@ -42,7 +42,7 @@ async def look(args: Look, context: ToolContext) -> dict[str, Any]:
 
 
 class Page(Arguments):
-    team: Team = Field(description="Whom to page.")
+    team: Team = Field(description="Which team to page.")
     summary: str = Field(description="What is wrong.")
 
 
@@ -62,12 +62,12 @@ async def unreachable(args: Nothing, context: ToolContext) -> None:
 
 @tool(effect="read")
 async def refusing(args: Nothing, context: ToolContext) -> None:
-    """Ask a back end that says no."""
+    """Ask a back end that refuses."""
     raise ToolError("no such index: logs-2026")
 
 
 class Effects:
-    """Tools with side effects, and a record of those that took place."""
+    """Tools with side effects, and a record of the effects."""
 
     def __init__(self) -> None:
         self.pages: list[str] = []
@@ -96,18 +96,18 @@ class Harness:
     model: ScriptedModel
     effects: Effects
 
-    async def start(self, text: str = "Checkout fails.", **given: Any) -> Run:
+    async def start(self, text: str = "Checkout fails.", **run_input: Any) -> Run:
         """Start a run."""
         return await self.client.start_workflow(
             IncidentWorkflow.run,
-            RunInput(text=text, **given),
+            RunInput(text=text, **run_input),
             id=f"incident-{uuid4()}",
             task_queue=self.settings.worker.task_queue,
             task_timeout=activity_options.WORKFLOW_TASK_TIMEOUT,
         )
 
     def forget_everything(self) -> None:
-        """Leave the worker's store without room, so that every request is a miss."""
+        """Drop everything from the worker's conversation store at once, so that every request is a miss."""
         store = self.running_worker.conversations.store
         put = store.put
 
@@ -118,12 +118,12 @@ class Harness:
         store.put = forgetful  # type: ignore[method-assign]
 
     def messages(self, request: int = -1) -> list[JsonObject]:
-        """The conversation that a request to the model carried."""
+        """Return the messages of a model request."""
         found: list[JsonObject] = self.model.requests[request].json()["messages"]
         return found
 
     def results(self, request: int = -1) -> list[str]:
-        """The tool results that a request to the model carried."""
+        """Return the tool results in a model request."""
         return [message["content"] for message in self.messages(request) if message["role"] == "tool"]
 
 
@@ -135,17 +135,17 @@ async def run_harness(
     tools: Mapping[str, Tool[Any]] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Harness]:
-    """Run a worker and a model that plays a script. Other arguments are settings tables."""
+    """Run a worker and a scripted model. Other arguments are settings tables."""
     effects = Effects()
     model = script if isinstance(script, ScriptedModel) else ScriptedModel(script, key=KEY)
     async with model.serve() as base_url:
-        chosen = build_settings(base_url, **settings)
-        async with run_worker(client, chosen, tools=effects.tools if tools is None else tools) as worker:
-            yield Harness(client, chosen, worker, model, effects)
+        built_settings = build_settings(base_url, **settings)
+        async with run_worker(client, built_settings, tools=effects.tools if tools is None else tools) as worker:
+            yield Harness(client, built_settings, worker, model, effects)
 
 
 async def failure(run: Run) -> tuple[str, str, RunResult]:
-    """The type, the message and the hand-off of a run that must fail."""
+    """Return the error type, the message and the result of a run that must fail."""
     with pytest.raises(WorkflowFailureError) as failed:
         await run.result()
     error = failed.value.cause
@@ -155,38 +155,38 @@ async def failure(run: Run) -> tuple[str, str, RunResult]:
 
 
 async def replies(client: Client, run: Run) -> list[ModelReply]:
-    """The replies that stand in the history of a run."""
-    asked, found = set[int](), []
+    """Return the model replies in the history of a run."""
+    scheduled_ids, found = set[int](), []
     async for event in run.fetch_history_events():
         match event.WhichOneof("attributes"):
             case "activity_task_scheduled_event_attributes":
                 if event.activity_task_scheduled_event_attributes.activity_type.name == "ask":
-                    asked.add(event.event_id)
+                    scheduled_ids.add(event.event_id)
             case "activity_task_completed_event_attributes":
-                done = event.activity_task_completed_event_attributes
-                if done.scheduled_event_id in asked:
-                    found.append(await decode_first(client.data_converter, done.result.payloads, ModelReply))
+                completed = event.activity_task_completed_event_attributes
+                if completed.scheduled_event_id in scheduled_ids:
+                    found.append(await decode_first(client.data_converter, completed.result.payloads, ModelReply))
     return found
 
 
 async def until_waiting(run: Run, key: str) -> None:
-    """Return when a call waits for a decision."""
+    """Wait until a call waits for a decision."""
     while key not in [record.key for record in await run.query(IncidentWorkflow.waiting)]:
         await asyncio.sleep(0.05)
 
 
 async def until_asked(harness: Harness, times: int) -> None:
-    """Return when the model was asked so often."""
+    """Wait until the model has received this number of requests."""
     while len(harness.model.requests) < times:
         await asyncio.sleep(0.02)
 
 
 async def reset(client: Client, run: WorkflowHandle[Any, Any], before: str) -> Run:
-    """Reset a run to before an activity of its latest execution; gives its new one."""
-    latest, decided = (await run.describe()).run_id, 0
+    """Reset a run to before an activity of its latest execution; return the new execution."""
+    latest, workflow_task_id = (await run.describe()).run_id, 0
     async for event in client.get_workflow_handle(run.id, run_id=latest).fetch_history_events():
         if event.HasField("workflow_task_completed_event_attributes"):
-            decided = event.event_id
+            workflow_task_id = event.event_id
         if event.activity_task_scheduled_event_attributes.activity_id == before:
             break
     answer = await client.workflow_service.reset_workflow_execution(
@@ -194,7 +194,7 @@ async def reset(client: Client, run: WorkflowHandle[Any, Any], before: str) -> R
             namespace=client.namespace,
             workflow_execution=WorkflowExecution(workflow_id=run.id, run_id=latest),
             reason="decide again",
-            workflow_task_finish_event_id=decided,
+            workflow_task_finish_event_id=workflow_task_id,
             request_id=str(uuid4()),
         )
     )

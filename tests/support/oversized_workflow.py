@@ -1,4 +1,4 @@
-"""A workflow that exceeds each size limit of Temporal, wherever one applies."""
+"""A workflow that sends a payload over the size limit, in each place where a workflow can send one."""
 
 from __future__ import annotations
 

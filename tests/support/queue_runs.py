@@ -1,4 +1,4 @@
-"""Runs that only wait in a queue and investigate, and a count of those that investigate."""
+"""Runs that only wait for a queue slot, and a counter of the runs that investigate."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
 
 
 class Floor:
-    """The runs that investigate now, and the highest number that did so at the same time."""
+    """The runs that investigate now, and the largest number at one time."""
 
     def __init__(self) -> None:
         self.present: list[str] = []
@@ -33,29 +33,29 @@ class Floor:
         self.present.remove(name)
 
     async def until(self, *names: str) -> None:
-        """Return when exactly these runs investigate."""
+        """Wait until exactly these runs investigate."""
         while sorted(self.present) != sorted(names):
             await asyncio.sleep(0.02)
 
 
 @workflow.defn
 class InvestigatingWorkflow:
-    """Waits in the queue, investigates until the signal to finish, and stays open until the signal to close."""
+    """Waits for a queue slot, investigates until the signal ``finish``, and stays open until the signal ``close``."""
 
     def __init__(self) -> None:
-        self._turn = QueueSlot()
+        self._slot = QueueSlot()
         self._finished = self._closed = self._stopped = False
 
     @workflow.run
-    async def run(self, turns: QueueSettings) -> bool:
+    async def run(self, queue: QueueSettings) -> bool:
         admitted, cancelled = False, None
         try:
-            admitted = await self._turn.wait(turns, lambda: self._stopped)
+            admitted = await self._slot.wait(queue, lambda: self._stopped)
             if admitted:
                 await self._investigate(workflow.info().workflow_id)
-        except asyncio.CancelledError as error:  # not `finally`, which also runs when a worker forgets the run
+        except asyncio.CancelledError as error:  # not `finally`, which also runs when a worker evicts the run
             cancelled = error
-        await self._turn.leave(turns)
+        await self._slot.leave(queue)
         if cancelled is not None:
             raise cancelled
         await workflow.wait_condition(lambda: self._closed)
@@ -66,12 +66,12 @@ class InvestigatingWorkflow:
         await workflow.wait_condition(lambda: self._finished)
         await self._count(Floor.go, name)
 
-    async def _count(self, counted: Callable[[Floor, str], Coroutine[Any, Any, None]], name: str) -> None:
-        await workflow.execute_local_activity_method(counted, name, start_to_close_timeout=timedelta(seconds=5))
+    async def _count(self, activity_method: Callable[[Floor, str], Coroutine[Any, Any, None]], name: str) -> None:
+        await workflow.execute_local_activity_method(activity_method, name, start_to_close_timeout=timedelta(seconds=5))
 
     @workflow.signal
     def admit(self, token: str) -> None:
-        self._turn.admit(token)
+        self._slot.admit(token)
 
     @workflow.signal
     def finish(self) -> None:

@@ -1,4 +1,4 @@
-"""A team with its own queue, its runs, and the workers that they need."""
+"""A team with its own queue, its runs and their workers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Investigation = WorkflowHandle[InvestigatingWorkflow, bool]
 
 
 class Team:
-    """Runs that wait in one queue, and a count of those that investigate."""
+    """Runs that wait in one queue, and a counter of those that investigate."""
 
     def __init__(self, client: Client, *, places: int = PLACES, patience: float = 600) -> None:
         self.client = client
@@ -37,25 +37,25 @@ class Team:
 
     @property
     def queue(self) -> WorkflowHandle[QueueWorkflow, None]:
-        """The latest execution of its queue."""
+        """Handle of the latest execution of the queue."""
         return self.client.get_workflow_handle_for(QueueWorkflow.run, queue_id(self.name, self.task_queue))
 
     @asynccontextmanager
     async def run_worker(self) -> AsyncIterator[QueueActivities]:
-        """Run a worker while the context is open, and return its activities."""
-        queueing = QueueActivities(self.client, self.task_queue)
+        """Run a worker until the context ends; yield its queue activities."""
+        activities = QueueActivities(self.client, self.task_queue)
         async with Worker(
             self.client,
             task_queue=self.task_queue,
             workflows=[QueueWorkflow, InvestigatingWorkflow],
             workflow_runner=Sandbox(),
-            activities=[queueing.enter, queueing.leave, queueing.find_gone, self.floor.come, self.floor.go],
+            activities=[activities.enter, activities.leave, activities.find_gone, self.floor.come, self.floor.go],
             sticky_queue_schedule_to_start_timeout=activity_options.STICKY_QUEUE_TIMEOUT,
         ):
-            yield queueing
+            yield activities
 
     async def start(self, name: str, priority: int = 3) -> Investigation:
-        """Start a run with the name ``TEAM/NAME``."""
+        """Start a run with the workflow id ``TEAM/NAME``."""
         return await self.client.start_workflow(
             InvestigatingWorkflow.run,
             QueueSettings(queue=self.name, places=self.places, patience=self.patience, priority=priority),
@@ -68,18 +68,18 @@ class Team:
         return f"{self.name}/{name}"
 
     async def present(self, *names: str) -> None:
-        """Return when exactly these of its runs investigate."""
+        """Wait until exactly these runs of the team investigate."""
         await self.floor.until(*map(self.run, names))
 
     async def queued(self) -> QueueState:
         return await self.queue.query(QueueWorkflow.queued)
 
     async def waiting(self, *names: str) -> None:
-        """Return when these of its runs wait, in this order."""
-        while [one.workflow_id for one in (await self.queued()).waiting] != list(map(self.run, names)):
+        """Wait until exactly these runs wait in the queue, in this order."""
+        while [run.workflow_id for run in (await self.queued()).waiting] != list(map(self.run, names)):
             await asyncio.sleep(0.05)
 
     async def details(self) -> str:
-        """The text that the Temporal UI shows for the queue."""
+        """Return the details of the queue that the Temporal UI shows."""
         metadata = await self.queue.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
         return str(metadata.current_details)

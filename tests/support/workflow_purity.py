@@ -1,6 +1,6 @@
-"""Finds what workflow code must not contain, by reading its source.
+"""Find code that is not allowed in workflows, by reading the source.
 
-Only what is known to be harmless may be imported: a list of what is forbidden would never be complete.
+Imports are checked against a list of allowed modules, because a list of forbidden modules would never be complete.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ LIBRARY = {
     *("__future__", "base64", "collections", "collections.abc", "contextlib", "dataclasses", "enum", "hashlib"),
     *("itertools", "json", "math", "re", "typing", "temporalio.common"),
 }
-"""Modules without a clock, randomness, I/O or state (``functools`` caches)."""
+"""Modules without a clock, randomness, input, output or state (``functools`` caches)."""
 
 WORKFLOW = LIBRARY | {"asyncio", "builtins", "temporalio.exceptions"}
 PASSED_THROUGH = LIBRARY | {"pydantic"}
@@ -26,81 +26,83 @@ PARTS = {
     "temporalio": {"workflow"},
     "workflow.unsafe": {"imports_passed_through"},
 }
-"""The allowed names of these modules. The others read a clock or complete in an order that no history records."""
+"""Allowed parts of other modules. The rest reads a clock or depends on an order that is not in the history."""
 
-WORLDLY = {"open", "print", "input", "breakpoint", "eval", "exec", "compile", "__import__", "globals", "vars"}
-BY_ADDRESS = {"id", "hash"}
+SIDE_EFFECTS = {"open", "print", "input", "breakpoint", "eval", "exec", "compile", "__import__", "globals", "vars"}
+PROCESS_DEPENDENT = {"id", "hash"}
 
 MUTABLE = {"dict", "list", "set", "bytearray", "defaultdict", "deque", "Counter", "OrderedDict"}
 UNORDERED = {"set", "frozenset"}
-ORDERLESS = {"sorted", "len", "any", "all", "min", "max"}
+ORDER_INDEPENDENT = {"sorted", "len", "any", "all", "min", "max"}
 
 
 @dataclass(frozen=True)
 class Source:
-    """A module to check."""
+    """The source of a module to check."""
 
     text: str
     allowed: set[str]
-    """Modules it may import."""
+    """Modules that it may import."""
     is_workflow: bool
 
     def impurities(self) -> list[str]:
-        """Every line that is not allowed, and why."""
+        """Return a message for each line that is not allowed."""
         tree = ast.parse(self.text)
         parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
-        found = [(node, why) for node in ast.walk(tree) for why in self._wrong(node, parents)]
-        return [f"line {getattr(node, 'lineno', 0)}: {why}" for node, why in found]
+        found = [(node, reason) for node in ast.walk(tree) for reason in self._check_node(node, parents)]
+        return [f"line {getattr(node, 'lineno', 0)}: {reason}" for node, reason in found]
 
-    def _wrong(self, node: ast.AST, parents: dict[ast.AST, ast.AST]) -> Iterator[str]:
+    def _check_node(self, node: ast.AST, parents: dict[ast.AST, ast.AST]) -> Iterator[str]:
         match node:
             case ast.Import() | ast.ImportFrom():
-                yield from self._imported(node, parents)
-            case ast.Attribute() if (whole := ast.unparse(node.value)) in PARTS and node.attr not in PARTS[whole]:
-                yield f"{whole}.{node.attr}"
-            case ast.Call(func=ast.Name(id=name)) if name in WORLDLY:
-                yield f"{name}() reaches outside"
-            case ast.Call(func=ast.Name(id=name)) if name in BY_ADDRESS:
+                yield from self._check_import(node, parents)
+            case ast.Attribute() if (target := ast.unparse(node.value)) in PARTS and node.attr not in PARTS[target]:
+                yield f"{target}.{node.attr}"
+            case ast.Call(func=ast.Name(id=name)) if name in SIDE_EFFECTS:
+                yield f"{name}() reaches outside the workflow"
+            case ast.Call(func=ast.Name(id=name)) if name in PROCESS_DEPENDENT:
                 yield f"{name}() differs from process to process"
             case ast.Global():
-                yield "a global outlives the run"
+                yield "a global variable outlives the run"
             case ast.Assign() | ast.AnnAssign() if self.is_workflow and _is_shared(node, parents) and _is_mutable(node):
                 yield "a mutable value that all runs of a worker share"
             case _ if _is_unordered(node) and not _is_order_lost(node, parents):
                 yield "the order of a set differs from process to process"
 
-    def _imported(self, node: ast.Import | ast.ImportFrom, parents: dict[ast.AST, ast.AST]) -> Iterator[str]:
-        around = list(_around(node, parents))
-        if any(isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef) for outer in around):
-            yield "an import while a run is running"
+    def _check_import(self, node: ast.Import | ast.ImportFrom, parents: dict[ast.AST, ast.AST]) -> Iterator[str]:
+        ancestors = list(_ancestors(node, parents))
+        if any(isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef) for outer in ancestors):
+            yield "an import inside a function"
         if isinstance(node, ast.Import):
             modules = {alias.name: {alias.asname or ""} for alias in node.names}
         else:
             modules = {node.module or ".": {alias.name for alias in node.names}}
-        passed = any(isinstance(outer, ast.With) and "imports_passed_through" in ast.unparse(outer) for outer in around)
+        passed = any(
+            isinstance(outer, ast.With) and "imports_passed_through" in ast.unparse(outer) for outer in ancestors
+        )
         for module, names in modules.items():
-            yield from self._named(module, names, passed=passed)
+            yield from self._check_names(module, names, passed=passed)
 
-    def _named(self, module: str, names: set[str], *, passed: bool) -> Iterator[str]:
-        home = module.partition(".")[0]
-        if home in ("watchkeeper", "activities") and self.is_workflow and not passed:
+    def _check_names(self, module: str, names: set[str], *, passed: bool) -> Iterator[str]:
+        package = module.partition(".")[0]
+        if package in ("watchkeeper", "activities") and self.is_workflow and not passed:
             yield f"{module} must be passed through the sandbox"
-        if home == "activities":
+        if package == "activities":
             yield from (
-                f"{module}.{name} is no reference to an activity" for name in names if not name.endswith("Activities")
+                f"{module}.{name} is not a class of activities" for name in names if not name.endswith("Activities")
             )
-        elif home not in ("watchkeeper", "workflows"):
+        elif package not in ("watchkeeper", "workflows"):
             known = PARTS.get(module, set()) if any(names) else set()
             yield from (f"{module}.{name}" for name in sorted(names - known) if known or module not in self.allowed)
 
 
 def workflow(text: str) -> Source:
-    """A module of ``workflows/``."""
+    """Return the source of a module in ``workflows/``."""
     return Source(text, WORKFLOW, is_workflow=True)
 
 
 def passed_through(text: str) -> Source:
-    """A module of the library that workflow code uses."""
+    """Return the source of a library module that workflow code uses."""
     return Source(text, PASSED_THROUGH, is_workflow=False)
 
 
@@ -117,7 +119,7 @@ def library_files(text: str, root: Path) -> set[Path]:
     return found
 
 
-def _around(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> Iterator[ast.AST]:
+def _ancestors(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> Iterator[ast.AST]:
     while (outer := parents.get(node)) is not None:
         yield outer
         node = outer
@@ -150,11 +152,11 @@ def _is_unordered(node: ast.AST) -> bool:
 
 
 def _is_order_lost(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
-    """Return whether the order has no effect: the set is only tested for members, or it is sorted."""
+    """Return whether the order has no effect: a membership test, or a function such as ``sorted``."""
     match parents[node]:
         case ast.Compare(ops=ops):
             return all(isinstance(op, ast.In | ast.NotIn) for op in ops)
         case ast.Call(func=ast.Name(id=name)):
-            return name in ORDERLESS
+            return name in ORDER_INDEPENDENT
         case _:
             return False
