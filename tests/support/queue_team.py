@@ -25,7 +25,7 @@ Investigation = WorkflowHandle[InvestigatingWorkflow, bool]
 
 
 class Team:
-    """Runs that wait in one queue, and a counter of those that investigate."""
+    """Runs that wait in one queue, and a counter of the runs that investigate."""
 
     def __init__(self, client: Client, *, places: int = PLACES, patience: float = 600) -> None:
         self.client = client

@@ -44,8 +44,8 @@ class Row:
         """Return the cells of the table."""
         verdicts = [outcome.verdict for outcome in self.outcomes]
         finished = sum(not verdict.lost for verdict in verdicts)
-        repeated, doubled = (sum(len(getattr(v, name)) for v in verdicts) for name in ("repeated", "doubled"))
-        return [self.name, *map(str, (len(verdicts), finished, repeated, doubled)), self._recovery()]
+        repeated, duplicated = (sum(len(getattr(v, name)) for v in verdicts) for name in ("repeated", "duplicated"))
+        return [self.name, *map(str, (len(verdicts), finished, repeated, duplicated)), self._recovery()]
 
     def _recovery(self) -> str:
         times = [outcome.recovery for outcome in self.outcomes if outcome.recovery is not None]

@@ -41,10 +41,10 @@ class Verdict:
 
     lost: list[str] = field(default_factory=list)
     repeated: list[str] = field(default_factory=list)
-    doubled: list[str] = field(default_factory=list)
+    duplicated: list[str] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[str]:
-        return iter([*self.lost, *self.repeated, *self.doubled])
+        return iter([*self.lost, *self.repeated, *self.duplicated])
 
 
 async def check_run(run: ScriptedRun, expected: RunResult, *, late: bool = True) -> Verdict:
@@ -120,9 +120,9 @@ def _check_effects(verdict: Verdict, run: ScriptedRun, closed: list[Activity]) -
     for arrival in run.arrivals:
         if arrival.key and arrival.call != once:
             keys.setdefault(arrival.call, set()).add(arrival.key)
-    verdict.doubled += [f"{call} has the keys {sorted(known)}" for call, known in keys.items() if len(known) > 1]
+    verdict.duplicated += [f"{call} has the keys {sorted(known)}" for call, known in keys.items() if len(known) > 1]
     if once and (times := [arrival.call for arrival in run.arrivals].count(once)) > 1:
-        verdict.doubled.append(f"{once} took effect {times} times")
+        verdict.duplicated.append(f"{once} took effect {times} times")
 
 
 def _check_result(

@@ -54,7 +54,7 @@ def _open(chain: Sequence[WorkflowExecution]) -> bool:
 
 
 async def list_executions(client: Client) -> dict[str, list[WorkflowExecution]]:
-    """List the executions of all runs by workflow id, including those that continued as new."""
+    """List the executions of all runs by workflow id, including executions that continued as new."""
     found = defaultdict[str, list[WorkflowExecution]](list)
     async for execution in client.list_workflows(f"WorkflowType = '{WORKFLOW}'"):
         found[execution.id].append(execution)
@@ -88,7 +88,7 @@ async def count_storm(site: Site, groups: Sequence[Group]) -> StormCount:
                 if bool(model_calls.get(group.name)) == (group.workflow_id in site.reports.without_model_call):
                     found.append("the model must be called, unless the alerts resolved while the run was queued")
             else:
-                found.append(f"expected one run, its sender was told {sorted(group.executions)}")
+                found.append(f"expected one run, the intake named {sorted(group.executions)}")
             storm.problems += [f"{group.name}: {problem}" for problem in found]
 
     await asyncio.gather(*map(check_group, groups))
