@@ -38,6 +38,8 @@ lint: $(VENV)/.installed-lint
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
+	$(BIN)/typos
+	$(BIN)/python -m tests.support.language
 
 check: lint test
 
