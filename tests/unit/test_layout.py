@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import package_map
 from tests.support.paths import ROOT
 from workflows.incident import IncidentWorkflow
 
@@ -21,11 +22,21 @@ MAX_FILE, MAX_CLASS, MAX_FUNCTION = 400, 350, 60
 
 MAX_ROOT_MODULES = 12
 
-SHARED_NAMES: dict[str, set[str]] = {}
-"""Base names that several packages use because the field uses one word for them, with the packages."""
+SHARED_NAMES: dict[str, set[str]] = {
+    "alerts": {"watchkeeper/contracts", "watchkeeper/intake"},
+    "client": {"watchkeeper/llm", "watchkeeper/runs", "watchkeeper/slack", "watchkeeper/temporal"},
+    "compaction": {"watchkeeper/llm", "workflows"},
+    "conversation": {"watchkeeper/contracts", "watchkeeper/llm"},
+    "pagerduty": {"watchkeeper/alerts/sources", "watchkeeper/demo"},
+    "queue": {"activities", "watchkeeper/contracts", "workflows"},
+    "runs": {"watchkeeper/contracts", "watchkeeper/intake"},
+    "slack": {"activities/destinations", "watchkeeper/demo"},
+    "tool_calls": {"watchkeeper/llm", "workflows"},
+}
+"""Base names that several packages use, because the field has one word for what each of them does about it."""
 
-PARTICIPLES = set[str]()
-"""Modules whose standard name ends in -ing."""
+ING_NAMES = {"briefing", "paging"}
+"""Nouns in -ing."""
 
 
 def name_of(path: Path) -> str:
@@ -47,7 +58,7 @@ def test_files_classes_and_functions_are_small(path: Path) -> None:
     assert [(name, lines) for name, lines, limit in definitions(path) if lines > limit] == []
 
 
-def test_a_module_has_a_name_of_its_own_in_the_product() -> None:
+def test_base_names_of_modules_are_unique() -> None:
     places: dict[str, set[str]] = {}
     for path in SOURCES:
         if path.name not in ("__init__.py", "__main__.py"):
@@ -55,7 +66,7 @@ def test_a_module_has_a_name_of_its_own_in_the_product() -> None:
     assert {name: folders for name, folders in places.items() if len(folders) > 1} == SHARED_NAMES
 
 
-def test_a_public_class_has_a_name_of_its_own_in_the_product() -> None:
+def test_names_of_public_classes_are_unique() -> None:
     classes = Counter(
         node.name
         for path in SOURCES
@@ -71,7 +82,7 @@ def test_the_root_of_the_library_holds_few_modules() -> None:
 
 def test_modules_are_named_by_nouns() -> None:
     names = {path.stem for path in SOURCES}
-    assert {name for name in names if name.endswith("ing")} == PARTICIPLES
+    assert {name for name in names if name.endswith("ing")} == ING_NAMES
 
 
 def test_the_workflow_has_no_base_class() -> None:
@@ -91,8 +102,11 @@ def test_an_activity_is_in_the_file_of_its_name(path: Path) -> None:
 
 
 def test_tests_mirror_the_source() -> None:
-    """Each folder of unit tests is a package of the library, and each unit test module without a twin says so here."""
     folders = {
         path.parent.relative_to(ROOT / "tests" / "unit") for path in (ROOT / "tests" / "unit").rglob("test_*.py")
     }
     assert [folder for folder in folders if not (ROOT / "watchkeeper" / folder).is_dir()] == []
+
+
+def test_contributing_has_the_map_of_the_packages() -> None:
+    assert package_map.PAGE.read_text() == package_map.page(), "run: python -m tests.support.package_map"

@@ -16,9 +16,9 @@ from watchkeeper.cli import (
     list_runs,
     processes,
     replay,
-    report,
+    report_export,
+    run_commands,
     run_control,
-    runs,
     starter,
 )
 from watchkeeper.cli.command_runner import GlobalOptions
@@ -55,7 +55,16 @@ def _global_options(
 
 
 _COMMANDS: tuple[Callable[..., None], ...] = (
-    *(processes.demo, starter.init, processes.dev, runs.run, runs.watch, runs.show, list_runs.list_runs, report.report),
+    *(
+        processes.demo,
+        starter.init,
+        processes.dev,
+        run_commands.run,
+        run_commands.watch,
+        run_commands.show,
+        list_runs.list_runs,
+        report_export.report,
+    ),
     *(run_control.tell, run_control.approve, run_control.deny, run_control.extend, run_control.stop),
     *(diagnostics.tools, diagnostics.check, processes.worker, intake.intake, replay.replay),
 )

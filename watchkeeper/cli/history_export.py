@@ -11,7 +11,7 @@ from rich.text import Text
 from temporalio.client import Client
 
 from watchkeeper.cli.command_runner import UsageError, connect_client, context_settings, run_command
-from watchkeeper.cli.runs import RUN_OR_EPISODE
+from watchkeeper.cli.run_commands import RUN_OR_EPISODE
 from watchkeeper.console import err
 from watchkeeper.contracts import JsonObject
 from watchkeeper.run_view.follow import execution_chain

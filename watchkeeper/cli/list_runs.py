@@ -12,7 +12,7 @@ from rich.text import Text
 from temporalio.client import Client
 
 from watchkeeper.cli.command_runner import SECONDS_PER_UNIT, UsageError, connect_client, run_command
-from watchkeeper.cli.runs import JSON
+from watchkeeper.cli.run_commands import JSON
 from watchkeeper.console import clock, err, out, table, typed_command, write_json
 from watchkeeper.run_view.json_view import list_row_json
 from watchkeeper.runs import client as runs_client

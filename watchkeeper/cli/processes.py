@@ -20,8 +20,8 @@ from temporalio.client import Client
 from watchkeeper.cli.command_runner import EXIT_CODES, context_settings, run_command, silence_sdk_log
 from watchkeeper.cli.intake import serve_local_intake
 from watchkeeper.cli.main import INTERRUPTED
-from watchkeeper.cli.monitoring import forward_sdk_log, serve_monitoring
-from watchkeeper.cli.runs import follow_and_print
+from watchkeeper.cli.metrics_server import forward_sdk_log, serve_monitoring
+from watchkeeper.cli.run_commands import follow_and_print
 from watchkeeper.config.settings import ModelProfile, Settings
 from watchkeeper.console import err, interactive, out, typed_command
 from watchkeeper.contracts import RunInput

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.text import Text
 
 from watchkeeper.cli.command_runner import ERROR, UsageError, connect_client, run_command
-from watchkeeper.cli.runs import JSON
+from watchkeeper.cli.run_commands import JSON
 from watchkeeper.console import err, out, with_typed_commands, write_json
 from watchkeeper.text import one_line
 
@@ -38,7 +38,7 @@ def replay(
 ) -> None:
     """Test that this version can continue existing runs.
 
-    The current workflow code replays recorded histories, or those of the runs on a server.
+    The current workflow code replays recorded histories, or the histories of the runs on a server.
 
     Exit codes: 0 it can continue all, 1 it cannot continue some, 2 wrong usage or no such history.
     """

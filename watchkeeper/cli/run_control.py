@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from watchkeeper.cli.command_runner import UsageError, connect_client, current_user, parse_limits, run_command
-from watchkeeper.cli.runs import RUN
+from watchkeeper.cli.run_commands import RUN
 from watchkeeper.contracts import Decision, ExtendRequest, LimitChanges, StopRequest, TellRequest
 from watchkeeper.runs import update_client
 

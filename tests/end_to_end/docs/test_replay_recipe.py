@@ -12,11 +12,11 @@ import yaml  # type: ignore[import-untyped]
 from temporalio.client import Client
 from typer.main import get_command
 
+from tests.support.cli_desk import address_of
 from tests.support.code_edits import BREAKING, copy
 from tests.support.harness import run_harness
 from tests.support.paths import EXAMPLES, HISTORIES
 from tests.support.program import Program
-from tests.unit.cli.test_cli import address_of
 from watchkeeper.cli.command_line import app
 from watchkeeper.testing.scripts import says
 

@@ -1,27 +1,21 @@
-"""The command line, each command a process of its own, against a real server."""
+"""The command line against a real server; each command is a separate process."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import signal
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 from temporalio.client import Client
 
-from tests.support.harness import Harness, reset, run_harness
+from tests.support.cli_desk import at_desk, write_config
+from tests.support.harness import reset
 from tests.support.paths import HISTORIES
 from tests.support.program import Program
-from watchkeeper.runs.client import new_workflow_id
 from watchkeeper.testing.faults import hang
-from watchkeeper.testing.scripts import Script, ScriptedReply, always, calls, says
-from watchkeeper.tool import Tool
+from watchkeeper.testing.scripts import always, calls, says
 from workflows.incident import IncidentWorkflow
 
 LOOK = ("look", {"service": "checkout"})
@@ -29,58 +23,6 @@ RESTART = ("restart", {"service": "checkout"})
 REPORT = "**Status:** checkout is degraded, 18.2 % errors.\n\nRoll back."
 
 pytestmark = pytest.mark.timeout(180)
-
-
-@dataclass(frozen=True)
-class Desk:
-    """A person's desk: the program, and a worker somewhere."""
-
-    harness: Harness
-    program: Program
-
-    async def started(self, *arguments: str) -> str:
-        """Start a run without waiting for it; returns its name."""
-        ended = await self.program("run", "Checkout fails.", "--no-wait", *arguments)
-        assert ended.code == 0, ended.err
-        return ended.out.strip()
-
-    async def shown(self, run: str) -> Any:
-        """The object of a run."""
-        ended = await self.program("show", run, "--json")
-        assert ended.code == 0, ended.err
-        return json.loads(ended.out)
-
-    async def until(self, run: str, status: str) -> None:
-        """Return when a call of the run has a status."""
-        while status not in [call["status"] for call in (await self.shown(run))["tool_calls"]]:
-            await asyncio.sleep(0.1)
-
-
-def address_of(client: Client) -> str:
-    return client.service_client.config.target_host
-
-
-@pytest.fixture
-def program(client: Client, tmp_path: Path) -> Program:
-    return Program(tmp_path, {"TEMPORAL_ADDRESS": address_of(client)})
-
-
-@asynccontextmanager
-async def at_desk(
-    client: Client,
-    program: Program,
-    script: Script | Sequence[ScriptedReply],
-    tools: Mapping[str, Tool[Any]] | None = None,
-    **settings: Any,
-) -> AsyncIterator[Desk]:
-    async with run_harness(client, script, tools=tools, **settings) as harness:
-        write_config(program, harness.settings.worker.task_queue)
-        yield Desk(harness, program)
-
-
-def write_config(program: Program, queue: str) -> None:
-    services = "[services.checkout]\nteam = 'checkout'\n[services.payments]\nteam = 'payments'\n"
-    (program.directory / "watchkeeper.toml").write_text(f"[worker]\ntask_queue = '{queue}'\n{services}")
 
 
 # --- following a run ----------------------------------------------------------------------------------------------
@@ -337,100 +279,3 @@ async def test_a_file_that_is_not_a_history_is_refused(program: Program, content
 async def test_what_is_not_there_is_refused_before_anything_is_replayed(program: Program) -> None:
     ended = await program("replay", str(HISTORIES), "y.json")
     assert (ended.code, ended.out, "no file or folder y.json" in ended.sentence()) == (2, "", True)
-
-
-# --- bad input ----------------------------------------------------------------------------------------------------
-
-NOWHERE = "127.0.0.1:1"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code", "said"),
-    [
-        (["run", "x", "--limit", "round=3"], 2, "no limit 'round=3'"),
-        (["run", "x", "--limit", "rounds=many"], 2, "rounds=many: the value must be a whole number above 0"),
-        (["run", "x", "--limit", "rounds=-1"], 2, "rounds=-1: the value must be a whole number above 0"),
-        (["run", "x", "--limit", "duration=soon"], 2, "duration=soon: the value must be a time above 0, such as 90s"),
-        (["run", "x", "--limit", "cost=free"], 2, "cost=free: the value must be US dollars above 0"),
-        (["run", "x", "--limit", "rounds=0"], 2, "must be above 0"),
-        (["run", "x", "--limit", "rounds=3", "--limit", "rounds=4"], 2, "'rounds' is given twice"),
-        (["run", "x", "--service", "chekout"], 2, "no service 'chekout' in the catalogue; known: checkout, payments"),
-        (["run", " "], 2, "the text is empty"),
-        (["run", "x" * 100_001], 2, "text: 100,001 characters are too many; at most 100,000 can be sent"),
-        (["run", "x", "--severity", "x" * 151], 2, "severity: 151 characters are too many; at most 150 can be sent"),
-        (["extend", "nope", "rounds"], 2, "no limit 'rounds'"),
-        (["show", "nope"], 1, "no run 'nope' in the namespace 'default'; `watchkeeper list` shows"),
-        (["show", "nope", "--json"], 1, "no run 'nope'"),
-        (["watch", "nope"], 1, "no run 'nope'"),
-        (["tell", "nope", "hello"], 1, "no run 'nope'"),
-        (["approve", "nope", "r1.0"], 1, "no run 'nope'"),
-        (["stop", "nope"], 1, "no run 'nope'"),
-        (["history", "export", "nope", "x.json"], 1, "no run 'nope'"),
-        (["replay", "nowhere.json"], 2, "no file or folder nowhere.json"),
-        (["--config", "nowhere.toml", "tools"], 1, "cannot read 'nowhere.toml'"),
-        (["dev", "--temporal-port", "1"], 1, "set WATCHKEEPER_MODEL__API_KEY"),
-        (["demo", "--live"], 1, "set WATCHKEEPER_MODEL__API_KEY"),
-        (["worker"], 1, "set WATCHKEEPER_MODEL__API_KEY"),
-    ],
-)
-async def test_bad_input_is_one_sentence(program: Program, arguments: list[str], code: int, said: str) -> None:
-    write_config(program, "unused")
-    ended = await program(*arguments)
-    assert said in ended.sentence()
-    assert ended.code == code
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [["list"], ["run", "x"], ["show", "x"], ["tell", "x", "y"], ["worker"], ["history", "export", "x", "y"]],
-)
-async def test_a_server_out_of_reach_is_one_sentence(program: Program, arguments: list[str]) -> None:
-    ended = await program(*arguments, TEMPORAL_ADDRESS=NOWHERE, WATCHKEEPER_MODEL__API_KEY="x")
-    said = ended.sentence()
-    assert f"no Temporal server answers at {NOWHERE} (Connection refused)" in said
-    assert "TEMPORAL_ADDRESS" in said
-    assert ended.code == 1
-
-
-async def test_an_unknown_namespace_is_one_sentence(program: Program) -> None:
-    ended = await program("list", TEMPORAL_NAMESPACE="nowhere")
-    assert (ended.code, "nowhere" in ended.sentence(), "TEMPORAL_NAMESPACE" in ended.err) == (1, True, True)
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ("[model", "is not valid TOML"),
-        ("[modell]\nname = 'x'", "no such setting: modell"),
-        ("[model]\ndeadline = -1", "model.deadline"),
-    ],
-)
-async def test_broken_settings_are_one_sentence(program: Program, content: str, said: str) -> None:
-    (program.directory / "watchkeeper.toml").write_text(content)
-    for command in (["run", "x"], ["tools"], ["worker"], ["dev"]):
-        ended = await program(*command)
-        assert (ended.code, said in ended.sentence()) == (1, True), ended.err
-
-
-async def test_a_service_that_only_the_worker_knows_not_fails_the_run(client: Client, program: Program) -> None:
-    async with at_desk(client, program, [says(REPORT)]) as desk:
-        (program.directory / "watchkeeper.toml").write_text(
-            f"[worker]\ntask_queue = '{desk.harness.settings.worker.task_queue}'\n"
-        )
-        ended = await program("run", "x", "--service", "chekout")
-    assert ended.code == 4
-    assert "no service 'chekout' in the catalogue; known: checkout, payments" in ended.out
-
-
-async def test_misuse_is_exit_code_2(program: Program) -> None:
-    for arguments in (["run"], ["nonsense"], ["show"], ["list", "--limit", "0"]):
-        ended = await program(*arguments)
-        assert ended.code == 2
-        assert "Traceback" not in ended.err
-
-
-def test_runs_are_named_for_people() -> None:
-    now = datetime(2026, 11, 22, 14, 15, 3, tzinfo=UTC)
-    assert new_workflow_id("Check Out/eu", now).startswith("incident-check-out-eu-20261122-141503-")
-    assert new_workflow_id(None, now).startswith("incident-20261122-141503-")
-    assert new_workflow_id("checkout", now) != new_workflow_id("checkout", now)

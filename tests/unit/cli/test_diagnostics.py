@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-from temporalio.client import Client
 
 from tests.support.program import Ended, Program
 from watchkeeper.config.settings import ModelProfile
@@ -18,11 +16,6 @@ from watchkeeper.testing.scripted_model import ScriptedModel
 from watchkeeper.tool_calling.catalogue import build_catalogue, discover_tools, encode_tools
 
 KEY = "model-key"
-
-
-@pytest.fixture
-def program(client: Client, tmp_path: Path) -> Program:
-    return Program(tmp_path, {"TEMPORAL_ADDRESS": client.service_client.config.target_host})
 
 
 def configure(program: Program, world: World, model: str, **changes: Any) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import json
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,11 +30,6 @@ RESTART = ("restart", {"service": "checkout"})
 REPORT = "**Status:** checkout is degraded."
 
 pytestmark = pytest.mark.timeout(120)
-
-
-@pytest.fixture
-def program(client: Client, tmp_path: Path) -> Program:
-    return Program(tmp_path, {"TEMPORAL_ADDRESS": client.service_client.config.target_host})
 
 
 async def found(client: Client, **wanted: Any) -> dict[str, RunInfo]:

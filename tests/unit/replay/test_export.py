@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
+from tests.support.cli_desk import address_of
 from tests.support.harness import Harness, Run, run_harness
 from tests.support.program import Program
-from tests.unit.cli.test_cli import address_of
 from tests.workflows.test_continue_as_new import impatient as impatient
 from watchkeeper.contracts import RunInput, TellRequest
 from watchkeeper.replay.history_files import payloads

@@ -12,11 +12,11 @@ import pytest
 from temporalio.api.workflowservice.v1 import PauseWorkflowExecutionRequest
 from temporalio.client import Client
 
+from tests.support.cli_desk import address_of
 from tests.support.code_edits import BREAKING, copy
 from tests.support.harness import Harness, Run, run_harness
 from tests.support.program import Program
 from tests.support.temporal import temporal_client
-from tests.unit.cli.test_cli import address_of
 from watchkeeper.replay.replayer import replay_histories
 from watchkeeper.replay.server_histories import InvalidReplayQuery, fetch_histories, fetch_history
 from watchkeeper.testing.replay_assertions import WORKFLOWS

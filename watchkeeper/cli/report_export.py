@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from watchkeeper.cli.command_runner import connect_client, context_settings, run_command
-from watchkeeper.cli.runs import RUN_OR_EPISODE
+from watchkeeper.cli.run_commands import RUN_OR_EPISODE
 from watchkeeper.config.settings import Settings
 from watchkeeper.text import size
 

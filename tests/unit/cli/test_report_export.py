@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from temporalio.client import Client
 
 from tests.support.alert_sender import Sender, until_reported
@@ -15,11 +14,6 @@ from watchkeeper.report_page.report_data import read_report_data
 from watchkeeper.testing.scripts import calls, says
 
 LOOK = ("look", {"service": "checkout"})
-
-
-@pytest.fixture
-def program(client: Client, tmp_path: Path) -> Program:
-    return Program(tmp_path, {"TEMPORAL_ADDRESS": client.service_client.config.target_host})
 
 
 async def finished(client: Client) -> str:
