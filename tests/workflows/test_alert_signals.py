@@ -27,7 +27,7 @@ REPORT = "**Cause:** the deploy of 10:02.\n\nRoll back."
 
 def remembering(request: JsonObject) -> ScriptedReply:
     """A model that has read its opening."""
-    known = "Its report began" in request["messages"][1]["content"]
+    known = "Its report begins" in request["messages"][1]["content"]
     return says("The same deploy again." if known else REPORT)
 
 

@@ -33,10 +33,10 @@ TOOLS = {"get_service_health": discover_tools()["get_service_health"]}
 def investigate(request: JsonObject) -> ScriptedReply:
     """A scripted model: it reads the health of checkout and reports it, and whether it knows the last episode."""
     messages = request["messages"]
-    if messages[-1]["role"] == "user" and "has recovered" not in messages[-1]["content"]:
+    if messages[-1]["role"] == "user" and "is resolved now" not in messages[-1]["content"]:
         return calls(("get_service_health", {"service": "checkout"}))
     health = json.loads(messages[-1]["content"])
-    known = "again, as before: " if "Its report began" in messages[1]["content"] else ""
+    known = "again, as before: " if "Its report begins" in messages[1]["content"] else ""
     return says(f"Checkout: {known}{health['status']}, {health['error_rate']:.0%} errors")
 
 
