@@ -30,7 +30,7 @@ def told(**changes: Any) -> ChannelUpdate:
     return RUN.model_copy(update=changes)
 
 
-async def test_a_run_is_posted_and_then_written_anew(office: Office) -> None:
+async def test_a_run_is_posted_and_then_updated(office: Office) -> None:
     message = await office.announce(RUN)
     (post,) = office.world.channels.posts
     assert message == PostedMessage(channel=CHANNEL, ts=post.ts)
@@ -67,7 +67,7 @@ async def test_links_lead_to_the_run_and_to_a_silence(office: Office) -> None:
     assert "Silence" not in office.world.channels.posts[1].buttons
 
 
-async def test_a_call_that_waits_is_shown_whole_and_can_be_decided(office: Office) -> None:
+async def test_a_waiting_call_is_shown_completely_with_its_buttons(office: Office) -> None:
     await office.announce(told(waiting=[WAITING]))
     (post,) = office.world.channels.posts
     assert 'restart_service waits for a decision (r3.0)\n{"service":"checkout"}' in post.block_text
@@ -76,7 +76,7 @@ async def test_a_call_that_waits_is_shown_whole_and_can_be_decided(office: Offic
     assert approve["value"] == deny["value"] == '{"run":"alert-prod-abc","call":"r3.0","execution":"run-1"}'
 
 
-async def test_more_calls_than_a_message_holds(office: Office) -> None:
+async def test_more_waiting_calls_than_a_message_holds(office: Office) -> None:
     many = [WAITING.model_copy(update={"key": f"r3.{n}", "arguments": "😀&" * 5_000}) for n in range(32)]
     await office.announce(told(waiting=many, title="&" * 900, summary="<" * 9_000, reason="x" * 9_000))
     (post,) = office.world.channels.posts
@@ -89,7 +89,7 @@ async def test_more_calls_than_a_message_holds(office: Office) -> None:
 @pytest.mark.parametrize(
     "words", ["<!channel> look", "<!here>", "<@U1>", "<https://evil.example|the run>", "&lt;!channel&gt;", "a > b & c"]
 )
-async def test_no_word_of_others_calls_anybody_or_leads_anywhere(office: Office, words: str) -> None:
+async def test_foreign_text_mentions_no_one_and_links_nowhere(office: Office, words: str) -> None:
     call = CallRecord(key="r1.0", name="restart", arguments=json.dumps({"why": words}), status="waiting")
     await office.announce(
         told(title=words, phase=words, service=words, severity=words, reason=words, summary=words, waiting=[call])
@@ -99,7 +99,7 @@ async def test_no_word_of_others_calls_anybody_or_leads_anywhere(office: Office,
     assert words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") in post.block_text
 
 
-async def test_what_a_person_decides_on_hides_nothing(office: Office) -> None:
+async def test_an_approval_request_hides_no_part_of_the_call(office: Office) -> None:
     hidden = WAITING.model_copy(update={"arguments": '{"service":"checkout\u202etnuocca\u200b"}'})
     await office.announce(told(waiting=[hidden]))
     (post,) = office.world.channels.posts
@@ -118,7 +118,7 @@ async def test_a_post_that_could_not_be_recorded_is_found(office: Office) -> Non
     assert (len(office.world.channels.posts), post.versions) == (1, 2)
 
 
-async def test_it_is_found_among_many_and_not_mistaken_for_another_run(office: Office) -> None:
+async def test_a_post_is_found_among_many_and_not_mistaken_for_another_run(office: Office) -> None:
     await office.announce(RUN)
     for n in range(210):
         office.world.channels.post({"channel": CHANNEL, "text": f"talk {n}"})
@@ -127,7 +127,7 @@ async def test_it_is_found_among_many_and_not_mistaken_for_another_run(office: O
     assert other.ts == office.world.channels.posts[-1].ts
 
 
-async def test_an_attempt_that_never_came_through_is_made_up_for(office: Office) -> None:
+async def test_the_next_attempt_posts_what_a_failed_one_did_not(office: Office) -> None:
     office.world.slack.faults.append(drop_connection())
     await office.unannounced(RUN)
     assert office.world.channels.posts == []
@@ -135,7 +135,7 @@ async def test_an_attempt_that_never_came_through_is_made_up_for(office: Office)
     assert len(office.world.channels.posts) == 1
 
 
-async def test_a_message_that_somebody_deleted_is_posted_again(office: Office) -> None:
+async def test_a_deleted_message_is_posted_again(office: Office) -> None:
     message = await office.announce(RUN)
     office.world.channels.posts[0].deleted = True
     again = await office.announce(told(message=message))
@@ -162,7 +162,7 @@ async def test_a_message_that_somebody_deleted_is_posted_again(office: Office) -
         (raw_body(b"<html>", "text/html"), "AnnouncementRefused", "non-JSON"),
     ],
 )
-async def test_what_slack_says_no_to(office: Office, trouble: Any, kind: str, said: str) -> None:
+async def test_a_refusal_of_slack_is_reported(office: Office, trouble: Any, kind: str, said: str) -> None:
     office.world.slack.faults.append(trouble)
     error = await office.unannounced(RUN)
     assert (error.type, error.non_retryable) == (kind, kind == "AnnouncementRefused")
@@ -171,13 +171,13 @@ async def test_what_slack_says_no_to(office: Office, trouble: Any, kind: str, sa
     assert len(office.world.slack.requests) == 1
 
 
-async def test_slack_says_how_long_to_wait(office: Office) -> None:
+async def test_the_retry_delay_of_slack_is_used(office: Office) -> None:
     office.world.slack.faults.extend([rate_limited(7), rate_limited(0)])
     assert (await office.unannounced(RUN)).next_retry_delay == timedelta(seconds=7)
     assert (await office.unannounced(RUN)).next_retry_delay == timedelta(seconds=1)
 
 
-async def test_a_wrong_token_is_told_and_not_shown(office: Office) -> None:
+async def test_a_wrong_token_is_reported_and_not_shown(office: Office) -> None:
     office.set(slack={"url": office.world.urls.slack_url, "token": "xoxb-wrong-token", "channel": CHANNEL})
     error = await office.unannounced(RUN)
     assert (error.type, "invalid_auth" in error.message) == ("AnnouncementRefused", True)

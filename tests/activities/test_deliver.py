@@ -101,7 +101,7 @@ async def test_a_report_becomes_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("workflow_id", ["../../etc/passwd", "a/b", "alert é…", ".."])
-async def test_no_name_of_a_run_leads_out_of_the_directory(tmp_path: Path, workflow_id: str) -> None:
+async def test_no_workflow_id_writes_outside_the_directory(tmp_path: Path, workflow_id: str) -> None:
     directory = tmp_path / "reports"
     await deliver(DELIVERY.model_copy(update={"workflow_id": workflow_id}), "directory", directory=directory)
     assert names(tmp_path) == ["reports"]
@@ -109,7 +109,7 @@ async def test_no_name_of_a_run_leads_out_of_the_directory(tmp_path: Path, workf
     assert workflow_id in (directory / written).read_text()
 
 
-async def test_a_report_is_posted_whole(inbox: Inbox) -> None:
+async def test_the_complete_report_is_posted(inbox: Inbox) -> None:
     await deliver(DELIVERY, "webhook", webhook_url=inbox.url)
     (request,) = inbox.requests
     assert ReportDelivery.model_validate({**request.json(), "destination": "log"}) == DELIVERY
@@ -135,7 +135,7 @@ async def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> No
         (fault(500), "ReportUndelivered", "the webhook answered 500"),
     ],
 )
-async def test_a_webhook_that_does_not_take_a_report_tells_no_address(
+async def test_the_error_of_a_webhook_does_not_contain_its_url(
     inbox: Inbox, trouble: Any, kind: str, said: str
 ) -> None:
     inbox.faults.append(trouble)
@@ -161,7 +161,7 @@ async def ended(run: Run) -> RunStatus:
     return (await run.query(IncidentWorkflow.progress)).status
 
 
-async def test_a_run_that_a_limit_cut_pages_the_owners_once(client: Client, world: World) -> None:
+async def test_a_run_ended_by_a_limit_pages_the_owners_once(client: Client, world: World) -> None:
     async with run_harness(client, [calls(LOOK)], tools=TOOLS, **paging_tables(world)) as harness:
         run = await harness.start(service="payments", limits=ONE_ROUND)
         assert await ended(run) == "limit_reached"
@@ -181,7 +181,7 @@ async def test_a_run_that_failed_pages_the_owners_once(client: Client, world: Wo
     assert "Incorrect API key" in page.title
 
 
-async def test_nobody_is_woken_by_a_run_that_concluded_or_was_stopped(client: Client, world: World) -> None:
+async def test_a_concluded_or_stopped_run_pages_no_one(client: Client, world: World) -> None:
     async with run_harness(client, [says(REPORT)], tools=TOOLS, **paging_tables(world, team="payments")) as harness:
         concluded = await harness.start(service="checkout")
         assert await ended(concluded) == "concluded"
@@ -196,7 +196,7 @@ async def test_nobody_is_woken_by_a_run_that_concluded_or_was_stopped(client: Cl
     assert world.pages.events == []
 
 
-async def test_who_was_paged_by_the_model_is_not_woken_again(client: Client, world: World) -> None:
+async def test_a_team_paged_by_the_model_is_not_paged_again(client: Client, world: World) -> None:
     paged = calls(("page_engineer", {"team": "checkout", "summary": "Orders fail."}))
     async with run_harness(client, [paged], tools=TOOLS, **paging_tables(world)) as harness:
         assert await ended(await harness.start(service="checkout", limits=ONE_ROUND)) == "limit_reached"
@@ -204,21 +204,21 @@ async def test_who_was_paged_by_the_model_is_not_woken_again(client: Client, wor
     assert (page.team, page.title, page.alerts) == ("checkout", "Orders fail.", 2)
 
 
-async def test_the_owners_are_paged_though_the_model_paged_others(client: Client, world: World) -> None:
+async def test_the_owners_are_paged_even_if_the_model_paged_another_team(client: Client, world: World) -> None:
     paged = calls(("page_engineer", {"team": "search", "summary": "Is it you?"}))
     async with run_harness(client, [paged], tools=TOOLS, **paging_tables(world)) as harness:
         assert await ended(await harness.start(service="checkout", limits=ONE_ROUND)) == "limit_reached"
     assert [page.team for page in world.pages.incidents] == ["search", "checkout"]
 
 
-async def test_a_run_without_a_service_pages_the_team_that_is_set_for_it(client: Client, world: World) -> None:
+async def test_a_run_without_a_service_pages_the_configured_team(client: Client, world: World) -> None:
     async with run_harness(client, [calls(LOOK)], tools=TOOLS, **paging_tables(world, team="search")) as harness:
         assert await ended(await harness.start(limits=ONE_ROUND)) == "limit_reached"
     assert [page.team for page in world.pages.incidents] == ["search"]
 
 
 @pytest.mark.parametrize("service", [None, "checkout"])
-async def test_whoever_is_on_call_is_paged_where_no_team_can_be(
+async def test_the_common_routing_key_is_used_if_no_team_can_be_paged(
     client: Client, world: World, service: str | None
 ) -> None:
     settings = {**paging_tables(world), "teams": {}}
@@ -228,7 +228,7 @@ async def test_whoever_is_on_call_is_paged_where_no_team_can_be(
     assert [page.team for page in world.pages.incidents] == ["payments"]
 
 
-async def test_who_stands_in_is_paged_where_the_owners_cannot_be(client: Client, world: World) -> None:
+async def test_the_fallback_team_is_paged_if_the_owners_cannot_be(client: Client, world: World) -> None:
     settings = paging_tables(world, team="night-watch")
     settings["teams"] = {"night-watch": {"routing_key": world.routing_keys["search"]}}
     async with run_harness(client, [calls(LOOK)], tools=TOOLS, **settings) as harness:
@@ -240,7 +240,7 @@ async def test_who_stands_in_is_paged_where_the_owners_cannot_be(client: Client,
     ("service", "why"),
     [(None, "no service is named"), ("checkout", "no team of 'checkout' has a routing key")],
 )
-async def test_a_hand_off_that_could_page_nobody_says_so(
+async def test_a_hand_off_that_could_page_no_one_says_so(
     client: Client, world: World, service: str | None, why: str
 ) -> None:
     settings = paging_tables(world)
@@ -262,7 +262,7 @@ async def test_a_hand_off_that_could_page_nobody_says_so(
     ],
     ids=["no service, no team", "not wanted", "nobody can be paged"],
 )
-async def test_a_hand_off_that_pages_nobody(
+async def test_a_hand_off_that_pages_no_one(
     client: Client, world: World, tmp_path: Path, service: str | None, changes: dict[str, Any]
 ) -> None:
     settings = {**paging_tables(world, directory=tmp_path), **changes}
@@ -271,7 +271,7 @@ async def test_a_hand_off_that_pages_nobody(
     assert world.pages.events == []
 
 
-async def test_what_was_delivered_is_recognised_when_the_rest_is_tried_again(
+async def test_a_delivered_report_is_recognised_on_a_retry(
     client: Client, world: World, inbox: Inbox, tmp_path: Path
 ) -> None:
     inbox.faults.extend([fault(503), fault(503)])
@@ -289,7 +289,7 @@ async def test_what_was_delivered_is_recognised_when_the_rest_is_tried_again(
     assert len(world.pages.incidents) == 1
 
 
-async def test_a_page_is_tried_until_it_gets_through(client: Client, world: World) -> None:
+async def test_a_page_is_retried_until_it_is_accepted(client: Client, world: World) -> None:
     world.pagerduty_events.faults.extend([fault(503), lose_reply()])
     async with run_harness(client, [calls(LOOK)], tools=TOOLS, **paging_tables(world)) as harness:
         assert await ended(await harness.start(service="checkout", limits=ONE_ROUND)) == "limit_reached"
@@ -324,7 +324,7 @@ async def test_a_run_cancelled_while_it_reports_still_reports(client: Client, in
     assert inbox.requests[-1].json()["report"]["body"] == REPORT
 
 
-async def test_what_a_tool_breaks_with_holds_no_secret(client: Client) -> None:
+async def test_the_error_of_a_tool_contains_no_secret(client: Client) -> None:
     @tool(effect="read", attempts=1)
     async def leaky(args: Nothing, context: ToolContext) -> None:
         """Fail with a secret in the message."""
@@ -341,9 +341,7 @@ async def test_what_a_tool_breaks_with_holds_no_secret(client: Client) -> None:
     assert "KeyError" in harness.results()[0]
 
 
-async def test_a_destination_that_is_gone_keeps_nobody_from_being_paged_once(
-    client: Client, world: World, inbox: Inbox
-) -> None:
+async def test_a_missing_destination_does_not_prevent_the_page(client: Client, world: World, inbox: Inbox) -> None:
     inbox.outage = fault(404)
     reports = paging_tables(world, webhook_url=inbox.url)
     async with run_harness(client, [calls(LOOK)], tools=TOOLS, **reports) as harness:

@@ -37,7 +37,7 @@ async def carried_silence(harness: Harness, workflow_id: str) -> str | None:
     return carried.silence
 
 
-async def test_alerts_are_told_once_over_a_chain_of_executions(impatient: Client) -> None:
+async def test_each_alert_is_sent_to_the_model_once_across_continue_as_new(impatient: Client) -> None:
     async with run_harness(impatient, [*SCRIPT, says("Both."), says("Both.")]) as harness:
         sender = Sender.on(harness)
         run = sender.run(await sender.fire())
@@ -57,7 +57,7 @@ async def test_alerts_are_told_once_over_a_chain_of_executions(impatient: Client
     assert harness.model.prefix_violations() == []
 
 
-async def test_an_open_run_goes_on_as_new_and_answers(impatient: Client, record: Record) -> None:
+async def test_an_open_run_continues_as_new_and_answers(impatient: Client, record: Record) -> None:
     async with run_harness(impatient, [says("**Fine.**"), calls(LOOK), says("Still fine.")]) as harness:
         sender = Sender.on(harness)
         run = sender.run(await sender.fire(links={"silence": SILENCE}))
@@ -99,7 +99,7 @@ def lose(harness: Harness, kind: type[ConversationRequest]) -> None:
     harness.running_worker.conversations.messages = lost  # type: ignore[method-assign]
 
 
-async def test_a_question_that_cannot_be_put_to_the_model_is_answered_once(client: Client) -> None:
+async def test_a_question_that_cannot_be_sent_to_the_model_is_answered_once(client: Client) -> None:
     async with run_harness(client, [says("**Fine.**")], model={"context_tokens": 1024}) as harness:
         lose(harness, CompactRequest)
         sender = Sender.on(harness)
@@ -116,7 +116,7 @@ async def test_a_question_that_cannot_be_put_to_the_model_is_answered_once(clien
     assert "**Messages that came too late for the model:**" in answered["report"]["body"]
 
 
-async def test_an_open_run_that_cannot_go_on_as_new_ends_as_it_concluded(impatient: Client) -> None:
+async def test_an_open_run_that_cannot_continue_as_new_ends_with_its_conclusion(impatient: Client) -> None:
     async with run_harness(impatient, [says("**Fine.**")]) as harness:
         lose(harness, CarryRequest)
         sender = Sender.on(harness)
@@ -129,7 +129,7 @@ async def test_an_open_run_that_cannot_go_on_as_new_ends_as_it_concluded(impatie
         assert (await sender.fire()).outcome == "repeated"
 
 
-async def test_a_flood_of_one_group_is_one_run(client: Client) -> None:
+async def test_300_notifications_of_one_group_are_one_run(client: Client) -> None:
     async with run_harness(client, [says("**Fine.**")]) as harness:
         sender = Sender.on(harness)
         told = await asyncio.gather(*(sender.fire() for _ in range(300)))

@@ -61,7 +61,7 @@ def assert_read_to_the_end(result: RunResult, harness: Harness) -> None:
     assert all(message["reasoning_content"] for message in thinking)
 
 
-async def test_a_refusal_for_length_is_answered_by_a_smaller_conversation(client: Client, record: Record) -> None:
+async def test_a_request_refused_for_its_length_is_compacted(client: Client, record: Record) -> None:
     async with run_harness(client, overflowing(8_000), tools={"read_page": read_page}, limits=AMPLE) as harness:
         run = await harness.start()
         result = await run.result()
@@ -71,7 +71,7 @@ async def test_a_refusal_for_length_is_answered_by_a_smaller_conversation(client
     assert 1 <= len(harness.model.prefix_violations()) <= made
 
 
-async def test_a_conversation_is_made_smaller_before_the_model_refuses_it(client: Client, record: Record) -> None:
+async def test_a_conversation_is_compacted_before_the_model_refuses_it(client: Client, record: Record) -> None:
     small = {"context_tokens": 8_000, "max_completion_tokens": 1_000}
     async with run_harness(
         client, overflowing(8_000), tools={"read_page": read_page}, limits=AMPLE, model=small
@@ -85,7 +85,7 @@ async def test_a_conversation_is_made_smaller_before_the_model_refuses_it(client
     assert len(harness.model.requests) == ROUNDS, "none was refused"
 
 
-async def test_a_worker_that_knows_nothing_finds_the_summary_in_the_history(client: Client) -> None:
+async def test_a_worker_without_a_cache_reads_the_summary_from_the_history(client: Client) -> None:
     async with run_harness(client, overflowing(8_000), tools={"read_page": read_page}, limits=AMPLE) as harness:
         harness.forget_everything()
         run = await harness.start()
@@ -96,7 +96,7 @@ async def test_a_worker_that_knows_nothing_finds_the_summary_in_the_history(clie
     assert len(harness.model.prefix_violations()) <= made
 
 
-async def test_what_people_said_outlives_every_summary(client: Client) -> None:
+async def test_messages_from_people_are_kept_by_every_compaction(client: Client) -> None:
     words = "Leave the payments database alone: " + "it is being migrated. " * 20
 
     async with run_harness(client, overflowing(8_000), tools={"read_page": read_page}, limits=AMPLE) as harness:
@@ -125,7 +125,7 @@ async def test_what_people_said_outlives_every_summary(client: Client) -> None:
     ],
     ids=["openai", "vllm", "llama.cpp", "together", "groq", "anthropic", "gemini"],
 )
-async def test_whatever_words_a_host_refuses_it_with(client: Client, refusal: Fault) -> None:
+async def test_a_refusal_for_length_is_recognised_for_every_host(client: Client, refusal: Fault) -> None:
     async with run_harness(client, reading, tools={"read_page": read_page}, limits=AMPLE) as harness:
         harness.model.faults += [*[delay(0)] * 4, refusal]
         run = await harness.start()
@@ -135,7 +135,7 @@ async def test_whatever_words_a_host_refuses_it_with(client: Client, refusal: Fa
     assert made == 1
 
 
-async def test_what_cannot_be_made_smaller_ends_the_run_with_its_hand_off(client: Client) -> None:
+async def test_a_conversation_that_cannot_be_compacted_ends_the_run_with_a_hand_off(client: Client) -> None:
     async with run_harness(client, overflowing(300), tools={"read_page": read_page}, limits=AMPLE) as harness:
         run = await harness.start("Checkout fails. " * 500)
         kind, message, hand_off = await failure(run)

@@ -55,7 +55,7 @@ async def test_a_chain_of_executions_is_one_investigation(impatient: Client, rec
     assert misses == 0
 
 
-async def test_a_worker_that_knows_nothing_reads_the_carried_conversation(impatient: Client) -> None:
+async def test_a_worker_without_a_cache_reads_the_carried_conversation(impatient: Client) -> None:
     async with run_harness(impatient, SCRIPT, worker={"conversation_bytes": 2**20}) as harness:
         harness.forget_everything()
         result = await (await harness.start()).result()
@@ -65,7 +65,7 @@ async def test_a_worker_that_knows_nothing_reads_the_carried_conversation(impati
     assert harness.model.prefix_violations() == []
 
 
-async def test_words_told_on_the_way_are_carried(impatient: Client) -> None:
+async def test_messages_from_people_are_carried_over_continue_as_new(impatient: Client) -> None:
     async with run_harness(impatient, [*SCRIPT, *[says("**Fine** again.")] * 3]) as harness:
         run = await harness.start()
         accepted: list[str] = []
@@ -83,7 +83,7 @@ async def test_words_told_on_the_way_are_carried(impatient: Client) -> None:
     assert told == accepted
 
 
-async def test_an_act_that_is_sent_again_after_continuing_is_taken_once(impatient: Client) -> None:
+async def test_an_update_sent_again_after_continue_as_new_is_applied_once(impatient: Client) -> None:
     async with run_harness(impatient, [*SCRIPT, *[says("**Fine** again.")] * 3]) as harness:
         run = await harness.start()
         tell, more = TellRequest(text="Mind the queue.", by="ada"), ExtendRequest(by=LimitChanges(rounds=5))
@@ -103,7 +103,7 @@ async def test_an_act_that_is_sent_again_after_continuing_is_taken_once(impatien
     assert result.limits.rounds == harness.settings.limits.rounds + 5
 
 
-async def test_a_stop_on_the_way_is_not_lost(impatient: Client) -> None:
+async def test_a_stop_during_continue_as_new_is_not_lost(impatient: Client) -> None:
     async with run_harness(impatient, SCRIPT) as harness:
         joined = harness.running_worker.conversations.messages
         reached, go_on = asyncio.Event(), asyncio.Event()
@@ -128,7 +128,7 @@ async def test_a_stop_on_the_way_is_not_lost(impatient: Client) -> None:
     assert asked < ROUNDS
 
 
-async def test_a_state_too_large_to_take_along_ends_the_run_with_its_report(impatient: Client, tmp_path: Path) -> None:
+async def test_a_state_too_large_to_carry_ends_the_run_with_a_report(impatient: Client, tmp_path: Path) -> None:
     @tool(effect="read")
     async def read_much(args: Nothing, context: ToolContext) -> str:
         """Read a lot."""

@@ -65,7 +65,7 @@ async def ended(harness: Harness, host: FaultHost, name: str, run: Run) -> Ended
 
 
 @pytest.mark.parametrize("name", ROWS)
-async def test_what_comes_of_it(played: Mapping[str, asyncio.Task[Ended]], name: str) -> None:
+async def test_a_hostile_reply_has_the_expected_outcome(played: Mapping[str, asyncio.Task[Ended]], name: str) -> None:
     row, run = ROWS[name], await played[name]
     assert (run.status, run.result.rounds) == (row.ends, row.rounds)
     assert row.says in run.said
@@ -83,7 +83,7 @@ async def test_what_comes_of_it(played: Mapping[str, asyncio.Task[Ended]], name:
     assert row.reads in after
 
 
-def test_no_more_calls_are_kept_than_are_answered(played: Mapping[str, asyncio.Task[Ended]]) -> None:
+def test_the_number_of_calls_kept_is_limited_and_each_is_answered(played: Mapping[str, asyncio.Task[Ended]]) -> None:
     for name in ("40 calls", "14,408 calls"):
         conversation = played[name].result().requests[-1]["messages"]
         assert [message["role"] for message in conversation[3:]] == ["tool"] * MAX_CALLS

@@ -19,7 +19,7 @@ LOOK = ("look", {"service": "checkout"})
 REPORT = "**Status:** checkout is degraded, 18.2 % errors.\n\nRoll back."
 
 
-async def test_concludes_in_the_words_of_the_model(client: Client, record: Record) -> None:
+async def test_the_report_is_the_text_of_the_model(client: Client, record: Record) -> None:
     async with run_harness(client, [calls(LOOK, reasoning="look first"), says(REPORT)]) as harness:
         run = await harness.start(service="checkout", severity="critical")
         result = await run.result()
@@ -42,7 +42,7 @@ async def test_parallel_calls_are_answered_in_call_order(client: Client, record:
     assert found == ["payments", "checkout", "payments"]
 
 
-async def test_failures_of_tools_are_results(client: Client, record: Record) -> None:
+async def test_tool_failures_are_results(client: Client, record: Record) -> None:
     async with run_harness(client, [calls(("unreachable", {}), ("refusing", {}), LOOK), says(REPORT)]) as harness:
         run = await harness.start()
         result = await run.result()
@@ -56,7 +56,7 @@ async def test_failures_of_tools_are_results(client: Client, record: Record) -> 
     assert [call.status for call in progress.calls] == ["error", "error", "ok"]
 
 
-async def test_bad_arguments_are_told_to_the_model(client: Client, record: Record) -> None:
+async def test_bad_arguments_are_reported_to_the_model(client: Client, record: Record) -> None:
     bad = calls(("look", '{"service": "checkout"'), ("look", {"service": "chekout"}), ("look", {"servce": "checkout"}))
     async with run_harness(client, [bad, says(REPORT)]) as harness:
         run = await harness.start()
@@ -70,7 +70,7 @@ async def test_bad_arguments_are_told_to_the_model(client: Client, record: Recor
     assert harness.messages()[2]["tool_calls"][0]["function"]["arguments"] == "{}"
 
 
-async def test_unknown_tools_are_told_to_the_model(client: Client, record: Record) -> None:
+async def test_unknown_tools_are_reported_to_the_model(client: Client, record: Record) -> None:
     async with run_harness(client, [calls(("reboot_everything", {})), says(REPORT)]) as harness:
         run = await harness.start()
         result = await run.result()
@@ -107,21 +107,21 @@ async def test_a_forced_tool_is_forced_in_the_first_round(client: Client, choice
     assert [request.json()["tool_choice"] for request in harness.model.requests] == sent
 
 
-async def test_without_tools_the_model_only_talks(client: Client) -> None:
+async def test_without_tools_the_model_only_answers(client: Client) -> None:
     async with run_harness(client, [says(REPORT)]) as harness:
         result = await (await harness.start(tool_choice=ToolChoice(mode="none"))).result()
     assert result.status == "concluded"
     assert "tools" not in harness.model.requests[0].json()
 
 
-async def test_an_unknown_service_fails_the_run_and_says_which_are_known(client: Client) -> None:
+async def test_an_unknown_service_fails_the_run_and_names_the_known_ones(client: Client) -> None:
     async with run_harness(client, [says(REPORT)]) as harness:
         kind, message, _ = await failure(await harness.start(service="chekout"))
     assert kind == "UnknownService"
     assert "known: checkout, payments" in message
 
 
-async def test_a_model_that_refuses_the_key_is_not_hammered(client: Client) -> None:
+async def test_a_model_that_refuses_the_key_is_asked_once(client: Client) -> None:
     async with run_harness(client, [says(REPORT)]) as harness:
         harness.model.faults.append(fault(401, {"error": {"message": "Incorrect API key", "code": "invalid_api_key"}}))
         kind, message, hand_off = await failure(await harness.start())
@@ -131,14 +131,14 @@ async def test_a_model_that_refuses_the_key_is_not_hammered(client: Client) -> N
     assert hand_off.status == "failed"
 
 
-async def test_a_host_that_ignores_a_forced_tool_is_told_once(client: Client) -> None:
+async def test_a_host_that_ignores_a_forced_tool_is_reminded_once(client: Client) -> None:
     async with run_harness(client, [says("I would look."), calls(LOOK), says(REPORT)]) as harness:
         result = await (await harness.start(tool_choice=ToolChoice(mode="named", function="look"))).result()
     assert (result.status, result.rounds) == ("concluded", 3)
     assert "You must call look" in harness.messages(1)[-1]["content"]
 
 
-async def test_an_input_that_is_no_incident_fails_at_once(client: Client) -> None:
+async def test_an_invalid_input_fails_at_once(client: Client) -> None:
     async with run_harness(client, [says(REPORT)]) as harness:
         run = await client.start_workflow(
             "IncidentWorkflow", {"text": ""}, id="incident-without-text", task_queue=harness.settings.worker.task_queue
@@ -148,7 +148,7 @@ async def test_an_input_that_is_no_incident_fails_at_once(client: Client) -> Non
     assert "text" in str(failed.value.cause)
 
 
-async def test_an_effect_is_the_same_however_its_arguments_are_spaced(client: Client) -> None:
+async def test_effects_that_differ_only_in_white_space_happen_once(client: Client) -> None:
     page = {"team": "checkout", "summary": "18.2 % errors"}
     spaced = '{ "summary": "18.2 % errors",  "team": "checkout" }'
     async with run_harness(client, [calls(("page", page), ("page", spaced)), says(REPORT)]) as harness:

@@ -23,7 +23,7 @@ def toolless(harness: Harness) -> list[bool]:
     return ["tools" not in request.json() for request in harness.model.requests]
 
 
-async def test_the_last_round_has_no_tools_and_the_cap_is_exact(client: Client, record: Record) -> None:
+async def test_the_last_round_has_no_tools_and_the_round_limit_is_exact(client: Client, record: Record) -> None:
     stubborn = always(calls(LOOK), without_tools=says('{"name": "look", "arguments": {"service": "checkout"}}'))
     async with run_harness(client, stubborn) as harness:
         run = await harness.start(limits=LimitChanges(rounds=3))
@@ -63,7 +63,7 @@ async def test_tool_calls_over_the_limit_are_not_run(client: Client, record: Rec
         (LimitChanges(cost=0.001), "CostLimitReached", "cost-limit"),
     ],
 )
-async def test_what_was_spent_ends_a_run(
+async def test_the_limits_of_tokens_and_cost_end_a_run(
     client: Client, record: Record, limits: LimitChanges, kind: str, name: str
 ) -> None:
     async with run_harness(client, always(calls(LOOK), without_tools=says(REPORT)), model=PRICED) as harness:
@@ -75,7 +75,7 @@ async def test_what_was_spent_ends_a_run(
     assert "0.182" in hand_off.report.body
 
 
-async def test_time_ends_a_run_whose_model_never_answers(client: Client, record: Record) -> None:
+async def test_the_duration_limit_ends_a_run_whose_model_never_answers(client: Client, record: Record) -> None:
     async with run_harness(client, always(calls(LOOK), without_tools=says(REPORT))) as harness:
         harness.model.faults.append(hang(20))
         run = await harness.start(limits=LimitChanges(duration=1))
@@ -85,7 +85,7 @@ async def test_time_ends_a_run_whose_model_never_answers(client: Client, record:
     assert hand_off.report.body
 
 
-async def test_time_that_ends_in_an_outage_says_so(client: Client) -> None:
+async def test_a_duration_limit_reached_in_an_outage_names_the_outage(client: Client) -> None:
     async with run_harness(client, [says(REPORT)]) as harness:
         harness.model.faults += [fault(503, "Loading model"), hang(20)]
         kind, message, _ = await failure(await harness.start(limits=LimitChanges(duration=3)))
@@ -93,7 +93,7 @@ async def test_time_that_ends_in_an_outage_says_so(client: Client) -> None:
     assert message == "stopped after 3 seconds without a conclusion; ask failed: HTTP 503: 'Loading model'"
 
 
-async def test_one_and_the_same_failing_call_ends_a_run(client: Client, record: Record) -> None:
+async def test_a_call_that_fails_repeatedly_ends_a_run(client: Client, record: Record) -> None:
     spellings = ['{"service":"chekout"}', '{ "service": "chekout" }']
 
     def circling(request: JsonObject) -> ScriptedReply:
@@ -109,7 +109,7 @@ async def test_one_and_the_same_failing_call_ends_a_run(client: Client, record: 
     assert toolless(harness)[:4] == [False, False, False, True]
 
 
-async def test_a_call_that_succeeds_in_between_has_not_failed_in_a_row(client: Client) -> None:
+async def test_a_success_between_two_failures_starts_the_count_again(client: Client) -> None:
     answers = iter([False, False, True, False, False, True])
 
     @tool(effect="read")
@@ -125,7 +125,7 @@ async def test_a_call_that_succeeds_in_between_has_not_failed_in_a_row(client: C
     assert (result.status, result.rounds) == ("concluded", 7)
 
 
-async def test_a_person_can_let_a_run_go_on_that_fails_in_circles(client: Client) -> None:
+async def test_a_person_can_extend_the_failure_limit(client: Client) -> None:
     async with run_harness(client, always(calls(("refusing", {})), without_tools=says(REPORT))) as harness:
         harness.model.faults.append(fault(503, headers={"retry-after": "2"}))
         run = await harness.start(limits=LimitChanges(failures=2, rounds=9))
@@ -156,7 +156,7 @@ async def test_an_empty_reply_is_resampled_then_nudged_then_ends_the_run(client:
     assert "neither text nor a usable tool call" in harness.messages()[-1]["content"]
 
 
-async def test_when_its_time_is_over_a_run_reports_what_it_knows(client: Client) -> None:
+async def test_a_run_at_its_duration_limit_reports_its_findings(client: Client) -> None:
     script = [calls(("restart", {"service": "checkout"})), says(REPORT)]
     async with run_harness(client, script) as harness:
         result = await (await harness.start(limits=LimitChanges(duration=2))).result()
@@ -165,7 +165,7 @@ async def test_when_its_time_is_over_a_run_reports_what_it_knows(client: Client)
     assert "no one decided" in harness.results()[0]
 
 
-async def test_a_limit_on_a_cost_that_nobody_can_count_is_refused(client: Client) -> None:
+async def test_a_cost_limit_without_prices_is_refused(client: Client) -> None:
     async with run_harness(client, [says(REPORT)]) as harness:
         kind, message, _ = await failure(await harness.start(limits=LimitChanges(cost=1)))
     assert kind == "PricesUnknown"

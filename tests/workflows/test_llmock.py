@@ -74,7 +74,7 @@ BROKEN: dict[str, Trouble] = {
 
 
 @pytest.mark.parametrize("trouble", BROKEN.values(), ids=BROKEN.keys())
-async def test_a_run_gets_through(client: Client, llmock: LLMock, trouble: Trouble) -> None:
+async def test_a_run_concludes_despite_a_fault(client: Client, llmock: LLMock, trouble: Trouble) -> None:
     trouble(llmock)
     await concluded(client, llmock)
     verdict = llmock.verdict()
@@ -99,7 +99,7 @@ async def test_a_slow_host_is_asked_again(client: Client, llmock: LLMock) -> Non
         (422, "ModelRefused"),
     ],
 )
-async def test_what_cannot_succeed_is_not_retried(client: Client, llmock: LLMock, status: int, kind: str) -> None:
+async def test_a_permanent_refusal_is_not_retried(client: Client, llmock: LLMock, status: int, kind: str) -> None:
     llmock.fail(status, times=None)
     assert await refused(client, llmock) == kind
     assert len(llmock.requests) == 1
@@ -112,7 +112,7 @@ async def test_a_prompt_that_is_too_long_is_not_sent_again(client: Client, llmoc
     llmock.assert_resilient(strict=True)
 
 
-async def test_an_outage_is_given_up_after_a_few_calm_attempts(client: Client, llmock: LLMock) -> None:
+async def test_an_outage_ends_the_run_after_a_few_spaced_attempts(client: Client, llmock: LLMock) -> None:
     llmock.outage()
     assert await refused(client, llmock, duration=5) == "ModelUnavailable"
     assert len(llmock.requests) == 4
@@ -126,7 +126,7 @@ async def use_up(harness: Harness, requests: int) -> None:
     await endpoint.close()
 
 
-async def test_a_real_quota_is_waited_for(client: Client, llmock: LLMock) -> None:
+async def test_a_run_waits_for_a_quota(client: Client, llmock: LLMock) -> None:
     async with on_llmock(client, llmock) as harness:
         llmock.limits(rpm=20)  # one request is free every three seconds: on a busy machine the run starts in less
         await use_up(harness, 20)
@@ -136,7 +136,7 @@ async def test_a_real_quota_is_waited_for(client: Client, llmock: LLMock) -> Non
     llmock.assert_resilient(strict=True)
 
 
-async def test_many_runs_at_once_keep_to_one_quota(client: Client, llmock: LLMock) -> None:
+async def test_concurrent_runs_respect_one_quota(client: Client, llmock: LLMock) -> None:
     async with on_llmock(client, llmock) as harness:
         llmock.limits(rpm=240)
         await use_up(harness, 240)
@@ -154,7 +154,7 @@ PROVIDERS = ("mistral", "groq", "together", "perplexity", "ai21", "xai")
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-async def test_a_run_gets_through_at_every_provider(client: Client, llmock: LLMock, provider: str) -> None:
+async def test_a_run_concludes_at_every_provider(client: Client, llmock: LLMock, provider: str) -> None:
     llmock.rate_limit(retry_after=0.3, provider=provider).fail(529, retry_after=0.05, provider=provider)
     llmock.break_tool_call("malformed_arguments")
     await concluded(client, llmock, base_url=llmock.base_url(provider))
@@ -174,7 +174,7 @@ async def test_a_run_gets_through_at_every_provider(client: Client, llmock: LLMo
     ],
     ids=["key", "model", "overflow", "window"],
 )
-async def test_what_no_provider_will_ever_accept_is_sent_once(
+async def test_a_permanent_refusal_of_any_provider_is_not_retried(
     client: Client, llmock: LLMock, provider: str, trouble: Trouble, kind: str
 ) -> None:
     trouble(llmock)
@@ -185,7 +185,7 @@ async def test_what_no_provider_will_ever_accept_is_sent_once(
     llmock.assert_resilient(strict=True)
 
 
-async def test_the_next_provider_answers_in_the_outage_of_the_first(client: Client, llmock: LLMock) -> None:
+async def test_the_next_provider_answers_during_an_outage_of_the_first(client: Client, llmock: LLMock) -> None:
     llmock.outage(provider="openai")
     next_one = {"base_url": llmock.base_url("groq"), "name": "kimi", "api_key": "any"}
     async with run_harness(
@@ -197,7 +197,7 @@ async def test_the_next_provider_answers_in_the_outage_of_the_first(client: Clie
     llmock.assert_resilient(strict=True)
 
 
-async def test_the_verdict_would_notice(llmock: LLMock) -> None:
+async def test_llmock_detects_wrong_retries(llmock: LLMock) -> None:
     """What the run does right, its endpoint alone does not: repeated at once, it is found out."""
     llmock.rate_limit(times=2, retry_after=2).fail(401)
     endpoint = ModelClient(build_settings(llmock.base_url()).model)

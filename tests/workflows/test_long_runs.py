@@ -81,7 +81,7 @@ async def test_each_byte_of_the_conversation_is_recorded_once(client: Client) ->
     assert harness.running_worker.conversations.misses == 0
 
 
-async def test_a_round_costs_the_same_however_late_it_is(client: Client) -> None:
+async def test_a_late_round_adds_as_much_to_the_history_as_an_early_one(client: Client) -> None:
     async with run_harness(
         client, reading(60, 1), tools={"read_page": read_page}, limits=AMPLE, model=ENDLESS
     ) as harness:
@@ -127,7 +127,7 @@ async def test_a_thousand_rounds_are_one_investigation(client: Client) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-async def test_a_new_worker_takes_up_many_runs_at_once(client: Client) -> None:
+async def test_a_new_worker_continues_many_runs_at_once(client: Client) -> None:
     """Together their histories replay far longer than one workflow task may take."""
     tools: dict[str, Tool[Any]] = {"read_page": read_page, "publish": publish}
 
@@ -148,7 +148,7 @@ async def test_a_new_worker_takes_up_many_runs_at_once(client: Client) -> None:
     assert [result.status for result in results] == ["concluded"] * 40
 
 
-async def test_two_workers_share_a_queue_and_rarely_miss(client: Client) -> None:
+async def test_two_workers_of_one_task_queue_rarely_miss_their_cache(client: Client) -> None:
     async with run_harness(client, reading(20, 4), tools={"read_page": read_page}, limits=AMPLE) as harness:
         async with run_worker(await another(client), harness.settings, tools={"read_page": read_page}) as other:
             runs = [await harness.start(f"Question {number}") for number in range(6)]
@@ -162,7 +162,7 @@ async def test_two_workers_share_a_queue_and_rarely_miss(client: Client) -> None
     assert harness.model.prefix_violations() == []
 
 
-async def test_a_lost_conversation_is_read_from_the_history(client: Client) -> None:
+async def test_a_conversation_lost_from_the_cache_is_read_from_the_history(client: Client) -> None:
     async with run_harness(client, reading(6, 4), tools={"read_page": read_page}, limits=AMPLE) as harness:
         harness.forget_everything()
         result = await (await harness.start()).result()

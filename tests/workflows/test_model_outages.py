@@ -173,7 +173,7 @@ async def scene(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Asy
 
 
 @pytest.mark.parametrize("name", OUTAGES)
-async def test_an_outage_that_passes_costs_nothing(scene: Scene, client: Client, name: str) -> None:
+async def test_a_short_outage_costs_no_round(scene: Scene, client: Client, name: str) -> None:
     result = await scene.concluded(f"{name}, passing")
     recorded = await replies(client, scene.runs[f"{name}, passing"])
     assert (result.status, result.report.body) == ("concluded", "Checkout is down.")
@@ -185,7 +185,7 @@ async def test_an_outage_that_passes_costs_nothing(scene: Scene, client: Client,
 
 
 @pytest.mark.parametrize("name", OUTAGES)
-async def test_the_fallback_answers_where_the_first_host_is_out(scene: Scene, client: Client, name: str) -> None:
+async def test_the_fallback_answers_during_an_outage_of_the_first_host(scene: Scene, client: Client, name: str) -> None:
     result = await scene.concluded(f"{name}, first host")
     recorded = await replies(client, scene.runs[f"{name}, first host"])
     assert (result.status, result.report.body, result.rounds) == ("concluded", "Checkout is down.", 2)
@@ -196,7 +196,7 @@ async def test_the_fallback_answers_where_the_first_host_is_out(scene: Scene, cl
 
 
 @pytest.mark.parametrize("name", OUTAGES)
-async def test_an_outage_of_every_host_is_handed_to_a_person(scene: Scene, name: str) -> None:
+async def test_an_outage_of_every_host_ends_with_a_hand_off(scene: Scene, name: str) -> None:
     _, said = OUTAGES[name]
     kind, message, hand_off = await scene.handed_over(f"{name}, everywhere")
     assert kind == "ModelUnavailable"
@@ -210,7 +210,7 @@ async def test_an_outage_of_every_host_is_handed_to_a_person(scene: Scene, name:
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-async def test_who_refuses_the_key_or_the_money_is_asked_once(scene: Scene, name: str) -> None:
+async def test_a_host_that_refuses_the_key_or_the_account_is_asked_once(scene: Scene, name: str) -> None:
     result = await scene.concluded(f"{name}, first host")
     assert (result.status, result.rounds) == ("concluded", 2)
     assert scene.asked(f"{name}, first host") == (2, 1)
@@ -222,7 +222,7 @@ async def test_who_refuses_the_key_or_the_money_is_asked_once(scene: Scene, name
     assert scene.asked(f"{name}, everywhere") == (2, 1)
 
 
-async def test_a_pause_of_a_day_is_not_waited_for(scene: Scene) -> None:
+async def test_a_retry_delay_of_a_day_ends_the_run(scene: Scene) -> None:
     result = await scene.concluded("a day, first host")
     assert (result.status, result.rounds) == ("concluded", 2)
     assert scene.asked("a day, first host") == (2, 1)
@@ -239,7 +239,7 @@ def nowhere() -> str:
         return f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
 
 
-async def test_a_host_that_comes_up_late_is_asked_again(client: Client, nowhere: str) -> None:
+async def test_a_host_that_starts_late_is_asked_again(client: Client, nowhere: str) -> None:
     late = ScriptedModel([LOOK, REPORT], key=KEY)
     async with run_harness(client, [], model={"base_url": nowhere}) as harness:
         run = await harness.start()
@@ -251,7 +251,7 @@ async def test_a_host_that_comes_up_late_is_asked_again(client: Client, nowhere:
     assert len(late.requests) == 2
 
 
-async def test_the_fallback_answers_where_the_first_host_is_not_there(client: Client, nowhere: str) -> None:
+async def test_the_fallback_answers_if_the_first_host_is_unreachable(client: Client, nowhere: str) -> None:
     other = ScriptedModel([REPORT], key=KEY)
     async with other.serve() as url:
         fallbacks = [{"base_url": url, "name": "other", "api_key": KEY}]
@@ -260,7 +260,7 @@ async def test_the_fallback_answers_where_the_first_host_is_not_there(client: Cl
     assert (result.status, result.rounds, result.report.body) == ("concluded", 1, "Checkout is down.")
 
 
-async def test_where_no_host_is_there_a_person_is_woken(client: Client, nowhere: str) -> None:
+async def test_a_person_is_paged_if_no_host_is_reachable(client: Client, nowhere: str) -> None:
     async with World.running() as world:
         tools = {"page_engineer": discover_tools()["page_engineer"]}
         async with run_harness(client, [], tools=tools, model={"base_url": nowhere}, **paging_tables(world)) as harness:

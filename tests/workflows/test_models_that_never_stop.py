@@ -86,7 +86,7 @@ async def runs(client: Client, host: FaultHost, world: World) -> AsyncIterator[M
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_it_ends_at_the_cap_with_one_page_and_a_report(
+async def test_a_run_ends_at_its_round_limit_with_one_page_and_a_report(
     host: FaultHost, world: World, runs: Mapping[str, Run], name: str
 ) -> None:
     run = runs[name]

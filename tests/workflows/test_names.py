@@ -74,5 +74,5 @@ async def test_every_name_is_pinned(client: Client, request: pytest.FixtureReque
     assert written == GOLDEN.read_text()
 
 
-def test_those_who_only_look_call_it_by_the_same_name() -> None:
+def test_the_client_uses_the_name_of_the_workflow() -> None:
     assert f"workflow {runs_client.WORKFLOW}(" in GOLDEN.read_text()

@@ -66,7 +66,7 @@ async def until_timed_out(run: Run) -> None:
         await asyncio.sleep(0.2)
 
 
-async def test_a_call_that_no_worker_took_was_not_run(client: Client, record: Record) -> None:
+async def test_a_call_that_no_worker_took_is_reported_as_not_run(client: Client, record: Record) -> None:
     async with run_harness(client, [calls(("restart", {})), says(REPORT)], tools=TOOLS) as harness:
         harness.model.faults.append(delay(1))
         run = await harness.start(limits=BRIEF)
@@ -81,7 +81,7 @@ async def test_a_call_that_no_worker_took_was_not_run(client: Client, record: Re
     assert harness.results() == ['{"error":"not run: no worker was available before the time of the run was used up"}']
 
 
-async def test_a_model_that_no_worker_asked_has_not_failed(client: Client, record: Record) -> None:
+async def test_a_model_call_that_no_worker_took_is_not_a_model_failure(client: Client, record: Record) -> None:
     async with run_harness(client, [calls(("look", {})), says(REPORT)], tools=TOOLS) as harness:
         run = await harness.start(limits=BRIEF)
         await until_asked(harness, 1)
@@ -97,7 +97,7 @@ async def test_a_model_that_no_worker_asked_has_not_failed(client: Client, recor
     assert "tools" not in harness.model.requests[-1].json(), "its time is over: one round is left, to report"
 
 
-async def test_a_model_call_that_a_worker_gave_up_as_it_ended_has_not_failed(client: Client) -> None:
+async def test_a_model_call_interrupted_by_a_shutdown_is_not_a_model_failure(client: Client) -> None:
     async with run_harness(client, [says(REPORT)], worker={"shutdown_seconds": 0}) as harness:
         harness.model.outage = hang(60)
         run = await harness.start(limits=BRIEF)
@@ -111,7 +111,7 @@ async def test_a_model_call_that_a_worker_gave_up_as_it_ended_has_not_failed(cli
     assert (result.status, result.rounds, len(harness.model.requests)) == ("concluded", 1, 2)
 
 
-async def test_a_model_that_was_asked_and_out_of_reach_has_failed(client: Client) -> None:
+async def test_a_model_call_that_got_no_answer_is_a_model_failure(client: Client) -> None:
     async with run_harness(client, [says(REPORT)]) as harness:
         harness.model.fail_next(503, times=100)
         run = await harness.start(limits=LimitChanges(duration=2))
@@ -119,7 +119,7 @@ async def test_a_model_that_was_asked_and_out_of_reach_has_failed(client: Client
     assert (kind, result.status, result.rounds) == ("ModelUnavailable", "failed", 0)
 
 
-def test_an_effect_is_not_begun_when_its_decision_is_old() -> None:
+def test_an_effect_has_a_limited_time_from_decision_to_start() -> None:
     spec = ToolSpec(name="restart", description="", parameters={}, effect="keyed", timeout=30, attempts=3)
     question = spec.model_copy(update={"effect": "read"})
     hours = timedelta(hours=2)

@@ -71,7 +71,7 @@ def size(value: object) -> int:
 
 
 @pytest.mark.parametrize("too_much", [1, 2_000_000])
-def test_what_is_too_large_is_named_before_it_is_recorded(too_much: int) -> None:
+def test_a_payload_too_large_is_refused_with_its_type_and_size(too_much: int) -> None:
     longest = "x" * (PAYLOAD_BYTES - len('{"content":""}'))
     assert size(ToolResult(content=longest)) == PAYLOAD_BYTES
     with pytest.raises(PayloadsTooLarge) as refused:
@@ -80,7 +80,7 @@ def test_what_is_too_large_is_named_before_it_is_recorded(too_much: int) -> None
     assert str(refused.value) == said
 
 
-async def test_a_run_that_is_too_large_to_start_is_refused_where_it_is_started(client: Client) -> None:
+async def test_an_input_too_large_is_refused_by_the_client(client: Client) -> None:
     name = f"incident-{uuid4()}"
     with pytest.raises(PayloadsTooLarge, match=r"RunInput: 3,000,011 bytes are too many to record"):
         await client.start_workflow(
@@ -118,7 +118,7 @@ def carried_state(
     )
 
 
-async def test_a_run_whose_next_step_is_too_large_ends_with_its_report(client: Client, tmp_path: Path) -> None:
+async def test_a_run_whose_next_step_is_too_large_ends_with_a_report(client: Client, tmp_path: Path) -> None:
     async with run_harness(client, [says("never asked")], reports={"directory": tmp_path}) as harness:
         # In a request each of the words takes ten times what it takes among those that wait.
         run = await harness.start(service="checkout", carried=carried_state(["x"] * 70_000))
@@ -138,7 +138,7 @@ async def test_a_run_whose_next_step_is_too_large_ends_with_its_report(client: C
         ("detail", "Wrong", "it went wrong"),
     ],
 )
-async def test_nothing_too_large_keeps_a_workflow_open(client: Client, place: str, kind: str, message: str) -> None:
+async def test_a_payload_too_large_fails_the_workflow(client: Client, place: str, kind: str, message: str) -> None:
     async with Worker(client, task_queue=f"test-{uuid4()}", workflows=[Oversized]) as worker:
         with pytest.raises(WorkflowFailureError) as failed:
             await client.execute_workflow(Oversized.run, place, id=f"{uuid4()}", task_queue=worker.task_queue)
@@ -147,7 +147,7 @@ async def test_nothing_too_large_keeps_a_workflow_open(client: Client, place: st
     assert (error.type, error.message, error.details) == (kind, message, ())
 
 
-async def test_a_catalogue_that_is_too_large_to_record_ends_a_run_at_once(client: Client, tmp_path: Path) -> None:
+async def test_a_catalogue_too_large_to_record_ends_a_run_at_once(client: Client, tmp_path: Path) -> None:
     async def explained(args: Nothing, context: ToolContext) -> None: ...
 
     explained.__doc__ = "Use it " + "well " * 500_000
@@ -197,13 +197,13 @@ TOOL = ToolSpec(
 
 
 @pytest.mark.parametrize("told", TOLD.values(), ids=TOLD)
-def test_all_that_people_can_say_together_waits_to_be_put_to_the_model(told: list[str]) -> None:
+def test_the_largest_messages_from_people_fit_the_unread_limit(told: list[str]) -> None:
     assert UNREAD_BYTES * 0.9 < len(canonical_json(told)) <= UNREAD_BYTES
 
 
 @pytest.mark.parametrize("told", TOLD.values(), ids=TOLD)
 @pytest.mark.parametrize("answer", [WORST * 170_000, "\n" * 262_143 + "x"], ids=["control characters", "empty lines"])
-def test_the_largest_report_goes_to_all_destinations_in_one_step(told: list[str], answer: str) -> None:
+def test_the_largest_report_fits_for_all_destinations_in_one_step(told: list[str], answer: str) -> None:
     destinations = get_args(Destination)
     for report in (
         concluded_report(answer, CALLS, told),
@@ -256,7 +256,7 @@ def flood(alerts: int) -> Episode:
     return episode
 
 
-def test_the_largest_group_is_told_and_remembered_within_bounds() -> None:
+def test_the_largest_alert_group_fits_in_prompt_delivery_and_memo() -> None:
     episode = flood(MAX_ALERTS + 100)
     assert (len(episode.states), episode.untracked, len(episode.unread)) == (
         MAX_TRACKED_ALERTS,
@@ -276,7 +276,7 @@ def test_the_largest_group_is_told_and_remembered_within_bounds() -> None:
     assert size(summary) < 16_000
 
 
-def test_the_largest_state_of_an_open_run_is_taken_along() -> None:
+def test_the_largest_state_of_an_open_run_fits_in_a_payload() -> None:
     episode = flood(MAX_TRACKED_ALERTS)
     report = concluded_report("x" * ANSWER_BYTES, CALLS, ["y" * 32_000])
     state = carried_state([], "x" * HISTORY_BOUNDS.carried_bytes, [TOOL] * 20).model_copy(
@@ -291,7 +291,7 @@ def test_the_largest_state_of_an_open_run_is_taken_along() -> None:
 
 
 @pytest.mark.parametrize("told", TOLD.values(), ids=TOLD)
-def test_the_largest_request_to_a_model(told: list[str]) -> None:
+def test_the_largest_request_to_a_model_fits_in_a_payload(told: list[str]) -> None:
     error = canonical_json({"error": WORST * (NAME_CHARACTERS + REMARK_CHARACTERS + 100)}).decode()
     refused = [TextEntry(role="tool", content=error) for _ in range(MAX_CALLS)]
     said = [TextEntry(role="user", content=text) for text in told]
@@ -300,7 +300,7 @@ def test_the_largest_request_to_a_model(told: list[str]) -> None:
 
 
 @pytest.mark.parametrize("told", TOLD.values(), ids=TOLD)
-def test_the_largest_state_that_a_run_takes_along(told: list[str]) -> None:
+def test_the_largest_carried_state_fits_in_a_payload(told: list[str]) -> None:
     state = carried_state(told, "x" * HISTORY_BOUNDS.carried_bytes, [TOOL] * 20).model_copy(update={"calls": CALLS})
     assert size(GIVEN.model_copy(update={"text": "x" * 100_000, "carried": state})) < PAYLOAD_BYTES
 
@@ -315,17 +315,17 @@ def test_the_largest_state_that_a_run_takes_along(told: list[str]) -> None:
     ],
     ids=lambda largest: type(largest).__name__,
 )
-def test_what_else_is_recorded_is_bounded_too(largest: Contract) -> None:
+def test_the_largest_of_each_other_contract_fits_in_a_payload(largest: Contract) -> None:
     assert size(largest) < PAYLOAD_BYTES
 
 
-def test_the_largest_round_fits_into_a_history_that_is_about_to_end() -> None:
+def test_the_largest_round_fits_into_a_history_at_its_limit() -> None:
     results = MAX_CALLS * size(ToolResult(content="\\" * MAX_RESULT_BYTES))
     reply_and_calls, closing = 2 * PAYLOAD_BYTES, STEP_BYTES + PAYLOAD_BYTES
     assert HISTORY_BOUNDS.bytes + results + reply_and_calls + closing < HISTORY_BYTES
 
 
-def test_the_largest_reply_is_recorded() -> None:
+def test_the_largest_reply_fits_in_a_payload() -> None:
     calls = [{"id": f"c{n}", "function": {"name": "nothing", "arguments": "{"}} for n in range(MAX_CALLS)]
     message = {"role": "assistant", "content": WORST * 160_000, "tool_calls": calls}
     tools = frozenset(f"{n:064}" for n in range(100))

@@ -29,11 +29,11 @@ def test_workflow_code_is_pure(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", library_files_used(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_what_workflow_code_uses_is_pure(path: Path) -> None:
+def test_library_code_used_by_workflows_is_pure(path: Path) -> None:
     assert passed_through(path.read_text()).impurities() == []
 
 
-def test_it_is_known_what_workflow_code_uses() -> None:
+def test_the_library_files_used_by_workflows_are_found() -> None:
     names = {str(path.relative_to(ROOT / "watchkeeper")) for path in library_files_used()}
     assert {"contracts/runs.py", "llm/conversation.py", "incident/budget.py", "text.py"} <= names
     assert {"temporal/activity_options.py", "temporal/search_attributes.py", "incident/report.py"} <= names
@@ -95,7 +95,7 @@ def test_it_is_known_what_workflow_code_uses() -> None:
         ("from activities.deliver import DeliverActivities", "activities.deliver must be passed through the sandbox"),
     ],
 )
-def test_what_is_impure_is_found(line: str, why: str) -> None:
+def test_impure_code_is_found(line: str, why: str) -> None:
     assert [found.partition(": ")[2] for found in workflow(line).impurities()] == [why]
 
 
@@ -108,7 +108,7 @@ def test_what_is_impure_is_found(line: str, why: str) -> None:
         ("from watchkeeper.contracts import Reply", []),
     ],
 )
-def test_what_is_passed_through_is_ours_and_a_reference(line: str, why: list[str]) -> None:
+def test_imports_passed_through_are_own_modules_and_activity_classes(line: str, why: list[str]) -> None:
     source = f"with workflow.unsafe.imports_passed_through():\n{indent(line, '    ')}"
     assert [found.partition(": ")[2] for found in workflow(source).impurities()] == why
 
@@ -126,5 +126,5 @@ def test_what_is_passed_through_is_ours_and_a_reference(line: str, why: list[str
         "workflow.uuid4()",
     ],
 )
-def test_what_is_pure_is_left_alone(line: str) -> None:
+def test_pure_code_is_accepted(line: str) -> None:
     assert workflow(line).impurities() == []

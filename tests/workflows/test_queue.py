@@ -46,7 +46,9 @@ async def close(*runs: Investigation) -> list[bool]:
     return await asyncio.gather(*(run.result() for run in runs))
 
 
-async def test_so_many_investigate_at_once_and_the_worst_goes_first(client: Client, record: Record) -> None:
+async def test_a_limited_number_of_runs_investigates_and_the_most_severe_is_next(
+    client: Client, record: Record
+) -> None:
     team = Team(client)
     async with team.run_worker():
         runs = await full(team)
@@ -73,7 +75,7 @@ async def test_so_many_investigate_at_once_and_the_worst_goes_first(client: Clie
     assert team.floor.peak == PLACES
 
 
-async def test_a_run_that_leaves_makes_room_though_it_stays_open(client: Client) -> None:
+async def test_an_open_run_that_leaves_the_queue_frees_its_place(client: Client) -> None:
     team = Team(client)
     async with team.run_worker():
         first, *others = await full(team)
@@ -84,7 +86,7 @@ async def test_a_run_that_leaves_makes_room_though_it_stays_open(client: Client)
         assert await close(first, *others, last) == [True] * 4
 
 
-async def test_runs_that_die_without_leaving_keep_no_place(client: Client) -> None:
+async def test_runs_that_end_without_leaving_free_their_places(client: Client) -> None:
     team = Team(client)
     async with team.run_worker():
         first, second, third = await full(team)
@@ -98,7 +100,7 @@ async def test_runs_that_die_without_leaving_keep_no_place(client: Client) -> No
     assert team.floor.peak == PLACES
 
 
-async def test_a_run_that_died_waiting_is_passed_over(client: Client) -> None:
+async def test_a_run_that_ended_while_it_waited_gets_no_place(client: Client) -> None:
     team = Team(client)
     async with team.run_worker():
         runs = await full(team)
@@ -110,7 +112,7 @@ async def test_a_run_that_died_waiting_is_passed_over(client: Client) -> None:
         assert await close(*runs, heir) == [True] * 4
 
 
-async def test_patience_ends_and_so_does_the_waiting(client: Client) -> None:
+async def test_a_run_stops_waiting_at_its_wait_limit(client: Client) -> None:
     team = Team(client)
     async with team.run_worker():
         runs = await full(team)
@@ -121,7 +123,7 @@ async def test_patience_ends_and_so_does_the_waiting(client: Client) -> None:
         assert await close(*runs) == [True] * 3
 
 
-async def test_a_run_that_is_stopped_or_cancelled_waits_no_longer(client: Client) -> None:
+async def test_a_stopped_or_cancelled_run_leaves_the_queue(client: Client) -> None:
     team = Team(client)
     async with team.run_worker():
         runs = await full(team)
@@ -140,7 +142,7 @@ async def test_a_run_that_is_stopped_or_cancelled_waits_no_longer(client: Client
         assert await close(*runs[1:]) == [True] * 2
 
 
-async def test_a_queue_that_is_ended_by_hand_is_taken_up_by_the_next(client: Client) -> None:
+async def test_a_queue_terminated_by_hand_is_started_again(client: Client) -> None:
     team = Team(client)
     async with team.run_worker():
         runs = await full(team)
@@ -155,7 +157,7 @@ async def test_a_queue_that_is_ended_by_hand_is_taken_up_by_the_next(client: Cli
     assert team.floor.peak == PLACES
 
 
-async def test_who_leaves_a_queue_that_is_gone_makes_room_in_the_next(client: Client) -> None:
+async def test_a_run_that_leaves_a_terminated_queue_frees_its_place_in_the_next(client: Client) -> None:
     team = Team(client)
     async with team.run_worker():
         runs = await full(team)
@@ -168,7 +170,7 @@ async def test_who_leaves_a_queue_that_is_gone_makes_room_in_the_next(client: Cl
     assert team.floor.peak == PLACES
 
 
-async def test_what_a_queue_heard_without_a_worker_is_not_lost_with_it(client: Client) -> None:
+async def test_signals_received_without_a_worker_are_not_lost(client: Client) -> None:
     team = Team(client)
     async with team.run_worker():
         runs = await full(team)
@@ -187,7 +189,7 @@ async def test_what_a_queue_heard_without_a_worker_is_not_lost_with_it(client: C
         await run.terminate()
 
 
-async def test_another_worker_goes_on_where_one_ended(client: Client) -> None:
+async def test_another_worker_continues_a_queue(client: Client) -> None:
     team = Team(client)
     async with team.run_worker():
         runs = await full(team)
@@ -202,7 +204,7 @@ async def test_another_worker_goes_on_where_one_ended(client: Client) -> None:
     assert team.floor.peak == PLACES
 
 
-async def test_an_answer_that_was_lost_is_given_again(client: Client) -> None:
+async def test_a_lost_answer_is_sent_again(client: Client) -> None:
     team = Team(client)
     async with team.run_worker() as queueing:
         runs = await full(team)
@@ -231,7 +233,7 @@ async def test_a_run_that_is_reset_keeps_its_place(client: Client) -> None:
     assert team.floor.peak == PLACES
 
 
-async def test_a_run_ignores_the_answer_to_another_of_its_name(client: Client) -> None:
+async def test_a_run_ignores_the_answer_to_an_earlier_run_with_its_id(client: Client) -> None:
     team = Team(client)
     async with team.run_worker():
         runs = await full(team)
@@ -244,7 +246,7 @@ async def test_a_run_ignores_the_answer_to_another_of_its_name(client: Client) -
     assert team.floor.peak == PLACES
 
 
-async def test_nothing_is_lost_where_a_queue_ends_or_continues(impatient: Client, record: Record) -> None:
+async def test_no_signal_is_lost_when_a_queue_ends_or_continues_as_new(impatient: Client, record: Record) -> None:
     team = Team(impatient)
     async with team.run_worker():
         for _ in range(2):
@@ -268,7 +270,7 @@ async def continued(client: Client, workflow_id: str) -> list[WorkflowHandle[Any
     return [client.get_workflow_handle(one.id, run_id=one.run_id) for one in chain]
 
 
-async def test_nothing_is_lost_where_signals_come_as_fast_as_they_can(impatient: Client) -> None:
+async def test_no_signal_is_lost_at_the_highest_rate(impatient: Client) -> None:
     """Each of the entrants leaves at once, so that the queue ends again and again while others enter."""
     team = Team(impatient, places=2)
     async with team.run_worker() as queueing:
@@ -292,7 +294,7 @@ async def test_nothing_is_lost_where_signals_come_as_fast_as_they_can(impatient:
     assert 1 <= team.floor.peak <= team.places
 
 
-async def test_only_what_is_known_to_be_over_is_gone(client: Client) -> None:
+async def test_only_runs_known_to_have_ended_are_removed(client: Client) -> None:
     team = Team(client)
     async with team.run_worker() as queueing:
         runs = await full(team)
@@ -308,13 +310,13 @@ async def test_only_what_is_known_to_be_over_is_gone(client: Client) -> None:
         assert await ActivityEnvironment().run(blind.find_gone, asked) == []
 
 
-def test_those_who_start_a_queue_call_it_by_its_name() -> None:
+def test_queues_are_started_under_the_name_of_their_workflow() -> None:
     assert QueueWorkflow.__name__ == QUEUE_WORKFLOW
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-async def test_it_looks_again_and_runs_enter_again(client: Client) -> None:
+async def test_the_queue_checks_its_runs_again_and_runs_enter_again(client: Client) -> None:
     team = Team(client)
     async with team.run_worker():
         runs = await full(team)

@@ -215,7 +215,9 @@ QUIET: dict[str, Any] = {
 
 @settings(max_examples=3, **QUIET)
 @given(st.lists(plans, min_size=AT_ONCE, max_size=AT_ONCE), st.sampled_from([3_000, 100_000]), st.booleans())
-async def test_runs_end_well(impatient: Client, drawn: list[Plan], context_tokens: int, forgetful: bool) -> None:
+async def test_random_runs_keep_their_promises(
+    impatient: Client, drawn: list[Plan], context_tokens: int, forgetful: bool
+) -> None:
     await all_hold(impatient, drawn, context_tokens, forgetful=forgetful)
 
 
@@ -223,5 +225,7 @@ async def test_runs_end_well(impatient: Client, drawn: list[Plan], context_token
 @pytest.mark.timeout(3_600)
 @settings(max_examples=60, **QUIET)
 @given(st.lists(plans, min_size=3 * AT_ONCE, max_size=3 * AT_ONCE), st.sampled_from([3_000, 100_000]), st.booleans())
-async def test_many_runs_end_well(impatient: Client, drawn: list[Plan], context_tokens: int, forgetful: bool) -> None:
+async def test_many_random_runs_keep_their_promises(
+    impatient: Client, drawn: list[Plan], context_tokens: int, forgetful: bool
+) -> None:
     await all_hold(impatient, drawn, context_tokens, forgetful=forgetful)

@@ -187,7 +187,7 @@ steps: st.SearchStrategy[Any] = st.one_of(
 
 @given(st.lists(steps, min_size=3, max_size=15), st.randoms(use_true_random=False))
 @settings(max_examples=150, deadline=None)
-def test_each_call_is_followed_by_its_one_answer(taken: list[Any], random: Random) -> None:
+def test_each_call_is_followed_by_exactly_one_answer(taken: list[Any], random: Random) -> None:
     run = Run()
     for step in [*taken, b"{}"]:
         match step:
@@ -203,7 +203,7 @@ def test_each_call_is_followed_by_its_one_answer(taken: list[Any], random: Rando
                 run.store = ConversationStore(2**20)
 
 
-def test_two_summaries_that_say_the_same_lead_nobody_round_in_circles() -> None:
+def test_identical_summaries_do_not_form_a_loop() -> None:
     call = {"id": "a", "function": {"name": "search_logs", "arguments": '{"service": "checkout"}'}}
     answer = json.dumps({"choices": [{"message": {"tool_calls": [call] * 3}}]}).encode()
     run, made = Run(), set[str]()

@@ -91,7 +91,7 @@ async def be_unavailable(context: ToolContext) -> None:
         (be_unavailable, "POST http://deploys/ answered 503"),
     ],
 )
-async def test_what_may_happen_once_is_attempted_once(client: Client, act: Act, said: str) -> None:
+async def test_a_once_call_is_attempted_once(client: Client, act: Act, said: str) -> None:
     tools, attempts = acting(act, "once", timeout=timedelta(seconds=0.2))
     result, (call,), read = await played(client, tools)
     assert len(attempts) == 1
@@ -99,7 +99,7 @@ async def test_what_may_happen_once_is_attempted_once(client: Client, act: Act, 
     assert (result.status, result.report.evidence) == ("concluded", [])
 
 
-async def test_an_effect_whose_answer_was_lost_is_not_repeated(client: Client) -> None:
+async def test_a_once_call_with_a_lost_answer_is_not_repeated(client: Client) -> None:
     host = FakeServer(Starlette(routes=[Route("/restart", _accept, methods=["POST"])]))
     host.faults.append(lose_reply())
     async with serve(host) as url:
@@ -144,7 +144,9 @@ class Target:
     [lose_reply(), drop_connection(), delay(0.5), fault(503)],
     ids=["reply lost", "request lost", "late", "refused"],
 )
-async def test_a_keyed_effect_in_doubt_is_repeated_and_happens_once(client: Client, trouble: Fault) -> None:
+async def test_a_keyed_call_of_unknown_outcome_is_repeated_and_takes_effect_once(
+    client: Client, trouble: Fault
+) -> None:
     target = Target()
     target.host.faults.append(trouble)
     async with target.acting(timeout=timedelta(seconds=0.3)) as (tools, attempts):
@@ -158,7 +160,7 @@ async def test_a_keyed_effect_in_doubt_is_repeated_and_happens_once(client: Clie
     assert read[0].startswith('{"done":')
 
 
-async def test_an_effect_of_unknown_outcome_can_be_asked_for_again(client: Client) -> None:
+async def test_the_model_can_repeat_a_call_of_unknown_outcome(client: Client) -> None:
     async def act(context: ToolContext) -> str:
         if context.call.key == "r1.0":
             await hang(context)
@@ -173,7 +175,7 @@ async def test_an_effect_of_unknown_outcome_can_be_asked_for_again(client: Clien
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("effect", "attempted"), [("once", 1), ("keyed", 2)])
-async def test_an_attempt_that_will_not_end_is_left_behind(client: Client, effect: Effect, attempted: int) -> None:
+async def test_an_attempt_that_does_not_end_is_abandoned(client: Client, effect: Effect, attempted: int) -> None:
     released = asyncio.Event()
 
     async def cling(context: ToolContext) -> str:
@@ -195,7 +197,7 @@ async def test_an_attempt_that_will_not_end_is_left_behind(client: Client, effec
     assert (call.status, read) == (("unknown", [unknown]) if effect == "once" else ("ok", ['"done"']))
 
 
-async def test_an_effect_under_a_key_is_repeated_under_the_same_key(client: Client) -> None:
+async def test_retries_of_a_keyed_call_have_the_same_key(client: Client) -> None:
     async def act(context: ToolContext) -> str:
         if context.attempt < 3:
             raise ToolUnavailable("503", SOON)
@@ -209,7 +211,7 @@ async def test_an_effect_under_a_key_is_repeated_under_the_same_key(client: Clie
     assert (call.status, read) == ("ok", ['"done"'])
 
 
-async def test_a_keyed_effect_that_breaks_is_repeated_under_the_same_key(client: Client) -> None:
+async def test_a_keyed_call_that_raises_is_repeated_with_the_same_key(client: Client) -> None:
     tools, attempts = acting(raise_a_bug, "keyed", attempts=2)
     _, (call,), read = await played(client, tools)
     assert len(attempts) == 2
@@ -217,7 +219,7 @@ async def test_a_keyed_effect_that_breaks_is_repeated_under_the_same_key(client:
     assert (call.status, read) == ("unknown", [error(f"KeyError: 'deploys' (after retries). {UNKNOWN}")])
 
 
-async def test_a_question_that_breaks_is_an_error_and_no_more(client: Client) -> None:
+async def test_a_read_call_that_raises_is_an_error(client: Client) -> None:
     tools, attempts = acting(raise_a_bug, "read", attempts=2)
     _, (call,), read = await played(client, tools)
     assert (len(attempts), call.status) == (2, "error")
@@ -250,7 +252,9 @@ RESULTS = {
 
 @pytest.mark.parametrize("effect", ["once", "keyed"])
 @pytest.mark.parametrize("result", RESULTS.values(), ids=RESULTS)
-async def test_an_effect_whose_result_cannot_be_told_has_happened(client: Client, effect: Effect, result: Any) -> None:
+async def test_an_effect_whose_result_cannot_be_written_is_still_ok(
+    client: Client, effect: Effect, result: Any
+) -> None:
     async def act(context: ToolContext) -> Any:
         return result
 
@@ -261,7 +265,7 @@ async def test_an_effect_whose_result_cannot_be_told_has_happened(client: Client
 
 
 @pytest.mark.parametrize("effect", ["once", "keyed"])
-async def test_an_effect_that_ends_in_a_long_no_has_happened(client: Client, effect: Effect) -> None:
+async def test_a_long_tool_error_is_cut_and_not_retried(client: Client, effect: Effect) -> None:
     async def act(context: ToolContext) -> Any:
         raise ToolError("done, but \ud83d" + "x" * 5_000_000)
 
@@ -273,7 +277,7 @@ async def test_an_effect_that_ends_in_a_long_no_has_happened(client: Client, eff
 
 
 @pytest.mark.parametrize(("effect", "attempted"), [("once", 1), ("keyed", 2)])
-async def test_an_effect_that_breaks_at_length_is_told_in_short(client: Client, effect: Effect, attempted: int) -> None:
+async def test_a_long_exception_of_a_tool_is_cut(client: Client, effect: Effect, attempted: int) -> None:
     async def act(context: ToolContext) -> Any:
         raise RuntimeError("\ud83d" + "x" * 5_000_000)
 
@@ -286,7 +290,7 @@ async def test_an_effect_that_breaks_at_length_is_told_in_short(client: Client, 
     assert len(read) < 3_000
 
 
-async def test_a_key_names_the_decision(client: Client) -> None:
+async def test_the_default_key_names_the_call(client: Client) -> None:
     async def act(context: ToolContext) -> str:
         return "done"
 
@@ -297,7 +301,7 @@ async def test_a_key_names_the_decision(client: Client) -> None:
     assert len(set(keys.values())) == 3
 
 
-async def test_a_wide_key_names_the_effect_in_its_incident(client: Client) -> None:
+async def test_a_key_of_arguments_names_the_effect_within_its_run(client: Client) -> None:
     async def act(context: ToolContext) -> str:
         return "done"
 
@@ -309,7 +313,7 @@ async def test_a_wide_key_names_the_effect_in_its_incident(client: Client) -> No
 
 
 @pytest.mark.parametrize("forgetful", [False, True], ids=["", "by a worker that knows nothing"])
-async def test_a_reset_run_that_decides_the_same_repeats_its_effect_under_the_same_key(
+async def test_a_reset_run_with_the_same_decision_repeats_its_effect_with_the_same_key(
     client: Client, forgetful: bool
 ) -> None:
     target = Target()
@@ -328,7 +332,7 @@ async def test_a_reset_run_that_decides_the_same_repeats_its_effect_under_the_sa
 
 
 @pytest.mark.parametrize(("first", "then", "effects"), [("this", "that", 2), ("this", "this", 1)])
-async def test_a_reset_run_that_decides_anew_is_known_by_what_it_decides(
+async def test_the_keys_of_a_reset_run_depend_on_its_new_decision(
     client: Client, first: str, then: str, effects: int
 ) -> None:
     decisions = iter([first, then])
@@ -348,7 +352,7 @@ async def test_a_reset_run_that_decides_anew_is_known_by_what_it_decides(
     assert len(target.effects) == effects
 
 
-async def test_the_operator_says_what_else_waits_for_a_person(client: Client) -> None:
+async def test_the_operator_can_require_approval_for_any_tool(client: Client) -> None:
     script = [calls(("look", {"service": "checkout"})), says(REPORT)]
     async with run_harness(client, script, approval={"tools": ["look"]}) as harness:
         run = await harness.start()
@@ -361,13 +365,13 @@ async def test_the_operator_says_what_else_waits_for_a_person(client: Client) ->
     assert "0.182" in harness.results()[0]
 
 
-async def test_a_worker_does_not_start_with_an_approval_that_means_no_tool(client: Client) -> None:
+async def test_a_worker_does_not_start_with_an_approval_of_an_unknown_tool(client: Client) -> None:
     with pytest.raises(ToolDefinitionError, match=r"approval\.tools names unknown tools: lok; available: look"):
         async with run_harness(client, [], tools={"look": look}, approval={"tools": ["lok"]}):
             pass
 
 
-async def test_an_effect_in_flight_when_its_run_is_cancelled_is_told_to_people(client: Client, tmp_path: Path) -> None:
+async def test_an_effect_in_progress_at_cancellation_is_in_the_hand_off(client: Client, tmp_path: Path) -> None:
     tools, attempts = acting(hang, "once")
     script = [calls(("act_on_it", {}))]
     async with run_harness(client, script, tools=tools, reports={"directory": tmp_path}) as harness:

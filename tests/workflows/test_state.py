@@ -78,11 +78,11 @@ def test_the_examples_set_every_carried_field() -> None:
     assert not [name for name, field in FollowUpState.model_fields.items() if getattr(FOLLOW_UP, name) == field.default]
 
 
-def test_an_investigation_is_carried_whole() -> None:
+def test_an_investigation_is_carried_completely() -> None:
     assert round_trip(INVESTIGATING) == CarriedState(**INVESTIGATING)
 
 
-def test_a_run_that_is_open_for_follow_ups_is_carried_whole() -> None:
+def test_an_open_run_is_carried_completely() -> None:
     assert round_trip(OPEN) == CarriedState(**OPEN)
 
 

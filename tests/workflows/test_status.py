@@ -55,7 +55,7 @@ async def shown(run: Run) -> tuple[dict[str, Any], RunMemo]:
     return {name: value for name, value in mine.items() if value is not None}, glance
 
 
-async def test_a_run_that_waits_for_a_person_says_so_with_no_worker_alive(client: Client) -> None:
+async def test_a_run_that_waits_for_a_person_is_shown_without_a_worker(client: Client) -> None:
     async with run_harness(client, [calls(LOOK), calls(RESTART)], model=PRICES) as harness:
         run = await begin(harness, severity="critical")
         await until_waiting(run, "r2.0")
@@ -72,7 +72,7 @@ async def test_a_run_that_waits_for_a_person_says_so_with_no_worker_alive(client
     assert glance.used.startswith("2 of 30 rounds, 1 of 60 calls, ")
 
 
-async def test_so_does_one_whose_model_hangs(client: Client) -> None:
+async def test_a_run_whose_model_hangs_is_shown_without_a_worker(client: Client) -> None:
     async with run_harness(client, [calls(LOOK)]) as harness:
         run = await begin(harness)
         await until_asked(harness, 1)
@@ -84,7 +84,7 @@ async def test_so_does_one_whose_model_hangs(client: Client) -> None:
     assert glance.found == ["r1.0 look: error_rate 0.182"]
 
 
-async def test_a_closed_run_says_how_it_ended_and_what_it_took(client: Client) -> None:
+async def test_a_closed_run_shows_its_outcome_and_usage(client: Client) -> None:
     async with run_harness(client, [calls(LOOK), says(REPORT)]) as harness:
         run = await begin(harness)
         result = await run.result()
@@ -95,7 +95,7 @@ async def test_a_closed_run_says_how_it_ended_and_what_it_took(client: Client) -
     assert glance.used.startswith("2 of 30 rounds, 1 of 60 calls, ")
 
 
-async def test_a_stopped_run_says_so_and_waits_for_nobody(client: Client) -> None:
+async def test_a_stopped_run_is_shown_as_stopped_and_not_as_waiting(client: Client) -> None:
     async with run_harness(client, [calls(RESTART)]) as harness:
         run = await begin(harness)
         await until_waiting(run, "r1.0")
@@ -105,7 +105,7 @@ async def test_a_stopped_run_says_so_and_waits_for_nobody(client: Client) -> Non
     assert (indexed["Outcome"], indexed.get("WaitingFor"), glance.waits_for) == ("stopped", None, None)
 
 
-async def test_an_open_run_has_its_report_where_no_worker_is_needed(client: Client) -> None:
+async def test_the_report_of_an_open_run_is_shown_without_a_worker(client: Client) -> None:
     async with run_harness(client, [says(REPORT)]) as harness:
         sender = Sender.on(harness)
         run = sender.run(await sender.fire(links={"runbook": "https://wiki.example.com/checkout"}))
@@ -122,7 +122,7 @@ async def test_an_open_run_has_its_report_where_no_worker_is_needed(client: Clie
         assert told in details
 
 
-async def test_every_round_is_a_group_of_events_with_their_summaries(client: Client) -> None:
+async def test_every_round_is_a_group_of_events_with_summaries(client: Client) -> None:
     async with run_harness(client, [calls(LOOK, RESTART), says(REPORT)]) as harness:
         run = await begin(harness)
         await until_waiting(run, "r1.1")
@@ -154,7 +154,7 @@ def _without_a_summary(path: Path) -> list[str]:
     return found
 
 
-def test_every_activity_and_timer_says_what_it_is_for() -> None:
+def test_every_activity_and_timer_has_a_summary() -> None:
     assert [missing for path in sorted(WORKFLOWS.glob("*.py")) for missing in _without_a_summary(path)] == []
 
 
@@ -177,7 +177,7 @@ SCHEMA: JsonObject = {
         ("{}", ""),
     ],
 )
-def test_a_call_is_told_by_its_arguments_in_the_order_of_the_tool(arguments: str, words: str) -> None:
+def test_a_call_is_shown_with_its_arguments_in_the_order_of_the_tool(arguments: str, words: str) -> None:
     assert arguments_summary(arguments, SCHEMA) == words
 
 
@@ -191,14 +191,14 @@ def test_a_call_is_told_by_its_arguments_in_the_order_of_the_tool(arguments: str
         ("", ""),
     ],
 )
-def test_what_was_found_is_told_in_words_wherever_it_was_cut(found: str, words: str) -> None:
+def test_findings_are_shown_as_text_wherever_they_were_cut(found: str, words: str) -> None:
     assert json_summary(found) == words
 
 
 HOSTILE = "`code` [click](javascript:alert(1)) <img src=x> **bold** # head\n- item"
 
 
-def test_words_of_strangers_are_shown_and_not_obeyed() -> None:
+def test_hostile_text_is_shown_and_not_rendered() -> None:
     origin = AlertOrigin(source="p*od", kind="alertmanager", group=HOSTILE, previous=_previous(HOSTILE))
     alert = Alert(
         source="prod",
@@ -227,7 +227,7 @@ def test_words_of_strangers_are_shown_and_not_obeyed() -> None:
         (1, 2, "**Alerts:** 1 firing, 2 resolved"),
     ],
 )
-def test_after_the_report_it_is_said_how_the_alerts_stand(firing: int, over: int, said: str) -> None:
+def test_the_status_after_the_report_counts_the_alerts(firing: int, over: int, said: str) -> None:
     alerts = [AlertState(fingerprint=f"{n}", status="firing", title="Slow") for n in range(firing)]
     alerts += [AlertState(fingerprint=f"{n}", status="resolved", title="Slow") for n in range(firing, firing + over)]
     report = Report(summary="s", body="b")
@@ -239,7 +239,7 @@ def test_after_the_report_it_is_said_how_the_alerts_stand(firing: int, over: int
     )
 
 
-def test_what_is_shown_is_bounded_whatever_a_run_is_about() -> None:
+def test_the_status_text_of_any_run_is_bounded() -> None:
     huge = "é" * 90_000
     calls_ = [_call(huge) for _ in range(100)]
     view = status_text.StatusFacts("run", huge, limits=LIMITS, calls=calls_, report=Report(summary=huge, body=huge))
@@ -251,7 +251,7 @@ def test_what_is_shown_is_bounded_whatever_a_run_is_about() -> None:
     assert len(status_text.start_details(RunInput(text=huge, origin=_origin()), None, many).encode()) < 20_000
 
 
-def test_the_links_of_many_alerts_give_way_before_the_alerts_do() -> None:
+def test_links_of_many_alerts_are_left_out_before_the_alerts() -> None:
     links = {f"way {n}": f"https://a.example/{n}?{'q' * 900}" for n in range(8)}
     many = [_firing(f"alert {n}", links) for n in range(30)]
     told = status_text.start_details(RunInput(text="*" * 8_000, origin=_origin()), None, many)

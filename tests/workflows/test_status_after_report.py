@@ -43,7 +43,7 @@ async def reported(harness: Harness) -> Run:
     return run
 
 
-async def test_a_run_that_is_asked_more_investigates_again_and_waits_for_no_alerts(client: Client) -> None:
+async def test_a_run_with_a_follow_up_is_shown_as_investigating(client: Client) -> None:
     async with run_harness(client, LONG) as harness:
         run = await reported(harness)
         harness.model.faults.append(hang(60))
@@ -54,7 +54,7 @@ async def test_a_run_that_is_asked_more_investigates_again_and_waits_for_no_aler
     assert glance.doing == "concluded, round 6 of 15: asking the model"
 
 
-async def test_nor_does_one_that_goes_on_in_another_execution_before_it_answers(client: Client) -> None:
+async def test_a_run_with_a_follow_up_is_shown_as_investigating_after_continue_as_new(client: Client) -> None:
     async with run_harness(client, [says(REPORT)]) as harness:
         carried = await _carried(client, await reported(harness))
         harness.model.faults.append(hang(60))
@@ -70,7 +70,7 @@ async def test_nor_does_one_that_goes_on_in_another_execution_before_it_answers(
     assert (indexed["Phase"], indexed.get("WaitingFor")) == ("investigating", None)
 
 
-async def test_a_run_that_is_cancelled_while_a_call_waits_asks_nobody_for_approval_any_more(client: Client) -> None:
+async def test_a_cancelled_run_asks_for_no_approval(client: Client) -> None:
     async with run_harness(client, [calls(RESTART)]) as harness:
         run = await begin(harness)
         await until_waiting(run, "r1.0")
@@ -93,7 +93,7 @@ def _restarting(number: int) -> Tool[Any]:
     return tool(effect="once", approval=True)(restart)
 
 
-async def test_what_a_round_does_is_told_in_a_few_words_whatever_its_tools_are_called(client: Client) -> None:
+async def test_the_description_of_a_round_is_short_for_any_tool_names(client: Client) -> None:
     tools = {made.name: made for made in map(_restarting, range(20))}
     async with run_harness(client, [calls(*((name, {}) for name in tools))], tools=tools) as harness:
         run = await begin(harness)

@@ -50,7 +50,7 @@ async def test_a_denied_call_is_a_result(client: Client, record: Record) -> None
     assert harness.results() == ['{"error":"not run: denied by ada: not on a Friday"}']
 
 
-async def test_an_approval_that_nobody_gives_expires(client: Client, record: Record) -> None:
+async def test_an_approval_request_without_an_answer_expires(client: Client, record: Record) -> None:
     script = [calls(("restart", {"service": "checkout"})), says(REPORT)]
     async with run_harness(client, script, approval={"timeout": 0.3}) as harness:
         run = await harness.start()
@@ -61,7 +61,7 @@ async def test_an_approval_that_nobody_gives_expires(client: Client, record: Rec
     assert "no one decided" in harness.results()[0]
 
 
-async def test_words_of_a_person_reach_the_next_round(client: Client, record: Record) -> None:
+async def test_a_message_from_a_person_is_sent_in_the_next_round(client: Client, record: Record) -> None:
     script = [calls(("restart", {"service": "checkout"})), says("not yet"), says(REPORT)]
     async with run_harness(client, script) as harness:
         run = await harness.start()
@@ -74,7 +74,7 @@ async def test_words_of_a_person_reach_the_next_round(client: Client, record: Re
     assert harness.messages(1)[-1] == {"role": "user", "content": "ada: Payments was deployed too."}
 
 
-async def test_words_that_come_with_the_conclusion_are_not_lost(client: Client) -> None:
+async def test_a_message_during_the_conclusion_is_not_lost(client: Client) -> None:
     async with run_harness(client, [says("all is well"), says(REPORT)]) as harness:
         harness.model.faults.append(fault(503, headers={"retry-after": "1"}))
         run = await harness.start()
@@ -85,7 +85,7 @@ async def test_words_that_come_with_the_conclusion_are_not_lost(client: Client) 
     assert harness.messages()[-1]["content"] == "Look again."
 
 
-async def test_a_stopped_run_hands_over(client: Client, record: Record) -> None:
+async def test_a_stopped_run_ends_with_a_hand_off(client: Client, record: Record) -> None:
     async with run_harness(client, [calls(LOOK), calls(("restart", {"service": "checkout"}))]) as harness:
         run = await harness.start()
         await until_waiting(run, "r2.0")
@@ -108,7 +108,7 @@ async def test_stopping_does_not_wait_for_the_model(client: Client) -> None:
     assert (result.status, result.rounds) == ("stopped", 0)
 
 
-async def test_an_extended_run_goes_on(client: Client) -> None:
+async def test_an_extended_run_continues(client: Client) -> None:
     script = [calls(("restart", {"service": "checkout"})), calls(LOOK), calls(LOOK), says(REPORT)]
     async with run_harness(client, script) as harness:
         run = await harness.start(limits=LimitChanges(rounds=2))
@@ -131,7 +131,7 @@ async def test_a_cancelled_run_still_delivers_its_hand_off(client: Client, tmp_p
     assert "cancelled in Temporal" in (tmp_path / f"{run.id}.md").read_text()
 
 
-async def test_words_told_in_the_last_round_do_not_cost_the_report(client: Client) -> None:
+async def test_a_message_in_the_last_round_does_not_lose_the_report(client: Client) -> None:
     async with run_harness(client, [says(REPORT)]) as harness:
         harness.model.faults.append(fault(503, headers={"retry-after": "1"}))
         run = await harness.start(limits=LimitChanges(rounds=1))
@@ -143,7 +143,7 @@ async def test_words_told_in_the_last_round_do_not_cost_the_report(client: Clien
     assert "> ada: And payments?" in result.report.body
 
 
-async def test_an_answer_that_was_questioned_is_in_the_hand_off(client: Client) -> None:
+async def test_an_answer_that_a_person_questioned_is_in_the_hand_off(client: Client) -> None:
     script = [says(REPORT), raw({"role": "assistant", "content": ""})]
     async with run_harness(client, lambda request: script[min(1, len(request["messages"]) - 2)]) as harness:
         harness.model.faults.append(fault(503, headers={"retry-after": "1"}))
@@ -155,7 +155,7 @@ async def test_an_answer_that_was_questioned_is_in_the_hand_off(client: Client) 
     assert "> **Status:** checkout is degraded" in hand_off.report.body
 
 
-async def test_more_time_reaches_what_is_running(client: Client) -> None:
+async def test_a_longer_duration_applies_to_the_running_model_call(client: Client) -> None:
     async with run_harness(client, [says(REPORT)]) as harness:
         harness.model.faults.append(hang(30))
         run = await harness.start(limits=LimitChanges(duration=3))
@@ -165,7 +165,7 @@ async def test_more_time_reaches_what_is_running(client: Client) -> None:
     assert (result.status, result.rounds) == ("concluded", 1)
 
 
-async def test_a_stop_outruns_an_approval(client: Client) -> None:
+async def test_a_stop_wins_over_an_approval(client: Client) -> None:
     async with run_harness(client, [calls(("restart", {"service": "checkout"}))]) as harness:
         run = await harness.start()
         await until_waiting(run, "r1.0")
@@ -178,7 +178,7 @@ async def test_a_stop_outruns_an_approval(client: Client) -> None:
     assert ("not run" in result.report.body) == (harness.effects.restarts == [])
 
 
-async def test_a_call_that_nobody_let_run_costs_nothing(client: Client) -> None:
+async def test_a_call_without_approval_does_not_count(client: Client) -> None:
     script = [calls(("restart", {"service": "checkout"})), calls(LOOK), says(REPORT)]
     async with run_harness(client, script, approval={"timeout": 0.2}) as harness:
         result = await (await harness.start(limits=LimitChanges(tool_calls=1))).result()
@@ -201,9 +201,7 @@ async def test_a_call_that_nobody_let_run_costs_nothing(client: Client) -> None:
         ),
     ],
 )
-async def test_an_act_that_cannot_be_taken_is_rejected_to_its_author(
-    client: Client, act: Any, argument: Any, complaint: str
-) -> None:
+async def test_an_invalid_update_is_rejected(client: Client, act: Any, argument: Any, complaint: str) -> None:
     async with run_harness(client, [calls(("restart", {"service": "checkout"})), says(REPORT)]) as harness:
         run = await harness.start()
         await until_waiting(run, "r1.0")
@@ -213,7 +211,7 @@ async def test_an_act_that_cannot_be_taken_is_rejected_to_its_author(
     assert complaint in str(rejected.value.cause)
 
 
-async def test_words_beyond_what_a_request_can_carry_are_rejected(client: Client) -> None:
+async def test_messages_larger_than_a_request_are_rejected(client: Client) -> None:
     async with run_harness(client, [calls(("restart", {"service": "checkout"})), says(REPORT)]) as harness:
         run = await harness.start()
         await until_waiting(run, "r1.0")

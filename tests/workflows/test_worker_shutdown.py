@@ -60,7 +60,7 @@ async def outcome(client: Client, workflow_id: str) -> tuple[RunResult, list[int
     return result, [attempt for attempt in attempts if attempt]
 
 
-async def test_a_call_that_ends_within_the_grace_is_finished(client: Client, tmp_path: Path) -> None:
+async def test_a_model_call_within_the_shutdown_grace_period_is_finished(client: Client, tmp_path: Path) -> None:
     model = ScriptedModel([says("All is well.")], key="key", pace=1.5)
     async with model.serve() as url:
         found = await runs_client.start_run(client, RunInput(text="Is it?"), SETTINGS)
@@ -73,7 +73,7 @@ async def test_a_call_that_ends_within_the_grace_is_finished(client: Client, tmp
     assert (result.status, len(model.requests), set(attempts)) == ("concluded", 1, {1})
 
 
-async def test_a_call_that_takes_longer_is_left_to_another_worker(client: Client, tmp_path: Path) -> None:
+async def test_a_longer_model_call_is_left_to_another_worker(client: Client, tmp_path: Path) -> None:
     model = ScriptedModel([says("All is well.")], key="key")
     model.faults.append(hang(60))
     async with model.serve() as url:

@@ -50,7 +50,7 @@ def of(incident: PagerDutyIncident) -> AlertOrigin:
     return AlertOrigin(source="pd", kind="pagerduty", group=incident.id, team="checkout")
 
 
-async def test_the_incident_of_the_alert_and_that_of_our_page_are_noted_once(office: Office) -> None:
+async def test_the_incidents_of_the_alert_and_of_the_page_get_one_note_each(office: Office) -> None:
     alerted, paged = opened(office.world, "payments", "theirs"), opened(office.world, "checkout")
     for attempt in (1, 2):
         await office.deliver(changed(origin=of(alerted)), "pagerduty_note", attempt=attempt)
@@ -62,7 +62,7 @@ async def test_the_incident_of_the_alert_and_that_of_our_page_are_noted_once(off
     ]
 
 
-async def test_whom_the_model_paged_reads_it_too(office: Office) -> None:
+async def test_the_incident_of_a_page_by_the_model_gets_a_note(office: Office) -> None:
     paged = opened(office.world, "search")
     other = opened(office.world, "payments", "run-2/page_engineer/payments")
     evidence = [
@@ -84,7 +84,7 @@ async def test_a_note_whose_answer_was_lost_is_found(office: Office) -> None:
 
 
 @pytest.mark.parametrize(("status", "kind"), [(503, "ReportUndelivered"), (404, "ReportRefused")])
-async def test_an_incident_that_takes_no_note_keeps_no_other_from_its_own(
+async def test_an_incident_that_refuses_its_note_does_not_block_the_others(
     office: Office, status: int, kind: str
 ) -> None:
     alerted, paged = opened(office.world, "payments", "theirs"), opened(office.world, "checkout")
@@ -93,7 +93,7 @@ async def test_an_incident_that_takes_no_note_keeps_no_other_from_its_own(
     assert (error.type, alerted.notes, paged.notes) == (kind, [], [NOTE])
 
 
-async def test_what_cannot_be_looked_up_keeps_the_alerts_incident_from_nothing(office: Office) -> None:
+async def test_a_failed_lookup_does_not_block_the_note_of_the_alert(office: Office) -> None:
     alerted = opened(office.world, "payments", "theirs")
     office.world.pagerduty_api.faults.append(fault(500))
     assert (await office.undelivered(changed(origin=of(alerted)), "pagerduty_note")).type == "ReportUndelivered"
@@ -106,7 +106,7 @@ async def test_without_an_incident_there_is_nothing_to_do(office: Office) -> Non
     assert {request.method for request in office.world.pagerduty_api.requests} == {"GET"}
 
 
-async def test_the_incident_of_a_hand_over_is_waited_for_a_while(office: Office) -> None:
+async def test_a_note_waits_for_the_incident_of_a_hand_off(office: Office) -> None:
     handed = changed(status="failed")
     assert "does not have the incident" in (await office.undelivered(handed, "pagerduty_note")).message
     await office.deliver(handed, "pagerduty_note", attempt=6)
@@ -116,7 +116,7 @@ async def test_the_incident_of_a_hand_over_is_waited_for_a_while(office: Office)
 
 
 @pytest.mark.parametrize("lacking", ["api_token", "from_email"])
-async def test_where_it_is_not_configured_nothing_is_asked(office: Office, lacking: str) -> None:
+async def test_without_configuration_no_request_is_sent(office: Office, lacking: str) -> None:
     pagerduty: dict[str, Any] = dict(connected(office.world)["pagerduty"])
     del pagerduty[lacking]
     office.set(pagerduty=pagerduty)
@@ -124,7 +124,7 @@ async def test_where_it_is_not_configured_nothing_is_asked(office: Office, lacki
     assert office.world.pagerduty_api.requests == []
 
 
-async def test_a_wrong_token_is_told_and_not_shown(office: Office) -> None:
+async def test_a_wrong_token_is_reported_and_not_shown(office: Office) -> None:
     opened(office.world, "checkout")
     pagerduty = {**connected(office.world)["pagerduty"], "api_token": "a-wrong-token"}
     office.set(pagerduty=pagerduty)
@@ -134,7 +134,7 @@ async def test_a_wrong_token_is_told_and_not_shown(office: Office) -> None:
     assert "a-wrong-token" not in error.message
 
 
-async def test_a_run_that_pages_and_hands_over_leaves_its_note(client: Client, world: World) -> None:
+async def test_a_run_that_pages_and_hands_off_leaves_a_note(client: Client, world: World) -> None:
     tools = {**PAGER, "look": look}
     looked = calls(("look", {"service": "checkout"}))
     async with run_harness(client, [looked], tools=tools, **connected(world)) as harness:
@@ -148,7 +148,7 @@ async def test_a_run_that_pages_and_hands_over_leaves_its_note(client: Client, w
     assert note.endswith(f"\n\nwatchkeeper run={first} part=report")
 
 
-async def test_one_destination_that_is_down_holds_up_no_other(client: Client, world: World) -> None:
+async def test_a_destination_that_is_down_delays_no_other(client: Client, world: World) -> None:
     incident = opened(world, "payments", "theirs")
     world.slack.outage = fault(404)
     origin = of(incident)
@@ -163,7 +163,7 @@ async def test_one_destination_that_is_down_holds_up_no_other(client: Client, wo
     assert [page.team for page in world.pages.incidents] == ["payments", "checkout"]
 
 
-def test_what_is_reached_through_what() -> None:
+def test_each_destination_depends_on_the_expected_services() -> None:
     settings = build_settings(
         slack={"token": "xoxb-1", "channel": "C0"},
         teams={"shop": {"slack_channel": "C1"}},

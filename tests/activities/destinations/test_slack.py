@@ -36,7 +36,7 @@ async def living(office: Office) -> PostedMessage:
     )
 
 
-async def test_it_is_a_reply_to_the_message_of_the_run(office: Office) -> None:
+async def test_the_report_is_a_reply_to_the_message_of_the_run(office: Office) -> None:
     message = await living(office)
     await office.deliver(changed(message=message), "slack")
     _, reply = office.world.channels.thread(CHANNEL, message.ts)
@@ -48,7 +48,7 @@ async def test_it_is_a_reply_to_the_message_of_the_run(office: Office) -> None:
     assert office.world.channels.mentions == []
 
 
-async def test_without_such_a_message_it_stands_in_the_channel_of_its_team(office: Office) -> None:
+async def test_without_a_message_of_the_run_the_report_is_in_the_channel_of_the_team(office: Office) -> None:
     await office.deliver(DELIVERY, "slack")
     teams = {team: {"slack_channel": f"C0{team.upper()}"} for team in ("checkout", "payments")}
     office.set(teams=teams)
@@ -60,13 +60,13 @@ async def test_without_such_a_message_it_stands_in_the_channel_of_its_team(offic
 
 
 @pytest.mark.parametrize("slack", [{}, {"channel": CHANNEL}, {"token": "xoxb-1"}])
-async def test_where_nothing_is_set_there_is_nothing_to_do(office: Office, slack: dict[str, str]) -> None:
+async def test_without_slack_settings_there_is_nothing_to_do(office: Office, slack: dict[str, str]) -> None:
     office.set(slack={"url": office.world.urls.slack_url, **slack})
     await office.deliver(DELIVERY, "slack")
     assert office.world.slack.requests == []
 
 
-async def test_a_follow_up_is_a_part_of_its_own(office: Office) -> None:
+async def test_a_follow_up_is_a_separate_reply(office: Office) -> None:
     message = await living(office)
     await office.deliver(changed(message=message), "slack")
     await office.deliver(changed(message=message, follow_up=2, question="And <!here> payments?"), "slack", attempt=2)
@@ -75,7 +75,7 @@ async def test_a_follow_up_is_a_part_of_its_own(office: Office) -> None:
     assert len(office.world.channels.posts) == 3
 
 
-async def test_a_long_report_is_whole_in_several_replies(office: Office) -> None:
+async def test_a_long_report_is_split_into_several_replies(office: Office) -> None:
     message = await living(office)
     await office.deliver(changed(message=message, report=LONG), "slack")
     _, *replies = office.world.channels.thread(CHANNEL, message.ts)
@@ -84,7 +84,7 @@ async def test_a_long_report_is_whole_in_several_replies(office: Office) -> None
     assert written.replace("&amp;", "&").endswith(LONG.body)
 
 
-async def test_a_report_beyond_all_bounds_says_what_is_left_out(office: Office) -> None:
+async def test_a_report_beyond_the_limit_says_what_is_left_out(office: Office) -> None:
     await office.deliver(changed(report=Report(summary="s", body="x" * 90_000)), "slack")
     first, *others = office.world.channels.posts
     assert len(others) == 5
@@ -96,7 +96,7 @@ async def test_a_report_beyond_all_bounds_says_what_is_left_out(office: Office) 
 
 @pytest.mark.parametrize("threaded", [True, False])
 @pytest.mark.parametrize("lost", [0, 1, 2])
-async def test_what_an_attempt_posted_is_found_by_the_next(office: Office, threaded: bool, lost: int) -> None:
+async def test_the_next_attempt_finds_what_was_already_posted(office: Office, threaded: bool, lost: int) -> None:
     message = await living(office) if threaded else None
     long = changed(message=message, report=LONG)
     office.world.slack.faults.extend([*[delay(0)] * lost, lose_reply()])
@@ -109,7 +109,7 @@ async def test_what_an_attempt_posted_is_found_by_the_next(office: Office, threa
     assert len(written) > 2
 
 
-async def test_a_report_is_posted_though_its_thread_is_gone(office: Office) -> None:
+async def test_a_report_is_posted_even_if_its_thread_was_deleted(office: Office) -> None:
     message = await living(office)
     office.world.channels.posts[0].deleted = True
     for attempt in (1, 2):
@@ -117,7 +117,7 @@ async def test_a_report_is_posted_though_its_thread_is_gone(office: Office) -> N
     assert [post.thread_ts for post in office.world.channels.posts[1:]] == [None]
 
 
-async def test_a_run_is_reported_once_whatever_happens_to_the_answer(client: Client, world: World) -> None:
+async def test_a_run_is_reported_once_if_the_answer_is_lost(client: Client, world: World) -> None:
     world.slack.faults.extend([rate_limited(1), delay(0), lose_reply()])
     async with run_harness(client, [says("**Fine.**")], tools=PAGER, **connected(world)) as harness:
         result = await (await harness.start(service="checkout")).result()

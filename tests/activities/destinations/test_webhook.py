@@ -38,7 +38,7 @@ def as_posted(inbox: Inbox, **headers: str) -> WebhookRequest:
     return WebhookRequest({**request.headers, **headers}, request.body, time.time())
 
 
-async def test_our_own_receiving_side_believes_it_and_nothing_else(office: Office, inbox: Inbox) -> None:
+async def test_the_signature_is_valid_for_this_body_only(office: Office, inbox: Inbox) -> None:
     office.set(reports={"webhook_url": inbox.url, "webhook_secret": SECRET})
     await office.deliver(DELIVERY, "webhook")
     receiver = source("standard_webhooks", secrets=[SECRET])
@@ -56,7 +56,7 @@ async def test_our_own_receiving_side_believes_it_and_nothing_else(office: Offic
     await refused(other, posted)
 
 
-def test_the_vector_of_the_specification() -> None:
+def test_the_test_vector_of_the_specification() -> None:
     secret = SecretStr("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
     headers = signature_headers(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, b'{"test": 2432232314}')
     assert headers == {
@@ -71,7 +71,7 @@ async def test_without_a_secret_it_is_not_signed(office: Office, inbox: Inbox) -
     assert {name for name in inbox.requests[0].headers if name.startswith("webhook-")} == {"webhook-id"}
 
 
-async def test_each_part_has_an_id_that_stays_over_attempts(office: Office, inbox: Inbox) -> None:
+async def test_each_part_has_the_same_id_in_every_attempt(office: Office, inbox: Inbox) -> None:
     office.set(reports={"webhook_url": inbox.url, "webhook_secret": SECRET})
     inbox.faults.append(fault(429, "", {"Retry-After": "9"}))
     error = await office.undelivered(DELIVERY, "webhook")
@@ -84,7 +84,7 @@ async def test_each_part_has_an_id_that_stays_over_attempts(office: Office, inbo
     assert inbox.requests[0].body == inbox.requests[1].body
 
 
-async def test_the_body_is_of_the_published_form(office: Office, inbox: Inbox) -> None:
+async def test_the_body_matches_the_published_schema(office: Office, inbox: Inbox) -> None:
     office.set(reports={"webhook_url": inbox.url})
     whole = DELIVERY.model_copy(
         update={
@@ -102,7 +102,7 @@ async def test_the_body_is_of_the_published_form(office: Office, inbox: Inbox) -
     assert (body["origin"]["group"], body["alerts"][0]["title"], body["question"]) == ("g", "A", "Why?")
 
 
-def test_the_published_form_is_frozen(request: pytest.FixtureRequest) -> None:
+def test_the_published_schema_is_unchanged(request: pytest.FixtureRequest) -> None:
     schema = PostedReport.model_json_schema(mode="serialization")
     if request.config.getoption("--record-contracts"):
         SCHEMA.write_text(json.dumps(schema, indent=1) + "\n")
@@ -110,19 +110,19 @@ def test_the_published_form_is_frozen(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.mark.parametrize("secret", ["hunter2", "whsec_", "whsec_%%%", "whsec_c2hvcnQ=", SECRET.removeprefix("whsec_")])
-def test_a_secret_that_signs_nothing_is_refused_at_the_start(secret: str) -> None:
+def test_an_invalid_webhook_secret_is_refused_at_startup(secret: str) -> None:
     with pytest.raises(ValidationError, match="must be whsec_ and the base64 of at least 16 bytes") as refusal:
         build_settings(reports={"webhook_secret": secret})
     assert secret not in str(refusal.value) or secret == "whsec_"
 
 
 @pytest.mark.parametrize("url", ["https://ui.example/", "ui.example/{run}"])
-def test_an_address_that_leads_to_no_run_is_refused_at_the_start(url: str) -> None:
+def test_an_address_without_the_id_of_a_run_is_refused_at_startup(url: str) -> None:
     with pytest.raises(ValidationError, match=r"must (contain \{run\}|be an http)"):
         build_settings(reports={"run_url": url})
 
 
-async def test_follow_ups_and_later_runs_of_a_group_are_files_of_their_own(office: Office, tmp_path: Path) -> None:
+async def test_follow_ups_and_later_runs_of_a_group_have_separate_files(office: Office, tmp_path: Path) -> None:
     office.set(reports={"directory": str(tmp_path)})
     origin = AlertOrigin(source="prod", kind="alertmanager", group="g")
     for changes in ({}, {"follow_up": 1}, {"origin": origin}, {"origin": origin, "run": "run-2", "follow_up": 3}):

@@ -14,7 +14,7 @@ DOC = (ROOT / "docs" / "deploying.md").read_text()
 COMMANDS = re.findall(r"^ +(docker compose .+)$", DOC, re.MULTILINE)
 
 
-def test_there_are_commands() -> None:
+def test_the_page_has_commands() -> None:
     assert len(COMMANDS) > 8
     assert any("--file" not in command for command in COMMANDS)
 
@@ -46,7 +46,7 @@ def test_every_variable_on_the_page_exists() -> None:
     assert named <= known | secrets | our_services
 
 
-def test_it_names_every_secret() -> None:
+def test_the_page_names_every_secret() -> None:
     for name in config(PRODUCTION, **REQUIRED)["secrets"]:
         assert f"| `{name}` |" in DOC
 

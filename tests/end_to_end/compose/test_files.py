@@ -52,7 +52,7 @@ def test_the_example_file_sets_all_variables_of_production() -> None:
 
 
 @each_file
-def test_the_example_and_the_files_know_the_same_variables(file: str, variables: dict[str, str]) -> None:
+def test_the_example_and_the_files_have_the_same_variables(file: str, variables: dict[str, str]) -> None:
     known = set(re.findall(r"(?<!\$)\$\{(\w+)", (ROOT / file).read_text()))
     example = (ROOT / "examples" / "production.env").read_text()
     named = set(re.findall(r"^(\w+)=", example, re.MULTILINE))

@@ -49,7 +49,7 @@ def test_every_kind_has_a_section_whose_settings_are_valid(
     assert {section.kind for section in shown.values()} == {kind}
 
 
-def test_what_is_the_same_for_all_is_valid_and_is_the_default_where_it_says_so(
+def test_common_settings_are_valid_and_have_the_stated_defaults(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     common, processes = blocks(SECTIONS["every_source"], "toml")
@@ -86,7 +86,7 @@ def test_every_section_answers_the_same_questions(kind: str) -> None:
     assert re.search(r"^1\. ", SECTIONS[kind], re.M), "what is to be done on the sender's side"
 
 
-def test_the_payload_for_datadog_is_read() -> None:
+def test_the_datadog_payload_is_accepted() -> None:
     (template,) = blocks(SECTIONS["datadog"], "json")
     values = {
         "$ALERT_ID": "1234",
@@ -111,7 +111,7 @@ def test_the_payload_for_datadog_is_read() -> None:
     assert (over.status, workflow_id(over)) == ("resolved", workflow_id(fired))
 
 
-def test_the_map_for_incident_io_follows_an_incident_to_its_end(
+def test_the_incident_io_map_reads_an_incident_until_it_is_resolved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (block,) = blocks(SECTIONS["standard_webhooks"], "toml")
@@ -130,7 +130,7 @@ def test_the_map_for_incident_io_follows_an_incident_to_its_end(
     assert (over.status, workflow_id(over)) == ("resolved", workflow_id(fired))
 
 
-def test_the_places_it_links_to_exist() -> None:
+def test_all_link_targets_exist() -> None:
     targets = re.findall(r"\]\(((?!https?:)[^)]+)\)", DOC)
     anchors = {f"#{title.lower().replace(' ', '-')}" for title in re.findall(r"^#+ (.+)$", DOC, re.M)}
     root = DOCS

@@ -61,7 +61,7 @@ def test_every_command_belongs_to_a_test() -> None:
 
 
 @pytest.mark.parametrize("command", of("make"))
-def test_targets_exist_and_know_what_to_do(command: str) -> None:
+def test_make_targets_exist_and_have_commands(command: str) -> None:
     """They set up an environment of their own, and most take minutes, so they are not done but planned."""
     make = shutil.which("make")
     if make is None:
@@ -74,7 +74,7 @@ def test_targets_exist_and_know_what_to_do(command: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", of("pytest"))
-def test_selections_of_tests_hold_some(command: str) -> None:
+def test_test_selections_are_not_empty(command: str) -> None:
     """Their tests are done with all others; here it is seen that there are any."""
     collect = [sys.executable, "-m", "pytest", "--collect-only", "--quiet", *shlex.split(command)[1:]]
     collected = subprocess.run(collect, cwd=ROOT, capture_output=True, text=True, check=False, env=_surroundings())
@@ -96,7 +96,7 @@ def test_options_exist() -> None:
     assert wrong == []
 
 
-def test_options_that_are_named_alone_exist_somewhere() -> None:
+def test_options_named_without_a_command_exist() -> None:
     every = [option for command in _commands(_root()) for option in _options(command)]
     named = {
         option

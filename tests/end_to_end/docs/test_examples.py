@@ -57,7 +57,7 @@ RULES = pytest.mark.parametrize("name", ["rules", "watchkeeper-rules"])
 
 
 @RULES
-def test_prometheus_takes_the_rules(name: str) -> None:
+def test_prometheus_accepts_the_rules(name: str) -> None:
     assert "SUCCESS" in checked("promtool", "check", "rules", f"{name}.yml")
 
 
@@ -67,7 +67,7 @@ def test_the_rules_fire_when_they_should(name: str) -> None:
 
 
 @RULES
-def test_every_rule_is_tried(name: str) -> None:
+def test_every_rule_has_a_test(name: str) -> None:
     tried = yaml.safe_load((EXAMPLES / f"{name}.test.yml").read_text())["tests"]
     cases = [case for test in tried for case in test["alert_rule_test"]]
     for expected in (True, False):  # each fires, and each keeps still
@@ -76,7 +76,7 @@ def test_every_rule_is_tried(name: str) -> None:
         }
 
 
-def test_the_dashboard_asks_what_prometheus_understands(tmp_path: Path) -> None:
+def test_the_dashboard_queries_are_valid(tmp_path: Path) -> None:
     panels = json.loads((EXAMPLES / "grafana-dashboard.json").read_text())["panels"]
     asked = [target["expr"] for panel in panels for target in panel.get("targets", ())]
     rules = [{"record": f"asked:{n}", "expr": expr.replace("$__rate_interval", "5m")} for n, expr in enumerate(asked)]
@@ -97,7 +97,7 @@ def test_no_panel_of_the_dashboard_covers_another() -> None:
     assert len({panel["id"] for panel in panels}) == len(panels)
 
 
-def test_alertmanager_takes_its_configuration() -> None:
+def test_alertmanager_accepts_its_configuration() -> None:
     assert "SUCCESS" in checked("amtool", "check-config", "alertmanager.yml")
 
 
@@ -111,7 +111,7 @@ def test_alertmanager_takes_its_configuration() -> None:
         ("severity=none", "on-call"),
     ],
 )
-def test_people_are_told_whatever_watchkeeper_is_told(labels: str, receivers: str) -> None:
+def test_people_are_notified_of_every_alert_sent_to_watchkeeper(labels: str, receivers: str) -> None:
     routed = ("config", "routes", "test", "--config.file=alertmanager.yml", "alertname=A", *labels.split())
     assert checked("amtool", *routed) == receivers
     assert checked("amtool", *routed[:-1], "alertname=Watchdog", "severity=critical") == "nobody"
@@ -139,7 +139,7 @@ def test_grafana_signs_as_the_source_of_the_settings_expects(settings: Settings)
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
-def test_what_the_rules_say_is_read_as_it_is_meant(rule: dict[str, Any], settings: Settings) -> None:
+def test_the_texts_of_the_rules_are_read_correctly(rule: dict[str, Any], settings: Settings) -> None:
     section = settings.sources["prometheus"]
     for service in settings.services:
         alert = notified(settings, rule, service)
@@ -153,7 +153,7 @@ def test_what_the_rules_say_is_read_as_it_is_meant(rule: dict[str, Any], setting
         assert starts == (rule["labels"]["severity"] == "critical")
 
 
-def test_the_rules_are_about_the_services_of_the_settings(settings: Settings) -> None:
+def test_the_rules_name_services_of_the_settings(settings: Settings) -> None:
     for rule in rules():
         named = set(re.findall(r'service=~"([^"]*)"', rule["expr"]))
         assert named == {"|".join(sorted(settings.services))}

@@ -58,18 +58,18 @@ async def typed(command: str, directory: Path) -> str:
     return said.decode()
 
 
-def test_all_that_is_shown_is_done_here() -> None:
+def test_every_command_of_the_page_is_run_here() -> None:
     programs = ("amtool", "promtool", "openssl")
     found = {command for command in shown() if command.startswith(programs)} - {"amtool check-config"}
     assert found == {MAKE_TOKEN, MAKE_KEY, FIRE, *CHECKS}
 
 
 @pytest.mark.parametrize("command", CHECKS)
-async def test_the_examples_are_checked_as_they_say(command: str) -> None:
+async def test_the_examples_pass_their_check_commands(command: str) -> None:
     assert CHECKS[command] in await typed(command, EXAMPLES)
 
 
-async def test_a_token_is_made_and_an_alert_by_hand_starts_a_run(client: Client, tmp_path: Path) -> None:
+async def test_a_token_is_created_and_an_alert_sent_by_hand_starts_a_run(client: Client, tmp_path: Path) -> None:
     token, ports = tmp_path / "watchkeeper.token", (free_port(), free_port())
     await typed(MAKE_TOKEN.replace(TOKEN_FILE, str(token)), tmp_path)
     assert len(await typed(MAKE_KEY, tmp_path)) == len(token.read_text()) == 65

@@ -46,7 +46,7 @@ def test_nothing_is_exported_or_uploaded_and_no_secret_is_written_out() -> None:
     assert {*job()["env"]} == {"TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "TEMPORAL_API_KEY"}
 
 
-def test_its_commands_are_ours() -> None:
+def test_its_commands_exist() -> None:
     known = get_command(app).commands  # type: ignore[attr-defined]
     assert len(commands()) == 2
     for line in commands():
@@ -75,9 +75,7 @@ sys.exit(subprocess.run(["sh", "-c", line], env=os.environ).returncode)
 
 
 @pytest.mark.parametrize("broken", [False, True], ids=["as it is", "edited"])
-async def test_the_tests_of_users_pass_with_the_code_as_it_is_and_fail_with_the_reason(
-    tmp_path: Path, broken: bool
-) -> None:
+async def test_the_tests_of_the_page_pass_and_fail_with_the_reason(tmp_path: Path, broken: bool) -> None:
     shutil.copy(EXAMPLES / "test_replays.py", tmp_path)
     (tmp_path / "histories").mkdir()
     for name in ("concluded", "approval-expired"):

@@ -88,7 +88,7 @@ async def alone() -> AsyncIterator[Client]:
         yield server.client
 
 
-async def test_people_do_all_that_they_are_shown(alone: Client, tmp_path: Path) -> None:
+async def test_every_command_of_the_page_works(alone: Client, tmp_path: Path) -> None:
     async with touring(alone, tmp_path) as (tour, harness):
 
         async def begun(command: str) -> tuple[Running, dict[str, str]]:
@@ -144,7 +144,7 @@ async def test_people_do_all_that_they_are_shown(alone: Client, tmp_path: Path) 
 
 
 @pytest.mark.slow
-async def test_processes_start_as_shown_and_end_when_told(client: Client, tmp_path: Path) -> None:
+async def test_processes_start_as_shown_and_end_on_a_signal(client: Client, tmp_path: Path) -> None:
     ports = ["--temporal-port", str(free_port()), "--ui-port", str(free_port()), "--intake-port", str(free_port())]
     ready = {
         "watchkeeper worker": ([], "working on the task queue"),

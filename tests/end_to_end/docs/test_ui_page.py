@@ -39,7 +39,7 @@ def rows(heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.split(" | ")] for line in lines[1:]]
 
 
-def test_it_tells_every_search_attribute_with_its_type_and_its_values() -> None:
+def test_the_page_lists_every_search_attribute_with_its_type_and_values() -> None:
     told = {name.strip("`"): (kind, set(re.findall(r"`(\w+)`", values))) for name, kind, values in rows("The list")}
     assert {name: kind for name, (kind, _) in told.items()} == {
         key.name: search_attributes.type_name(key) for key in search_attributes.ALL
@@ -50,7 +50,7 @@ def test_it_tells_every_search_attribute_with_its_type_and_its_values() -> None:
     assert search_attributes.PERSON in told["Source"][1]
 
 
-def test_its_pictures_are_those_that_are_taken() -> None:
+def test_its_pictures_are_the_ones_that_the_tests_take() -> None:
     shown = set(re.findall(r"\]\(pictures/([\w-]+\.png)\)", DOC))
     assert shown == {path.name for path in (DOCS / "pictures").iterdir()}
 
@@ -70,13 +70,13 @@ def queries() -> dict[str, str]:
     return {what: query.strip("`") for what, query in rows("Queries to save")}
 
 
-async def test_its_queries_find_what_they_should(played: Scene) -> None:
+async def test_its_queries_find_the_expected_runs(played: Scene) -> None:
     assert queries().keys() == FOUND.keys()
     for what, query in queries().items():
         await finds(played, query, FOUND[what])
 
 
-async def test_those_for_large_numbers_and_for_failures_find_what_is_of_the_kind(played: Scene) -> None:
+async def test_its_queries_for_large_numbers_and_failures_find_such_runs(played: Scene) -> None:
     """The scene holds nothing so large, and no failure, so they are asked for what it holds."""
     asked = queries()
     await finds(played, asked["long runs"].replace("20", "3"), {OPEN, FINISHED})
@@ -86,7 +86,7 @@ async def test_those_for_large_numbers_and_for_failures_find_what_is_of_the_kind
     await finds(played, failed, {OPEN, FINISHED})
 
 
-async def test_the_command_line_of_temporal_takes_them_too(played: Scene) -> None:
+async def test_the_temporal_cli_accepts_its_queries(played: Scene) -> None:
     (command,) = re.findall(r"`(temporal [^`]+)`", DOC)
     query = queries()["runs that wait for a person"]
     program, *words = command.split()

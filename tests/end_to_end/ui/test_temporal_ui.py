@@ -31,9 +31,7 @@ async def deserted(played: Scene) -> Scene:
 # --- with a worker ------------------------------------------------------------------------------------------------
 
 
-async def test_of_an_alert_it_tells_what_fired_what_was_found_and_what_is_waited_for(
-    played: Scene, browser: Browser
-) -> None:
+async def test_the_ui_shows_the_alert_the_findings_and_the_wait(played: Scene, browser: Browser) -> None:
     await browser.read(played.page(played.alerted), "open for follow-ups until its alerts resolve", *CALLED)
     shown = await browser.turn_to("User Metadata", FIRED, "What fired", "Current Details", *FOUND)
     assert "Service: checkout Severity: critical Team: payments Source: prometheus (alertmanager)" in shown
@@ -43,7 +41,7 @@ async def test_of_an_alert_it_tells_what_fired_what_was_found_and_what_is_waited
     assert COST.search(shown)
 
 
-async def test_of_a_call_that_waits_it_tells_the_commands_that_answer(played: Scene, browser: Browser) -> None:
+async def test_the_ui_shows_the_commands_that_answer_an_approval_request(played: Scene, browser: Browser) -> None:
     await browser.read(played.page(WAITING), "r2.0 page_engineer: waits for approval", *CALLED)
     shown = await browser.turn_to("User Metadata", ASKED, "Asked by a person", "Waits for a person to allow r2.0")
     assert f"watchkeeper approve {WAITING} r2.0 watchkeeper deny {WAITING} r2.0" in shown
@@ -51,7 +49,7 @@ async def test_of_a_call_that_waits_it_tells_the_commands_that_answer(played: Sc
     assert "2 of 30 rounds, 3 of 60 calls" in shown
 
 
-async def test_the_list_tells_the_runs_apart(played: Scene, browser: Browser) -> None:
+async def test_the_list_distinguishes_the_runs(played: Scene, browser: Browser) -> None:
     await browser.choose_columns("Workflow ID", "Service", "Phase", "Outcome", "WaitingFor", "Rounds", "CostUsd")
     await browser.read(played.runs, "CostUsd", WAITING, FINISHED, LIMITED, STOPPED, played.alerted)
     assert await browser.row(WAITING) == ["checkout", "investigating", "", "approval", "2"]
@@ -64,9 +62,7 @@ async def test_the_list_tells_the_runs_apart(played: Scene, browser: Browser) ->
 # --- with none ----------------------------------------------------------------------------------------------------
 
 
-async def test_without_a_worker_it_tells_why_what_was_done_what_is_waited_for_and_the_cost(
-    deserted: Scene, browser: Browser
-) -> None:
+async def test_the_ui_shows_cause_calls_wait_and_cost_without_a_worker(deserted: Scene, browser: Browser) -> None:
     await browser.read(deserted.page(WAITING), "r2.0 page_engineer: waits for approval", *CALLED)
     await browser.turn_to("User Metadata", ASKED, "Asked by a person", "Service: checkout Severity: critical")
     memo = await browser.turn_to("Memo", '"doing": "round 2 of 30: page_engineer"', "waits_for")
@@ -77,7 +73,7 @@ async def test_without_a_worker_it_tells_why_what_was_done_what_is_waited_for_an
     assert '"Phase": "investigating", "Rounds": 2, "Service": "checkout", "Severity": "critical"' in attributes
 
 
-async def test_without_a_worker_it_tells_what_an_open_run_found(deserted: Scene, browser: Browser) -> None:
+async def test_the_ui_shows_the_findings_of_an_open_run_without_a_worker(deserted: Scene, browser: Browser) -> None:
     await browser.read(deserted.page(deserted.alerted), *CALLED)
     await browser.turn_to("User Metadata", FIRED, "What fired", "Team: payments")
     await browser.turn_to(
@@ -85,13 +81,13 @@ async def test_without_a_worker_it_tells_what_an_open_run_found(deserted: Scene,
     )
 
 
-async def test_a_run_that_is_over_has_its_report_for_its_result(deserted: Scene, browser: Browser) -> None:
+async def test_the_result_of_a_closed_run_is_its_report(deserted: Scene, browser: Browser) -> None:
     shown = await browser.read(deserted.page(FINISHED), '"status": "concluded"', "**Root cause:**", *CALLED)
     assert "page_engineer • r2.0 checkout" in shown
     assert "deliver • report to log" in shown
     await browser.turn_to("Search Attributes", '"Outcome": "concluded"', '"Rounds": 3', '"CostUsd": 0.00')
 
 
-async def test_it_tells_why_a_run_did_not_conclude(deserted: Scene, browser: Browser) -> None:
+async def test_the_ui_shows_why_a_run_did_not_conclude(deserted: Scene, browser: Browser) -> None:
     await browser.read(deserted.page(LIMITED), "tokens (limit 400) without a conclusion")
     await browser.read(deserted.page(STOPPED), '"status": "stopped"', "stopped by ada: The drill is over.")

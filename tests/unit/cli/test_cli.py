@@ -28,7 +28,7 @@ pytestmark = pytest.mark.timeout(180)
 # --- following a run ----------------------------------------------------------------------------------------------
 
 
-async def test_run_tells_the_rounds_the_calls_and_the_report(client: Client, program: Program) -> None:
+async def test_run_prints_the_rounds_the_calls_and_the_report(client: Client, program: Program) -> None:
     script = [calls(LOOK, ("look", {"service": "payments"}), content="I look first."), says(REPORT)]
     async with at_desk(client, program, script) as desk:
         ended = await desk.program("run", "Checkout fails.", "--service", "checkout", "--severity", "critical")
@@ -59,7 +59,7 @@ async def test_run_prints_one_object_for_scripts(client: Client, program: Progra
     assert (shown["limits"]["rounds"], shown["limits"]["duration"]) == (5, 120)
 
 
-async def test_the_exit_code_says_how_it_ended(client: Client, program: Program) -> None:
+async def test_the_exit_code_is_the_outcome(client: Client, program: Program) -> None:
     async with at_desk(client, program, always(calls(LOOK), without_tools=calls(LOOK))) as desk:
         limited = await desk.program("run", "x", "--limit", "rounds=2")
         desk.harness.model.fail_next(401, {"error": {"message": "bad key"}}, times=1)
@@ -78,7 +78,7 @@ async def test_the_exit_code_says_how_it_ended(client: Client, program: Program)
     assert "stopped by ada: false alarm" in stopped.out
 
 
-async def test_a_finished_run_is_told_again_without_a_worker(client: Client, program: Program) -> None:
+async def test_a_closed_run_is_printed_without_a_worker(client: Client, program: Program) -> None:
     async with at_desk(client, program, [calls(LOOK), says(REPORT)]) as desk:
         first = await desk.program("run", "Checkout fails.")
     run = first.out.split()[0]
@@ -87,7 +87,7 @@ async def test_a_finished_run_is_told_again_without_a_worker(client: Client, pro
     assert (again.code, shown.code) == (0, 0)
 
 
-async def test_a_watcher_goes_on_with_a_run_that_is_reset(client: Client, program: Program) -> None:
+async def test_a_watch_continues_with_a_reset_run(client: Client, program: Program) -> None:
     async with at_desk(client, program, [calls(RESTART), says(REPORT)]) as desk:
         run = await desk.started()
         watching = await desk.program.begin("watch", run)
@@ -102,7 +102,7 @@ async def test_a_watcher_goes_on_with_a_run_that_is_reset(client: Client, progra
     assert ended.out.count("checkout is degraded") == 1
 
 
-async def test_an_interrupted_watcher_says_how_to_come_back(client: Client, program: Program) -> None:
+async def test_an_interrupted_watch_prints_how_to_resume(client: Client, program: Program) -> None:
     async with at_desk(client, program, [calls(RESTART), says(REPORT)]) as desk:
         following = await desk.program.begin("run", "Checkout fails.")
         said = await following.says("watchkeeper approve")
@@ -127,7 +127,7 @@ async def test_a_run_without_a_worker_says_so(program: Program) -> None:
     assert (await program("show", said.split()[0])).code == 0
 
 
-async def test_what_holds_a_run_up_is_said(client: Client, program: Program) -> None:
+async def test_the_cause_of_a_delay_is_printed(client: Client, program: Program) -> None:
     async with at_desk(client, program, [says(REPORT)]) as desk:
         desk.harness.model.fail_next(503, "overloaded, come back", {"retry-after": "5"}, times=1)
         ended = await desk.program("run", "x")
@@ -137,7 +137,7 @@ async def test_what_holds_a_run_up_is_said(client: Client, program: Program) -> 
     assert "2 attempts" in ended.out
 
 
-async def test_what_a_terminal_would_obey_is_not_printed(client: Client, program: Program) -> None:
+async def test_terminal_control_sequences_are_not_printed(client: Client, program: Program) -> None:
     hostile = "\x1b]0;owned\x07 \x1b[2J \u202egnp.exe"
     async with at_desk(client, program, [calls(("look", {"service": hostile})), says(f"Report {hostile}")]) as desk:
         ended = await desk.program("run", f"Alert {hostile}")
@@ -149,7 +149,7 @@ async def test_what_a_terminal_would_obey_is_not_printed(client: Client, program
 # --- people's acts ------------------------------------------------------------------------------------------------
 
 
-async def test_approvals_are_asked_for_and_given(client: Client, program: Program) -> None:
+async def test_a_call_is_approved_from_the_command_line(client: Client, program: Program) -> None:
     async with at_desk(client, program, [calls(RESTART), says(REPORT)]) as desk:
         run = await desk.started()
         watching = await desk.program.begin("watch", run)
@@ -180,7 +180,7 @@ async def test_a_denied_call_is_not_run(client: Client, program: Program) -> Non
     assert desk.harness.effects.restarts == []
 
 
-async def test_words_and_extensions_reach_the_run(client: Client, program: Program) -> None:
+async def test_messages_and_extensions_reach_the_run(client: Client, program: Program) -> None:
     async with at_desk(client, program, [calls(RESTART), says(REPORT)]) as desk:
         run = await desk.started("--limit", "rounds=4")
         await desk.until(run, "waiting")
@@ -236,7 +236,7 @@ print(sorted({"workflows", "activities", "fastapi", "httpx2", "worker"} & set(sy
 
 
 @pytest.mark.parametrize("command", [["list", "--json"], ["--help"]])
-async def test_looking_imports_no_model_client(program: Program, command: list[str]) -> None:
+async def test_reading_commands_import_no_model_client(program: Program, command: list[str]) -> None:
     ended = await program.python("-c", LOADED, *command)
     assert ended.code == 0, ended.err
     assert ended.out.splitlines()[-1] == "[]"
@@ -276,6 +276,6 @@ async def test_a_file_that_is_not_a_history_is_refused(program: Program, content
     assert (ended.code, "x.json is not a recorded history" in ended.sentence()) == (2, True)
 
 
-async def test_what_is_not_there_is_refused_before_anything_is_replayed(program: Program) -> None:
+async def test_a_missing_file_is_refused_before_anything_is_replayed(program: Program) -> None:
     ended = await program("replay", str(HISTORIES), "y.json")
     assert (ended.code, ended.out, "no file or folder y.json" in ended.sentence()) == (2, "", True)

@@ -62,7 +62,7 @@ async def test_bad_input_is_one_sentence(program: Program, arguments: list[str],
     "arguments",
     [["list"], ["run", "x"], ["show", "x"], ["tell", "x", "y"], ["worker"], ["history", "export", "x", "y"]],
 )
-async def test_a_server_out_of_reach_is_one_sentence(program: Program, arguments: list[str]) -> None:
+async def test_an_unreachable_server_is_one_sentence(program: Program, arguments: list[str]) -> None:
     ended = await program(*arguments, TEMPORAL_ADDRESS=NOWHERE, WATCHKEEPER_MODEL__API_KEY="x")
     said = ended.sentence()
     assert f"no Temporal server answers at {NOWHERE} (Connection refused)" in said
@@ -90,7 +90,7 @@ async def test_broken_settings_are_one_sentence(program: Program, content: str, 
         assert (ended.code, said in ended.sentence()) == (1, True), ended.err
 
 
-async def test_a_service_that_only_the_worker_knows_not_fails_the_run(client: Client, program: Program) -> None:
+async def test_a_service_unknown_to_the_worker_fails_the_run(client: Client, program: Program) -> None:
     async with at_desk(client, program, [says(REPORT)]) as desk:
         (program.directory / "watchkeeper.toml").write_text(
             f"[worker]\ntask_queue = '{desk.harness.settings.worker.task_queue}'\n"
@@ -100,14 +100,14 @@ async def test_a_service_that_only_the_worker_knows_not_fails_the_run(client: Cl
     assert "no service 'chekout' in the catalogue; known: checkout, payments" in ended.out
 
 
-async def test_misuse_is_exit_code_2(program: Program) -> None:
+async def test_a_usage_error_is_exit_code_2(program: Program) -> None:
     for arguments in (["run"], ["nonsense"], ["show"], ["list", "--limit", "0"]):
         ended = await program(*arguments)
         assert ended.code == 2
         assert "Traceback" not in ended.err
 
 
-def test_runs_are_named_for_people() -> None:
+def test_default_run_names_are_readable() -> None:
     now = datetime(2026, 11, 22, 14, 15, 3, tzinfo=UTC)
     assert new_workflow_id("Check Out/eu", now).startswith("incident-check-out-eu-20261122-141503-")
     assert new_workflow_id(None, now).startswith("incident-20261122-141503-")

@@ -53,7 +53,7 @@ def verdicts(ended: Ended) -> dict[str, tuple[bool, str]]:
     return found
 
 
-async def test_the_catalogue_is_what_the_model_is_sent(program: Program, world: World) -> None:
+async def test_the_printed_catalogue_is_the_one_sent_to_the_model(program: Program, world: World) -> None:
     configure(program, world, "http://unused/v1")
     ended = await program("tools", "--json")
     settings = settings_for(world, [ModelProfile()])
@@ -66,7 +66,7 @@ async def test_the_catalogue_is_what_the_model_is_sent(program: Program, world: 
     assert "keyed" in table
 
 
-async def test_all_is_within_reach(program: Program, world: World) -> None:
+async def test_a_complete_setup_passes_every_check(program: Program, world: World) -> None:
     async with ScriptedModel(on_call_engineer, key=KEY).serve() as url:
         configure(program, world, url)
         ended = await program("check")
@@ -94,7 +94,7 @@ async def test_all_is_within_reach(program: Program, world: World) -> None:
         ("PagerDuty", {"pagerduty__events_url": "http://127.0.0.1:1"}, "127.0.0.1:1"),
     ],
 )
-async def test_what_fails_is_named_with_the_way_out(
+async def test_a_failed_check_names_the_cause_and_the_remedy(
     program: Program, world: World, what: str, change: dict[str, Any], said: str
 ) -> None:
     async with ScriptedModel(on_call_engineer, key=KEY, models=["moonshotai-kimi-k2-6"]).serve() as url:
@@ -106,7 +106,7 @@ async def test_what_fails_is_named_with_the_way_out(
     assert said in found[what][1]
 
 
-async def test_a_hand_off_that_would_page_no_person_is_reported(program: Program, world: World) -> None:
+async def test_a_hand_off_that_would_page_no_one_is_reported(program: Program, world: World) -> None:
     keys = {f"teams__{team}__routing_key": "x" * 32 for team in ("checkout", "search")}
     async with ScriptedModel(on_call_engineer, key=KEY).serve() as url:
         configure(program, world, url, pagerduty__routing_key=None, **keys)
@@ -126,7 +126,7 @@ async def test_only_what_is_configured_is_checked(program: Program) -> None:
     assert verdicts(ended).keys() == {"configuration", "tools", "Temporal", "model", "PagerDuty"}
 
 
-async def test_broken_settings_and_a_server_out_of_reach_are_verdicts(program: Program) -> None:
+async def test_broken_settings_and_an_unreachable_server_are_failed_checks(program: Program) -> None:
     (program.directory / "watchkeeper.toml").write_text("[model")
     ended = await program("check", TEMPORAL_ADDRESS="127.0.0.1:1")
     found = verdicts(ended)

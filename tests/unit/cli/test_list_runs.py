@@ -45,7 +45,7 @@ async def until_listed(client: Client, run: str, **wanted: Any) -> RunInfo:
     return listed[run]
 
 
-async def test_a_run_is_found_by_what_is_known_of_it(client: Client, program: Program) -> None:
+async def test_a_run_is_found_by_its_attributes(client: Client, program: Program) -> None:
     async with run_harness(client, [calls(RESTART), says(REPORT)]) as harness:
         sender = Sender.on(harness)
         run = sender.run(await sender.fire())
@@ -90,7 +90,7 @@ def facts_of(one: RunInfo) -> tuple[str | int | None, ...]:
     ("state", "outcome"),
     [("stopped", "terminated"), ("stopped", "stopped"), ("failed", "failed"), ("limit_reached", "limited")],
 )
-async def test_a_run_is_found_by_how_it_ended(client: Client, state: str, outcome: str) -> None:
+async def test_a_run_is_found_by_its_outcome(client: Client, state: str, outcome: str) -> None:
     script = always(calls(LOOK), without_tools=calls(LOOK)) if outcome == "limited" else [calls(RESTART)]
     async with run_harness(client, script) as harness:
         if outcome == "failed":
@@ -109,7 +109,7 @@ async def test_a_run_is_found_by_how_it_ended(client: Client, state: str, outcom
         assert [each for each in every if run.id in await found(client, state=each)] == [state] == [one.status]
 
 
-async def test_an_earlier_episode_is_listed_by_a_name_that_shows_it(client: Client, program: Program) -> None:
+async def test_an_earlier_episode_is_listed_with_a_name_that_show_accepts(client: Client, program: Program) -> None:
     async with run_harness(client, [says(REPORT)]) as harness:
         sender = Sender.on(harness)
         first = sender.run(await sender.fire())
@@ -137,7 +137,7 @@ async def test_an_earlier_episode_is_listed_by_a_name_that_shows_it(client: Clie
     assert latest.run_id == second.first_execution_run_id
 
 
-async def test_who_waits_for_a_turn_is_told_so(client: Client, program: Program) -> None:
+async def test_a_run_in_a_queue_is_listed_as_queued(client: Client, program: Program) -> None:
     async with World.running() as world:
         settings = {**paging_tables(world), "episodes": {"investigations": 1}}
         async with run_harness(client, [calls(RESTART), says(REPORT)], **settings) as harness:
@@ -175,9 +175,7 @@ async def test_who_waits_for_a_turn_is_told_so(client: Client, program: Program)
         (["--since", "99999999d"], 2, "--since '99999999d'"),
     ],
 )
-async def test_a_list_that_cannot_be_made_is_one_sentence(
-    program: Program, options: list[str], code: int, said: str
-) -> None:
+async def test_a_list_that_fails_is_one_sentence(program: Program, options: list[str], code: int, said: str) -> None:
     ended = await program("list", *options)
     assert (ended.code, said in ended.sentence()) == (code, True), ended.err
 

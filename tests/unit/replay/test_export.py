@@ -49,7 +49,7 @@ async def concluded(harness: Harness, **given: str) -> Run:
     return run
 
 
-async def test_what_is_exported_holds_no_secret_and_replays(client: Client, program: Program) -> None:
+async def test_an_exported_history_contains_no_secret_and_replays(client: Client, program: Program) -> None:
     script = [calls(LOOK, content=f"I use {SECRET}."), says(f"Rotate {KEY} and {SECRET}.")]
     async with run_harness(client, script) as harness:
         run = await concluded(harness, text=f"Checkout fails with {SECRET} at https://ada:{SECRET}@db/ and {KEY}.")
@@ -65,7 +65,7 @@ async def test_what_is_exported_holds_no_secret_and_replays(client: Client, prog
     assert (await replayed(clean)).agrees
 
 
-async def test_a_file_is_not_overwritten_unasked(client: Client, program: Program) -> None:
+async def test_a_file_is_overwritten_only_on_request(client: Client, program: Program) -> None:
     async with run_harness(client, [says("Fine.")]) as harness:
         run = await concluded(harness)
     file = program.directory / "kept.json"
@@ -78,7 +78,7 @@ async def test_a_file_is_not_overwritten_unasked(client: Client, program: Progra
     assert [path.name for path in program.directory.iterdir() if ".part" in path.name] == []
 
 
-async def test_a_history_goes_to_stdout_alone(client: Client, program: Program) -> None:
+async def test_a_history_on_stdout_is_the_only_output(client: Client, program: Program) -> None:
     async with run_harness(client, [says("Fine.")]) as harness:
         run = await concluded(harness)
     ended = await program("history", "export", run.id, "-")
@@ -86,7 +86,7 @@ async def test_a_history_goes_to_stdout_alone(client: Client, program: Program) 
     assert json.loads(ended.out)["events"][0]["eventId"] == "1"
 
 
-async def test_an_earlier_episode_of_the_same_name_is_exported_by_its_run_id(client: Client, program: Program) -> None:
+async def test_an_earlier_episode_with_the_same_id_is_exported_by_its_run_id(client: Client, program: Program) -> None:
     async with run_harness(client, [says("First."), says("Second.")]) as harness:
         queue, name = harness.settings.worker.task_queue, f"incident-{harness.settings.worker.task_queue}"
         ids = []
@@ -110,7 +110,7 @@ async def test_an_earlier_episode_of_the_same_name_is_exported_by_its_run_id(cli
 
 
 @pytest.mark.slow
-async def test_a_run_that_continued_as_new_has_a_file_an_execution(impatient: Client, tmp_path: Path) -> None:
+async def test_a_run_that_continued_as_new_has_a_file_for_each_execution(impatient: Client, tmp_path: Path) -> None:
     program = Program(tmp_path, {"TEMPORAL_ADDRESS": address_of(impatient)})
     script = [*(calls(LOOK) for _ in range(6)), says("Fine.")]
     async with run_harness(impatient, script) as harness:

@@ -54,7 +54,7 @@ class Deaf(PayloadCodec):
         return list(payloads)
 
 
-async def test_a_replay_that_hangs_is_given_up_and_the_next_one_goes_on() -> None:
+async def test_a_replay_that_hangs_is_abandoned_and_the_next_one_runs() -> None:
     deaf = Deaf()
     recordings = given(CONCLUDED, HISTORIES / "denied.json")
     verdicts: list[ReplayVerdict] = []
@@ -67,14 +67,14 @@ async def test_a_replay_that_hangs_is_given_up_and_the_next_one_goes_on() -> Non
     assert verdicts[0].why == "the replay made no progress after this event for 2 s"
 
 
-async def test_events_that_are_missing_are_told(tmp_path: Path) -> None:
+async def test_missing_events_are_reported(tmp_path: Path) -> None:
     file = changed(tmp_path, lambda events: events.__delitem__(slice(6, 9)))
     verdict = await replayed(file)
     assert (verdict.kind, verdict.event) == ("incomplete", 10)
     assert verdict.why == "it follows event 6: the events between them are missing"
 
 
-async def test_payloads_that_are_stored_elsewhere_are_told(tmp_path: Path) -> None:
+async def test_externally_stored_payloads_are_reported(tmp_path: Path) -> None:
     def store(events: list[JsonObject]) -> None:
         first = next(event for event in events if event["eventType"] == "EVENT_TYPE_ACTIVITY_TASK_COMPLETED")
         (payload,) = first["activityTaskCompletedEventAttributes"]["result"]["payloads"]
@@ -85,14 +85,14 @@ async def test_payloads_that_are_stored_elsewhere_are_told(tmp_path: Path) -> No
     assert (verdict.kind, verdict.why) == ("incomplete", "it has payloads in external storage")
 
 
-async def test_a_history_that_takes_too_long_is_told(tmp_path: Path) -> None:
+async def test_a_replay_that_takes_too_long_is_reported(tmp_path: Path) -> None:
     ended = await Program(tmp_path)("replay", str(CONCLUDED), "--timeout", "0.01")
     assert (ended.code, ended.err) == (1, "")
     assert "the replay made no progress after this event for 0.01 s" in ended.out
     assert "a slow machine needs a longer --timeout" in ended.out
 
 
-def test_users_fail_their_tests_with_the_reason() -> None:
+def test_assert_replays_fails_with_the_reason() -> None:
     with pytest.raises(AssertionError) as failed:
         assert_replays(HISTORIES / "parallel-calls.json", [SequentialWorkflow])
     said, mend = str(failed.value).splitlines()
@@ -100,6 +100,6 @@ def test_users_fail_their_tests_with_the_reason() -> None:
     assert mend.startswith("To fix it: keep the old behaviour for runs that began with it")
 
 
-def test_a_gate_without_histories_is_refused(tmp_path: Path) -> None:
+def test_a_directory_without_histories_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidHistory, match="no recorded history"):
         histories(tmp_path)

@@ -54,7 +54,7 @@ async def listed(client: Client, query: str, number: int) -> None:
             await asyncio.sleep(0.1)
 
 
-async def test_open_runs_are_replayed_as_far_as_they_are(client: Client, program: Program) -> None:
+async def test_open_runs_are_replayed_up_to_their_last_event(client: Client, program: Program) -> None:
     async with run_harness(client, always(calls(RESTART), without_tools=says("Stopped."))) as harness:
         run = await waiting(harness)
         await listed(client, f"WorkflowId = '{run.id}'", 1)
@@ -65,7 +65,7 @@ async def test_open_runs_are_replayed_as_far_as_they_are(client: Client, program
     assert said["histories"][0]["name"] == f"{run.id} {run.first_execution_run_id}"
 
 
-async def test_a_deploy_that_would_strand_open_runs_is_refused(client: Client, program: Program) -> None:
+async def test_code_that_would_block_open_runs_is_refused(client: Client, program: Program) -> None:
     async with run_harness(client, always(calls(RESTART), without_tools=says("Stopped."))) as harness:
         run = await waiting(harness)
         await listed(client, f"WorkflowId = '{run.id}'", 1)
@@ -83,7 +83,7 @@ async def test_a_deploy_that_would_strand_open_runs_is_refused(client: Client, p
     assert mend.startswith("to fix 1: keep the old behaviour for runs that began with it (`if workflow.patched(")
 
 
-async def test_a_paused_run_is_one_that_must_go_on(pausing: Client, tmp_path: Path) -> None:
+async def test_a_paused_run_counts_as_open(pausing: Client, tmp_path: Path) -> None:
     client, program = pausing, Program(tmp_path, {"TEMPORAL_ADDRESS": address_of(pausing)})
     async with run_harness(client, always(calls(RESTART), without_tools=says("Stopped."))) as harness:
         run = await waiting(harness)
@@ -98,7 +98,7 @@ async def test_a_paused_run_is_one_that_must_go_on(pausing: Client, tmp_path: Pa
     assert (ended.code, ended.out) == (0, "1 history replayed, 0 broken\n")
 
 
-async def test_a_query_finds_runs_that_are_over_and_pages_through_them(client: Client) -> None:
+async def test_a_query_finds_closed_runs_on_several_result_pages(client: Client) -> None:
     async with run_harness(client, always(says("Fine."), without_tools=says("Fine."))) as harness:
         queue = harness.settings.worker.task_queue
         for _ in range(3):
@@ -110,11 +110,11 @@ async def test_a_query_finds_runs_that_are_over_and_pages_through_them(client: C
     assert len({verdict.run for verdict in found}) == 3
 
 
-async def test_a_run_that_was_deleted_meanwhile_is_left_out(client: Client) -> None:
+async def test_a_run_deleted_in_the_meantime_is_left_out(client: Client) -> None:
     assert await fetch_history(client, "incident-gone", str(uuid4())) is None
 
 
-async def test_what_the_server_does_not_understand_is_misuse(client: Client, program: Program) -> None:
+async def test_an_invalid_query_is_a_usage_error(client: Client, program: Program) -> None:
     with pytest.raises(InvalidReplayQuery):
         [recording async for recording in fetch_histories(client, "Servce = 'checkout'")]
     ended = await program("replay", "--from-server", "Servce = 'checkout'")
