@@ -1,6 +1,6 @@
 """Standard Webhooks signatures, by the ``standardwebhooks`` library (https://www.standardwebhooks.com).
 
-Decision 0018 says which part of the library is not used, and why.
+Decision 0017 says which part of the library is not used, and why.
 """
 
 from __future__ import annotations

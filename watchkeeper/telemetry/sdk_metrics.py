@@ -1,7 +1,7 @@
 """The metrics of Temporal's SDK, recorded on our meter so that they are exposed and exported with ours.
 
 The SDK core can also export over OTLP or serve Prometheus itself, but not both, and Prometheus only at a separate port.
-``docs/decisions/0016-metrics-by-the-opentelemetry-sdk.md`` has the measurements.
+``docs/decisions/0016-metrics-use-the-opentelemetry-sdk.md`` has the measurements.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Encode any value that a tool returns as JSON.
 
 The tool's effect has already happened, so this must not fail. A value that JSON cannot express becomes a text that
-describes it. Decision 0021 says why pydantic does not do all of it.
+describes it. Decision 0020 says why pydantic does not do all of it.
 """
 
 from __future__ import annotations
