@@ -1,1 +1,1 @@
-"""Where reports go: one destination a file, each of which recognises what it already has."""
+"""Report destinations, one file each. A destination recognises a report that it already has."""

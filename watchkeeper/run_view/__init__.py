@@ -1,1 +1,1 @@
-"""A view of one run, read from its history, for every renderer: terminal, JSON, report page, Slack."""
+"""A view of one run, read from its history, for every renderer: terminal, JSON, report, Slack."""
