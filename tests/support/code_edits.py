@@ -226,7 +226,7 @@ SAFE = {
     "other words in reports": edit("watchkeeper/incident/report.py", "**No conclusion:**", "**Nobody knows yet:**"),
     "a memo that says the same all the time": edit(
         "watchkeeper/incident/status_text.py",
-        '{"doing": excerpt(_standing(view), LINE_BYTES), "used": used(view)}',
+        '{"doing": excerpt(_status(facts), LINE_BYTES), "used": _used(facts)}',
         '{"doing": "", "used": ""}',
     ),
     "another default limit": edit("watchkeeper/config/settings.py", "Limits(rounds=30,", "Limits(rounds=3,"),
