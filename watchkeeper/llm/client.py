@@ -17,6 +17,8 @@ from watchkeeper.redaction import Redactor
 CONNECT_SECONDS = 5.0
 KEEPALIVE_CONNECTIONS = 100
 RESPONSE_BYTES = 32 * 2**20
+SHORTEST_KEY = 8
+"""Characters. Hosts that need no key are set up with a word such as ``ollama``, which replies may contain."""
 
 _GZIP = 16 + zlib.MAX_WBITS
 
@@ -77,7 +79,7 @@ class ModelClient:
     def __init__(self, profile: ModelProfile) -> None:
         self.profile = profile
         key = profile.api_key.get_secret_value() if profile.api_key else ""
-        self._redactor = Redactor([key])
+        self._redactor = Redactor([key] if len(key) >= SHORTEST_KEY else [])
         self._url = httpx2.URL(f"{profile.base_url}/chat/completions")
         self._headers = httpx2.Headers(
             {

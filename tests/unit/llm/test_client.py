@@ -79,9 +79,9 @@ def client(hosts: tuple[Served, ModelClient]) -> ModelClient:
     return hosts[1]
 
 
-def endpoint(url: str, deadline: float = DEADLINE) -> ModelClient:
+def endpoint(url: str, deadline: float = DEADLINE, key: str = KEY) -> ModelClient:
     return ModelClient(
-        ModelProfile.model_validate({"base_url": url, "name": "m", "api_key": KEY, "deadline": deadline})
+        ModelProfile.model_validate({"base_url": url, "name": "m", "api_key": key, "deadline": deadline})
     )
 
 
@@ -326,6 +326,15 @@ async def test_the_key_is_never_shown(host: Served, client: ModelClient, trouble
     assert host.requests[0].headers["authorization"] == f"Bearer {KEY}"
     assert KEY not in shown
     assert KEY.encode() not in shown.encode("unicode_escape")
+
+
+async def test_a_word_as_the_key_stays_in_replies(host: Served) -> None:
+    client = endpoint(host.url, key="ollama")
+    host.faults.append(raw_body(json.dumps(SAID).replace("Fine.", "The pod ollama-0 restarts.").encode(), JSON))
+    try:
+        assert read(await client.complete(BODY)) == "The pod ollama-0 restarts."
+    finally:
+        await client.close()
 
 
 _bytes = st.binary(max_size=300)
