@@ -241,14 +241,24 @@ async def list_runs(client: Client, run_filter: RunFilter = ALL_RUNS) -> AsyncIt
 
     Raises InvalidListQuery and RPCError.
     """
-    newest_first: list[tuple[int, str, WorkflowExecutionInfo]] = []
-    async for info in _list_executions(client, run_filter):
+    async for info in _newest_first(_list_executions(client, run_filter)):
+        yield await run_info(client, info)
+
+
+async def _newest_first(executions: AsyncIterator[WorkflowExecutionInfo]) -> AsyncIterator[WorkflowExecutionInfo]:
+    """Sort executions by their start, without reading more of them than that takes."""
+    started: list[tuple[int, str, WorkflowExecutionInfo]] = []
+    listed = set[str]()
+    async for info in executions:
+        if (run_id := info.execution.run_id) in listed:  # it closed between two pages, and so moved to a later one
+            continue
+        listed.add(run_id)
         if info.HasField("close_time"):
-            while newest_first and -newest_first[0][0] > info.close_time.ToNanoseconds():
-                yield await run_info(client, heapq.heappop(newest_first)[2])
-        heapq.heappush(newest_first, (-info.start_time.ToNanoseconds(), info.execution.run_id, info))
-    while newest_first:
-        yield await run_info(client, heapq.heappop(newest_first)[2])
+            while started and -started[0][0] > info.close_time.ToNanoseconds():
+                yield heapq.heappop(started)[2]
+        heapq.heappush(started, (-info.start_time.ToNanoseconds(), run_id, info))
+    while started:
+        yield heapq.heappop(started)[2]
 
 
 async def _list_executions(client: Client, run_filter: RunFilter) -> AsyncIterator[WorkflowExecutionInfo]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from uuid import uuid4
 
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.client import Client
 
 from tests.support.settings import build_settings
 from watchkeeper.contracts import RunInput
-from watchkeeper.runs.client import list_runs, start_run
+from watchkeeper.runs.client import _newest_first, list_runs, start_run
 from watchkeeper.runs.list_filter import RunFilter
 
 CLOSED = {"second", "fourth", "fifth"}
@@ -32,3 +35,15 @@ async def test_a_list_shows_the_newest_run_first_whether_it_is_open_or_closed(cl
                 break
             await asyncio.sleep(0.05)
     assert [run.text for run in listed] == ["fifth", "fourth", "third", "second", "first"]
+
+
+async def test_a_run_that_closes_while_the_list_is_read_is_listed_once() -> None:
+    async def pages() -> AsyncIterator[WorkflowExecutionInfo]:
+        for run_id, started, closed in (("a", 3, 0), ("b", 2, 0), ("a", 3, 9), ("c", 1, 8)):
+            info = WorkflowExecutionInfo(execution=WorkflowExecution(run_id=run_id))
+            info.start_time.FromSeconds(started)
+            if closed:
+                info.close_time.FromSeconds(closed)
+            yield info
+
+    assert [info.execution.run_id async for info in _newest_first(pages())] == ["a", "b", "c"]
