@@ -33,7 +33,7 @@ async def test_an_approved_call_runs(client: Client, record: Record) -> None:
         await record(run, "approved")
     assert said == "r1.0 approved"
     assert "no call 'r9.9' waits for a decision; waiting: r1.0" in str(wrong.value.cause)
-    assert "already approved by ada" in str(second.value.cause) or "the run is over" in str(second.value.cause)
+    assert "already approved by ada" in str(second.value.cause) or "the run has ended" in str(second.value.cause)
     assert harness.effects.restarts == ["checkout"]
     assert "restarted" in harness.results()[0]
 
