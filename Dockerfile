@@ -1,4 +1,4 @@
-# The worker, the intake and the demo's world: one image, three commands.
+# The worker, the intake and the simulated services of the demo: one image, three commands.
 # Another base, such as one from your own registry: --build-arg PYTHON_IMAGE=registry.example.com/python:3.12-slim
 ARG PYTHON_IMAGE=python:3.12-slim
 
@@ -19,7 +19,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 
 FROM ${PYTHON_IMAGE}
 ENV PATH=/opt/watchkeeper/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
-# Volumes mounted here take over the owner: what is written is written by 10001, on a root file system that is read-only.
+# Volumes mounted here inherit the owner, user 10001. The root file system is read-only.
 RUN install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/watchkeeper /var/lib/watchkeeper-demo
 COPY --from=build /opt/watchkeeper /opt/watchkeeper
 WORKDIR /var/lib/watchkeeper

@@ -20,15 +20,15 @@ test: $(VENV)/.installed-test
 test-slow: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m slow
 
-# Kill everything around a run at every point of its history: takes a quarter of an hour.
+# Kills every process around a run at every event of its history. Takes 15 minutes.
 chaos: $(VENV)/.installed-test
 	$(BIN)/python -m tests.end_to_end.chaos
 
-# Storms of alerts, with and without kills of all that takes them in; says how they were answered. Takes five minutes.
+# Sends storms of alerts, with and without kills of the processes that receive them. Prints how they were answered. Takes 5 minutes.
 storm: $(VENV)/.installed-test
 	$(BIN)/python -m pytest tests/end_to_end/storms -s
 
-# A million answers of hosts, gone wrong; takes a quarter of an hour. How many: make fuzz INPUTS=10000
+# Reads a million damaged answers of model hosts. Takes 15 minutes. Fewer: make fuzz INPUTS=10000
 fuzz: $(VENV)/.installed-fuzz
 	$(BIN)/python -m tests.support.fuzz $(INPUTS)
 
@@ -46,11 +46,11 @@ check: lint test
 bench: $(VENV)/.installed-bench
 	$(BIN)/python -m bench --docs docs
 
-# Take the pictures of the Temporal UI in docs/pictures anew; needs Chromium.
+# Takes the pictures of the Temporal UI in docs/pictures again. Needs Chromium.
 pictures: $(VENV)/.installed-bench
 	$(BIN)/python -m tests.end_to_end.ui.pictures
 
-# Record the histories that replay tests read; a change that needs this needs a decision record too.
+# Records the histories that replay tests read. A change that needs this also needs a decision record.
 histories: $(VENV)/.installed-test
 	$(BIN)/python -m pytest tests/workflows/test_incident.py tests/workflows/test_updates.py tests/workflows/test_limits.py tests/workflows/test_compaction.py \
 		tests/workflows/test_continue_as_new.py tests/workflows/test_no_worker.py tests/workflows/test_queue.py tests/workflows/test_alert_signals.py \

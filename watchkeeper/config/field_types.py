@@ -16,7 +16,10 @@ _MIN_KEY_BYTES = 16
 
 
 def signing_key(secret: SecretStr) -> bytes:
-    """Return the key that a Standard Webhooks secret encodes. Raises ValueError."""
+    """Return the key of a Standard Webhooks secret.
+
+    Raises ValueError unless the secret is ``whsec_`` and the base64 of at least 16 bytes.
+    """
     text = secret.get_secret_value()
     try:
         key = base64.b64decode(text.removeprefix(_PREFIX), validate=True) if text.startswith(_PREFIX) else b""
