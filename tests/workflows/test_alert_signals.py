@@ -1,4 +1,4 @@
-"""What alerts do to runs: one living run for each group, whatever is told of it and in whatever order."""
+"""Alerts and runs: each alert group has at most one open run, in any order of notifications."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ LOOK = ("look", {"service": "checkout"})
 REPORT = "**Cause:** the deploy of 10:02.\n\nRoll back."
 
 
-def remembering(request: JsonObject) -> ScriptedReply:
-    """A model that has read its opening."""
-    known = "Its report begins" in request["messages"][1]["content"]
-    return says("The same deploy again." if known else REPORT)
+def script_by_opening(request: JsonObject) -> ScriptedReply:
+    """Answer with another report if the opening contains an earlier one."""
+    is_repeat = "Its report begins" in request["messages"][1]["content"]
+    return says("The same deploy again." if is_repeat else REPORT)
 
 
-def slow(*turns: ScriptedReply) -> ScriptedModel:
-    """A model that leaves time for something to happen before it answers."""
+def slow_model(*turns: ScriptedReply) -> ScriptedModel:
+    """Return a model that takes half a second for each answer."""
     return ScriptedModel(turns, key=KEY, pace=0.5)
 
 
-def told(world: World) -> dict[str, Any]:
-    """Settings by which people follow runs in the simulated Slack."""
+def slack_settings(world: World) -> dict[str, Any]:
+    """Return the settings of the simulated Slack."""
     return {"slack": {"url": world.urls.slack_url, "token": world.slack_token, "channel": "C0INCIDENTS"}}
 
 
-async def until_told(world: World) -> None:
-    """Return when Slack has both the report of a run and how it stands."""
+async def until_announced(world: World) -> None:
+    """Wait until Slack has the report of a run and its final status."""
     while len(posts := world.channels.posts) < 2 or "concluded" not in posts[0].block_text:
         await asyncio.sleep(0.05)
 
 
-async def until_over(run: Run) -> None:
-    """Return when a run takes no more questions, whether or not all that it sends is taken."""
+async def until_closing(run: Run) -> None:
+    """Wait until a run accepts no more questions. It may still send messages."""
     while (await run.query(IncidentWorkflow.progress)).phase != "over":
         await asyncio.sleep(0.05)
 
@@ -59,7 +59,7 @@ async def test_an_alert_starts_a_run_that_ends_after_the_alert_resolves(client: 
         started = await sender.fire(description="5xx above 5 %", labels={"severity": "critical"})
         run = sender.run(started)
         await until_reported(run)
-        assert await is_open(run), "it waits for its alerts"
+        assert await is_open(run), "the alert still fires"
         assert (await sender.resolve()).outcome == "joined"
         result = await run.result()
         await record(run, "alert-resolved-after-the-report")
@@ -67,10 +67,10 @@ async def test_an_alert_starts_a_run_that_ends_after_the_alert_resolves(client: 
     assert (result.status, result.rounds) == ("concluded", 2)
     assert result.report.summary == "Cause: the deploy of 10:02."
     assert "HighErrorRate: checkout fails" in result.report.body
-    opening, told = harness.messages(0)[1:3]
+    opening, alert_message = harness.messages(0)[1:3]
     assert "HighErrorRate: checkout fails" in opening["content"]
     assert "Service: checkout" in opening["content"]
-    (line,) = [line for line in told["content"].splitlines() if line.startswith("{")]
+    (line,) = [line for line in alert_message["content"].splitlines() if line.startswith("{")]
     assert json.loads(line)["description"] == "5xx above 5 %"
 
 
@@ -88,9 +88,9 @@ async def test_the_title_of_an_alert_is_marked_as_data_for_the_model(client: Cli
 
 
 async def test_a_run_does_not_queue_behind_runs_of_another_task_queue(client: Client) -> None:
-    async with run_harness(client, ScriptedModel([says(REPORT)], key=KEY, pace=3)) as gone:
-        await Sender.on(gone).fire()
-        await until_asked(gone, 1)
+    async with run_harness(client, ScriptedModel([says(REPORT)], key=KEY, pace=3)) as other:
+        await Sender.on(other).fire()
+        await until_asked(other, 1)
     async with run_harness(client, [says(REPORT)]) as harness:
         sender = Sender.on(harness)
         run = sender.run(await sender.fire())
@@ -105,21 +105,23 @@ async def test_a_repeated_alert_starts_nothing(client: Client) -> None:
     async with run_harness(client, [says(REPORT)]) as harness:
         sender = Sender.on(harness)
         run = sender.run(await sender.fire())
-        told = await asyncio.gather(*(sender.fire() for _ in range(20)))
+        repeats = await asyncio.gather(*(sender.fire() for _ in range(20)))
         await until_reported(run)
         again = await sender.fire()
         await sender.resolve()
         result = await run.result()
         late = await sender.fire()
-    assert {(one.outcome, one.run_id) for one in [*told, again]} == {("joined", run.first_execution_run_id)}
+    assert {(dispatched.outcome, dispatched.run_id) for dispatched in [*repeats, again]} == {
+        ("joined", run.first_execution_run_id)
+    }
     assert (result.rounds, len(harness.model.requests)) == (1, 1)
-    assert (late.outcome, late.run_id) == ("repeated", run.first_execution_run_id), "its run has dealt with it"
+    assert (late.outcome, late.run_id) == ("repeated", run.first_execution_run_id), "the run of this firing is closed"
 
 
 async def test_an_alert_that_joins_during_the_investigation_is_sent_to_the_model(
     client: Client, record: Record
 ) -> None:
-    async with run_harness(client, slow(calls(LOOK), says(REPORT))) as harness:
+    async with run_harness(client, slow_model(calls(LOOK), says(REPORT))) as harness:
         sender = Sender.on(harness)
         run = sender.run(await sender.fire())
         await until_asked(harness, 1)
@@ -134,7 +136,7 @@ async def test_an_alert_that_joins_during_the_investigation_is_sent_to_the_model
 
 
 async def test_a_recovery_during_the_investigation_still_reports_the_cause(client: Client, record: Record) -> None:
-    async with run_harness(client, slow(calls(LOOK), says(REPORT))) as harness:
+    async with run_harness(client, slow_model(calls(LOOK), says(REPORT))) as harness:
         sender = Sender.on(harness)
         run = sender.run(await sender.fire())
         await until_asked(harness, 1)
@@ -148,7 +150,7 @@ async def test_a_recovery_during_the_investigation_still_reports_the_cause(clien
 
 
 async def test_the_model_concludes_again_after_a_recovery_during_its_conclusion(client: Client) -> None:
-    async with run_harness(client, slow(says("Down for good."), says("It came back."))) as harness:
+    async with run_harness(client, slow_model(says("Down for good."), says("It came back."))) as harness:
         sender = Sender.on(harness)
         run = sender.run(await sender.fire())
         await until_asked(harness, 1)
@@ -158,7 +160,7 @@ async def test_the_model_concludes_again_after_a_recovery_during_its_conclusion(
 
 
 async def test_a_refire_starts_a_new_episode_that_knows_the_previous_report(client: Client) -> None:
-    async with run_harness(client, remembering) as harness:
+    async with run_harness(client, script_by_opening) as harness:
         sender = Sender.on(harness)
         first = sender.run(await sender.fire())
         await until_reported(first)
@@ -192,10 +194,10 @@ async def test_alerts_out_of_order_change_nothing(client: Client) -> None:
 async def test_a_resolved_alert_without_a_run_starts_none(client: Client) -> None:
     async with run_harness(client, [says(REPORT)]) as harness:
         sender = Sender.on(harness)
-        ignored = await sender.resolve()
-        warned = await sender.fire(severity="warning")
-    assert (ignored.outcome, ignored.reason, ignored.workflow_id) == ("ignored", "it is resolved", None)
-    assert (warned.outcome, warned.reason) == ("ignored", "its severity starts no run")
+        resolved = await sender.resolve()
+        warning = await sender.fire(severity="warning")
+    assert (resolved.outcome, resolved.reason, resolved.workflow_id) == ("ignored", "it is resolved", None)
+    assert (warning.outcome, warning.reason) == ("ignored", "its severity starts no run")
 
 
 async def test_a_message_after_the_report_starts_a_follow_up_with_its_own_limits(
@@ -247,14 +249,14 @@ async def test_a_person_closes_an_open_run(client: Client) -> None:
 async def test_an_alert_that_joins_while_a_run_closes_is_investigated(client: Client) -> None:
     async with (
         World.running() as world,
-        run_harness(client, [says(REPORT), calls(LOOK), says("B.")], **told(world)) as harness,
+        run_harness(client, [says(REPORT), calls(LOOK), says("B.")], **slack_settings(world)) as harness,
     ):
         sender = Sender.on(harness)
         run = sender.run(await sender.fire())
-        await until_told(world)
+        await until_announced(world)
         world.slack.faults.append(rate_limited(2))
         await sender.resolve()
-        await until_over(run)
+        await until_closing(run)
         assert (await sender.fire(at=400)).outcome == "joined"
         await until_asked(harness, 3)
         assert await is_open(run)
@@ -265,11 +267,11 @@ async def test_an_alert_that_joins_while_a_run_closes_is_investigated(client: Cl
 async def test_an_alert_that_joins_while_a_person_closes_a_run_is_investigated(client: Client) -> None:
     async with (
         World.running() as world,
-        run_harness(client, [says(REPORT), calls(LOOK), says("B.")], **told(world)) as harness,
+        run_harness(client, [says(REPORT), calls(LOOK), says("B.")], **slack_settings(world)) as harness,
     ):
         sender = Sender.on(harness)
         run = sender.run(await sender.fire())
-        await until_told(world)
+        await until_announced(world)
         world.slack.faults.append(rate_limited(2))
         await run.execute_update(IncidentWorkflow.stop, StopRequest(by="ann"))
         assert (await sender.fire("Latency")).outcome == "joined"
@@ -309,23 +311,23 @@ async def test_the_window_for_follow_ups_ends(client: Client, record: Record) ->
 
 
 async def test_a_flapping_group_stays_in_one_run(client: Client) -> None:
-    times: dict[str, Any] = {"flapping": 3, "quiet": 20}
-    async with run_harness(client, [says(REPORT)], episodes=times) as harness:
+    episode_settings: dict[str, Any] = {"flapping": 3, "quiet": 20}
+    async with run_harness(client, [says(REPORT)], episodes=episode_settings) as harness:
         sender = Sender.on(harness)
         for at in (0, 100):
-            passing = sender.run(await sender.fire(at=at))
-            await until_reported(passing)
+            episode_run = sender.run(await sender.fire(at=at))
+            await until_reported(episode_run)
             await sender.resolve(at=at, over=at + 50)
-            await passing.result()
+            await episode_run.result()
         run = sender.run(await sender.fire(at=200))
         await until_reported(run)
         await sender.resolve(at=200, over=590)
-        assert await is_open(run), "it waits for the group to be quiet"
+        assert await is_open(run), "the group has not been quiet for long enough"
         assert (await sender.fire(at=300)).outcome == "joined"
         assert await is_open(run)
-        result_after = await sender.tell(sender.alert(at=300, over=585))
+        dispatched = await sender.tell(sender.alert(at=300, over=585))
         result = await run.result()
-    assert result_after.outcome == "joined"
+    assert dispatched.outcome == "joined"
     assert "**Flapping:** this is episode 3 of the group" in result.report.body
     assert "This alert group flaps" in harness.messages()[1]["content"]
 
@@ -341,18 +343,20 @@ async def test_runs_of_one_team_are_queued_without_using_their_time(client: Clie
         while not (await leaving.query(IncidentWorkflow.progress)).phase.startswith("queued"):
             await asyncio.sleep(0.05)
         await third.resolve()
-        spared = await leaving.result()
+        recovered = await leaving.result()
         await until_reported(waiting)
-        asked = len(harness.model.requests)
+        request_count = len(harness.model.requests)
         for sender in (first, second):
             await sender.resolve()
         results = [await leading.result(), await waiting.result()]
         await record(waiting, "alert-queued")
-    assert (spared.status, spared.rounds) == ("concluded", 0)
-    assert spared.report.summary.startswith("Recovered at ")
-    assert "No one has investigated why." in spared.report.body
-    assert asked == 4, "one after the other"
-    assert [result.status for result in results] == ["concluded", "concluded"], "the clock starts with the turn"
+    assert (recovered.status, recovered.rounds) == ("concluded", 0)
+    assert recovered.report.summary.startswith("Recovered at ")
+    assert "No one has investigated why." in recovered.report.body
+    assert request_count == 4, "both runs investigated at the same time"
+    assert [result.status for result in results] == ["concluded", "concluded"], (
+        "time in the queue counts towards the limit"
+    )
 
 
 async def test_a_run_that_waits_too_long_in_the_queue_is_handed_off(client: Client) -> None:
@@ -364,24 +368,24 @@ async def test_a_run_that_waits_too_long_in_the_queue_is_handed_off(client: Clie
             first, second = Sender.on(harness), Sender.on(harness)
             await first.fire()
             await until_asked(harness, 1)
-            kind, why, hand_off = await failure(second.run(await second.fire()))
+            kind, message, hand_off = await failure(second.run(await second.fire()))
     assert kind == "QueueTimeout"
-    assert why.startswith("not investigated: the team's queue had no free slot within ")
+    assert message.startswith("not investigated: the team's queue had no free slot within ")
     assert "HighErrorRate: checkout fails" in hand_off.report.body
     assert [page.team for page in world.pages.incidents] == ["checkout"]
 
 
 async def test_one_silence_is_proposed_for_all_firing_alerts_of_a_group(client: Client) -> None:
-    form, names = "http://am.example/#/silences/new?filter=", ("HighErrorRate", "Latency")
+    form_url, names = "http://am.example/#/silences/new?filter=", ("HighErrorRate", "Latency")
     async with World.running() as world:
         slack = {"url": world.urls.slack_url, "token": world.slack_token, "channel": CHANNEL}
         async with run_harness(client, [says(REPORT)], slack=slack) as harness:
             sender = Sender.on(harness)
             labels = {name: {"alertname": name, "service": "checkout"} for name in names}
-            links = {"silence": f"{form}one"}
+            links = {"silence": f"{form_url}one"}
             run = sender.run(await sender.tell(*(sender.alert(n, labels=labels[n], links=links) for n in names)))
             await until_reported(run)
             await sender.tell(*(sender.alert(name, over=300) for name in names))
             await run.result()
     (message, *_) = world.channels.posts
-    assert f"{form}%7Bservice=%22checkout%22%7D" in json.dumps(message.blocks)
+    assert f"{form_url}%7Bservice=%22checkout%22%7D" in json.dumps(message.blocks)

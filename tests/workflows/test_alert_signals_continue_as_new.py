@@ -1,4 +1,4 @@
-"""Runs that alerts started and that outlive their history: what was told counts on the other side."""
+"""Runs started by alerts across continue-as-new: alerts, messages and settings are carried over."""
 
 from __future__ import annotations
 
@@ -28,11 +28,13 @@ SILENCE = "https://alertmanager.example.com/#/silences/new?filter=%7Balertname%3
 
 
 async def carried_silence(harness: Harness, workflow_id: str) -> str | None:
-    """What the last execution of a chain was given to silence its group with."""
-    last = (await executions(harness, workflow_id))[-1]
-    first = await anext(aiter(harness.client.get_workflow_handle(workflow_id, run_id=last).fetch_history_events()))
-    given = first.workflow_execution_started_event_attributes.input.payloads
-    carried = (await decode_first(harness.client.data_converter, given, RunInput)).carried
+    """Return the silence link that the last execution of a chain received."""
+    run_id = (await executions(harness, workflow_id))[-1]
+    started_event = await anext(
+        aiter(harness.client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history_events())
+    )
+    payloads = started_event.workflow_execution_started_event_attributes.input.payloads
+    carried = (await decode_first(harness.client.data_converter, payloads, RunInput)).carried
     assert carried is not None
     return carried.silence
 
@@ -51,8 +53,8 @@ async def test_each_alert_is_sent_to_the_model_once_across_continue_as_new(impat
         result = await run.result()
         chain = await executions(harness, run.id)
     assert len(chain) >= 2
-    told = [message["content"] for message in harness.messages() if message["role"] == "user"]
-    assert sum("Latency: checkout fails" in words for words in told) == 1
+    user_messages = [message["content"] for message in harness.messages() if message["role"] == "user"]
+    assert sum("Latency: checkout fails" in text for text in user_messages) == 1
     assert (result.status, result.rounds) == ("concluded", ROUNDS)
     assert harness.model.prefix_violations() == []
 
@@ -72,36 +74,38 @@ async def test_an_open_run_continues_as_new_and_answers(impatient: Client, recor
         await sender.resolve()
         result = await run.result()
         assert await carried_silence(harness, run.id) == SILENCE
-        story = await read_run(impatient, run.id)
+        run_facts = await read_run(impatient, run.id)
         info = (await runs_client.describe_run(impatient, run.id)).workflow_execution_info
-        remembered = await runs_client.read_memo(impatient, info, "episode", EpisodeMemo)
+        memo = await runs_client.read_memo(impatient, info, "episode", EpisodeMemo)
         for number, run_id in enumerate((await executions(harness, run.id))[:2], 1):
             await record(impatient.get_workflow_handle(run.id, run_id=run_id), f"open-run-continue-as-new-{number}")
     assert (result.report.summary, result.rounds) == ("Fine.", 3)
     assert harness.model.prefix_violations() == []
-    assert remembered is not None
-    assert info.start_time.ToDatetime(tzinfo=UTC).timestamp() - remembered.began[0] > 0.5, "it began with the first one"
-    told = run_json(story)
-    assert [answered["report"]["summary"] for answered in told["follow_ups"]] == ["Still fine."]
-    assert told["follow_ups"][0]["question"] == "And now?"
-    assert [alert["status"] for alert in told["alerts"]] == ["resolved"]
+    assert memo is not None
+    assert info.start_time.ToDatetime(tzinfo=UTC).timestamp() - memo.began[0] > 0.5, (
+        "the start time is not that of the first execution"
+    )
+    run_view = run_json(run_facts)
+    assert [follow_up["report"]["summary"] for follow_up in run_view["follow_ups"]] == ["Still fine."]
+    assert run_view["follow_ups"][0]["question"] == "And now?"
+    assert [alert["status"] for alert in run_view["alerts"]] == ["resolved"]
 
 
-def lose(harness: Harness, kind: type[ConversationRequest]) -> None:
-    """Have no worker find the conversation that a kind of request asks for."""
-    joined = harness.running_worker.conversations.messages
+def lose_conversations(harness: Harness, kind: type[ConversationRequest]) -> None:
+    """Make every conversation request of this type fail."""
+    read_messages = harness.running_worker.conversations.messages
 
-    async def lost(request: ConversationRequest) -> bytes:
+    async def fail(request: ConversationRequest) -> bytes:
         if isinstance(request, kind):
             raise ApplicationError("no conversation", type="ConversationLost", non_retryable=True)
-        return await joined(request)
+        return await read_messages(request)
 
-    harness.running_worker.conversations.messages = lost  # type: ignore[method-assign]
+    harness.running_worker.conversations.messages = fail  # type: ignore[method-assign]
 
 
 async def test_a_question_that_cannot_be_sent_to_the_model_is_answered_once(client: Client) -> None:
     async with run_harness(client, [says("**Fine.**")], model={"context_tokens": 1024}) as harness:
-        lose(harness, CompactRequest)
+        lose_conversations(harness, CompactRequest)
         sender = Sender.on(harness)
         run = sender.run(await sender.fire())
         await until_reported(run)
@@ -111,14 +115,14 @@ async def test_a_question_that_cannot_be_sent_to_the_model_is_answered_once(clie
         assert await is_open(run)
         await sender.resolve()
         assert (await run.result()).status == "concluded"
-        (answered,) = run_json(await read_run(client, run.id))["follow_ups"]
-    assert answered["question"] == "And now?"
-    assert "**Messages that came too late for the model:**" in answered["report"]["body"]
+        (follow_up,) = run_json(await read_run(client, run.id))["follow_ups"]
+    assert follow_up["question"] == "And now?"
+    assert "**Messages that came too late for the model:**" in follow_up["report"]["body"]
 
 
 async def test_an_open_run_that_cannot_continue_as_new_ends_with_its_conclusion(impatient: Client) -> None:
     async with run_harness(impatient, [says("**Fine.**")]) as harness:
-        lose(harness, CarryRequest)
+        lose_conversations(harness, CarryRequest)
         sender = Sender.on(harness)
         run = sender.run(await sender.fire())
         await until_reported(run)
@@ -132,11 +136,11 @@ async def test_an_open_run_that_cannot_continue_as_new_ends_with_its_conclusion(
 async def test_300_notifications_of_one_group_are_one_run(client: Client) -> None:
     async with run_harness(client, [says("**Fine.**")]) as harness:
         sender = Sender.on(harness)
-        told = await asyncio.gather(*(sender.fire() for _ in range(300)))
-        run = sender.run(told[0])
+        results = await asyncio.gather(*(sender.fire() for _ in range(300)))
+        run = sender.run(results[0])
         await until_reported(run)
         assert await is_open(run)
         await sender.resolve()
         await run.result()
-    assert {one.run_id for one in told} == {run.first_execution_run_id}
+    assert {result.run_id for result in results} == {run.first_execution_run_id}
     assert len(harness.model.requests) == 1

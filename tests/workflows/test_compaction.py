@@ -1,4 +1,4 @@
-"""A conversation that outgrows its model's window: older rounds give way to a summary, and the run goes on."""
+"""A conversation longer than the context window: a summary replaces older rounds, and the run continues."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ async def read_page(args: Page, context: ToolContext) -> dict[str, Any]:
     return {"number": args.number, "text": "x" * (KIB * 1024)}
 
 
-def reading(request: JsonObject) -> ScriptedReply:
-    """Read two pages a round, by what was read last, then conclude; the thought behind it comes along."""
-    asked = [call for message in request["messages"] for call in message.get("tool_calls", ())]
-    last = int(asked[-1]["function"]["arguments"].split(":")[1].rstrip("}")) if asked else 0
-    if last >= 2 * (ROUNDS - 1):
+def read_all_pages(request: JsonObject) -> ScriptedReply:
+    """Read the next two pages in each round, with reasoning, then conclude."""
+    tool_calls = [call for message in request["messages"] for call in message.get("tool_calls", ())]
+    last_page = int(tool_calls[-1]["function"]["arguments"].split(":")[1].rstrip("}")) if tool_calls else 0
+    if last_page >= 2 * (ROUNDS - 1):
         return says("**All read.**")
-    pages = [("read_page", {"number": last + 1}), ("read_page", {"number": last + 2})]
-    return calls(*pages, reasoning=f"pages after {last}")
+    pages = [("read_page", {"number": last_page + 1}), ("read_page", {"number": last_page + 2})]
+    return calls(*pages, reasoning=f"pages after {last_page}")
 
 
-def overflowing(window: int) -> ScriptedModel:
-    return ScriptedModel(reading, key=KEY, context_window=window)
+def model_with_window(window: int) -> ScriptedModel:
+    return ScriptedModel(read_all_pages, key=KEY, context_window=window)
 
 
 async def compactions(run: Run) -> int:
@@ -52,62 +52,62 @@ async def compactions(run: Run) -> int:
     return scheduled.count("compact")
 
 
-def assert_read_to_the_end(result: RunResult, harness: Harness) -> None:
+def assert_all_read(result: RunResult, harness: Harness) -> None:
     assert (result.status, result.rounds, result.tool_calls) == ("concluded", ROUNDS, 2 * (ROUNDS - 1))
     assert "Earlier rounds of this investigation" in harness.messages()[2]["content"]
     assert "read_page" in harness.messages()[2]["content"]
-    thinking = [message for message in harness.messages() if message.get("tool_calls")]
-    assert thinking
-    assert all(message["reasoning_content"] for message in thinking)
+    calling = [message for message in harness.messages() if message.get("tool_calls")]
+    assert calling
+    assert all(message["reasoning_content"] for message in calling)
 
 
 async def test_a_request_refused_for_its_length_is_compacted(client: Client, record: Record) -> None:
-    async with run_harness(client, overflowing(8_000), tools={"read_page": read_page}, limits=AMPLE) as harness:
+    async with run_harness(client, model_with_window(8_000), tools={"read_page": read_page}, limits=AMPLE) as harness:
         run = await harness.start()
         result = await run.result()
-        made = await compactions(run)
+        compaction_count = await compactions(run)
         await record(run, "context-overflow")
-    assert_read_to_the_end(result, harness)
-    assert 1 <= len(harness.model.prefix_violations()) <= made
+    assert_all_read(result, harness)
+    assert 1 <= len(harness.model.prefix_violations()) <= compaction_count
 
 
 async def test_a_conversation_is_compacted_before_the_model_refuses_it(client: Client, record: Record) -> None:
     small = {"context_tokens": 8_000, "max_completion_tokens": 1_000}
     async with run_harness(
-        client, overflowing(8_000), tools={"read_page": read_page}, limits=AMPLE, model=small
+        client, model_with_window(8_000), tools={"read_page": read_page}, limits=AMPLE, model=small
     ) as harness:
         run = await harness.start()
         result = await run.result()
-        made = await compactions(run)
+        compaction_count = await compactions(run)
         await record(run, "compacted")
-    assert_read_to_the_end(result, harness)
-    assert made >= 2
-    assert len(harness.model.requests) == ROUNDS, "none was refused"
+    assert_all_read(result, harness)
+    assert compaction_count >= 2
+    assert len(harness.model.requests) == ROUNDS, "the model refused a request"
 
 
 async def test_a_worker_without_a_cache_reads_the_summary_from_the_history(client: Client) -> None:
-    async with run_harness(client, overflowing(8_000), tools={"read_page": read_page}, limits=AMPLE) as harness:
+    async with run_harness(client, model_with_window(8_000), tools={"read_page": read_page}, limits=AMPLE) as harness:
         harness.forget_everything()
         run = await harness.start()
         result = await run.result()
-        made = await compactions(run)
-    assert_read_to_the_end(result, harness)
+        compaction_count = await compactions(run)
+    assert_all_read(result, harness)
     assert harness.running_worker.conversations.hits == 0
-    assert len(harness.model.prefix_violations()) <= made
+    assert len(harness.model.prefix_violations()) <= compaction_count
 
 
 async def test_messages_from_people_are_kept_by_every_compaction(client: Client) -> None:
-    words = "Leave the payments database alone: " + "it is being migrated. " * 20
+    text = "Leave the payments database alone: " + "it is being migrated. " * 20
 
-    async with run_harness(client, overflowing(8_000), tools={"read_page": read_page}, limits=AMPLE) as harness:
+    async with run_harness(client, model_with_window(8_000), tools={"read_page": read_page}, limits=AMPLE) as harness:
         harness.model.faults.append(fault(503, headers={"retry-after": "1"}))
         run = await harness.start()
-        await run.execute_update(IncidentWorkflow.tell, TellRequest(text=words, by="ada"))
+        await run.execute_update(IncidentWorkflow.tell, TellRequest(text=text, by="ada"))
         result = await run.result()
-        made = await compactions(run)
-    assert made >= 2
-    assert_read_to_the_end(result, harness)
-    assert words.strip() in harness.messages()[2]["content"]
+        compaction_count = await compactions(run)
+    assert compaction_count >= 2
+    assert_all_read(result, harness)
+    assert text.strip() in harness.messages()[2]["content"]
 
 
 @pytest.mark.parametrize(
@@ -126,17 +126,17 @@ async def test_messages_from_people_are_kept_by_every_compaction(client: Client)
     ids=["openai", "vllm", "llama.cpp", "together", "groq", "anthropic", "gemini"],
 )
 async def test_a_refusal_for_length_is_recognised_for_every_host(client: Client, refusal: Fault) -> None:
-    async with run_harness(client, reading, tools={"read_page": read_page}, limits=AMPLE) as harness:
+    async with run_harness(client, read_all_pages, tools={"read_page": read_page}, limits=AMPLE) as harness:
         harness.model.faults += [*[delay(0)] * 4, refusal]
         run = await harness.start()
         result = await run.result()
-        made = await compactions(run)
-    assert_read_to_the_end(result, harness)
-    assert made == 1
+        compaction_count = await compactions(run)
+    assert_all_read(result, harness)
+    assert compaction_count == 1
 
 
 async def test_a_conversation_that_cannot_be_compacted_ends_the_run_with_a_hand_off(client: Client) -> None:
-    async with run_harness(client, overflowing(300), tools={"read_page": read_page}, limits=AMPLE) as harness:
+    async with run_harness(client, model_with_window(300), tools={"read_page": read_page}, limits=AMPLE) as harness:
         run = await harness.start("Checkout fails. " * 500)
         kind, message, hand_off = await failure(run)
     assert kind == "ContextOverflow"
@@ -146,7 +146,7 @@ async def test_a_conversation_that_cannot_be_compacted_ends_the_run_with_a_hand_
 
 
 async def test_a_model_that_always_refuses_for_length_is_asked_a_few_times(client: Client) -> None:
-    async with run_harness(client, reading, tools={"read_page": read_page}, limits=AMPLE) as harness:
+    async with run_harness(client, read_all_pages, tools={"read_page": read_page}, limits=AMPLE) as harness:
         refusal = fault(400, {"error": {"code": "context_length_exceeded", "message": "no"}})
         harness.model.faults += [*[delay(0)] * 4, *[refusal] * 50]
         kind, _, hand_off = await failure(await harness.start())

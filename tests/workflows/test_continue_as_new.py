@@ -1,4 +1,4 @@
-"""A run that outgrows its history goes on in a new execution, at a round boundary, with nothing lost."""
+"""Continue-as-new: a run with a large history continues in a new execution after a round, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def impatient() -> AsyncIterator[Client]:
 
 
 async def executions(harness: Harness, workflow_id: str) -> list[str]:
-    """Run ids of a chain, the first one first."""
+    """Return the run ids of a chain in order."""
     found = [run async for run in harness.client.list_workflows(f"WorkflowId = '{workflow_id}'")]
     return [run.run_id for run in sorted(found, key=lambda run: run.start_time)]
 
@@ -69,35 +69,35 @@ async def test_messages_from_people_are_carried_over_continue_as_new(impatient: 
     async with run_harness(impatient, [*SCRIPT, *[says("**Fine** again.")] * 3]) as harness:
         run = await harness.start()
         accepted: list[str] = []
-        with suppress(RPCError, WorkflowUpdateFailedError):  # the run may be over before the last of them
+        with suppress(RPCError, WorkflowUpdateFailedError):  # the run may have ended before the last update
             while len(harness.model.requests) < ROUNDS - 1:
-                words = f"word {len(accepted)}"
-                await run.execute_update(IncidentWorkflow.tell, TellRequest(text=words))
-                accepted.append(words)
+                text = f"word {len(accepted)}"
+                await run.execute_update(IncidentWorkflow.tell, TellRequest(text=text))
+                accepted.append(text)
         result = await run.result()
-        told = [message["content"] for message in harness.messages() if message["role"] == "user"][1:]
+        user_messages = [message["content"] for message in harness.messages() if message["role"] == "user"][1:]
         chain = await executions(harness, run.id)
     assert result.status == "concluded"
     assert len(chain) >= 2
     assert len(accepted) > 5
-    assert told == accepted
+    assert user_messages == accepted
 
 
 async def test_an_update_sent_again_after_continue_as_new_is_applied_once(impatient: Client) -> None:
     async with run_harness(impatient, [*SCRIPT, *[says("**Fine** again.")] * 3]) as harness:
         run = await harness.start()
-        tell, more = TellRequest(text="Mind the queue.", by="ada"), ExtendRequest(by=LimitChanges(rounds=5))
+        tell, extension = TellRequest(text="Mind the queue.", by="ada"), ExtendRequest(by=LimitChanges(rounds=5))
         limits = None
         await until_asked(harness, 1)
-        with suppress(RPCError, WorkflowUpdateFailedError):  # the run may be over before the last of them
+        with suppress(RPCError, WorkflowUpdateFailedError):  # the run may have ended before the last update
             while len(harness.model.requests) < ROUNDS - 1:
                 await run.execute_update(IncidentWorkflow.tell, tell, id="tell-1")
-                limits = await run.execute_update(IncidentWorkflow.extend, more, id="extend-1")
+                limits = await run.execute_update(IncidentWorkflow.extend, extension, id="extend-1")
         result = await run.result()
-        said = [message["content"] for message in harness.messages() if message["role"] == "user"][1:]
+        user_messages = [message["content"] for message in harness.messages() if message["role"] == "user"][1:]
         chain = await executions(harness, run.id)
     assert len(chain) >= 2
-    assert said == ["ada: Mind the queue."]
+    assert user_messages == ["ada: Mind the queue."]
     assert limits == result.limits
     assert result.limits is not None
     assert result.limits.rounds == harness.settings.limits.rounds + 5
@@ -105,27 +105,27 @@ async def test_an_update_sent_again_after_continue_as_new_is_applied_once(impati
 
 async def test_a_stop_during_continue_as_new_is_not_lost(impatient: Client) -> None:
     async with run_harness(impatient, SCRIPT) as harness:
-        joined = harness.running_worker.conversations.messages
-        reached, go_on = asyncio.Event(), asyncio.Event()
+        read_messages = harness.running_worker.conversations.messages
+        reached, resume = asyncio.Event(), asyncio.Event()
 
-        async def slow(request: ConversationRequest) -> bytes:
+        async def wait_before_carry(request: ConversationRequest) -> bytes:
             if isinstance(request, CarryRequest):
                 reached.set()
-                await go_on.wait()
-            return await joined(request)
+                await resume.wait()
+            return await read_messages(request)
 
-        harness.running_worker.conversations.messages = slow  # type: ignore[method-assign]  # holds the run where it continues
+        harness.running_worker.conversations.messages = wait_before_carry  # type: ignore[method-assign]  # delays continue-as-new
         run = await harness.start()
         await asyncio.wait_for(reached.wait(), 30)
         stopping = asyncio.create_task(run.execute_update(IncidentWorkflow.stop, StopRequest(by="ada")))
         while (await run.query(IncidentWorkflow.progress)).phase != "continuing as new":
             await asyncio.sleep(0.05)
         await stopping
-        go_on.set()
+        resume.set()
         result = await run.result()
-        asked = len(harness.model.requests)
+        request_count = len(harness.model.requests)
     assert (result.status, result.reason) == ("stopped", "stopped by ada")
-    assert asked < ROUNDS
+    assert request_count < ROUNDS
 
 
 async def test_a_state_too_large_to_carry_ends_the_run_with_a_report(impatient: Client, tmp_path: Path) -> None:
@@ -139,8 +139,8 @@ async def test_a_state_too_large_to_carry_ends_the_run_with_a_report(impatient: 
     async with run_harness(impatient, script, tools=tools, reports={"directory": tmp_path}) as harness:
         specs = build_catalogue(tools, harness.settings)
         state = carried_state([], tools=specs, conclude="x" * 1_700_000)
-        soon = state.briefing.history.model_copy(update={"events": 50})
-        briefing = state.briefing.model_copy(update={"history": soon})
+        bounds = state.briefing.history.model_copy(update={"events": 50})
+        briefing = state.briefing.model_copy(update={"history": bounds})
         run = await harness.start(carried=state.model_copy(update={"briefing": briefing}))
         kind, message, result = await failure(run)
     assert (kind, result.status) == ("Bug", "failed")

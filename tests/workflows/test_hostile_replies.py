@@ -1,7 +1,7 @@
-"""The contract with hostile hosts, row by row: what one sends, what is recorded and read of it, how the run ends.
+"""Replies of hostile model hosts, one row each: what is recorded, what the model reads next, and how the run ends.
 
-Every row is a whole run against a host that is as strict about what comes back to it as the strictest. After what the
-row has it send, the host reports. All rows run at once, on one worker.
+Every row is a complete run. The host sends the replies of the row and then a report, and checks each request as
+strictly as the strictest vendor. All rows run concurrently on one worker.
 """
 
 from __future__ import annotations
@@ -23,57 +23,60 @@ from watchkeeper.testing.scripts import says
 
 
 @dataclass(frozen=True)
-class Ended:
-    """What is left of a run."""
+class Outcome:
+    """How a run ended, and the requests of its model host."""
 
     status: str
-    said: str
+    text: str
+    """The report, or the message of the error."""
     result: RunResult
     recorded: list[ModelReply]
     requests: list[JsonObject]
 
 
 @pytest.fixture(scope="module")
-async def played(client: Client) -> AsyncIterator[Mapping[str, asyncio.Task[Ended]]]:
-    """The runs of all rows, under way."""
+async def outcomes(client: Client) -> AsyncIterator[Mapping[str, asyncio.Task[Outcome]]]:
+    """Start the runs of all rows."""
     host = FaultHost({name: row.sends for name, row in ROWS.items()}, then=says(REPORT))
-    ample = 10_000_000
-    async with run_harness(client, host, limits={"tokens": ample}, model={"context_tokens": ample}) as harness:
+    large = 10_000_000
+    async with run_harness(client, host, limits={"tokens": large}, model={"context_tokens": large}) as harness:
 
-        async def play(name: str) -> Ended:
-            return await ended(harness, host, name, await harness.start(name))
+        async def play(name: str) -> Outcome:
+            return await outcome_of(harness, host, name, await harness.start(name))
 
-        plays = {name: asyncio.create_task(play(name)) for name in ROWS}
-        yield plays
-        for task in plays.values():
+        tasks = {name: asyncio.create_task(play(name)) for name in ROWS}
+        yield tasks
+        for task in tasks.values():
             task.cancel()
-        await asyncio.gather(*plays.values(), return_exceptions=True)
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
 
 
-async def ended(harness: Harness, host: FaultHost, name: str, run: Run) -> Ended:
+async def outcome_of(harness: Harness, host: FaultHost, name: str, run: Run) -> Outcome:
     try:
         result = await run.result()
-        status, said = str(result.status), result.report.body
+        status, text = str(result.status), result.report.body
     except WorkflowFailureError as failed:
         error = failed.cause
         assert isinstance(error, ApplicationError)
         assert error.type is not None
         result = RunResult.model_validate(error.details[0])
-        status, said = error.type, error.message
+        status, text = error.type, error.message
     requests = [request.json() for request in host.received[name]]
-    return Ended(status, said, result, await replies(harness.client, run), requests)
+    return Outcome(status, text, result, await replies(harness.client, run), requests)
 
 
 @pytest.mark.parametrize("name", ROWS)
-async def test_a_hostile_reply_has_the_expected_outcome(played: Mapping[str, asyncio.Task[Ended]], name: str) -> None:
-    row, run = ROWS[name], await played[name]
+async def test_a_hostile_reply_has_the_expected_outcome(
+    outcomes: Mapping[str, asyncio.Task[Outcome]], name: str
+) -> None:
+    row, run = ROWS[name], await outcomes[name]
     assert (run.status, run.result.rounds) == (row.ends, row.rounds)
-    assert row.says in run.said
+    assert row.says in run.text
     assert len(run.requests) == (len(row.sends) + 1 if row.asked is None else row.asked)
     assert run.result.usage.tokens > 0 or not row.rounds
     if not row.rounds:
         assert run.result.status == "failed"
-        assert run.said in run.result.report.body
+        assert run.text in run.result.report.body
         return
     first, *_ = run.recorded
     assert first.kind == row.kind
@@ -83,7 +86,9 @@ async def test_a_hostile_reply_has_the_expected_outcome(played: Mapping[str, asy
     assert row.reads in after
 
 
-def test_the_number_of_calls_kept_is_limited_and_each_is_answered(played: Mapping[str, asyncio.Task[Ended]]) -> None:
+def test_the_number_of_calls_kept_is_limited_and_each_is_answered(
+    outcomes: Mapping[str, asyncio.Task[Outcome]],
+) -> None:
     for name in ("40 calls", "14,408 calls"):
-        conversation = played[name].result().requests[-1]["messages"]
+        conversation = outcomes[name].result().requests[-1]["messages"]
         assert [message["role"] for message in conversation[3:]] == ["tool"] * MAX_CALLS

@@ -1,4 +1,4 @@
-"""The behaviours of a run, each on a real server; `make histories` records them for the replay tests."""
+"""The behaviour of a run on a real server; `make histories` records it for the replay tests."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ async def test_the_report_is_the_text_of_the_model(client: Client, record: Recor
 
 
 async def test_parallel_calls_are_answered_in_call_order(client: Client, record: Record) -> None:
-    asked = [("look", {"service": name}) for name in ("payments", "checkout", "payments")]
-    async with run_harness(client, [calls(*asked), says(REPORT)]) as harness:
+    requested = [("look", {"service": name}) for name in ("payments", "checkout", "payments")]
+    async with run_harness(client, [calls(*requested), says(REPORT)]) as harness:
         run = await harness.start()
         await run.result()
         await record(run, "parallel-calls")
@@ -91,7 +91,7 @@ async def test_identical_effects_in_one_message_happen_once(client: Client) -> N
 
 
 @pytest.mark.parametrize(
-    ("choice", "sent"),
+    ("choice", "expected"),
     [
         (ToolChoice(mode="required"), ["required", "auto"]),
         (
@@ -101,10 +101,12 @@ async def test_identical_effects_in_one_message_happen_once(client: Client) -> N
         (ToolChoice(mode="auto"), ["auto", "auto"]),
     ],
 )
-async def test_a_forced_tool_is_forced_in_the_first_round(client: Client, choice: ToolChoice, sent: list[Any]) -> None:
+async def test_a_forced_tool_is_forced_in_the_first_round(
+    client: Client, choice: ToolChoice, expected: list[Any]
+) -> None:
     async with run_harness(client, [calls(LOOK), says(REPORT)]) as harness:
         await (await harness.start(tool_choice=choice)).result()
-    assert [request.json()["tool_choice"] for request in harness.model.requests] == sent
+    assert [request.json()["tool_choice"] for request in harness.model.requests] == expected
 
 
 async def test_without_tools_the_model_only_answers(client: Client) -> None:

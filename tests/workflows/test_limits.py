@@ -1,4 +1,4 @@
-"""What bounds a run: each limit ends it with an error of its own, exactly where it was set."""
+"""The limits of a run: each ends the run at exactly its value, with its own error type."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ PRICED = {"prices": {"input": 1.0, "output": 1.0}}
 
 
 def toolless(harness: Harness) -> list[bool]:
-    """Which requests to the model offered no tools."""
+    """Return for each model request whether it offered no tools."""
     return ["tools" not in request.json() for request in harness.model.requests]
 
 
 async def test_the_last_round_has_no_tools_and_the_round_limit_is_exact(client: Client, record: Record) -> None:
-    stubborn = always(calls(LOOK), without_tools=says('{"name": "look", "arguments": {"service": "checkout"}}'))
-    async with run_harness(client, stubborn) as harness:
+    script = always(calls(LOOK), without_tools=says('{"name": "look", "arguments": {"service": "checkout"}}'))
+    async with run_harness(client, script) as harness:
         run = await harness.start(limits=LimitChanges(rounds=3))
         kind, message, hand_off = await failure(run)
         await record(run, "round-limit")
@@ -33,21 +33,21 @@ async def test_the_last_round_has_no_tools_and_the_round_limit_is_exact(client: 
     assert message == "stopped after 3 rounds without a conclusion"
     assert (hand_off.status, hand_off.rounds, hand_off.tool_calls) == ("limit_reached", 3, 2)
     assert "look" in hand_off.report.body
-    asked = toolless(harness)
-    assert asked == [False, False] + [True] * (len(asked) - 2)
+    without_tools = toolless(harness)
+    assert without_tools == [False, False] + [True] * (len(without_tools) - 2)
     assert "no tool calls left" in harness.messages()[-1]["content"]
 
 
 async def test_a_model_that_concludes_in_its_last_round_has_concluded(client: Client) -> None:
-    obedient = always(calls(LOOK), without_tools=says(REPORT))
-    async with run_harness(client, obedient) as harness:
+    script = always(calls(LOOK), without_tools=says(REPORT))
+    async with run_harness(client, script) as harness:
         result = await (await harness.start(limits=LimitChanges(rounds=2))).result()
     assert (result.status, result.rounds) == ("concluded", 2)
 
 
 async def test_tool_calls_over_the_limit_are_not_run(client: Client, record: Record) -> None:
-    asked = [("look", {"service": name}) for name in ("payments", "checkout", "payments")]
-    async with run_harness(client, always(calls(*asked), without_tools=says(" "))) as harness:
+    requested = [("look", {"service": name}) for name in ("payments", "checkout", "payments")]
+    async with run_harness(client, always(calls(*requested), without_tools=says(" "))) as harness:
         run = await harness.start(limits=LimitChanges(tool_calls=2))
         kind, _, hand_off = await failure(run)
         await record(run, "tool-call-limit")
@@ -68,9 +68,9 @@ async def test_the_limits_of_tokens_and_cost_end_a_run(
 ) -> None:
     async with run_harness(client, always(calls(LOOK), without_tools=says(REPORT)), model=PRICED) as harness:
         run = await harness.start(limits=limits)
-        got, message, hand_off = await failure(run)
+        error_type, message, hand_off = await failure(run)
         await record(run, name)
-    assert got == kind
+    assert error_type == kind
     assert "without a conclusion" in message
     assert "0.182" in hand_off.report.body
 
@@ -96,10 +96,10 @@ async def test_a_duration_limit_reached_in_an_outage_names_the_outage(client: Cl
 async def test_a_call_that_fails_repeatedly_ends_a_run(client: Client, record: Record) -> None:
     spellings = ['{"service":"chekout"}', '{ "service": "chekout" }']
 
-    def circling(request: JsonObject) -> ScriptedReply:
+    def repeat_call(request: JsonObject) -> ScriptedReply:
         return calls(("look", spellings[count_replies(request) % 2]), LOOK) if request.get("tools") else says(" ")
 
-    async with run_harness(client, circling) as harness:
+    async with run_harness(client, repeat_call) as harness:
         run = await harness.start(limits=LimitChanges(failures=3))
         kind, message, hand_off = await failure(run)
         await record(run, "failure-limit")

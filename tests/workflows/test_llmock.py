@@ -1,8 +1,7 @@
-"""A third party's verdict: LLMock breaks the model's host, watches each attempt of a run, and grades the client.
+"""Tests with LLMock, which simulates faults of a model host and judges how the client retries.
 
-Its stream faults cannot be put to this client, which does not stream. One of its rules we break on purpose, and only
-when nothing answers for minutes: more than ten attempts at one call, as the budget of 15 minutes is used up in full,
-one attempt a minute.
+Its stream faults do not apply: this client does not stream. The client breaks one of its rules on purpose: during an
+outage of several minutes it makes more than ten attempts, one a minute, until its budget of 15 minutes is used.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ from watchkeeper.contracts import LimitChanges, RunResult
 from watchkeeper.llm.client import ModelClient
 from watchkeeper.llm.errors import ModelError
 
-CALM = LimitChanges(rounds=10)
+LIMITS = LimitChanges(rounds=10)
 
 
 @asynccontextmanager
 async def on_llmock(client: Client, llmock: LLMock, **model: Any) -> AsyncIterator[Harness]:
-    """A harness with one tool, its model played by LLMock, which calls the tool and then answers in words."""
+    """Run a harness with one tool. Its model is LLMock, which calls the tool and then answers with text."""
     profile = {"base_url": llmock.base_url(), "name": "gpt-4o", **model}
     async with run_harness(client, [], tools={"look": look}, model=profile) as harness:
         yield harness
@@ -35,14 +34,14 @@ async def on_llmock(client: Client, llmock: LLMock, **model: Any) -> AsyncIterat
 
 async def concluded(client: Client, llmock: LLMock, **model: Any) -> RunResult:
     async with on_llmock(client, llmock, **model) as harness:
-        result = await (await harness.start("Look at checkout.", limits=CALM)).result()
+        result = await (await harness.start("Look at checkout.", limits=LIMITS)).result()
     assert result.status == "concluded"
     assert not any(request.stream for request in llmock.requests)
     return result
 
 
-async def refused(client: Client, llmock: LLMock, **limits: int) -> str:
-    """Run into a failure and return its type."""
+async def error_type_of(client: Client, llmock: LLMock, **limits: int) -> str:
+    """Start a run that must fail; return the type of its error."""
     async with on_llmock(client, llmock) as harness:
         kind, _, _ = await failure(await harness.start("Look at checkout.", limits=LimitChanges.model_validate(limits)))
     return kind
@@ -56,30 +55,30 @@ async def test_a_run_without_faults(client: Client, llmock: LLMock) -> None:
     llmock.assert_resilient(strict=True)
 
 
-Trouble = Callable[[LLMock], LLMock]
+AddFault = Callable[[LLMock], LLMock]
 
 
-def failing(status: int) -> Trouble:
+def http_fault(status: int) -> AddFault:
     return lambda llmock: llmock.fail(status, retry_after=0.05)
 
 
-BROKEN: dict[str, Trouble] = {
+FAULTS: dict[str, AddFault] = {
     "rate limit": lambda llmock: llmock.rate_limit(times=2, retry_after=0.4),
-    "no word on when to return": lambda llmock: llmock.fail(500, times=2),
-    "arguments that are no JSON": lambda llmock: llmock.break_tool_call("malformed_arguments"),
-    "a tool that was never offered": lambda llmock: llmock.break_tool_call("unknown_tool"),
+    "no Retry-After": lambda llmock: llmock.fail(500, times=2),
+    "arguments that are not JSON": lambda llmock: llmock.break_tool_call("malformed_arguments"),
+    "an unknown tool": lambda llmock: llmock.break_tool_call("unknown_tool"),
     "all at once": lambda llmock: llmock.break_tool_call("unknown_tool").rate_limit().fail(500, retry_after=0.1),
-    **{str(status): failing(status) for status in (408, 409, 429, 500, 502, 503, 504, 529)},
+    **{str(status): http_fault(status) for status in (408, 409, 429, 500, 502, 503, 504, 529)},
 }
 
 
-@pytest.mark.parametrize("trouble", BROKEN.values(), ids=BROKEN.keys())
-async def test_a_run_concludes_despite_a_fault(client: Client, llmock: LLMock, trouble: Trouble) -> None:
-    trouble(llmock)
+@pytest.mark.parametrize("add_fault", FAULTS.values(), ids=FAULTS.keys())
+async def test_a_run_concludes_despite_a_fault(client: Client, llmock: LLMock, add_fault: AddFault) -> None:
+    add_fault(llmock)
     await concluded(client, llmock)
     verdict = llmock.verdict()
     verdict.assert_ok(strict=True)
-    assert len(verdict.calls) == 2  # a retry sends the same bytes, so that LLMock knows it for one
+    assert len(verdict.calls) == 2  # LLMock recognises a retry because it sends the same bytes
 
 
 async def test_a_slow_host_is_asked_again(client: Client, llmock: LLMock) -> None:
@@ -101,25 +100,25 @@ async def test_a_slow_host_is_asked_again(client: Client, llmock: LLMock) -> Non
 )
 async def test_a_permanent_refusal_is_not_retried(client: Client, llmock: LLMock, status: int, kind: str) -> None:
     llmock.fail(status, times=None)
-    assert await refused(client, llmock) == kind
+    assert await error_type_of(client, llmock) == kind
     assert len(llmock.requests) == 1
     llmock.assert_resilient(strict=True)
 
 
 async def test_a_prompt_that_is_too_long_is_not_sent_again(client: Client, llmock: LLMock) -> None:
     llmock.limits(context_window=10)
-    assert await refused(client, llmock) == "ContextOverflow"
+    assert await error_type_of(client, llmock) == "ContextOverflow"
     llmock.assert_resilient(strict=True)
 
 
 async def test_an_outage_ends_the_run_after_a_few_spaced_attempts(client: Client, llmock: LLMock) -> None:
     llmock.outage()
-    assert await refused(client, llmock, duration=5) == "ModelUnavailable"
+    assert await error_type_of(client, llmock, duration=5) == "ModelUnavailable"
     assert len(llmock.requests) == 4
     llmock.assert_resilient(strict=True)
 
 
-async def use_up(harness: Harness, requests: int) -> None:
+async def use_quota(harness: Harness, requests: int) -> None:
     endpoint = ModelClient(harness.settings.model)
     for number in range(requests):
         await endpoint.complete(b'{"model":"gpt-4o","messages":[{"role":"user","content":"%d"}]}' % number)
@@ -128,9 +127,9 @@ async def use_up(harness: Harness, requests: int) -> None:
 
 async def test_a_run_waits_for_a_quota(client: Client, llmock: LLMock) -> None:
     async with on_llmock(client, llmock) as harness:
-        llmock.limits(rpm=20)  # one request is free every three seconds: on a busy machine the run starts in less
-        await use_up(harness, 20)
-        result = await (await harness.start("Look at checkout.", limits=CALM)).result()
+        llmock.limits(rpm=20)  # one request every three seconds; even on a busy machine the run starts sooner
+        await use_quota(harness, 20)
+        result = await (await harness.start("Look at checkout.", limits=LIMITS)).result()
     assert result.status == "concluded"
     assert any(request.status == 429 for request in llmock.requests)
     llmock.assert_resilient(strict=True)
@@ -139,8 +138,8 @@ async def test_a_run_waits_for_a_quota(client: Client, llmock: LLMock) -> None:
 async def test_concurrent_runs_respect_one_quota(client: Client, llmock: LLMock) -> None:
     async with on_llmock(client, llmock) as harness:
         llmock.limits(rpm=240)
-        await use_up(harness, 240)
-        runs = [await harness.start(f"Look at checkout, {number}.", limits=CALM) for number in range(10)]
+        await use_quota(harness, 240)
+        runs = [await harness.start(f"Look at checkout, {number}.", limits=LIMITS) for number in range(10)]
         results = await asyncio.gather(*(run.result() for run in runs))
     assert {(result.status, result.rounds) for result in results} == {("concluded", 2)}
     verdict = llmock.verdict()
@@ -150,7 +149,7 @@ async def test_concurrent_runs_respect_one_quota(client: Client, llmock: LLMock)
 
 
 PROVIDERS = ("mistral", "groq", "together", "perplexity", "ai21", "xai")
-"""Those whose API is OpenAI's, but whose refusals are in their own words."""
+"""Providers with the API of OpenAI and their own error texts."""
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -165,7 +164,7 @@ async def test_a_run_concludes_at_every_provider(client: Client, llmock: LLMock,
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize(
-    ("trouble", "kind"),
+    ("add_fault", "kind"),
     [
         (lambda llmock: llmock.fail(401, times=None), "ModelAuthentication"),
         (lambda llmock: llmock.fail(404, times=None), "ModelRefused"),
@@ -175,12 +174,12 @@ async def test_a_run_concludes_at_every_provider(client: Client, llmock: LLMock,
     ids=["key", "model", "overflow", "window"],
 )
 async def test_a_permanent_refusal_of_any_provider_is_not_retried(
-    client: Client, llmock: LLMock, provider: str, trouble: Trouble, kind: str
+    client: Client, llmock: LLMock, provider: str, add_fault: AddFault, kind: str
 ) -> None:
-    trouble(llmock)
+    add_fault(llmock)
     async with on_llmock(client, llmock, base_url=llmock.base_url(provider)) as harness:
-        got, _, _ = await failure(await harness.start("Look at checkout."))
-    assert got == kind
+        error_type, _, _ = await failure(await harness.start("Look at checkout."))
+    assert error_type == kind
     assert len(llmock.requests) == 1
     llmock.assert_resilient(strict=True)
 
@@ -191,14 +190,14 @@ async def test_the_next_provider_answers_during_an_outage_of_the_first(client: C
     async with run_harness(
         client, [], tools={"look": look}, model={"base_url": llmock.base_url()}, fallbacks=[next_one]
     ) as harness:
-        result = await (await harness.start("Look at checkout.", limits=CALM)).result()
+        result = await (await harness.start("Look at checkout.", limits=LIMITS)).result()
     assert (result.status, result.rounds) == ("concluded", 2)
     assert [request.provider for request in llmock.requests] == ["openai"] * 3 + ["groq"] + ["openai"] * 3 + ["groq"]
     llmock.assert_resilient(strict=True)
 
 
 async def test_llmock_detects_wrong_retries(llmock: LLMock) -> None:
-    """What the run does right, its endpoint alone does not: repeated at once, it is found out."""
+    """Without the waits of a run, requests are repeated at once, which LLMock must report."""
     llmock.rate_limit(times=2, retry_after=2).fail(401)
     endpoint = ModelClient(build_settings(llmock.base_url()).model)
     for _ in range(4):

@@ -1,4 +1,4 @@
-"""What a long investigation costs: in history, in requests, in a second worker."""
+"""Long investigations: history size, request size and cache hits of several workers."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from worker import run_worker
 from workflows.incident import IncidentWorkflow
 
 AMPLE = {"rounds": 1_000, "tool_calls": 10_000, "tokens": 10**9, "duration": 3_600}
-ENDLESS = {"context_tokens": 10**8}
-"""A window that no conversation fills, so that none gives way to a summary."""
+LARGE_WINDOW = {"context_tokens": 10**8}
+"""A context window that no conversation fills, so that none is compacted."""
 
 APPROVED = Decision(call="r30.0", approved=True)
 
 
 class Read(Arguments):
     page: str = Field(description="Which page.")
-    kib: int = Field(description="How long it is.", ge=1, le=1_000)
+    kib: int = Field(description="Its length.", ge=1, le=1_000)
 
 
 @tool(effect="read", max_bytes=200_000)
 async def read_page(args: Read, context: ToolContext) -> dict[str, Any]:
-    """Read a page of so many KiB."""
+    """Read a page of this number of KiB."""
     return {"page": args.page, "text": "x" * (args.kib * 1024 - 40)}
 
 
@@ -42,20 +42,22 @@ async def publish(args: Nothing, context: ToolContext) -> str:
     return "published"
 
 
-async def another(client: Client) -> Client:
-    """A client of its own for a second worker on a queue."""
+async def second_client(client: Client) -> Client:
+    """Return a separate client for a second worker."""
     return await Client.connect(client.service_client.config.target_host, data_converter=client.data_converter)
 
 
-def reading(rounds: int, kib: int) -> Any:
-    """Three pages a round, then a conclusion; what is due, the last page asked for tells."""
+def read_pages(rounds: int, kib: int) -> Any:
+    """Request three pages in each round, then conclude. The last requested page determines the next ones."""
 
     def script(request: JsonObject) -> ScriptedReply:
-        asked = [call for message in request["messages"] for call in message.get("tool_calls", ())]
-        done = int(json.loads(asked[-1]["function"]["arguments"])["page"].split("-")[0]) + 1 if asked else 0
-        if done == rounds - 1:
+        tool_calls = [call for message in request["messages"] for call in message.get("tool_calls", ())]
+        pages_round = (
+            int(json.loads(tool_calls[-1]["function"]["arguments"])["page"].split("-")[0]) + 1 if tool_calls else 0
+        )
+        if pages_round == rounds - 1:
             return says("**All read.**")
-        return calls(*(("read_page", {"page": f"{done}-{n}", "kib": kib}) for n in range(3)))
+        return calls(*(("read_page", {"page": f"{pages_round}-{n}", "kib": kib}) for n in range(3)))
 
     return script
 
@@ -70,52 +72,52 @@ async def history_bytes(run: Run) -> int:
 
 async def test_each_byte_of_the_conversation_is_recorded_once(client: Client) -> None:
     async with run_harness(
-        client, reading(100, 4), tools={"read_page": read_page}, limits=AMPLE, model=ENDLESS
+        client, read_pages(100, 4), tools={"read_page": read_page}, limits=AMPLE, model=LARGE_WINDOW
     ) as harness:
         run = await harness.start()
         result = await run.result()
-        size, said = await history_bytes(run), message_bytes(harness)
+        size, conversation_size = await history_bytes(run), message_bytes(harness)
     assert (result.status, result.rounds, result.tool_calls) == ("concluded", 100, 297)
-    assert size <= 1.25 * said
+    assert size <= 1.25 * conversation_size
     assert harness.model.prefix_violations() == []
     assert harness.running_worker.conversations.misses == 0
 
 
 async def test_a_late_round_adds_as_much_to_the_history_as_an_early_one(client: Client) -> None:
     async with run_harness(
-        client, reading(60, 1), tools={"read_page": read_page}, limits=AMPLE, model=ENDLESS
+        client, read_pages(60, 1), tools={"read_page": read_page}, limits=AMPLE, model=LARGE_WINDOW
     ) as harness:
         run = await harness.start()
         await run.result()
         history = await run.fetch_history()
-    asked = [
+    input_sizes = [
         event.activity_task_scheduled_event_attributes.input.ByteSize()
         for event in history.events
         if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
         and event.activity_task_scheduled_event_attributes.activity_type.name == "ask"
     ]
-    assert len(asked) == 60
-    assert max(asked[10:]) - min(asked[10:]) <= 8  # the digits of round and length
+    assert len(input_sizes) == 60
+    assert max(input_sizes[10:]) - min(input_sizes[10:]) <= 8  # the number of digits differs
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 async def test_large_results_do_not_end_a_run(client: Client) -> None:
     async with run_harness(
-        client, reading(60, 64), tools={"read_page": read_page}, limits=AMPLE, model=ENDLESS
+        client, read_pages(60, 64), tools={"read_page": read_page}, limits=AMPLE, model=LARGE_WINDOW
     ) as harness:
         run = await harness.start()
         result = await run.result()
-        size, said = await history_bytes(run), message_bytes(harness)
+        size, conversation_size = await history_bytes(run), message_bytes(harness)
     assert (result.status, result.rounds, result.tool_calls) == ("concluded", 60, 177)
-    assert size <= 1.05 * said
+    assert size <= 1.05 * conversation_size
     assert harness.model.prefix_violations() == []
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 async def test_a_thousand_rounds_are_one_investigation(client: Client) -> None:
-    async with run_harness(client, reading(1_000, 1), tools={"read_page": read_page}, limits=AMPLE) as harness:
+    async with run_harness(client, read_pages(1_000, 1), tools={"read_page": read_page}, limits=AMPLE) as harness:
         run = await harness.start()
         result = await run.result()
         chain = [found async for found in client.list_workflows(f"WorkflowId = '{run.id}'")]
@@ -128,13 +130,13 @@ async def test_a_thousand_rounds_are_one_investigation(client: Client) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 async def test_a_new_worker_continues_many_runs_at_once(client: Client) -> None:
-    """Together their histories replay far longer than one workflow task may take."""
+    """All their histories together take longer to replay than the timeout of one workflow task."""
     tools: dict[str, Tool[Any]] = {"read_page": read_page, "publish": publish}
 
     def script(request: JsonObject) -> ScriptedReply:
         if any(message.get("content") == '"published"' for message in request["messages"]):
             return says("**All read.**")
-        turn = reading(30, 1)(request)
+        turn = read_pages(30, 1)(request)
         return turn if "tool_calls" in turn.message else calls(("publish", {}))
 
     async with run_harness(client, script, tools=tools, limits=AMPLE) as harness:
@@ -142,28 +144,28 @@ async def test_a_new_worker_continues_many_runs_at_once(client: Client) -> None:
         for run in runs:
             await until_waiting(run, "r30.0")
         await harness.running_worker.worker.shutdown()
-        async with run_worker(await another(client), harness.settings, tools=tools):
+        async with run_worker(await second_client(client), harness.settings, tools=tools):
             await asyncio.gather(*(run.execute_update(IncidentWorkflow.decide, APPROVED) for run in runs))
             results = await asyncio.gather(*(run.result() for run in runs))
     assert [result.status for result in results] == ["concluded"] * 40
 
 
 async def test_two_workers_of_one_task_queue_rarely_miss_their_cache(client: Client) -> None:
-    async with run_harness(client, reading(20, 4), tools={"read_page": read_page}, limits=AMPLE) as harness:
-        async with run_worker(await another(client), harness.settings, tools={"read_page": read_page}) as other:
+    async with run_harness(client, read_pages(20, 4), tools={"read_page": read_page}, limits=AMPLE) as harness:
+        async with run_worker(await second_client(client), harness.settings, tools={"read_page": read_page}) as other:
             runs = [await harness.start(f"Question {number}") for number in range(6)]
             for run in runs:
                 assert (await run.result()).status == "concluded"
         workers = (harness.running_worker.conversations, other.conversations)
     hits, misses = sum(w.hits for w in workers), sum(w.misses for w in workers)
     assert hits + misses == 6 * 20
-    assert all(w.hits for w in workers), "both workers took part"
+    assert all(w.hits for w in workers), "one worker handled no request"
     assert hits / (hits + misses) > 0.9
     assert harness.model.prefix_violations() == []
 
 
 async def test_a_conversation_lost_from_the_cache_is_read_from_the_history(client: Client) -> None:
-    async with run_harness(client, reading(6, 4), tools={"read_page": read_page}, limits=AMPLE) as harness:
+    async with run_harness(client, read_pages(6, 4), tools={"read_page": read_page}, limits=AMPLE) as harness:
         harness.forget_everything()
         result = await (await harness.start()).result()
     assert result.status == "concluded"

@@ -1,7 +1,7 @@
-"""Outages of the model's host, each as whole runs: one that passes, one of the first host alone, one of every host.
+"""Outages of model hosts, each tested with complete runs: a short one, one of the first host, one of every host.
 
-What passes costs no round; where the first host is out the fallback answers; where all are, the run is handed over and
-one person is woken. All runs go on at once, on one worker.
+A short outage costs no round. During an outage of the first host the fallback answers. If every host is out, the run
+ends with a hand-off and one person is paged. All runs are concurrent, on one worker.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ def busy_for_a_second(app: ASGIApp) -> ASGIApp:
 
 
 OUTAGES: dict[str, tuple[Fault, str]] = {
-    "it loads its model": (fault(503, {"error": {"message": "Loading model", "code": 503}}), "HTTP 503: Loading model"),
+    "model loading": (fault(503, {"error": {"message": "Loading model", "code": 503}}), "HTTP 503: Loading model"),
     "busy, in seconds": (busy("1"), "HTTP 429: slow down"),
     "busy, in milliseconds": (fault(429, "slow down", {"retry-after-ms": "700"}), "HTTP 429: 'slow down'"),
     "busy, by date": (busy_for_a_second, "HTTP 429: slow down"),
-    "busy, in no words": (busy("soon"), "HTTP 429: slow down"),
+    "busy, without a time": (busy("soon"), "HTTP 429: slow down"),
     "overloaded": (fault(529, {"type": "error", "error": {"type": "overloaded_error"}}), "HTTP 529: "),
     "bad gateway": (
         fault(502, "<html><title>502 Bad Gateway</title></html>"),
@@ -71,7 +71,7 @@ OUTAGES: dict[str, tuple[Fault, str]] = {
     "a reset": (drop_connection(), "no answer from"),
     "bad gzip": (raw_body(b"no gzip", JSON, headers={"content-encoding": "gzip"}), "no answer from"),
     "half the gzip": (raw_body(gzip.compress(COMPLETION)[:-9], JSON, headers={"content-encoding": "gzip"}), "No chat"),
-    "a page": (
+    "an HTML page": (
         raw_body(b"<html><title>Sign in</title></html>", "text/html"),
         "No chat completion but an HTML page (Sign in)",
     ),
@@ -97,7 +97,7 @@ REFUSALS: dict[str, tuple[Fault, str, str]] = {
 
 @dataclass(frozen=True)
 class Scene:
-    """A worker with two hosts, people to page, and the runs that it works on."""
+    """A worker with two model hosts, a simulated PagerDuty, and its runs."""
 
     harness: Harness
     hosts: tuple[FaultHost, FaultHost]
@@ -108,13 +108,13 @@ class Scene:
     async def concluded(self, name: str) -> RunResult:
         return await self.runs[name].result()
 
-    def asked(self, name: str) -> tuple[int, int]:
-        """How often each host was asked."""
+    def request_counts(self, name: str) -> tuple[int, int]:
+        """Return the number of requests that each host received."""
         first, second = (len(host.received[name]) for host in self.hosts)
         return first, second
 
-    async def handed_over(self, name: str) -> tuple[str, str, RunResult]:
-        """The error of a run that must fail, its hand-off delivered and one person woken."""
+    async def failed(self, name: str) -> tuple[str, str, RunResult]:
+        """Return the error of a run that must fail; check that its hand-off was delivered and one page was sent."""
         run = self.runs[name]
         kind, message, hand_off = await failure(run)
         assert hand_off.status == "failed"
@@ -179,7 +179,7 @@ async def test_a_short_outage_costs_no_round(scene: Scene, client: Client, name:
     assert (result.status, result.report.body) == ("concluded", "Checkout is down.")
     assert (result.rounds, result.tool_calls) == (2, 1)
     assert result.usage == recorded[0].usage + recorded[1].usage
-    first, second = scene.asked(f"{name}, passing")
+    first, second = scene.request_counts(f"{name}, passing")
     assert first >= 4
     assert second == 0
 
@@ -190,21 +190,21 @@ async def test_the_fallback_answers_during_an_outage_of_the_first_host(scene: Sc
     recorded = await replies(client, scene.runs[f"{name}, first host"])
     assert (result.status, result.report.body, result.rounds) == ("concluded", "Checkout is down.", 2)
     assert [reply.model for reply in recorded] == [None, "other"]
-    first, second = scene.asked(f"{name}, first host")
+    first, second = scene.request_counts(f"{name}, first host")
     assert first == 4
     assert second >= 1
 
 
 @pytest.mark.parametrize("name", OUTAGES)
 async def test_an_outage_of_every_host_ends_with_a_hand_off(scene: Scene, name: str) -> None:
-    _, said = OUTAGES[name]
-    kind, message, hand_off = await scene.handed_over(f"{name}, everywhere")
+    _, expected = OUTAGES[name]
+    kind, message, hand_off = await scene.failed(f"{name}, everywhere")
     assert kind == "ModelUnavailable"
     assert message.startswith("ask failed: ")
-    assert said in message
+    assert expected in message
     assert (hand_off.rounds, hand_off.tool_calls) == (1, 1)
     assert '`r1.0` look `{"service":"checkout"}`: {"service":"checkout","error_rate":0.182}' in hand_off.report.body
-    first, second = scene.asked(f"{name}, everywhere")
+    first, second = scene.request_counts(f"{name}, everywhere")
     assert first >= 4
     assert second >= 1
 
@@ -213,61 +213,63 @@ async def test_an_outage_of_every_host_ends_with_a_hand_off(scene: Scene, name: 
 async def test_a_host_that_refuses_the_key_or_the_account_is_asked_once(scene: Scene, name: str) -> None:
     result = await scene.concluded(f"{name}, first host")
     assert (result.status, result.rounds) == ("concluded", 2)
-    assert scene.asked(f"{name}, first host") == (2, 1)
-    _, kind, said = REFUSALS[name]
-    got, message, hand_off = await scene.handed_over(f"{name}, everywhere")
-    assert got == kind
-    assert said in message
+    assert scene.request_counts(f"{name}, first host") == (2, 1)
+    _, kind, expected = REFUSALS[name]
+    error_type, message, hand_off = await scene.failed(f"{name}, everywhere")
+    assert error_type == kind
+    assert expected in message
     assert (hand_off.rounds, hand_off.tool_calls) == (1, 1)
-    assert scene.asked(f"{name}, everywhere") == (2, 1)
+    assert scene.request_counts(f"{name}, everywhere") == (2, 1)
 
 
 async def test_a_retry_delay_of_a_day_ends_the_run(scene: Scene) -> None:
     result = await scene.concluded("a day, first host")
     assert (result.status, result.rounds) == ("concluded", 2)
-    assert scene.asked("a day, first host") == (2, 1)
-    kind, message, _ = await scene.handed_over("a day, everywhere")
+    assert scene.request_counts("a day, first host") == (2, 1)
+    kind, message, _ = await scene.failed("a day, everywhere")
     assert (kind, message) == ("ModelUnavailable", "ask failed: HTTP 429: slow down")
-    assert scene.asked("a day, everywhere") == (2, 1)
+    assert scene.request_counts("a day, everywhere") == (2, 1)
 
 
 @pytest.fixture
-def nowhere() -> str:
-    """The address of a host that is not there."""
+def unused_address() -> str:
+    """Return the base URL of a port on which nothing listens."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
 
 
-async def test_a_host_that_starts_late_is_asked_again(client: Client, nowhere: str) -> None:
+async def test_a_host_that_starts_late_is_asked_again(client: Client, unused_address: str) -> None:
     late = ScriptedModel([LOOK, REPORT], key=KEY)
-    async with run_harness(client, [], model={"base_url": nowhere}) as harness:
+    async with run_harness(client, [], model={"base_url": unused_address}) as harness:
         run = await harness.start()
         while not any(waiting.attempt > 1 for waiting in (await run.describe()).raw_description.pending_activities):
             await asyncio.sleep(0.05)
-        async with late.serve(int(nowhere.split(":")[2].removesuffix("/v1"))):
+        async with late.serve(int(unused_address.split(":")[2].removesuffix("/v1"))):
             result = await run.result()
     assert (result.status, result.rounds, result.tool_calls) == ("concluded", 2, 1)
     assert len(late.requests) == 2
 
 
-async def test_the_fallback_answers_if_the_first_host_is_unreachable(client: Client, nowhere: str) -> None:
+async def test_the_fallback_answers_if_the_first_host_is_unreachable(client: Client, unused_address: str) -> None:
     other = ScriptedModel([REPORT], key=KEY)
     async with other.serve() as url:
         fallbacks = [{"base_url": url, "name": "other", "api_key": KEY}]
-        async with run_harness(client, [], model={"base_url": nowhere}, fallbacks=fallbacks) as harness:
+        async with run_harness(client, [], model={"base_url": unused_address}, fallbacks=fallbacks) as harness:
             result = await (await harness.start()).result()
     assert (result.status, result.rounds, result.report.body) == ("concluded", 1, "Checkout is down.")
 
 
-async def test_a_person_is_paged_if_no_host_is_reachable(client: Client, nowhere: str) -> None:
+async def test_a_person_is_paged_if_no_host_is_reachable(client: Client, unused_address: str) -> None:
     async with World.running() as world:
         tools = {"page_engineer": discover_tools()["page_engineer"]}
-        async with run_harness(client, [], tools=tools, model={"base_url": nowhere}, **paging_tables(world)) as harness:
+        async with run_harness(
+            client, [], tools=tools, model={"base_url": unused_address}, **paging_tables(world)
+        ) as harness:
             kind, message, hand_off = await failure(
                 await harness.start(service="checkout", limits=LimitChanges(duration=5))
             )
         pages = world.pages.events
     assert kind == "ModelUnavailable"
-    assert message.startswith(f"ask failed: no answer from {nowhere}: ConnectError")
+    assert message.startswith(f"ask failed: no answer from {unused_address}: ConnectError")
     assert [(page.team, page.summary) for page in pages] == [("checkout", hand_off.report.summary)]

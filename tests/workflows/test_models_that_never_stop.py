@@ -1,4 +1,4 @@
-"""Models that never stop: each run ends at exactly its cap, with one page and a report that a person can act on."""
+"""Models that never stop: each run ends at exactly its round limit, with one page and a useful report."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ LEAKED = (
     '{"team": "checkout", "summary": "Wake up."}<|tool_call_end|><|tool_calls_section_end|>'
 )
 
-GOES_ON: dict[str, list[ScriptedReply]] = {
-    "it pages": [page("Orders fail."), page("Still failing!", "error"), page("Nobody answers?", "warning")],
-    "it pages and starts again": [page("Orders fail."), calls(LOOK), page("It is the deploy."), calls(LOOK, LOOK)],
+SCRIPTS: dict[str, list[ScriptedReply]] = {
+    "it pages": [page("Orders fail."), page("Still failing!", "error"), page("No one answers?", "warning")],
+    "it pages and continues": [page("Orders fail."), calls(LOOK), page("It is the deploy."), calls(LOOK, LOOK)],
     "it pages twice at once": [
         calls(
             ("page_engineer", {"team": "checkout", "summary": "Orders fail."}),
@@ -43,7 +43,7 @@ GOES_ON: dict[str, list[ScriptedReply]] = {
     "its pages leak": [raw({"role": "assistant", "content": LEAKED}), calls(LOOK)],
 }
 
-LAST_WORDS: dict[str, ScriptedReply] = {
+LAST_REPLIES: dict[str, ScriptedReply] = {
     "a call": page("One more."),
     "a call as text": says(AS_TEXT),
     "a call in a fence": says(f"```json\n{AS_TEXT}\n```"),
@@ -55,7 +55,7 @@ LAST_WORDS: dict[str, ScriptedReply] = {
     "only thoughts": says("", reasoning_content="I should page again."),
 }
 
-NAMES = [f"{going}, then {ending}" for going in GOES_ON for ending in LAST_WORDS]
+NAMES = [f"{script}, then {reply}" for script in SCRIPTS for reply in LAST_REPLIES]
 
 
 @pytest.fixture(scope="module")
@@ -66,12 +66,12 @@ async def world() -> AsyncIterator[World]:
 
 @pytest.fixture(scope="module")
 async def host() -> FaultHost:
-    fates: dict[str, list[Sent]] = {
-        f"{going}, then {ending}": [*islice(cycle(turns), ROUNDS - 1), *[last] * ALL_REQUESTS]
-        for going, turns in GOES_ON.items()
-        for ending, last in LAST_WORDS.items()
+    replies_by_run: dict[str, list[Sent]] = {
+        f"{script}, then {reply}": [*islice(cycle(turns), ROUNDS - 1), *[last] * ALL_REQUESTS]
+        for script, turns in SCRIPTS.items()
+        for reply, last in LAST_REPLIES.items()
     }
-    return FaultHost(fates, then=says("never"))
+    return FaultHost(replies_by_run, then=says("never"))
 
 
 @pytest.fixture(scope="module")
