@@ -1,7 +1,7 @@
-"""What histories, operators and other programs call things by stays as it is: every name is pinned.
+"""The names that histories, operators and other programs use do not change: every one is pinned.
 
-A new name is a new line in ``golden/names.txt`` (write it with ``--record-contracts``); one that changes or goes
-strands open runs, and needs a decision record.
+A new name is a new line in ``golden/names.txt`` (write it with ``--record-contracts``). A name that changes or is
+removed blocks open runs, and needs a decision record.
 """
 
 from __future__ import annotations
@@ -31,40 +31,49 @@ GOLDEN = paths.GOLDEN / "names.txt"
 _CONTRACTS = re.compile(r"watchkeeper\.contracts\.\w+\.")
 
 
-def signature(name: str | None, takes: list[type] | None, gives: object) -> str:
-    taken = ", ".join(kind.__name__ for kind in takes or [])
-    given = gives.__name__ if isinstance(gives, type) and not get_args(gives) else _CONTRACTS.sub("", f"{gives}")
-    return f"{name}({taken}) -> {given}"
+def signature(name: str | None, argument_types: list[type] | None, result_type: object) -> str:
+    arguments = ", ".join(kind.__name__ for kind in argument_types or [])
+    result = (
+        result_type.__name__
+        if isinstance(result_type, type) and not get_args(result_type)
+        else _CONTRACTS.sub("", f"{result_type}")
+    )
+    return f"{name}({arguments}) -> {result}"
 
 
-def of_workflows(classes: list[type]) -> Iterator[str]:
-    for kind in classes:
-        run = Workflow.must_from_class(kind)
+def workflow_names(classes: list[type]) -> Iterator[str]:
+    for workflow_class in classes:
+        run = Workflow.must_from_class(workflow_class)
         yield f"workflow {signature(run.name, run.arg_types, run.ret_type)}"
         yield from (f"signal {name}" for name in run.signals)
-        yield from (f"update {signature(name, act.arg_types, act.ret_type)}" for name, act in run.updates.items())
-        yield from (f"query {signature(name, asked.arg_types, asked.ret_type)}" for name, asked in run.queries.items())
+        yield from (
+            f"update {signature(name, update.arg_types, update.ret_type)}" for name, update in run.updates.items()
+        )
+        yield from (f"query {signature(name, query.arg_types, query.ret_type)}" for name, query in run.queries.items())
 
 
-def of_activity_ids() -> set[str]:
-    """The shapes of ids by activity, from what was recorded; tools are all alike."""
+def activity_id_names() -> set[str]:
+    """Return the form of the ids of each activity, from the recorded histories. All tools have the same form."""
     found: set[str] = set()
     for path in HISTORIES.glob("*.json"):
         for event in json.loads(path.read_text())["events"]:
             if (scheduled := event.get("activityTaskScheduledEventAttributes")) is not None:
-                known_as, shape = scheduled["activityType"]["name"], re.sub(r"\d+", "N", scheduled["activityId"])
-                found.add(f"id {'TOOL' if shape == 'rN.N' else known_as} {shape}")
+                activity_type, shape = scheduled["activityType"]["name"], re.sub(r"\d+", "N", scheduled["activityId"])
+                found.add(f"id {'TOOL' if shape == 'rN.N' else activity_type} {shape}")
     return found
 
 
 async def test_every_name_is_pinned(client: Client, request: pytest.FixtureRequest) -> None:
-    async with run_worker(client, build_settings("http://127.0.0.1:1/v1")) as works:
-        config = works.worker.config()
-    activities = [Activity.must_from_callable(known) for known in config.get("activities", ())]
+    async with run_worker(client, build_settings("http://127.0.0.1:1/v1")) as running_worker:
+        config = running_worker.worker.config()
+    activities = [Activity.must_from_callable(definition) for definition in config.get("activities", ())]
     names = [
-        *of_workflows(list(config.get("workflows", ()))),
-        *(f"activity {signature(known.name, known.arg_types, known.ret_type)}" for known in activities),
-        *of_activity_ids(),
+        *workflow_names(list(config.get("workflows", ()))),
+        *(
+            f"activity {signature(definition.name, definition.arg_types, definition.ret_type)}"
+            for definition in activities
+        ),
+        *activity_id_names(),
         *(f"attribute {key.name} {key.indexed_value_type.name}" for key in search_attributes.ALL),
         *(f"error {name}" for name in {*budget.LIMIT_ERROR_TYPES.values(), *ERROR_TYPES.values()}),
     ]

@@ -1,4 +1,4 @@
-"""Time without a worker is nobody's answer: what no worker took was not run, and a run goes on with the next one."""
+"""Time without a worker: a call that no worker took was not run, and the run continues with the next worker."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from worker import run_worker
 from workflows.incident import IncidentWorkflow
 
 REPORT = "**Status:** nothing was restarted."
-BRIEF = LimitChanges(duration=5)
+SHORT = LimitChanges(duration=5)
 
 
 @tool(effect="once", timeout=timedelta(seconds=1))
@@ -43,23 +43,23 @@ async def look(args: Nothing, context: ToolContext) -> str:
 TOOLS: dict[str, Tool[Any]] = {"restart": restart, "look": look}
 
 
-async def connected(harness: Harness) -> Client:
+async def connect(harness: Harness) -> Client:
     return await Client.connect(
         harness.client.service_client.config.target_host, data_converter=harness.client.data_converter
     )
 
 
 @asynccontextmanager
-async def deciding_alone(harness: Harness) -> AsyncIterator[None]:
-    """A worker that takes the steps of runs but no activity, as if all that take some were gone."""
+async def workflow_worker(harness: Harness) -> AsyncIterator[None]:
+    """Run a worker for workflow tasks only, so that no worker takes activities."""
     queue = harness.settings.worker.task_queue
-    client = await connected(harness)
+    client = await connect(harness)
     async with Worker(client, task_queue=queue, workflows=[IncidentWorkflow], workflow_runner=Sandbox()):
         yield
 
 
 async def until_timed_out(run: Run) -> None:
-    """Return when an activity has timed out, as the history tells."""
+    """Wait until the history has an activity timeout."""
     while not any(
         event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT for event in (await run.fetch_history()).events
     ):
@@ -69,12 +69,12 @@ async def until_timed_out(run: Run) -> None:
 async def test_a_call_that_no_worker_took_is_reported_as_not_run(client: Client, record: Record) -> None:
     async with run_harness(client, [calls(("restart", {})), says(REPORT)], tools=TOOLS) as harness:
         harness.model.faults.append(delay(1))
-        run = await harness.start(limits=BRIEF)
+        run = await harness.start(limits=SHORT)
         await until_asked(harness, 1)
-        await harness.running_worker.worker.shutdown()  # the answer that is under way is recorded all the same
-        async with deciding_alone(harness):
+        await harness.running_worker.worker.shutdown()  # the answer in progress is still recorded
+        async with workflow_worker(harness):
             await until_timed_out(run)
-        async with run_worker(await connected(harness), harness.settings, tools=TOOLS):
+        async with run_worker(await connect(harness), harness.settings, tools=TOOLS):
             result = await run.result()
         await record(run, "untaken-call")
     assert (result.status, result.rounds) == ("concluded", 2)
@@ -83,30 +83,30 @@ async def test_a_call_that_no_worker_took_is_reported_as_not_run(client: Client,
 
 async def test_a_model_call_that_no_worker_took_is_not_a_model_failure(client: Client, record: Record) -> None:
     async with run_harness(client, [calls(("look", {})), says(REPORT)], tools=TOOLS) as harness:
-        run = await harness.start(limits=BRIEF)
+        run = await harness.start(limits=SHORT)
         await until_asked(harness, 1)
         await asyncio.sleep(0.5)
-        await harness.running_worker.worker.shutdown()  # while it looks, which is recorded all the same
-        async with deciding_alone(harness):
+        await harness.running_worker.worker.shutdown()  # during the call, whose result is still recorded
+        async with workflow_worker(harness):
             await until_timed_out(run)
-        async with run_worker(await connected(harness), harness.settings, tools=TOOLS):
+        async with run_worker(await connect(harness), harness.settings, tools=TOOLS):
             result = await run.result()
         await record(run, "untaken-question")
     assert (result.status, result.rounds) == ("concluded", 2)
     assert harness.results() == ['"seen"']
-    assert "tools" not in harness.model.requests[-1].json(), "its time is over: one round is left, to report"
+    assert "tools" not in harness.model.requests[-1].json(), "the duration limit is reached: the last round must report"
 
 
 async def test_a_model_call_interrupted_by_a_shutdown_is_not_a_model_failure(client: Client) -> None:
     async with run_harness(client, [says(REPORT)], worker={"shutdown_seconds": 0}) as harness:
         harness.model.outage = hang(60)
-        run = await harness.start(limits=BRIEF)
+        run = await harness.start(limits=SHORT)
         await until_asked(harness, 1)
         await harness.running_worker.worker.shutdown()
-        async with deciding_alone(harness):
+        async with workflow_worker(harness):
             await until_timed_out(run)
         harness.model.outage = None
-        async with run_worker(await connected(harness), harness.settings, tools=harness.effects.tools):
+        async with run_worker(await connect(harness), harness.settings, tools=harness.effects.tools):
             result = await run.result()
     assert (result.status, result.rounds, len(harness.model.requests)) == ("concluded", 1, 2)
 

@@ -1,4 +1,4 @@
-"""Nothing that a run records outgrows what Temporal takes: a step over it would be tried again for ever, or worse."""
+"""Sizes of recorded data: everything fits in the limits of Temporal, which would retry a larger step without end."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ from workflows.updates import NAME_CHARACTERS, REMARK_CHARACTERS, UNREAD_BYTES
 
 STEP_BYTES = 4 * 2**20
 HISTORY_BYTES = 50 * 2**20
-"""Temporal terminates a run whose step, or whose history, takes more: the run is over, with no report."""
+"""Temporal terminates a run whose workflow task or history is larger. Such a run ends without a report."""
 
 
 def size(value: object) -> int:
@@ -70,14 +70,14 @@ def size(value: object) -> int:
     return len(payload.data)
 
 
-@pytest.mark.parametrize("too_much", [1, 2_000_000])
-def test_a_payload_too_large_is_refused_with_its_type_and_size(too_much: int) -> None:
+@pytest.mark.parametrize("excess", [1, 2_000_000])
+def test_a_payload_too_large_is_refused_with_its_type_and_size(excess: int) -> None:
     longest = "x" * (PAYLOAD_BYTES - len('{"content":""}'))
     assert size(ToolResult(content=longest)) == PAYLOAD_BYTES
-    with pytest.raises(PayloadsTooLarge) as refused:
-        size(ToolResult(content=longest + "x" * too_much))
-    said = f"ToolResult: {PAYLOAD_BYTES + too_much:,} bytes are too many to record; at most 2,000,000"
-    assert str(refused.value) == said
+    with pytest.raises(PayloadsTooLarge) as error:
+        size(ToolResult(content=longest + "x" * excess))
+    message = f"ToolResult: {PAYLOAD_BYTES + excess:,} bytes are too many to record; at most 2,000,000"
+    assert str(error.value) == message
 
 
 async def test_an_input_too_large_is_refused_by_the_client(client: Client) -> None:
@@ -92,10 +92,10 @@ async def test_an_input_too_large_is_refused_by_the_client(client: Client) -> No
 
 
 def carried_state(
-    words: list[str], asked: str = "Why?", tools: list[ToolSpec] | None = None, conclude: str = ""
+    unread_texts: list[str], question: str = "Why?", tools: list[ToolSpec] | None = None, conclude: str = ""
 ) -> CarriedState:
     """The state of a run that continues as new."""
-    messages = [{"role": "user", "content": asked}]
+    messages = [{"role": "user", "content": question}]
     briefing = Briefing(
         opening=[],
         tools=tools or [],
@@ -114,13 +114,13 @@ def carried_state(
         limits=briefing.limits,
         spent=BudgetUsed(rounds=1),
         started_at=time.time(),
-        words=words,
+        words=unread_texts,
     )
 
 
 async def test_a_run_whose_next_step_is_too_large_ends_with_a_report(client: Client, tmp_path: Path) -> None:
     async with run_harness(client, [says("never asked")], reports={"directory": tmp_path}) as harness:
-        # In a request each of the words takes ten times what it takes among those that wait.
+        # A message in a request takes ten times as many bytes as in the list of unread messages.
         run = await harness.start(service="checkout", carried=carried_state(["x"] * 70_000))
         kind, message, result = await failure(run)
     assert (kind, result.status, harness.model.requests) == ("Bug", "failed", [])
@@ -166,18 +166,18 @@ async def test_a_catalogue_too_large_to_record_ends_a_run_at_once(client: Client
     assert "brief failed" in (tmp_path / f"{run.id}.md").read_text()
 
 
-# --- the largest of everything that a run records ------------------------------------------------------------------
+# --- the largest values that a run records ------------------------------------------------------------------------
 
-WORST = "\x01"
-"""One byte of text, six of JSON; where a text is JSON already, a backslash is the worst: two."""
+WORST_CHARACTER = "\x01"
+"""One byte of text, six bytes of JSON. In a text that is already JSON the worst character is a backslash: two bytes."""
 
-UPDATES = 2_000
-"""How many an execution takes at most."""
+MAX_UPDATES = 2_000
+"""Largest number of updates in one execution."""
 
-TOLD = {
-    "control characters": [WORST * 8_000] * (UNREAD_BYTES // 48_003),
+MESSAGES = {
+    "control characters": [WORST_CHARACTER * 8_000] * (UNREAD_BYTES // 48_003),
     "empty lines": ["\n" * 8_000] * (UNREAD_BYTES // 16_003),
-    "many": [f"{number:124}" for number in range(UPDATES)],
+    "many": [f"{number:124}" for number in range(MAX_UPDATES)],
 }
 CALLS = [
     CallRecord(
@@ -185,29 +185,31 @@ CALLS = [
         name="x" * 64,
         arguments=excerpt("\\" * 9_000, ARGUMENT_BYTES),
         status="ok",
-        finding=excerpt(WORST * 9_000, FINDING_BYTES),
+        finding=excerpt(WORST_CHARACTER * 9_000, FINDING_BYTES),
     )
     for number in range(MAX_RECORDS)
 ]
-GIVEN = RunInput(text=WORST * 100_000, service="s" * 150, severity=WORST * 150)
-CONCLUDED = WORST * 170_000
+LARGEST_INPUT = RunInput(text=WORST_CHARACTER * 100_000, service="s" * 150, severity=WORST_CHARACTER * 150)
+CONCLUDED = WORST_CHARACTER * 170_000
 TOOL = ToolSpec(
     name="x" * 64, description="x" * 1_000, parameters={"x": "x" * 4_000}, effect="read", timeout=1, attempts=4
 )
 
 
-@pytest.mark.parametrize("told", TOLD.values(), ids=TOLD)
-def test_the_largest_messages_from_people_fit_the_unread_limit(told: list[str]) -> None:
-    assert UNREAD_BYTES * 0.9 < len(canonical_json(told)) <= UNREAD_BYTES
+@pytest.mark.parametrize("messages", MESSAGES.values(), ids=MESSAGES)
+def test_the_largest_messages_from_people_fit_the_unread_limit(messages: list[str]) -> None:
+    assert UNREAD_BYTES * 0.9 < len(canonical_json(messages)) <= UNREAD_BYTES
 
 
-@pytest.mark.parametrize("told", TOLD.values(), ids=TOLD)
-@pytest.mark.parametrize("answer", [WORST * 170_000, "\n" * 262_143 + "x"], ids=["control characters", "empty lines"])
-def test_the_largest_report_fits_for_all_destinations_in_one_step(told: list[str], answer: str) -> None:
+@pytest.mark.parametrize("messages", MESSAGES.values(), ids=MESSAGES)
+@pytest.mark.parametrize(
+    "answer", [WORST_CHARACTER * 170_000, "\n" * 262_143 + "x"], ids=["control characters", "empty lines"]
+)
+def test_the_largest_report_fits_for_all_destinations_in_one_step(messages: list[str], answer: str) -> None:
     destinations = get_args(Destination)
     for report in (
-        concluded_report(answer, CALLS, told),
-        hand_off_report(GIVEN, CALLS, WORST * REASON_BYTES, answer, told),
+        concluded_report(answer, CALLS, messages),
+        hand_off_report(LARGEST_INPUT, CALLS, WORST_CHARACTER * REASON_BYTES, answer, messages),
     ):
         delivery = ReportDelivery(
             destination="directory",
@@ -215,9 +217,9 @@ def test_the_largest_report_fits_for_all_destinations_in_one_step(told: list[str
             workflow_id="w" * 1_000,
             status="limit_reached",
             report=report,
-            reason=WORST * REASON_BYTES,
-            service=GIVEN.service,
-            severity=GIVEN.severity,
+            reason=WORST_CHARACTER * REASON_BYTES,
+            service=LARGEST_INPUT.service,
+            severity=LARGEST_INPUT.severity,
         )
         result = RunResult(
             status="limit_reached",
@@ -226,16 +228,16 @@ def test_the_largest_report_fits_for_all_destinations_in_one_step(told: list[str
             tool_calls=1,
             usage=Usage(),
             reason=delivery.reason,
-            undelivered=[WORST * ERROR_BYTES] * len(destinations),
+            undelivered=[WORST_CHARACTER * ERROR_BYTES] * len(destinations),
         )
         assert size(delivery) * len(destinations) < STEP_BYTES
         assert size(result) < PAYLOAD_BYTES
 
 
-def flood(alerts: int) -> Episode:
-    """A group of as many alerts as are told apart, each as large as a sender can make it."""
+def largest_group(alerts: int) -> Episode:
+    """Return a group of this number of different alerts, each as large as a sender can make it."""
     labels = {f"label{n}": "v" * 90 for n in range(60)}
-    told = [
+    alert_list = [
         make_alert(
             "s" * 50,
             now=0,
@@ -252,12 +254,12 @@ def flood(alerts: int) -> Episode:
         for n in range(alerts)
     ]
     episode = Episode()
-    episode.apply(AlertNotification(alerts=told, at=0))
+    episode.apply(AlertNotification(alerts=alert_list, at=0))
     return episode
 
 
 def test_the_largest_alert_group_fits_in_prompt_delivery_and_memo() -> None:
-    episode = flood(MAX_ALERTS + 100)
+    episode = largest_group(MAX_ALERTS + 100)
     assert (len(episode.states), episode.untracked, len(episode.unread)) == (
         MAX_TRACKED_ALERTS,
         MAX_ALERTS + 100 - MAX_TRACKED_ALERTS,
@@ -265,19 +267,17 @@ def test_the_largest_alert_group_fits_in_prompt_delivery_and_memo() -> None:
     )
     assert len(for_model(episode.take_unread(), prompt("began"), ["n" * 500] * 100).encode()) < 64 * 2**10
     origin = AlertOrigin(source="s" * 50, kind="k" * 50, group="g" * 200, team="t" * 150)
-    given = RunInput(text="x" * 300, origin=origin)
-    report = concluded_report("x" * ANSWER_BYTES, CALLS, ["y" * 32_000], alert_facts(given, episode))
+    run_input = RunInput(text="x" * 300, origin=origin)
+    report = concluded_report("x" * ANSWER_BYTES, CALLS, ["y" * 32_000], alert_facts(run_input, episode))
     delivery = ReportDelivery(destination="page", run="r" * 36, workflow_id="w" * 70, status="concluded", report=report)
     delivery = delivery.model_copy(update={"origin": origin, "alerts": episode.states[:20], "question": "q" * 2_000})
     assert size(delivery) * len(get_args(Destination)) < STEP_BYTES
-    summary = EpisodeMemo(
-        status="concluded", summary=report.summary, began=[1.5] * 20, marks=firing_ids(episode.states)
-    )
-    assert size(summary) < 16_000
+    memo = EpisodeMemo(status="concluded", summary=report.summary, began=[1.5] * 20, marks=firing_ids(episode.states))
+    assert size(memo) < 16_000
 
 
 def test_the_largest_state_of_an_open_run_fits_in_a_payload() -> None:
-    episode = flood(MAX_TRACKED_ALERTS)
+    episode = largest_group(MAX_TRACKED_ALERTS)
     report = concluded_report("x" * ANSWER_BYTES, CALLS, ["y" * 32_000])
     state = carried_state([], "x" * HISTORY_BOUNDS.carried_bytes, [TOOL] * 20).model_copy(
         update={
@@ -290,28 +290,33 @@ def test_the_largest_state_of_an_open_run_fits_in_a_payload() -> None:
     assert size(RunInput(text="x" * 300, carried=state)) < PAYLOAD_BYTES
 
 
-@pytest.mark.parametrize("told", TOLD.values(), ids=TOLD)
-def test_the_largest_request_to_a_model_fits_in_a_payload(told: list[str]) -> None:
-    error = canonical_json({"error": WORST * (NAME_CHARACTERS + REMARK_CHARACTERS + 100)}).decode()
-    refused = [TextEntry(role="tool", content=error) for _ in range(MAX_CALLS)]
-    said = [TextEntry(role="user", content=text) for text in told]
-    request = ModelRequest(round=99_999, base="d" * 22, append=[*refused, *said], catalogue="c" * 22)
+@pytest.mark.parametrize("messages", MESSAGES.values(), ids=MESSAGES)
+def test_the_largest_request_to_a_model_fits_in_a_payload(messages: list[str]) -> None:
+    error = canonical_json({"error": WORST_CHARACTER * (NAME_CHARACTERS + REMARK_CHARACTERS + 100)}).decode()
+    rejected = [TextEntry(role="tool", content=error) for _ in range(MAX_CALLS)]
+    user_entries = [TextEntry(role="user", content=text) for text in messages]
+    request = ModelRequest(round=99_999, base="d" * 22, append=[*rejected, *user_entries], catalogue="c" * 22)
     assert size(request) < PAYLOAD_BYTES
 
 
-@pytest.mark.parametrize("told", TOLD.values(), ids=TOLD)
-def test_the_largest_carried_state_fits_in_a_payload(told: list[str]) -> None:
-    state = carried_state(told, "x" * HISTORY_BOUNDS.carried_bytes, [TOOL] * 20).model_copy(update={"calls": CALLS})
-    assert size(GIVEN.model_copy(update={"text": "x" * 100_000, "carried": state})) < PAYLOAD_BYTES
+@pytest.mark.parametrize("messages", MESSAGES.values(), ids=MESSAGES)
+def test_the_largest_carried_state_fits_in_a_payload(messages: list[str]) -> None:
+    state = carried_state(messages, "x" * HISTORY_BOUNDS.carried_bytes, [TOOL] * 20).model_copy(update={"calls": CALLS})
+    assert size(LARGEST_INPUT.model_copy(update={"text": "x" * 100_000, "carried": state})) < PAYLOAD_BYTES
 
 
 @pytest.mark.parametrize(
     "largest",
     [
-        GIVEN,
+        LARGEST_INPUT,
         ToolResult(content="\\" * MAX_RESULT_BYTES, cut=10**9),
         ToolRequest(run="r" * 36, arguments="\\" * MAX_ARGUMENT_BYTES),
-        Decision(call="r99999.31", approved=True, by=WORST * NAME_CHARACTERS, note=WORST * REMARK_CHARACTERS),
+        Decision(
+            call="r99999.31",
+            approved=True,
+            by=WORST_CHARACTER * NAME_CHARACTERS,
+            note=WORST_CHARACTER * REMARK_CHARACTERS,
+        ),
     ],
     ids=lambda largest: type(largest).__name__,
 )
@@ -327,7 +332,7 @@ def test_the_largest_round_fits_into_a_history_at_its_limit() -> None:
 
 def test_the_largest_reply_fits_in_a_payload() -> None:
     calls = [{"id": f"c{n}", "function": {"name": "nothing", "arguments": "{"}} for n in range(MAX_CALLS)]
-    message = {"role": "assistant", "content": WORST * 160_000, "tool_calls": calls}
+    message = {"role": "assistant", "content": WORST_CHARACTER * 160_000, "tool_calls": calls}
     tools = frozenset(f"{n:064}" for n in range(100))
     body = canonical_json({"choices": [{"message": message, "finish_reason": "tool_calls"}]})
     reply = read_completion(body, tools=tools, tools_allowed=True, prompt_bytes=0)

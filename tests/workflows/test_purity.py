@@ -1,4 +1,4 @@
-"""Workflow code reads nothing but its history, nor does what it uses of the library."""
+"""Workflow code, and the library code that it uses, depends only on the history."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ WORKFLOWS = sorted((ROOT / "workflows").glob("*.py"))
 
 
 def library_files_used() -> list[Path]:
-    """Return the files that workflow code imports, those that these import, and so on."""
+    """Return the files that workflow code imports, directly or indirectly."""
     found: set[Path] = set()
-    unread = set(WORKFLOWS)
-    while unread:
-        unread = set().union(*(library_files(path.read_text(), ROOT) for path in unread)) - found
-        found |= unread
+    pending = set(WORKFLOWS)
+    while pending:
+        pending = set().union(*(library_files(path.read_text(), ROOT) for path in pending)) - found
+        found |= pending
     return sorted(found)
 
 
@@ -41,7 +41,7 @@ def test_the_library_files_used_by_workflows_are_found() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "why"),
+    ("line", "reason"),
     [
         ("import time", "time."),
         ("from time import monotonic", "time.monotonic"),
@@ -95,12 +95,12 @@ def test_the_library_files_used_by_workflows_are_found() -> None:
         ("from activities.deliver import DeliverActivities", "activities.deliver must be passed through the sandbox"),
     ],
 )
-def test_impure_code_is_found(line: str, why: str) -> None:
-    assert [found.partition(": ")[2] for found in workflow(line).impurities()] == [why]
+def test_impure_code_is_found(line: str, reason: str) -> None:
+    assert [found.partition(": ")[2] for found in workflow(line).impurities()] == [reason]
 
 
 @pytest.mark.parametrize(
-    ("line", "why"),
+    ("line", "reason"),
     [
         ("import os", ["os."]),
         ("from activities.deliver import PAGER", ["activities.deliver.PAGER is not a class of activities"]),
@@ -108,9 +108,9 @@ def test_impure_code_is_found(line: str, why: str) -> None:
         ("from watchkeeper.contracts import Reply", []),
     ],
 )
-def test_imports_passed_through_are_own_modules_and_activity_classes(line: str, why: list[str]) -> None:
+def test_imports_passed_through_are_own_modules_and_activity_classes(line: str, reason: list[str]) -> None:
     source = f"with workflow.unsafe.imports_passed_through():\n{indent(line, '    ')}"
-    assert [found.partition(": ")[2] for found in workflow(source).impurities()] == why
+    assert [found.partition(": ")[2] for found in workflow(source).impurities()] == reason
 
 
 @pytest.mark.parametrize(

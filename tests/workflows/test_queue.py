@@ -1,4 +1,4 @@
-"""Runs of one team take turns on a real server: never more at once than may, whatever ends, dies or is lost."""
+"""The queue of a team on a real server: never more concurrent investigations than places, whatever fails."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from watchkeeper.incident.queue_state import queue_id
 from watchkeeper.temporal import queue_history
 from workflows.queue import QueueWorkflow
 
-HELD = ("a", "b", "c")
+NAMES = ("a", "b", "c")
 
 
 @pytest.fixture(scope="module")
 async def impatient() -> AsyncIterator[Client]:
-    """A server that suggests to continue as new after a few acts."""
+    """A server that suggests continue-as-new after a few events."""
     async with temporal_client("limit.historyCount.suggestContinueAsNew=40") as client:
         yield client
 
 
-async def full(team: Team) -> list[Investigation]:
-    """Start as many runs as there are places."""
-    runs = [await team.start(name) for name in HELD]
-    await team.present(*HELD)
+async def fill(team: Team) -> list[Investigation]:
+    """Start one run for each place."""
+    runs = [await team.start(name) for name in NAMES]
+    await team.present(*NAMES)
     return runs
 
 
 async def close(*runs: Investigation) -> list[bool]:
-    """Let runs end; gives whether they were admitted."""
+    """End the runs; return for each whether it was admitted."""
     for run in runs:
         await run.signal(InvestigatingWorkflow.close)
     return await asyncio.gather(*(run.result() for run in runs))
@@ -51,7 +51,7 @@ async def test_a_limited_number_of_runs_investigates_and_the_most_severe_is_next
 ) -> None:
     team = Team(client)
     async with team.run_worker():
-        runs = await full(team)
+        runs = await fill(team)
         severities = {"d": 5, "e": 3, "f": 1, "g": 4, "h": 2, "i": 1, "j": 3, "k": 5, "l": 2}
         for name, priority in severities.items():
             runs.append(await team.start(name, priority))
@@ -61,10 +61,10 @@ async def test_a_limited_number_of_runs_investigates_and_the_most_severe_is_next
         await team.waiting(*order)
         details = await team.details()
         queue = team.queue
-        for name in [*HELD, *order[:-PLACES]]:
-            came = len(team.floor.came)
+        for name in [*NAMES, *order[:-PLACES]]:
+            admitted_count = len(team.floor.came)
             await client.get_workflow_handle(team.run(name)).signal(InvestigatingWorkflow.finish)
-            while len(team.floor.came) == came:
+            while len(team.floor.came) == admitted_count:
                 await asyncio.sleep(0.02)
         assert await close(*runs) == [True] * 12
         await queue.result()
@@ -78,7 +78,7 @@ async def test_a_limited_number_of_runs_investigates_and_the_most_severe_is_next
 async def test_an_open_run_that_leaves_the_queue_frees_its_place(client: Client) -> None:
     team = Team(client)
     async with team.run_worker():
-        first, *others = await full(team)
+        first, *others = await fill(team)
         await first.signal(InvestigatingWorkflow.finish)
         last = await team.start("d")
         await team.present("b", "c", "d")
@@ -89,10 +89,10 @@ async def test_an_open_run_that_leaves_the_queue_frees_its_place(client: Client)
 async def test_runs_that_end_without_leaving_free_their_places(client: Client) -> None:
     team = Team(client)
     async with team.run_worker():
-        first, second, third = await full(team)
-        for dead in (first, second):
-            await dead.terminate()
-            team.floor.present.remove(dead.id)
+        first, second, third = await fill(team)
+        for terminated in (first, second):
+            await terminated.terminate()
+            team.floor.present.remove(terminated.id)
         again = await team.start("a")  # the next episode of the same group
         last = await team.start("e")
         await team.present("a", "c", "e")
@@ -103,22 +103,22 @@ async def test_runs_that_end_without_leaving_free_their_places(client: Client) -
 async def test_a_run_that_ended_while_it_waited_gets_no_place(client: Client) -> None:
     team = Team(client)
     async with team.run_worker():
-        runs = await full(team)
-        dead, heir = await team.start("d", 1), await team.start("e")
+        runs = await fill(team)
+        terminated, next_run = await team.start("d", 1), await team.start("e")
         await team.waiting("d", "e")
-        await dead.terminate()
+        await terminated.terminate()
         await runs[0].signal(InvestigatingWorkflow.finish)
         await team.present("b", "c", "e")
-        assert await close(*runs, heir) == [True] * 4
+        assert await close(*runs, next_run) == [True] * 4
 
 
 async def test_a_run_stops_waiting_at_its_wait_limit(client: Client) -> None:
     team = Team(client)
     async with team.run_worker():
-        runs = await full(team)
+        runs = await fill(team)
         team.patience = 1
-        tired = await team.start("d")
-        assert await close(tired) == [False]
+        waiting = await team.start("d")
+        assert await close(waiting) == [False]
         assert (await team.queued()).waiting == []
         assert await close(*runs) == [True] * 3
 
@@ -126,7 +126,7 @@ async def test_a_run_stops_waiting_at_its_wait_limit(client: Client) -> None:
 async def test_a_stopped_or_cancelled_run_leaves_the_queue(client: Client) -> None:
     team = Team(client)
     async with team.run_worker():
-        runs = await full(team)
+        runs = await fill(team)
         stopped, cancelled = await team.start("d", 1), await team.start("e")
         await team.waiting("d", "e")
         await stopped.signal(InvestigatingWorkflow.stop)
@@ -145,7 +145,7 @@ async def test_a_stopped_or_cancelled_run_leaves_the_queue(client: Client) -> No
 async def test_a_queue_terminated_by_hand_is_started_again(client: Client) -> None:
     team = Team(client)
     async with team.run_worker():
-        runs = await full(team)
+        runs = await fill(team)
         runs.append(await team.start("d"))
         await team.waiting("d")
         await team.queue.terminate()
@@ -160,7 +160,7 @@ async def test_a_queue_terminated_by_hand_is_started_again(client: Client) -> No
 async def test_a_run_that_leaves_a_terminated_queue_frees_its_place_in_the_next(client: Client) -> None:
     team = Team(client)
     async with team.run_worker():
-        runs = await full(team)
+        runs = await fill(team)
         runs.append(await team.start("d"))
         await team.waiting("d")
         await team.queue.terminate()
@@ -173,18 +173,18 @@ async def test_a_run_that_leaves_a_terminated_queue_frees_its_place_in_the_next(
 async def test_signals_received_without_a_worker_are_not_lost(client: Client) -> None:
     team = Team(client)
     async with team.run_worker():
-        runs = await full(team)
+        runs = await fill(team)
         runs.append(await team.start("d"))
         await team.waiting("d")
-        told = (await team.queued()).holding
-    leaving = QueueExit(queue=team.name, run=told[0].run, at=told[0].sent + 60)
+        holding = (await team.queued()).holding
+    leaving = QueueExit(queue=team.name, run=holding[0].run, at=holding[0].sent + 60)
     await team.queue.signal(QueueWorkflow.leave, leaving)
     await team.queue.terminate()
-    described = await team.queue.describe()
-    left = await queue_history.read_queue(client, described.id, described.run_id or "")
-    assert left.holding == told[1:]
-    assert [one.workflow_id for one in left.waiting] == [team.run("d")]
-    assert (left.name, left.places, left.left) == (team.name, PLACES, [leaving])
+    description = await team.queue.describe()
+    state = await queue_history.read_queue(client, description.id, description.run_id or "")
+    assert state.holding == holding[1:]
+    assert [entry.workflow_id for entry in state.waiting] == [team.run("d")]
+    assert (state.name, state.places, state.left) == (team.name, PLACES, [leaving])
     for run in runs:
         await run.terminate()
 
@@ -192,7 +192,7 @@ async def test_signals_received_without_a_worker_are_not_lost(client: Client) ->
 async def test_another_worker_continues_a_queue(client: Client) -> None:
     team = Team(client)
     async with team.run_worker():
-        runs = await full(team)
+        runs = await fill(team)
         runs.append(await team.start("d"))
         await team.waiting("d")
     await runs[0].signal(InvestigatingWorkflow.finish)
@@ -207,10 +207,10 @@ async def test_another_worker_continues_a_queue(client: Client) -> None:
 async def test_a_lost_answer_is_sent_again(client: Client) -> None:
     team = Team(client)
     async with team.run_worker() as queueing:
-        runs = await full(team)
-        (lost,) = [one for one in (await team.queued()).holding if one.workflow_id == runs[0].id]
-        again = lost.model_copy(update={"sent": lost.sent + 60})
-        await ActivityEnvironment().run(queueing.enter, again)
+        runs = await fill(team)
+        (admitted,) = [entry for entry in (await team.queued()).holding if entry.workflow_id == runs[0].id]
+        resent = admitted.model_copy(update={"sent": admitted.sent + 60})
+        await ActivityEnvironment().run(queueing.enter, resent)
         events = [event async for event in runs[0].fetch_history_events()]
         while sum(event.HasField("workflow_execution_signaled_event_attributes") for event in events) < 2:
             await asyncio.sleep(0.05)
@@ -222,12 +222,12 @@ async def test_a_lost_answer_is_sent_again(client: Client) -> None:
 async def test_a_run_that_is_reset_keeps_its_place(client: Client) -> None:
     team = Team(client)
     async with team.run_worker():
-        runs = await full(team)
+        runs = await fill(team)
         runs.append(await team.start("d"))
         await team.waiting("d")
         team.floor.present.remove(runs[0].id)
         await reset(client, runs[0], before="enter")
-        await team.present(*HELD)
+        await team.present(*NAMES)
         latest: list[Investigation] = [client.get_workflow_handle(run.id, result_type=bool) for run in runs]
         assert await close(*latest)
     assert team.floor.peak == PLACES
@@ -236,7 +236,7 @@ async def test_a_run_that_is_reset_keeps_its_place(client: Client) -> None:
 async def test_a_run_ignores_the_answer_to_an_earlier_run_with_its_id(client: Client) -> None:
     team = Team(client)
     async with team.run_worker():
-        runs = await full(team)
+        runs = await fill(team)
         waiting = await team.start("d")
         await team.waiting("d")
         await waiting.signal(InvestigatingWorkflow.admit, "of-an-earlier-episode")
@@ -254,60 +254,62 @@ async def test_no_signal_is_lost_when_a_queue_ends_or_continues_as_new(impatient
             for run in runs:
                 await run.signal(InvestigatingWorkflow.close)
             assert await asyncio.gather(*(run.result() for run in runs)) == [True] * 20
-        chain = await continued(impatient, queue_id(team.name, team.task_queue))
+        chain = await continued_executions(impatient, queue_id(team.name, team.task_queue))
         for number, execution in enumerate(chain[:2], 1):
             await record(execution, f"queue-continue-as-new-{number}")
     assert len(chain) >= 2
     assert team.floor.peak == PLACES
 
 
-async def continued(client: Client, workflow_id: str) -> list[WorkflowHandle[Any, Any]]:
-    """The executions of the latest queue of its name that continued as new, the first one first."""
+async def continued_executions(client: Client, workflow_id: str) -> list[WorkflowHandle[Any, Any]]:
+    """Return the executions of the latest queue with this id that continued as new, in order."""
     chains: dict[str, list[WorkflowExecution]] = {}
     async for found in client.list_workflows(f"WorkflowId = '{workflow_id}'"):
         chains.setdefault(found.raw_info.first_run_id, []).append(found)
-    chain = next(sorted(chain, key=lambda one: one.start_time) for chain in chains.values() if len(chain) > 1)
-    return [client.get_workflow_handle(one.id, run_id=one.run_id) for one in chain]
+    chain = next(
+        sorted(chain, key=lambda execution: execution.start_time) for chain in chains.values() if len(chain) > 1
+    )
+    return [client.get_workflow_handle(execution.id, run_id=execution.run_id) for execution in chain]
 
 
 async def test_no_signal_is_lost_at_the_highest_rate(impatient: Client) -> None:
-    """Each of the entrants leaves at once, so that the queue ends again and again while others enter."""
+    """Each run leaves at once, so that the queue ends repeatedly while other runs enter."""
     team = Team(impatient, places=2)
     async with team.run_worker() as queueing:
         runs = [await team.start(f"{number}") for number in range(10)]
-        taken: list[str] = []
+        finished: list[str] = []
 
         async def enter_and_leave(number: int) -> None:
             run, now = f"run-{number}", 1_000.0 + number
-            one = QueueEntry(
+            entry = QueueEntry(
                 queue=team.name, run=run, workflow_id=runs[0].id, priority=1, at=now, sent=now, places=team.places
             )
-            await ActivityEnvironment().run(queueing.enter, one)
-            leaving = QueueExit(queue=team.name, run=run, at=now + 0.5)
-            await ActivityEnvironment().run(queueing.leave, leaving)
-            taken.append(run)
+            await ActivityEnvironment().run(queueing.enter, entry)
+            queue_exit = QueueExit(queue=team.name, run=run, at=now + 0.5)
+            await ActivityEnvironment().run(queueing.leave, queue_exit)
+            finished.append(run)
 
         await asyncio.gather(*(enter_and_leave(number) for number in range(100)), *(close(run) for run in runs))
         while (await team.queue.describe()).close_time is None:
             await asyncio.sleep(0.05)
-    assert len(taken) == 100
+    assert len(finished) == 100
     assert 1 <= team.floor.peak <= team.places
 
 
 async def test_only_runs_known_to_have_ended_are_removed(client: Client) -> None:
     team = Team(client)
     async with team.run_worker() as queueing:
-        runs = await full(team)
+        runs = await fill(team)
         holding = (await team.queued()).holding
         earlier = holding[0].model_copy(update={"run": "of-an-earlier-episode"})
-        nowhere = holding[0].model_copy(update={"run": "nowhere", "workflow_id": "nowhere"})
-        asked = QueueState(name=team.name, holding=[*holding, earlier, nowhere])
-        assert await ActivityEnvironment().run(queueing.find_gone, asked) == ["of-an-earlier-episode", "nowhere"]
+        missing = holding[0].model_copy(update={"run": "nowhere", "workflow_id": "nowhere"})
+        state = QueueState(name=team.name, holding=[*holding, earlier, missing])
+        assert await ActivityEnvironment().run(queueing.find_gone, state) == ["of-an-earlier-episode", "nowhere"]
         assert await close(*runs) == [True] * 3
-        assert await ActivityEnvironment().run(queueing.find_gone, asked) == [one.run for one in asked.holding]
+        assert await ActivityEnvironment().run(queueing.find_gone, state) == [entry.run for entry in state.holding]
     async with forbidding() as address:
-        blind = QueueActivities(await Client.connect(address), team.task_queue)
-        assert await ActivityEnvironment().run(blind.find_gone, asked) == []
+        without_permission = QueueActivities(await Client.connect(address), team.task_queue)
+        assert await ActivityEnvironment().run(without_permission.find_gone, state) == []
 
 
 def test_queues_are_started_under_the_name_of_their_workflow() -> None:
@@ -319,10 +321,10 @@ def test_queues_are_started_under_the_name_of_their_workflow() -> None:
 async def test_the_queue_checks_its_runs_again_and_runs_enter_again(client: Client) -> None:
     team = Team(client)
     async with team.run_worker():
-        runs = await full(team)
+        runs = await fill(team)
         waiting = await team.start("d")
         await team.waiting("d")
-        await asyncio.sleep(2)  # it has looked
+        await asyncio.sleep(2)  # the queue has checked its runs once
         await runs[0].terminate()
         team.floor.present.remove(runs[0].id)
         await team.present("b", "c", "d")

@@ -1,7 +1,7 @@
-"""Whole runs through whatever may happen at once: random replies, failures, people, limits, compactions, renewals.
+"""Complete runs with random replies, faults, updates, limits, compactions and continue-as-new, all at once.
 
-Whatever happens, the strictest of hosts finds nothing wrong with any conversation, and each run ends typed, within its
-limits, with one report. `make test-slow` tries for longer.
+In every case a strict host accepts every conversation, and each run ends with a known outcome, within its limits, with
+one report. `make test-slow` runs more examples.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from watchkeeper.testing.scripts import raw, says
 
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 
-AT_ONCE = 6
+CONCURRENT_RUNS = 6
 UPDATES: dict[type[Any], str] = {TellRequest: "tell", ExtendRequest: "extend", StopRequest: "stop"}
-ENDS = {
+ERROR_TYPES = {
     *("RoundLimitReached", "ToolCallLimitReached", "TokenLimitReached", "DurationLimitReached", "FailureLimitReached"),
     *("EmptyCompletion", "ContextOverflow", "ContentFiltered", "ModelUnavailable"),
 }
@@ -47,7 +47,7 @@ FITS = '{"service":"checkout"}'
 BLOCK = f"<|tool_call_begin|>functions.look:0<|tool_call_argument_begin|>{FITS}<|tool_call_end|>"
 
 ids = st.sampled_from(["look:0", "look:1", "functions.look:0", "", None, 7, "x" * 300])
-asked = st.sampled_from(
+tool_requests = st.sampled_from(
     [
         *[("look", FITS)] * 4,
         *(("look", '{"service":"chekout"}'), ("look", '{"service":'), ("look", ""), ("functions.look:3", FITS)),
@@ -57,18 +57,21 @@ asked = st.sampled_from(
 )
 
 
-def calling(made: list[tuple[Any, tuple[str, str]]], content: str | None, times: int) -> Sent:
-    calls = [{"id": i, "type": "function", "function": {"name": name, "arguments": text}} for i, (name, text) in made]
+def tool_call_reply(ids_and_functions: list[tuple[Any, tuple[str, str]]], content: str | None, times: int) -> Sent:
+    calls = [
+        {"id": i, "type": "function", "function": {"name": name, "arguments": text}}
+        for i, (name, text) in ids_and_functions
+    ]
     return raw({"role": "assistant", "content": content, "tool_calls": calls * times}, "tool_calls")
 
 
 turns = st.builds(
-    calling,
-    st.lists(st.tuples(ids, asked), min_size=1, max_size=4),
+    tool_call_reply,
+    st.lists(st.tuples(ids, tool_requests), min_size=1, max_size=4),
     st.sampled_from([None, "", "I look.", BLOCK]),
     st.sampled_from([1, 1, 1, 1, 20]),
 )
-sent = st.one_of(
+host_answers = st.one_of(
     turns,
     turns,
     turns,
@@ -89,7 +92,7 @@ sent = st.one_of(
         ]
     ),
 )
-acts = st.one_of(
+people_updates = st.one_of(
     st.builds(TellRequest, text=st.sampled_from(["It was the deploy.", "\x00\u2028 é"]), by=st.just("ada")),
     st.builds(ExtendRequest, by=st.builds(LimitChanges, rounds=st.integers(1, 2), tool_calls=st.integers(1, 5))),
     st.builds(StopRequest, by=st.just("ada")),
@@ -106,28 +109,28 @@ limits = st.builds(
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run meets: from its host, from people (after so many requests), and its limits."""
+    """Input of one run: the answers of its host, the updates of people (after a number of requests), and limits."""
 
     sends: list[Sent] = field(repr=False)
     then: Sent = field(repr=False)
-    acts: list[tuple[int, TellRequest | ExtendRequest | StopRequest]]
+    updates: list[tuple[int, TellRequest | ExtendRequest | StopRequest]]
     limits: LimitChanges
 
 
 _plans = st.builds(
     Plan,
-    sends=st.lists(sent, max_size=10),
+    sends=st.lists(host_answers, max_size=10),
     then=st.one_of(turns, st.just(says("Checkout is down."))),
-    acts=st.lists(st.tuples(st.integers(1, 8), acts), max_size=3),
+    updates=st.lists(st.tuples(st.integers(1, 8), people_updates), max_size=3),
     limits=limits,
 )
 
 
 plans = _plans.map(lambda plan: plan)
-"""Shown as they show themselves: how each was built would fill pages."""
+"""Mapped so that Hypothesis prints the plans and not how each one was built."""
 
 
-class Strict(FaultHost):
+class StrictHost(FaultHost):
     """Remembers what it refused, and lets nobody take it for an outage."""
 
     def __init__(self, plans: dict[str, Plan]) -> None:
@@ -144,23 +147,23 @@ class Strict(FaultHost):
 
 @pytest.fixture(scope="module")
 async def impatient() -> AsyncIterator[Client]:
-    """A server that suggests to continue as new after a few rounds."""
+    """A server that suggests continue-as-new after a few rounds."""
     async with temporal_client("limit.historyCount.suggestContinueAsNew=40") as client:
         yield client
 
 
-async def act(host: Strict, name: str, plan: Plan, run: Run) -> None:
-    """Do what people do; that a run rejects it, or is over, is its right."""
-    for after, deed in sorted(plan.acts, key=lambda planned: planned[0]):
+async def send_updates(host: StrictHost, name: str, plan: Plan, run: Run) -> None:
+    """Send the updates of people. A run may reject them or may have ended."""
+    for after, update in sorted(plan.updates, key=lambda planned: planned[0]):
         while len(host.received[name]) < after:
             await asyncio.sleep(0.05)
         with suppress(WorkflowUpdateFailedError, RPCError):
-            await run.execute_update(UPDATES[type(deed)], deed)
+            await run.execute_update(UPDATES[type(update)], update)
 
 
-async def play(harness: Harness, host: Strict, name: str, plan: Plan) -> tuple[Run, str, RunResult]:
+async def play(harness: Harness, host: StrictHost, name: str, plan: Plan) -> tuple[Run, str, RunResult]:
     run = await harness.start(name, limits=plan.limits)
-    people = asyncio.create_task(act(host, name, plan, run))
+    people = asyncio.create_task(send_updates(host, name, plan, run))
     try:
         result = await run.result()
         return run, result.status, result
@@ -172,25 +175,25 @@ async def play(harness: Harness, host: Strict, name: str, plan: Plan) -> tuple[R
         people.cancel()
 
 
-async def all_hold(client: Client, drawn: list[Plan], context_tokens: int, *, forgetful: bool) -> None:
-    named = {f"run {number}": plan for number, plan in enumerate(drawn)}
-    host = Strict(named)
+async def check_runs(client: Client, plan_list: list[Plan], context_tokens: int, *, forgetful: bool) -> None:
+    plans_by_run = {f"run {number}": plan for number, plan in enumerate(plan_list)}
+    host = StrictHost(plans_by_run)
     inbox = FakeServer(Starlette(routes=[Route("/", _take, methods=["POST"])]))
     async with serve(inbox) as url:
-        about: dict[str, Any] = {
+        tables: dict[str, Any] = {
             "reports": {"webhook_url": url},
             "approval": {"timeout": 0.5},
             "model": {"context_tokens": context_tokens, "max_completion_tokens": 500},
         }
-        async with run_harness(client, host, **about) as harness:
+        async with run_harness(client, host, **tables) as harness:
             if forgetful:
                 harness.forget_everything()
-            ended = await asyncio.gather(*(play(harness, host, name, plan) for name, plan in named.items()))
+            outcomes = await asyncio.gather(*(play(harness, host, name, plan) for name, plan in plans_by_run.items()))
     assert host.refused == []
     for request in host.requests:
         assert_outgoing(request.json()["messages"])
-    for run, how, result in ended:
-        assert how in {"concluded", "stopped", *ENDS}
+    for run, outcome, result in outcomes:
+        assert outcome in {"concluded", "stopped", *ERROR_TYPES}
         assert result.limits is not None
         assert result.rounds <= result.limits.rounds
         assert result.tool_calls <= result.limits.tool_calls
@@ -206,26 +209,34 @@ async def _take(request: Request) -> Response:
     return Response(status_code=204)
 
 
-QUIET: dict[str, Any] = {
+HYPOTHESIS: dict[str, Any] = {
     "deadline": None,
     "suppress_health_check": [HealthCheck.too_slow],
-    "phases": [Phase.explicit, Phase.reuse, Phase.generate],  # a smaller example would take minutes to be found
+    "phases": [Phase.explicit, Phase.reuse, Phase.generate],  # shrinking an example takes minutes
 }
 
 
-@settings(max_examples=3, **QUIET)
-@given(st.lists(plans, min_size=AT_ONCE, max_size=AT_ONCE), st.sampled_from([3_000, 100_000]), st.booleans())
+@settings(max_examples=3, **HYPOTHESIS)
+@given(
+    st.lists(plans, min_size=CONCURRENT_RUNS, max_size=CONCURRENT_RUNS),
+    st.sampled_from([3_000, 100_000]),
+    st.booleans(),
+)
 async def test_random_runs_keep_their_promises(
     impatient: Client, drawn: list[Plan], context_tokens: int, forgetful: bool
 ) -> None:
-    await all_hold(impatient, drawn, context_tokens, forgetful=forgetful)
+    await check_runs(impatient, drawn, context_tokens, forgetful=forgetful)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3_600)
-@settings(max_examples=60, **QUIET)
-@given(st.lists(plans, min_size=3 * AT_ONCE, max_size=3 * AT_ONCE), st.sampled_from([3_000, 100_000]), st.booleans())
+@settings(max_examples=60, **HYPOTHESIS)
+@given(
+    st.lists(plans, min_size=3 * CONCURRENT_RUNS, max_size=3 * CONCURRENT_RUNS),
+    st.sampled_from([3_000, 100_000]),
+    st.booleans(),
+)
 async def test_many_random_runs_keep_their_promises(
     impatient: Client, drawn: list[Plan], context_tokens: int, forgetful: bool
 ) -> None:
-    await all_hold(impatient, drawn, context_tokens, forgetful=forgetful)
+    await check_runs(impatient, drawn, context_tokens, forgetful=forgetful)

@@ -1,4 +1,4 @@
-"""Every recorded behaviour replays with the code of today, and the net holds: a broken loop does not."""
+"""Every recorded history replays with this code, and a workflow with a bug does not."""
 
 from __future__ import annotations
 

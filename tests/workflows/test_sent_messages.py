@@ -1,7 +1,7 @@
-"""What goes out to the model, whatever came before: each call is followed at once by its one answer, and by no other.
+"""Requests to the model: exactly one answer follows each tool call, after any earlier events.
 
-Here without a server: the workflow's side of a conversation, the worker's store and the run's history, put through
-random rounds, compactions and continue-as-new. ``test_random_runs.py`` does the same to whole runs.
+These tests need no server. They run the conversation of the workflow, the store of the worker and the history through
+random rounds, compactions and continue-as-new. ``test_random_runs.py`` does the same with complete runs.
 """
 
 from __future__ import annotations
@@ -51,15 +51,15 @@ BEGINNING: list[JsonObject] = [
 CATALOGUE = "x" * 22
 
 texts = st.text(st.characters(codec=None), max_size=30)
-words = texts.map(clean).filter(str.strip)
+message_texts = texts.map(clean).filter(str.strip)
 ids = st.sampled_from(["functions.look:0", "functions.look:1", "a", "", None, 7, "x" * 300]) | texts
 names = st.sampled_from(["search_logs", "page_engineer", "find_bugs", "", None]) | texts
 arguments = st.sampled_from(["{}", '{"a":1}', "", "{", '{"a": NaN}', "[]"]) | texts
 
 
 @st.composite
-def answers(draw: st.DrawFn) -> bytes:
-    """A completion with calls, now and then hundreds; or a real one gone wrong."""
+def completions(draw: st.DrawFn) -> bytes:
+    """A completion with calls, sometimes hundreds, or a damaged real one."""
     if draw(st.integers(0, 4)) == 0:
         return mutated(Random(draw(st.integers(0, 2**32))))
     calls = [
@@ -73,30 +73,30 @@ def answers(draw: st.DrawFn) -> bytes:
 
 
 @dataclass
-class Told:
-    """A person's words."""
+class Message:
+    """A message from a person."""
 
     text: str
 
 
 @dataclass
-class Smaller:
-    """A compaction that keeps a part."""
+class Compact:
+    """A compaction that keeps this share."""
 
     keep: float
 
 
-class Renewed:
+class ContinueAsNew:
     """Continue-as-new."""
 
 
-class Forgotten:
-    """A worker that knows nothing takes over."""
+class NewWorker:
+    """Another worker with an empty store takes over."""
 
 
 @dataclass
 class Run:
-    """What the workflow, the worker and the history hold of one conversation."""
+    """One conversation in the workflow, in the worker and in the history."""
 
     talk: Conversation = field(default_factory=lambda: Conversation.of(BEGINNING))
     store: ConversationStore = field(default_factory=lambda: ConversationStore(2**20))
@@ -104,7 +104,7 @@ class Run:
     number: int = 0
 
     def ask(self, answer: bytes, results: Random) -> None:
-        """Put what is new to the model, and settle the calls of its answer."""
+        """Send the new entries to the model, and add its reply and a result for each call."""
         self.number += 1
         base, new = self.talk.take()
         request = ModelRequest(round=self.number, base=base, append=new, catalogue=CATALOGUE)
@@ -140,7 +140,7 @@ class Run:
         self.recorded.parts[digest] = content
 
     def read(self, request: ConversationRequest) -> list[JsonObject]:
-        """What the store has, which must be what the history has."""
+        """Return the messages from the store, which must be equal to those from the history."""
         rebuilt = self.recorded.messages(request)
         base = self.store.get(request.base)
         if base is not None:
@@ -154,17 +154,17 @@ class Run:
         base, new = self.talk.take()
         request = CompactRequest(base=base, append=new, keep=keep)
         messages = self.read(request)
-        kept, replaced = compact(messages, int(len(join_messages(messages)) * keep))
-        if not replaced or len(join_messages(kept)) >= len(join_messages(messages)):
+        compacted, replaced = compact(messages, int(len(join_messages(messages)) * keep))
+        if not replaced or len(join_messages(compacted)) >= len(join_messages(messages)):
             self.recorded.add_step(request, target_digest(request))
             self.talk.replace(target_digest(request))
             return
-        made = CompactionResult(
-            digest=conversation_digest(kept), summary=kept[OPENING_MESSAGES]["content"], replaced=replaced
+        result = CompactionResult(
+            digest=conversation_digest(compacted), summary=compacted[OPENING_MESSAGES]["content"], replaced=replaced
         )
-        self.recorded.add_step(request, made.digest, made)
-        self.store.put(made.digest, join_messages(kept))
-        self.talk.replace(made.digest)
+        self.recorded.add_step(request, result.digest, result)
+        self.store.put(result.digest, join_messages(compacted))
+        self.talk.replace(result.digest)
 
     def renew(self) -> None:
         base, new = self.talk.take()
@@ -175,42 +175,42 @@ class Run:
 
 
 steps: st.SearchStrategy[Any] = st.one_of(
-    answers(),
-    answers(),
-    answers(),
-    st.builds(Told, words),
-    st.builds(Smaller, st.sampled_from([0.1, 0.5, 0.9])),
-    st.builds(Renewed),
-    st.builds(Forgotten),
+    completions(),
+    completions(),
+    completions(),
+    st.builds(Message, message_texts),
+    st.builds(Compact, st.sampled_from([0.1, 0.5, 0.9])),
+    st.builds(ContinueAsNew),
+    st.builds(NewWorker),
 )
 
 
 @given(st.lists(steps, min_size=3, max_size=15), st.randoms(use_true_random=False))
 @settings(max_examples=150, deadline=None)
-def test_each_call_is_followed_by_exactly_one_answer(taken: list[Any], random: Random) -> None:
+def test_each_call_is_followed_by_exactly_one_answer(drawn: list[Any], random: Random) -> None:
     run = Run()
-    for step in [*taken, b"{}"]:
+    for step in [*drawn, b"{}"]:
         match step:
             case bytes():
                 run.ask(step, random)
-            case Told():
+            case Message():
                 run.talk.append(TextEntry(role="user", content=step.text))
-            case Smaller():
+            case Compact():
                 run.shrink(step.keep)
-            case Renewed():
+            case ContinueAsNew():
                 run.renew()
-            case Forgotten():
+            case NewWorker():
                 run.store = ConversationStore(2**20)
 
 
 def test_identical_summaries_do_not_form_a_loop() -> None:
     call = {"id": "a", "function": {"name": "search_logs", "arguments": '{"service": "checkout"}'}}
     answer = json.dumps({"choices": [{"message": {"tool_calls": [call] * 3}}]}).encode()
-    run, made = Run(), set[str]()
+    run, digests = Run(), set[str]()
     for _ in range(3):
         run.talk.append(TextEntry(role="user", content="And now?"))
         run.ask(answer, Random(1))
         run.shrink(0.01)
-        made.add(run.talk.digest)
+        digests.add(run.talk.digest)
     run.ask(answer, Random(1))
-    assert len(made) == 1
+    assert len(digests) == 1

@@ -1,4 +1,4 @@
-"""A side effect happens once: what becomes of it when its attempt dies, is repeated or cannot be told, in real runs."""
+"""Side effects in real runs: each happens once, even if its attempt fails, is repeated or has an unusable result."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ from workflows.incident import IncidentWorkflow
 REPORT = "Done."
 SOON = timedelta(milliseconds=10)
 
-Act = Callable[[ToolContext], Awaitable[Any]]
+Action = Callable[[ToolContext], Awaitable[Any]]
 
 
-class Doing(Arguments):
+class ActionArguments(Arguments):
     what: str = Field(default="it", description="What to do.")
 
 
-def acting(act: Act, effect: Effect, **options: Any) -> tuple[Mapping[str, Tool[Any]], list[ToolContext]]:
-    """A catalogue of one tool, ``act``, and the context of each of its attempts."""
+def acting(act: Action, effect: Effect, **options: Any) -> tuple[Mapping[str, Tool[Any]], list[ToolContext]]:
+    """Return a catalogue of one tool that calls ``act``, and a list that gets the context of each attempt."""
     attempts: list[ToolContext] = []
 
     @tool(effect=effect, **options)
-    async def act_on_it(args: Doing, context: ToolContext) -> Any:
+    async def act_on_it(args: ActionArguments, context: ToolContext) -> Any:
         """Do something."""
         attempts.append(context)
         return await act(context)
@@ -51,11 +51,11 @@ def acting(act: Act, effect: Effect, **options: Any) -> tuple[Mapping[str, Tool[
     return {"act_on_it": act_on_it}, attempts
 
 
-async def played(
+async def run_calls(
     client: Client, tools: Mapping[str, Tool[Any]], *rounds: list[str]
 ) -> tuple[RunResult, list[CallRecord], list[str]]:
-    """Run ``act_on_it`` as often as said in each round; give the run's result, its calls, and what the model read."""
-    script = [calls(*(("act_on_it", {"what": what}) for what in asked)) for asked in rounds or (["it"],)]
+    """Call ``act_on_it`` for each name of each round; return the run's result, its calls and what the model read."""
+    script = [calls(*(("act_on_it", {"what": what}) for what in names)) for names in rounds or (["it"],)]
     async with run_harness(client, [*script, says(REPORT)], tools=tools) as harness:
         run = await harness.start()
         result = await run.result()
@@ -64,7 +64,7 @@ async def played(
 
 
 def error(text: str) -> str:
-    """The result that tells the model of an error."""
+    """Return the tool result with which the model receives an error."""
     return json.dumps({"error": text}, separators=(",", ":"))
 
 
@@ -84,18 +84,18 @@ async def be_unavailable(context: ToolContext) -> None:
 
 
 @pytest.mark.parametrize(
-    ("act", "said"),
+    ("act", "message"),
     [
         (raise_a_bug, "KeyError: 'deploys'"),
         (hang, "act_on_it gave no result in 0.2 s"),
         (be_unavailable, "POST http://deploys/ answered 503"),
     ],
 )
-async def test_a_once_call_is_attempted_once(client: Client, act: Act, said: str) -> None:
+async def test_a_once_call_is_attempted_once(client: Client, act: Action, message: str) -> None:
     tools, attempts = acting(act, "once", timeout=timedelta(seconds=0.2))
-    result, (call,), read = await played(client, tools)
+    result, (call,), read = await run_calls(client, tools)
     assert len(attempts) == 1
-    assert (call.status, call.finding, read) == ("unknown", f"{said}. {UNKNOWN}", [error(f"{said}. {UNKNOWN}")])
+    assert (call.status, call.finding, read) == ("unknown", f"{message}. {UNKNOWN}", [error(f"{message}. {UNKNOWN}")])
     assert (result.status, result.report.evidence) == ("concluded", [])
 
 
@@ -104,7 +104,7 @@ async def test_a_once_call_with_a_lost_answer_is_not_repeated(client: Client) ->
     host.faults.append(lose_reply())
     async with serve(host) as url:
         tools, attempts = acting(lambda context: send(context.http, "POST", f"{url}/restart"), "once")
-        _, (call,), (read,) = await played(client, tools)
+        _, (call,), (read,) = await run_calls(client, tools)
     assert (len(attempts), len(host.requests), call.status) == (1, 1, "unknown")
     assert UNKNOWN in read
 
@@ -114,21 +114,21 @@ async def _accept(request: Request) -> JSONResponse:
 
 
 class Target:
-    """A host that honours idempotency keys as strictly as any: one effect a key, and a key for one effect only."""
+    """A back end with idempotency keys: one effect for each key, and an error if a key is used for another effect."""
 
     def __init__(self) -> None:
         self.effects: dict[str, str] = {}
         self.host = FakeServer(Starlette(routes=[Route("/act", self._take, methods=["POST"])]))
 
     async def _take(self, request: Request) -> JSONResponse:
-        key, wanted = request.headers["idempotency-key"], (await request.body()).decode()
-        if self.effects.setdefault(key, wanted) != wanted:
+        key, body = request.headers["idempotency-key"], (await request.body()).decode()
+        if self.effects.setdefault(key, body) != body:
             return JSONResponse({"error": "this key has been used for something else"}, 422)
-        return JSONResponse({"done": wanted})
+        return JSONResponse({"done": body})
 
     @asynccontextmanager
     async def acting(self, **options: Any) -> AsyncIterator[tuple[Mapping[str, Tool[Any]], list[ToolContext]]]:
-        """A tool that acts on it, and the contexts of its attempts."""
+        """Yield a tool that calls this back end, and the contexts of its attempts."""
         async with serve(self.host) as url:
 
             async def act(context: ToolContext) -> Any:
@@ -150,9 +150,9 @@ async def test_a_keyed_call_of_unknown_outcome_is_repeated_and_takes_effect_once
     target = Target()
     target.host.faults.append(trouble)
     async with target.acting(timeout=timedelta(seconds=0.3)) as (tools, attempts):
-        _, (call,), read = await played(client, tools)
+        _, (call,), read = await run_calls(client, tools)
         while len(target.effects) < 1 or len(target.host.requests) < 2:
-            await asyncio.sleep(0.02)  # for what was delayed beyond the patience of its attempt
+            await asyncio.sleep(0.02)  # for a request that was delayed beyond the timeout of its attempt
     assert len(attempts) >= 2
     assert {context.idempotency_key for context in attempts} == set(target.effects)
     assert len(target.effects) == 1
@@ -167,7 +167,7 @@ async def test_the_model_can_repeat_a_call_of_unknown_outcome(client: Client) ->
         return "done"
 
     tools, attempts = acting(act, "once", timeout=timedelta(seconds=0.2))
-    _, found, read = await played(client, tools, ["it"], ["it"])
+    _, found, read = await run_calls(client, tools, ["it"], ["it"])
     assert [(call.key, call.status) for call in found] == [("r1.0", "unknown"), ("r2.0", "ok")]
     assert read == [error(f"act_on_it gave no result in 0.2 s. {UNKNOWN}"), '"done"']
     assert len({context.idempotency_key for context in attempts}) == len(attempts) == 2
@@ -178,13 +178,13 @@ async def test_the_model_can_repeat_a_call_of_unknown_outcome(client: Client) ->
 async def test_an_attempt_that_does_not_end_is_abandoned(client: Client, effect: Effect, attempted: int) -> None:
     released = asyncio.Event()
 
-    async def cling(context: ToolContext) -> str:
+    async def ignore_cancellation(context: ToolContext) -> str:
         while context.attempt == 1 and not released.is_set():
             with suppress(asyncio.CancelledError):
                 await released.wait()
         return "done"
 
-    tools, attempts = acting(cling, effect, timeout=timedelta(seconds=0.2))
+    tools, attempts = acting(ignore_cancellation, effect, timeout=timedelta(seconds=0.2))
     async with run_harness(client, [calls(("act_on_it", {})), says(REPORT)], tools=tools) as harness:
         run = await harness.start()
         await run.result()
@@ -204,7 +204,7 @@ async def test_retries_of_a_keyed_call_have_the_same_key(client: Client) -> None
         return "done"
 
     tools, attempts = acting(act, "keyed")
-    _, (call,), read = await played(client, tools)
+    _, (call,), read = await run_calls(client, tools)
     assert [context.attempt for context in attempts] == [1, 2, 3]
     assert len({context.idempotency_key for context in attempts}) == 1
     assert len({context.at for context in attempts}) == 1
@@ -213,7 +213,7 @@ async def test_retries_of_a_keyed_call_have_the_same_key(client: Client) -> None
 
 async def test_a_keyed_call_that_raises_is_repeated_with_the_same_key(client: Client) -> None:
     tools, attempts = acting(raise_a_bug, "keyed", attempts=2)
-    _, (call,), read = await played(client, tools)
+    _, (call,), read = await run_calls(client, tools)
     assert len(attempts) == 2
     assert len({context.idempotency_key for context in attempts}) == 1
     assert (call.status, read) == ("unknown", [error(f"KeyError: 'deploys' (after retries). {UNKNOWN}")])
@@ -221,12 +221,12 @@ async def test_a_keyed_call_that_raises_is_repeated_with_the_same_key(client: Cl
 
 async def test_a_read_call_that_raises_is_an_error(client: Client) -> None:
     tools, attempts = acting(raise_a_bug, "read", attempts=2)
-    _, (call,), read = await played(client, tools)
+    _, (call,), read = await run_calls(client, tools)
     assert (len(attempts), call.status) == (2, "error")
     assert read == [error("KeyError: 'deploys' (after retries)")]
 
 
-class Untellable:
+class WithoutRepr:
     def __repr__(self) -> str:
         raise RuntimeError("not today")
 
@@ -240,7 +240,7 @@ _loop.append(_loop)
 
 RESULTS = {
     "half a surrogate": {"half": "\ud83d", "nul": "\x00", "nan": float("nan"), "inf": -float("inf"), "bytes": b"\xff"},
-    "untellable": Untellable(),
+    "no repr": WithoutRepr(),
     "loop": _loop,
     "5 MB": "x" * 5_000_000,
     "5 MB of control characters": "\x01" * 5_000_000,
@@ -259,8 +259,8 @@ async def test_an_effect_whose_result_cannot_be_written_is_still_ok(
         return result
 
     tools, attempts = acting(act, effect)
-    done, (call,), (read,) = await played(client, tools)
-    assert (len(attempts), call.status, done.status) == (1, "ok", "concluded")
+    run_result, (call,), (read,) = await run_calls(client, tools)
+    assert (len(attempts), call.status, run_result.status) == (1, "ok", "concluded")
     assert 0 < len(read.encode()) <= 65_536
 
 
@@ -270,7 +270,7 @@ async def test_a_long_tool_error_is_cut_and_not_retried(client: Client, effect: 
         raise ToolError("done, but \ud83d" + "x" * 5_000_000)
 
     tools, attempts = acting(act, effect)
-    _, (call,), (read,) = await played(client, tools)
+    _, (call,), (read,) = await run_calls(client, tools)
     assert (len(attempts), call.status) == (1, "error")
     assert read.startswith('{"error":"done, but \N{REPLACEMENT CHARACTER}xxx')
     assert len(read) < 3_000
@@ -282,7 +282,7 @@ async def test_a_long_exception_of_a_tool_is_cut(client: Client, effect: Effect,
         raise RuntimeError("\ud83d" + "x" * 5_000_000)
 
     tools, attempts = acting(act, effect, attempts=attempted)
-    _, (call,), (read,) = await played(client, tools)
+    _, (call,), (read,) = await run_calls(client, tools)
     assert (len(attempts), call.status) == (attempted, "unknown")
     assert len({context.idempotency_key for context in attempts}) == 1
     assert read.startswith('{"error":"RuntimeError: \N{REPLACEMENT CHARACTER}xxx')
@@ -295,9 +295,9 @@ async def test_the_default_key_names_the_call(client: Client) -> None:
         return "done"
 
     tools, attempts = acting(act, "keyed")
-    await played(client, tools, ["this", "that", "this"], ["this"])
+    await run_calls(client, tools, ["this", "that", "this"], ["this"])
     keys = {context.call.key: context.idempotency_key for context in attempts}
-    assert keys.keys() == {"r1.0", "r1.1", "r2.0"}  # the third call is the first one's twin
+    assert keys.keys() == {"r1.0", "r1.1", "r2.0"}  # the third call is identical to the first one
     assert len(set(keys.values())) == 3
 
 
@@ -306,7 +306,7 @@ async def test_a_key_of_arguments_names_the_effect_within_its_run(client: Client
         return "done"
 
     tools, attempts = acting(act, "keyed", key=("what",))
-    await played(client, tools, ["this", "that"], ["this"])
+    await run_calls(client, tools, ["this", "that"], ["this"])
     first, second, again = sorted(attempts, key=lambda context: context.call.key)
     assert first.idempotency_key == again.idempotency_key == f"{first.call.run}/act_on_it/this"
     assert second.idempotency_key == f"{first.call.run}/act_on_it/that"
@@ -325,9 +325,9 @@ async def test_a_reset_run_with_the_same_decision_repeats_its_effect_with_the_sa
         await run.result()
         again = await reset(client, run, before="r1.0")
         result = await again.result()
-        asked = len(harness.model.requests)
+        request_count = len(harness.model.requests)
     assert again.run_id != run.first_execution_run_id
-    assert (result.status, asked) == ("concluded", 3)
+    assert (result.status, request_count) == ("concluded", 3)
     assert [context.idempotency_key for context in attempts] == [*target.effects] * 2
 
 
@@ -338,8 +338,8 @@ async def test_the_keys_of_a_reset_run_depend_on_its_new_decision(
     decisions = iter([first, then])
 
     def script(request: JsonObject) -> ScriptedReply:
-        done = request["messages"][-1]["role"] == "tool"
-        return says(REPORT) if done else calls(("act_on_it", {"what": next(decisions)}))
+        has_result = request["messages"][-1]["role"] == "tool"
+        return says(REPORT) if has_result else calls(("act_on_it", {"what": next(decisions)}))
 
     target = Target()
     async with target.acting() as (tools, attempts), run_harness(client, script, tools=tools) as harness:
@@ -383,6 +383,6 @@ async def test_an_effect_in_progress_at_cancellation_is_in_the_hand_off(client: 
             await run.result()
         progress = await run.query(IncidentWorkflow.progress)
     assert (progress.status, len(attempts)) == ("stopped", 1)
-    told = (tmp_path / f"{run.id}.md").read_text()
-    assert "`r1.0` act_on_it" in told
-    assert "may or may not have taken effect; check before doing it again" in told
+    report = (tmp_path / f"{run.id}.md").read_text()
+    assert "`r1.0` act_on_it" in report
+    assert "may or may not have taken effect; check before doing it again" in report

@@ -40,19 +40,19 @@ PRICES = {"prices": {"input": 1.0, "output": 1.0}}
 LIMITS = Limits(rounds=30, tool_calls=60, tokens=400_000, duration=1_800)
 
 
-async def begin(harness: Harness, **given: Any) -> Run:
-    """Start a run as people do."""
-    asked = RunInput.model_validate({"text": "Checkout fails.\nSince ten.", "service": "checkout", **given})
-    found = await runs_client.start_run(harness.client, asked, harness.settings)
+async def begin(harness: Harness, **fields: Any) -> Run:
+    """Start a run with the client that the command line uses."""
+    run_input = RunInput.model_validate({"text": "Checkout fails.\nSince ten.", "service": "checkout", **fields})
+    found = await runs_client.start_run(harness.client, run_input, harness.settings)
     return harness.client.get_workflow_handle_for(IncidentWorkflow.run, found.workflow_id)
 
 
 async def shown(run: Run) -> tuple[dict[str, Any], RunMemo]:
-    """What the server says of a run by itself: its search attributes, and its memo ``now``."""
+    """Return what the server stores of a run: its search attributes, and its memo ``now``."""
     described = await run.describe()
-    mine = {key.name: described.typed_search_attributes.get(key) for key in search_attributes.ALL}
+    values = {key.name: described.typed_search_attributes.get(key) for key in search_attributes.ALL}
     glance = await described.memo_value("now", type_hint=RunMemo)
-    return {name: value for name, value in mine.items() if value is not None}, glance
+    return {name: value for name, value in values.items() if value is not None}, glance
 
 
 async def test_a_run_that_waits_for_a_person_is_shown_without_a_worker(client: Client) -> None:
@@ -118,8 +118,8 @@ async def test_the_report_of_an_open_run_is_shown_without_a_worker(client: Clien
     assert (indexed["Source"], indexed["Team"]) == ("prod", "checkout")
     assert glance.report is not None and glance.report.startswith(REPORT)
     assert details is not None
-    for told in ("**What fired**", "> HighErrorRate: checkout fails", "[runbook](https://wiki.example.com/checkout)"):
-        assert told in details
+    for text in ("**What fired**", "> HighErrorRate: checkout fails", "[runbook](https://wiki.example.com/checkout)"):
+        assert text in details
 
 
 async def test_every_round_is_a_group_of_events_with_summaries(client: Client) -> None:
@@ -134,22 +134,22 @@ async def test_every_round_is_a_group_of_events_with_summaries(client: Client) -
             continue
         (summary,) = await client.data_converter.decode([event.user_metadata.summary])
         for marker in event.event_group_markers:
-            groups.setdefault(marker.label.id, {})[summary] = None  # of a timer that was cancelled, twice
+            groups.setdefault(marker.label.id, {})[summary] = None  # twice for a cancelled timer
     assert {name: list(summaries) for name, summaries in groups.items()} == {
         "r1": ["round 1 of 30", "r1.0 checkout", "r1.1 restart: waits for approval"]
     }
 
 
 def _without_a_summary(path: Path) -> list[str]:
-    """Activities and timers that the UI would show without saying what they are for."""
+    """Return the activities and timers that the UI would show without a summary."""
     found = []
     for node in ast.walk(ast.parse(path.read_text())):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
             continue
-        name, given = node.func.attr, {keyword.arg for keyword in node.keywords}
+        name, keywords = node.func.attr, {keyword.arg for keyword in node.keywords}
         is_activity = name.startswith(("execute_activity", "start_activity")) or name == "sleep"
-        is_timer = name == "wait_condition" and "timeout" in given
-        if (is_activity and "summary" not in given) or (is_timer and "timeout_summary" not in given):
+        is_timer = name == "wait_condition" and "timeout" in keywords
+        if (is_activity and "summary" not in keywords) or (is_timer and "timeout_summary" not in keywords):
             found.append(f"{path.name}:{node.lineno}: {name}")
     return found
 
@@ -169,7 +169,7 @@ SCHEMA: JsonObject = {
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "expected"),
     [
         ('{"minutes":30,"query":"NullPointer","service":"checkout"}', 'checkout "NullPointer" 30 min'),
         ('{"limit":5,"deep":true,"tags":["a"]}', 'limit=5 deep=true tags=["a"]'),
@@ -177,22 +177,22 @@ SCHEMA: JsonObject = {
         ("{}", ""),
     ],
 )
-def test_a_call_is_shown_with_its_arguments_in_the_order_of_the_tool(arguments: str, words: str) -> None:
-    assert arguments_summary(arguments, SCHEMA) == words
+def test_a_call_is_shown_with_its_arguments_in_the_order_of_the_tool(arguments: str, expected: str) -> None:
+    assert arguments_summary(arguments, SCHEMA) == expected
 
 
 @pytest.mark.parametrize(
-    ("found", "words"),
+    ("finding", "expected"),
     [
         ('{"service":"checkout","rate":0.182,"up":true}', "service checkout, rate 0.182, up true"),
         ('{"lines":[{"at":"09:41","line":"5xx… (+11095 bytes)', "lines at 09:41, line 5xx… (+11095 bytes)"),
         ('{"query":"a \\"b\\", c","p95":"4,200 ms"}', "query a 'b', c, p95 4,200 ms"),
-        ("no JSON, and yet\nwords", "no JSON, and yet words"),
+        ("not JSON, but\ntext", "not JSON, but text"),
         ("", ""),
     ],
 )
-def test_findings_are_shown_as_text_wherever_they_were_cut(found: str, words: str) -> None:
-    assert json_summary(found) == words
+def test_findings_are_shown_as_text_wherever_they_were_cut(finding: str, expected: str) -> None:
+    assert json_summary(finding) == expected
 
 
 HOSTILE = "`code` [click](javascript:alert(1)) <img src=x> **bold** # head\n- item"
@@ -208,31 +208,33 @@ def test_hostile_text_is_shown_and_not_rendered() -> None:
         title=HOSTILE,
         links={"ok": "https://a.example/x?y=1", "bad": "https://a.example/)[x](http://evil"},
     )
-    told = status_text.start_details(RunInput(text=HOSTILE, service=HOSTILE, origin=origin), HOSTILE, [alert])
+    details = status_text.start_details(RunInput(text=HOSTILE, service=HOSTILE, origin=origin), HOSTILE, [alert])
     view = status_text.StatusFacts("run", HOSTILE, limits=LIMITS, calls=[_call(HOSTILE)])
-    for text in (told, status_text.current_details(view)):
+    for text in (details, status_text.current_details(view)):
         lines = text.replace("[ok](https://a.example/x?y=1)", "").splitlines()
         for line in lines:
-            bare = line.removeprefix("> ")
-            assert "[click](" not in bare and "<img" not in bare.replace("\\<img", "")
-            assert "**bold**" not in bare and not bare.startswith("#")
-    assert "evil" not in told and "[ok](https://a.example/x?y=1)" in told
+            unquoted = line.removeprefix("> ")
+            assert "[click](" not in unquoted and "<img" not in unquoted.replace("\\<img", "")
+            assert "**bold**" not in unquoted and not unquoted.startswith("#")
+    assert "evil" not in details and "[ok](https://a.example/x?y=1)" in details
 
 
 @pytest.mark.parametrize(
-    ("firing", "over", "said"),
+    ("firing", "resolved", "line"),
     [
         (1, 0, "**Alerts:** 1 firing"),
         (0, 2, "**Alerts:** 2 resolved"),
         (1, 2, "**Alerts:** 1 firing, 2 resolved"),
     ],
 )
-def test_the_status_after_the_report_counts_the_alerts(firing: int, over: int, said: str) -> None:
+def test_the_status_after_the_report_counts_the_alerts(firing: int, resolved: int, line: str) -> None:
     alerts = [AlertState(fingerprint=f"{n}", status="firing", title="Slow") for n in range(firing)]
-    alerts += [AlertState(fingerprint=f"{n}", status="resolved", title="Slow") for n in range(firing, firing + over)]
+    alerts += [
+        AlertState(fingerprint=f"{n}", status="resolved", title="Slow") for n in range(firing, firing + resolved)
+    ]
     report = Report(summary="s", body="b")
     assert (
-        said
+        line
         in status_text.current_details(
             status_text.StatusFacts("run", "open", alerts=alerts, report=report)
         ).splitlines()
@@ -254,18 +256,18 @@ def test_the_status_text_of_any_run_is_bounded() -> None:
 def test_links_of_many_alerts_are_left_out_before_the_alerts() -> None:
     links = {f"way {n}": f"https://a.example/{n}?{'q' * 900}" for n in range(8)}
     many = [_firing(f"alert {n}", links) for n in range(30)]
-    told = status_text.start_details(RunInput(text="*" * 8_000, origin=_origin()), None, many)
-    assert len(told.encode()) < 20_000
-    assert [line for line in told.splitlines() if "alert 0" in line and "[way 7](https://a.example/7?" in line]
-    assert "alert 19" in told and told.endswith("- and 10 more")
+    details = status_text.start_details(RunInput(text="*" * 8_000, origin=_origin()), None, many)
+    assert len(details.encode()) < 20_000
+    assert [line for line in details.splitlines() if "alert 0" in line and "[way 7](https://a.example/7?" in line]
+    assert "alert 19" in details and details.endswith("- and 10 more")
 
 
 def _firing(title: str, links: dict[str, str]) -> Alert:
     return Alert(source="p", group="g", fingerprint=title, status="firing", title=title, links=links)
 
 
-def _call(words: str) -> CallRecord:
-    return CallRecord(key="r1.0", name="look", arguments=words[:400], status="ok", finding=words[:300])
+def _call(text: str) -> CallRecord:
+    return CallRecord(key="r1.0", name="look", arguments=text[:400], status="ok", finding=text[:300])
 
 
 def _origin() -> AlertOrigin:

@@ -1,4 +1,4 @@
-"""What the Temporal UI shows of runs that go on after their report, or that are ended in Temporal."""
+"""What the Temporal UI shows of runs that continue after their report, or that are cancelled in Temporal."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from watchkeeper.tool import Tool, ToolContext, tool
 from workflows.incident import IncidentWorkflow
 
 LONG: list[ScriptedReply] = [*(calls(LOOK) for _ in range(4)), says(REPORT)]
-"""More rounds than are recorded one by one."""
+"""More rounds than are recorded separately."""
 
 
-async def reported(harness: Harness) -> Run:
-    """A run that stays open after its report."""
+async def start_open_run(harness: Harness) -> Run:
+    """Start a run that stays open after its report."""
     sender = Sender.on(harness)
     run = sender.run(await sender.fire())
     await until_reported(run)
@@ -45,7 +45,7 @@ async def reported(harness: Harness) -> Run:
 
 async def test_a_run_with_a_follow_up_is_shown_as_investigating(client: Client) -> None:
     async with run_harness(client, LONG) as harness:
-        run = await reported(harness)
+        run = await start_open_run(harness)
         harness.model.faults.append(hang(60))
         await run.execute_update(IncidentWorkflow.tell, TellRequest(text="And the database?"))
         await until_asked(harness, len(LONG) + 1)
@@ -56,7 +56,7 @@ async def test_a_run_with_a_follow_up_is_shown_as_investigating(client: Client) 
 
 async def test_a_run_with_a_follow_up_is_shown_as_investigating_after_continue_as_new(client: Client) -> None:
     async with run_harness(client, [says(REPORT)]) as harness:
-        carried = await _carried(client, await reported(harness))
+        carried = await _carried_state(client, await start_open_run(harness))
         harness.model.faults.append(hang(60))
         run = await client.start_workflow(
             IncidentWorkflow.run,
@@ -102,12 +102,12 @@ async def test_the_description_of_a_round_is_short_for_any_tool_names(client: Cl
     assert phase.startswith("round 1 of 30: restart_0_xxx") and len(phase.encode()) < 200
 
 
-async def _carried(client: Client, run: Run) -> CarriedState:
-    """What a run that is asked a follow-up takes into its next execution."""
+async def _carried_state(client: Client, run: Run) -> CarriedState:
+    """Return the state that a run with an unanswered follow-up carries into its next execution."""
     history = await run.fetch_history()
-    briefed = next(e for e in history.events if e.HasField("activity_task_completed_event_attributes"))
-    made = briefed.activity_task_completed_event_attributes.result.payloads
-    briefing = await decode_first(client.data_converter, made, Briefing)
+    completed = next(e for e in history.events if e.HasField("activity_task_completed_event_attributes"))
+    payloads = completed.activity_task_completed_event_attributes.result.payloads
+    briefing = await decode_first(client.data_converter, payloads, Briefing)
     digest = conversation_digest(briefing.opening)
     return CarriedState(
         briefing=briefing.model_copy(update={"opening": []}),

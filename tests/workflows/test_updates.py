@@ -1,4 +1,4 @@
-"""What people do to a run; `make histories` records it for the replay tests."""
+"""Updates that people send to a run; `make histories` records them for the replay tests."""
 
 from __future__ import annotations
 
@@ -23,17 +23,19 @@ async def test_an_approved_call_runs(client: Client, record: Record) -> None:
     async with run_harness(client, [calls(("restart", {"service": "checkout"}), LOOK), says(REPORT)]) as harness:
         run = await harness.start()
         await until_waiting(run, "r1.0")
-        with pytest.raises(WorkflowUpdateFailedError) as wrong:
+        with pytest.raises(WorkflowUpdateFailedError) as unknown_call:
             await run.execute_update(IncidentWorkflow.decide, Decision(call="r9.9", approved=True))
         assert harness.effects.restarts == []
-        said = await run.execute_update(IncidentWorkflow.decide, Decision(call="r1.0", approved=True, by="ada"))
-        with pytest.raises(WorkflowUpdateFailedError) as second:
+        answer = await run.execute_update(IncidentWorkflow.decide, Decision(call="r1.0", approved=True, by="ada"))
+        with pytest.raises(WorkflowUpdateFailedError) as late_decision:
             await run.execute_update(IncidentWorkflow.decide, Decision(call="r1.0", approved=False, by="bob"))
         await run.result()
         await record(run, "approved")
-    assert said == "r1.0 approved"
-    assert "no call 'r9.9' waits for a decision; waiting: r1.0" in str(wrong.value.cause)
-    assert "already approved by ada" in str(second.value.cause) or "the run has ended" in str(second.value.cause)
+    assert answer == "r1.0 approved"
+    assert "no call 'r9.9' waits for a decision; waiting: r1.0" in str(unknown_call.value.cause)
+    assert "already approved by ada" in str(late_decision.value.cause) or "the run has ended" in str(
+        late_decision.value.cause
+    )
     assert harness.effects.restarts == ["checkout"]
     assert "restarted" in harness.results()[0]
 
@@ -187,7 +189,7 @@ async def test_a_call_without_approval_does_not_count(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("act", "argument", "complaint"),
+    ("update", "argument", "complaint"),
     [
         (IncidentWorkflow.tell, TellRequest(text="x", by="y" * 300), "by: 300 characters are too many"),
         (IncidentWorkflow.tell, TellRequest(text="x" * 9_000), "9,000 characters are too many to tell at once"),
@@ -201,12 +203,12 @@ async def test_a_call_without_approval_does_not_count(client: Client) -> None:
         ),
     ],
 )
-async def test_an_invalid_update_is_rejected(client: Client, act: Any, argument: Any, complaint: str) -> None:
+async def test_an_invalid_update_is_rejected(client: Client, update: Any, argument: Any, complaint: str) -> None:
     async with run_harness(client, [calls(("restart", {"service": "checkout"})), says(REPORT)]) as harness:
         run = await harness.start()
         await until_waiting(run, "r1.0")
         with pytest.raises(WorkflowUpdateFailedError) as rejected:
-            await run.execute_update(act, argument)
+            await run.execute_update(update, argument)
         await run.execute_update(IncidentWorkflow.stop, StopRequest())
     assert complaint in str(rejected.value.cause)
 

@@ -1,4 +1,4 @@
-"""Workers that are told to end: what they are at is finished, or left to another one; no run is stopped by it."""
+"""Worker shutdown: a model call is finished or left to another worker, and no run is stopped."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ SETTINGS = build_settings("http://127.0.0.1:9", worker={"task_queue": QUEUE})
 
 
 @asynccontextmanager
-async def worker(client: Client, model: str, program: Program, grace: float) -> AsyncIterator[Running]:
-    """The worker program, until it ends."""
+async def run_program(client: Client, model: str, program: Program, grace: float) -> AsyncIterator[Running]:
+    """Run the worker program; stop it when the context ends."""
     running = await program.begin(
         "worker",
         TEMPORAL_ADDRESS=client.service_client.config.target_host,
@@ -46,14 +46,14 @@ async def worker(client: Client, model: str, program: Program, grace: float) -> 
         assert (ended.code, "Traceback" in ended.err) == (0, False), ended.err
 
 
-async def asked(model: ScriptedModel, times: int) -> None:
-    """Return when the model was asked so often."""
+async def until_asked(model: ScriptedModel, times: int) -> None:
+    """Wait until the model has received this number of requests."""
     while len(model.requests) < times:
         await asyncio.sleep(0.02)
 
 
 async def outcome(client: Client, workflow_id: str) -> tuple[RunResult, list[int]]:
-    """The result of a run, and the attempts that its activities took."""
+    """Return the result of a run, and the attempt numbers of its activities."""
     run = client.get_workflow_handle(workflow_id, result_type=RunResult)
     result = await run.result()
     attempts = [event.activity_task_started_event_attributes.attempt async for event in run.fetch_history_events()]
@@ -64,11 +64,11 @@ async def test_a_model_call_within_the_shutdown_grace_period_is_finished(client:
     model = ScriptedModel([says("All is well.")], key="key", pace=1.5)
     async with model.serve() as url:
         found = await runs_client.start_run(client, RunInput(text="Is it?"), SETTINGS)
-        async with worker(client, url, Program(tmp_path), grace=30) as draining:
-            await asked(model, 1)
+        async with run_program(client, url, Program(tmp_path), grace=30) as draining:
+            await until_asked(model, 1)
             draining.send(signal.SIGTERM)
             await draining.end()
-        async with worker(client, url, Program(tmp_path), grace=30):
+        async with run_program(client, url, Program(tmp_path), grace=30):
             result, attempts = await outcome(client, found.workflow_id)
     assert (result.status, len(model.requests), set(attempts)) == ("concluded", 1, {1})
 
@@ -78,9 +78,9 @@ async def test_a_longer_model_call_is_left_to_another_worker(client: Client, tmp
     model.faults.append(hang(60))
     async with model.serve() as url:
         found = await runs_client.start_run(client, RunInput(text="Is it?"), SETTINGS)
-        async with worker(client, url, Program(tmp_path), grace=0.2) as draining:
-            await asked(model, 1)
-            async with worker(client, url, Program(tmp_path), grace=30):
+        async with run_program(client, url, Program(tmp_path), grace=0.2) as draining:
+            await until_asked(model, 1)
+            async with run_program(client, url, Program(tmp_path), grace=30):
                 draining.send(signal.SIGTERM)
                 result, attempts = await outcome(client, found.workflow_id)
     assert (result.status, len(model.requests), max(attempts)) == ("concluded", 2, 2)
