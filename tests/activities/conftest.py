@@ -23,7 +23,7 @@ PAGER = {"page_engineer": discover_tools()["page_engineer"]}
 
 
 def connected(world: World, **tables: Any) -> dict[str, Any]:
-    """Settings of everything that people are told through in the simulated world; tables are replaced."""
+    """Return settings for every simulated notification service; ``tables`` replaces whole tables."""
     urls = world.urls
     return {
         "teams": {team: {"routing_key": key} for team, key in world.routing_keys.items()},
@@ -39,8 +39,8 @@ def connected(world: World, **tables: Any) -> dict[str, Any]:
 
 
 @dataclass
-class Office:
-    """The worker's side of telling people, one attempt at a time."""
+class NotificationHarness:
+    """Runs the activities that notify people, one attempt at a time."""
 
     world: World
     http: AsyncClient
@@ -80,6 +80,6 @@ def _environment(attempt: int) -> ActivityEnvironment:
 
 
 @pytest.fixture
-async def office(world: World) -> AsyncIterator[Office]:
+async def notifications(world: World) -> AsyncIterator[NotificationHarness]:
     async with AsyncClient(timeout=5) as http:
-        yield Office(world, http, build_settings(**connected(world)))
+        yield NotificationHarness(world, http, build_settings(**connected(world)))

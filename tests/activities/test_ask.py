@@ -63,7 +63,7 @@ async def test_a_worker_without_the_conversation_sends_the_same_bytes(client: Cl
     async with run_harness(client, [calls(LOOK), says(REPORT)]) as harness:
 
         def forget(app: Any) -> Any:
-            if len(harness.model.requests) == 2:  # the second round; what it extends is known from the history alone
+            if len(harness.model.requests) == 2:  # the second round; only the history has its previous messages
                 harness.running_worker.conversations.store = ConversationStore(2**20)
             return OUT(app)
 
@@ -227,7 +227,7 @@ async def test_after_a_failing_fallback_the_first_model_is_used_again(client: Cl
     assert (len(harness.model.requests), len(other.requests)) == (4, 3)
 
 
-# --- what is asked ------------------------------------------------------------------------------------------------
+# --- requests -----------------------------------------------------------------------------------------------------
 
 
 async def test_only_configured_parameters_are_sent(client: Client) -> None:
@@ -317,7 +317,7 @@ def test_an_attempt_has_time_for_two_requests() -> None:
     assert options["schedule_to_close_timeout"] == activity_options.MODEL_RETRY_LIMIT
 
 
-# --- what comes back ----------------------------------------------------------------------------------------------
+# --- replies ------------------------------------------------------------------------------------------------------
 
 
 async def test_the_cost_of_a_reply_is_recorded(client: Client) -> None:
@@ -344,7 +344,7 @@ async def test_the_cost_of_a_reply_is_recorded(client: Client) -> None:
     assert (result.usage.tokens, result.usage.cached_tokens, result.usage.reasoning_tokens) == (2_400, 1_500, 300)
     assert result.usage.cost == pytest.approx((500 * 1.0 + 1_500 * 0.1 + 400 * 4.0) / 1e6)
     assert not result.usage.estimated
-    assert first.model is None  # the briefing names it
+    assert first.model is None  # the briefing names the first model
     assert all(reply.trace_id and reply.response_id is None for reply in (first, second))
 
 

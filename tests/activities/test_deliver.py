@@ -118,16 +118,16 @@ async def test_the_complete_report_is_posted(inbox: Inbox) -> None:
 
 
 async def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    in_the_way = tmp_path / "file"
-    in_the_way.write_text("")
+    path = tmp_path / "file"
+    path.write_text("")
     with pytest.raises(ApplicationError) as failed:
-        await deliver(DELIVERY, "directory", directory=in_the_way)
+        await deliver(DELIVERY, "directory", directory=path)
     assert (failed.value.type, failed.value.non_retryable) == ("ReportUndelivered", False)
-    assert str(in_the_way) in failed.value.message
+    assert str(path) in failed.value.message
 
 
 @pytest.mark.parametrize(
-    ("trouble", "kind", "said"),
+    ("trouble", "kind", "message"),
     [
         (fault(404), "ReportRefused", "the webhook answered 404"),
         (redirect("http://elsewhere.example/"), "ReportRefused", "the webhook answered 301"),
@@ -136,12 +136,12 @@ async def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> No
     ],
 )
 async def test_the_error_of_a_webhook_does_not_contain_its_url(
-    inbox: Inbox, trouble: Any, kind: str, said: str
+    inbox: Inbox, trouble: Any, kind: str, message: str
 ) -> None:
     inbox.faults.append(trouble)
     with pytest.raises(ApplicationError) as failed:
         await deliver(DELIVERY, "webhook", webhook_url=inbox.url)
-    assert said in failed.value.message
+    assert message in failed.value.message
     assert "hook?" not in failed.value.message
     assert inbox.url not in failed.value.message
     assert (failed.value.type, failed.value.non_retryable) == (kind, kind == "ReportRefused")
@@ -190,7 +190,7 @@ async def test_a_concluded_or_stopped_run_pages_no_one(client: Client, world: Wo
         await stopped.execute_update(IncidentWorkflow.stop, StopRequest(reason="false alarm"))
         assert await ended(stopped) == "stopped"
         cancelled = await harness.start(service="checkout")
-        await cancelled.cancel()  # while it is briefed
+        await cancelled.cancel()  # during the activity brief
         assert await ended(cancelled) == "stopped"
         assert (await cancelled.describe()).status == WorkflowExecutionStatus.CANCELED
     assert world.pages.events == []
@@ -260,7 +260,7 @@ async def test_a_hand_off_that_could_page_no_one_says_so(
         ("checkout", {"reports": {"page_on_hand_off": False}}),
         ("checkout", {"teams": {}}),
     ],
-    ids=["no service, no team", "not wanted", "nobody can be paged"],
+    ids=["no service, no team", "disabled", "no routing key"],
 )
 async def test_a_hand_off_that_pages_no_one(
     client: Client, world: World, tmp_path: Path, service: str | None, changes: dict[str, Any]
@@ -295,7 +295,7 @@ async def test_a_page_is_retried_until_it_is_accepted(client: Client, world: Wor
         assert await ended(await harness.start(service="checkout", limits=ONE_ROUND)) == "limit_reached"
     assert len(world.pagerduty_events.requests) == 3
     (page,) = world.pages.incidents
-    assert page.alerts == 2  # the one whose answer was lost had arrived
+    assert page.alerts == 2  # the page whose answer was lost had arrived
 
 
 async def destinations(run: Run) -> list[str]:
@@ -305,9 +305,9 @@ async def destinations(run: Run) -> list[str]:
     async for event in run.fetch_history_events():
         if event.HasField("activity_task_scheduled_event_attributes"):
             scheduled[event.event_id] = event.activity_task_scheduled_event_attributes.activity_id
-        done = scheduled.get(event.activity_task_completed_event_attributes.scheduled_event_id, "")
-        if done.startswith("deliver-"):
-            reached.append(done.removeprefix("deliver-"))
+        delivered_id = scheduled.get(event.activity_task_completed_event_attributes.scheduled_event_id, "")
+        if delivered_id.startswith("deliver-"):
+            reached.append(delivered_id.removeprefix("deliver-"))
     return sorted(reached)
 
 

@@ -8,6 +8,6 @@ from tests.end_to_end.ui.scene import Scene, scene
 
 
 @pytest.fixture(scope="module")
-async def played(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
-    async with scene(tmp_path_factory.mktemp("scene")) as played:
-        yield played
+async def ui_scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
+    async with scene(tmp_path_factory.mktemp("scene")) as ui_scene:
+        yield ui_scene

@@ -75,7 +75,7 @@ class Sender:
         )
 
 
-async def until_reported(run: Run, **wanted: Any) -> None:
+async def until_reported(run: Run) -> None:
     """Wait until a run has its report. It may stay open after that."""
     while (await run.query(IncidentWorkflow.progress)).status == "running":
         await asyncio.sleep(0.05)

@@ -1,4 +1,4 @@
-"""The command line at work: the program in its own folder, and a worker on a real server."""
+"""The command-line program in its own directory, and a worker on a real server."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from watchkeeper.tool import Tool
 
 @dataclass(frozen=True)
 class Desk:
-    """The program of a person, and a worker that runs elsewhere."""
+    """The program, and the worker of the test."""
 
     harness: Harness
     program: Program
 
     async def started(self, *arguments: str) -> str:
-        """Start a run without waiting for it; returns its name."""
+        """Start a run without waiting for it; return its name."""
         ended = await self.program("run", "Checkout fails.", "--no-wait", *arguments)
         assert ended.code == 0, ended.err
         return ended.out.strip()
 
     async def shown(self, run: str) -> Any:
-        """The object of a run."""
+        """Return a run as ``show --json`` prints it."""
         ended = await self.program("show", run, "--json")
         assert ended.code == 0, ended.err
         return json.loads(ended.out)
 
     async def until(self, run: str, status: str) -> None:
-        """Return when a call of the run has a status."""
+        """Wait until a call of the run has a status."""
         while status not in [call["status"] for call in (await self.shown(run))["tool_calls"]]:
             await asyncio.sleep(0.1)
 

@@ -1,4 +1,4 @@
-"""Edits of the code's text, such as people make: those that break the runs that began before, and those that do not."""
+"""Typical edits of the source: some break open runs, the others do not."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ PARTS = ("workflows", "activities", "watchkeeper")
 
 @dataclass(frozen=True)
 class Edit:
-    """Some text in the place of another, which must be there; an empty ``old`` adds a file."""
+    """Replaces texts in a file, each of which must occur once; an empty ``old`` adds a file."""
 
     file: str
     changes: tuple[tuple[str, str], ...]
 
     def apply(self, root: Path) -> None:
-        """Make it in a copy of the code."""
+        """Apply the edit to a copy of the code."""
         path = root / self.file
         text = path.read_text() if path.exists() else ""
         for old, new in self.changes:
@@ -31,12 +31,12 @@ class Edit:
 
 
 def edit(file: str, old: str, new: str, *more: tuple[str, str]) -> Edit:
-    """Write an edit of one file."""
+    """Return an edit of one file."""
     return Edit(file, ((old, new), *more))
 
 
 def copy(to: Path) -> None:
-    """Copy the code, and what Python has compiled of it."""
+    """Copy the code and its compiled files."""
     for part in PARTS:
         shutil.copytree(ROOT / part, to / part)
     shutil.copy2(ROOT / "worker.py", to)
@@ -44,7 +44,7 @@ def copy(to: Path) -> None:
 
 @dataclass(frozen=True)
 class Breaking:
-    """An edit, a history that it breaks, and how: where, and in which words."""
+    """An edit, a history that it breaks, and the expected verdict."""
 
     edit: Edit
     history: str
@@ -75,18 +75,18 @@ class GetWeather(Arguments):
 
 @tool(effect="read")
 async def get_weather(args: GetWeather, context: ToolContext) -> str:
-    """Tell the weather."""
+    """Return the weather."""
     return "fair"
 '''
 
 BREAKING = {
-    "a required field in what a run starts with": Breaking(
+    "a required field in the input of a run": Breaking(
         required(
             RUNS, '    text: str = Field(min_length=1, max_length=100_000, description="The alert or the question.")\n'
         ),
         *("concluded", "unreadable", "WorkflowExecutionStarted", f"`RunInput.region` {REQUIRED}"),
     ),
-    "a required field in what an activity returns": Breaking(
+    "a required field in an activity result": Breaking(
         required(
             "watchkeeper/contracts/briefing.py",
             '    opening: list[JsonObject] = Field(description="The first messages of the conversation',
@@ -100,7 +100,7 @@ BREAKING = {
         *("alert-joined", "unreadable", "WorkflowExecutionSignaled"),
         f"`AlertNotification.region` {REQUIRED}: the signal is dropped",
     ),
-    "a required field in what a person decides": Breaking(
+    "a required field in a decision": Breaking(
         required(
             "watchkeeper/contracts/people.py", '    call: str = Field(description="Key of the call, such as r3.0.")\n'
         ),
@@ -182,7 +182,7 @@ BREAKING = {
         *("concluded", "stuck", "WorkflowTaskStarted"),
         "this code did not finish its workflow task within two seconds",
     ),
-    "a bug on the way": Breaking(
+    "an exception in the workflow": Breaking(
         edit(
             "workflows/incident.py",
             "            state.conversation = Conversation.of(briefing.opening)\n",
@@ -205,13 +205,13 @@ SAFE = {
     ),
     "another prompt": edit("watchkeeper/prompts/system.md", "Look before you act", "Think before you act"),
     "another nudge": edit("watchkeeper/prompts/nudge.md", "Call a tool", "Do call a tool"),
-    "an optional field in what a run starts with": edit(
+    "an optional field in the input of a run": edit(
         RUNS,
         '    text: str = Field(min_length=1, max_length=100_000, description="The alert or the question.")\n',
         '    text: str = Field(min_length=1, max_length=100_000, description="The alert or the question.")\n'
         "    region: str | None = None\n",
     ),
-    "an optional field in what an activity returns": edit(
+    "an optional field in an activity result": edit(
         "watchkeeper/contracts/tools.py",
         '    content: str = Field(description="Compact JSON text.")\n',
         '    content: str = Field(description="Compact JSON text.")\n    region: str = ""\n',
@@ -222,9 +222,9 @@ SAFE = {
         "arguments='{}'),\n            result",
     ),
     "a new tool": edit("activities/tools/get_weather.py", "", TOOL),
-    "another summary": edit("workflows/incident.py", "prompt, tools and limits of the run", "what the run may do"),
-    "other words in reports": edit("watchkeeper/incident/report.py", "**No conclusion:**", "**Nobody knows yet:**"),
-    "a memo that says the same all the time": edit(
+    "another summary": edit("workflows/incident.py", "prompt, tools and limits of the run", "the setup of the run"),
+    "another text in reports": edit("watchkeeper/incident/report.py", "**No conclusion:**", "**Cause unknown:**"),
+    "a constant memo": edit(
         "watchkeeper/incident/status_text.py",
         '{"doing": excerpt(_status(facts), LINE_BYTES), "used": _used(facts)}',
         '{"doing": "", "used": ""}',

@@ -1,4 +1,4 @@
-"""What a hostile host sends, and what a run must record and how it must end, one row for each reply."""
+"""Replies of a hostile host, one row each, with the expected record and end of the run."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ JSON = "application/json"
 
 @dataclass(frozen=True)
 class Row:
-    """What a host sends first, and what must come of it."""
+    """The first replies of a host, and the expected result."""
 
     sends: tuple[Sent, ...]
     ends: str = "concluded"
-    """Or the type of the error."""
+    """``concluded`` or the type of the error."""
     rounds: int = 2
     asked: int | None = None
-    """Requests in all; None: one for each thing sent, and one for the report."""
+    """Total number of requests; None: one for each reply, and one for the report."""
     kind: str = "tool_calls"
-    """Of the first reply that is recorded."""
+    """Kind of the first recorded reply."""
     echo: Mapping[str, Any] | None = None
-    """Members of the first message that is recorded."""
+    """Members of the first recorded message."""
     reads: str = ""
-    """Stands in what the model reads next."""
+    """Part of the next request to the model."""
     says: str = ""
-    """Stands in the report, or in the error."""
+    """Part of the report, or of the error."""
 
 
 def message(finish: object = "stop", **fields: Any) -> ScriptedReply:
@@ -53,37 +53,37 @@ def call(arguments: object = FITS, name: object = "look", **fields: Any) -> Json
     return {"id": "look:0", "type": "function", "function": {"name": name, "arguments": arguments}, **fields}
 
 
-def asks(*asked: JsonObject, finish: object = "tool_calls", **fields: Any) -> ScriptedReply:
-    return message(finish, tool_calls=list(asked), **fields)
+def asks(*requested: JsonObject, finish: object = "tool_calls", **fields: Any) -> ScriptedReply:
+    return message(finish, tool_calls=list(requested), **fields)
 
 
-def runs(*sends: Sent, **wanted: Any) -> Row:
-    """The call is run: the model reads the tool's own result."""
-    return Row(sends, **{"reads": "0.182", **wanted})
+def runs(*sends: Sent, **expected: Any) -> Row:
+    """The call is run, and the model reads its result."""
+    return Row(sends, **{"reads": "0.182", **expected})
 
 
-def explained(arguments: object, said: str, **wanted: Any) -> Row:
-    """Nothing is run; the model reads why."""
-    return Row((asks(call(arguments)),), reads=said, **wanted)
+def explained(arguments: object, message: str, **expected: Any) -> Row:
+    """No call is run, and the model reads why."""
+    return Row((asks(call(arguments)),), reads=message, **expected)
 
 
 def retried(*sends: Sent) -> Row:
-    """It is no answer, so the same is asked again, and no round is charged."""
+    """The reply is invalid: the request is sent again, and no round is counted."""
     return Row(sends, rounds=1, kind="final")
 
 
-def resampled(turn: ScriptedReply, **wanted: Any) -> Row:
-    """It is no answer, nor are the next two: recorded as nothing, at the cost of one round."""
-    return Row((turn, turn, turn), **{"kind": "empty", "reads": "neither text nor a usable tool call", **wanted})
+def resampled(turn: ScriptedReply, **expected: Any) -> Row:
+    """Three empty replies: one is recorded as empty and costs one round."""
+    return Row((turn, turn, turn), **{"kind": "empty", "reads": "neither text nor a usable tool call", **expected})
 
 
-def refuses(sent: Sent, ends: str, said: str, asked: int = 1) -> Row:
-    """The run ends, and nothing is asked twice."""
-    return Row((sent,) * asked, ends, rounds=0, asked=asked, says=said)
+def refuses(sent: Sent, ends: str, message: str, asked: int = 1) -> Row:
+    """The run ends without a retry."""
+    return Row((sent,) * asked, ends, rounds=0, asked=asked, says=message)
 
 
-def error(status: int, said: str = "no", headers: Mapping[str, str] | None = None, **fields: Any) -> Sent:
-    return fault(status, {"error": {"message": said, **fields}}, headers)
+def error(status: int, message: str = "no", headers: Mapping[str, str] | None = None, **fields: Any) -> Sent:
+    return fault(status, {"error": {"message": message, **fields}}, headers)
 
 
 def body(text: bytes | str, content_type: str = JSON, **headers: str) -> Sent:
@@ -92,19 +92,19 @@ def body(text: bytes | str, content_type: str = JSON, **headers: str) -> Sent:
 
 
 def answer(**fields: Any) -> str:
-    """A completion written by hand, for what the scripted host cannot bring itself to say."""
+    """Return a completion body, for content that the scripted host cannot send."""
     choice = {"index": 0, "message": {"role": "assistant", "content": REPORT}, "finish_reason": "stop"}
     return json.dumps({"choices": [choice], **fields})
 
 
 NOTHING: dict[str, Any] = {"content": ""}
-THOUGHT: dict[str, Any] = {"content": "", "reasoning_content": "hm " * 50}
+REASONING: dict[str, Any] = {"content": "", "reasoning_content": "hm " * 50}
 FINAL = Row((), rounds=1, asked=1, kind="final")
 
 
-def final(turn: Sent, **wanted: Any) -> Row:
-    """It is the report."""
-    return replace(FINAL, sends=(turn,), **{"says": REPORT, **wanted})
+def final(turn: Sent, **expected: Any) -> Row:
+    """The reply is the report."""
+    return replace(FINAL, sends=(turn,), **{"says": REPORT, **expected})
 
 
 IDS: list[tuple[object, object]] = [
@@ -157,32 +157,32 @@ ROWS: dict[str, Row] = {
         for finish in ("stop", "length", "content_filter", "tool_calls", "", "??", None, 3, {"a": 1})
     },
     **{
-        f"words, finish {finish!r}, calls {none!r}": final(message(finish, content=REPORT, tool_calls=none))
+        f"text, finish {finish!r}, calls {none!r}": final(message(finish, content=REPORT, tool_calls=none))
         for finish, none in (("tool_calls", []), ("tool_calls", None), (None, [None]), ("??", "text"), ({}, {}))
     },
     # --- cut at the token limit
     "arguments are cut": Row((asks(call('{"service": "chec'), finish="length"),), reads="cut at the token limit"),
-    "arguments are cut, nobody says so": explained('{"service": "chec', "cannot be read"),
-    "reasoning took all": final(message("length", **THOUGHT), rounds=1, asked=2),
-    "reasoning takes all, however much": Row(
-        (message("length", **THOUGHT),) * 6, kind="empty", reads="neither text nor a usable tool call"
+    "arguments are cut, finish tool_calls": explained('{"service": "chec', "cannot be read"),
+    "reasoning used all tokens": final(message("length", **REASONING), rounds=1, asked=2),
+    "reasoning always uses all tokens": Row(
+        (message("length", **REASONING),) * 6, kind="empty", reads="neither text nor a usable tool call"
     ),
-    "words are cut": Row((message("length", content="Check"),), rounds=1, kind="final", says=REPORT),
-    "words are cut, however much": Row(
+    "text is cut": Row((message("length", content="Check"),), rounds=1, kind="final", says=REPORT),
+    "text is always cut": Row(
         (message("length", content="Check"),) * 2,
         rounds=1,
         asked=2,
         kind="final",
         says="cut at the model's token limit",
     ),
-    "words are cut, and more is refused": Row(
+    "text is cut, a higher limit is refused": Row(
         (message("length", content="Check"), error(400, "max_completion_tokens: at most 32768")),
         rounds=1,
         asked=2,
         kind="final",
         says="cut at the model's token limit",
     ),
-    "words are cut, and then it is out": Row(
+    "text is cut, then an outage": Row(
         (message("length", content="Check"), error(503)),
         rounds=1,
         asked=2,
@@ -198,37 +198,35 @@ ROWS: dict[str, Row] = {
         message(content=[{"type": "refusal", "refusal": "I cannot."}]), "ContentFiltered", "I cannot."
     ),
     "refused by status": refuses(error(400, "high risk", type="content_filter"), "ContentFiltered", "high risk"),
-    # --- nothing said
+    # --- empty replies
     "nothing, once": Row((message(**NOTHING),), rounds=1, kind="final"),
     "nothing, finish tool_calls": resampled(message("tool_calls", content="", tool_calls=[])),
     "space": resampled(message(content=" \n")),
     "no content at all": resampled(message()),
     "empty parts": resampled(message(content=[{"type": "text", "text": ""}])),
-    "only reasoning": resampled(message(**THOUGHT)),
-    "only a thought": resampled(message(content="<think>I should look</think>\n")),
-    "nothing for ever": Row(
-        (message(**NOTHING),) * 6, "EmptyCompletion", asked=6, kind="empty", says="no usable reply"
-    ),
-    # --- calls that leaked into the words
+    "only reasoning": resampled(message(**REASONING)),
+    "only a think tag": resampled(message(content="<think>I should look</think>\n")),
+    "nothing, always": Row((message(**NOTHING),) * 6, "EmptyCompletion", asked=6, kind="empty", says="no usable reply"),
+    # --- calls that leaked into the text
     **{
         f"a call leaked into {key}, finish {finish!r}": runs(message(finish, **{key: leaked}), echo={key: None})
         for key, finish, leaked in (("content", "stop", BLOCK), ("content", "tool_calls", SECTION))
     },
     "a call leaked into the reasoning": runs(message(content="", reasoning_content=f"I look. {SECTION}")),
-    "a leak behind words": runs(message(content=f"I look. {BLOCK}"), echo={"content": "I look."}),
+    "a leak after text": runs(message(content=f"I look. {BLOCK}"), echo={"content": "I look."}),
     "half a leak": resampled(message(content=BLOCK[:-5])),
     "a call as a tag": resampled(message(content=f"<tool_call>{AS_TEXT}</tool_call>")),
     "a call as JSON": resampled(message(content=AS_TEXT)),
     "a call in a fence": resampled(message(content=f"```json\n{AS_TEXT}\n```")),
-    "a word about a token": final(says(f"{REPORT} It wrote `<|tool_call_begin|>`.")),
+    "text about a token": final(says(f"{REPORT} It wrote `<|tool_call_begin|>`.")),
     # --- ids
     **{f"ids {str(ids)[:40]}": runs(asks(*(call(id=i) for i in ids))) for ids in IDS},
-    "no ids": runs(asks({"type": "function", "function": {"name": "look", "arguments": FITS}})),
+    "no id": runs(asks({"type": "function", "function": {"name": "look", "arguments": FITS}})),
     "the ids of K2": runs(asks(call(id="functions.look:0"), call(id="functions.look:1"))),
     "no type": runs(asks({"id": "a", "function": {"name": "look", "arguments": FITS}})),
     "the call is not wrapped": runs(asks({"id": "a", "name": "look", "arguments": FITS})),
     "one call without its list": runs(message(tool_calls=call())),
-    "the call of old": runs(message(function_call={"name": "look", "arguments": FITS})),
+    "a legacy function call": runs(message(function_call={"name": "look", "arguments": FITS})),
     # --- names
     **{
         f"name {str(name)[:20]!r}": Row((asks(call(name=name)),), reads="look, page, refusing, restart, unreachable")
@@ -243,7 +241,7 @@ ROWS: dict[str, Row] = {
         for nothing in ("", None, " \n")
     },
     "no arguments": Row((asks({"id": "a", "function": {"name": "refusing"}}),), reads="no such index"),
-    "arguments and then words": explained(f"{FITS} there", "cannot be read"),
+    "arguments and then text": explained(f"{FITS} there", "cannot be read"),
     "two arguments": explained(FITS * 2, "cannot be read"),
     "arguments in a fence": explained(f"```json\n{FITS}\n```", "cannot be read"),
     "arguments in single quotes": explained("{'service': 'checkout'}", "cannot be read"),
@@ -261,13 +259,13 @@ ROWS: dict[str, Row] = {
     "too much": explained('{"service": "%s"}' % ("x" * 70_000), "at most 65536"),
     "an unknown member": explained('{"service": "checkout", "servce": 1}', "servce"),
     "a wrong type": explained('{"service": 3}', "valid string"),
-    "an object where a string is wanted": explained('{"service": {"name": "checkout"}}', "valid string"),
+    "an object instead of a string": explained('{"service": {"name": "checkout"}}', "valid string"),
     "a null": explained('{"service": null}', "valid string"),
     # --- many calls
     "40 calls": runs(asks(*(call(id=f"look:{n}") for n in range(40)))),
     "14,408 calls": runs(asks(*(call(id="look:0") for _ in range(14_408)))),
     "the same effect twice": Row((asks(call(PAGE, "page", id="a"), call(PAGE, "page", id="b")),), reads="INC-1"),
-    # --- success that is none
+    # --- errors with status 200
     **{
         f"200 with {code}": refuses(body(json.dumps({"error": {"code": code, "message": "no"}})), ends, "no")
         for code, ends in (
@@ -280,8 +278,8 @@ ROWS: dict[str, Row] = {
         )
     },
     **{f"200 with {str(said)[:40]}": retried(body(json.dumps(said))) for said in NO_COMPLETIONS},
-    # --- no JSON, or not all of it
-    "a page": retried(body("<html><title>Welcome</title></html>", "text/html")),
+    # --- invalid or incomplete JSON
+    "an HTML page": retried(body("<html><title>Welcome</title></html>", "text/html")),
     "nothing in the body": retried(body("")),
     "no content": retried(fault(204)),
     "events": retried(body('data: {"choices": []}\n\ndata: [DONE]\n\n', "text/event-stream")),
@@ -296,7 +294,7 @@ ROWS: dict[str, Row] = {
     "no HTTP": retried(raw_response(b"220 mail.example ESMTP\r\n\r\n")),
     "a wrong content type": final(body(answer(), "text/plain; charset=hex")),
     "a byte order mark": final(body(b"\xef\xbb\xbf" + answer().encode())),
-    # --- refused for good
+    # --- permanent refusals
     **{
         f"{status}": refuses(error(status, "not like this"), "ModelRefused", f"HTTP {status}: not like this")
         for status in (400, 404, 405, 413, 422)
@@ -304,9 +302,9 @@ ROWS: dict[str, Row] = {
     "a redirect": refuses(fault(307, headers={"location": "http://elsewhere"}), "ModelRefused", "elsewhere"),
     "a temperature": refuses(error(400, "invalid temperature: only 1 is allowed"), "ModelRefused", "temperature"),
     "a call its host refused": retried(error(400, code="tool_use_failed", failed_generation="<function")),
-    "told to retry": retried(error(400, headers={"x-should-retry": "true"})),
-    "told not to retry": refuses(error(500, headers={"x-should-retry": "false"}), "ModelRefused", "HTTP 500"),
-    # --- the key, the money
+    "x-should-retry true": retried(error(400, headers={"x-should-retry": "true"})),
+    "x-should-retry false": refuses(error(500, headers={"x-should-retry": "false"}), "ModelRefused", "HTTP 500"),
+    # --- key and quota
     "401": refuses(error(401, "Incorrect API key"), "ModelAuthentication", "Incorrect API key. Check the API key"),
     "403": refuses(error(403, "no access"), "ModelAuthentication", "no access. Check the API key"),
     "402": refuses(error(402, "pay"), "ModelQuota", "pay. Raise"),
@@ -314,7 +312,7 @@ ROWS: dict[str, Row] = {
         f"429 {kind}": refuses(error(429, "spent", SOON, **{field: kind}), "ModelQuota", "spent. Raise")
         for field, kind in (("type", "exceeded_current_quota_error"), ("code", "insufficient_quota"))
     },
-    # --- not now
+    # --- temporary errors
     **{
         f"{status}": retried(error(status, headers=SOON))
         for status in (408, 409, 425, 429, 500, 502, 503, 504, *range(520, 530))
@@ -332,17 +330,17 @@ ROWS: dict[str, Row] = {
     "too many bytes": refuses(
         fault(413, "<title>413 Request Entity Too Large</title>"), "ModelRefused", "no request of this many bytes"
     ),
-    # --- what cannot be recorded or sent
+    # --- content that cannot be recorded or sent
     "NUL and half a pair": final(says(f"{REPORT}\x00\ud83d")),
-    "a giant text": Row(
+    "a very long text": Row(
         (message(content=f"{REPORT}\n" + "é" * 300_000),) * 2,
         rounds=1,
         asked=2,
         kind="final",
         says="ééé",
     ),
-    "a giant thought": runs(asks(call(), reasoning_content="hm " * 200_000)),
-    "a giant of calls": retried(
+    "very long reasoning": runs(asks(call(), reasoning_content="hm " * 200_000)),
+    "very large calls": retried(
         asks(*(call('{"service":"%s"}' % ("x" * 60_000), id=f"look:{n}") for n in range(MAX_CALLS)))
     ),
     "a deep member": runs(asks(call(), deep=json.loads("[" * 500 + "]" * 500))),
@@ -351,9 +349,9 @@ ROWS: dict[str, Row] = {
         asks(call(extra_content={"signature": "c2ln"}), reasoning_details=[{"text": "…"}]),
         echo={"reasoning_details": [{"text": "…"}]},
     ),
-    "an empty thought": runs(asks(call(), reasoning_content=""), echo={"reasoning_content": ""}),
-    "members that only come": runs(asks(call(), annotations=[], audio={"id": "a"}, refusal=None)),
-    "the role of somebody else": runs(asks(call(), role="model"), echo={"role": "assistant"}),
+    "empty reasoning": runs(asks(call(), reasoning_content=""), echo={"reasoning_content": ""}),
+    "members that are not sent back": runs(asks(call(), annotations=[], audio={"id": "a"}, refusal=None)),
+    "a wrong role": runs(asks(call(), role="model"), echo={"role": "assistant"}),
     # --- usage
     **{f"usage {str(usage)[:40]}": final(body(answer(usage=usage))) for usage in USAGES},
 }

@@ -15,7 +15,7 @@ from watchkeeper.llm.tool_calls import MAX_ARGUMENT_BYTES, MAX_CALLS
 from watchkeeper.temporal.client import DATA_CONVERTER
 from watchkeeper.testing.message_rules import check_messages
 
-ASKED = {"role": "user", "content": "Checkout fails."}
+USER_MESSAGE = {"role": "user", "content": "Checkout fails."}
 _CUT_NOTE = 100
 
 
@@ -60,7 +60,7 @@ def assert_echoed(reply: ModelReply) -> None:
         {"role": "tool", "tool_call_id": call["id"], "content": "{}"} for call in reply.message.get("tool_calls", ())
     ]
     if reply.kind != "empty":
-        check_messages([ASKED, json.loads(canonical_json(reply.message)), *answers, ASKED])
+        check_messages([USER_MESSAGE, json.loads(canonical_json(reply.message)), *answers, USER_MESSAGE])
 
 
 def assert_recordable(reply: ModelReply) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from tests.activities.conftest import PAGER, Office, connected
+from tests.activities.conftest import PAGER, NotificationHarness, connected
 from tests.support.harness import failure, look, run_harness
 from tests.support.settings import build_settings
 from watchkeeper.config.settings import Settings
@@ -50,86 +50,86 @@ def of(incident: PagerDutyIncident) -> AlertOrigin:
     return AlertOrigin(source="pd", kind="pagerduty", group=incident.id, team="checkout")
 
 
-async def test_the_incidents_of_the_alert_and_of_the_page_get_one_note_each(office: Office) -> None:
-    alerted, paged = opened(office.world, "payments", "theirs"), opened(office.world, "checkout")
+async def test_the_incidents_of_the_alert_and_of_the_page_get_one_note_each(notifications: NotificationHarness) -> None:
+    alerted, paged = opened(notifications.world, "payments", "theirs"), opened(notifications.world, "checkout")
     for attempt in (1, 2):
-        await office.deliver(changed(origin=of(alerted)), "pagerduty_note", attempt=attempt)
+        await notifications.deliver(changed(origin=of(alerted)), "pagerduty_note", attempt=attempt)
     assert alerted.notes == paged.notes == [NOTE]
-    await office.deliver(changed(origin=of(alerted), follow_up=1), "pagerduty_note")
+    await notifications.deliver(changed(origin=of(alerted), follow_up=1), "pagerduty_note")
     assert [note.splitlines()[-1] for note in alerted.notes] == [
         "watchkeeper run=run-1 part=report",
         "watchkeeper run=run-1 part=follow-up-1",
     ]
 
 
-async def test_the_incident_of_a_page_by_the_model_gets_a_note(office: Office) -> None:
-    paged = opened(office.world, "search")
-    other = opened(office.world, "payments", "run-2/page_engineer/payments")
+async def test_the_incident_of_a_page_by_the_model_gets_a_note(notifications: NotificationHarness) -> None:
+    paged = opened(notifications.world, "search")
+    other = opened(notifications.world, "payments", "run-2/page_engineer/payments")
     evidence = [
         Evidence(call="r1.0", tool="page_engineer", arguments='{"team":"search","summary":"?"}', finding=""),
         Evidence(call="r1.1", tool="page_engineer", arguments="not JSON", finding=""),
         Evidence(call="r1.2", tool="page_engineer", arguments="[]", finding=""),
     ]
-    await office.deliver(changed(report=REPORT.model_copy(update={"evidence": evidence})), "pagerduty_note")
+    await notifications.deliver(changed(report=REPORT.model_copy(update={"evidence": evidence})), "pagerduty_note")
     assert (paged.notes, other.notes) == ([NOTE], [])
 
 
-async def test_a_note_whose_answer_was_lost_is_found(office: Office) -> None:
-    paged = opened(office.world, "checkout")
-    office.world.pagerduty_api.faults.extend([delay(0), delay(0), lose_reply()])
-    error = await office.undelivered(DELIVERY, "pagerduty_note")
+async def test_a_note_whose_answer_was_lost_is_found(notifications: NotificationHarness) -> None:
+    paged = opened(notifications.world, "checkout")
+    notifications.world.pagerduty_api.faults.extend([delay(0), delay(0), lose_reply()])
+    error = await notifications.undelivered(DELIVERY, "pagerduty_note")
     assert (error.type, error.non_retryable) == ("ReportUndelivered", False)
-    await office.deliver(DELIVERY, "pagerduty_note", attempt=2)
+    await notifications.deliver(DELIVERY, "pagerduty_note", attempt=2)
     assert paged.notes == [NOTE]
 
 
 @pytest.mark.parametrize(("status", "kind"), [(503, "ReportUndelivered"), (404, "ReportRefused")])
 async def test_an_incident_that_refuses_its_note_does_not_block_the_others(
-    office: Office, status: int, kind: str
+    notifications: NotificationHarness, status: int, kind: str
 ) -> None:
-    alerted, paged = opened(office.world, "payments", "theirs"), opened(office.world, "checkout")
-    office.world.pagerduty_api.faults.extend([delay(0), fault(status)])
-    error = await office.undelivered(changed(origin=of(alerted)), "pagerduty_note")
+    alerted, paged = opened(notifications.world, "payments", "theirs"), opened(notifications.world, "checkout")
+    notifications.world.pagerduty_api.faults.extend([delay(0), fault(status)])
+    error = await notifications.undelivered(changed(origin=of(alerted)), "pagerduty_note")
     assert (error.type, alerted.notes, paged.notes) == (kind, [], [NOTE])
 
 
-async def test_a_failed_lookup_does_not_block_the_note_of_the_alert(office: Office) -> None:
-    alerted = opened(office.world, "payments", "theirs")
-    office.world.pagerduty_api.faults.append(fault(500))
-    assert (await office.undelivered(changed(origin=of(alerted)), "pagerduty_note")).type == "ReportUndelivered"
+async def test_a_failed_lookup_does_not_block_the_note_of_the_alert(notifications: NotificationHarness) -> None:
+    alerted = opened(notifications.world, "payments", "theirs")
+    notifications.world.pagerduty_api.faults.append(fault(500))
+    assert (await notifications.undelivered(changed(origin=of(alerted)), "pagerduty_note")).type == "ReportUndelivered"
     assert alerted.notes == [NOTE]
 
 
-async def test_without_an_incident_there_is_nothing_to_do(office: Office) -> None:
-    await office.deliver(changed(service=None), "pagerduty_note")
-    await office.deliver(DELIVERY, "pagerduty_note")
-    assert {request.method for request in office.world.pagerduty_api.requests} == {"GET"}
+async def test_without_an_incident_there_is_nothing_to_do(notifications: NotificationHarness) -> None:
+    await notifications.deliver(changed(service=None), "pagerduty_note")
+    await notifications.deliver(DELIVERY, "pagerduty_note")
+    assert {request.method for request in notifications.world.pagerduty_api.requests} == {"GET"}
 
 
-async def test_a_note_waits_for_the_incident_of_a_hand_off(office: Office) -> None:
+async def test_a_note_waits_for_the_incident_of_a_hand_off(notifications: NotificationHarness) -> None:
     handed = changed(status="failed")
-    assert "does not have the incident" in (await office.undelivered(handed, "pagerduty_note")).message
-    await office.deliver(handed, "pagerduty_note", attempt=6)
-    paged = opened(office.world, "checkout")
-    await office.deliver(handed, "pagerduty_note", attempt=2)
+    assert "does not have the incident" in (await notifications.undelivered(handed, "pagerduty_note")).message
+    await notifications.deliver(handed, "pagerduty_note", attempt=6)
+    paged = opened(notifications.world, "checkout")
+    await notifications.deliver(handed, "pagerduty_note", attempt=2)
     assert paged.notes == [NOTE]
 
 
 @pytest.mark.parametrize("lacking", ["api_token", "from_email"])
-async def test_without_configuration_no_request_is_sent(office: Office, lacking: str) -> None:
-    pagerduty: dict[str, Any] = dict(connected(office.world)["pagerduty"])
+async def test_without_configuration_no_request_is_sent(notifications: NotificationHarness, lacking: str) -> None:
+    pagerduty: dict[str, Any] = dict(connected(notifications.world)["pagerduty"])
     del pagerduty[lacking]
-    office.set(pagerduty=pagerduty)
-    await office.deliver(changed(status="failed"), "pagerduty_note")
-    assert office.world.pagerduty_api.requests == []
+    notifications.set(pagerduty=pagerduty)
+    await notifications.deliver(changed(status="failed"), "pagerduty_note")
+    assert notifications.world.pagerduty_api.requests == []
 
 
-async def test_a_wrong_token_is_reported_and_not_shown(office: Office) -> None:
-    opened(office.world, "checkout")
-    pagerduty = {**connected(office.world)["pagerduty"], "api_token": "a-wrong-token"}
-    office.set(pagerduty=pagerduty)
-    office.world.pagerduty_api.faults.append(fault(401, "no access with a-wrong-token"))
-    error = await office.undelivered(DELIVERY, "pagerduty_note")
+async def test_a_wrong_token_is_reported_and_not_shown(notifications: NotificationHarness) -> None:
+    opened(notifications.world, "checkout")
+    pagerduty = {**connected(notifications.world)["pagerduty"], "api_token": "a-wrong-token"}
+    notifications.set(pagerduty=pagerduty)
+    notifications.world.pagerduty_api.faults.append(fault(401, "no access with a-wrong-token"))
+    error = await notifications.undelivered(DELIVERY, "pagerduty_note")
     assert (error.type, "answered 401" in error.message) == ("ReportRefused", True)
     assert "a-wrong-token" not in error.message
 
@@ -159,7 +159,7 @@ async def test_a_destination_that_is_down_delays_no_other(client: Client, world:
     (undelivered,) = result.undelivered
     assert undelivered.startswith("slack: Slack answered chat.postMessage with status 404 ")
     assert [note.splitlines()[0] for note in incident.notes] == ["Fine."]
-    # Nobody but an incident's readers has seen it, so people are paged as when no destination takes it.
+    # The report is only in the note, so people are paged as if no destination had accepted it.
     assert [page.team for page in world.pages.incidents] == ["payments", "checkout"]
 
 

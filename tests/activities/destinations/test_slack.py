@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from temporalio.client import Client
 
-from tests.activities.conftest import CHANNEL, PAGER, Office, connected
+from tests.activities.conftest import CHANNEL, PAGER, NotificationHarness, connected
 from tests.support.harness import run_harness
 from watchkeeper.contracts import AlertOrigin, ChannelUpdate, PostedMessage, Report, ReportDelivery
 from watchkeeper.demo.slack import rate_limited
@@ -28,65 +28,71 @@ def changed(**members: object) -> ReportDelivery:
     return DELIVERY.model_copy(update=members)
 
 
-async def living(office: Office) -> PostedMessage:
-    return await office.announce(
+async def living(notifications: NotificationHarness) -> PostedMessage:
+    return await notifications.announce(
         ChannelUpdate(
             run="run-1", workflow_id="alert-prod-abc", channel=CHANNEL, title="T", phase="reporting", status="running"
         )
     )
 
 
-async def test_the_report_is_a_reply_to_the_message_of_the_run(office: Office) -> None:
-    message = await living(office)
-    await office.deliver(changed(message=message), "slack")
-    _, reply = office.world.channels.thread(CHANNEL, message.ts)
+async def test_the_report_is_a_reply_to_the_message_of_the_run(notifications: NotificationHarness) -> None:
+    message = await living(notifications)
+    await notifications.deliver(changed(message=message), "slack")
+    _, reply = notifications.world.channels.thread(CHANNEL, message.ts)
     assert reply.metadata == {"event_type": "watchkeeper_report", "event_payload": {"run": "run-1", "part": "report"}}
     assert reply.block_text == (
         "Checkout is fine.\nReport of a run: concluded\n"
         "*Found*\nAll of *checkout* is fine: 0 % &lt;!channel&gt; &amp; é…"
     )
-    assert office.world.channels.mentions == []
+    assert notifications.world.channels.mentions == []
 
 
-async def test_without_a_message_of_the_run_the_report_is_in_the_channel_of_the_team(office: Office) -> None:
-    await office.deliver(DELIVERY, "slack")
+async def test_without_a_message_of_the_run_the_report_is_in_the_channel_of_the_team(
+    notifications: NotificationHarness,
+) -> None:
+    await notifications.deliver(DELIVERY, "slack")
     teams = {team: {"slack_channel": f"C0{team.upper()}"} for team in ("checkout", "payments")}
-    office.set(teams=teams)
-    await office.deliver(DELIVERY, "slack")
+    notifications.set(teams=teams)
+    await notifications.deliver(DELIVERY, "slack")
     origin = AlertOrigin(source="prod", kind="alertmanager", group="g", team="payments")
-    await office.deliver(changed(origin=origin), "slack")
-    assert [post.channel for post in office.world.channels.posts] == [CHANNEL, "C0CHECKOUT", "C0PAYMENTS"]
-    assert all(post.thread_ts is None for post in office.world.channels.posts)
+    await notifications.deliver(changed(origin=origin), "slack")
+    assert [post.channel for post in notifications.world.channels.posts] == [CHANNEL, "C0CHECKOUT", "C0PAYMENTS"]
+    assert all(post.thread_ts is None for post in notifications.world.channels.posts)
 
 
 @pytest.mark.parametrize("slack", [{}, {"channel": CHANNEL}, {"token": "xoxb-1"}])
-async def test_without_slack_settings_there_is_nothing_to_do(office: Office, slack: dict[str, str]) -> None:
-    office.set(slack={"url": office.world.urls.slack_url, **slack})
-    await office.deliver(DELIVERY, "slack")
-    assert office.world.slack.requests == []
+async def test_without_slack_settings_there_is_nothing_to_do(
+    notifications: NotificationHarness, slack: dict[str, str]
+) -> None:
+    notifications.set(slack={"url": notifications.world.urls.slack_url, **slack})
+    await notifications.deliver(DELIVERY, "slack")
+    assert notifications.world.slack.requests == []
 
 
-async def test_a_follow_up_is_a_separate_reply(office: Office) -> None:
-    message = await living(office)
-    await office.deliver(changed(message=message), "slack")
-    await office.deliver(changed(message=message, follow_up=2, question="And <!here> payments?"), "slack", attempt=2)
-    *_, reply = office.world.channels.thread(CHANNEL, message.ts)
+async def test_a_follow_up_is_a_separate_reply(notifications: NotificationHarness) -> None:
+    message = await living(notifications)
+    await notifications.deliver(changed(message=message), "slack")
+    await notifications.deliver(
+        changed(message=message, follow_up=2, question="And <!here> payments?"), "slack", attempt=2
+    )
+    *_, reply = notifications.world.channels.thread(CHANNEL, message.ts)
     assert reply.block_text.startswith("Follow-up 2: Checkout is fine.\n*Asked:* And &lt;!here&gt; payments?\n")
-    assert len(office.world.channels.posts) == 3
+    assert len(notifications.world.channels.posts) == 3
 
 
-async def test_a_long_report_is_split_into_several_replies(office: Office) -> None:
-    message = await living(office)
-    await office.deliver(changed(message=message, report=LONG), "slack")
-    _, *replies = office.world.channels.thread(CHANNEL, message.ts)
+async def test_a_long_report_is_split_into_several_replies(notifications: NotificationHarness) -> None:
+    message = await living(notifications)
+    await notifications.deliver(changed(message=message, report=LONG), "slack")
+    _, *replies = notifications.world.channels.thread(CHANNEL, message.ts)
     assert len(replies) > 2
     written = "\n".join(reply.block_text for reply in replies).replace("&lt;", "<").replace("&gt;", ">")
     assert written.replace("&amp;", "&").endswith(LONG.body)
 
 
-async def test_a_report_beyond_the_limit_says_what_is_left_out(office: Office) -> None:
-    await office.deliver(changed(report=Report(summary="s", body="x" * 90_000)), "slack")
-    first, *others = office.world.channels.posts
+async def test_a_report_beyond_the_limit_says_what_is_left_out(notifications: NotificationHarness) -> None:
+    await notifications.deliver(changed(report=Report(summary="s", body="x" * 90_000)), "slack")
+    first, *others = notifications.world.channels.posts
     assert len(others) == 5
     assert {post.thread_ts for post in others} == {first.ts}
     assert others[-1].block_text.endswith(
@@ -96,25 +102,27 @@ async def test_a_report_beyond_the_limit_says_what_is_left_out(office: Office) -
 
 @pytest.mark.parametrize("threaded", [True, False])
 @pytest.mark.parametrize("lost", [0, 1, 2])
-async def test_the_next_attempt_finds_what_was_already_posted(office: Office, threaded: bool, lost: int) -> None:
-    message = await living(office) if threaded else None
+async def test_the_next_attempt_finds_what_was_already_posted(
+    notifications: NotificationHarness, threaded: bool, lost: int
+) -> None:
+    message = await living(notifications) if threaded else None
     long = changed(message=message, report=LONG)
-    office.world.slack.faults.extend([*[delay(0)] * lost, lose_reply()])
-    error = await office.undelivered(long, "slack")
+    notifications.world.slack.faults.extend([*[delay(0)] * lost, lose_reply()])
+    error = await notifications.undelivered(long, "slack")
     assert (error.type, error.non_retryable) == ("ReportUndelivered", False)
-    await office.deliver(long, "slack", attempt=2)
-    parts = [post.metadata["event_payload"].get("part") for post in office.world.channels.posts if post.metadata]
+    await notifications.deliver(long, "slack", attempt=2)
+    parts = [post.metadata["event_payload"].get("part") for post in notifications.world.channels.posts if post.metadata]
     written = [part for part in parts if part]
     assert written == ["report", *(f"report/{n}" for n in range(2, len(written) + 1))]
     assert len(written) > 2
 
 
-async def test_a_report_is_posted_even_if_its_thread_was_deleted(office: Office) -> None:
-    message = await living(office)
-    office.world.channels.posts[0].deleted = True
+async def test_a_report_is_posted_even_if_its_thread_was_deleted(notifications: NotificationHarness) -> None:
+    message = await living(notifications)
+    notifications.world.channels.posts[0].deleted = True
     for attempt in (1, 2):
-        await office.deliver(changed(message=message), "slack", attempt=attempt)
-    assert [post.thread_ts for post in office.world.channels.posts[1:]] == [None]
+        await notifications.deliver(changed(message=message), "slack", attempt=attempt)
+    assert [post.thread_ts for post in notifications.world.channels.posts[1:]] == [None]
 
 
 async def test_a_run_is_reported_once_if_the_answer_is_lost(client: Client, world: World) -> None:

@@ -13,7 +13,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from activities.destinations.webhook import PostedReport
-from tests.activities.conftest import Office
+from tests.activities.conftest import NotificationHarness
 from tests.activities.test_deliver import DELIVERY, Inbox, names
 from tests.support.alert_requests import refused, source, verify
 from tests.support.paths import DOCS
@@ -38,9 +38,9 @@ def as_posted(inbox: Inbox, **headers: str) -> WebhookRequest:
     return WebhookRequest({**request.headers, **headers}, request.body, time.time())
 
 
-async def test_the_signature_is_valid_for_this_body_only(office: Office, inbox: Inbox) -> None:
-    office.set(reports={"webhook_url": inbox.url, "webhook_secret": SECRET})
-    await office.deliver(DELIVERY, "webhook")
+async def test_the_signature_is_valid_for_this_body_only(notifications: NotificationHarness, inbox: Inbox) -> None:
+    notifications.set(reports={"webhook_url": inbox.url, "webhook_secret": SECRET})
+    await notifications.deliver(DELIVERY, "webhook")
     receiver = source("standard_webhooks", secrets=[SECRET])
     posted = as_posted(inbox)
     await verify(receiver, posted)
@@ -65,27 +65,27 @@ def test_the_test_vector_of_the_specification() -> None:
     }
 
 
-async def test_without_a_secret_it_is_not_signed(office: Office, inbox: Inbox) -> None:
-    office.set(reports={"webhook_url": inbox.url})
-    await office.deliver(DELIVERY, "webhook")
+async def test_without_a_secret_it_is_not_signed(notifications: NotificationHarness, inbox: Inbox) -> None:
+    notifications.set(reports={"webhook_url": inbox.url})
+    await notifications.deliver(DELIVERY, "webhook")
     assert {name for name in inbox.requests[0].headers if name.startswith("webhook-")} == {"webhook-id"}
 
 
-async def test_each_part_has_the_same_id_in_every_attempt(office: Office, inbox: Inbox) -> None:
-    office.set(reports={"webhook_url": inbox.url, "webhook_secret": SECRET})
+async def test_each_part_has_the_same_id_in_every_attempt(notifications: NotificationHarness, inbox: Inbox) -> None:
+    notifications.set(reports={"webhook_url": inbox.url, "webhook_secret": SECRET})
     inbox.faults.append(fault(429, "", {"Retry-After": "9"}))
-    error = await office.undelivered(DELIVERY, "webhook")
+    error = await notifications.undelivered(DELIVERY, "webhook")
     assert error.next_retry_delay is not None
     assert error.next_retry_delay.total_seconds() == 9
-    await office.deliver(DELIVERY, "webhook", attempt=2)
-    await office.deliver(DELIVERY.model_copy(update={"follow_up": 2}), "webhook")
+    await notifications.deliver(DELIVERY, "webhook", attempt=2)
+    await notifications.deliver(DELIVERY.model_copy(update={"follow_up": 2}), "webhook")
     ids = [request.headers["webhook-id"] for request in inbox.requests]
     assert ids == ["run-1/report", "run-1/report", "run-1/follow-up-2"]
     assert inbox.requests[0].body == inbox.requests[1].body
 
 
-async def test_the_body_matches_the_published_schema(office: Office, inbox: Inbox) -> None:
-    office.set(reports={"webhook_url": inbox.url})
+async def test_the_body_matches_the_published_schema(notifications: NotificationHarness, inbox: Inbox) -> None:
+    notifications.set(reports={"webhook_url": inbox.url})
     whole = DELIVERY.model_copy(
         update={
             "origin": AlertOrigin(source="prod", kind="alertmanager", group="g", team="checkout"),
@@ -95,7 +95,7 @@ async def test_the_body_matches_the_published_schema(office: Office, inbox: Inbo
             "follow_up": 1,
         }
     )
-    await office.deliver(whole, "webhook")
+    await notifications.deliver(whole, "webhook")
     body = inbox.requests[0].json()
     assert body["schema"] == "watchkeeper.report/1"
     assert list(body) == list(json.loads(SCHEMA.read_text())["properties"])
@@ -122,12 +122,14 @@ def test_an_address_without_the_id_of_a_run_is_refused_at_startup(url: str) -> N
         build_settings(reports={"run_url": url})
 
 
-async def test_follow_ups_and_later_runs_of_a_group_have_separate_files(office: Office, tmp_path: Path) -> None:
-    office.set(reports={"directory": str(tmp_path)})
+async def test_follow_ups_and_later_runs_of_a_group_have_separate_files(
+    notifications: NotificationHarness, tmp_path: Path
+) -> None:
+    notifications.set(reports={"directory": str(tmp_path)})
     origin = AlertOrigin(source="prod", kind="alertmanager", group="g")
     for changes in ({}, {"follow_up": 1}, {"origin": origin}, {"origin": origin, "run": "run-2", "follow_up": 3}):
         changed: dict[str, Any] = dict(changes)
-        await office.deliver(DELIVERY.model_copy(update=changed), "directory")
+        await notifications.deliver(DELIVERY.model_copy(update=changed), "directory")
     assert sorted(names(tmp_path)) == [
         "incident-1.follow-up-1.md",
         "incident-1.md",

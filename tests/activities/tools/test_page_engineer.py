@@ -66,9 +66,9 @@ async def test_the_tool_waits_for_the_incident(harness: ToolHarness) -> None:
     harness.world.pages.rest_delay = 0.3
     assert (await harness.ok("page_engineer", **PAGE))["incident"] == "INC-4827"
     assert len(harness.world.pagerduty_api.requests) >= 2
-    asked = harness.world.pagerduty_api.requests[0]
-    assert dict(asked.query) == {"incident_key": "run-1/page_engineer/checkout"}
-    assert asked.headers["accept"] == "application/vnd.pagerduty+json;version=2"
+    request = harness.world.pagerduty_api.requests[0]
+    assert dict(request.query) == {"incident_key": "run-1/page_engineer/checkout"}
+    assert request.headers["accept"] == "application/vnd.pagerduty+json;version=2"
 
 
 async def test_a_lookup_without_a_result_does_not_fail_the_page(harness: ToolHarness) -> None:

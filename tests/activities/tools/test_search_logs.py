@@ -86,10 +86,10 @@ async def test_every_attempt_searches_the_same_time_range(harness: ToolHarness) 
     again = [dict(request.query) for request in harness.world.loki.requests[len(queries) :]]
     assert first == second
 
-    def known(queries: list[dict[str, str]]) -> list[tuple[str, ...]]:
+    def values_of(queries: list[dict[str, str]]) -> list[tuple[str, ...]]:
         return sorted(tuple(sorted(query.values())) for query in queries)
 
-    assert known(queries) == known(again)
+    assert values_of(queries) == values_of(again)
     counted, *searched = queries
     assert {query["direction"] for query in searched} == {"forward", "backward"}
     assert {int(query["end"]) - int(query["start"]) for query in searched} == {1800 * 10**9}

@@ -1,4 +1,4 @@
-"""What docs/alerts.md says of the sources is so."""
+"""docs/alerts.md describes the alert sources correctly."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def blocks(text: str, language: str) -> list[str]:
 
 
 def settings(block: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Read a block as it stands, with the secrets in the variables that the page names."""
+    """Load the settings of a block, with secrets in the variables that the page names."""
     path = directory / "watchkeeper.toml"
     path.write_text(block)
     with monkeypatch.context() as environment:
@@ -73,17 +73,17 @@ def test_every_option_is_explained(kind: str) -> None:
 
 
 def test_every_option_of_episodes_and_of_the_watchdog_is_explained() -> None:
-    said = SECTIONS["every_source"]
-    assert [name for name in EpisodeSettings.model_fields if f"`episodes.{name}`" not in said] == []
-    assert [name for name in WatchdogSettings.model_fields if f"`watchdog.{name}`" not in said] == []
+    section = SECTIONS["every_source"]
+    assert [name for name in EpisodeSettings.model_fields if f"`episodes.{name}`" not in section] == []
+    assert [name for name in WatchdogSettings.model_fields if f"`watchdog.{name}`" not in section] == []
 
 
 @pytest.mark.parametrize("kind", source_kinds())
 def test_every_section_answers_the_same_questions(kind: str) -> None:
     questions = ["Authentication", "Starts a run", "Same incident", "Same firing", "Retries", "Limits"]
-    said = SECTIONS[kind].lower()
-    assert [question for question in questions if f"**{question.lower()}" not in said] == []
-    assert re.search(r"^1\. ", SECTIONS[kind], re.M), "what is to be done on the sender's side"
+    section = SECTIONS[kind].lower()
+    assert [question for question in questions if f"**{question.lower()}" not in section] == []
+    assert re.search(r"^1\. ", SECTIONS[kind], re.M), "the steps on the side of the sender are missing"
 
 
 def test_the_datadog_payload_is_accepted() -> None:

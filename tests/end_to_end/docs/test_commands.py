@@ -1,4 +1,4 @@
-"""Every command that the documentation shows is done by a test, or stands here with the reason why it is not."""
+"""Every command in the documentation is run by a test or listed here with the reason why not."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ import pytest
 import typer.main
 from typer.core import TyperCommand, TyperGroup
 
-from tests.end_to_end.docs.commands import pages, shown
+from tests.end_to_end.docs.commands import documented_commands, pages
 from tests.support.paths import ROOT
 from watchkeeper.cli.command_line import app
 
 Node: TypeAlias = TyperGroup | TyperCommand
 
-UNTRIED = {
-    "curl --data @body.json": "a part of a command; tests/unit/alerts posts the bodies of all senders",
-    "amtool check-config": "said of a file that stands in examples/alertmanager.yml, with its whole command",
+NOT_RUN = {
+    "curl --data @body.json": "part of a command; tests/unit/alerts posts the bodies of all senders",
+    "amtool check-config": "part of a command in examples/alertmanager.yml, which is run in full",
 }
-"""What is not done, and why."""
+"""Commands that no test runs, and why."""
 
-FOREIGN = {
+EXTERNAL = {
     "aws": "needs an account",
-    "docker": "needs a daemon; tests/end_to_end/compose has Compose read what is typed, and looks through the image",
+    "docker": "needs a daemon; tests/end_to_end/compose checks the commands with Compose, and the image",
 }
-"""Programs whose commands are not done, and why."""
+"""Programs whose commands no test runs, and why."""
 
-ELSEWHERE = {
+TESTED_IN = {
     "watchkeeper": "tests/end_to_end/docs/test_tour.py",
     "export": "tests/end_to_end/docs/test_tour.py",
     "amtool": "tests/end_to_end/docs/test_monitoring.py",
@@ -41,28 +41,30 @@ ELSEWHERE = {
     "openssl": "tests/end_to_end/docs/test_monitoring.py",
     "temporal": "tests/end_to_end/docs/test_ui_page.py",
 }
-"""Programs whose commands another module does, which fails for one that it does not know."""
+"""Programs whose commands another module runs. That module fails for a command that it does not know."""
 
 
-def of(program: str) -> list[str]:
-    return [command for command in shown() if command.split()[0] == program]
+def commands_of(program: str) -> list[str]:
+    return [command for command in documented_commands() if command.split()[0] == program]
 
 
 def test_every_command_belongs_to_a_test() -> None:
-    known = {*ELSEWHERE, *FOREIGN, "make", "pytest"}
-    strange = [
-        (command, where)
-        for command, where in shown().items()
-        if Path(command.split()[0]).name not in known and command not in UNTRIED
+    tested_programs = {*TESTED_IN, *EXTERNAL, "make", "pytest"}
+    untested = [
+        (command, files)
+        for command, files in documented_commands().items()
+        if Path(command.split()[0]).name not in tested_programs and command not in NOT_RUN
     ]
-    assert strange == [], "try them in a test, or say above why nobody does"
-    assert UNTRIED.keys() <= shown().keys(), "these are shown no more"
-    assert FOREIGN.keys() <= {command.split()[0] for command in shown()}, "these are shown no more"
+    assert untested == [], "run them in a test, or list them above with the reason why not"
+    assert NOT_RUN.keys() <= documented_commands().keys(), "the documentation no longer shows these"
+    assert EXTERNAL.keys() <= {command.split()[0] for command in documented_commands()}, (
+        "the documentation no longer shows these"
+    )
 
 
-@pytest.mark.parametrize("command", of("make"))
+@pytest.mark.parametrize("command", commands_of("make"))
 def test_make_targets_exist_and_have_commands(command: str) -> None:
-    """They set up an environment of their own, and most take minutes, so they are not done but planned."""
+    """The targets create their own environment and most take minutes, so this is only a dry run."""
     make = shutil.which("make")
     if make is None:
         pytest.skip("make is not installed")
@@ -73,19 +75,19 @@ def test_make_targets_exist_and_have_commands(command: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", of("pytest"))
+@pytest.mark.parametrize("command", commands_of("pytest"))
 def test_test_selections_are_not_empty(command: str) -> None:
-    """Their tests are done with all others; here it is seen that there are any."""
+    """The tests run with all others; this test only checks that the selection is not empty."""
     collect = [sys.executable, "-m", "pytest", "--collect-only", "--quiet", *shlex.split(command)[1:]]
-    collected = subprocess.run(collect, cwd=ROOT, capture_output=True, text=True, check=False, env=_surroundings())
+    collected = subprocess.run(collect, cwd=ROOT, capture_output=True, text=True, check=False, env=_environment())
     assert collected.returncode == 0, collected.stdout
     for path in re.findall(r"tests/[\w/.]+", command):
-        assert f"\n{path}" in f"\n{collected.stdout}", f"nothing of {path} is selected"
+        assert f"\n{path}" in f"\n{collected.stdout}", f"no test of {path} is selected"
 
 
 def test_options_exist() -> None:
     wrong = []
-    for command in shown():
+    for command in documented_commands():
         words = shlex.split(command)
         if Path(words[0]).name == "watchkeeper":
             node, at = _resolved(words[1:])
@@ -97,15 +99,15 @@ def test_options_exist() -> None:
 
 
 def test_options_named_without_a_command_exist() -> None:
-    every = [option for command in _commands(_root()) for option in _options(command)]
-    named = {
+    options = [option for command in _commands(_root()) for option in _options(command)]
+    option_names = {
         option
         for page in pages()
-        if page.suffix == ".md" and page.name not in ("bench.md", "deploying.md")  # of pytest, and of Docker
+        if page.suffix == ".md" and page.name not in ("bench.md", "deploying.md")  # options of pytest and of Docker
         for option in re.findall(r"`(--[a-z-]+)[^`]*`", page.read_text())
     }
-    assert named, "there is one in the README"
-    assert sorted(named - set(every)) == []
+    assert option_names, "the README names one"
+    assert sorted(option_names - set(options)) == []
 
 
 def _root() -> TyperGroup:
@@ -115,14 +117,14 @@ def _root() -> TyperGroup:
 
 
 def _children(node: Node) -> dict[str, Node]:
-    """The commands of a group, by their names; a command has none."""
+    """Return the commands of a group by name; a command has none."""
     if not isinstance(node, TyperGroup):
         return {}
     return {name: child for name, child in node.commands.items() if isinstance(child, TyperGroup | TyperCommand)}
 
 
 def _resolved(words: list[str]) -> tuple[Node | None, int]:
-    """Find the command that words name, and where its own words begin."""
+    """Return the command that the words name, and the index of its first argument."""
     node: Node | None = _root()
     at = 0
     while isinstance(node, TyperGroup) and at < len(words) and not words[at].startswith("-"):
@@ -142,5 +144,5 @@ def _has(node: Node, word: str) -> bool:
     return word.partition("=")[0] in _options(node)
 
 
-def _surroundings() -> dict[str, str]:
+def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -1,4 +1,4 @@
-"""The files in ``examples/`` are right, by the tools of those who read them, and by ours."""
+"""The files in ``examples/`` are valid for the programs that read them."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ from watchkeeper.config.settings import Settings, env_variable, load_settings
 from watchkeeper.contracts import Alert
 
 
-def checked(program: str, *arguments: str) -> str:
-    """What a tool says of our files, which it must find right."""
+def check_output(program: str, *arguments: str) -> str:
+    """Run a check tool, which must succeed; return its output."""
     path = shutil.which(program)
     if path is None:
         pytest.skip(f"{program} is not installed (Debian's packages prometheus and prometheus-alertmanager)")
-    done = subprocess.run([path, *arguments], cwd=EXAMPLES, capture_output=True, text=True, timeout=30, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout.strip()
+    completed = subprocess.run(
+        [path, *arguments], cwd=EXAMPLES, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    return completed.stdout.strip()
 
 
 @pytest.fixture
@@ -44,8 +46,8 @@ def rules(name: str = "rules") -> list[dict[str, Any]]:
     return [rule for group in groups for rule in group["rules"]]
 
 
-def notified(settings: Settings, rule: dict[str, Any], service: str) -> Alert:
-    """An alert of a rule about a service, as Alertmanager would tell of it and our source reads it."""
+def alert_of_rule(settings: Settings, rule: dict[str, Any], service: str) -> Alert:
+    """Return the alert that the source reads from Alertmanager's notification of a rule about a service."""
     labels = {"alertname": rule["alert"], "service": service, **rule["labels"]}
     annotations = {name: re.sub(r"{{.*?}}", service, text) for name, text in rule["annotations"].items()}
     alert = {"status": "firing", "labels": labels, "annotations": annotations, "fingerprint": "f"}
@@ -58,19 +60,19 @@ RULES = pytest.mark.parametrize("name", ["rules", "watchkeeper-rules"])
 
 @RULES
 def test_prometheus_accepts_the_rules(name: str) -> None:
-    assert "SUCCESS" in checked("promtool", "check", "rules", f"{name}.yml")
+    assert "SUCCESS" in check_output("promtool", "check", "rules", f"{name}.yml")
 
 
 @RULES
 def test_the_rules_fire_when_they_should(name: str) -> None:
-    assert "SUCCESS" in checked("promtool", "test", "rules", f"{name}.test.yml")
+    assert "SUCCESS" in check_output("promtool", "test", "rules", f"{name}.test.yml")
 
 
 @RULES
 def test_every_rule_has_a_test(name: str) -> None:
-    tried = yaml.safe_load((EXAMPLES / f"{name}.test.yml").read_text())["tests"]
-    cases = [case for test in tried for case in test["alert_rule_test"]]
-    for expected in (True, False):  # each fires, and each keeps still
+    tests = yaml.safe_load((EXAMPLES / f"{name}.test.yml").read_text())["tests"]
+    cases = [case for test in tests for case in test["alert_rule_test"]]
+    for expected in (True, False):  # each rule fires in one case and does not fire in another
         assert {case["alertname"] for case in cases if bool(case["exp_alerts"]) is expected} == {
             rule["alert"] for rule in rules(name)
         }
@@ -78,11 +80,13 @@ def test_every_rule_has_a_test(name: str) -> None:
 
 def test_the_dashboard_queries_are_valid(tmp_path: Path) -> None:
     panels = json.loads((EXAMPLES / "grafana-dashboard.json").read_text())["panels"]
-    asked = [target["expr"] for panel in panels for target in panel.get("targets", ())]
-    rules = [{"record": f"asked:{n}", "expr": expr.replace("$__rate_interval", "5m")} for n, expr in enumerate(asked)]
-    path = tmp_path / "asked.yml"
+    expressions = [target["expr"] for panel in panels for target in panel.get("targets", ())]
+    rules = [
+        {"record": f"query:{n}", "expr": expr.replace("$__rate_interval", "5m")} for n, expr in enumerate(expressions)
+    ]
+    path = tmp_path / "queries.yml"
     path.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
-    assert f"{len(asked)} rules found" in checked("promtool", "check", "rules", str(path))
+    assert f"{len(expressions)} rules found" in check_output("promtool", "check", "rules", str(path))
 
 
 def test_no_panel_of_the_dashboard_covers_another() -> None:
@@ -98,7 +102,7 @@ def test_no_panel_of_the_dashboard_covers_another() -> None:
 
 
 def test_alertmanager_accepts_its_configuration() -> None:
-    assert "SUCCESS" in checked("amtool", "check-config", "alertmanager.yml")
+    assert "SUCCESS" in check_output("amtool", "check-config", "alertmanager.yml")
 
 
 @pytest.mark.parametrize(
@@ -113,8 +117,8 @@ def test_alertmanager_accepts_its_configuration() -> None:
 )
 def test_people_are_notified_of_every_alert_sent_to_watchkeeper(labels: str, receivers: str) -> None:
     routed = ("config", "routes", "test", "--config.file=alertmanager.yml", "alertname=A", *labels.split())
-    assert checked("amtool", *routed) == receivers
-    assert checked("amtool", *routed[:-1], "alertname=Watchdog", "severity=critical") == "nobody"
+    assert check_output("amtool", *routed) == receivers
+    assert check_output("amtool", *routed[:-1], "alertname=Watchdog", "severity=critical") == "nobody"
 
 
 def test_alertmanager_posts_to_the_source_of_the_settings(settings: Settings) -> None:
@@ -129,21 +133,21 @@ def test_alertmanager_posts_to_the_source_of_the_settings(settings: Settings) ->
 def test_grafana_signs_as_the_source_of_the_settings_expects(settings: Settings) -> None:
     (point,) = yaml.safe_load((EXAMPLES / "grafana-contact-point.yaml").read_text())["contactPoints"]
     (receiver,) = point["receivers"]
-    section, sent = settings.sources["grafana"], receiver["settings"]
+    section, webhook = settings.sources["grafana"], receiver["settings"]
     assert receiver["type"] == "webhook"
     assert receiver["disableResolveMessage"] is False
-    assert sent["url"].endswith(f":{settings.intake.port}/alerts/grafana")
+    assert webhook["url"].endswith(f":{settings.intake.port}/alerts/grafana")
     expected = section.model_dump(include={"signature_header", "timestamp_header"})
-    assert sent["hmacConfig"]["header"].lower() == expected["signature_header"]
-    assert sent["hmacConfig"]["timestampHeader"].lower() == expected["timestamp_header"]
+    assert webhook["hmacConfig"]["header"].lower() == expected["signature_header"]
+    assert webhook["hmacConfig"]["timestampHeader"].lower() == expected["timestamp_header"]
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
 def test_the_texts_of_the_rules_are_read_correctly(rule: dict[str, Any], settings: Settings) -> None:
     section = settings.sources["prometheus"]
     for service in settings.services:
-        alert = notified(settings, rule, service)
-        assert alert.severity == rule["labels"]["severity"], "the words are those of our own vocabulary"
+        alert = alert_of_rule(settings, rule, service)
+        assert alert.severity == rule["labels"]["severity"], "the severity is one of the normalised values"
         assert match_service(alert, settings.services, section.service_labels) == service
         assert alert.team == rule["labels"]["team"] == settings.services[service].team
         assert alert.title.startswith(f"{rule['alert']}: {service} ")
@@ -157,4 +161,4 @@ def test_the_rules_name_services_of_the_settings(settings: Settings) -> None:
     for rule in rules():
         named = set(re.findall(r'service=~"([^"]*)"', rule["expr"]))
         assert named == {"|".join(sorted(settings.services))}
-        assert "{{" not in str(rule["labels"]), "a label that changes makes another alert"
+        assert "{{" not in str(rule["labels"]), "a changed label would make a different alert"

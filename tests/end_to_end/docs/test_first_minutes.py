@@ -1,4 +1,4 @@
-"""The README's first commands work in its order, in an empty folder, as a reader types them."""
+"""The README's first commands work in its order in an empty directory."""
 
 from __future__ import annotations
 
@@ -39,22 +39,22 @@ async def test_the_first_commands_work_in_an_empty_folder(tmp_path: Path) -> Non
             if command.startswith("export "):
                 environment[name] = url if name == env_variable("model", "base_url") else value
                 continue
-            words = shlex.split(command)
-            assert Path(words[0]).name == "watchkeeper", command
-            match words[1]:
+            arguments = shlex.split(command)
+            assert Path(arguments[0]).name == "watchkeeper", command
+            match arguments[1]:
                 case "dev":
                     dev = await program.begin("dev", *options, "--intake-port", str(free_port()), **environment)
-                    said = await dev.says("Ctrl-C ends it")
-                    assert "no worker" not in said and "warning" not in said
+                    output = await dev.says("Ctrl-C ends it")
+                    assert "no worker" not in output and "warning" not in output
                 case "run":
-                    here = {"TEMPORAL_ADDRESS": f"127.0.0.1:{ports['--temporal-port']}"}
-                    ended = await program(*words[1:], **here)
+                    environment_of_run = {"TEMPORAL_ADDRESS": f"127.0.0.1:{ports['--temporal-port']}"}
+                    ended = await program(*arguments[1:], **environment_of_run)
                     assert (ended.code, "concluded" in ended.out) == (0, True), ended
                 case "demo":
-                    ended = await program(*words[1:], *options, **environment)
+                    ended = await program(*arguments[1:], *options, **environment)
                     assert (ended.code, "concluded" in ended.out) == (0, True), ended
                 case _:
-                    ended = await program(*words[1:], **environment)
+                    ended = await program(*arguments[1:], **environment)
                     assert ended.code == 0, f"{command}: {ended.err}"
         assert dev is not None, "the README starts a server before the first run"
         dev.send(signal.SIGINT)

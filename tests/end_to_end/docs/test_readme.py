@@ -1,4 +1,4 @@
-"""What the README shows works as it is shown."""
+"""The settings and the tool in the README work."""
 
 from __future__ import annotations
 

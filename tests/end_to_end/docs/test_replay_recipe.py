@@ -1,4 +1,4 @@
-"""The recipe for a pipeline, and the tests for those who change the code, work as they stand in ``examples/``."""
+"""The CI job and the replay tests in ``examples/`` work."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ def job() -> Any:
 
 
 def commands() -> list[str]:
-    """What the job has our program do."""
+    """Return the ``watchkeeper`` commands of the job."""
     lines = [line.strip() for step in job()["steps"] for line in step.get("run", "").splitlines()]
     return [line for line in lines if line.startswith("watchkeeper ")]
 
 
-def test_the_job_runs_before_a_deploy_and_may_read_alone() -> None:
+def test_the_job_runs_before_a_deploy_with_read_permission_only() -> None:
     recipe = yaml.safe_load((EXAMPLES / "github-replay.yml").read_text())
     assert recipe["permissions"] == {"contents": "read"}
     assert set(recipe[True]) == {"pull_request", "workflow_call"}, "YAML reads the key `on` as true"
     assert job()["timeout-minutes"] > 0
 
 
-def test_nothing_is_exported_or_uploaded_and_no_secret_is_written_out() -> None:
+def test_the_job_uploads_nothing_and_prints_no_secret() -> None:
     text = (EXAMPLES / "github-replay.yml").read_text()
     assert not re.search("upload|artifact|history export|echo|cat ", text.replace("nothing is written or uploaded", ""))
     secret = [name for name, value in job()["env"].items() if "secrets." in value]
@@ -47,22 +47,22 @@ def test_nothing_is_exported_or_uploaded_and_no_secret_is_written_out() -> None:
 
 
 def test_its_commands_exist() -> None:
-    known = get_command(app).commands  # type: ignore[attr-defined]
+    subcommands = get_command(app).commands  # type: ignore[attr-defined]
     assert len(commands()) == 2
     for line in commands():
         _, name, option, *_ = line.split()
-        assert option in [spelling for parameter in known[name].params for spelling in parameter.opts]
+        assert option in [spelling for parameter in subcommands[name].params for spelling in parameter.opts]
 
 
 async def test_its_commands_run(client: Client, tmp_path: Path) -> None:
     async with run_harness(client, [says("Fine.")]) as harness:
         await (await harness.start()).result()
-        ours = f"TaskQueue = '{harness.settings.worker.task_queue}'"
+        query = f"TaskQueue = '{harness.settings.worker.task_queue}'"
     program = Program(tmp_path, {"TEMPORAL_ADDRESS": address_of(client)})
     for line in commands():
-        narrowed = line.replace("--open", f'--open --from-server "{ours}"')
-        written = narrowed.replace('server "Close', f'server "{ours} AND Close')
-        ended = await program.python("-c", SHELL, written)
+        narrowed = line.replace("--open", f'--open --from-server "{query}"')
+        command = narrowed.replace('server "Close', f'server "{query} AND Close')
+        ended = await program.python("-c", SHELL, command)
         assert (ended.code, ended.err) == (0, "")
         assert re.fullmatch(r"\d+ histor(y|ies) replayed, 0 broken\n", ended.out)
 

@@ -1,4 +1,4 @@
-"""The example in ``docs/testing.md`` is a test that passes, and the page names only what exists."""
+"""The example in ``docs/testing.md`` is a test that passes, and the page names the complete test kit."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ async def test_the_example_passes(tmp_path: Path) -> None:
     assert (ended.code, "1 passed" in ended.out) == (0, True), ended.out
 
 
-def test_the_table_names_the_whole_kit() -> None:
+def test_the_table_names_the_complete_test_kit() -> None:
     types = {name for name in testing.__all__ if name[0].isupper()} - {"ScriptedModel", "FakeServer"}
     assert {name for name in testing.__all__ if f"`{name}" not in PAGE} <= types

@@ -1,4 +1,4 @@
-"""Every ``watchkeeper`` command that the documentation shows, done as it stands there, in a world that is alive."""
+"""Every ``watchkeeper`` command in the documentation works, with a server, a worker and simulated services."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
-from tests.end_to_end.docs.commands import blocks, shown
+from tests.end_to_end.docs.commands import blocks, documented_commands
 from tests.support.harness import Harness, run_harness, until_waiting
 from tests.support.paths import ROOT
 from tests.support.program import Ended, Program, Running
@@ -39,34 +39,34 @@ FIRST_MINUTES = {".venv/bin/watchkeeper init", ".venv/bin/watchkeeper demo --liv
 """Run by ``test_first_minutes.py``."""
 
 
-def ours() -> set[str]:
-    """The commands of ours that are shown; its name alone is none."""
-    typed = {command for command in shown() if Path(command.split()[0]).name == "watchkeeper"}
+def watchkeeper_commands() -> set[str]:
+    """Return the documented ``watchkeeper`` commands; the name alone is not a command."""
+    typed = {command for command in documented_commands() if Path(command.split()[0]).name == "watchkeeper"}
     return typed - {"watchkeeper"}
 
 
 @dataclass
 class Tour:
-    """A person who types what the documentation shows."""
+    """Runs commands of the documentation, and keeps which."""
 
     program: Program
     tried: set[str] = field(default_factory=set)
 
     async def begin(self, command: str, filled: Mapping[str, str] | None = None, **environment: str) -> Running:
-        """Start a command, with the words in capitals replaced."""
+        """Start a command, with its placeholders replaced."""
         self.tried.add(command)
         words = shlex.split(command)[1:]
         return await self.program.begin(*((filled or {}).get(word, word) for word in words), **environment)
 
     async def do(self, command: str, filled: Mapping[str, str] | None = None) -> Ended:
-        """Do a command to its end, which must be a good one."""
+        """Run a command to its end. It must succeed."""
         ended = await (await self.begin(command, filled)).end()
         assert ended.code == 0, f"{command}: {ended.err}{ended.out}"
         return ended
 
 
 @asynccontextmanager
-async def touring(client: Client, directory: Path) -> AsyncIterator[tuple[Tour, Harness]]:
+async def start_tour(client: Client, directory: Path) -> AsyncIterator[tuple[Tour, Harness]]:
     async with World.running() as world, run_harness(client, SCRIPT) as harness:
         settings = harness.settings
         (directory / "watchkeeper.toml").write_text(
@@ -82,65 +82,65 @@ async def touring(client: Client, directory: Path) -> AsyncIterator[tuple[Tour, 
 
 
 @pytest.fixture
-async def alone() -> AsyncIterator[Client]:
-    """A client of a server that knows no runs of other tests."""
+async def empty_server() -> AsyncIterator[Client]:
+    """A client of a server without runs of other tests."""
     async with dev_server(port=free_port(), ui_port=free_port()) as server:
         yield server.client
 
 
-async def test_every_command_of_the_page_works(alone: Client, tmp_path: Path) -> None:
-    async with touring(alone, tmp_path) as (tour, harness):
+async def test_every_command_of_the_page_works(empty_server: Client, tmp_path: Path) -> None:
+    async with start_tour(empty_server, tmp_path) as (tour, harness):
 
-        async def begun(command: str) -> tuple[Running, dict[str, str]]:
-            """Start a run that comes to wait for a person; returns what stands for RUN and for its CALL."""
+        async def begin_run(command: str) -> tuple[Running, dict[str, str]]:
+            """Start a run and wait for its approval request; return its process and the values of the placeholders."""
             running = await tour.begin(command)
-            said = await running.says("incident-")
-            run = next(word for word in said.split() if word.startswith("incident-"))
-            await until_waiting(alone.get_workflow_handle_for(IncidentWorkflow.run, run), "r1.0")
+            output = await running.says("incident-")
+            run = next(word for word in output.split() if word.startswith("incident-"))
+            await until_waiting(empty_server.get_workflow_handle_for(IncidentWorkflow.run, run), "r1.0")
             return running, {"RUN": run, "CALL": "r1.0", "TEXT": "Mind the promotion codes."}
 
-        running, named = await begun(RUN)
-        assert named["RUN"] in (await tour.do("watchkeeper list")).out
-        assert "restart" in (await tour.do("watchkeeper show RUN", named)).out
-        watching = await tour.begin("watchkeeper watch RUN", named)
+        running, placeholders = await begin_run(RUN)
+        assert placeholders["RUN"] in (await tour.do("watchkeeper list")).out
+        assert "restart" in (await tour.do("watchkeeper show RUN", placeholders)).out
+        watching = await tour.begin("watchkeeper watch RUN", placeholders)
         assert " 0 broken" in (await tour.do("watchkeeper replay --open")).out
-        await tour.do("watchkeeper tell RUN TEXT", named)
-        assert "20" in (await tour.do("watchkeeper extend RUN rounds=10", named)).out
-        await tour.do("watchkeeper approve RUN CALL", named)
+        await tour.do("watchkeeper tell RUN TEXT", placeholders)
+        assert "20" in (await tour.do("watchkeeper extend RUN rounds=10", placeholders)).out
+        await tour.do("watchkeeper approve RUN CALL", placeholders)
         for follower in (running, watching):
             followed = await follower.end()
             assert (followed.code, "Checkout is degraded. Roll back." in followed.out) == (0, True)
         assert harness.effects.restarts == ["checkout"]
-        assert named["TEXT"] in json.dumps(harness.messages())
+        assert placeholders["TEXT"] in json.dumps(harness.messages())
 
-        page = await tour.do("watchkeeper report RUN", named)
+        page = await tour.do("watchkeeper report RUN", placeholders)
         assert "Roll back." in page.out
-        wanted = {**named, "incident.html": "page.html"}
-        await tour.do(".venv/bin/watchkeeper report RUN --html -o incident.html", wanted)
+        report_arguments = {**placeholders, "incident.html": "page.html"}
+        await tour.do(".venv/bin/watchkeeper report RUN --html -o incident.html", report_arguments)
         assert "Roll back." in (tour.program.directory / "page.html").read_text()
-        assert named["RUN"] in (await tour.do(".venv/bin/watchkeeper list")).out
-        assert "restart" in (await tour.do(".venv/bin/watchkeeper show RUN", named)).out
+        assert placeholders["RUN"] in (await tour.do(".venv/bin/watchkeeper list")).out
+        assert "restart" in (await tour.do(".venv/bin/watchkeeper show RUN", placeholders)).out
         assert " 0 broken" in (await tour.do(".venv/bin/watchkeeper replay --open")).out
 
-        await tour.do("watchkeeper history export RUN FILE", {**named, "FILE": "here.json"})
+        await tour.do("watchkeeper history export RUN FILE", {**placeholders, "FILE": "here.json"})
         assert "agrees" in (await tour.do("watchkeeper replay PATH...", {"PATH...": "here.json"})).out
 
-        await tour.do(EXPORT, {EXPORT.split()[-2]: named["RUN"], EXPORT.split()[-1]: "checkout.json"})
+        await tour.do(EXPORT, {EXPORT.split()[-2]: placeholders["RUN"], EXPORT.split()[-1]: "checkout.json"})
         assert "1 history replayed" in (await tour.do(FROM_SERVER)).out
 
-        running, named = await begun(ASK)
-        await tour.do("watchkeeper deny RUN CALL", named)
+        running, placeholders = await begin_run(ASK)
+        await tour.do("watchkeeper deny RUN CALL", placeholders)
         assert ((await running.end()).code, harness.effects.restarts) == (0, ["checkout"])
 
-        running, named = await begun(RUN)
-        await tour.do("watchkeeper stop RUN", named)
+        running, placeholders = await begin_run(RUN)
+        await tour.do("watchkeeper stop RUN", placeholders)
         assert (await running.end()).code == 5
 
         assert "search_logs" in (await tour.do("watchkeeper tools")).out
         assert "✓ Temporal" in (await tour.do("watchkeeper check")).out
-    untried = ours() - SERVERS - FIRST_MINUTES - tour.tried
-    assert not untried, "the documentation shows these, and nobody tries them; do them in the tour"
-    assert not tour.tried - ours(), "the tour does what is not shown any more"
+    not_run = watchkeeper_commands() - SERVERS - FIRST_MINUTES - tour.tried
+    assert not not_run, "the documentation shows these and no test runs them; run them in the tour"
+    assert not tour.tried - watchkeeper_commands(), "the documentation no longer shows these"
 
 
 @pytest.mark.slow
@@ -152,20 +152,20 @@ async def test_processes_start_as_shown_and_end_on_a_signal(client: Client, tmp_
         "watchkeeper dev": (ports, "Ctrl-C ends it"),
         ".venv/bin/watchkeeper dev": (ports, "Ctrl-C ends it"),
     }
-    assert ready.keys() == SERVERS & ours()
-    exported = dict(as_exported())
-    async with touring(client, tmp_path) as (tour, harness):
-        exported[env_variable("model", "base_url")] = str(harness.settings.model.base_url)
-        for command, (ours_alone, said) in ready.items():
-            process = await tour.program.begin(*shlex.split(command)[1:], *ours_alone, **exported)
-            await process.says(said)
+    assert ready.keys() == SERVERS & watchkeeper_commands()
+    environment = dict(exported_variables())
+    async with start_tour(client, tmp_path) as (tour, harness):
+        environment[env_variable("model", "base_url")] = str(harness.settings.model.base_url)
+        for command, (options, expected_output) in ready.items():
+            process = await tour.program.begin(*shlex.split(command)[1:], *options, **environment)
+            await process.says(expected_output)
             process.send(signal.SIGTERM)
             ended = await process.end()
             assert (ended.code, "Traceback" in ended.err) == (0, False), f"{command}: {ended.err}"
 
 
-def as_exported() -> list[tuple[str, str]]:
-    """The variables that the README exports before it starts anything, which must be settings of ours."""
+def exported_variables() -> list[tuple[str, str]]:
+    """Return the variables that the README exports first. They must be settings."""
     typed = [command for block in blocks(ROOT / "README.md") for command in block if command.startswith("export ")]
     pairs = [command.removeprefix("export ").partition("=") for command in typed]
     assert [name for name, _, _ in pairs] == [env_variable("model", key) for key in ("base_url", "name", "api_key")]

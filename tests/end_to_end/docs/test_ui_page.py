@@ -1,4 +1,4 @@
-"""What docs/ui.md says of search attributes is so, and the queries in it find what they are said to find."""
+"""docs/ui.md lists the search attributes correctly, and its queries find the runs that it says."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from watchkeeper.temporal.dev_server import find_binary
 DOC = (DOCS / "ui.md").read_text()
 OPEN = "the alerted run"
 
-FOUND = {
+EXPECTED_RUNS = {
     "runs that wait for a person": {WAITING},
     "runs under investigation": {WAITING},
     "alerts that still fire after the report": {OPEN},
@@ -29,25 +29,27 @@ FOUND = {
     "critical runs since a day": {OPEN, FINISHED, WAITING},
     "runs without the queues of the teams": {OPEN, FINISHED, LIMITED, STOPPED, WAITING},
 }
-"""Of the runs in the scene, by the words before the query."""
+"""Runs of the scene that each query must find, by the text before the query."""
 
 
 def rows(heading: str) -> list[list[str]]:
-    """The cells of the table under a heading."""
+    """Return the cells of the table under a heading."""
     section = DOC.partition(f"## {heading}\n")[2].partition("\n## ")[0]
     lines = re.findall(r"^\| (.+) \|$", section, re.M)
     return [[cell.strip() for cell in line.split(" | ")] for line in lines[1:]]
 
 
 def test_the_page_lists_every_search_attribute_with_its_type_and_values() -> None:
-    told = {name.strip("`"): (kind, set(re.findall(r"`(\w+)`", values))) for name, kind, values in rows("The list")}
-    assert {name: kind for name, (kind, _) in told.items()} == {
+    attributes = {
+        name.strip("`"): (kind, set(re.findall(r"`(\w+)`", values))) for name, kind, values in rows("The list")
+    }
+    assert {name: kind for name, (kind, _) in attributes.items()} == {
         key.name: search_attributes.type_name(key) for key in search_attributes.ALL
     }
-    assert told["Phase"][1] == set(get_args(search_attributes.Phase))
-    assert told["WaitingFor"][1] == set(get_args(search_attributes.WaitingFor))
-    assert told["Outcome"][1] == set(get_args(RunStatus)) - {"running"}
-    assert search_attributes.PERSON in told["Source"][1]
+    assert attributes["Phase"][1] == set(get_args(search_attributes.Phase))
+    assert attributes["WaitingFor"][1] == set(get_args(search_attributes.WaitingFor))
+    assert attributes["Outcome"][1] == set(get_args(RunStatus)) - {"running"}
+    assert search_attributes.PERSON in attributes["Source"][1]
 
 
 def test_its_pictures_are_the_ones_that_the_tests_take() -> None:
@@ -55,9 +57,9 @@ def test_its_pictures_are_the_ones_that_the_tests_take() -> None:
     assert shown == {path.name for path in (DOCS / "pictures").iterdir()}
 
 
-async def finds(scene: Scene, query: str, wanted: set[str]) -> None:
-    """See that a query finds these; what was recorded last is listed a moment later."""
-    names, found = {scene.alerted if run == OPEN else run for run in wanted}, set[str]()
+async def assert_finds(scene: Scene, query: str, expected: set[str]) -> None:
+    """Wait until a query finds exactly these runs. Lists are updated with a short delay."""
+    names, found = {scene.alerted if run == OPEN else run for run in expected}, set[str]()
     for _ in range(50):
         found = {run.id async for run in scene.server.client.list_workflows(query)}
         if found == names:
@@ -70,29 +72,37 @@ def queries() -> dict[str, str]:
     return {what: query.strip("`") for what, query in rows("Queries to save")}
 
 
-async def test_its_queries_find_the_expected_runs(played: Scene) -> None:
-    assert queries().keys() == FOUND.keys()
+async def test_its_queries_find_the_expected_runs(ui_scene: Scene) -> None:
+    assert queries().keys() == EXPECTED_RUNS.keys()
     for what, query in queries().items():
-        await finds(played, query, FOUND[what])
+        await assert_finds(ui_scene, query, EXPECTED_RUNS[what])
 
 
-async def test_its_queries_for_large_numbers_and_failures_find_such_runs(played: Scene) -> None:
-    """The scene holds nothing so large, and no failure, so they are asked for what it holds."""
-    asked = queries()
-    await finds(played, asked["long runs"].replace("20", "3"), {OPEN, FINISHED})
-    every = FOUND["runs without the queues of the teams"]
-    await finds(played, asked["expensive runs"].replace("1", "0.0"), every)
-    failed = asked["failed runs of a service"].replace("failed", "concluded")
-    await finds(played, failed, {OPEN, FINISHED})
+async def test_its_queries_for_large_numbers_and_failures_find_such_runs(ui_scene: Scene) -> None:
+    """The scene has no such runs, so the queries are changed to smaller values and another outcome."""
+    saved = queries()
+    await assert_finds(ui_scene, saved["long runs"].replace("20", "3"), {OPEN, FINISHED})
+    all_runs = EXPECTED_RUNS["runs without the queues of the teams"]
+    await assert_finds(ui_scene, saved["expensive runs"].replace("1", "0.0"), all_runs)
+    failed = saved["failed runs of a service"].replace("failed", "concluded")
+    await assert_finds(ui_scene, failed, {OPEN, FINISHED})
 
 
-async def test_the_temporal_cli_accepts_its_queries(played: Scene) -> None:
+async def test_the_temporal_cli_accepts_its_queries(ui_scene: Scene) -> None:
     (command,) = re.findall(r"`(temporal [^`]+)`", DOC)
     query = queries()["runs that wait for a person"]
-    program, *words = command.split()
+    program, *arguments = command.split()
     listing = await asyncio.create_subprocess_exec(
-        *(str(find_binary().with_name(program)), *words, query, "--address", played.server.address, "--output", "json"),
+        *(
+            str(find_binary().with_name(program)),
+            *arguments,
+            query,
+            "--address",
+            ui_scene.server.address,
+            "--output",
+            "json",
+        ),
         stdout=asyncio.subprocess.PIPE,
     )
-    said, _ = await listing.communicate()
-    assert [run["execution"]["workflowId"] for run in json.loads(said)] == [WAITING]
+    output, _ = await listing.communicate()
+    assert [run["execution"]["workflowId"] for run in json.loads(output)] == [WAITING]

@@ -1,4 +1,4 @@
-"""A real browser on the pages of the Temporal UI: what a person sees there, as text and as a picture."""
+"""A real browser for the Temporal UI and the report: the visible text, and screenshots."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from playwright.async_api import Error, Page, async_playwright
 SECONDS = 30.0
 
 WIDTH, HEIGHT = 1440, 1500
-"""Of the window, in pixels; so high that what a page tells needs no scrolling."""
+"""Size of the window in pixels. Its height shows a page without scrolling."""
 
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 _QUIET = (
@@ -24,8 +24,8 @@ _QUIET = (
 )
 
 
-def absent() -> str | None:
-    """Say that no browser is installed; None where one is."""
+def missing_browser() -> str | None:
+    """Return why the browser tests cannot run, or None if a browser is installed."""
     return None if _program() else "not installed: chromium (Debian's package chromium)"
 
 
@@ -39,56 +39,56 @@ class Browser:
 
     page: Page
 
-    async def read(self, url: str, *wanted: str) -> str:
-        """Open a page, and return all that it shows once all of these texts are there."""
+    async def read(self, url: str, *texts: str) -> str:
+        """Open a page, wait for all of these texts, and return the visible text."""
         await self.page.goto(url)
-        return await self.until(*wanted)
+        return await self.until(*texts)
 
-    async def turn_to(self, tab: str, *wanted: str) -> str:
-        """Turn to another tab of the page, and return all that it shows once all of these texts are there."""
+    async def open_tab(self, tab: str, *texts: str) -> str:
+        """Open another tab of the page, wait for all of these texts, and return the visible text."""
         await self.page.locator(f'a[href*="/{tab.lower().replace(" ", "-")}"]').click()
-        return await self.until(*wanted)
+        return await self.until(*texts)
 
-    async def until(self, *wanted: str) -> str:
-        """Return all that the page shows once all of these texts are there; lines and spaces are one space each."""
+    async def until(self, *texts: str) -> str:
+        """Wait for all of these texts; return the visible text with single spaces."""
         shown = ""
         with suppress(TimeoutError):
             async with asyncio.timeout(SECONDS):
-                while not all(text in shown for text in wanted):
+                while not all(text in shown for text in texts):
                     await asyncio.sleep(0.1)
                     shown = await self._shown()
-        missing = [text for text in wanted if text not in shown]
+        missing = [text for text in texts if text not in shown]
         assert not missing, f"{self.page.url} does not show {missing}: {shown}"
         return shown
 
     async def choose_columns(self, *labels: str) -> None:
-        """Have lists of runs show these columns, as a person chooses them; on a page of the UI, for those after it."""
+        """Set the columns of lists of runs, for the next pages. Call it on a page of the UI."""
         columns = json.dumps({"default": [{"label": label} for label in labels]})
         await self.page.evaluate(
             "columns => localStorage.setItem('namespace-workflow-table-columns', columns)", columns
         )
 
     async def row(self, run: str) -> list[str]:
-        """Return what the list shows of a run, beside its name and its cost."""
+        """Return the cells of a run in the list, without its name and its cost."""
         cells = await self.page.locator("tr", has_text=run).locator("td").all_inner_texts()
         texts = [cell.strip() for cell in cells]
         assert re.fullmatch(r"0\.00\d+", texts[-1]), f"no cost: {texts}"
         return texts[texts.index(run) + 1 : -1]
 
     async def _shown(self) -> str:
-        """Return the text of the page; the UI renders Markdown in frames of their own."""
-        texts = []
+        """Return the text of the page; the UI renders Markdown in separate frames."""
+        frame_texts = []
         for frame in self.page.frames:
             with suppress(Error):  # a frame that is replaced while it is read
-                texts.append(await frame.locator("body").inner_text(timeout=1_000))
-        return " ".join(" ".join(texts).split())
+                frame_texts.append(await frame.locator("body").inner_text(timeout=1_000))
+        return " ".join(" ".join(frame_texts).split())
 
 
 @asynccontextmanager
-async def browsing() -> AsyncIterator[Browser]:
-    """Open a window, light and always of the same size, for as long as the context lasts."""
+async def open_browser() -> AsyncIterator[Browser]:
+    """Open a window with light colours and a fixed size; close it when the context ends."""
     path = _program()
-    assert path is not None, absent()
+    assert path is not None, missing_browser()
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=path, args=_QUIET)
         try:

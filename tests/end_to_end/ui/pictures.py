@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from PIL import Image
 
-from tests.end_to_end.ui.browser import HEIGHT, WIDTH, Browser, absent, browsing
+from tests.end_to_end.ui.browser import HEIGHT, WIDTH, Browser, missing_browser, open_browser
 from tests.end_to_end.ui.scene import FINISHED, WAITING, Scene, scene
 from tests.support.paths import DOCS
 
@@ -93,23 +93,23 @@ async def _take_all(at: Scene, browser: Browser) -> None:
     await browser.until("Ascending")
     await take(browser, "timeline", _TIMELINE)
     await browser.read(at.page(at.alerted), "open for follow-ups")
-    await browser.turn_to("User Metadata", "What fired", "Recommended immediate next step")
+    await browser.open_tab("User Metadata", "What fired", "Recommended immediate next step")
     await take(browser, "alert", _DETAILS)
     await browser.read(at.page(WAITING), "waits for approval")
-    await browser.turn_to("User Metadata", "Waits for a person", "Asked by a person")
+    await browser.open_tab("User Metadata", "Waits for a person", "Asked by a person")
     await take(browser, "approval", _DETAILS)
     await at.stop_workers()
-    await browser.turn_to("Memo", "waits_for")
+    await browser.open_tab("Memo", "waits_for")
     await take(browser, "no-worker", _MEMO)
 
 
 async def _main() -> None:
     with tempfile.TemporaryDirectory() as directory:
-        async with scene(Path(directory), PACE) as at, browsing() as browser:
+        async with scene(Path(directory), PACE) as at, open_browser() as browser:
             await _take_all(at, browser)
 
 
 if __name__ == "__main__":
-    if why := absent():
+    if why := missing_browser():
         sys.exit(why)
     asyncio.run(_main())

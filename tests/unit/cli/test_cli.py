@@ -105,8 +105,8 @@ async def test_a_watch_continues_with_a_reset_run(client: Client, program: Progr
 async def test_an_interrupted_watch_prints_how_to_resume(client: Client, program: Program) -> None:
     async with at_desk(client, program, [calls(RESTART), says(REPORT)]) as desk:
         following = await desk.program.begin("run", "Checkout fails.")
-        said = await following.says("watchkeeper approve")
-        run = said.split()[0]
+        output = await following.says("watchkeeper approve")
+        run = output.split()[0]
         following.send(signal.SIGINT)
         ended = await following.end()
         assert ended.code == 130
@@ -118,13 +118,13 @@ async def test_an_interrupted_watch_prints_how_to_resume(client: Client, program
 
 
 async def test_a_run_without_a_worker_says_so(program: Program) -> None:
-    write_config(program, "nobody-polls-this")
-    following = await program.begin("run", "Is anybody there?")
-    said = await following.says("no worker polls the task queue 'nobody-polls-this'")
-    assert "watchkeeper worker" in said
+    write_config(program, "unpolled")
+    following = await program.begin("run", "Is the service up?")
+    output = await following.says("no worker polls the task queue 'unpolled'")
+    assert "watchkeeper worker" in output
     following.send(signal.SIGINT)
     assert (await following.end()).code == 130
-    assert (await program("show", said.split()[0])).code == 0
+    assert (await program("show", output.split()[0])).code == 0
 
 
 async def test_the_cause_of_a_delay_is_printed(client: Client, program: Program) -> None:
@@ -146,7 +146,7 @@ async def test_terminal_control_sequences_are_not_printed(client: Client, progra
     assert "]0;owned" in ended.out
 
 
-# --- people's acts ------------------------------------------------------------------------------------------------
+# --- approvals, messages and extensions ---------------------------------------------------------------------------
 
 
 async def test_a_call_is_approved_from_the_command_line(client: Client, program: Program) -> None:
@@ -171,8 +171,8 @@ async def test_a_denied_call_is_not_run(client: Client, program: Program) -> Non
     async with at_desk(client, program, [calls(RESTART), says(REPORT)]) as desk:
         run = await desk.started()
         await desk.until(run, "waiting")
-        wrong = await desk.program("approve", run, "r7.7")
-        assert (wrong.code, "no call 'r7.7' waits" in wrong.sentence()) == (1, True)
+        unknown_call = await desk.program("approve", run, "r7.7")
+        assert (unknown_call.code, "no call 'r7.7' waits" in unknown_call.sentence()) == (1, True)
         assert (await desk.program("deny", run, "r1.0", "--note", "not on a Friday")).code == 0
         ended = await desk.program("watch", run)
     assert ended.code == 0

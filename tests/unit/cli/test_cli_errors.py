@@ -23,7 +23,7 @@ NOWHERE = "127.0.0.1:1"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         (["run", "x", "--limit", "round=3"], 2, "no limit 'round=3'"),
         (["run", "x", "--limit", "rounds=many"], 2, "rounds=many: the value must be a whole number above 0"),
@@ -51,10 +51,10 @@ NOWHERE = "127.0.0.1:1"
         (["worker"], 1, "set WATCHKEEPER_MODEL__API_KEY"),
     ],
 )
-async def test_bad_input_is_one_sentence(program: Program, arguments: list[str], code: int, said: str) -> None:
+async def test_bad_input_is_one_sentence(program: Program, arguments: list[str], code: int, message: str) -> None:
     write_config(program, "unused")
     ended = await program(*arguments)
-    assert said in ended.sentence()
+    assert message in ended.sentence()
     assert ended.code == code
 
 
@@ -64,9 +64,9 @@ async def test_bad_input_is_one_sentence(program: Program, arguments: list[str],
 )
 async def test_an_unreachable_server_is_one_sentence(program: Program, arguments: list[str]) -> None:
     ended = await program(*arguments, TEMPORAL_ADDRESS=NOWHERE, WATCHKEEPER_MODEL__API_KEY="x")
-    said = ended.sentence()
-    assert f"no Temporal server answers at {NOWHERE} (Connection refused)" in said
-    assert "TEMPORAL_ADDRESS" in said
+    message = ended.sentence()
+    assert f"no Temporal server answers at {NOWHERE} (Connection refused)" in message
+    assert "TEMPORAL_ADDRESS" in message
     assert ended.code == 1
 
 
@@ -76,18 +76,18 @@ async def test_an_unknown_namespace_is_one_sentence(program: Program) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("[model", "is not valid TOML"),
         ("[modell]\nname = 'x'", "no such setting: modell"),
         ("[model]\ndeadline = -1", "model.deadline"),
     ],
 )
-async def test_broken_settings_are_one_sentence(program: Program, content: str, said: str) -> None:
+async def test_broken_settings_are_one_sentence(program: Program, content: str, message: str) -> None:
     (program.directory / "watchkeeper.toml").write_text(content)
     for command in (["run", "x"], ["tools"], ["worker"], ["dev"]):
         ended = await program(*command)
-        assert (ended.code, said in ended.sentence()) == (1, True), ended.err
+        assert (ended.code, message in ended.sentence()) == (1, True), ended.err
 
 
 async def test_a_service_unknown_to_the_worker_fails_the_run(client: Client, program: Program) -> None:

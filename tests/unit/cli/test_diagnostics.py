@@ -1,4 +1,4 @@
-"""``tools`` and ``check``: the catalogue as it is sent, and a verdict on everything that is configured."""
+"""``tools`` and ``check``: the tool catalogue as the model receives it, and a test of every configured connection."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEY = "model-key"
 
 
 def configure(program: Program, world: World, model: str, **changes: Any) -> None:
-    """Write settings for the world; a change replaces or, when None, removes a key such as loki__url."""
+    """Write settings for the simulated services; a change replaces a key such as loki__url, or removes it if None."""
     urls = world.urls
     keys: dict[str, Any] = {
         "model__base_url": model,
@@ -43,13 +43,13 @@ def configure(program: Program, world: World, model: str, **changes: Any) -> Non
     (program.directory / "watchkeeper.toml").write_text("\n".join(lines))
 
 
-def verdicts(ended: Ended) -> dict[str, tuple[bool, str]]:
-    """What was said of each thing."""
+def check_results(ended: Ended) -> dict[str, tuple[bool, str]]:
+    """Return for each check whether it passed, and its message."""
     assert "Traceback" not in ended.out + ended.err
     found: dict[str, tuple[bool, str]] = {}
     for line in ended.out.splitlines():
-        mark, what, detail = line.split(maxsplit=2)
-        found[what] = (mark == "✓", detail)
+        mark, check, detail = line.split(maxsplit=2)
+        found[check] = (mark == "✓", detail)
     return found
 
 
@@ -70,7 +70,7 @@ async def test_a_complete_setup_passes_every_check(program: Program, world: Worl
     async with ScriptedModel(on_call_engineer, key=KEY).serve() as url:
         configure(program, world, url)
         ended = await program("check")
-    found = verdicts(ended)
+    found = check_results(ended)
     assert ended.code == 0, ended.out
     assert found.keys() == {"configuration", "tools", "Temporal", "model", "Prometheus", "Loki", "deploys", "PagerDuty"}
     assert "no worker polls" in found["Temporal"][1]
@@ -78,7 +78,7 @@ async def test_a_complete_setup_passes_every_check(program: Program, world: Worl
 
 
 @pytest.mark.parametrize(
-    ("what", "change", "said"),
+    ("check", "change", "message"),
     [
         ("model", {"model__api_key": "wrong"}, "WATCHKEEPER_MODEL__API_KEY"),
         ("model", {"model__api_key": None}, "no API key"),
@@ -95,15 +95,15 @@ async def test_a_complete_setup_passes_every_check(program: Program, world: Worl
     ],
 )
 async def test_a_failed_check_names_the_cause_and_the_remedy(
-    program: Program, world: World, what: str, change: dict[str, Any], said: str
+    program: Program, world: World, check: str, change: dict[str, Any], message: str
 ) -> None:
     async with ScriptedModel(on_call_engineer, key=KEY, models=["moonshotai-kimi-k2-6"]).serve() as url:
         configure(program, world, url, **change)
         ended = await program("check")
-    found = verdicts(ended)
+    found = check_results(ended)
     assert ended.code == 1
-    assert [name for name, (ok, _) in found.items() if not ok] == [what]
-    assert said in found[what][1]
+    assert [name for name, (ok, _) in found.items() if not ok] == [check]
+    assert message in found[check][1]
 
 
 async def test_a_hand_off_that_would_page_no_one_is_reported(program: Program, world: World) -> None:
@@ -111,9 +111,9 @@ async def test_a_hand_off_that_would_page_no_one_is_reported(program: Program, w
     async with ScriptedModel(on_call_engineer, key=KEY).serve() as url:
         configure(program, world, url, pagerduty__routing_key=None, **keys)
         ended = await program("check")
-    ok, said = verdicts(ended)["PagerDuty"]
+    ok, message = check_results(ended)["PagerDuty"]
     assert ok
-    assert "set reports.team, or the hand-off of a run without a service pages no person" in said
+    assert "set reports.team, or the hand-off of a run without a service pages no person" in message
 
 
 async def test_only_what_is_configured_is_checked(program: Program) -> None:
@@ -123,12 +123,12 @@ async def test_only_what_is_configured_is_checked(program: Program) -> None:
             "[pagerduty]\nevents_url = 'http://127.0.0.1:1'"
         )
         ended = await program("check", WATCHKEEPER_MODEL__API_KEY=KEY)
-    assert verdicts(ended).keys() == {"configuration", "tools", "Temporal", "model", "PagerDuty"}
+    assert check_results(ended).keys() == {"configuration", "tools", "Temporal", "model", "PagerDuty"}
 
 
 async def test_broken_settings_and_an_unreachable_server_are_failed_checks(program: Program) -> None:
     (program.directory / "watchkeeper.toml").write_text("[model")
     ended = await program("check", TEMPORAL_ADDRESS="127.0.0.1:1")
-    found = verdicts(ended)
+    found = check_results(ended)
     assert (ended.code, found["configuration"][0], found["Temporal"][0]) == (1, False, False)
     assert "not valid TOML" in found["configuration"][1]

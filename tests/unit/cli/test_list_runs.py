@@ -1,4 +1,4 @@
-"""Lists of runs, narrowed as people narrow them, and the earlier episodes of one name."""
+"""``list`` with filters, and earlier episodes with the same workflow id."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ REPORT = "**Status:** checkout is degraded."
 pytestmark = pytest.mark.timeout(120)
 
 
-async def found(client: Client, **wanted: Any) -> dict[str, RunInfo]:
-    """The runs that are listed, by name."""
-    return {one.workflow_id: one async for one in runs_client.list_runs(client, RunFilter(**wanted))}
+async def list_runs(client: Client, **filters: Any) -> dict[str, RunInfo]:
+    """Return the listed runs by workflow id."""
+    return {run.workflow_id: run async for run in runs_client.list_runs(client, RunFilter(**filters))}
 
 
-async def until_listed(client: Client, run: str, **wanted: Any) -> RunInfo:
-    """Return a run when a list shows it, which comes a moment after what it shows."""
+async def until_listed(client: Client, run: str, **filters: Any) -> RunInfo:
+    """Wait until a list shows the run; lists are updated with a short delay."""
     async with asyncio.timeout(30):
-        while run not in (listed := await found(client, **wanted)):
+        while run not in (listed := await list_runs(client, **filters)):
             await asyncio.sleep(0.1)
     return listed[run]
 
@@ -61,7 +61,7 @@ async def test_a_run_is_found_by_its_attributes(client: Client, program: Program
             {"since": datetime.now(UTC) + timedelta(hours=1)},
             {"query": "Rounds > 1 OR Rounds = 0"},
         ]
-        strangers = [wanted for wanted in others if run.id in await found(client, **wanted)]
+        wrong_matches = [filters for filters in others if run.id in await list_runs(client, **filters)]
         narrowed = ["--service", "checkout", "--severity", "critical", "--team", "checkout", "--source", "prod"]
         narrowed += ["--status", "running", "--waiting", "approval", "--since", "1h", "--query", "Rounds = 1", "--open"]
         shown, as_json = await program("list", *narrowed), await program("list", "--json", *narrowed)
@@ -69,21 +69,21 @@ async def test_a_run_is_found_by_its_attributes(client: Client, program: Program
         reported = await until_listed(client, run.id, waiting_for="alerts", open_only=True, state="concluded")
         await sender.resolve()
         await run.result()
-        over = await until_listed(client, run.id, state="concluded", query="ExecutionStatus = 'Completed'")
-    assert strangers == []
-    known = ("checkout", "critical", "checkout", "prod")
-    assert facts_of(waiting) == ("running", *known, "investigating", "approval", 1)
-    assert facts_of(reported) == ("concluded", *known, "open", "alerts", 2)
-    assert facts_of(over) == ("concluded", *known, "over", None, 2)
+        closed = await until_listed(client, run.id, state="concluded", query="ExecutionStatus = 'Completed'")
+    assert wrong_matches == []
+    attributes = ("checkout", "critical", "checkout", "prod")
+    assert facts_of(waiting) == ("running", *attributes, "investigating", "approval", 1)
+    assert facts_of(reported) == ("concluded", *attributes, "open", "alerts", 2)
+    assert facts_of(closed) == ("concluded", *attributes, "over", None, 2)
     (line,) = [line for line in shown.out.splitlines() if line.startswith(run.id)]
     assert "  waits for approval  checkout  critical  " in line
     (item,) = [item for item in json.loads(as_json.out) if item["run"] == run.id]
-    wanted = {"status": "running", "team": "checkout", "source": "prod", "waiting_for": "approval", "rounds": 1}
-    assert {name: item[name] for name in wanted} == wanted
+    expected = {"status": "running", "team": "checkout", "source": "prod", "waiting_for": "approval", "rounds": 1}
+    assert {name: item[name] for name in expected} == expected
 
 
-def facts_of(one: RunInfo) -> tuple[str | int | None, ...]:
-    return one.status, one.service, one.severity, one.team, one.source, one.phase, one.waiting_for, one.rounds
+def facts_of(run: RunInfo) -> tuple[str | int | None, ...]:
+    return run.status, run.service, run.severity, run.team, run.source, run.phase, run.waiting_for, run.rounds
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,13 @@ async def test_a_run_is_found_by_its_outcome(client: Client, state: str, outcome
             await stopping
         with suppress(WorkflowFailureError):
             await run.result()
-        one = await until_listed(client, run.id, state=state)
-        every: list[ListStatus] = ["running", "concluded", "limit_reached", "failed", "stopped"]
-        assert [each for each in every if run.id in await found(client, state=each)] == [state] == [one.status]
+        listed = await until_listed(client, run.id, state=state)
+        statuses: list[ListStatus] = ["running", "concluded", "limit_reached", "failed", "stopped"]
+        assert (
+            [status for status in statuses if run.id in await list_runs(client, state=status)]
+            == [state]
+            == [listed.status]
+        )
 
 
 async def test_an_earlier_episode_is_listed_with_a_name_that_show_accepts(client: Client, program: Program) -> None:
@@ -120,9 +124,9 @@ async def test_an_earlier_episode_is_listed_with_a_name_that_show_accepts(client
         await until_listed(client, first.id, open_only=True)
         plain = (await program("list")).out
         closed = (await program("list", "--query", f"WorkflowId = '{first.id}' AND ExecutionStatus = 'Completed'")).out
-        whole = f"{first.id}@{first.first_execution_run_id}"
-        episode = whole[: len(first.id) + 9]
-        told = [await program(*command) for command in (("show", episode), ("watch", whole))]
+        full_name = f"{first.id}@{first.first_execution_run_id}"
+        episode = full_name[: len(first.id) + 9]
+        commands = [await program(*command) for command in (("show", episode), ("watch", full_name))]
         shown, latest = await runs_client.find_run(client, episode), await runs_client.find_run(client, first.id)
         for unknown in ("00000000", f"{'0' * 8}-0000-4000-8000-{'0' * 12}"):
             with pytest.raises(NoSuchRun, match=f"no run '{first.id}@{unknown}'"):
@@ -130,9 +134,9 @@ async def test_an_earlier_episode_is_listed_with_a_name_that_show_accepts(client
         await sender.resolve("HighLatency", at=500, over=501)
         await second.result()
     assert [line.split()[0] for line in plain.splitlines() if line.startswith(first.id)] == [first.id, episode]
-    assert closed.split()[0] == episode, "in a list of some, the latest of a name is not the latest there is"
-    assert [one.code for one in told] == [0, 0]
-    assert all("HighErrorRate: checkout" in one.out and "HighLatency" not in one.out for one in told)
+    assert closed.split()[0] == episode, "the latest run in a filtered list is not the latest run with this id"
+    assert [ended.code for ended in commands] == [0, 0]
+    assert all("HighErrorRate: checkout" in ended.out and "HighLatency" not in ended.out for ended in commands)
     assert (shown.workflow_id, shown.run_id) == (first.id, first.first_execution_run_id)
     assert latest.run_id == second.first_execution_run_id
 
@@ -167,7 +171,7 @@ async def test_a_run_in_a_queue_is_listed_as_queued(client: Client, program: Pro
 
 
 @pytest.mark.parametrize(
-    ("options", "code", "said"),
+    ("options", "code", "message"),
     [
         (["--query", "Rounds ="], 1, "Temporal cannot list by 'Rounds ='"),
         (["--query", "Colour = 'red'"], 1, "Colour"),
@@ -175,9 +179,9 @@ async def test_a_run_in_a_queue_is_listed_as_queued(client: Client, program: Pro
         (["--since", "99999999d"], 2, "--since '99999999d'"),
     ],
 )
-async def test_a_list_that_fails_is_one_sentence(program: Program, options: list[str], code: int, said: str) -> None:
+async def test_a_list_that_fails_is_one_sentence(program: Program, options: list[str], code: int, message: str) -> None:
     ended = await program("list", *options)
-    assert (ended.code, said in ended.sentence()) == (code, True), ended.err
+    assert (ended.code, message in ended.sentence()) == (code, True), ended.err
 
 
 async def test_a_list_that_is_empty_says_how_to_see_more(program: Program) -> None:

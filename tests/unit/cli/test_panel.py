@@ -113,15 +113,15 @@ def test_an_open_run_shows_its_firing_alerts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pending", "said"),
+    ("pending", "line"),
     [
         (PendingWork(unreached_since=88.0), "! Temporal is out of reach for 12 s; the run is safe"),
         (PendingWork(polled=False), "! no worker is there; the run waits for one: watchkeeper worker"),
         (PendingWork(untaken_since=93.0), "! no worker has taken it up for 7 s; it waits for one: watchkeeper worker"),
     ],
 )
-def test_the_panel_says_what_is_missing(pending: PendingWork, said: str) -> None:
-    assert drawn(story(calls={"r3.0": running("r3.0")}), pending)[-1].strip() == said
+def test_the_panel_says_what_is_missing(pending: PendingWork, line: str) -> None:
+    assert drawn(story(calls={"r3.0": running("r3.0")}), pending)[-1].strip() == line
 
 
 def test_a_short_wait_for_a_worker_is_not_mentioned() -> None:
@@ -139,13 +139,13 @@ def test_a_low_terminal_shows_some_of_many_calls() -> None:
 @pytest.mark.parametrize("height", [10, 50])
 def test_no_line_is_wider_than_the_terminal(width: int, height: int) -> None:
     approval = Approval("waiting", expires_at=AT + timedelta(minutes=14))
-    given = {
+    tool_calls = {
         "r3.0": running("r3.0", HOSTILE, arguments=HOSTILE),
         "r3.1": running("r3.1", "\u30c1" * 40, status="waiting", approval=approval),
         "r3.2": running("r3.2", same_as="r3.0", started_at=None),
     }
     failed = ActivityAttempt("r3.0 x", 12, None, AT + timedelta(hours=3), "1@host", HOSTILE, False, AT)
-    view = story(calls=given, workflow_id="incident-" + "x" * 200)
+    view = story(calls=tool_calls, workflow_id="incident-" + "x" * 200)
     text = panel(view, PendingWork({"r3.0": failed}, polled=False), AT, 100.0, width=width, height=height)
     assert all(line.cell_len <= width for line in text.split("\n"))
     assert not {"\x1b", "\x07", "\u202e", "\r"} & set(text.plain)

@@ -38,7 +38,7 @@ def ports() -> tuple[str, ...]:
 
 
 def serves(chosen: tuple[str, ...]) -> bool:
-    """Tell whether a server process with these ports exists."""
+    """Return whether a server process with these ports exists."""
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             command = entry.read_bytes().decode(errors="replace").split("\0")
@@ -49,9 +49,9 @@ def serves(chosen: tuple[str, ...]) -> bool:
     return False
 
 
-def port_of(said: str, name: str) -> int:
-    found = re.search(rf"{name}: (?:http://)?127\.0\.0\.1:(\d+)", said)
-    assert found, said
+def port_of(output: str, name: str) -> int:
+    found = re.search(rf"{name}: (?:http://)?127\.0\.0\.1:(\d+)", output)
+    assert found, output
     return int(found[1])
 
 
@@ -65,9 +65,9 @@ async def developing(program: Program, *arguments: str, **environment: str) -> A
     async with ScriptedModel(on_call_engineer).serve() as url:
         variables = {"WATCHKEEPER_INTAKE__PORT": str(free_port()), **keyed(url), **environment}
         dev = await program.begin("dev", *arguments, **variables)
-        said = await dev.says("Ctrl-C ends it")
+        output = await dev.says("Ctrl-C ends it")
         try:
-            yield dev, said
+            yield dev, output
         finally:
             if dev.process.returncode is None:
                 dev.send(signal.SIGINT)
@@ -143,25 +143,25 @@ async def test_an_interrupted_demo_leaves_nothing_behind(program: Program) -> No
         assert not serves(chosen)
 
 
-@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
-async def test_dev_serves_runs_and_ends_cleanly(program: Program, told: signal.Signals) -> None:
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+async def test_dev_serves_runs_and_ends_cleanly(program: Program, signal_number: signal.Signals) -> None:
     chosen = ports()
-    async with developing(program, *chosen) as (dev, said):
+    async with developing(program, *chosen) as (dev, output):
         assert serves(chosen)
-        there = {"TEMPORAL_ADDRESS": f"127.0.0.1:{port_of(said, 'Temporal')}"}
-        assert "Runs are kept in: watchkeeper.db" in said
-        assert f"export TEMPORAL_ADDRESS={there['TEMPORAL_ADDRESS']}" in said
-        # The tools of this run reach nothing; the run concludes all the same.
-        ended = await program("run", "What is the current error rate on the payments service?", **there)
+        environment = {"TEMPORAL_ADDRESS": f"127.0.0.1:{port_of(output, 'Temporal')}"}
+        assert "Runs are kept in: watchkeeper.db" in output
+        assert f"export TEMPORAL_ADDRESS={environment['TEMPORAL_ADDRESS']}" in output
+        # No tool of this run reaches a back end; the run still concludes.
+        ended = await program("run", "What is the current error rate on the payments service?", **environment)
         assert ended.code == 0
-        dev.send(told)
-        over = await dev.end()
-    assert over.code == 0
-    assert "Traceback" not in over.err
-    assert "WARN" not in over.err
+        dev.send(signal_number)
+        ended_dev = await dev.end()
+    assert ended_dev.code == 0
+    assert "Traceback" not in ended_dev.err
+    assert "WARN" not in ended_dev.err
     assert not serves(chosen)
-    async with developing(program, *ports()) as (_, said):
-        listed = await program("list", "--json", TEMPORAL_ADDRESS=f"127.0.0.1:{port_of(said, 'Temporal')}")
+    async with developing(program, *ports()) as (_, output):
+        listed = await program("list", "--json", TEMPORAL_ADDRESS=f"127.0.0.1:{port_of(output, 'Temporal')}")
     assert [item["status"] for item in json.loads(listed.out)] == ["concluded"]
 
 
@@ -177,7 +177,7 @@ async def test_dev_ends_cleanly_while_it_starts(program: Program) -> None:
 
 
 MAIN = "import watchkeeper.cli.main as entry; print('started', flush=True); entry.main()"
-"""Starts the program, and reports when Python has started: before that, no code of ours can handle Ctrl-C."""
+"""Starts the program, and reports when Python has started: before that, the program cannot handle Ctrl-C."""
 
 
 @pytest.mark.parametrize("command", [("dev",), ("list",), ("demo",)], ids=" ".join)
@@ -193,13 +193,13 @@ async def test_ctrl_c_at_any_moment_prints_no_traceback(
         running.send(signal.SIGINT)
     ended = await running.end()
     assert not re.search("Traceback|never awaited|Error", ended.err), ended.err
-    assert ended.code in ((0, 130) if chosen else (1, 130)), "list fails: no server is there"
+    assert ended.code in ((0, 130) if chosen else (1, 130)), "list must fail without a server"
     assert not chosen or not serves(chosen)
 
 
 async def test_dev_names_a_port_in_use_and_the_option(program: Program) -> None:
-    async with developing(program, *ports()) as (_, said):
-        taken = str(port_of(said, "Temporal"))
+    async with developing(program, *ports()) as (_, output):
+        taken = str(port_of(output, "Temporal"))
         ended = await program("dev", "--temporal-port", taken, WATCHKEEPER_MODEL__API_KEY="key")
         assert ended.code == 1
         assert f"port {taken} for Temporal is in use; choose another one with --temporal-port" in ended.sentence()

@@ -45,7 +45,7 @@ async def test_the_panel_is_drawn_once_at_every_size_and_removed_at_the_end(clie
         assert drawing.count("1 of 30 rounds") == 1
         assert drawing.count("min") >= 1
     assert "1 of 30 rounds" not in shown.screen.text
-    assert shown.screen.text.count("watchkeeper approve") == 1, "what was told stays as it was told"
+    assert shown.screen.text.count("watchkeeper approve") == 1, "a printed line changed"
     assert "ada approves r1.1 (restart)" in shown.screen.text
     assert "Found:" in shown.screen.text
     assert shown.screen.visible_cursor

@@ -1,4 +1,4 @@
-"""Edits of the code, put to the gate as a deploy would: those that break open runs are caught, with the reason."""
+"""``watchkeeper replay`` with edited code: every edit that breaks open runs is found, with the reason."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.paths import HISTORIES
 from tests.support.program import Ended, Program
 
 
-async def gate(directory: Path, edits: list[Edit], *histories: Path) -> tuple[Ended, dict[str, Any]]:
+async def replay_with_edits(directory: Path, edits: list[Edit], *histories: Path) -> tuple[Ended, dict[str, Any]]:
     """Run ``watchkeeper replay`` of an edited copy of the code."""
     code = directory / "code"
     copy(code)
@@ -28,9 +28,9 @@ async def gate(directory: Path, edits: list[Edit], *histories: Path) -> tuple[En
 @pytest.mark.parametrize("broken", BREAKING.values(), ids=BREAKING)
 async def test_an_edit_that_breaks_runs_is_caught(broken: Breaking, tmp_path: Path) -> None:
     path = HISTORIES / f"{broken.history}.json"
-    ended, said = await gate(tmp_path, [broken.edit], path)
-    assert (ended.code, said["broken"]) == (1, 1)
-    (verdict,) = said["histories"]
+    ended, output = await replay_with_edits(tmp_path, [broken.edit], path)
+    assert (ended.code, output["broken"]) == (1, 1)
+    (verdict,) = output["histories"]
     assert (verdict["kind"], verdict["event_type"]) == (broken.kind, broken.event_type)
     assert verdict["why"].startswith(broken.why)
     assert verdict["way_out"]
@@ -39,6 +39,6 @@ async def test_an_edit_that_breaks_runs_is_caught(broken: Breaking, tmp_path: Pa
 
 
 async def test_edits_that_break_no_run_pass_with_every_history(tmp_path: Path) -> None:
-    ended, said = await gate(tmp_path, list(SAFE.values()), HISTORIES)
-    assert [verdict for verdict in said["histories"] if not verdict["agrees"]] == []
-    assert (ended.code, said["replayed"], said["broken"]) == (0, len(list(HISTORIES.glob("*.json"))), 0)
+    ended, output = await replay_with_edits(tmp_path, list(SAFE.values()), HISTORIES)
+    assert [verdict for verdict in output["histories"] if not verdict["agrees"]] == []
+    assert (ended.code, output["replayed"], output["broken"]) == (0, len(list(HISTORIES.glob("*.json"))), 0)

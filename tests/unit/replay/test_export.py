@@ -1,4 +1,4 @@
-"""Histories of a server as files: whole, without secrets, and never over what is there."""
+"""Export of histories: complete, without secrets, and never over an existing file."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ def program(client: Client, tmp_path: Path) -> Program:
 
 
 def texts(file: Path) -> str:
-    """All that a history says, also within its payloads."""
+    """Return the text of a history, including its decoded payloads."""
     recorded = json.loads(file.read_text())
 
-    def held() -> Iterator[str]:
+    def parts() -> Iterator[str]:
         yield file.read_text()
         for payload in payloads(recorded):
             yield b64decode(payload.get("data", "")).decode()
 
-    return "\n".join(held())
+    return "\n".join(parts())
 
 
-async def concluded(harness: Harness, **given: str) -> Run:
-    run = await harness.start(**given)
+async def concluded(harness: Harness, **fields: str) -> Run:
+    run = await harness.start(**fields)
     await run.result()
     return run
 
@@ -68,12 +68,12 @@ async def test_an_exported_history_contains_no_secret_and_replays(client: Client
 async def test_a_file_is_overwritten_only_on_request(client: Client, program: Program) -> None:
     async with run_harness(client, [says("Fine.")]) as harness:
         run = await concluded(harness)
-    file = program.directory / "kept.json"
-    file.write_text("mine")
-    refused = await program("history", "export", run.id, "kept.json")
-    assert (refused.code, file.read_text()) == (2, "mine")
-    assert "kept.json exists already; overwrite it with --force" in refused.sentence()
-    assert (await program("history", "export", run.id, "kept.json", "--force")).code == 0
+    file = program.directory / "existing.json"
+    file.write_text("old content")
+    refused = await program("history", "export", run.id, "existing.json")
+    assert (refused.code, file.read_text()) == (2, "old content")
+    assert "existing.json exists already; overwrite it with --force" in refused.sentence()
+    assert (await program("history", "export", run.id, "existing.json", "--force")).code == 0
     assert (await replayed(file)).agrees
     assert [path.name for path in program.directory.iterdir() if ".part" in path.name] == []
 

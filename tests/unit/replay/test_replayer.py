@@ -1,4 +1,4 @@
-"""Histories that cannot be replayed: each gets its verdict, in time, and the next one its own."""
+"""Histories that cannot be replayed: each gets its own verdict within the timeout."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from watchkeeper.testing.replay_assertions import WORKFLOWS, ReplayVerdict, asse
 CONCLUDED = HISTORIES / "concluded.json"
 
 
-async def given(*paths: Path) -> AsyncIterator[RecordedHistory]:
+async def read_histories(*paths: Path) -> AsyncIterator[RecordedHistory]:
     for path in paths:
         yield read_history(path)
 
 
-def changed(directory: Path, change: Callable[[list[JsonObject]], None]) -> Path:
+def write_changed(directory: Path, change: Callable[[list[JsonObject]], None]) -> Path:
     """Write a history whose events were changed."""
     recorded = json.loads(CONCLUDED.read_text())
     change(recorded["events"])
@@ -39,8 +39,8 @@ def changed(directory: Path, change: Callable[[list[JsonObject]], None]) -> Path
     return file
 
 
-class Deaf(PayloadCodec):
-    """Gives no answer, as a decoder can whose server is gone, until it is back."""
+class BlockedCodec(PayloadCodec):
+    """Blocks until ``back`` is set, like a decoder whose server is down."""
 
     def __init__(self) -> None:
         self.back = False
@@ -55,20 +55,20 @@ class Deaf(PayloadCodec):
 
 
 async def test_a_replay_that_hangs_is_abandoned_and_the_next_one_runs() -> None:
-    deaf = Deaf()
-    recordings = given(CONCLUDED, HISTORIES / "denied.json")
+    codec = BlockedCodec()
+    recordings = read_histories(CONCLUDED, HISTORIES / "denied.json")
     verdicts: list[ReplayVerdict] = []
     async for verdict in replay_histories(
-        recordings, WORKFLOWS, converter=replace(DATA_CONVERTER, payload_codec=deaf), concurrency=1, timeout=2
+        recordings, WORKFLOWS, converter=replace(DATA_CONVERTER, payload_codec=codec), concurrency=1, timeout=2
     ):
         verdicts.append(verdict)
-        deaf.back = True
+        codec.back = True
     assert [verdict.kind for verdict in verdicts] == ["stuck", "agrees"]
     assert verdicts[0].why == "the replay made no progress after this event for 2 s"
 
 
 async def test_missing_events_are_reported(tmp_path: Path) -> None:
-    file = changed(tmp_path, lambda events: events.__delitem__(slice(6, 9)))
+    file = write_changed(tmp_path, lambda events: events.__delitem__(slice(6, 9)))
     verdict = await replayed(file)
     assert (verdict.kind, verdict.event) == ("incomplete", 10)
     assert verdict.why == "it follows event 6: the events between them are missing"
@@ -80,7 +80,7 @@ async def test_externally_stored_payloads_are_reported(tmp_path: Path) -> None:
         (payload,) = first["activityTaskCompletedEventAttributes"]["result"]["payloads"]
         payload["metadata"] = {"encoding": b64encode(b"json/external-storage-reference").decode()}
 
-    file = changed(tmp_path, store)
+    file = write_changed(tmp_path, store)
     verdict = await replayed(file)
     assert (verdict.kind, verdict.why) == ("incomplete", "it has payloads in external storage")
 
@@ -95,9 +95,9 @@ async def test_a_replay_that_takes_too_long_is_reported(tmp_path: Path) -> None:
 def test_assert_replays_fails_with_the_reason() -> None:
     with pytest.raises(AssertionError) as failed:
         assert_replays(HISTORIES / "parallel-calls.json", [SequentialWorkflow])
-    said, mend = str(failed.value).splitlines()
-    assert "parallel-calls.json: event 20, ActivityTaskScheduled: the history schedules the activity `look`" in said
-    assert mend.startswith("To fix it: keep the old behaviour for runs that began with it")
+    reason, remedy = str(failed.value).splitlines()
+    assert "parallel-calls.json: event 20, ActivityTaskScheduled: the history schedules the activity `look`" in reason
+    assert remedy.startswith("To fix it: keep the old behaviour for runs that began with it")
 
 
 def test_a_directory_without_histories_is_refused(tmp_path: Path) -> None:

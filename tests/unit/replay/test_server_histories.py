@@ -1,4 +1,4 @@
-"""The gate before a deploy: the code of today against the runs that a server holds."""
+"""Replay of the runs of a server before a deploy."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ def program(client: Client, tmp_path: Path) -> Program:
 
 @pytest.fixture
 async def pausing() -> AsyncIterator[Client]:
-    """A server on which runs can be paused, which not every one lets people do."""
+    """A server on which runs can be paused; by default they cannot."""
     async with temporal_client("frontend.WorkflowPauseEnabled=true") as client:
         yield client
 
 
-async def waiting(harness: Harness) -> Run:
-    """Start a run and return when it waits for a person."""
+async def start_waiting_run(harness: Harness) -> Run:
+    """Start a run and wait until it waits for a person."""
     run = await harness.start(service="checkout")
     while "waiting" not in [call.status for call in (await run.query(IncidentWorkflow.progress)).calls]:
         await asyncio.sleep(0.1)
     return run
 
 
-async def listed(client: Client, query: str, number: int) -> None:
-    """Return when the server's lists have caught up with what happened."""
+async def until_listed(client: Client, query: str, number: int) -> None:
+    """Wait until a query counts this number of runs; lists are updated with a short delay."""
     async with asyncio.timeout(20):
         while (await client.count_workflows(query)).count != number:
             await asyncio.sleep(0.1)
@@ -56,19 +56,19 @@ async def listed(client: Client, query: str, number: int) -> None:
 
 async def test_open_runs_are_replayed_up_to_their_last_event(client: Client, program: Program) -> None:
     async with run_harness(client, always(calls(RESTART), without_tools=says("Stopped."))) as harness:
-        run = await waiting(harness)
-        await listed(client, f"WorkflowId = '{run.id}'", 1)
+        run = await start_waiting_run(harness)
+        await until_listed(client, f"WorkflowId = '{run.id}'", 1)
         ended = await program("replay", "--open", "--from-server", f"WorkflowId = '{run.id}'", "--json")
         await run.terminate()
-    said = json.loads(ended.out)
-    assert (ended.code, ended.err, said["replayed"], said["broken"]) == (0, "", 1, 0)
-    assert said["histories"][0]["name"] == f"{run.id} {run.first_execution_run_id}"
+    output = json.loads(ended.out)
+    assert (ended.code, ended.err, output["replayed"], output["broken"]) == (0, "", 1, 0)
+    assert output["histories"][0]["name"] == f"{run.id} {run.first_execution_run_id}"
 
 
 async def test_code_that_would_block_open_runs_is_refused(client: Client, program: Program) -> None:
     async with run_harness(client, always(calls(RESTART), without_tools=says("Stopped."))) as harness:
-        run = await waiting(harness)
-        await listed(client, f"WorkflowId = '{run.id}'", 1)
+        run = await start_waiting_run(harness)
+        await until_listed(client, f"WorkflowId = '{run.id}'", 1)
         code = program.directory / "code"
         copy(code)
         BREAKING["a removed timer"].edit.apply(code)
@@ -76,23 +76,23 @@ async def test_code_that_would_block_open_runs_is_refused(client: Client, progra
         ended = await program("replay", "--from-server", query, PYTHONPATH=str(code))
         await run.terminate()
     assert (ended.code, ended.err) == (1, "")
-    (breaks, total, mend) = ended.out.splitlines()
+    (breaks, total, remedy) = ended.out.splitlines()
     assert breaks.startswith(f"breaks  {run.id} {run.first_execution_run_id}: event ")
     assert breaks.endswith(", TimerStarted: the history starts a timer there, this code does not")
     assert total == "1 history replayed, 1 broken"
-    assert mend.startswith("to fix 1: keep the old behaviour for runs that began with it (`if workflow.patched(")
+    assert remedy.startswith("to fix 1: keep the old behaviour for runs that began with it (`if workflow.patched(")
 
 
 async def test_a_paused_run_counts_as_open(pausing: Client, tmp_path: Path) -> None:
     client, program = pausing, Program(tmp_path, {"TEMPORAL_ADDRESS": address_of(pausing)})
     async with run_harness(client, always(calls(RESTART), without_tools=says("Stopped."))) as harness:
-        run = await waiting(harness)
+        run = await start_waiting_run(harness)
         await client.workflow_service.pause_workflow_execution(
             PauseWorkflowExecutionRequest(
                 namespace=client.namespace, workflow_id=run.id, request_id=str(uuid4()), reason="a test"
             )
         )
-        await listed(client, f"WorkflowId = '{run.id}' AND ExecutionStatus = 'Paused'", 1)
+        await until_listed(client, f"WorkflowId = '{run.id}' AND ExecutionStatus = 'Paused'", 1)
         ended = await program("replay", "--open", "--from-server", f"WorkflowId = '{run.id}'")
         await run.terminate()
     assert (ended.code, ended.out) == (0, "1 history replayed, 0 broken\n")
@@ -104,7 +104,7 @@ async def test_a_query_finds_closed_runs_on_several_result_pages(client: Client)
         for _ in range(3):
             await (await harness.start()).result()
     query = f"TaskQueue = '{queue}'"
-    await listed(client, query, 3)
+    await until_listed(client, query, 3)
     found = [verdict async for verdict in replay_histories(fetch_histories(client, query, page_size=1), WORKFLOWS)]
     assert [verdict.agrees for verdict in found] == [True, True, True]
     assert len({verdict.run for verdict in found}) == 3
