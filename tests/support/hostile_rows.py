@@ -32,7 +32,7 @@ class Row:
     ends: str = "concluded"
     """``concluded`` or the type of the error."""
     rounds: int = 2
-    asked: int | None = None
+    requests: int | None = None
     """Total number of requests; None: one for each reply, and one for the report."""
     kind: str = "tool_calls"
     """Kind of the first recorded reply."""
@@ -77,9 +77,9 @@ def resampled(turn: ScriptedReply, **expected: Any) -> Row:
     return Row((turn, turn, turn), **{"kind": "empty", "reads": "neither text nor a usable tool call", **expected})
 
 
-def refuses(sent: Sent, ends: str, message: str, asked: int = 1) -> Row:
+def refuses(sent: Sent, ends: str, message: str, requests: int = 1) -> Row:
     """The run ends without a retry."""
-    return Row((sent,) * asked, ends, rounds=0, asked=asked, says=message)
+    return Row((sent,) * requests, ends, rounds=0, requests=requests, says=message)
 
 
 def error(status: int, message: str = "no", headers: Mapping[str, str] | None = None, **fields: Any) -> Sent:
@@ -99,7 +99,7 @@ def answer(**fields: Any) -> str:
 
 NOTHING: dict[str, Any] = {"content": ""}
 REASONING: dict[str, Any] = {"content": "", "reasoning_content": "hm " * 50}
-FINAL = Row((), rounds=1, asked=1, kind="final")
+FINAL = Row((), rounds=1, requests=1, kind="final")
 
 
 def final(turn: Sent, **expected: Any) -> Row:
@@ -163,7 +163,7 @@ ROWS: dict[str, Row] = {
     # --- cut at the token limit
     "arguments are cut": Row((asks(call('{"service": "chec'), finish="length"),), reads="cut at the token limit"),
     "arguments are cut, finish tool_calls": explained('{"service": "chec', "cannot be read"),
-    "reasoning used all tokens": final(message("length", **REASONING), rounds=1, asked=2),
+    "reasoning used all tokens": final(message("length", **REASONING), rounds=1, requests=2),
     "reasoning always uses all tokens": Row(
         (message("length", **REASONING),) * 6, kind="empty", reads="neither text nor a usable tool call"
     ),
@@ -171,21 +171,21 @@ ROWS: dict[str, Row] = {
     "text is always cut": Row(
         (message("length", content="Check"),) * 2,
         rounds=1,
-        asked=2,
+        requests=2,
         kind="final",
         says="cut at the model's token limit",
     ),
     "text is cut, a higher limit is refused": Row(
         (message("length", content="Check"), error(400, "max_completion_tokens: at most 32768")),
         rounds=1,
-        asked=2,
+        requests=2,
         kind="final",
         says="cut at the model's token limit",
     ),
     "text is cut, then an outage": Row(
         (message("length", content="Check"), error(503)),
         rounds=1,
-        asked=2,
+        requests=2,
         kind="final",
         says="cut at the model's token limit",
     ),
@@ -206,7 +206,9 @@ ROWS: dict[str, Row] = {
     "empty parts": resampled(message(content=[{"type": "text", "text": ""}])),
     "only reasoning": resampled(message(**REASONING)),
     "only a think tag": resampled(message(content="<think>I should look</think>\n")),
-    "nothing, always": Row((message(**NOTHING),) * 6, "EmptyCompletion", asked=6, kind="empty", says="no usable reply"),
+    "nothing, always": Row(
+        (message(**NOTHING),) * 6, "EmptyCompletion", requests=6, kind="empty", says="no usable reply"
+    ),
     # --- calls that leaked into the text
     **{
         f"a call leaked into {key}, finish {finish!r}": runs(message(finish, **{key: leaked}), echo={key: None})
@@ -277,7 +279,7 @@ ROWS: dict[str, Row] = {
             (404, "ModelRefused"),
         )
     },
-    **{f"200 with {str(said)[:40]}": retried(body(json.dumps(said))) for said in NO_COMPLETIONS},
+    **{f"200 with {str(text)[:40]}": retried(body(json.dumps(text))) for text in NO_COMPLETIONS},
     # --- invalid or incomplete JSON
     "an HTML page": retried(body("<html><title>Welcome</title></html>", "text/html")),
     "nothing in the body": retried(body("")),
@@ -324,8 +326,8 @@ ROWS: dict[str, Row] = {
     "retry-after-ms nan": retried(error(429, headers={"retry-after-ms": "nan"})),
     # --- too long for the model
     **{
-        f"overflow, {status}: {said[:40]}": refuses(error(status, said, **more), "ContextOverflow", said[:20])
-        for status, said, more in OVERFLOWS
+        f"overflow, {status}: {text[:40]}": refuses(error(status, text, **more), "ContextOverflow", text[:20])
+        for status, text, more in OVERFLOWS
     },
     "too many bytes": refuses(
         fault(413, "<title>413 Request Entity Too Large</title>"), "ModelRefused", "no request of this many bytes"
@@ -335,7 +337,7 @@ ROWS: dict[str, Row] = {
     "a very long text": Row(
         (message(content=f"{REPORT}\n" + "é" * 300_000),) * 2,
         rounds=1,
-        asked=2,
+        requests=2,
         kind="final",
         says="ééé",
     ),

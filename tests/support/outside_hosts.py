@@ -26,7 +26,7 @@ class FakeHosts:
 
     def __init__(self, host: str, directory: Path) -> None:
         self.answers: list[bytes | None] = []
-        self.asked: list[str] = []
+        self.requested: list[str] = []
         self.connected: list[str] = []
         self.open = asyncio.Event()
         """Requests wait until it is set."""
@@ -58,12 +58,12 @@ class FakeHosts:
         assert line[0] == "CONNECT"
         writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
         await writer.start_tls(context)
-        self.asked.append((await reader.readuntil(b"\r\n\r\n")).decode().split()[1])
-        said = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if said is None:
+        self.requested.append((await reader.readuntil(b"\r\n\r\n")).decode().split()[1])
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if answer is None:
             await reader.read()
         else:
-            writer.write(said)
+            writer.write(answer)
             await writer.drain()
 
     def _certificate(self) -> Path:

@@ -82,7 +82,7 @@ class Running:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
-        self._said = {"out": "", "err": ""}
+        self._output = {"out": "", "err": ""}
         assert process.stdout and process.stderr
         self._readers = [
             asyncio.create_task(self._read(process.stdout, "out")),
@@ -91,16 +91,18 @@ class Running:
 
     async def _read(self, stream: asyncio.StreamReader, name: str) -> None:
         while chunk := await stream.read(65_536):
-            self._said[name] += chunk.decode()
+            self._output[name] += chunk.decode()
 
-    async def says(self, *wanted: str) -> str:
+    async def says(self, *texts: str) -> str:
         """Wait until stdout or stderr contains all of the texts; return all output so far."""
         async with asyncio.timeout(SECONDS):
             while True:
-                said = self._said["out"] + self._said["err"]
-                if all(text in said for text in wanted):
-                    return said
-                assert not all(reader.done() for reader in self._readers), f"the process ended without {wanted}: {said}"
+                output = self._output["out"] + self._output["err"]
+                if all(text in output for text in texts):
+                    return output
+                assert not all(reader.done() for reader in self._readers), (
+                    f"the process ended without {texts}: {output}"
+                )
                 await asyncio.sleep(0.05)
 
     def send(self, name: signal.Signals) -> None:
@@ -112,4 +114,4 @@ class Running:
         async with asyncio.timeout(SECONDS):
             await asyncio.gather(*self._readers)
             code = await self.process.wait()
-        return Ended(code, self._said["out"], self._said["err"])
+        return Ended(code, self._output["out"], self._output["err"])

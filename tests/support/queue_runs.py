@@ -14,27 +14,27 @@ with workflow.unsafe.imports_passed_through():
     from workflows.queue_slot import QueueSlot
 
 
-class Floor:
+class Investigations:
     """The runs that investigate now, and the largest number at one time."""
 
     def __init__(self) -> None:
-        self.present: list[str] = []
-        self.came: list[str] = []
+        self.current: list[str] = []
+        self.begun: list[str] = []
         self.peak = 0
 
     @activity.defn
-    async def come(self, name: str) -> None:
-        self.present.append(name)
-        self.came.append(name)
-        self.peak = max(self.peak, len(self.present))
+    async def begin(self, name: str) -> None:
+        self.current.append(name)
+        self.begun.append(name)
+        self.peak = max(self.peak, len(self.current))
 
     @activity.defn
-    async def go(self, name: str) -> None:
-        self.present.remove(name)
+    async def end(self, name: str) -> None:
+        self.current.remove(name)
 
     async def until(self, *names: str) -> None:
         """Wait until exactly these runs investigate."""
-        while sorted(self.present) != sorted(names):
+        while sorted(self.current) != sorted(names):
             await asyncio.sleep(0.02)
 
 
@@ -62,11 +62,13 @@ class InvestigatingWorkflow:
         return admitted
 
     async def _investigate(self, name: str) -> None:
-        await self._count(Floor.come, name)
+        await self._count(Investigations.begin, name)
         await workflow.wait_condition(lambda: self._finished)
-        await self._count(Floor.go, name)
+        await self._count(Investigations.end, name)
 
-    async def _count(self, activity_method: Callable[[Floor, str], Coroutine[Any, Any, None]], name: str) -> None:
+    async def _count(
+        self, activity_method: Callable[[Investigations, str], Coroutine[Any, Any, None]], name: str
+    ) -> None:
         await workflow.execute_local_activity_method(activity_method, name, start_to_close_timeout=timedelta(seconds=5))
 
     @workflow.signal

@@ -12,7 +12,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 
 from activities.queue import QueueActivities
-from tests.support.queue_runs import Floor, InvestigatingWorkflow
+from tests.support.queue_runs import InvestigatingWorkflow, Investigations
 from watchkeeper.contracts import QueueSettings, QueueState
 from watchkeeper.incident.queue_state import queue_id
 from watchkeeper.temporal import activity_options
@@ -33,7 +33,7 @@ class Team:
         self.task_queue = f"test-{self.name}"
         self.places = places
         self.patience = patience
-        self.floor = Floor()
+        self.investigations = Investigations()
 
     @property
     def queue(self) -> WorkflowHandle[QueueWorkflow, None]:
@@ -49,7 +49,13 @@ class Team:
             task_queue=self.task_queue,
             workflows=[QueueWorkflow, InvestigatingWorkflow],
             workflow_runner=Sandbox(),
-            activities=[activities.enter, activities.leave, activities.find_gone, self.floor.come, self.floor.go],
+            activities=[
+                activities.enter,
+                activities.leave,
+                activities.find_gone,
+                self.investigations.begin,
+                self.investigations.end,
+            ],
             sticky_queue_schedule_to_start_timeout=activity_options.STICKY_QUEUE_TIMEOUT,
         ):
             yield activities
@@ -67,14 +73,14 @@ class Team:
     def run(self, name: str) -> str:
         return f"{self.name}/{name}"
 
-    async def present(self, *names: str) -> None:
+    async def until_investigating(self, *names: str) -> None:
         """Wait until exactly these runs of the team investigate."""
-        await self.floor.until(*map(self.run, names))
+        await self.investigations.until(*map(self.run, names))
 
     async def queued(self) -> QueueState:
         return await self.queue.query(QueueWorkflow.queued)
 
-    async def waiting(self, *names: str) -> None:
+    async def until_waiting(self, *names: str) -> None:
         """Wait until exactly these runs wait in the queue, in this order."""
         while [run.workflow_id for run in (await self.queued()).waiting] != list(map(self.run, names)):
             await asyncio.sleep(0.05)

@@ -18,7 +18,7 @@ from tests.support.program import Program
 
 SECONDS = 60.0
 
-_PIECE = re.compile(r"\x1b\[(?P<given>[?0-9;]*)(?P<act>[a-zA-Z])|(?P<move>[\r\n])|(?P<text>[^\x1b\r\n]+)")
+_PIECE = re.compile(r"\x1b\[(?P<parameter>[?0-9;]*)(?P<code>[a-zA-Z])|(?P<move>[\r\n])|(?P<text>[^\x1b\r\n]+)")
 
 
 class Screen:
@@ -44,19 +44,19 @@ class Screen:
             elif piece["move"]:
                 self._down()
             else:
-                self._obey(piece["act"], piece["given"])
+                self._apply(piece["code"], piece["parameter"])
 
-    def _obey(self, act: str, given: str) -> None:
-        if (act, given) in (("h", "?25"), ("l", "?25")):
-            self.visible_cursor = act == "h"
-        elif act == "A":
-            self._row -= int(given or 1)
+    def _apply(self, code: str, parameter: str) -> None:
+        if (code, parameter) in (("h", "?25"), ("l", "?25")):
+            self.visible_cursor = code == "h"
+        elif code == "A":
+            self._row -= int(parameter or 1)
             assert self._row >= 0, "the cursor goes above the screen"
-        elif act == "K":
-            assert given == "2"
+        elif code == "K":
+            assert parameter == "2"
             self.lines[self._row] = ""
         else:
-            assert act == "m", f"no terminal of ours obeys ESC [ {given} {act}"
+            assert code == "m", f"unexpected escape sequence: ESC [ {parameter} {code}"
 
     def _write(self, text: str) -> None:
         for character in text:
@@ -86,7 +86,7 @@ class Shown:
     ) -> None:
         self.process = process
         self.screen = Screen(width)
-        self.said = ""
+        self.output = ""
         self._terminal, self._ended = terminal, asyncio.Event()
         self._process_end: int | None = process_end
         self._unread = b""
@@ -109,18 +109,18 @@ class Shown:
             return
         whole, cut = _whole((self._unread + output).decode(errors="surrogateescape"))
         self._unread = cut.encode(errors="surrogateescape")
-        self.said += whole
+        self.output += whole
         self.screen.feed(whole)
 
-    async def shows(self, *wanted: str) -> str:
+    async def shows(self, *texts: str) -> str:
         """Wait until the screen shows all of the texts."""
         try:
             async with asyncio.timeout(SECONDS):
-                while not all(text in self.screen.text for text in wanted):
-                    assert not self._ended.is_set(), f"the program ended without {wanted}: {self.screen.text}"
+                while not all(text in self.screen.text for text in texts):
+                    assert not self._ended.is_set(), f"the program ended without {texts}: {self.screen.text}"
                     await asyncio.sleep(0.05)
         except TimeoutError as error:
-            raise AssertionError(f"the screen never showed {wanted}: {self.screen.text}") from error
+            raise AssertionError(f"the screen never showed {texts}: {self.screen.text}") from error
         return self.screen.text
 
     def interrupt(self) -> None:

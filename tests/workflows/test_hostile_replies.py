@@ -72,7 +72,7 @@ async def test_a_hostile_reply_has_the_expected_outcome(
     row, run = ROWS[name], await outcomes[name]
     assert (run.status, run.result.rounds) == (row.ends, row.rounds)
     assert row.says in run.text
-    assert len(run.requests) == (len(row.sends) + 1 if row.asked is None else row.asked)
+    assert len(run.requests) == (len(row.sends) + 1 if row.requests is None else row.requests)
     assert run.result.usage.tokens > 0 or not row.rounds
     if not row.rounds:
         assert run.result.status == "failed"

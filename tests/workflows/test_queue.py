@@ -1,4 +1,4 @@
-"""The queue of a team on a real server: never more concurrent investigations than places, whatever fails."""
+"""The queue of a team on a real server: never more concurrent investigations than places, in every failure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def impatient() -> AsyncIterator[Client]:
 async def fill(team: Team) -> list[Investigation]:
     """Start one run for each place."""
     runs = [await team.start(name) for name in NAMES]
-    await team.present(*NAMES)
+    await team.until_investigating(*NAMES)
     return runs
 
 
@@ -58,21 +58,21 @@ async def test_a_limited_number_of_runs_investigates_and_the_most_severe_is_next
             while len((await team.queued()).waiting) < len(runs) - PLACES:
                 await asyncio.sleep(0.02)
         order = ["f", "i", "h", "l", "e", "j", "g", "d", "k"]
-        await team.waiting(*order)
+        await team.until_waiting(*order)
         details = await team.details()
         queue = team.queue
         for name in [*NAMES, *order[:-PLACES]]:
-            admitted_count = len(team.floor.came)
+            admitted_count = len(team.investigations.begun)
             await client.get_workflow_handle(team.run(name)).signal(InvestigatingWorkflow.finish)
-            while len(team.floor.came) == admitted_count:
+            while len(team.investigations.begun) == admitted_count:
                 await asyncio.sleep(0.02)
         assert await close(*runs) == [True] * 12
         await queue.result()
         await record(queue, "queue-full")
     assert details.splitlines()[0] == "**3 of 3 slots taken, 9 waiting**"
     assert [line.split()[1] for line in details.splitlines()[5:]] == list(map(team.run, order))
-    assert [name.removeprefix(f"{team.name}/") for name in team.floor.came[PLACES:]] == order
-    assert team.floor.peak == PLACES
+    assert [name.removeprefix(f"{team.name}/") for name in team.investigations.begun[PLACES:]] == order
+    assert team.investigations.peak == PLACES
 
 
 async def test_an_open_run_that_leaves_the_queue_frees_its_place(client: Client) -> None:
@@ -81,7 +81,7 @@ async def test_an_open_run_that_leaves_the_queue_frees_its_place(client: Client)
         first, *others = await fill(team)
         await first.signal(InvestigatingWorkflow.finish)
         last = await team.start("d")
-        await team.present("b", "c", "d")
+        await team.until_investigating("b", "c", "d")
         assert (await first.describe()).close_time is None
         assert await close(first, *others, last) == [True] * 4
 
@@ -92,12 +92,12 @@ async def test_runs_that_end_without_leaving_free_their_places(client: Client) -
         first, second, third = await fill(team)
         for terminated in (first, second):
             await terminated.terminate()
-            team.floor.present.remove(terminated.id)
+            team.investigations.current.remove(terminated.id)
         again = await team.start("a")  # the next episode of the same group
         last = await team.start("e")
-        await team.present("a", "c", "e")
+        await team.until_investigating("a", "c", "e")
         assert await close(third, again, last) == [True] * 3
-    assert team.floor.peak == PLACES
+    assert team.investigations.peak == PLACES
 
 
 async def test_a_run_that_ended_while_it_waited_gets_no_place(client: Client) -> None:
@@ -105,10 +105,10 @@ async def test_a_run_that_ended_while_it_waited_gets_no_place(client: Client) ->
     async with team.run_worker():
         runs = await fill(team)
         terminated, next_run = await team.start("d", 1), await team.start("e")
-        await team.waiting("d", "e")
+        await team.until_waiting("d", "e")
         await terminated.terminate()
         await runs[0].signal(InvestigatingWorkflow.finish)
-        await team.present("b", "c", "e")
+        await team.until_investigating("b", "c", "e")
         assert await close(*runs, next_run) == [True] * 4
 
 
@@ -128,7 +128,7 @@ async def test_a_stopped_or_cancelled_run_leaves_the_queue(client: Client) -> No
     async with team.run_worker():
         runs = await fill(team)
         stopped, cancelled = await team.start("d", 1), await team.start("e")
-        await team.waiting("d", "e")
+        await team.until_waiting("d", "e")
         await stopped.signal(InvestigatingWorkflow.stop)
         await cancelled.cancel()
         assert await close(stopped) == [False]
@@ -147,14 +147,14 @@ async def test_a_queue_terminated_by_hand_is_started_again(client: Client) -> No
     async with team.run_worker():
         runs = await fill(team)
         runs.append(await team.start("d"))
-        await team.waiting("d")
+        await team.until_waiting("d")
         await team.queue.terminate()
         runs.append(await team.start("e", 1))
-        await team.waiting("e", "d")
+        await team.until_waiting("e", "d")
         await runs[0].signal(InvestigatingWorkflow.finish)
-        await team.present("b", "c", "e")
+        await team.until_investigating("b", "c", "e")
         assert await close(*runs) == [True] * 5
-    assert team.floor.peak == PLACES
+    assert team.investigations.peak == PLACES
 
 
 async def test_a_run_that_leaves_a_terminated_queue_frees_its_place_in_the_next(client: Client) -> None:
@@ -162,12 +162,12 @@ async def test_a_run_that_leaves_a_terminated_queue_frees_its_place_in_the_next(
     async with team.run_worker():
         runs = await fill(team)
         runs.append(await team.start("d"))
-        await team.waiting("d")
+        await team.until_waiting("d")
         await team.queue.terminate()
         await runs[0].signal(InvestigatingWorkflow.finish)
-        await team.present("b", "c", "d")
+        await team.until_investigating("b", "c", "d")
         assert await close(*runs) == [True] * 4
-    assert team.floor.peak == PLACES
+    assert team.investigations.peak == PLACES
 
 
 async def test_signals_received_without_a_worker_are_not_lost(client: Client) -> None:
@@ -175,7 +175,7 @@ async def test_signals_received_without_a_worker_are_not_lost(client: Client) ->
     async with team.run_worker():
         runs = await fill(team)
         runs.append(await team.start("d"))
-        await team.waiting("d")
+        await team.until_waiting("d")
         holding = (await team.queued()).holding
     leaving = QueueExit(queue=team.name, run=holding[0].run, at=holding[0].sent + 60)
     await team.queue.signal(QueueWorkflow.leave, leaving)
@@ -194,23 +194,23 @@ async def test_another_worker_continues_a_queue(client: Client) -> None:
     async with team.run_worker():
         runs = await fill(team)
         runs.append(await team.start("d"))
-        await team.waiting("d")
+        await team.until_waiting("d")
     await runs[0].signal(InvestigatingWorkflow.finish)
     runs.append(await team.start("e", 1))
     async with team.run_worker():
         await runs[1].signal(InvestigatingWorkflow.finish)
-        await team.present("c", "d", "e")
+        await team.until_investigating("c", "d", "e")
         assert await close(*runs) == [True] * 5
-    assert team.floor.peak == PLACES
+    assert team.investigations.peak == PLACES
 
 
 async def test_a_lost_answer_is_sent_again(client: Client) -> None:
     team = Team(client)
-    async with team.run_worker() as queueing:
+    async with team.run_worker() as activities:
         runs = await fill(team)
         (admitted,) = [entry for entry in (await team.queued()).holding if entry.workflow_id == runs[0].id]
         resent = admitted.model_copy(update={"sent": admitted.sent + 60})
-        await ActivityEnvironment().run(queueing.enter, resent)
+        await ActivityEnvironment().run(activities.enter, resent)
         events = [event async for event in runs[0].fetch_history_events()]
         while sum(event.HasField("workflow_execution_signaled_event_attributes") for event in events) < 2:
             await asyncio.sleep(0.05)
@@ -224,13 +224,13 @@ async def test_a_run_that_is_reset_keeps_its_place(client: Client) -> None:
     async with team.run_worker():
         runs = await fill(team)
         runs.append(await team.start("d"))
-        await team.waiting("d")
-        team.floor.present.remove(runs[0].id)
+        await team.until_waiting("d")
+        team.investigations.current.remove(runs[0].id)
         await reset(client, runs[0], before="enter")
-        await team.present(*NAMES)
+        await team.until_investigating(*NAMES)
         latest: list[Investigation] = [client.get_workflow_handle(run.id, result_type=bool) for run in runs]
         assert await close(*latest)
-    assert team.floor.peak == PLACES
+    assert team.investigations.peak == PLACES
 
 
 async def test_a_run_ignores_the_answer_to_an_earlier_run_with_its_id(client: Client) -> None:
@@ -238,12 +238,12 @@ async def test_a_run_ignores_the_answer_to_an_earlier_run_with_its_id(client: Cl
     async with team.run_worker():
         runs = await fill(team)
         waiting = await team.start("d")
-        await team.waiting("d")
+        await team.until_waiting("d")
         await waiting.signal(InvestigatingWorkflow.admit, "of-an-earlier-episode")
         await waiting.query("__temporal_workflow_metadata")
-        assert team.run("d") not in team.floor.came
+        assert team.run("d") not in team.investigations.begun
         assert await close(*runs, waiting) == [True] * 4
-    assert team.floor.peak == PLACES
+    assert team.investigations.peak == PLACES
 
 
 async def test_no_signal_is_lost_when_a_queue_ends_or_continues_as_new(impatient: Client, record: Record) -> None:
@@ -258,7 +258,7 @@ async def test_no_signal_is_lost_when_a_queue_ends_or_continues_as_new(impatient
         for number, execution in enumerate(chain[:2], 1):
             await record(execution, f"queue-continue-as-new-{number}")
     assert len(chain) >= 2
-    assert team.floor.peak == PLACES
+    assert team.investigations.peak == PLACES
 
 
 async def continued_executions(client: Client, workflow_id: str) -> list[WorkflowHandle[Any, Any]]:
@@ -275,7 +275,7 @@ async def continued_executions(client: Client, workflow_id: str) -> list[Workflo
 async def test_no_signal_is_lost_at_the_highest_rate(impatient: Client) -> None:
     """Each run leaves at once, so that the queue ends repeatedly while other runs enter."""
     team = Team(impatient, places=2)
-    async with team.run_worker() as queueing:
+    async with team.run_worker() as activities:
         runs = [await team.start(f"{number}") for number in range(10)]
         finished: list[str] = []
 
@@ -284,29 +284,29 @@ async def test_no_signal_is_lost_at_the_highest_rate(impatient: Client) -> None:
             entry = QueueEntry(
                 queue=team.name, run=run, workflow_id=runs[0].id, priority=1, at=now, sent=now, places=team.places
             )
-            await ActivityEnvironment().run(queueing.enter, entry)
+            await ActivityEnvironment().run(activities.enter, entry)
             queue_exit = QueueExit(queue=team.name, run=run, at=now + 0.5)
-            await ActivityEnvironment().run(queueing.leave, queue_exit)
+            await ActivityEnvironment().run(activities.leave, queue_exit)
             finished.append(run)
 
         await asyncio.gather(*(enter_and_leave(number) for number in range(100)), *(close(run) for run in runs))
         while (await team.queue.describe()).close_time is None:
             await asyncio.sleep(0.05)
     assert len(finished) == 100
-    assert 1 <= team.floor.peak <= team.places
+    assert 1 <= team.investigations.peak <= team.places
 
 
 async def test_only_runs_known_to_have_ended_are_removed(client: Client) -> None:
     team = Team(client)
-    async with team.run_worker() as queueing:
+    async with team.run_worker() as activities:
         runs = await fill(team)
         holding = (await team.queued()).holding
         earlier = holding[0].model_copy(update={"run": "of-an-earlier-episode"})
         missing = holding[0].model_copy(update={"run": "nowhere", "workflow_id": "nowhere"})
         state = QueueState(name=team.name, holding=[*holding, earlier, missing])
-        assert await ActivityEnvironment().run(queueing.find_gone, state) == ["of-an-earlier-episode", "nowhere"]
+        assert await ActivityEnvironment().run(activities.find_gone, state) == ["of-an-earlier-episode", "nowhere"]
         assert await close(*runs) == [True] * 3
-        assert await ActivityEnvironment().run(queueing.find_gone, state) == [entry.run for entry in state.holding]
+        assert await ActivityEnvironment().run(activities.find_gone, state) == [entry.run for entry in state.holding]
     async with forbidding() as address:
         without_permission = QueueActivities(await Client.connect(address), team.task_queue)
         assert await ActivityEnvironment().run(without_permission.find_gone, state) == []
@@ -323,16 +323,16 @@ async def test_the_queue_checks_its_runs_again_and_runs_enter_again(client: Clie
     async with team.run_worker():
         runs = await fill(team)
         waiting = await team.start("d")
-        await team.waiting("d")
+        await team.until_waiting("d")
         await asyncio.sleep(2)  # the queue has checked its runs once
         await runs[0].terminate()
-        team.floor.present.remove(runs[0].id)
-        await team.present("b", "c", "d")
+        team.investigations.current.remove(runs[0].id)
+        await team.until_investigating("b", "c", "d")
         last = await team.start("e")
-        await team.waiting("e")
+        await team.until_waiting("e")
         await team.queue.terminate()
         while (await team.queue.describe()).close_time is not None:
             await asyncio.sleep(0.5)
-        await team.waiting("e")
+        await team.until_waiting("e")
         assert await close(*runs[1:], waiting, last) == [True] * 4
-    assert team.floor.peak == PLACES
+    assert team.investigations.peak == PLACES

@@ -174,11 +174,11 @@ def step_times_after(run: ScriptedRun, killed_worker: str) -> Iterator[float]:
 
 def history_around_kill(run: ScriptedRun) -> list[str]:
     """List the events from 2 seconds before a kill to 10 seconds after it, with their times relative to the kill."""
-    told = []
+    lines = []
     for event in run.follower.events:
         after = event.event_time.ToNanoseconds() / 1e9 - run.killed_at
         if -2 < after < 10:
-            told.append(
+            lines.append(
                 f"{after:+.2f} s  {event.event_id} {EventType.Name(event.event_type).removeprefix('EVENT_TYPE_')}"
             )
-    return told
+    return lines

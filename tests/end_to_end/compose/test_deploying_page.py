@@ -40,10 +40,10 @@ def test_compose_rejects_an_unknown_flag() -> None:
 
 def test_every_variable_on_the_page_exists() -> None:
     named = set(re.findall(r"`((?:TEMPORAL|WATCHKEEPER|INTAKE)_[A-Z_]+?)`", DOC))
-    known = {name for one in (DEMO, PRODUCTION) for name in re.findall(r"\$\{(\w+)", (ROOT / one).read_text())}
+    defined = {name for file in (DEMO, PRODUCTION) for name in re.findall(r"\$\{(\w+)", (ROOT / file).read_text())}
     secrets = set(config(PRODUCTION, **REQUIRED)["secrets"])
     our_services = {"WATCHKEEPER_SECRETS_DIR", "WATCHKEEPER_SLACK__TOKEN", "TEMPORAL_API_KEY"}
-    assert named <= known | secrets | our_services
+    assert named <= defined | secrets | our_services
 
 
 def test_the_page_names_every_secret() -> None:

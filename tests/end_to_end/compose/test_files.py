@@ -141,8 +141,8 @@ def test_services_wait_for_conditions_that_can_become_true(file: str, variables:
     assert list(TopologicalSorter(waits).static_order())
     for name, dependencies in waits.items():
         for other, how in dependencies.items():
-            wanted = "service_completed_successfully" if is_one_shot(found[other]) else "service_healthy"
-            assert how["condition"] == wanted, (name, other)
+            condition = "service_completed_successfully" if is_one_shot(found[other]) else "service_healthy"
+            assert how["condition"] == condition, (name, other)
     assert waits["worker"]
     assert waits["intake"]
 

@@ -1,4 +1,4 @@
-"""Every command in the documentation is run by a test or listed here with the reason why not."""
+"""Every command in the documentation is run by a test or listed here with the reason."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_every_command_belongs_to_a_test() -> None:
         for command, files in documented_commands().items()
         if Path(command.split()[0]).name not in tested_programs and command not in NOT_RUN
     ]
-    assert untested == [], "run them in a test, or list them above with the reason why not"
+    assert untested == [], "run them in a test, or list them above with the reason"
     assert NOT_RUN.keys() <= documented_commands().keys(), "the documentation no longer shows these"
     assert EXTERNAL.keys() <= {command.split()[0] for command in documented_commands()}, (
         "the documentation no longer shows these"

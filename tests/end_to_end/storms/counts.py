@@ -38,9 +38,9 @@ class StormCount:
 
 async def wait_until_closed(client: Client, groups: Sequence[Group]) -> None:
     """Wait until Temporal lists the runs of all groups, and any other run, as closed."""
-    wanted = {group.workflow_id for group in groups}
+    workflow_ids = {group.workflow_id for group in groups}
     until = time.monotonic() + _SETTLED_SECONDS
-    while missing := _open_runs(listed := await list_executions(client)) | (wanted - listed.keys()):
+    while missing := _open_runs(listed := await list_executions(client)) | (workflow_ids - listed.keys()):
         assert time.monotonic() < until, f"these runs are not closed: {sorted(missing)}"
         await asyncio.sleep(0.2)
 

@@ -74,7 +74,7 @@ async def test_a_complete_setup_passes_every_check(program: Program, world: Worl
     assert ended.code == 0, ended.out
     assert found.keys() == {"configuration", "tools", "Temporal", "model", "Prometheus", "Loki", "deploys", "PagerDuty"}
     assert "no worker polls" in found["Temporal"][1]
-    assert world.pages.events == [], "somebody was woken by a check"
+    assert world.pages.events == [], "a check paged a person"
 
 
 @pytest.mark.parametrize(

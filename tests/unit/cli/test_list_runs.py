@@ -198,7 +198,7 @@ async def test_a_list_fits_its_terminal(client: Client, program: Program, width:
     async with at_terminal(program, "list", "--since", "1h", width=width) as shown:
         assert await shown.end() == 0
     await client.get_workflow_handle(begun.workflow_id).terminate()
-    lines = [Text.from_ansi(line) for line in shown.said.splitlines()]
+    lines = [Text.from_ansi(line) for line in shown.output.splitlines()]
     rows = [line for line in lines if not line.plain.startswith(("incident-", "alert-"))]
     assert rows
     assert all(line.cell_len <= width for line in (lines if width > 80 else rows))

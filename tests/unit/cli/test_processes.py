@@ -118,11 +118,11 @@ async def test_at_a_terminal_the_demo_stays_up_for_more_questions(program: Progr
         await shows("Everything stays up until Ctrl-C")
         assert f"export TEMPORAL_ADDRESS=127.0.0.1:{port}" in screen
         assert 'watchkeeper run "What is the current error rate on the payments service?"' in screen
-        there = {"TEMPORAL_ADDRESS": f"127.0.0.1:{port}"}
-        question = await program("run", "What is the current error rate on the payments service?", **there)
+        environment = {"TEMPORAL_ADDRESS": f"127.0.0.1:{port}"}
+        question = await program("run", "What is the current error rate on the payments service?", **environment)
         assert (question.code, "0.2%" in question.out, "180 ms" in question.out) == (0, True, True)
         page = await program(
-            "run", "Page the checkout on-call: orders fail.", "--tool-choice", "page_engineer", **there
+            "run", "Page the checkout on-call: orders fail.", "--tool-choice", "page_engineer", **environment
         )
         assert (page.code, "page_engineer" in page.out) == (0, True)
         demo.send_signal(signal.SIGINT)

@@ -49,9 +49,9 @@ async def test_the_panel_is_drawn_once_at_every_size_and_removed_at_the_end(clie
     assert "ada approves r1.1 (restart)" in shown.screen.text
     assert "Found:" in shown.screen.text
     assert shown.screen.visible_cursor
-    assert "\x1b]" not in shown.said
-    assert "\x1b[2J" not in shown.said
-    colours = re.findall(r"\x1b\[(?:[\d;]*;)?[34]\d(?:;[\d;]*)?m", shown.said)
+    assert "\x1b]" not in shown.output
+    assert "\x1b[2J" not in shown.output
+    colours = re.findall(r"\x1b\[(?:[\d;]*;)?[34]\d(?:;[\d;]*)?m", shown.output)
     assert colours == []
 
 
@@ -65,7 +65,7 @@ async def test_an_interrupted_watch_leaves_no_part_of_the_panel(client: Client, 
             await shown.shows("1 of 30 rounds", "waits for the model")
             shown.interrupt()
             assert await shown.end() == 130
-    assert "^C" in shown.said
+    assert "^C" in shown.output
     assert "─" not in shown.screen.text
     assert "1 of 30 rounds" not in shown.screen.text
     assert f"watchkeeper watch {run.id}" in shown.screen.text.replace("\n", "")
@@ -78,4 +78,4 @@ async def test_a_dumb_terminal_gets_plain_lines(client: Client, tmp_path: Path) 
         async with at_terminal(program, "watch", run.id, TERM="dumb") as shown:
             assert await shown.end() == 0
     assert "r1.0  look  service=checkout" in shown.screen.text
-    assert not re.search(r"\x1b\[\d*[AK]", shown.said)
+    assert not re.search(r"\x1b\[\d*[AK]", shown.output)

@@ -88,7 +88,7 @@ async def test_a_missing_certificate_is_answered_401(client: Client, hosts: Fake
     ):
         answers = [await post(http, signed("sns-cloudwatch-alarm")) for _ in range(3)]
     assert [done.status_code for done in answers] == [401] * 3
-    assert len(hosts.asked) == 3
+    assert len(hosts.requested) == 3
 
 
 async def test_a_slow_certificate_is_cached_for_the_next_request(client: Client, hosts: FakeHosts) -> None:
@@ -106,7 +106,7 @@ async def test_a_slow_certificate_is_cached_for_the_next_request(client: Client,
                 await asyncio.sleep(0.05)
     assert [done.status_code for done in early] == [503] * 3
     assert later.json()["status"] == "accepted"
-    assert len(hosts.asked) == 1
+    assert len(hosts.requested) == 1
 
 
 async def test_a_subscription_is_confirmed_and_its_url_is_never_logged(
@@ -121,7 +121,7 @@ async def test_a_subscription_is_confirmed_and_its_url_is_never_logged(
     ):
         done = await post(http, asking)
     assert (done.status_code, done.json()["status"]) == (200, "confirmed"), done.text
-    assert hosts.asked[1] == CONFIRMING.removeprefix(f"https://{HOST}")
+    assert hosts.requested[1] == CONFIRMING.removeprefix(f"https://{HOST}")
     messages = [record.getMessage() for record in caplog.records if record.name.startswith("watchkeeper")]
     assert any("confirmed a subscription" in line for line in messages)
     assert not any("only-for-us" in line or HOST in line for line in messages)
@@ -153,7 +153,7 @@ async def test_fetches_are_small_and_over_tls(hosts: FakeHosts) -> None:
                 await outside.certificate(url)
         with pytest.raises(OutboundUnavailable):  # the certificate of the host is of another name
             await outside.certificate("https://other.example/a.pem")
-    assert len(hosts.asked) == 2
+    assert len(hosts.requested) == 2
 
 
 async def test_the_certificate_cache_is_limited(hosts: FakeHosts) -> None:
@@ -163,9 +163,9 @@ async def test_the_certificate_cache_is_limited(hosts: FakeHosts) -> None:
         for number in range(20):
             await outside.certificate(f"https://{HOST}/{number}.pem")
         await outside.certificate(f"https://{HOST}/19.pem")
-        assert len(hosts.asked) == 20
+        assert len(hosts.requested) == 20
         await outside.certificate(f"https://{HOST}/0.pem")
-    assert len(hosts.asked) == 21
+    assert len(hosts.requested) == 21
 
 
 async def test_concurrent_fetches_are_limited(hosts: FakeHosts) -> None:
