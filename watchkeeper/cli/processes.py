@@ -168,11 +168,12 @@ async def _demo(context: typer.Context, *, live: bool, ports: tuple[int | None, 
     from worker import require_api_keys, run_worker
 
     profiles: list[ModelProfile] = []
+    configured: Settings | None = None
     if live:
         configured = context_settings(context)
         require_api_keys(configured)
         profiles = configured.profiles
-    log_to_stderr(logging.ERROR)
+    log_to_stderr(logging.ERROR, configured)
     silence_sdk_log()
     async with AsyncExitStack() as stack:
         world = await stack.enter_async_context(World.running())
