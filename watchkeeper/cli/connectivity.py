@@ -14,7 +14,7 @@ from temporalio.service import RPCError
 from watchkeeper.backend import bearer, fetch, send
 from watchkeeper.cli.command_runner import GlobalOptions, connect_client, error_message
 from watchkeeper.config.settings import ModelProfile, ServiceSettings, Settings, SettingsError
-from watchkeeper.console import typed_command
+from watchkeeper.console import typed_command, with_typed_commands
 from watchkeeper.contracts import JsonObject
 from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.llm.errors import ModelError
@@ -77,7 +77,7 @@ async def _temporal(settings: Settings | None) -> CheckResult:
         queue = settings.worker.task_queue
         polled = await has_worker(client, queue)
     except (TemporalError, RPCError) as error:
-        return CheckResult("Temporal", False, error_message(error))
+        return CheckResult("Temporal", False, with_typed_commands(error_message(error)))
     poller = "a worker polls" if polled else f"no worker polls (start one: {typed_command('worker')})"
     return CheckResult("Temporal", True, f"{address}; {poller} the task queue {queue!r}")
 
@@ -155,7 +155,7 @@ async def _pagerduty(http: httpx2.AsyncClient, settings: Settings) -> CheckResul
     """Test without paging a person: which teams can be paged, and whether the REST token is valid."""
     pagerduty, teams = settings.pagerduty, settings.catalogue["team"]
     if unpaged := [team for team in teams if settings.routing_key(team) is None]:
-        remedy = "set teams.NAME.routing_key or pagerduty.routing_key"
+        remedy = "set WATCHKEEPER_TEAMS__NAME__ROUTING_KEY or WATCHKEEPER_PAGERDUTY__ROUTING_KEY"
         return CheckResult("PagerDuty", False, f"these teams cannot be paged: {', '.join(unpaged)}; {remedy}")
     try:
         await http.get(pagerduty.events_url)

@@ -36,9 +36,10 @@ def export(
     redact: Annotated[bool, typer.Option("--redact/--no-redact", help="Remove secrets.")] = True,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
 ) -> None:
-    """Write the history of a run as JSON, in Temporal's own format, without secrets.
+    """Write the history of a run to a file, without secrets.
 
-    A run that continued as new has several histories: FILE-1.json, FILE-2.json and so on.
+    The file is JSON in Temporal's own format. A run that continued as new has several histories: FILE-1.json,
+    FILE-2.json and so on.
     """
 
     async def write() -> None:

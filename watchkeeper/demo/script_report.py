@@ -15,15 +15,17 @@ _FAILURE = re.compile(
     r" release=(?P<release>\S+) first_seen=[\d-]+T(?P<since>\d\d:\d\d)"
 )
 
+_ABSENT: JsonObject = {"error": "it was not looked up"}
+"""Stands for the result of a tool that was not called."""
+
 
 class Findings:
     """What the tools have returned about one service."""
 
     def __init__(self, results: Results, service: str) -> None:
         tools = ("get_service_health", "get_deploys", "search_logs", "page_engineer")
-        absent = {"error": "it was not looked up"}
         self.service = service
-        self.health, deploys, self.logs, self.page = (results.get((tool, service), absent) for tool in tools)
+        self.health, deploys, self.logs, self.page = (results.get((tool, service), _ABSENT) for tool in tools)
         self.paged = ("page_engineer", service) in results
         self.status = str(self.health.get("status", "unknown"))
         self.deploys: list[JsonObject] = deploys.get("deploys", [])
@@ -70,6 +72,8 @@ def incident_report(findings: Findings) -> str:
 
 
 def _health(findings: Findings) -> str:
+    if findings.health is _ABSENT:
+        return f"the health of {findings.service} was not measured."
     if "error" in findings.health:
         return f"the health of {findings.service} could not be read: {_error(findings.health)}."
     numbers = findings.numbers(": error rate is **{rate}** and p95 latency is **{p95}**")
@@ -78,6 +82,8 @@ def _health(findings: Findings) -> str:
 
 def _cause(findings: Findings) -> str:
     deploy = f"Deploy {findings.newest_deploy}. " if findings.deploys else ""
+    if findings.logs is _ABSENT:
+        return f"{deploy}The logs were not searched, so the cause is not known."
     if "error" in findings.logs:
         return f"{deploy}The logs could not be searched: {_error(findings.logs)}."
     if not (failure := findings.failure):

@@ -90,7 +90,11 @@ async def test_a_complete_setup_passes_every_check(program: Program, world: Worl
         ("deploys", {"services__checkout__github": "acme/nothing"}, "404"),
         ("deploys", {"argocd__token": "wrong"}, "401"),
         ("PagerDuty", {"pagerduty__api_token": "wrong"}, "401"),
-        ("PagerDuty", {"pagerduty__routing_key": None}, "these teams cannot be paged: checkout, search"),
+        (
+            "PagerDuty",
+            {"pagerduty__routing_key": None},
+            "these teams cannot be paged: checkout, search; set WATCHKEEPER_TEAMS__NAME__ROUTING_KEY",
+        ),
         ("PagerDuty", {"pagerduty__events_url": "http://127.0.0.1:1"}, "127.0.0.1:1"),
     ],
 )

@@ -281,7 +281,7 @@ async def test_in_its_last_round_it_reports_what_it_has(harness: Harness, http: 
 async def test_without_any_result_it_says_so(harness: Harness, http: AsyncClient) -> None:
     asked: JsonObject = {"model": "m", "messages": [{"role": "user", "content": INCIDENT}]}
     assert (await reply_message(http, harness.url, asked))["content"].startswith(
-        "**Status:** the health of checkout could not be read: it was not looked up."
+        "**Status:** the health of checkout was not measured."
     )
 
 
