@@ -65,7 +65,7 @@ async def test_a_run_that_waits_for_a_person_is_shown_without_a_worker(client: C
         **{"Service": "checkout", "Severity": "critical", "Team": "checkout", "Source": "person"},
         **{"Phase": "investigating", "WaitingFor": "approval", "Rounds": 2},
     }
-    assert glance.waits_for == "a person, to allow r2.0 restart: service checkout"
+    assert glance.waits_for == "a person, to approve r2.0 restart: service checkout"
     assert glance.answer == f"watchkeeper approve {run.id} r2.0"
     assert glance.doing == "round 2 of 30: restart"
     assert [found.partition(":")[0] for found in glance.found] == ["r1.0 look"]

@@ -60,10 +60,10 @@ async def check_connections(options: GlobalOptions) -> AsyncIterator[CheckResult
     async with httpx2.AsyncClient(timeout=REQUEST_SECONDS, follow_redirects=False) as http:
         for profile in settings.profiles:
             yield await _model(http, profile)
-        for name, tool, is_configured in _BACK_ENDS:
+        for name, tool, tables, is_configured in _BACK_ENDS:
             services = [name for name, service in settings.services.items() if is_configured(settings, service)]
             if services and tool in tools:
-                yield await _back_end(name, tools[tool], services, settings, http)
+                yield await _back_end(name, tools[tool], tables, services, settings, http)
         if settings.catalogue["team"] or settings.pagerduty.api_token:
             yield await _pagerduty(http, settings)
 
@@ -117,18 +117,23 @@ async def _ask(profile: ModelProfile) -> None:
         await client.close()
 
 
-_BACK_ENDS: list[tuple[str, str, Callable[[Settings, ServiceSettings], bool]]] = [
-    ("Prometheus", "get_service_health", lambda settings, _: settings.prometheus.url is not None),
-    ("Loki", "search_logs", lambda settings, _: settings.loki.url is not None),
-    ("deploys", "get_deploys", lambda settings, service: bool(service.github or service.argocd)),
+_BACK_ENDS: list[tuple[str, str, str, Callable[[Settings, ServiceSettings], bool]]] = [
+    ("Prometheus", "get_service_health", "[prometheus]", lambda settings, _: settings.prometheus.url is not None),
+    ("Loki", "search_logs", "[loki]", lambda settings, _: settings.loki.url is not None),
+    (
+        "deploys",
+        "get_deploys",
+        "[github] and [argocd]",
+        lambda settings, service: bool(service.github or service.argocd),
+    ),
 ]
-"""The name of a test, the tool that it calls, and whether the settings configure it for a service."""
+"""The name of a test, the tool that it calls, its tables of settings, and whether a service has them."""
 
 _ARGUMENTS: Mapping[str, JsonObject] = {"search_logs": {"query": "", "minutes": 5}}
 
 
 async def _back_end(
-    name: str, tool: Tool[Any], services: list[str], settings: Settings, http: httpx2.AsyncClient
+    name: str, tool: Tool[Any], tables: str, services: list[str], settings: Settings, http: httpx2.AsyncClient
 ) -> CheckResult:
     """Call a tool for every service, as the model would."""
     slots = asyncio.Semaphore(CONCURRENT_CALLS)
@@ -140,15 +145,15 @@ async def _back_end(
             async with slots:
                 result = await run_tool(tool, call, settings=settings, http=http, at=datetime.now(UTC), attempt=1)
         except ToolUnavailable as error:
-            return f"{service}: {error}"
+            return f"{service}: {excerpt(str(error), _DETAIL_BYTES)}; see the {tables} settings"
         unknown = '"status":"unknown"' in result.content
-        return f"{service}: {result.content}" if result.status != "ok" or unknown else None
+        return f"{service}: {excerpt(result.content, _DETAIL_BYTES)}" if result.status != "ok" or unknown else None
 
     problems = [problem for problem in await asyncio.gather(*map(problem, services)) if problem]
     if not problems:
         return CheckResult(name, True, f"answers for {count(len(services), 'service')}")
     others = f" (and {count(len(problems) - 1, 'other service')})" if len(problems) > 1 else ""
-    return CheckResult(name, False, f"{excerpt(problems[0], _DETAIL_BYTES)}{others}")
+    return CheckResult(name, False, f"{problems[0]}{others}")
 
 
 async def _pagerduty(http: httpx2.AsyncClient, settings: Settings) -> CheckResult:
