@@ -16,7 +16,7 @@ _FAILURE = re.compile(
 )
 
 _ABSENT: JsonObject = {"error": "it was not looked up"}
-"""Stands for the result of a tool that was not called."""
+"""Replaces the result of a tool that was not called."""
 
 
 class Findings:
