@@ -61,8 +61,9 @@ class Browser:
         assert not missing, f"{self.page.url} does not show {missing}: {shown}"
         return shown
 
-    async def choose_columns(self, *labels: str) -> None:
-        """Set the columns of lists of runs, for the next pages. Call it on a page of the UI."""
+    async def choose_columns(self, url: str, *labels: str) -> None:
+        """Set the columns of lists of runs in the storage of the UI; ``url`` is any page of it."""
+        await self.page.goto(url)
         columns = json.dumps({"default": [{"label": label} for label in labels]})
         await self.page.evaluate(
             "columns => localStorage.setItem('namespace-workflow-table-columns', columns)", columns

@@ -83,7 +83,7 @@ def _save(taken: bytes, path: Path) -> None:
 async def _take_all(at: Scene, browser: Browser) -> None:
     page = browser.page
     await browser.read(at.runs, FINISHED)
-    await browser.choose_columns(*COLUMNS)
+    await browser.choose_columns(at.runs, *COLUMNS)
     await page.set_viewport_size({"width": LIST_WIDTH, "height": HEIGHT})
     await browser.read(f"{at.runs}?query={quote(EVERY_RUN)}", WAITING, "CostUsd")
     await take(browser, "list", _LIST)

@@ -52,7 +52,9 @@ async def test_the_ui_shows_the_commands_that_answer_an_approval_request(ui_scen
 
 
 async def test_the_list_distinguishes_the_runs(ui_scene: Scene, browser: Browser) -> None:
-    await browser.choose_columns("Workflow ID", "Service", "Phase", "Outcome", "WaitingFor", "Rounds", "CostUsd")
+    await browser.choose_columns(
+        ui_scene.runs, "Workflow ID", "Service", "Phase", "Outcome", "WaitingFor", "Rounds", "CostUsd"
+    )
     await browser.read(ui_scene.runs, "CostUsd", WAITING, FINISHED, LIMITED, STOPPED, ui_scene.alerted)
     assert await browser.row(WAITING) == ["checkout", "investigating", "", "approval", "2"]
     assert await browser.row(ui_scene.alerted) == ["checkout", "open", "concluded", "alerts", "3"]

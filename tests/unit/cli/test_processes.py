@@ -186,7 +186,8 @@ async def test_ctrl_c_at_any_moment_prints_no_traceback(
     program: Program, command: tuple[str, ...], delay: float
 ) -> None:
     chosen = ports() if command != ("list",) else ()
-    running = await program.begin_python("-c", MAIN, *command, *chosen, WATCHKEEPER_MODEL__API_KEY="key")
+    environment = {"WATCHKEEPER_MODEL__API_KEY": "key", "TEMPORAL_ADDRESS": "127.0.0.1:1"}  # no server is there
+    running = await program.begin_python("-c", MAIN, *command, *chosen, **environment)
     await running.says("started")
     await asyncio.sleep(delay)
     with suppress(ProcessLookupError):
