@@ -105,7 +105,9 @@ async def _receive(intake: Intake, source: Source[Any], webhook: WebhookRequest)
             log.info("confirmed a subscription of the source %r", source.name)
     except VerificationError as error:
         refuse("unverified", error)
-        return error_response(401, "nothing proves that it comes from the source", _challenge(source))
+        return error_response(
+            401, "the credentials or the signature of the source are missing or wrong", _challenge(source)
+        )
     except MalformedPayload as error:
         refuse("malformed", error)
         return error_response(400, str(error))

@@ -57,7 +57,7 @@ def routes(intake: Intake, reader: InteractionReader, decisions: set[asyncio.Tas
             press = reader.read_button_press(body)
         except VerificationError as error:
             log.warning("refused a request to /slack/interactions: %s", error)
-            return error_response(401, "nothing proves that it comes from Slack")
+            return error_response(401, "the signature of Slack is missing, wrong or too old")
         except MalformedPayload as error:
             return error_response(400, str(error))
         if press is None:

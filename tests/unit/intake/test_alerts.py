@@ -108,7 +108,7 @@ async def test_an_unverified_request_is_refused_without_a_reason(
         metrics = await scraped(http)
     assert (answer.status_code, dispatcher.received) == (401, [])
     assert answer.headers.get("www-authenticate") == challenge
-    assert answer.json() == {"error": "nothing proves that it comes from the source"}
+    assert answer.json() == {"error": "the credentials or the signature of the source are missing or wrong"}
     (line,) = [record.getMessage() for record in caplog.records if "refused" in record.getMessage()]
     assert repr(source) in line
     assert SENDER not in caplog.text

@@ -152,7 +152,10 @@ async def test_an_unverified_request_is_refused(client: Client) -> None:
     async with running_intake(client, Dispatcher().dispatch, settings(), interactions=PressReader()) as http:
         forged = await http.post("/slack/interactions", content=b"{", headers={"x-proof": "guessed"})
         broken = await http.post("/slack/interactions", content=b"{", headers={"x-proof": SECRET})
-    assert (forged.status_code, forged.json()) == (401, {"error": "nothing proves that it comes from Slack"})
+    assert (forged.status_code, forged.json()) == (
+        401,
+        {"error": "the signature of Slack is missing, wrong or too old"},
+    )
     assert (broken.status_code, broken.json()) == (400, {"error": "the body is not JSON"})
 
 
