@@ -78,6 +78,10 @@ class Screen:
         return "\n".join(line.rstrip() for line in self.lines)
 
 
+_END = b"\x1c"
+"""Written to the terminal after the program has ended: all output of the program is before it. No program writes it."""
+
+
 class Shown:
     """A program that runs at a terminal."""
 
@@ -103,10 +107,10 @@ class Shown:
             output = os.read(self._terminal, 65_536)
         except OSError:
             output = b""
-        if not output:
+        output, end, _ = output.partition(_END)
+        if end or not output:
             asyncio.get_running_loop().remove_reader(self._terminal)
             self._ended.set()
-            return
         whole, cut = _whole((self._unread + output).decode(errors="surrogateescape"))
         self._unread = cut.encode(errors="surrogateescape")
         self.output += whole
@@ -132,9 +136,11 @@ class Shown:
         """Wait for the end of the process; return its exit code."""
         async with asyncio.timeout(SECONDS):
             code = await self.process.wait()
-            await asyncio.sleep(0.1)  # the last output is lost if the terminal is closed before it is read
-            self.hang_up()
+            # The kernel passes output on in order but not at once, and closing the terminal would lose the rest of it.
+            assert self._process_end is not None, "the terminal was closed"
+            os.write(self._process_end, _END)
             await self._ended.wait()
+            self.hang_up()
         return code
 
     def hang_up(self) -> None:
