@@ -162,6 +162,9 @@ async def at_terminal(
 ) -> AsyncIterator[Shown]:
     """Start the program at a terminal. It is killed when the context closes."""
     ours, theirs = pty.openpty()
+    attributes = termios.tcgetattr(theirs)
+    attributes[3] |= termios.NOFLSH  # otherwise Ctrl-C discards the output that this process has not read yet
+    termios.tcsetattr(theirs, termios.TCSANOW, attributes)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "watchkeeper.cli.main", *arguments),
         cwd=program.directory,

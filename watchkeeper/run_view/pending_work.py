@@ -79,11 +79,14 @@ class PendingWork:
     """When a missing worker was reported; None if none is missing."""
     unreached_since: float | None = None
     """Since when Temporal is unreachable."""
+    _ended_attempts: dict[str, ActivityAttempt] = field(default_factory=dict)
+    """The last attempts of activities that have ended, until their events arrive, which may be later."""
 
     def update(self, description: DescribeWorkflowExecutionResponse, now: float) -> list[str]:
         """Take the server's description of the run. Return what is new to people, one sentence each."""
         before = self.attempts
         self.attempts = {p.activity_id: _attempt(p, before.get(p.activity_id)) for p in description.pending_activities}
+        self._ended_attempts |= {key: attempt for key, attempt in before.items() if key not in self.attempts}
         task = description.pending_workflow_task
         waits = task.state == PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED or any(
             attempt.waits_for_worker for attempt in self.attempts.values()
@@ -105,7 +108,9 @@ class PendingWork:
         reported, self.reported_at, self.polled = self.reported_at, None, True
         waited = now - (self.untaken_since or reported or now)
         self.untaken_since = None
-        attempt, number = self.attempts.pop(activity_id, None), event.activity_task_started_event_attributes.attempt
+        ended = self._ended_attempts.pop(activity_id, None)
+        attempt = self.attempts.pop(activity_id, ended)
+        number = event.activity_task_started_event_attributes.attempt
         if attempt is not None and attempt.lost and attempt.taken_at is None and number:
             at = event.event_time.ToDatetime(tzinfo=UTC)
             return f"{attempt.name}: another worker continues{_after(attempt.heartbeat_at, at)}: attempt {number}"

@@ -84,6 +84,17 @@ def test_a_quick_recovery_is_read_from_the_history() -> None:
     assert pending.add_event(started(2, 4.5), "r1.0", 5.1) == ""
 
 
+def test_a_quick_recovery_is_reported_if_the_call_ends_before_its_event_arrives() -> None:
+    pending = PendingWork()
+    pending.update(look(STARTED, started=0, heard=1), 1.0)
+    pending.update(look(SCHEDULED, 2, failure=SILENT, heard=1), 3.0)
+    assert pending.update(Description(), 5.0) == []
+    assert pending.attempts == {}
+    said = pending.add_event(started(2, 4.5), "r1.0", 5.1)
+    assert said == "r1.0 search_logs: another worker continues after 3.5 s: attempt 2"
+    assert pending.add_event(started(2, 4.5), "r1.0", 5.2) == ""
+
+
 def test_a_recovery_between_two_updates_is_one_sentence() -> None:
     pending = PendingWork()
     pending.update(look(STARTED, started=0, heard=1), 1.0)
