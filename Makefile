@@ -1,6 +1,6 @@
 # Every target sets up what it needs: `make demo` and `make test` work as the first command on a fresh machine.
 PYTHON ?= python3
-PROCESSES ?= 4
+PROCESSES ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable
@@ -13,7 +13,7 @@ demo: $(VENV)/.installed
 install: $(VENV)/.installed
 	@echo "Ready: $(BIN)/watchkeeper --help"
 
-# Tests mostly wait, so two cores serve four processes. Each process has its own Temporal server.
+# Tests mostly wait, so two cores serve three processes. Each process has its own Temporal server.
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m "not slow" -n $(PROCESSES) --dist worksteal
 
