@@ -70,7 +70,8 @@ async def test_an_open_run_continues_as_new_and_answers(impatient: Client, recor
             await asyncio.sleep(0.05)
         assert (await sender.fire()).run_id == run.first_execution_run_id
         await run.execute_update(IncidentWorkflow.tell, TellRequest(text="And now?"))
-        await until_asked(harness, 3)
+        while not (await read_run(impatient, run.id)).follow_ups:
+            await asyncio.sleep(0.05)
         await sender.resolve()
         result = await run.result()
         assert await carried_silence(harness, run.id) == SILENCE

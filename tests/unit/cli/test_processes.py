@@ -176,7 +176,17 @@ async def test_dev_ends_cleanly_while_it_starts(program: Program) -> None:
     assert not serves(chosen)
 
 
-MAIN = "import watchkeeper.cli.main as entry; print('started', flush=True); entry.main()"
+MAIN = """
+import sys
+import watchkeeper.cli.main as entry
+try:
+    print("started", flush=True)
+    entry.main()
+except KeyboardInterrupt as interrupt:
+    if interrupt.__traceback__.tb_next:
+        raise
+    sys.exit(130)  # Interrupted in this script, not in the program.
+"""
 """Starts the program, and reports when Python has started: before that, the program cannot handle Ctrl-C."""
 
 
