@@ -25,6 +25,7 @@ from watchkeeper.contracts.base import (
 )
 from watchkeeper.contracts.briefing import (
     Briefing,
+    ConclusionRules,
     Destination,
     FollowUpSettings,
     HistoryBounds,
@@ -34,6 +35,10 @@ from watchkeeper.contracts.carried import (
     CarriedState,
     CarryRequest,
     FollowUpState,
+)
+from watchkeeper.contracts.conclusions import (
+    Review,
+    ReviewRequest,
 )
 from watchkeeper.contracts.conversation import (
     CompactionResult,
@@ -52,6 +57,11 @@ from watchkeeper.contracts.limits import (
     Limits,
     Usage,
 )
+from watchkeeper.contracts.pages import (
+    Incident,
+    PageRecord,
+    PageRules,
+)
 from watchkeeper.contracts.people import (
     Decision,
     ExtendRequest,
@@ -66,10 +76,13 @@ from watchkeeper.contracts.queue import (
 )
 from watchkeeper.contracts.reports import (
     ChannelUpdate,
+    Claim,
+    ClaimKind,
     Evidence,
     PostedMessage,
     Report,
     ReportDelivery,
+    Verdict,
 )
 from watchkeeper.contracts.runs import (
     EpisodeMemo,
@@ -102,8 +115,11 @@ __all__ = [
     "CarriedState",
     "CarryRequest",
     "ChannelUpdate",
+    "Claim",
+    "ClaimKind",
     "CompactRequest",
     "CompactionResult",
+    "ConclusionRules",
     "Contract",
     "ConversationEntry",
     "Decision",
@@ -116,11 +132,14 @@ __all__ = [
     "FollowUpSettings",
     "FollowUpState",
     "HistoryBounds",
+    "Incident",
     "JsonObject",
     "LimitChanges",
     "Limits",
     "ModelReply",
     "ModelRequest",
+    "PageRecord",
+    "PageRules",
     "PostedMessage",
     "PreviousEpisode",
     "QueueEntry",
@@ -132,6 +151,8 @@ __all__ = [
     "ReportDelivery",
     "RequestedCall",
     "ResultRef",
+    "Review",
+    "ReviewRequest",
     "RunInput",
     "RunMemo",
     "RunProgress",
@@ -145,5 +166,6 @@ __all__ = [
     "ToolResult",
     "ToolSpec",
     "Usage",
+    "Verdict",
     "digest_of",
 ]

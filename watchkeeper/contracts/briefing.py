@@ -8,6 +8,7 @@ from pydantic import Field
 
 from watchkeeper.contracts.base import Contract, Digest, JsonObject
 from watchkeeper.contracts.limits import Limits
+from watchkeeper.contracts.pages import PageRules
 from watchkeeper.contracts.queue import QueueSettings
 from watchkeeper.contracts.tools import ToolSpec
 
@@ -39,6 +40,16 @@ class FollowUpSettings(Contract):
     recovered: str = Field(description="Text for the model when the last alert resolves during the investigation.")
 
 
+class ConclusionRules(Contract):
+    """What code demands of a conclusion, and what the model reads if it does not get it."""
+
+    by_alert: bool = Field(
+        default=False, description="Alerts started the run: it needs a read that succeeded, and one verdict."
+    )
+    text_call: str = Field(description="Text for the model after a tool call that it wrote as text.")
+    correction: str = Field(description="Text for the model before the list of what is wrong with its report.")
+
+
 class Briefing(Contract):
     """What ``brief`` decides once per run: the first messages, the tools, the limits."""
 
@@ -66,3 +77,7 @@ class Briefing(Contract):
     overdue: float | None = Field(
         default=None, description="Seconds after which people are paged for a report that no destination has accepted."
     )
+    conclusions: ConclusionRules | None = Field(
+        default=None, description="Absent: the run was briefed by a version that accepts any text."
+    )
+    pages: PageRules | None = Field(default=None, description="Absent: in the same way, any page.")

@@ -63,6 +63,7 @@ class ModelReply(Contract):
     )
     dropped: int = Field(default=0, description="Calls over the cap, removed from the message.")
     truncated: bool = Field(default=False, description="The host cut the reply at its token limit.")
+    text_call: bool = Field(default=False, description="It is empty because it only holds a call written as text.")
     finish_reason: str | None = Field(default=None, description="Absent if the kind implies it.")
     model: str | None = Field(default=None, description="The model that answered, if not the briefing's.")
     response_id: str | None = None

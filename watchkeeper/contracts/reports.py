@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from watchkeeper.contracts.alerts import AlertOrigin, AlertState
 from watchkeeper.contracts.base import Contract, RunStatus
 from watchkeeper.contracts.briefing import Destination
+from watchkeeper.contracts.pages import Incident
 from watchkeeper.contracts.tools import CallRecord
+
+Verdict = Literal["diagnosed", "recovered", "healthy", "unknown"]
+"""What a report concludes: the cause is found; it is over; nothing is wrong; the cause stays unknown."""
+
+ClaimKind = Literal["figure", "version", "time", "incident", "name", "quote", "citation", "action", "health"]
+
+
+class Claim(Contract):
+    """A statement of a report that no result, alert or person's word supports."""
+
+    text: str = Field(description="As the report has it: 73.4 %.")
+    kind: ClaimKind
+    why: str = Field(description="Why it is not supported, in a few words.")
 
 
 class Evidence(Contract):
@@ -25,6 +41,10 @@ class Report(Contract):
     summary: str = Field(description="One line.")
     body: str = Field(description="Markdown.")
     evidence: list[Evidence] = Field(default_factory=list)
+    verdict: Verdict | None = Field(default=None, description="Absent: no conclusion, or the answer to a question.")
+    unsupported: list[Claim] = Field(
+        default_factory=list, description="Statements of the model that nothing supports; the body marks them."
+    )
 
 
 class PostedMessage(Contract):
@@ -75,6 +95,7 @@ class ReportDelivery(Contract):
     last_resort: bool = Field(
         default=False, description="No destination has accepted it: page, regardless of the other fields."
     )
+    incident: Incident | None = Field(default=None, description="What a page says first; absent: no briefing.")
 
     @property
     def part(self) -> str:

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from watchkeeper.contracts.base import Contract, Digest, JsonObject, digest_of
+from watchkeeper.contracts.pages import Incident, PageRecord
 
 Effect = Literal["read", "keyed", "once"]
 """Whether a tool may run twice: yes (``read``), yes with the same idempotency key (``keyed``), no (``once``)."""
@@ -39,6 +40,7 @@ class ToolSpec(Contract):
     approval: float | None = Field(
         default=None, description="Seconds to wait for a person's decision; absent: none needed."
     )
+    pages: bool = Field(default=False, description="The tool wakes a person: the rules for pages apply.")
 
 
 class ToolRequest(Contract):
@@ -46,6 +48,7 @@ class ToolRequest(Contract):
 
     run: str = Field(description="First execution run id of the workflow: the same after continue-as-new and reset.")
     arguments: str = Field(description="JSON text, as the model wrote it.")
+    incident: Incident | None = Field(default=None, description="Only for a tool that pages.")
 
 
 class ToolResult(Contract):
@@ -54,6 +57,7 @@ class ToolResult(Contract):
     status: Literal["ok", "error", "rejected"] = "ok"
     content: str = Field(description="Compact JSON text.")
     cut: int = Field(default=0, description="Bytes that were cut from the content.")
+    page: PageRecord | None = Field(default=None, description="Only of a tool that has paged.")
 
     @property
     def digest(self) -> Digest:
@@ -69,3 +73,4 @@ class CallRecord(Contract):
     arguments: str
     status: CallStatus
     finding: str = Field(default="", description="The beginning of the result.")
+    page: PageRecord | None = Field(default=None, description="The page that the call has sent.")
