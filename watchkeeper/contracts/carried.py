@@ -50,7 +50,7 @@ class CarriedState(Contract):
     calls: list[CallRecord] = Field(default_factory=list)
     words: list[str] = Field(default_factory=list, description="Messages that the model has not read yet.")
     nudged: bool = False
-    corrected: bool = Field(default=False, description="The model has been told what is wrong with its report.")
+    corrected: bool = Field(default=False, description="The model has read what is wrong with its report.")
     draft_answer: str = Field(default="", description="A conclusion given before the model read the latest news.")
     window_fill: int = Field(default=0, description="Tokens of the last request and reply; absent: unknown.")
     alert_looks: int = Field(default=0, description="How often alerts alone kept the investigation open.")

@@ -1,4 +1,4 @@
-"""What a run is about, as code knows it, and whom it may page."""
+"""What a run is about, as code knows it, and which teams it may page."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Incident(Contract):
 
 
 class PageRules(Contract):
-    """Whom the model may page, and when. A page that breaks a rule is refused, or waits for a person's approval."""
+    """Which teams the model may page, and when. A page that breaks a rule is refused, or waits for a person's approval."""
 
     incident: Incident
     owners: dict[str, str] = Field(default_factory=dict, description="Team that owns each service of the catalogue.")

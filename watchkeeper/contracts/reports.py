@@ -13,13 +13,13 @@ from watchkeeper.contracts.pages import Incident
 from watchkeeper.contracts.tools import CallRecord
 
 Verdict = Literal["diagnosed", "recovered", "healthy", "unknown"]
-"""What a report concludes: the cause is found; it is over; nothing is wrong; the cause stays unknown."""
+"""What a report concludes: the cause is found; it has ended; nothing is wrong; the cause stays unknown."""
 
 ClaimKind = Literal["figure", "version", "time", "incident", "name", "quote", "citation", "action", "health"]
 
 
 class Claim(Contract):
-    """A statement of a report that no result, alert or person's word supports."""
+    """A statement of a report that no result, alert or message supports."""
 
     text: str = Field(description="As the report has it: 73.4 %.")
     kind: ClaimKind

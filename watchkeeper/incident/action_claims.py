@@ -1,0 +1,163 @@
+"""The check of statements about actions: each must agree with a call of the run, or be reported in a result (pure)."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, TypeAlias
+
+from watchkeeper.incident.claim_spans import Check
+from watchkeeper.incident.paged_teams import PagedTeams
+from watchkeeper.incident.report_clauses import Clause, is_hedged, is_imperative
+from watchkeeper.incident.vocabulary import action_phrases
+from watchkeeper.incident.vocabulary.action_words import ACTIONS, CONTACT, OPENED, Action
+
+Voice: TypeAlias = Literal["ours", "reported"]
+"""``ours``: only a call supports it. ``reported``: a result or a message that says so supports it, too."""
+
+_GENERIC = ACTIONS[-1]
+_RARELY_OURS = {action for action in ACTIONS if re.search("killed|disabled|deployed|switched|scaled", action.done)} | {
+    _GENERIC
+}
+
+
+def check_actions(check: Check) -> None:
+    """Flag actions that no call has done and no result reports, and pages to another team or with another number."""
+    checker = _Actions(check)
+    for clause in check.report.clauses:
+        text = check.report.plain
+        seen: list[tuple[int, int]] = []
+        for pattern in (action_phrases.NOUN_DONE, action_phrases.DID_NOUN, action_phrases.DONE):
+            for found in pattern.finditer(text, clause.start, clause.end):
+                if any(start < found.end() and found.start() < end for start, end in seen):
+                    continue
+                seen.append(found.span())
+                action = ACTIONS[
+                    int(next(name for name, part in found.groupdict().items() if part and name != "did")[1:])
+                ]
+                checker.check(action, found, clause, noun=pattern is not action_phrases.DONE)
+
+
+class _Actions:
+    """The actions of a run, for look-ups."""
+
+    def __init__(self, check: Check) -> None:
+        self._check = check
+        records = check.records
+        self._acts = [
+            f"{call.name} {call.arguments}".lower()
+            for call in records.calls
+            if call.status == "ok" and not self._is_read(call.name)
+        ]
+        self._teams = PagedTeams(records)
+
+    def _is_read(self, name: str) -> bool:
+        effect = self._check.records.tools.get(name)
+        return effect == "read" if effect else bool(action_phrases.READ_NAME.match(name))
+
+    def check(self, action: Action, found: re.Match[str], clause: Clause, *, noun: bool) -> None:
+        """Flag one statement if nothing supports it."""
+        lead = found.string[clause.start : found.start()]
+        if self._is_no_statement(found, clause, lead):
+            return
+        voice = _noun_voice(found, lead, action) if noun else _voice(action, found, clause, lead)
+        if voice is None:
+            return
+        number = action_phrases.INCIDENT.search(found.string, found.end(), clause.end) if action is OPENED else None
+        if number and not self._is_supported(action, voice):
+            self._check.flag(*number.span(), "incident", "no page and no call has opened it")
+        elif not self._is_supported(action, voice):
+            done = "no person was paged or informed" if action.contact else "no call did this"
+            self._check.flag(*found.span(), "action", f"{done}, and no result reports it")
+        elif action in (CONTACT, OPENED) and self._teams.any:
+            self._check_page(found, clause, lead)
+
+    def _is_no_statement(self, found: re.Match[str], clause: Clause, lead: str) -> bool:
+        listed = clause.joined in (",", "and") and action_phrases.ONLY_ADVERBS.match(lead)
+        scope = clause.before + " " + lead if listed or clause.joined == "(" else lead
+        if action_phrases.NEGATION.search(scope) or action_phrases.NEGATED_AFTER.match(found.string, found.end()):
+            return True
+        if is_hedged(clause.before) or is_hedged(lead):
+            return True
+        return clause.advice and (clause.question or is_imperative(clause.text))
+
+    def _is_supported(self, action: Action, voice: Voice) -> bool:
+        if action.contact:
+            called = self._teams.any or any(re.search(action.call, act.split()[0]) for act in self._acts)
+        else:
+            called = any(re.search(action.call, act) for act in self._acts)
+        if action is OPENED:
+            called = called or self._teams.any
+        evidence = self._check.evidence
+        return called or (voice == "reported" and bool(re.search(action.evidence, evidence.reported)))
+
+    def _check_page(self, found: re.Match[str], clause: Clause, lead: str) -> None:
+        """Flag a team that was not paged and a number that no page has."""
+        for start, end in self._teams.others(found.string, found.end(), clause.end, clause.start):
+            self._check.flag(start, end, "action", f"paged was {self._teams.text}")
+        number = action_phrases.INCIDENT.search(found.string, found.end(), clause.end)
+        numbers = self._teams.incidents
+        if number and numbers and number[0] not in numbers:
+            self._check.flag(*number.span(), "incident", f"the page has the number {', '.join(sorted(numbers))}")
+
+
+def _noun_voice(found: re.Match[str], lead: str, action: Action) -> Voice | None:
+    if action_phrases.FIRST_PERSON.search(lead) or not lead.strip():
+        return "ours" if action.contact or (found["did"] and found.start("did") == found.start()) else "reported"
+    return "reported"
+
+
+def _voice(action: Action, found: re.Match[str], clause: Clause, lead: str) -> Voice | None:
+    """Return who is said to have acted; None if it is no statement about an action that can be checked."""
+    after = found.string[found.end() : clause.end]
+    if action_phrases.FIRST_PERSON.search(lead):
+        return "ours"
+    if action_phrases.BE.search(lead) or (
+        clause.joined in (",", "and") and action_phrases.ONLY_ADVERBS.match(lead) and _is_passive(clause.before)
+    ):
+        return _passive(action, found, lead)
+    if action_phrases.ONLY_ADVERBS.match(lead) and not action_phrases.HAVE.search(lead.strip() and lead):
+        return _without_subject(action, found, clause, after)
+    if action_phrases.ADJECTIVE.search(lead):
+        return None
+    if action_phrases.US.search(lead) and (action.contact or action_phrases.HAVE.search(lead)):
+        return "ours"
+    if action.contact:
+        return "reported" if action_phrases.PEOPLE.search(lead) and not action_phrases.OBJECT.match(after) else None
+    if action in _RARELY_OURS or action is OPENED:
+        return None
+    return "reported"
+
+
+def _is_passive(before: str) -> bool:
+    return bool(re.search(r"\b(?:was|were|been)\s+\w+\s*[^\w]*$", before, re.IGNORECASE))
+
+
+def _passive(action: Action, found: re.Match[str], lead: str) -> Voice | None:
+    if action_phrases.TO_US.search(lead):
+        return None
+    if action.contact:
+        clear = re.match(r"paged|notified|woken|woke|informed|escalated", found[0], re.IGNORECASE)
+        return "reported" if clear or action_phrases.PEOPLE.search(lead) else None
+    if action in _RARELY_OURS:
+        plainly = action_phrases.STATE_WORDS.match(found[0]) or re.match(
+            r"scaled|disabled|switched|redeployed|hot", found[0], re.IGNORECASE
+        )
+        return "reported" if plainly and re.search(r"\b(?:was|were|been|is now|are now)\W", lead, re.I) else None
+    return "reported"
+
+
+def _without_subject(action: Action, found: re.Match[str], clause: Clause, after: str) -> Voice | None:
+    before = clause.before
+    if action_phrases.CLOCK_BEFORE.search(before + found.string[clause.start : found.start()]):
+        return "reported"
+    if action in _RARELY_OURS and not action_phrases.OBJECT.match(after):
+        return None
+    if action_phrases.COUNTED.match(after) and not action.contact:
+        return "reported"
+    if clause.joined in (",", "and", "("):
+        if clause.joined != "(" and action_phrases.PAST_VERB.match(before):
+            return "ours"
+        if action.contact:
+            return "ours" if action_phrases.OBJECT.match(after) or action_phrases.PEOPLE.search(after) else "reported"
+        return None if clause.joined == "and" or action in _RARELY_OURS else "reported"
+    return "ours"

@@ -1,0 +1,58 @@
+"""Marks in a report behind claims that nothing supports (pure)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from watchkeeper.contracts import Claim
+
+MARK = " [unsupported]"
+
+_CLOSING = re.compile(r"(?:\*+|_+(?!\w)|`+|~~|[)\]](?:\([^)\s]*\))?|%|\")+")
+_WORD = re.compile(r"\w")
+_FENCE = re.compile(r"^ {0,3}(```+|~~~+).*?(?:^ {0,3}\1[ ]*$|\Z)", re.DOTALL | re.MULTILINE)
+_SPAN = re.compile(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)")
+_LINK = re.compile(r"\[[^\]\n]*\]\([^)\s]*\)|https?://[^\s)>\]]+")
+
+
+def mark(report: str, claims: Sequence[Claim]) -> str:
+    """Write ``[unsupported]`` behind every occurrence of the claims.
+
+    A mark is placed behind code, links, and closing emphasis, so that it does not break Markdown.
+    """
+    whole = [found.span() for pattern in (_FENCE, _SPAN, _LINK) for found in pattern.finditer(report)]
+    places: set[int] = set()
+    for text in {claim.text for claim in claims if claim.text.strip()}:
+        at = report.find(text)
+        while at >= 0:
+            end = at + len(text)
+            if _is_alone(report, at, end):
+                places.add(_behind(report, end, whole))
+            at = report.find(text, end)
+    pieces, at = [], 0
+    for place in sorted(places):
+        pieces += [report[at:place], MARK]
+        at = place
+    return "".join([*pieces, report[at:]])
+
+
+def _is_alone(report: str, start: int, end: int) -> bool:
+    """Tell whether a part is no piece of a longer word or number."""
+    before, after = report[max(0, start - 1) : start], report[end : end + 1]
+    starts, ends = _WORD.match(report[start]), _WORD.match(report[end - 1])
+    return not (starts and _WORD.match(before)) and not (ends and _WORD.match(after))
+
+
+def _behind(report: str, end: int, whole: Sequence[tuple[int, int]]) -> int:
+    """Return the first offset behind a claim at which a mark breaks nothing."""
+    moved = True
+    while moved:
+        moved = False
+        for start, stop in whole:
+            if start < end < stop:
+                end, moved = stop, True
+        closing = re.compile(r"\*+|_+(?!\w)|~~|`+").match(report, end)
+        if closing and not report[closing.end() : closing.end() + 1].isalnum():
+            end, moved = closing.end(), True
+    return end

@@ -1,0 +1,71 @@
+"""The places of a report that a check has found, or has read (pure)."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+
+from watchkeeper.contracts.reports import ClaimKind
+from watchkeeper.incident.claim_records import Records
+from watchkeeper.incident.read_evidence import Evidence
+from watchkeeper.incident.report_clauses import Clause, ReportText
+
+READ = "\x01"
+"""Replaces a character that an earlier check has read."""
+
+
+@dataclass(frozen=True)
+class Unsupported:
+    """A part of the report that nothing supports."""
+
+    start: int
+    end: int
+    kind: ClaimKind
+    why: str
+
+
+class Check:
+    """One check of a report: what it may rely on, and which parts are read already."""
+
+    def __init__(self, report: ReportText, evidence: Evidence, records: Records) -> None:
+        """Begin a check in which nothing is read yet."""
+        self.report, self.evidence, self.records = report, evidence, records
+        self.text = report.plain
+        self.found: list[Unsupported] = []
+        self._hidden: list[tuple[int, int]] = []
+        self._starts = [clause.start for clause in report.clauses]
+
+    def clause(self, at: int) -> Clause | None:
+        """Return the clause around an offset; None in code and between clauses."""
+        index = bisect_right(self._starts, at) - 1
+        if index < 0 or self.report.clauses[index].end <= at:
+            return None
+        return self.report.clauses[index]
+
+    def is_stated(self, at: int) -> bool:
+        """Tell whether the text at an offset states something, so is no advice."""
+        clause = self.clause(at)
+        return clause is not None and not clause.advice
+
+    def in_code(self, at: int) -> bool:
+        """Tell whether an offset is inside a code span."""
+        return any(start <= at < end for start, end in self.report.code)
+
+    def take(self, start: int, end: int) -> None:
+        """Hide a part of the text from the checks that follow."""
+        self._hidden.append((start, end))
+
+    def hide(self) -> None:
+        """Take the parts that were read out of the text. Every offset stays the same."""
+        pieces, at = [], 0
+        for start, end in sorted(self._hidden):
+            start = max(start, at)
+            if end > start:
+                pieces += [self.text[at:start], READ * (end - start)]
+                at = end
+        self.text = "".join([*pieces, self.text[at:]])
+        self._hidden = []
+
+    def flag(self, start: int, end: int, kind: ClaimKind, why: str) -> None:
+        """Record a part that nothing supports."""
+        self.found.append(Unsupported(start, end, kind, why))

@@ -1,0 +1,62 @@
+"""The check of a report's claims against what its run has read and done (pure).
+
+Figures, versions, times, incident numbers, names, quotes and citations must have been read. Statements about actions
+must agree with the call records. What the checks do not understand is not flagged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from watchkeeper.contracts import Claim
+from watchkeeper.incident.action_claims import check_actions
+from watchkeeper.incident.claim_records import Records
+from watchkeeper.incident.claim_spans import Check, Unsupported
+from watchkeeper.incident.figure_claims import check_figures
+from watchkeeper.incident.health_claims import check_health
+from watchkeeper.incident.name_claims import check_citations, check_incidents, check_names, check_versions
+from watchkeeper.incident.quote_claims import check_quotes
+from watchkeeper.incident.read_evidence import Evidence
+from watchkeeper.incident.report_clauses import report_text
+from watchkeeper.incident.time_claims import check_times
+
+__all__ = ["Records", "unsupported_claims", "unsupported_parts"]
+
+MOST = 100
+"""Most claims of one report."""
+
+
+def unsupported_claims(report: str, records: Records) -> list[Claim]:
+    """Return the claims of a report that nothing supports, in their order, each once.
+
+    ``text`` of a claim is a part of the report, character for character.
+    """
+    claims: dict[str, Claim] = {}
+    for part in unsupported_parts(report, records):
+        text = report[part.start : part.end]
+        claims.setdefault(text, Claim(text=text, kind=part.kind, why=part.why))
+    return list(claims.values())[:MOST]
+
+
+def unsupported_parts(report: str, records: Records) -> list[Unsupported]:
+    """Return the parts of a report that nothing supports, by position; no two of them overlap."""
+    check = Check(report_text(report), Evidence(records), records)
+    check_actions(check)
+    check_health(check)
+    check_quotes(check)
+    check_citations(check)
+    clocks = check_times(check)
+    check_incidents(check)
+    check_versions(check)
+    check_names(check)
+    check_figures(check, clocks)
+    return _apart(check.found)
+
+
+def _apart(found: Iterable[Unsupported]) -> list[Unsupported]:
+    """Return the parts by position. Of two that overlap, only the shorter one is kept."""
+    kept: list[Unsupported] = []
+    for part in sorted(found, key=lambda part: (part.end - part.start, part.start)):
+        if part.end > part.start and all(part.end <= other.start or other.end <= part.start for other in kept):
+            kept.append(part)
+    return sorted(kept, key=lambda part: part.start)

@@ -1,0 +1,120 @@
+"""The check of figures: each must have been read, in its unit and at the precision written (pure)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from watchkeeper.incident.claim_spans import Check
+from watchkeeper.incident.derived_figures import is_derived
+from watchkeeper.incident.quantities import Quantity, decimal_comma, quantity
+from watchkeeper.incident.read_evidence import Evidence
+from watchkeeper.incident.vocabulary import figure_words
+from watchkeeper.incident.vocabulary.unit_words import FIGURE, Dimension
+
+_BEFORE = 28
+SMALL = 12
+"""Counts up to this one are often made by the reader: two suspects, three causes."""
+
+_SLACK_OVER, _SLACK_UNDER, _SLACK_ABOUT = 1.3, 0.75, 0.05
+_COUNT_SCALES: dict[Dimension, tuple[float, ...]] = {
+    "share": (1.0, 0.01),
+    "time": (1.0, 1e-3),
+    "bytes": (1.0, 2.0**20),
+    "rate": (1.0,),
+    "cores": (1.0, 1e-3),
+}
+_SCALES: dict[Dimension, tuple[float, ...]] = {"share": (1.0, 0.01), "time": (1.0, 1e-3), "bytes": (1.0, 2.0**20)}
+
+
+def check_figures(check: Check, clocks: Sequence[int]) -> None:
+    """Flag figures that no result, alert or message has. ``clocks``: supported clock times of the report."""
+    for mark in figure_words.LIST_MARK.finditer(check.text):
+        check.take(*mark.span())
+    check.hide()
+    durations = check.evidence.times.durations(clocks)
+    comma = decimal_comma(check.report.plain)
+    for found in FIGURE.finditer(check.text):
+        if not check.is_stated(found.start()):
+            continue
+        number = quantity(found, comma=comma)
+        if number is None or _is_no_figure(check, found, number):
+            continue
+        before = check.text[max(0, found.start() - _BEFORE) : found.start()]
+        if _is_read(check.evidence, number, before) or (
+            number.dimension == "time" and _is_duration(number, durations, before)
+        ):
+            continue
+        if not is_derived(number, check.evidence):
+            end = found.end()
+            check.flag(found.start(), end, "figure", "no result has this figure in this unit")
+
+
+def _is_no_figure(check: Check, found: re.Match[str], number: Quantity) -> bool:
+    after = check.text[found.end() : found.end() + 40]
+    before = check.text[max(0, found.start() - _BEFORE) : found.start()]
+    if number.dimension == "time" and figure_words.AGO.match(after):
+        return True
+    if number.dimension == "share" and figure_words.CERTAIN.match(after):
+        return True
+    if number.dimension != "count":
+        return number.number == 0
+    if after[:1] == "%" or number.number in (0, 1) or figure_words.NUMBERED.search(before):
+        return True
+    if re.match(r"[ ]?[\u3040-\u9fff]", after) and not figure_words.COUNTED.match(after):
+        return True
+    counted = bool(figure_words.COUNTED.match(after))
+    if number.number <= SMALL and number.number.is_integer():
+        return not counted
+    return 1990 <= number.number <= 2100 and not counted and number.number.is_integer()
+
+
+def _bounds(value: float, step: float, before: str) -> tuple[float, float]:
+    half = step / 2 + abs(value) * 1e-9
+    low, high = value - half, value + half
+    if figure_words.ABOUT.search(before):
+        slack = max(half, abs(value) * _SLACK_ABOUT)
+        low, high = value - slack, value + slack
+    if figure_words.OVER.search(before):
+        high = max(high, value * _SLACK_OVER)
+    if figure_words.UNDER.search(before):
+        low = min(low, value * _SLACK_UNDER)
+    return low, high
+
+
+def _is_read(evidence: Evidence, number: Quantity, before: str) -> bool:
+    unit = number.values[-1] / number.number if number.number else 1.0
+    for value, step in zip(number.values, number.steps, strict=True):
+        low, high = _bounds(value, step, before)
+        if number.dimension == "count":
+            if _is_counted(evidence, low, high):
+                return True
+            continue
+        if evidence.has_number(number.dimension, low, high):
+            return True
+        scales = {unit, *_SCALES.get(number.dimension, (1.0,))}
+        if any(evidence.has_number("any", low / scale, high / scale) for scale in scales):
+            return True
+        if number.dimension == "multiple" and evidence.has_number("count", value, value):
+            return True
+    return False
+
+
+def _is_counted(evidence: Evidence, low: float, high: float) -> bool:
+    """Tell whether a number without a unit was read, in any unit."""
+    if evidence.has_number("count", low, high) or evidence.has_number("any", low, high):
+        return True
+    return any(
+        evidence.has_number(dimension, low * scale, high * scale)
+        for dimension, scales in _COUNT_SCALES.items()
+        for scale in scales
+    )
+
+
+def _is_duration(number: Quantity, durations: set[int], before: str) -> bool:
+    """Tell whether a duration lies between two times that were read, rounded or cut to the unit written."""
+    for value, step in zip(number.values, number.steps, strict=True):
+        low, high = _bounds(value, step, before)
+        if step >= 1 and any(low <= seconds <= max(high, value + step * 0.999) for seconds in durations):
+            return True
+    return False

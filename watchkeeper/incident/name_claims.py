@@ -1,0 +1,136 @@
+"""The check of names: versions, incident numbers, exceptions, methods, pods, hosts, commits, authors (pure)."""
+
+from __future__ import annotations
+
+import re
+
+from watchkeeper.incident.claim_spans import Check
+from watchkeeper.incident.vocabulary import name_patterns
+
+_SHORTEST = 3
+"""Shorter words before a point are abbreviations."""
+
+
+def check_citations(check: Check) -> None:
+    """Flag cited calls that do not exist, and calls that failed if they are cited as evidence."""
+    statuses = {call.key: call.status for call in check.records.calls}
+    for found in name_patterns.CITATION.finditer(check.text):
+        check.take(*found.span())
+        key = found[1]
+        if key in check.evidence.results:
+            continue
+        if key not in statuses:
+            check.flag(*found.span(), "citation", "the run has no such call")
+        elif statuses[key] != "ok" and not name_patterns.FAILED.search(_sentence(check, found.start())):
+            check.flag(*found.span(), "citation", "this call did not succeed")
+    check.hide()
+
+
+def _sentence(check: Check, at: int) -> str:
+    start = max(check.text.rfind("\n", 0, at), check.text.rfind(". ", 0, at)) + 1
+    end = min((i for i in (check.text.find("\n", at), check.text.find(". ", at)) if i >= 0), default=len(check.text))
+    return check.text[start:end]
+
+
+def check_incidents(check: Check) -> None:
+    """Flag numbers of incidents and tickets that were never read."""
+    for found in name_patterns.INCIDENT.finditer(check.text):
+        prefix, number = found["prefix"], found["number"] or found["bare"]
+        if prefix and prefix not in name_patterns.INCIDENT_PREFIXES and "-" not in found[0]:
+            continue
+        incident = prefix is None or prefix in name_patterns.INCIDENT_PREFIXES
+        if not incident and len(number) < 3:
+            continue
+        written = found[0].casefold()
+        known = (
+            written in check.evidence.text or number in check.evidence.digits
+            if incident
+            else check.evidence.has_name(written)
+        )
+        if prefix in ("UTF", "SHA", "ISO", "RFC", "HTTP", "TLS", "AES", "RSA", "MD", "CVE", "IPV", "SEV"):
+            continue
+        check.take(*found.span())
+        if not known and incident:
+            check.flag(*found.span(), "incident", "no page and no result has this number")
+        elif not known and check.is_stated(found.start()):
+            check.flag(*found.span(), "name", "no result has this name")
+    check.hide()
+
+
+def check_versions(check: Check) -> None:
+    """Flag versions and addresses that were never read."""
+    for found in name_patterns.ADDRESS.finditer(check.text):
+        check.take(*found.span())
+        if check.is_stated(found.start()) and not check.evidence.has_name(found[0]):
+            check.flag(*found.span(), "name", "no result has this address")
+    check.hide()
+    for found in name_patterns.VERSION.finditer(check.text):
+        check.take(*found.span())
+        if check.evidence.has_version(found[0]):
+            continue
+        if check.is_stated(found.start()) or name_patterns.BACK_TO.search(check.text, 0, found.start()):
+            check.flag(*found.span(), "version", "no result has this version")
+    check.hide()
+
+
+def check_names(check: Check) -> None:
+    """Flag exceptions, methods, pods, hosts, commits and authors that were never read."""
+    for found in name_patterns.AUTHOR.finditer(check.report.plain):
+        name = found["name"]
+        if (
+            not name_patterns.NO_AUTHOR.match(name)
+            and check.is_stated(found.start("name"))
+            and name.casefold() not in check.evidence.tokens
+        ):
+            check.flag(found.start("name"), found.end("name"), "name", "no result has this author")
+    for pattern, why in (
+        (name_patterns.HOST, "host"),
+        (name_patterns.COMMIT, "commit"),
+        (name_patterns.HYPHENATED, "name"),
+        (name_patterns.CAMEL, "name"),
+    ):
+        for found in pattern.finditer(check.text):
+            if pattern is name_patterns.HYPHENATED and not _is_resource(found[0]):
+                continue
+            if pattern is name_patterns.CAMEL and not _is_identifier(found[0], check.in_code(found.start())):
+                continue
+            check.take(*found.span())
+            if check.is_stated(found.start()) and not _is_known(check, found):
+                check.flag(*found.span(), "name", f"no result has this {why}")
+        check.hide()
+
+
+def _is_resource(name: str) -> bool:
+    """Tell whether a name with hyphens names a pod, node or host: checkout-6f7-x2k, but not 5-minute."""
+    first, *rest = name.split("-")
+    return any(char.isdigit() for part in rest for char in part) and not name_patterns.COMMON_FIRST.match(first)
+
+
+def _is_identifier(name: str, code: bool) -> bool:
+    """Tell whether a word is a name from code: NullPointerException, Cart.checkout, applyPromo in backticks."""
+    parts = name.split(".")
+    if name_patterns.WORDS.match(name):
+        return False
+    if len(parts) == 1:
+        return bool(name_patterns.HUMPS.search(name)) and (code or bool(name_patterns.FAULT.search(name)))
+    if code:
+        return bool(name_patterns.HUMPS.search(name)) or name[0].isupper()
+    return bool(name_patterns.HUMPS.search(name)) or (
+        parts[0][0].isupper()
+        and parts[1][0].islower()
+        and len(parts[0]) >= _SHORTEST
+        and parts[-1] not in name_patterns.ENDINGS
+    )
+
+
+def _is_known(check: Check, found: re.Match[str]) -> bool:
+    name = found[0].rstrip("s") if name_patterns.FAULT.search(found[0]) else found[0]
+    if check.evidence.has_name(name) or check.evidence.has_name(found[0]):
+        return True
+    last = name.split(".")
+    if len(last) > 1 and all(check.evidence.has_name(part) for part in last):
+        return True
+    clause = check.clause(found.start())
+    return clause is not None and bool(
+        name_patterns.DENIED.search(clause.before[-80:] + check.report.plain[clause.start : found.start()])
+    )

@@ -1,0 +1,143 @@
+"""What a run has read, prepared for look-ups: texts, names, numbers and times (pure)."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import cached_property
+
+from watchkeeper.incident.claim_records import Records
+from watchkeeper.incident.quantities import key_hint, unit_scales
+from watchkeeper.incident.read_times import ReadTimes
+from watchkeeper.incident.report_clauses import plain
+from watchkeeper.incident.vocabulary.unit_words import Dimension
+
+_ESCAPED_BREAK = re.compile(r"\\+[nrt]")
+_ESCAPED = re.compile(r"\\+([\"/])")
+_CODE_POINT = re.compile(r"\\u([0-9a-fA-F]{4})")
+_TOKEN = re.compile(r"[\w$][\w.$@-]*")
+_DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
+_KEYED = re.compile(
+    r'"?([A-Za-z_][\w.-]{0,60})"?\s?[:=]\s?"?(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?![\w.:-]*[:-]\d)\s?([A-Za-z\u00b5%/]*)'
+)
+_MEASURED = re.compile(r"(?<![\w.:-])(\d[\d,]*(?:\.\d+)?)\s?([A-Za-z\u00b5%][A-Za-z/]{0,12}|/s)")
+_LISTED = re.compile(r'[\[,]\s?"?(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)"?\s?(?=[\],])')
+_WORD_NUMBER = re.compile(r"(?<![\w.:-])(\d[\d,]*(?:\.\d+)?)(?![\w:-]|\.\d)")
+
+KEYED_A_RESULT = 120
+"""A result with more numbers than this takes no part in sums and ratios: almost any number would follow from it."""
+
+
+def unescaped(text: str) -> str:
+    """Return a JSON text as a person reads it."""
+    text = _CODE_POINT.sub(lambda found: chr(int(found[1], 16)), text) if "\\u" in text else text
+    return plain(_ESCAPED.sub(r"\1", _ESCAPED_BREAK.sub(" ", text)) if "\\" in text else text)
+
+
+class Evidence:
+    """Everything a report may rely on, indexed once."""
+
+    def __init__(self, records: Records) -> None:
+        """Index the records. Of a failed call only its finding counts: an error is quoted, too."""
+        self.results = {key: unescaped(text) for key, text in records.results.items()}
+        self.words = [unescaped(text) for text in records.words]
+        findings = [unescaped(call.finding) for call in records.calls if call.status != "ok"]
+        pages = [call.page.incident or "" for call in records.calls if call.page]
+        asked = [unescaped(call.arguments) for call in records.calls if records.tools.get(call.name) == "read"]
+        self._texts = [*self.results.values(), *self.words, *findings, *pages, *asked, *records.services]
+        self.text = "\n".join(self._texts).casefold()
+        self.reported = "\n".join([*self.results.values(), *self.words]).casefold()
+        """Without call arguments and failed calls: what results and people say."""
+        self._found: dict[str, bool] = {}
+
+    @cached_property
+    def times(self) -> ReadTimes:
+        """All times that were read."""
+        return ReadTimes(self._texts)
+
+    @cached_property
+    def tokens(self) -> set[str]:
+        """Every name and number, in lower case, without a point at its end."""
+        return {token.rstrip(".-") for token in _TOKEN.findall(self.text)}
+
+    @cached_property
+    def digits(self) -> set[str]:
+        """Every run of digits, as written."""
+        runs = set(_DIGITS.findall(self.text))
+        return runs | {run.replace(",", "") for run in runs} | {part for run in runs for part in re.split("[.,]", run)}
+
+    @cached_property
+    def sequence(self) -> str:
+        """All letters and digits in their order, with single spaces for everything else."""
+        return " " + re.sub(r"[\W_]+", " ", self.text) + " "
+
+    def has_name(self, name: str) -> bool:
+        """Tell whether a name occurs, alone or as part of a longer one."""
+        name = name.casefold()
+        if name in self.tokens:
+            return True
+        if name not in self._found:
+            self._found[name] = name in self.text
+        return self._found[name]
+
+    def has_version(self, version: str) -> bool:
+        """Tell whether a version occurs: v2.4.1 as v2.4.1 or 2.4.1, v2.4 also as the beginning of v2.4.1."""
+        bare = version.casefold().lstrip("v")
+        if not re.fullmatch(r"\d+(?:\.\d+)+", bare):
+            return self.has_name(version) if "." in bare else version.casefold() in self.tokens or bare in self.tokens
+        return bare in self._version_beginnings
+
+    @cached_property
+    def _version_beginnings(self) -> set[str]:
+        parts = (run.split(".") for run in self.digits if "." in run)
+        return {".".join(run[:length]) for run in parts for length in range(2, len(run) + 1)}
+
+    @cached_property
+    def keyed(self) -> dict[str, list[tuple[str, Dimension, float]]]:
+        """Numbers under a key, by call key: name, dimension and value in base units."""
+        found: dict[str, list[tuple[str, Dimension, float]]] = {}
+        for call, text in self.results.items():
+            numbers = sorted(set(_KEYED.findall(text)))
+            if len(numbers) <= KEYED_A_RESULT:
+                found[call] = [
+                    (key, dimension, value)
+                    for key, number, unit in numbers
+                    for dimension, value in _meanings(key, float(number), unit)
+                ]
+        return found
+
+    @cached_property
+    def numbers(self) -> dict[Dimension, list[float]]:
+        """All numbers by what they measure, sorted."""
+        found: dict[Dimension, set[float]] = defaultdict(set)
+        for text in self._texts:
+            for key, number, unit in set(_KEYED.findall(text)):
+                for dimension, value in _meanings(key, float(number), unit):
+                    found[dimension].add(value)
+            for number, unit in set(_MEASURED.findall(text)):
+                known = unit_scales(unit)
+                for scale in known[1] if known else ():
+                    found[known[0] if known else "any"].add(float(number.replace(",", "")) * scale)
+            found["any"].update(float(number) for number in set(_LISTED.findall(text)))
+        for text in self.words:
+            found["any"].update(float(n.replace(",", "")) for n in set(_WORD_NUMBER.findall(text)))
+        found["count"].update(float(run) for run in self.digits if run.isdigit() and len(run) < 16)
+        return {dimension: sorted(values) for dimension, values in found.items()}
+
+    def has_number(self, dimension: Dimension, low: float, high: float) -> bool:
+        """Tell whether a number of this dimension was read between two bounds, both included."""
+        values = self.numbers.get(dimension, [])
+        at = bisect_left(values, low)
+        return at < len(values) and values[at] <= high
+
+
+def _meanings(key: str, value: float, unit: str) -> Iterable[tuple[Dimension, float]]:
+    known = unit_scales(unit) if unit else None
+    if known:
+        return [(known[0], abs(value) * scale) for scale in known[1]]
+    if unit:
+        return [("count", abs(value))]
+    hint = key_hint(key, value)
+    return [(hint[0], abs(value) * hint[1])] if hint else [("any", abs(value))]

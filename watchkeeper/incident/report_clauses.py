@@ -1,0 +1,162 @@
+"""A report as clauses, each a statement or advice (pure).
+
+Advice, plans, conditions and questions state nothing about the past, so they are not checked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from watchkeeper.incident.vocabulary import advice_words
+
+
+def plain(text: str) -> str:
+    """Replace typographic characters by ASCII ones. Every offset stays the same."""
+    return text.translate(advice_words.SAME_LENGTH)
+
+
+def blank(text: str, pattern: re.Pattern[str]) -> str:
+    """Replace what a pattern finds by spaces. Every offset stays the same."""
+    return pattern.sub(lambda found: " " * len(found[0]), text)
+
+
+@dataclass(frozen=True)
+class Clause:
+    """A part of a sentence."""
+
+    start: int
+    end: int
+    """Offsets in the report."""
+    text: str
+    """Without Markdown, as long as the original."""
+    advice: bool
+    before: str = ""
+    """The sentence up to this clause."""
+    joined: str = ""
+    """The sign or word between the clause before and this one."""
+    question: bool = False
+    label: str = ""
+    """What the line or the section begins with, such as ``next step``; in lower case."""
+
+
+@dataclass(frozen=True)
+class ReportText:
+    """A report, prepared for the checks."""
+
+    raw: str
+    plain: str
+    """Without typographic characters and Markdown; offsets as in the original."""
+    clauses: list[Clause]
+    code: list[tuple[int, int]] = field(default_factory=list)
+    """Insides of code spans."""
+    commands: list[tuple[int, int]] = field(default_factory=list)
+    """Blocks and spans of code that are commands: no statements."""
+
+
+def is_hedged(text: str) -> bool:
+    """Tell whether a text expresses advice, a plan, a condition or doubt."""
+    return bool(advice_words.MARKER.search(text))
+
+
+def is_imperative(text: str) -> bool:
+    """Tell whether a clause begins with a command, such as Roll back, and not with a noun, such as Deploy v2 broke."""
+    first = advice_words.FIRST_WORDS.match(text)
+    if not first:
+        return False
+    word = first[1].lower()
+    if word in advice_words.UNAMBIGUOUS:
+        return not re.match(r"\s+(?:is|are|was|were|has|have)\b|[-_]", text[first.end() :])
+    return word in advice_words.AMBIGUOUS and not advice_words.FINITE.search(text, first.end())
+
+
+def report_text(raw: str) -> ReportText:
+    """Prepare a report: take out Markdown and split it into clauses."""
+    text = plain(raw)
+    commands: list[tuple[int, int]] = []
+    code: list[tuple[int, int]] = []
+    for fence in advice_words.FENCE.finditer(text):
+        lines = fence[3]
+        if (
+            fence[2].lower() in advice_words.COMMAND_LANGUAGES
+            or advice_words.COMMAND.match(lines)
+            or advice_words.QUERY.search(lines)
+        ):
+            commands.append(fence.span())
+    for span in advice_words.SPAN.finditer(text):
+        inside = span.span(2)
+        (
+            commands
+            if (advice_words.COMMAND.match(span[2] + " ") and " " in span[2].strip())
+            or advice_words.QUERY.search(span[2])
+            else code
+        ).append(inside)
+    bold_lines = {
+        match.start() for match in re.finditer(r"^.*$", text, re.MULTILINE) if advice_words.BOLD_LINE.match(match[0])
+    }
+    text = blank(text, advice_words.ADDRESS)
+    for start, end in commands:
+        text = text[:start] + re.sub(r"[^\n]", " ", text[start:end]) + text[end:]
+    text = advice_words.BREAK.sub(lambda found: ";".ljust(len(found[0])), text)
+    text = blank(text, advice_words.MARKS)
+    return ReportText(raw, text, list(_clauses(text, bold_lines)), code, commands)
+
+
+def _clauses(text: str, bold_lines: set[int]) -> Iterator[Clause]:
+    section, position = "", 0
+    for line in text.split("\n"):
+        start, position = position, position + len(line) + 1
+        if not line.strip():
+            continue
+        body = advice_words.LINE_START.match(line)
+        first = body.end() if body else 0
+        bare = line[first:].strip()
+        if "#" in line[:first] or start in bold_lines or (bare.endswith(":") and len(bare) < 60):
+            section = bare.rstrip(": ").lower()
+        yield from _line_clauses(text, start + first, start + len(line), section)
+
+
+def _line_clauses(text: str, start: int, end: int, section: str) -> Iterator[Clause]:
+    label = section
+    while start < end:
+        stop = advice_words.SENTENCE_END.search(text, start, end)
+        after = stop.end() if stop else end
+        named = advice_words.LABEL.match(text, start + len(text[start:after]) - len(text[start:after].lstrip()), after)
+        if named:
+            label = named[0].lower()
+        question = text[start:after].rstrip().endswith(("?", "\uff1f"))
+        yield from _sentence_clauses(text, start, after, label, question)
+        start = after
+
+
+def _sentence_clauses(text: str, start: int, end: int, label: str, question: bool) -> Iterator[Clause]:
+    by_label = bool(advice_words.ADVICE_LABEL.search(label))
+    foreign = not text[start:end].isascii() and bool(re.search(r"[\u3040-\u30ff\u4e00-\u9fff]", text[start:end]))
+    advice = by_label or question or (foreign and bool(advice_words.MARKER.search(text, start, end)))
+    base, joined, at = advice, "", start
+    for stop in [*advice_words.CLAUSE_END.finditer(text, start, end), None]:
+        until = stop.start() if stop else end
+        clause = text[at:until]
+        word = clause.split(maxsplit=1)[0].lower() if clause.strip() else ""
+        link = word if joined.isspace() else joined.strip()
+        if link in advice_words.RESETS:
+            advice = base and link in (";", "\u2014")
+        if word == "as" and link == ",":
+            advice = False
+        if advice_words.MARKER.search(clause) or (
+            link not in advice_words.RESETS - {";", "\u2014"} and is_imperative(clause)
+        ):
+            advice = True
+        elif (
+            advice
+            and not base
+            and link in (",", "but", "so", "while", "which", "and")
+            and advice_words.INDICATIVE.search(clause)
+        ):
+            advice = link == "and" and bool(re.search(r"\b(?:if|unless)\b", text[start:at], re.IGNORECASE))
+        aside = joined == "(" and bool(advice_words.STATED_ASIDE.search(clause))
+        if clause.strip():
+            yield Clause(at, until, clause, advice and not aside, text[start:at], link, question, label)
+        if stop:
+            at, joined = stop.end(), stop[0]

@@ -1,0 +1,76 @@
+"""The check of clock times and dates (pure)."""
+
+from __future__ import annotations
+
+import re
+
+from watchkeeper.incident.claim_spans import Check
+from watchkeeper.incident.vocabulary import time_words
+
+_DAY_MINUTES = 1_440
+
+
+def check_times(check: Check) -> list[int]:
+    """Flag times and dates that were never read; return the supported clock times as seconds of the day."""
+    supported: list[int] = []
+    for found in time_words.DATE.finditer(check.text):
+        month, day = _month_and_day(found)
+        if not (1 <= month <= 12 and 1 <= day <= 31):
+            continue
+        check.take(*found.span())
+        known = {(read[1], read[2]) for read in check.evidence.times.dates}
+        if (month, day) in known or (found["d4"] and (day, month) in known) or not check.is_stated(found.start()):
+            continue
+        check.flag(*found.span(), "time", "no result has this date")
+    check.hide()
+    for found in time_words.CLOCK.finditer(check.text):
+        hour, minute = int(found["h"]), int(found["m"])
+        if hour > 24:
+            continue
+        check.take(*found.span())
+        second = _supported(check, found, hour % 24 * 3_600 + minute * 60 + int(found["s"] or 0))
+        if second is not None:
+            supported.append(second)
+        elif check.is_stated(found.start()):
+            end = found.end("s") if found["s"] else found.end("m")
+            check.flag(found.start(), end, "time", "no result has this time")
+    check.hide()
+    return supported
+
+
+def _month_and_day(found: re.Match[str]) -> tuple[int, int]:
+    if found["y"]:
+        return int(found["mo"]), int(found["d"])
+    for name, day in (("n2", "d2"), ("n3", "d3")):
+        if found[name]:
+            return time_words.MONTHS[found[name].lower()], int(found[day])
+    if found["d4"]:
+        return int(found["mo4"]), int(found["d4"])
+    return int(found["mo5"]), int(found["d5"])
+
+
+def _supported(check: Check, found: re.Match[str], second: int) -> int | None:
+    """Return the second of the day that supports a clock time."""
+    times = check.evidence.times
+    if found["half"] and found["h"] != "12":
+        second += 43_200 if found["half"].lower().startswith("p") else 0
+    elif found["half"] and found["half"].lower().startswith("a"):
+        second -= 43_200
+    candidates = [second % 86_400]
+    offset = time_words.ZONES.get((found["zone"] or "").lower(), 0) * 60
+    if found["offset"]:
+        sign = -1 if "-" in found["offset"] else 1
+        digits = re.sub(r"\D", "", found["offset"])
+        offset = sign * (int(digits[:2]) * 3_600 + int(digits[2:]) * 60)
+    if offset:
+        candidates.append((second - offset) % 86_400)
+    if not found["half"] and int(found["h"]) < 12 and len(found["h"]) == 1:
+        candidates.append((second + 43_200) % 86_400)
+    about = 5 if time_words.ABOUT.search(check.report.plain, max(0, found.start() - 20), found.start()) else 0
+    for candidate in candidates:
+        if found["s"] and not about:
+            if times.seconds & {candidate, (candidate - 1) % 86_400, (candidate + 1) % 86_400}:
+                return candidate
+        elif any((candidate // 60 + near) % _DAY_MINUTES in times.minutes for near in range(-about, about + 1)):
+            return candidate
+    return None

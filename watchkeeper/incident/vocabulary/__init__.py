@@ -1,0 +1,1 @@
+"""What models write in reports, as words and patterns."""

@@ -1,0 +1,115 @@
+"""The verbs and nouns with which a report says that something was done (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Action:
+    """One kind of action."""
+
+    done: str
+    """Pattern of the past participle."""
+    noun: str
+    """Pattern of the noun; empty: none."""
+    evidence: str
+    """Pattern in a result that says somebody or something else did it."""
+    call: str
+    """Pattern of the tool name and arguments of a call that does it."""
+    contact: bool = False
+    """It informs people."""
+
+
+CONTACT = Action(
+    done=r"paged|notified|alerted|woken(?: up)?|woke(?: up)?|informed|escalated|contacted|pinged|messaged|reached out"
+    r"|looped in|summoned|(?:made|is|are) aware|called in|engaged|handed (?:over|off)|mobili[sz]ed|dispatched",
+    noun=r"page|pager|notification|escalation|wake-up call|hand-?off|hand-?over",
+    evidence=r"\b(?:paged|notified|alerted|woken|informed|escalated|contacted|a person is|people are)\b",
+    call=r"page|notif|alert|escalat|slack|message|contact|wake|call_",
+    contact=True,
+)
+OPENED = Action(
+    done=r"(?:opened|created|filed|raised|declared|logged|cut)(?= (?:(?:a|an|the|new|pagerduty|jira|critical"
+    r"|sev\S*|p\d|high\S*)[ ])*"
+    r"(?:incident|ticket|inc\b|issue|case|bug|pr\b|pull request))",
+    noun=r"(?:incident|ticket|issue)(?: [A-Z]+-\d+)?",
+    evidence=r"\b(?:opened|created|filed|incident|ticket)\b",
+    call=r"page|incident|ticket|issue|jira|pull|create|open",
+)
+OPERATIONS = (
+    Action(
+        done=r"roll(?:ed)? ?back|reverted|undone|downgraded",
+        noun=r"roll-?back|revert",
+        evidence=r"roll(?:ed|ing)?[ _-]?(?:it )?back|revert|undo|undone|downgrade|rollback",
+        call=r"roll_?-?back|revert|undo|deploy|sync",
+    ),
+    Action(
+        done=r"restarted|rebooted|bounced|recycled|cycled|recreated|re-created",
+        noun=r"restart|reboot|rolling restart",
+        evidence=r"restart|reboot|recreat|backoff|crashloop|started container",
+        call=r"restart|reboot|recycle|delete_pod|bounce|recreate|rollout",
+    ),
+    Action(
+        done=r"scaled(?: (?:up|down|out|in))?|autoscaled|resized",
+        noun=r"scale-?(?:up|down|out)|scaling",
+        evidence=r"scal(?:ed|ing|e)\b|replica|rescale",
+        call=r"scale|replica|resize|hpa",
+    ),
+    Action(
+        done=r"silenced|muted|snoozed|suppressed",
+        noun=r"silence|mute",
+        evidence=r"silenc|mute|snooz|suppress|inhibit",
+        call=r"silence|mute|snooze|suppress",
+    ),
+    Action(
+        done=r"deployed|redeployed|re-deployed|shipped|hot-?fixed|released|rolled out|promoted",
+        noun=r"redeploy|hot-?fix",
+        evidence=r"deploy|releas|rolled out|rollout|ship|promot|success",
+        call=r"deploy|release|ship|rollout|promote|sync",
+    ),
+    Action(
+        done=r"drained|cordoned|evicted|decommissioned|tainted",
+        noun=r"drain|cordon|eviction",
+        evidence=r"drain|cordon|evict|decommission|taint|unschedulable",
+        call=r"drain|cordon|evict|taint",
+    ),
+    Action(
+        done=r"failed over|switched(?: over)?|rerouted|re-routed|shifted|diverted|redirected|promoted",
+        noun=r"fail-?over|switch-?over|traffic shift",
+        evidence=r"fail(?:ed|ing)?[ _-]?over|switch|rerout|shift|divert|redirect|promot",
+        call=r"fail_?over|switch|route|traffic|promote|shift",
+    ),
+    Action(
+        done=r"acknowledged|acked",
+        noun=r"acknowledge?ment",
+        evidence=r"acknowledg|acked",
+        call=r"ack",
+    ),
+    Action(
+        done=r"(?:disabled|enabled|toggled|turned (?:off|on)|switched (?:off|on)|deactivated|activated)",
+        noun="",
+        evidence=r"disabl|enabl|toggl|turn(?:ed)? (?:off|on)|activat|flag",
+        call=r"disable|enable|toggle|flag|feature",
+    ),
+    Action(
+        done=r"(?:killed|terminated|deleted|removed|stopped|purged|flushed|cleared|truncated|invalidated|dropped"
+        r"|vacuumed)",
+        noun="",
+        evidence=r"kill|terminat|delet|remov|stop|purg|flush|clear|truncat|invalidat|drop|vacuum",
+        call=r"kill|terminate|delete|remove|stop|purge|flush|clear|truncate|invalidate|drop|restart",
+    ),
+    Action(
+        done=r"(?:increased|raised|doubled|bumped|lowered|reduced|extended|adjusted|tuned|changed|updated|applied"
+        r"|patched|rotated"
+        r"|renewed|provisioned|expanded|throttled|rate-limited|paused|resumed|unblocked|blocked|reconfigured"
+        r"|restored|repaired"
+        r"|mitigated|resolved|fixed|remediated|closed)",
+        noun="",
+        evidence=r"increas|rais|doubl|bump|lower|reduc|extend|adjust|tun|chang|updat|appl|patch|rotat|renew"
+        r"|provision|expand"
+        r"|throttl|limit|paus|resum|block|configur|restor|repair|mitigat|resolv|fix|remediat|clos|recover",
+        call=r".",
+    ),
+)
+ACTIONS = (CONTACT, OPENED, *OPERATIONS)

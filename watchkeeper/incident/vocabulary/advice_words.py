@@ -1,0 +1,117 @@
+"""Markdown, sentences, and the words of advice, plans and doubt (pure)."""
+
+from __future__ import annotations
+
+import re
+
+from watchkeeper.incident.vocabulary.word_lists import word_list
+
+SAME_LENGTH = {
+    **{code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)},
+    **dict.fromkeys([0xA0, 0x202F, 0x3000, *range(0x2000, 0x200E), 0x2060, 0xFEFF], " "),
+    **dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2212"), "-"),
+    **dict.fromkeys(map(ord, "\u2018\u2019\u201b\u02bc"), "'"),
+    **dict.fromkeys(map(ord, "\u201c\u201d\u201e\u201f\u00ab\u00bb\u300c\u300d"), '"'),
+    ord("\u3001"): ",",
+    ord("\u2044"): "/",
+    ord("\u03bc"): "\u00b5",
+    ord("\t"): " ",
+    ord("\r"): " ",
+}
+ADDRESS = re.compile(r"\bhttps?://[^\s)>\]`\"]+", re.IGNORECASE)
+FENCE = re.compile(r"^ {0,3}(```+|~~~+)[ ]*(\w*)[^\n]*\n(.*?)(?:^ {0,3}\1[ ]*$|\Z)", re.DOTALL | re.MULTILINE)
+SPAN = re.compile(r"(?<!`)(`{1,2})(?!`)([^`\n]+?)\1(?!`)")
+COMMAND = re.compile(
+    r"\s*(?:\$ |#!|sudo |(?:kubectl|helm|git|gh|curl|wget|argocd|docker|crictl|systemctl|journalctl|terraform|aws"
+    r"|gcloud|az"
+    r"|psql|mysql|redis-cli|kafka-\S+|rabbitmqctl|make|npm|pip|python3?|bash|sh|ssh|watchkeeper|amtool|promtool"
+    r"|logcli"
+    r"|consul|vault|nomad|ansible\S*|etcdctl|openssl|dig|nslookup|ping|traceroute|nc|top|free|df|du|ps|kill|grep"
+    r"|jq|jcmd"
+    r"|jmap|jstack|flyctl|heroku|istioctl|linkerd|flux|velero|select|update|insert|delete|alter|create|drop|explain"
+    r"|vacuum|set|export|cd|cat|tail|less|vi)\s)",
+    re.IGNORECASE,
+)
+COMMAND_LANGUAGES = {"bash", "sh", "shell", "zsh", "console", "promql", "logql", "sql", "yaml", "yml", "hcl", "diff"}
+QUERY = re.compile(r"\b(?:rate|increase|sum|avg|histogram_quantile|count_over_time|topk|irate)\s*\(|\|=|=~|\{\w+=")
+MARKS = re.compile(
+    r"\*+|`+|~~+|&nbsp;|(?<![A-Za-z0-9_])_{1,2}(?=\S)|(?<=\S)_{1,2}(?![A-Za-z0-9_])|</?(?:b|i|em|strong|code|u|sup)>"
+)
+BREAK = re.compile(r"<br ?/?>")
+LINE_START = re.compile(
+    r"[ ]*(?:[>#|]+[ ]*|(?:[-+\u2022\u25aa\u25cf\u25e6\u2192]|\(?\d{1,2}[.)])[ ]+|\[[ xX]\]["
+    r" ]+)*"
+)
+NOT_END = r"(?<!\be\.g)(?<!\bi\.e)(?<!\bapprox)(?<!\bca)(?<!\bvs)(?<!\bz\.B)(?<!\bNo)(?<!\betc)(?<!\bresp)(?<!\bcf)"
+SENTENCE_END = re.compile(rf"{NOT_END}[.!?]+[\"')\]]*(?=\s|$)|[\u3002\uff01\uff1f]")
+CLAUSE_END = re.compile(
+    r"[;|()\u2014]|:(?=\s|$)|,(?=\s)|\s-{1,2}\s|\s(?=(?:and|but|so|because|since|while|whereas|which|although"
+    r"|given|then"
+    r"|therefore|weil|denn|und|aber|parce|car|et|mais)\s)",
+    re.IGNORECASE,
+)
+JOINING_WORD = re.compile(r"(?:, )?(as|\w+)\b")
+RESETS = {";", "\u2014", "because", "since", "given", "although", "weil", "denn", "parce", "car", "whereas"}
+ADVICE_LABEL = re.compile(
+    r"next|recommend|suggest|advice|to.?do\b|action(?:s| items?)? (?:needed|required|to take|items?)|action items"
+    r"|mitigation"
+    r"|remediation|follow.?up|propos|prevent|plan\b|what to do|what i would|if (?:it|this|errors)|n\u00e4chste"
+    r"|empfehl"
+    r"|prochaine|recommand|pr\u00f3xim|siguiente|\u6b21\u306e|\u63a8\u5968|\u5bfe\u5fdc\u6848|\u4eca\u5f8c"
+    r"|\u5efa\u8bae",
+    re.IGNORECASE,
+)
+LABEL = re.compile(r"[^\W\d_][\w ,/'()-]{1,48}(?=:(?:\s|$))")
+BOLD_LINE = re.compile(r"[ ]*\*\*[^*\n]{2,60}\*\*:?[ ]*$")
+MARKER = re.compile(
+    r"\b(?:should|shall|must|ought|would(?! have)|could(?! not|n't)|need(?:s|ed)? to|needs|recommend\w*|suggested"
+    r"|suggestions?|(?:i|we|we'd|i'd) suggest|advis\w+|propos\w+|please|consider\w*|next steps?|will(?! not have)"
+    r"|going to"
+    r"|plan(?:s|ned|ning)? to|if|unless|until(?! +(?:about |around |~ ?)?\d)|in case|as soon as|whether|to be"
+    r"|let's|want"
+    r"|ideally|can (?:then )?be|may want|had better|instead of|rather than|make sure|ensure|verify|confirm|would be"
+    r"|once (?:the|it|all|errors|v\d|that|they|confirmed|done|everything)|is expected to|are expected to|typically"
+    r"|in general"
+    r"|by default|for example|worth|ready to|whenever|aim|in order to|wait(?:ing)? (?:for|until)|unclear|not known"
+    r"|unknown|could not|cannot|can't|couldn't|unable to"
+    r"|soll(?:te|ten)?|empfehl\w*|empfohlen|bitte|falls|wenn|sobald|werden wir|muss|m\u00fcssen|w\u00fcrde"
+    r"|k\u00f6nnte|bis zum"
+    r"|devrait|devraient|recommand\w+|faut|veuillez|si (?:les?|la|l'|le|une?|\u00e7a|cela)|il faudrait|deber\w+"
+    r"|recomend\w+)\b"
+    r"|'ll\b|'d\b|\b(?:i|we) can\b"
+    r"|\u63a8\u5968|\u304f\u3060\u3055\u3044|\u3079\u304d|\u5834\u5408|\u5fc5\u8981|\u3057\u307e\u3057\u3087\u3046"
+    r"|\u4e88\u5b9a|\u5efa\u8bae|\u5e94\u8be5|\u5982\u679c",
+    re.IGNORECASE,
+)
+"""Words of advice, plans, conditions and doubt."""
+UNAMBIGUOUS = word_list(
+    "roll rollback revert increase raise reduce lower set check monitor watch verify confirm"
+    " investigate review look consider keep wait ask contact notify escalate add disable enable drain fail switch"
+    " run use open close silence mute extend bump block pause stop start kill delete clear flush purge tune"
+    " upgrade downgrade rebuild rerun re-run retry compare correlate follow inspect examine validate ensure make"
+    " do don't avoid let have give take apply hold halt freeze declare inform tell move shift route re-route"
+    " reroute cordon evict expand resize rotate renew see identify determine find expect allow treat abort promote"
+    " remove replace continue stay aim schedule prepare coordinate engage involve loop ping join remember redeploy"
+    " put turn go try return double halve create profile capture collect cap evaluate assess bring get decide"
+    " provision trigger resume throttle repeat re-check recheck reach reset restore hand address"
+)
+AMBIGUOUS = word_list(
+    "page restart scale deploy release alert search limit test patch update fix call request"
+    " plan target load ship read change pin note report measure track log stage"
+)
+FIRST_WORDS = re.compile(
+    r"[\s\"'(\[]*(?:(?:please|then|and|also|immediately|now|or|first|second|finally|optionally|otherwise|but|so"
+    r"|next|meanwhile"
+    r"|in parallel|afterwards|if needed|if necessary|manually|carefully|urgently|bitte)[,:]?\s+)*([a-z][a-z'-]*)\b",
+    re.IGNORECASE,
+)
+FINITE = re.compile(
+    r"\b(?:is|are|was|were|has|have|had|broke|caused|went|came|led|began|shows?|showed|did|does|took|sent|ran|got"
+    r"|rose|fell"
+    r"|\w{2,}ed)\b|\bby [a-z]|\bat \d|\bcount\b",
+    re.IGNORECASE,
+)
+INDICATIVE = re.compile(r"\b(?:is|are|was|were|has|have|had|shows?|showed)\b", re.IGNORECASE)
+STATED_ASIDE = re.compile(
+    r"\b(?:deployed|released|merged|pushed|was|were|since|seen|measured)\b|\bby [a-z]", re.IGNORECASE
+)

@@ -1,0 +1,83 @@
+"""How names, versions and incident numbers are written (pure)."""
+
+from __future__ import annotations
+
+import re
+
+CITATION = re.compile(r"(?<![\w.])(r\d{1,4}\.\d{1,3})(?![\w.]*\w)")
+FAILED = re.compile(
+    r"\b(?:fail\w*|den(?:y|ied)|error\w*|refus\w*|reject\w*|expire\w*|timed out|time-?out|not|no|never|unknown"
+    r"|could|can't"
+    r"|cannot|wait\w*|unavailable|without|blocked|unsuccessful\w*)\b",
+    re.IGNORECASE,
+)
+INCIDENT = re.compile(
+    r"(?<![\w-])(?:(?P<prefix>[A-Z][A-Z0-9]{1,9})[- ]?(?P<number>\d{1,9})|(?i:incident|ticket|case)(?i: number|"
+    r" no\.?| id)?[ ]?[:#]?[ ]?"
+    r"#?(?P<bare>\d{2,9}))(?![\w-]|\.\d)"
+)
+INCIDENT_PREFIXES = {
+    "INC",
+    "INCIDENT",
+    "TICKET",
+    "PD",
+    "OPS",
+    "SEV",
+    "CASE",
+    "ISSUE",
+    "PAGE",
+    "IM",
+    "CHG",
+    "PRB",
+    "SRE",
+    "JIRA",
+}
+VERSION = re.compile(
+    r"(?<![\w.])(?:[vV]\d+(?:\.\d+)*(?:[-+][0-9A-Za-z.-]*[0-9A-Za-z])?"
+    r"|\d+(?:\.\d+){2,}(?:[-+][0-9A-Za-z.-]*[0-9A-Za-z])?)(?![\w])"
+)
+BACK_TO = re.compile(r"\b(?:back|revert\w*|downgrad\w*|return\w*)\b[^.;]{0,40}$", re.IGNORECASE)
+COMMIT = re.compile(r"(?<![\w.-])(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}(?![\w-])")
+CAMEL = re.compile(r"(?<![\w.$/-])[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*(?![\w$])")
+HUMPS = re.compile(r"[a-z0-9][A-Z]|[A-Z]{2,}[a-z]{2,}")
+FAULT = re.compile(r"(?:Exception|Error|Failure|Fault|Killed|BackOff|Panic|Timeout|Evicted|Exceeded)s?$")
+WORDS = re.compile(
+    r"(?:PagerDuty|GitHub|GitLab|PostgreSQL|JavaScript|TypeScript|OpenTelemetry|MySQL|MongoDB|RabbitMQ|ArgoCD"
+    r"|DevOps)$"
+)
+HYPHENATED = re.compile(r"(?<![\w.$/@-])[a-z][a-z0-9]*(?:-[a-z0-9]+)+(?![\w-])")
+COMMON_FIRST = re.compile(
+    r"(?:p\d+|http|https|sha|utf|tier|level|phase|step|sev|severity|priority|layer|day|week|top|non|pre|post|multi"
+    r"|sub|x86|ipv4"
+    r"|ipv6|h2|tls|option|round|part|type|covid|mid|semi|under|over|self|re|q[1-4]|v\d+|ge|on|e2e|s3|ec2|k8s|i18n"
+    r"|oauth2|b2b"
+    r"|all|at|in|of|to|up|by|near|over)$"
+)
+HOST = re.compile(
+    r"(?<![\w.@/-])(?:[a-z0-9][a-z0-9-]*\.)+(?:internal|local|svc|cluster|com|net|org|io|dev|lan|corp|cloud|prod"
+    r"|example)(?![\w-])(?:\.[a-z]+)*"
+)
+ADDRESS = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)")
+AUTHOR = re.compile(
+    r"\b(?:deploy\w*|releas\w*|roll(?:ed)?[ -]?out|shipped|push\w*|merg\w*|commit\w*|author\w*|publish\w*"
+    r"|promot\w*|chang\w*"
+    r"|triggered|started|approved|initiated|v\d[\w.-]*|PR)\b[^.;|\n]{0,60}?\b(?:by|von|par"
+    r"|author:?)\s+@?(?P<name>[A-Za-z][\w-]*)",
+    re.IGNORECASE,
+)
+NO_AUTHOR = re.compile(
+    r"(?:the|a|an|this|that|it|its|our|their|users?|default|hand|design|mistake|accident|deploy\w*|release\w*"
+    r"|github|argo\w*"
+    r"|kubernetes|ci|cd|automation|someone|anyone|no|nobody|one|far|then|now|all|any|each|which|whom|what|memory"
+    r"|cpu|an?|\w+ing"
+    r"|\w+ly|time|version|adding|der|die|das|le|la|les|un|une|einem?|einer|engineers?|team|people|person|operator"
+    r"|bot|v\d.*)$",
+    re.IGNORECASE,
+)
+DENIED = re.compile(
+    r"\b(?:no|not|n't|neither|nor|without|never|none|nothing|kein\w*|nicht|aucun\w*|pas|sans|search\w*|query"
+    r"|queried|look\w* for"
+    r"|may|might|could|possibly|perhaps|absent|rule[sd]? out|excluded?|unlike)\b|n't\b",
+    re.IGNORECASE,
+)
+ENDINGS = frozenset({"js", "io", "ai", "com", "net", "org", "dev", "app", "md", "cfg", "sh"})

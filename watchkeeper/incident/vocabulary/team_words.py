@@ -1,0 +1,24 @@
+"""How a report names a team (pure)."""
+
+from __future__ import annotations
+
+import re
+
+from watchkeeper.incident.vocabulary.word_lists import word_list
+
+GENERIC = frozenset(
+    word_list(
+        "the a an our its their right responsible owning relevant on call oncall on-call duty primary"
+        " secondary appropriate service engineer engineers team same whole entire owner owners current"
+        " corresponding and of for to about via with by incident page this that responder sre sres platform's"
+        " human person people somebody someone everyone them him her it in has have been was is are were had also"
+        " already both critical successfully affected concerned"
+    )
+)
+TEAM = re.compile(
+    r"(?<![\w-])(?P<name>[\w-]+(?:[ ][\w-]+)?)(?:'s)?[ ](?P<noun>team|on-?call|engineers?|squad|sres?|crew)(?![\w-])",
+    re.IGNORECASE,
+)
+TEAM_NAMED = re.compile(r"(?<![\w-])team[ ]\"?(?P<name>[\w-]+)\"?", re.IGNORECASE)
+DIRECT = re.compile(r"[ ](?:the )?\"?(?P<name>[a-z][\w-]*)\"?(?=\s*(?:[,.;()!]|$|\n| -))")
+LONG_TEXTS = {"summary", "message", "text", "details", "description", "reason", "title", "body"}
