@@ -24,7 +24,7 @@ class Incident(Contract):
 
 
 class PageRules(Contract):
-    """Which teams the model may page, and when. A page that breaks a rule is refused, or waits for a person's approval."""
+    """Which teams the model may page, and when. A page that breaks a rule is refused, or waits for approval."""
 
     incident: Incident
     owners: dict[str, str] = Field(default_factory=dict, description="Team that owns each service of the catalogue.")

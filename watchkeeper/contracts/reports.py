@@ -23,7 +23,7 @@ class Claim(Contract):
 
     text: str = Field(description="As the report has it: 73.4 %.")
     kind: ClaimKind
-    why: str = Field(description="Why it is not supported, in a few words.")
+    why: str = Field(description="Why it is not supported, in short.")
 
 
 class Evidence(Contract):

@@ -8,7 +8,7 @@ from watchkeeper.incident.claim_spans import Check
 from watchkeeper.incident.vocabulary import name_patterns
 
 _SHORTEST = 3
-"""Shorter words before a point are abbreviations."""
+"""Shorter names before a point are abbreviations."""
 
 
 def check_citations(check: Check) -> None:
