@@ -1,1 +1,1 @@
-"""What models write in reports, as words and patterns."""
+"""What models write in reports, as patterns."""
