@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from watchkeeper.contracts.reports import ClaimKind
 from watchkeeper.incident.claim_records import Records
-from watchkeeper.incident.read_evidence import Evidence
+from watchkeeper.incident.read_evidence import ReadEvidence
 from watchkeeper.incident.report_clauses import Clause, ReportText
 
 READ = "\x01"
@@ -27,7 +27,7 @@ class Unsupported:
 class Check:
     """One check of a report: what it may rely on, and which parts are read already."""
 
-    def __init__(self, report: ReportText, evidence: Evidence, records: Records) -> None:
+    def __init__(self, report: ReportText, evidence: ReadEvidence, records: Records) -> None:
         """Begin a check in which nothing is read yet."""
         self.report, self.evidence, self.records = report, evidence, records
         self.text = report.plain

@@ -16,7 +16,7 @@ from watchkeeper.incident.figure_claims import check_figures
 from watchkeeper.incident.health_claims import check_health
 from watchkeeper.incident.name_claims import check_citations, check_incidents, check_names, check_versions
 from watchkeeper.incident.quote_claims import check_quotes
-from watchkeeper.incident.read_evidence import Evidence
+from watchkeeper.incident.read_evidence import ReadEvidence
 from watchkeeper.incident.report_clauses import report_text
 from watchkeeper.incident.time_claims import check_times
 
@@ -40,7 +40,7 @@ def unsupported_claims(report: str, records: Records) -> list[Claim]:
 
 def unsupported_parts(report: str, records: Records) -> list[Unsupported]:
     """Return the parts of a report that nothing supports, by position; no two of them overlap."""
-    check = Check(report_text(report), Evidence(records), records)
+    check = Check(report_text(report), ReadEvidence(records), records)
     check_actions(check)
     check_health(check)
     check_quotes(check)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import combinations, product
 
 from watchkeeper.incident.quantities import Quantity
-from watchkeeper.incident.read_evidence import Evidence
+from watchkeeper.incident.read_evidence import ReadEvidence
 from watchkeeper.incident.vocabulary.unit_words import Dimension
 
 MOST_UNDER_A_KEY = 8
@@ -26,7 +26,7 @@ _PRODUCTS: dict[Dimension, tuple[tuple[Dimension, Dimension], ...]] = {
 }
 
 
-def is_derived(number: Quantity, evidence: Evidence) -> bool:
+def is_derived(number: Quantity, evidence: ReadEvidence) -> bool:
     """Tell whether a figure follows from two numbers that were read."""
     if number.digits < 2 and number.dimension != "multiple":
         return False
@@ -37,7 +37,7 @@ def is_derived(number: Quantity, evidence: Evidence) -> bool:
     )
 
 
-def _groups(evidence: Evidence) -> Iterator[list[tuple[Dimension, float]]]:
+def _groups(evidence: ReadEvidence) -> Iterator[list[tuple[Dimension, float]]]:
     """Yield the groups of numbers that may be combined."""
     by_key: dict[str, set[tuple[Dimension, float]]] = defaultdict(set)
     for numbers in evidence.keyed.values():
@@ -53,7 +53,7 @@ def _groups(evidence: Evidence) -> Iterator[list[tuple[Dimension, float]]]:
             yield sorted(group)
 
 
-def _results(wanted: Dimension, evidence: Evidence) -> Iterator[float]:
+def _results(wanted: Dimension, evidence: ReadEvidence) -> Iterator[float]:
     for group in _groups(evidence):
         for (one, first), (other, second) in combinations(group, 2):
             if one != other:
@@ -71,7 +71,7 @@ def _results(wanted: Dimension, evidence: Evidence) -> Iterator[float]:
     yield from _products(wanted, evidence)
 
 
-def _products(wanted: Dimension, evidence: Evidence) -> Iterator[float]:
+def _products(wanted: Dimension, evidence: ReadEvidence) -> Iterator[float]:
     for one, other in _PRODUCTS.get(wanted, ()):
         for numbers in evidence.keyed.values():
             first = {value for _, dimension, value in numbers if dimension == one}

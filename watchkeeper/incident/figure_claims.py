@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from watchkeeper.incident.claim_spans import Check
 from watchkeeper.incident.derived_figures import is_derived
 from watchkeeper.incident.quantities import Quantity, decimal_comma, quantity
-from watchkeeper.incident.read_evidence import Evidence
+from watchkeeper.incident.read_evidence import ReadEvidence
 from watchkeeper.incident.vocabulary import figure_words
 from watchkeeper.incident.vocabulary.unit_words import FIGURE, Dimension
 
@@ -82,7 +82,7 @@ def _bounds(value: float, step: float, before: str) -> tuple[float, float]:
     return low, high
 
 
-def _is_read(evidence: Evidence, number: Quantity, before: str) -> bool:
+def _is_read(evidence: ReadEvidence, number: Quantity, before: str) -> bool:
     unit = number.values[-1] / number.number if number.number else 1.0
     for value, step in zip(number.values, number.steps, strict=True):
         low, high = _bounds(value, step, before)
@@ -100,7 +100,7 @@ def _is_read(evidence: Evidence, number: Quantity, before: str) -> bool:
     return False
 
 
-def _is_counted(evidence: Evidence, low: float, high: float) -> bool:
+def _is_counted(evidence: ReadEvidence, low: float, high: float) -> bool:
     """Tell whether a number without a unit was read, in any unit."""
     if evidence.has_number("count", low, high) or evidence.has_number("any", low, high):
         return True

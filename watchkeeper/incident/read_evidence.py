@@ -36,7 +36,7 @@ def unescaped(text: str) -> str:
     return plain(_ESCAPED.sub(r"\1", _ESCAPED_BREAK.sub(" ", text)) if "\\" in text else text)
 
 
-class Evidence:
+class ReadEvidence:
     """Everything a report may rely on, indexed once."""
 
     def __init__(self, records: Records) -> None:
