@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.chat_completion import ModelEndpoint, Prompt, request_reply
 from activities.conversation_cache import ConversationCache
-from watchkeeper.contracts import ModelReply, ModelRequest
+from watchkeeper.config.settings import ModelProfile
+from watchkeeper.contracts import FallbackWindows, ModelReply, ModelRequest
+from watchkeeper.llm import refusals
 from watchkeeper.llm.conversation import canonical_json
-from watchkeeper.llm.errors import ModelError, ModelErrorReason
+from watchkeeper.llm.errors import LONGEST_REQUESTED_DELAY, ModelError, ModelErrorReason
+from watchkeeper.llm.refusals import Refusal
+from watchkeeper.llm.usage import BYTES_PER_TOKEN
 from watchkeeper.telemetry import activity_context
 from watchkeeper.temporal.activity_options import backoff, model_retry_delay, profile_index
 
@@ -21,6 +27,12 @@ EMPTY_REPLY_RETRIES = 2
 
 LONGEST_MODEL_DELAY = timedelta(minutes=1)
 """Longest delay that a host may ask for; after a longer one, the next model is used."""
+
+FALLBACK_WINDOW_WAIT = timedelta(minutes=2)
+"""How long a call waits for another model before the conversation is shortened for a fallback with a small window."""
+
+MAY_ANSWER = "another model may still answer"
+"""Detail of a ``ContextOverflow``: if the conversation cannot be shortened, asking again can succeed all the same."""
 
 ERROR_TYPES: dict[ModelErrorReason, str] = {
     "unavailable": "ModelUnavailable",
@@ -48,12 +60,17 @@ class AskActivities:
         """Send a conversation to a model and return its reply, normalised.
 
         Attempts 1 to 3 use the first profile, the next three attempts the next profile, and so on. A profile that
-        refuses permanently (key, quota) or asks for a long delay is skipped at once. Fails with one of ``ERROR_TYPES``,
-        ``EmptyCompletion`` or ``ConversationLost``; retryable while a profile may still answer.
+        refuses permanently (key, quota), whose context window is too small or that asks for a long delay is skipped at
+        once. Fails with one of ``ERROR_TYPES``, ``EmptyCompletion`` or ``ConversationLost``; retryable while a profile
+        may still answer in the time that the call has.
+
+        ``ContextOverflow`` asks for a shorter conversation. Its details hold ``MAY_ANSWER`` if only a fallback needs
+        it and another model may still answer.
         """
+        clock = _CallClock.start()
         prompt = await self._prompt(request)
         attempt = activity.info().attempt
-        reply = await self._first_answer(prompt, attempt)
+        reply = await self._first_answer(prompt, attempt, request.fallback_windows, clock)
         if reply.kind != "empty":
             self._conversations.store.put(reply.digest, canonical_json(reply.message))
         elif attempt <= EMPTY_REPLY_RETRIES:
@@ -69,38 +86,92 @@ class AskActivities:
         tools, names = await self._conversations.tools(request.catalogue)
         return Prompt(messages, tools if names and not request.toolless else None, names, request.tool_choice)
 
-    async def _first_answer(self, prompt: Prompt, attempt: int) -> ModelReply:
+    async def _first_answer(
+        self, prompt: Prompt, attempt: int, windows: FallbackWindows | None, clock: _CallClock
+    ) -> ModelReply:
         """Use one model after the other, up to the first that answers or can answer soon."""
-        refusals: list[ModelError] = []
-        first = profile_index(attempt, self._endpoints)
-        for endpoint in [*self._endpoints[first:], *self._endpoints[:first]]:
+        found: list[Refusal] = []
+        first, places = profile_index(attempt, self._endpoints), range(len(self._endpoints))
+        for place in [*places[first:], *places[:first]]:
+            endpoint = self._endpoints[place]
             try:
+                if place:
+                    _check_window(endpoint.profile, prompt)
                 reply = await request_reply(endpoint, prompt)
             except ModelError as error:
                 activity_context.note_refusal(endpoint.profile, error.reason)
-                refusals.append(error)
+                found.append(Refusal(place, endpoint.profile.name, error))
                 if error.retryable and (error.delay or timedelta()) <= LONGEST_MODEL_DELAY:
                     break
                 activity.logger.warning("%s refused: %s", endpoint.profile.name, error)
                 continue
-            answered_as_briefed = endpoint is self._endpoints[0] and reply.model == endpoint.profile.name
+            answered_as_briefed = place == 0 and reply.model == endpoint.profile.name
             return _without_field(reply, "model") if answered_as_briefed else reply
-        refusal = _decisive_error(refusals)
-        raise ApplicationError(
-            str(refusal),
-            type=ERROR_TYPES[refusal.reason],
-            non_retryable=not refusal.retryable,
-            next_retry_delay=model_retry_delay(attempt, self._endpoints, refusal.delay) if refusal.retryable else None,
-        ) from None
+        raise self._failure(found, attempt, windows, clock) from None
+
+    def _failure(
+        self, found: Sequence[Refusal], attempt: int, windows: FallbackWindows | None, clock: _CallClock
+    ) -> ApplicationError:
+        """Return the error to fail with. An error of a fallback never decides while another model may answer."""
+        text = refusals.describe(found, LONGEST_MODEL_DELAY, datetime.now(UTC))
+        soonest = refusals.soonest(found)
+        delay = model_retry_delay(attempt, self._endpoints, soonest.error.delay) if soonest else None
+        in_time = delay is not None and delay < clock.left()
+        late = delay is None or clock.passed() + delay > min(FALLBACK_WINDOW_WAIT, clock.allowed)
+        fits_fallbacks = soonest is None or (windows == "fit" or (windows is None and late))
+        if (overflow := refusals.overflow(found, of_fallbacks=fits_fallbacks)) is not None:
+            only_fallback = overflow.place > 0 and soonest is not None
+            return ApplicationError(
+                text, *([MAY_ANSWER] if only_fallback else []), type="ContextOverflow", non_retryable=True
+            )
+        decisive = soonest or refusals.by_place(found)[0]
+        asks_long = delay is not None and delay > LONGEST_MODEL_DELAY
+        if asks_long and not in_time:
+            text = f"{text}; the run cannot wait that long, since a model call may take {_duration(clock.allowed)}"
+        return ApplicationError(
+            text, type=ERROR_TYPES[decisive.error.reason], non_retryable=not in_time, next_retry_delay=delay
+        )
 
 
-def _decisive_error(refusals: Sequence[ModelError]) -> ModelError:
-    """Return the error to fail with: context overflow first, then the shortest delay, then the first error."""
-    for refusal in refusals:
-        if refusal.reason == "context_overflow":
-            return refusal
-    retryable = [refusal for refusal in refusals if refusal.retryable]
-    return min(retryable, key=lambda refusal: refusal.delay or timedelta(), default=refusals[0])
+@dataclass(frozen=True)
+class _CallClock:
+    """The time of one model call, over all its attempts. Temporal's clock counts up to the start of this attempt."""
+
+    before: timedelta
+    """From the beginning of the call to the start of this attempt."""
+    started: float
+    allowed: timedelta
+
+    @classmethod
+    def start(cls) -> _CallClock:
+        """Return the clock of the current attempt, which starts now."""
+        info = activity.info()
+        return cls(
+            info.started_time - info.scheduled_time,
+            time.monotonic(),
+            info.schedule_to_close_timeout or LONGEST_REQUESTED_DELAY,
+        )
+
+    def passed(self) -> timedelta:
+        """Return how long the call has taken."""
+        return self.before + timedelta(seconds=time.monotonic() - self.started)
+
+    def left(self) -> timedelta:
+        """Return how long the call may still take."""
+        return self.allowed - self.passed()
+
+
+def _duration(time_span: timedelta) -> str:
+    seconds = time_span.total_seconds()
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def _check_window(profile: ModelProfile, prompt: Prompt) -> None:
+    """Raise ModelError if the prompt is too long for the context window in the settings of a fallback."""
+    tokens = (len(prompt.messages) + len(prompt.tools or b"")) // BYTES_PER_TOKEN
+    if tokens > profile.context_tokens:
+        window = f"its context window has {profile.context_tokens:,} tokens, and the conversation about {tokens:,}"
+        raise ModelError("context_overflow", f"not asked: {window}")
 
 
 def _without_field(reply: ModelReply, name: str) -> ModelReply:

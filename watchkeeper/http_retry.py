@@ -9,7 +9,7 @@ from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 
 MAX_RETRY_DELAY = timedelta(minutes=10)
-"""Longest delay. Hosts may ask for more, but a page cannot wait longer."""
+"""Longest delay of tools and destinations. Hosts may ask for more, but a page cannot wait longer."""
 
 
 def retryable(status: int, headers: Mapping[str, str] | None = None) -> bool:
@@ -26,10 +26,10 @@ def retryable(status: int, headers: Mapping[str, str] | None = None) -> bool:
             return status in {408, 409, 425, 429} or status >= 500
 
 
-def retry_delay(headers: Mapping[str, str]) -> timedelta | None:
+def retry_delay(headers: Mapping[str, str], longest: timedelta = MAX_RETRY_DELAY) -> timedelta | None:
     """Return the delay that a host asks for: ``retry-after-ms``, else Retry-After in seconds or as an HTTP date.
 
-    At most ``MAX_RETRY_DELAY``. None if it is absent, malformed, negative or infinite.
+    At most ``longest``. None if it is absent, malformed, negative or infinite.
     """
     if (seconds := _number(headers.get("retry-after-ms"))) is not None:
         seconds /= 1000
@@ -37,7 +37,7 @@ def retry_delay(headers: Mapping[str, str]) -> timedelta | None:
         seconds = _seconds_until(headers.get("retry-after"))
     if seconds is None or seconds < 0:
         return None
-    return timedelta(seconds=min(seconds, MAX_RETRY_DELAY.total_seconds()))
+    return timedelta(seconds=min(seconds, longest.total_seconds()))
 
 
 def _number(text: str | None) -> float | None:

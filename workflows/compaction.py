@@ -24,6 +24,11 @@ def overflowed(error: ActivityError) -> bool:
     return isinstance(error.cause, ApplicationError) and error.cause.type == "ContextOverflow"
 
 
+def of_fallback(error: ActivityError) -> bool:
+    """Tell whether only a fallback needs a shorter conversation, and another model may still answer this one."""
+    return isinstance(error.cause, ApplicationError) and bool(error.cause.details)
+
+
 async def compact(conversation: Conversation, number: int) -> bool:
     """Replace the older rounds by a summary before round ``number``; False if that makes nothing smaller."""
     base, new = conversation.take()

@@ -48,15 +48,32 @@ async def call_model(
         try:
             return await asking
         except ActivityError as error:
-            if compaction.overflowed(error) and overflows < compaction.MAX_OVERFLOWS:
-                overflows += 1
-                if not await compaction.compact(conversation, request.round):
+            fallback = compaction.of_fallback(error)
+            if compaction.overflowed(error) and (fallback or overflows < compaction.MAX_OVERFLOWS):
+                can_shrink = overflows < compaction.MAX_OVERFLOWS
+                if (shorter := await _shorten(conversation, request, fallback=fallback, can_shrink=can_shrink)) is None:
                     raise
-                request = request.model_copy(update={"base": conversation.digest, "append": []})
+                overflows += 1
+                request = shorter
             elif _was_never_sent(error) and last_round != "duration":
                 return None
             elif not deadline <= workflow.time() < budget.deadline:
                 raise
+
+
+async def _shorten(
+    conversation: Conversation, request: ModelRequest, *, fallback: bool, can_shrink: bool
+) -> ModelRequest | None:
+    """Return the request to send after an overflow; None if no model can answer it.
+
+    If only the context window of a fallback is too small, a request that cannot be made smaller is sent again: another
+    model may still answer it.
+    """
+    shrunk = can_shrink and await compaction.compact(conversation, request.round)
+    if not shrunk and not fallback:
+        return None
+    windows = {"fallback_windows": "fit" if shrunk else "ignore"} if fallback else {}
+    return request.model_copy(update={"base": conversation.digest, "append": [], **windows})
 
 
 async def _is_done(asking: workflow.ActivityHandle[ModelReply], stopped: Callable[[], bool]) -> bool:

@@ -23,7 +23,6 @@ from watchkeeper.contracts import (
     ModelRequest,
     ReplyRef,
 )
-from watchkeeper.http_retry import MAX_RETRY_DELAY
 from watchkeeper.llm.client import ModelClient
 from watchkeeper.llm.conversation import ConversationStore, conversation_digest, join_messages
 from watchkeeper.llm.errors import ModelErrorReason
@@ -55,6 +54,15 @@ async def asking(client: Client, model: ScriptedModel) -> AsyncIterator[tuple[As
         yield AskActivities([endpoint], ConversationCache(client, store)), request
 
 
+def attempt_environment(attempt: int = 1) -> ActivityEnvironment:
+    """Return the environment of an attempt of a call that begins now."""
+    environment = ActivityEnvironment()
+    environment.info = replace(
+        environment.info, attempt=attempt, schedule_to_close_timeout=activity_options.MODEL_RETRY_LIMIT
+    )
+    return environment
+
+
 def test_every_reason_has_an_error_type() -> None:
     assert ERROR_TYPES.keys() == set(get_args(ModelErrorReason))
 
@@ -64,7 +72,9 @@ def test_every_reason_has_an_error_type() -> None:
     [
         (fault(503), "ModelUnavailable", True, activity_options.FIRST_RETRY_DELAY),
         (fault(503, headers={"retry-after": "7"}), "ModelUnavailable", True, timedelta(seconds=7)),
-        (fault(429, headers={"retry-after": "86400"}), "ModelUnavailable", True, MAX_RETRY_DELAY),
+        (fault(429, headers={"retry-after": "840"}), "ModelUnavailable", True, timedelta(minutes=14)),
+        (fault(429, headers={"retry-after": "1000"}), "ModelUnavailable", False, timedelta(seconds=1_000)),
+        (fault(429, headers={"retry-after": "86400000"}), "ModelUnavailable", False, timedelta(days=1)),
         (fault(429, headers={"retry-after": "nan"}), "ModelUnavailable", True, activity_options.FIRST_RETRY_DELAY),
         (fault(200, "<html>Welcome</html>"), "ModelUnavailable", True, activity_options.FIRST_RETRY_DELAY),
         (
@@ -93,7 +103,7 @@ async def test_the_error_of_a_refusal(
     model.faults.append(trouble)
     async with asking(client, model) as (activities, request):
         with pytest.raises(ApplicationError) as failed:
-            await ActivityEnvironment().run(activities.ask, request)
+            await attempt_environment().run(activities.ask, request)
     error = failed.value
     assert (error.type, error.non_retryable, error.next_retry_delay) == (kind, not retried, delay)
     assert len(model.requests) == 1
@@ -104,8 +114,7 @@ async def test_the_error_of_a_refusal(
 async def test_in_a_long_outage_the_delay_is_not_shortened(client: Client, attempt: int, delay: float) -> None:
     model = ScriptedModel([], key=KEY)
     model.faults.append(OUT)
-    environment = ActivityEnvironment()
-    environment.info = replace(environment.info, attempt=attempt)
+    environment = attempt_environment(attempt)
     async with asking(client, model) as (activities, request):
         with pytest.raises(ApplicationError) as failed:
             await environment.run(activities.ask, request)
@@ -120,8 +129,7 @@ def test_in_a_long_outage_a_long_delay_is_kept() -> None:
 
 @pytest.mark.parametrize(("attempt", "resampled"), [(1, True), (2, True), (3, False)])
 async def test_an_empty_reply_is_recorded_after_its_retries(client: Client, attempt: int, resampled: bool) -> None:
-    environment = ActivityEnvironment()
-    environment.info = replace(environment.info, attempt=attempt)
+    environment = attempt_environment(attempt)
     async with asking(client, ScriptedModel([says(" ")], key=KEY)) as (activities, request):
         if resampled:
             with pytest.raises(ApplicationError, match="neither text nor calls") as failed:

@@ -39,6 +39,13 @@ class TextEntry(Contract):
 ConversationEntry: TypeAlias = ReplyRef | ResultRef | TextEntry
 
 
+FallbackWindows = Literal["fit", "ignore"]
+"""How the context windows of fallbacks count after the conversation was shortened for one of them.
+
+``fit``: it is shortened again at once. ``ignore``: it cannot be shortened any further.
+"""
+
+
 class ModelRequest(Contract):
     """One request to the model; it refers to the conversation by digest."""
 
@@ -48,6 +55,9 @@ class ModelRequest(Contract):
     catalogue: Digest
     toolless: bool = Field(default=False, description="The model is offered no tools.")
     tool_choice: ToolChoice | None = Field(default=None, description="Absent: auto.")
+    fallback_windows: FallbackWindows | None = Field(
+        default=None, description="Absent: it was not shortened for a fallback; wait for another model first."
+    )
 
 
 class ModelReply(Contract):

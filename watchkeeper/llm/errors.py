@@ -34,6 +34,9 @@ host will never accept this request.
 RETRYABLE_REASONS: frozenset[ModelErrorReason] = frozenset({"unavailable", "malformed", "tool_use_failed"})
 """Reasons for which the same request may succeed later. ``watchkeeper.http_retry`` decides it for HTTP statuses."""
 
+LONGEST_REQUESTED_DELAY = timedelta(days=1)
+"""Longest delay that is read from a host's response. No run waits that long: ``ask`` fails at once instead."""
+
 _REMEDIES: dict[ModelErrorReason | int, str] = {
     "quota": "Raise the account's quota or credit with the host.",
     "auth": "Check the API key and what it may use.",
@@ -98,7 +101,7 @@ def error_from_response(status: int, headers: Mapping[str, str], body: bytes) ->
         return ModelError("refused", message, status=status)
     error = read_error_body(body)
     reason = _reason_from_body(error, status) or _reason_from_status(status, lower)
-    delay = retry_delay(lower) if reason in RETRYABLE_REASONS else None
+    delay = retry_delay(lower, LONGEST_REQUESTED_DELAY) if reason in RETRYABLE_REASONS else None
     return ModelError(reason, f"HTTP {status}: {error.message}", status=status, delay=delay)
 
 

@@ -19,10 +19,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from watchkeeper.config.settings import ModelProfile
-from watchkeeper.http_retry import MAX_RETRY_DELAY
 from watchkeeper.llm.client import RESPONSE_BYTES, ModelClient, ModelResponse
 from watchkeeper.llm.completion import read_completion
-from watchkeeper.llm.errors import ModelError, ModelErrorReason
+from watchkeeper.llm.errors import LONGEST_REQUESTED_DELAY, ModelError, ModelErrorReason
 from watchkeeper.testing.asgi_server import serve
 from watchkeeper.testing.fake_server import FakeServer as Host
 from watchkeeper.testing.faults import (
@@ -212,8 +211,8 @@ async def test_informational_responses_are_skipped(host: Served, client: ModelCl
 
 
 async def test_the_delay_a_host_asks_for_is_capped(host: Served, client: ModelClient) -> None:
-    host.fail_next(429, headers={"retry-after": "86400"})
-    assert (await refusal(client)).delay == MAX_RETRY_DELAY
+    host.fail_next(429, headers={"retry-after": "864000"})
+    assert (await refusal(client)).delay == LONGEST_REQUESTED_DELAY
 
 
 async def test_a_closed_port_is_an_outage() -> None:

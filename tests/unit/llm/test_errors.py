@@ -124,7 +124,7 @@ def test_spent_quota_is_not_retried_even_if_the_host_says_so() -> None:
 
 @pytest.mark.parametrize(
     ("value", "delay"),
-    [("3", 3), ("0.5", 0.5), ("nan", None), ("-1", None), ("soon", None), ("9999999", 600)],
+    [("3", 3), ("0.5", 0.5), ("nan", None), ("-1", None), ("soon", None), ("7200", 7_200), ("9999999", 86_400)],
 )
 def test_the_delay_a_host_asks_for(value: str, delay: float | None) -> None:
     expected = None if delay is None else timedelta(seconds=delay)
