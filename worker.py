@@ -16,6 +16,7 @@ from temporalio.common import WorkerDeploymentVersion
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.announce import AnnounceActivities
+from activities.announce_approval import AnnounceApprovalActivities
 from activities.ask import AskActivities
 from activities.brief import BriefActivities
 from activities.call_tool import tool_activity
@@ -89,6 +90,7 @@ async def run_worker(
                 CarryActivities(conversations).carry,
                 DeliverActivities(settings, tools, http).deliver,
                 AnnounceActivities(settings).announce,
+                AnnounceApprovalActivities(settings, http).announce_approval,
                 queueing.enter,
                 queueing.leave,
                 queueing.find_gone,

@@ -14,6 +14,7 @@ from watchkeeper.config.sections import EpisodeSettings
 from watchkeeper.config.settings import ModelProfile, Settings
 from watchkeeper.contracts import (
     AlertOrigin,
+    ApprovalRules,
     Briefing,
     Destination,
     FollowUpSettings,
@@ -30,6 +31,9 @@ from watchkeeper.tool_calling.catalogue import catalogue_digest, encode_tools
 
 OVERDUE_AFTER = timedelta(minutes=15)
 """When people are paged for a report that no destination has accepted. Outages of destinations are usually shorter."""
+
+REMINDER_AFTER = 0.5
+"""Part of the time to decide about a call after which people are reminded."""
 
 PREVIOUS_REPORT_BYTES = 2_000
 """Largest part of the previous report in the opening messages."""
@@ -88,6 +92,8 @@ class BriefActivities:
             briefing = briefing.model_copy(update={"overdue": OVERDUE_AFTER.total_seconds()})
         if channel is not None:
             briefing = briefing.model_copy(update={"channel": channel})
+        if channel is not None or settings.approval.page:
+            briefing = briefing.model_copy(update={"approvals": _approval_rules(settings)})
         if run_input.tool_choice is not None and run_input.tool_choice.mode in ("required", "named"):
             insist = prompt("insist").format(tool=forced or "a tool")
             briefing = briefing.model_copy(update={"insist": insist})
@@ -136,6 +142,11 @@ def _follow_ups(settings: Settings, *, flapping: int) -> FollowUpSettings:
         changed=prompt("changed"),
         recovered=prompt("recovered"),
     )
+
+
+def _approval_rules(settings: Settings) -> ApprovalRules:
+    rules = ApprovalRules(reminder=REMINDER_AFTER)
+    return rules.model_copy(update={"page": True}) if settings.approval.page else rules
 
 
 def _queue_settings(settings: Settings, run_input: RunInput) -> QueueSettings | None:

@@ -86,3 +86,19 @@ async def page(
             },
         },
     )
+
+
+async def resolve(http: AsyncClient, settings: Settings, team: str, *, dedup_key: str) -> None:
+    """Resolve what a page with this key opened; nothing happens if it opened nothing. Raises as ``page``."""
+    if routing_key := settings.routing_key(team):
+        await fetch_as(
+            _Accepted,
+            http,
+            "POST",
+            f"{settings.pagerduty.events_url}/v2/enqueue",
+            json={
+                "routing_key": routing_key.get_secret_value(),
+                "event_action": "resolve",
+                "dedup_key": dedup_key,
+            },
+        )

@@ -12,7 +12,7 @@ from workflows.state import RunState
 
 with workflow.unsafe.imports_passed_through():
     from activities.announce import AnnounceActivities
-    from watchkeeper.contracts import ChannelUpdate, PostedMessage
+    from watchkeeper.contracts import ChannelUpdate, PostedMessage, RunInput
     from watchkeeper.temporal import activity_options
 
 PAUSE = timedelta(seconds=2)
@@ -69,7 +69,7 @@ class ChannelMessage:
             run=info.first_execution_run_id,
             workflow_id=info.workflow_id,
             channel=state.briefing.channel,
-            title=run_input.text.partition("\n")[0][:TITLE_CHARACTERS],
+            title=first_line(run_input),
             phase=state.activity,
             status=state.status,
         )
@@ -84,3 +84,8 @@ class ChannelMessage:
             "message": state.posted_message,
         }
         return update.model_copy(update={name: value for name, value in optional.items() if value})
+
+
+def first_line(run_input: RunInput) -> str:
+    """Return the title of a run in a channel: the first line of the alert or question."""
+    return run_input.text.partition("\n")[0][:TITLE_CHARACTERS]

@@ -7,6 +7,7 @@ import asyncio
 from temporalio import workflow
 
 from workflows.admission import Admission
+from workflows.approval_notices import ApprovalNotices
 from workflows.channel_message import ChannelMessage
 from workflows.delivery import deliver
 from workflows.state import RunState
@@ -18,10 +19,13 @@ with workflow.unsafe.imports_passed_through():
 class Deliveries:
     """What a run has sent, and which destinations did not receive it."""
 
-    def __init__(self, state: RunState, message: ChannelMessage, admission: Admission) -> None:
+    def __init__(
+        self, state: RunState, message: ChannelMessage, admission: Admission, notices: ApprovalNotices
+    ) -> None:
         self._state = state
         self._message = message
         self._admission = admission
+        self._notices = notices
         self._tasks: list[asyncio.Task[list[str]]] = []
         self.undelivered: list[str] = state.follow_up.undelivered if state.follow_up else []
         """Destinations that did not receive the report, and why."""
@@ -38,9 +42,13 @@ class Deliveries:
         return not all(task.done() for task in self._tasks)
 
     async def wait(self) -> list[str]:
-        """Wait for every delivery, and until the queue is left; return the destinations that failed, and why."""
+        """Wait for every delivery and notice, and until the queue is left.
+
+        Returns the destinations that failed, and why.
+        """
         while self._tasks:
             self.undelivered = [*self.undelivered, *await self._tasks[0]]
             self._tasks.pop(0)
+        await self._notices.wait()
         await self._admission.wait_until_left()
         return self.undelivered

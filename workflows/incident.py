@@ -10,6 +10,7 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from workflows import updates
 from workflows.admission import Admission
+from workflows.approval_notices import ApprovalNotices
 from workflows.channel_message import ChannelMessage
 from workflows.continue_as_new import NextExecution
 from workflows.deliveries import Deliveries
@@ -50,13 +51,15 @@ class IncidentWorkflow:
         self._status = StatusPublisher(state)
         self._message = ChannelMessage(state)
         self._admission = Admission(state, self._status, self._message)
-        self._deliveries = Deliveries(state, self._message, self._admission)
+        self._notices = ApprovalNotices(state)
+        self._deliveries = Deliveries(state, self._message, self._admission, self._notices)
         next_execution = NextExecution(state, self._status, self._message, self._deliveries)
         self._investigation = Investigation(state, self._status, next_execution)
         self._follow_ups = FollowUps(
             state, self._status, self._message, self._investigation, self._deliveries, next_execution
         )
         state.tool_calls.on_waiting_change = self._waiting_changed
+        state.tool_calls.on_abandon = self._notices.update
 
     @workflow.run
     async def run(self, run_input: RunInput) -> RunResult:
@@ -227,3 +230,4 @@ class IncidentWorkflow:
     def _waiting_changed(self) -> None:
         self._status.publish()
         self._message.request_update()
+        self._notices.update()

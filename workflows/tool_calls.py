@@ -53,6 +53,8 @@ class ToolCalls:
     def __init__(self, records: Sequence[CallRecord] = ()) -> None:
         self.on_waiting_change: Callable[[], None] = lambda: None
         """Called when a call begins to wait for a decision, and when its wait ends."""
+        self.on_abandon: Callable[[], None] = lambda: None
+        """Called after the calls that still waited were ended."""
         self._records = {record.key: record for record in records}
         self._decisions: dict[str, Decision] = {}
         self._closed = False
@@ -80,6 +82,10 @@ class ToolCalls:
         self.check(decision)
         self._decisions[decision.call] = decision
 
+    def decision(self, key: str) -> Decision | None:
+        """Return a person's decision about a call."""
+        return self._decisions.get(key)
+
     def close(self) -> None:
         """Release the calls that wait: decisions are no longer accepted."""
         self._closed = True
@@ -89,6 +95,7 @@ class ToolCalls:
         for key in self.waiting():
             ended = {"status": "denied", "finding": "not run: the investigation had ended"}
             self._records[key] = self._records[key].model_copy(update=ended)
+        self.on_abandon()
 
     def reopen(self) -> None:
         """Accept decisions again: the run continues."""
@@ -175,8 +182,9 @@ class ToolCalls:
     async def _wait_for_approval(
         self, timeout: float, call: RequestedCall, key: str, budget: Budget
     ) -> CallOutcome | None:
-        self._record(self._records[key].model_copy(update={"status": "waiting"}))
         expires = workflow.time() + timeout
+        deadline = min(expires, budget.deadline)
+        self._record(self._records[key].model_copy(update={"status": "waiting", "deadline": deadline}))
         while key not in self._decisions and not self._closed:
             # The deadline of the run may be extended meanwhile.
             left = min(expires, budget.deadline) - workflow.time()

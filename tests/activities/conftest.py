@@ -11,10 +11,11 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.announce import AnnounceActivities
+from activities.announce_approval import AnnounceApprovalActivities
 from activities.deliver import DeliverActivities
 from tests.support.settings import build_settings
 from watchkeeper.config.settings import Settings
-from watchkeeper.contracts import ChannelUpdate, Destination, PostedMessage, ReportDelivery
+from watchkeeper.contracts import ApprovalNotice, ChannelUpdate, Destination, PostedMessage, ReportDelivery
 from watchkeeper.demo.world import World
 from watchkeeper.tool_calling.catalogue import discover_tools
 
@@ -52,11 +53,15 @@ class NotificationHarness:
     async def deliver(self, delivery: ReportDelivery, destination: Destination, *, attempt: int = 1) -> None:
         activities = DeliverActivities(self.settings, PAGER, self.http)
         chosen = delivery.model_copy(update={"destination": destination})
-        await _environment(attempt).run(activities.deliver, chosen)
+        await environment(attempt).run(activities.deliver, chosen)
 
     async def announce(self, announcement: ChannelUpdate, *, attempt: int = 1) -> PostedMessage:
         activities = AnnounceActivities(self.settings)
-        return await _environment(attempt).run(activities.announce, announcement)
+        return await environment(attempt).run(activities.announce, announcement)
+
+    async def announce_approval(self, notice: ApprovalNotice, *, attempt: int = 1) -> PostedMessage | None:
+        activities = AnnounceApprovalActivities(self.settings, self.http)
+        return await environment(attempt).run(activities.announce_approval, notice)
 
     async def undelivered(
         self, delivery: ReportDelivery, destination: Destination, *, attempt: int = 1
@@ -71,7 +76,7 @@ class NotificationHarness:
         return failed.value
 
 
-def _environment(attempt: int) -> ActivityEnvironment:
+def environment(attempt: int) -> ActivityEnvironment:
     environment = ActivityEnvironment()
     environment.info = replace(
         environment.info, attempt=attempt, activity_id="deliver-slack", scheduled_time=datetime.now(UTC)

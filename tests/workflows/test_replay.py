@@ -15,6 +15,7 @@ from watchkeeper.testing.replay_assertions import assert_replays, histories, rep
 BEHAVIOURS = {
     *("concluded", "round-limit", "tool-failure", "bad-arguments", "unknown-tool", "parallel-calls"),
     *("approved", "denied", "approval-expired", "steered", "stopped", "continue-as-new-1", "continue-as-new-2"),
+    *("approval-announced", "approval-expiry-announced"),
     *("tool-call-limit", "token-limit", "cost-limit", "duration-limit", "failure-limit", "empty"),
     *("context-overflow", "compacted", "queue-full"),
     *("queue-continue-as-new-1", "queue-continue-as-new-2"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import time
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from watchkeeper.runs import client as runs_client
 from watchkeeper.temporal import search_attributes
 from watchkeeper.testing.faults import hang
 from watchkeeper.testing.scripts import calls, says
-from watchkeeper.text import arguments_summary, json_summary
+from watchkeeper.text import arguments_summary, json_summary, utc
 from workflows.incident import IncidentWorkflow
 
 WORKFLOWS = ROOT / "workflows"
@@ -65,7 +66,9 @@ async def test_a_run_that_waits_for_a_person_is_shown_without_a_worker(client: C
         **{"Service": "checkout", "Severity": "critical", "Team": "checkout", "Source": "person"},
         **{"Phase": "investigating", "WaitingFor": "approval", "Rounds": 2},
     }
-    assert glance.waits_for == "a person, to approve r2.0 restart: service checkout"
+    assert glance.waits_until is not None and 0 < glance.waits_until - time.time() <= 900
+    until = utc(glance.waits_until)
+    assert glance.waits_for == f"a person, until {until}, to approve r2.0 restart: service checkout"
     assert glance.answer == f"watchkeeper approve {run.id} r2.0"
     assert glance.doing == "round 2 of 30: restart"
     assert [found.partition(":")[0] for found in glance.found] == ["r1.0 look"]

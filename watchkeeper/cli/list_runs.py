@@ -144,7 +144,9 @@ def _row(name: str, run: RunInfo) -> tuple[Text | str, ...]:
 def _status(run: RunInfo) -> Text:
     """Return the short status: how the run ended, what it waits for, or what it is doing."""
     if run.status == "running" and run.closed_at is None:
-        waits = {"approval": "waits for approval", "turn": "queued"}.get(run.waiting_for or "")
+        today = f"{datetime.now():%Y-%m-%d} "
+        until = f" until {clock(run.waits_until).removeprefix(today)}" if run.waits_until else ""
+        waits = {"approval": f"waits for approval{until}", "turn": "queued"}.get(run.waiting_for or "")
         return Text(waits, "bold yellow") if waits else Text(run.phase or run.status, "cyan")
     is_open = run.closed_at is None and run.status != "paused"
     return Text(f"{run.status}, open" if is_open else run.status, _STYLES.get(run.status, "red"))

@@ -115,6 +115,9 @@ class ApprovalSettings(Section):
 
     tools: list[str] = Field(default_factory=list)
     timeout: float = Field(default=900, gt=0, description="Seconds to wait for a decision.")
+    page: bool = Field(
+        default=False, description="Page the run's team with the severity warning while a call waits for a decision."
+    )
 
 
 class ReportSettings(Section):
@@ -145,6 +148,12 @@ class SlackSettings(Section):
     channel: str | None = Field(default=None, description="Id of the channel for teams without their own.")
     signing_secret: Secret | None = Field(
         default=None, description="Signing secret of the Slack app, which authenticates button presses."
+    )
+    mention: str = Field(
+        default="channel",
+        pattern=r"^(channel|here|none|S[A-Z0-9]{4,})$",
+        description="Who is notified of a waiting approval: channel, here (members who are active), none, or the id of "
+        "a user group.",
     )
 
 

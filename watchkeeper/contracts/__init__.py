@@ -24,6 +24,7 @@ from watchkeeper.contracts.base import (
     digest_of,
 )
 from watchkeeper.contracts.briefing import (
+    ApprovalRules,
     Briefing,
     ConclusionRules,
     Destination,
@@ -76,6 +77,8 @@ from watchkeeper.contracts.queue import (
     QueueState,
 )
 from watchkeeper.contracts.reports import (
+    ApprovalEvent,
+    ApprovalNotice,
     ChannelUpdate,
     Claim,
     ClaimKind,
@@ -108,6 +111,9 @@ __all__ = [
     "AlertOrigin",
     "AlertReason",
     "AlertState",
+    "ApprovalEvent",
+    "ApprovalNotice",
+    "ApprovalRules",
     "Briefing",
     "BudgetUsed",
     "CallRecord",

@@ -50,6 +50,13 @@ class ConclusionRules(Contract):
     correction: str = Field(description="Text for the model before the list of what is wrong with its report.")
 
 
+class ApprovalRules(Contract):
+    """How people learn that a call waits for their approval, apart from the status message."""
+
+    reminder: float = Field(ge=0, le=1, description="Part of the time to decide after which people are reminded.")
+    page: bool = Field(default=False, description="The run's team is also paged, with a low severity.")
+
+
 class Briefing(Contract):
     """What ``brief`` decides once per run: the first messages, the tools, the limits."""
 
@@ -81,3 +88,6 @@ class Briefing(Contract):
         default=None, description="Absent: the run was briefed by a version that accepts any text."
     )
     pages: PageRules | None = Field(default=None, description="Absent: in the same way, any page.")
+    approvals: ApprovalRules | None = Field(
+        default=None, description="Absent: only the status message shows that a call waits."
+    )

@@ -18,6 +18,13 @@ Verdict = Literal["diagnosed", "recovered", "healthy", "unknown"]
 ClaimKind = Literal["figure", "version", "time", "incident", "name", "quote", "citation", "action", "health"]
 
 
+ApprovalEvent = Literal["request", "reminder", "approved", "denied", "expired", "ended"]
+"""What happened to a call that waits for approval.
+
+``reminder``: part of the time to decide has passed; ``expired``: no one decided; ``ended``: its investigation ended.
+"""
+
+
 class Claim(Contract):
     """A statement of a report that no result, alert or message supports."""
 
@@ -71,6 +78,28 @@ class ChannelUpdate(Contract):
     alerts: list[AlertState] = Field(default_factory=list)
     silence: str | None = Field(default=None, description="Address at which a person can silence the group.")
     message: PostedMessage | None = Field(default=None, description="Absent: not posted yet.")
+
+
+class ApprovalNotice(Contract):
+    """The argument of ``announce_approval``: a notice about a call that waits for their approval."""
+
+    event: ApprovalEvent
+    run: str = Field(description="First execution run id.")
+    workflow_id: str
+    call: CallRecord
+    title: str = Field(description="First line of the alert or question.")
+    asked_at: float = Field(description="Unix seconds at which the call began to wait.")
+    service: str | None = None
+    severity: str | None = None
+    team: str | None = Field(default=None, description="As the alerts name it; absent: the owner of the service.")
+    channel: str | None = Field(default=None, description="Absent: no message in Slack.")
+    page: bool = Field(default=False, description="Page the team, or resolve that page.")
+    status_message: PostedMessage | None = Field(default=None, description="Message in whose thread it is posted.")
+    request: PostedMessage | None = Field(default=None, description="Message that asked people; absent: unknown.")
+    reminder: PostedMessage | None = Field(default=None, description="Message that reminded them; absent: unknown.")
+    search: bool = Field(default=False, description="These messages may have been posted without being recorded.")
+    by: str = Field(default="", description="The person who decided.")
+    note: str = Field(default="", description="Why, as that person wrote it.")
 
 
 class ReportDelivery(Contract):

@@ -42,6 +42,7 @@ class RunMemo(Contract):
     doing: str = Field(description="What the run is doing, in short.")
     used: str = Field(description="What it has used of its limits.")
     waits_for: str | None = Field(default=None, description="The person or event that the run waits for.")
+    waits_until: float | None = Field(default=None, description="Unix seconds at which the wait ends by itself.")
     answer: str | None = Field(default=None, description="Command that ends the wait.")
     found: list[str] = Field(default_factory=list, description="Beginnings of the results of its latest calls.")
     report: str | None = Field(default=None, description="Beginning of the report, in Markdown.")

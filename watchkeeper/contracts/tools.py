@@ -73,4 +73,7 @@ class CallRecord(Contract):
     arguments: str
     status: CallStatus
     finding: str = Field(default="", description="The beginning of the result.")
+    deadline: float | None = Field(
+        default=None, description="Unix seconds until which it waits for a decision; absent: it needs none."
+    )
     page: PageRecord | None = Field(default=None, description="The page that the call has sent.")

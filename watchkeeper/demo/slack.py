@@ -82,6 +82,8 @@ def _post(channels: SlackChannels, body: JsonObject) -> JsonObject:
     _check_content(channels, body)
     if (thread := body.get("thread_ts")) is not None and channels.at(body["channel"], thread) is None:
         raise _Refused("thread_not_found")
+    if body.get("reply_broadcast") and thread is None:
+        raise _Refused("invalid_arguments")
     try:
         UUID(body.get("client_msg_id", "00000000-0000-0000-0000-000000000000"))
     except ValueError:
@@ -150,6 +152,8 @@ def _message_json(post: SlackPost, *, metadata: bool) -> JsonObject:
     message: JsonObject = {"type": "message", "bot_id": BOT, "ts": post.ts, "text": post.text, "blocks": post.blocks}
     if post.thread_ts is not None:
         message["thread_ts"] = post.thread_ts
+    if post.is_broadcast:
+        message["subtype"] = "thread_broadcast"
     if metadata and post.metadata is not None:
         message["metadata"] = post.metadata
     return message

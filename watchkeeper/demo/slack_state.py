@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from watchkeeper.contracts import JsonObject
 
-_MENTION = re.compile(r"<(?:!|@|#)[^>]*>")
+_MENTION = re.compile(r"<(?:!(?!date\^)|@|#)[^>]*>")
 
 
 @dataclass
@@ -23,6 +23,10 @@ class SlackPost:
     metadata: JsonObject | None
     thread_ts: str | None
     client_msg_id: str | None
+    is_broadcast: bool = False
+    """A reply that the channel shows too."""
+    notified: list[str] = field(default_factory=list)
+    """The mentions that notified people when it was posted. A later version notifies no one."""
     versions: int = 1
     """Number of versions, the first one included."""
     deleted: bool = False
@@ -56,7 +60,11 @@ class SlackChannels:
             metadata=body.get("metadata"),
             thread_ts=body.get("thread_ts"),
             client_msg_id=body.get("client_msg_id"),
+            is_broadcast=bool(body.get("reply_broadcast")),
         )
+        # With blocks, the text is only for the notification and the mentions are read from the blocks.
+        formatted = "\n".join(texts(post.blocks, "mrkdwn")) if post.blocks else post.text
+        post.notified = _MENTION.findall(formatted)
         self.posts.append(post)
         return post
 
@@ -66,9 +74,9 @@ class SlackChannels:
         return next(found, None)
 
     def history(self, channel: str) -> list[SlackPost]:
-        """Return the messages of a channel without thread replies, newest first."""
-        found = [post for post in self.posts if post.channel == channel and post.thread_ts is None and not post.deleted]
-        return found[::-1]
+        """Return the messages of a channel, newest first. A reply is only in its thread unless it was broadcast."""
+        found = [post for post in self.posts if post.channel == channel and not post.deleted]
+        return [post for post in found if post.thread_ts is None or post.is_broadcast][::-1]
 
     def thread(self, channel: str, ts: str) -> list[SlackPost]:
         """Return a message and its replies, oldest first."""
@@ -86,14 +94,16 @@ class SlackChannels:
         return f"{max(time.time(), latest + 1e-5):.6f}"
 
 
-def texts(value: object) -> Iterator[str]:
-    """Yield every text of some blocks."""
+def texts(value: object, kind: str | None = None) -> Iterator[str]:
+    """Yield every text of some blocks; with ``kind``, only texts of this type."""
     match value:
+        case {"text": str(text), "type": str(own)} if kind is not None:
+            yield from [text] * (own == kind)
         case {"text": str(text)}:
             yield text
         case dict():
             for member in value.values():
-                yield from texts(member)
+                yield from texts(member, kind)
         case list():
             for member in value:
-                yield from texts(member)
+                yield from texts(member, kind)

@@ -98,7 +98,7 @@ def current_details(facts: StatusFacts) -> str:
     lines = [f"**{escape_markdown(_status(facts))}**"]
     lines += [f"\n{escape_markdown(facts.reason)}"] if facts.reason else []
     for call in facts.waiting:
-        lines += ["", f"**Waits for a person** to approve {_call(call)}", ""]
+        lines += ["", f"**Waits for a person**{_until(call)} to approve {_call(call)}", ""]
         lines.append(f"- `{approve_command(facts.workflow_id, call.key)}`")
         lines.append(f"- `{deny_command(facts.workflow_id, call.key)}`")
     if facts.report is not None:  # its body lists the alerts as they were
@@ -116,15 +116,21 @@ def status_memo(facts: StatusFacts) -> RunMemo:
     """Return the memo: the same in brief, readable without a worker."""
     memo: dict[str, object] = {"doing": excerpt(_status(facts), LINE_BYTES), "used": _used(facts)}
     for call in facts.waiting[:1]:
-        request = f"a person, to approve {call.key} {call.name}: {json_summary(call.arguments)}"
+        request = f"a person,{_until(call)} to approve {call.key} {call.name}: {json_summary(call.arguments)}"
         memo["waits_for"] = shortened(request, LINE_BYTES)
         memo["answer"] = approve_command(facts.workflow_id, call.key)
+        if call.deadline is not None:
+            memo["waits_until"] = call.deadline
     if facts.report is not None:
         memo["report"] = excerpt(facts.report.body, MEMO_REPORT_BYTES)
     elif found := _finished(facts.calls)[-MEMO_CALLS:]:
         results = (f"{call.key} {call.name}: {_finding(call)}" for call in found)
         memo["found"] = [shortened(line, MEMO_BYTES) for line in results]
     return RunMemo.model_validate(memo)
+
+
+def _until(call: CallRecord) -> str:
+    return f" until {utc(call.deadline)}," if call.deadline is not None else ""
 
 
 def escape_markdown(text: str) -> str:

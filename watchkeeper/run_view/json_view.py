@@ -53,6 +53,8 @@ def list_row_json(run: RunInfo) -> JsonObject:
         "source": run.source,
         "phase": run.phase,
         "waiting_for": run.waiting_for,
+        "waits_for": run.waits_for,
+        "waits_until": iso(run.waits_until),
         "rounds": run.rounds,
         "cost_usd": run.cost,
         "text": run.text,

@@ -33,7 +33,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from watchkeeper.config.settings import Settings
-from watchkeeper.contracts import Alert, RunInput
+from watchkeeper.contracts import Alert, RunInput, RunMemo
 from watchkeeper.incident import status_text
 from watchkeeper.runs.list_filter import RunFilter
 from watchkeeper.temporal import activity_options
@@ -91,6 +91,10 @@ class RunInfo:
     source: str | None = None
     phase: str | None = None
     waiting_for: str | None = None
+    waits_for: str | None = None
+    """The person or event, and until when; only of a run that waits for approval."""
+    waits_until: datetime | None = None
+    """When that wait ends by itself."""
     rounds: int | None = None
     cost: float | None = None
     """US dollars; None if no price is configured."""
@@ -287,6 +291,8 @@ async def run_info(client: Client, info: WorkflowExecutionInfo) -> RunInfo:
     indexed = info.search_attributes.indexed_fields
     outcome, closed = read_keyword(indexed, temporal_search_attributes.OUTCOME), _CLOSED.get(info.status)
     paused = info.status == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED
+    waiting_for = read_keyword(indexed, temporal_search_attributes.WAITING_FOR) if closed is None else None
+    now = await read_memo(client, info, "now", RunMemo) if waiting_for == "approval" else None
     rounds, cost = (
         _number(indexed, temporal_search_attributes.ROUNDS),
         _number(indexed, temporal_search_attributes.COST_USD),
@@ -304,7 +310,9 @@ async def run_info(client: Client, info: WorkflowExecutionInfo) -> RunInfo:
         team=read_keyword(indexed, temporal_search_attributes.TEAM),
         source=read_keyword(indexed, temporal_search_attributes.SOURCE),
         phase=read_keyword(indexed, temporal_search_attributes.PHASE),
-        waiting_for=read_keyword(indexed, temporal_search_attributes.WAITING_FOR) if closed is None else None,
+        waiting_for=waiting_for,
+        waits_for=now.waits_for if now else None,
+        waits_until=datetime.fromtimestamp(now.waits_until, UTC) if now and now.waits_until else None,
         rounds=None if rounds is None else int(rounds),
         cost=cost,
     )

@@ -44,7 +44,7 @@ class MessageDeleted(ToolError):
 class MessageMarker:
     """Message metadata by which this program finds its own messages. People do not see it."""
 
-    kind: Literal["watchkeeper_run", "watchkeeper_report"]
+    kind: Literal["watchkeeper_run", "watchkeeper_report", "watchkeeper_approval"]
     run: str
     part: str = ""
 
@@ -73,8 +73,12 @@ class SlackClient:
         *,
         key: str,
         thread: str | None = None,
+        broadcast: bool = False,
     ) -> PostedMessage:
-        """Post a message. ``key`` is a UUID, the same in every attempt."""
+        """Post a message. ``key`` is a UUID, the same in every attempt.
+
+        With ``broadcast``, a reply in a thread also appears in the channel.
+        """
         answer = await self._ask(
             "chat.postMessage",
             lambda: self._web.chat_postMessage(
@@ -83,6 +87,7 @@ class SlackClient:
                 blocks=blocks,
                 metadata=marker.metadata,
                 thread_ts=thread,
+                reply_broadcast=True if broadcast and thread is not None else None,
                 unfurl_links=False,
                 unfurl_media=False,
                 client_msg_id=key,

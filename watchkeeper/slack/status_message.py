@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from slack_sdk.models.blocks import Block
+from slack_sdk.models.blocks import ActionsBlock, Block
 
 from watchkeeper.contracts import CallRecord, ChannelUpdate
 from watchkeeper.incident.phrases import alert_counts, status_with_step
@@ -71,6 +71,15 @@ def run_address(run_url: str | None, workflow_id: str, run: str) -> str | None:
     return run_url.replace("{run}", quote(workflow_id, safe="")).replace("{run_id}", quote(run, safe=""))
 
 
+def decision_buttons(workflow_id: str, run: str, call: str) -> ActionsBlock:
+    """Return the buttons that decide about a call of a run; ``run`` is its first execution run id."""
+    # The first execution run id is needed: another run with this workflow id may have a call with the same key.
+    value = canonical_json({"run": workflow_id, "call": call, "execution": run}).decode()
+    approve = button(APPROVE, "Approve", value=value, style="primary")
+    deny = button(DENY, "Deny", value=value, style="danger")
+    return buttons(f"call-{call}", approve, deny)
+
+
 def _status(update: ChannelUpdate) -> str:
     return status_with_step(update.status, update.phase)
 
@@ -86,10 +95,5 @@ def _decisions(update: ChannelUpdate) -> list[Block]:
 
 
 def _decision(update: ChannelUpdate, call: CallRecord, max_length: int) -> list[Block]:
-    # The first execution run id is needed: another run with this workflow id may have a call with the same key.
-    target = {"run": update.workflow_id, "call": call.key, "execution": update.run}
-    value = canonical_json(target).decode()
     request = f"{call.name} waits for a decision ({call.key})\n{call.arguments}"
-    approve = button(APPROVE, "Approve", value=value, style="primary")
-    deny = button(DENY, "Deny", value=value, style="danger")
-    return [plain_section(request, max_length), buttons(f"call-{call.key}", approve, deny)]
+    return [plain_section(request, max_length), decision_buttons(update.workflow_id, update.run, call.key)]

@@ -113,6 +113,11 @@ DELIVER = _options(timedelta(seconds=60), timedelta(hours=6))
 ANNOUNCE = _options(timedelta(seconds=60), timedelta(minutes=5))
 
 
+def approval_options(remaining: timedelta) -> ActivityOptions:
+    """Return the options of a notice that a call waits for approval. After the remaining time it has no use."""
+    return _options(timedelta(seconds=60), max(remaining, timedelta(seconds=1)))
+
+
 def model_options(briefing: Briefing, remaining: timedelta) -> ActivityOptions:
     """Return the options of one model call. It ends with the run's remaining time."""
     attempt = timedelta(seconds=briefing.model_deadline) * REQUESTS_PER_ATTEMPT + ATTEMPT_MARGIN

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from tests.support.settings import build_settings, paging_tables
 from tests.support.terminal_screen import at_terminal
 from watchkeeper.contracts import Decision, LimitChanges, RunInput, StopRequest
 from watchkeeper.demo.world import World
+from watchkeeper.run_view.json_view import iso
 from watchkeeper.runs import client as runs_client
 from watchkeeper.runs.client import NoSuchRun, RunInfo
 from watchkeeper.runs.list_filter import ListStatus, RunFilter
@@ -76,10 +78,14 @@ async def test_a_run_is_found_by_its_attributes(client: Client, program: Program
     assert facts_of(reported) == ("concluded", *attributes, "open", "alerts", 2)
     assert facts_of(closed) == ("concluded", *attributes, "over", None, 2)
     (line,) = [line for line in shown.out.splitlines() if line.startswith(run.id)]
-    assert "  waits for approval  checkout  critical  " in line
+    assert re.search(r"  waits for approval until \d\d:\d\d:\d\d  checkout  critical  ", line), line
     (item,) = [item for item in json.loads(as_json.out) if item["run"] == run.id]
     expected = {"status": "running", "team": "checkout", "source": "prod", "waiting_for": "approval", "rounds": 1}
     assert {name: item[name] for name in expected} == expected
+    assert waiting.waits_until is not None
+    assert item["waits_until"] == iso(waiting.waits_until)
+    assert item["waits_for"] == waiting.waits_for
+    assert "to approve r1.0 restart" in item["waits_for"]
 
 
 def facts_of(run: RunInfo) -> tuple[str | int | None, ...]:

@@ -132,3 +132,26 @@ async def test_its_errors(http: AsyncClient, world: World) -> None:
 async def test_mentions_are_found(http: AsyncClient, world: World) -> None:
     await ask(http, world, "chat.postMessage", channel=CHANNEL, text="<!channel> a &lt;!here&gt;")
     assert world.channels.mentions == ["<!channel>"]
+
+
+async def test_only_a_new_message_notifies_and_only_by_what_is_formatted(http: AsyncClient, world: World) -> None:
+    plain = {"type": "section", "text": {"type": "plain_text", "text": "<!channel>"}}
+    await ask(http, world, "chat.postMessage", channel=CHANNEL, text="<!here> at <!date^1^{time}|one>")
+    await ask(http, world, "chat.postMessage", channel=CHANNEL, text="<!here>", blocks=[plain, SECTION])
+    posted = await ask(http, world, "chat.postMessage", channel=CHANNEL, text="a")
+    await ask(http, world, "chat.update", channel=CHANNEL, ts=posted["ts"], text="<!channel>")
+    assert [post.notified for post in world.channels.posts] == [["<!here>"], [], []]
+
+
+async def test_the_channel_shows_only_the_replies_that_are_broadcast(http: AsyncClient, world: World) -> None:
+    first = await ask(http, world, "chat.postMessage", channel=CHANNEL, text="first")
+    for text, broadcast in (("quiet", False), ("loud", True)):
+        reply = {"channel": CHANNEL, "text": text, "thread_ts": first["ts"], "reply_broadcast": broadcast}
+        assert (await ask(http, world, "chat.postMessage", **reply))["ok"] is True
+    alone = await ask(http, world, "chat.postMessage", channel=CHANNEL, text="alone", reply_broadcast=True)
+    assert alone["error"] == "invalid_arguments"
+    shown = (await listed(http, world, "conversations.history"))["messages"]
+    assert [(message["text"], message.get("subtype")) for message in shown] == [
+        ("loud", "thread_broadcast"),
+        ("first", None),
+    ]
