@@ -10,7 +10,6 @@ from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
-from temporalio.workflow import ActivityCancellationType
 
 from workflows.channel_message import first_line
 from workflows.state import RunState
@@ -105,7 +104,7 @@ class ApprovalNotices:
             self._notice(wait, event),
             activity_id=f"announce_approval-{wait.record.key}-{event if asks else 'outcome'}",
             summary=f"{wait.record.key} {wait.record.name}: {event}",
-            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             **(activity_options.approval_options(left) if asks else activity_options.ANNOUNCE),
         )
         if asks:

@@ -77,7 +77,7 @@ def expiry_blocks(notice: ApprovalNotice, mentioned: str, run_url: str | None) -
 
 
 def outcome_text(notice: ApprovalNotice) -> str:
-    """Say what happened to a call that waits no more, escaped."""
+    """Say what happened to a call that no longer waits, escaped."""
     by = escaped_line(notice.by, _NAME) or "a person"
     note = f": {escaped_line(notice.note, _NOTE)}" if notice.note else ""
     outcomes = {
