@@ -83,7 +83,7 @@ def add_round(data: ReportData, at: float, duration: float, *calls: tuple[str, C
 def conclude(data: ReportData, at: float, body: str = "**Cause:** a deploy.") -> ReportData:
     """Close the run with a report."""
     run = data.run
-    run.status, run.closed_at = "concluded", after(at)
+    run.outcome, run.end, run.closed_at = "concluded", "Completed", after(at)
     run.report = Report(summary=body.splitlines()[0], body=body)
     data.as_of = after(at)
     return data

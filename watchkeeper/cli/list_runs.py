@@ -14,10 +14,11 @@ from temporalio.client import Client
 from watchkeeper.cli.command_runner import SECONDS_PER_UNIT, UsageError, connect_client, run_command
 from watchkeeper.cli.run_commands import JSON
 from watchkeeper.console import clock, err, out, table, typed_command, write_json
+from watchkeeper.contracts import RunStatus
 from watchkeeper.run_view.json_view import list_row_json
 from watchkeeper.runs import client as runs_client
 from watchkeeper.runs.client import EPISODE_CHARACTERS, InvalidListQuery, NoSuchRun, RunInfo
-from watchkeeper.runs.list_filter import ListStatus, RunFilter
+from watchkeeper.runs.list_filter import RunFilter
 from watchkeeper.temporal.search_attributes import PERSON, WaitingFor
 from watchkeeper.text import duration, one_line
 
@@ -25,7 +26,7 @@ _HEADINGS = ("run", "status", "service", "severity", "started", "duration", "rou
 _OPTIONAL = ("rounds", "cost", "severity", "duration", "service")
 """The columns that a narrow terminal omits, in this order."""
 
-_STYLES = {"paused": "yellow", "concluded": "green", "stopped": "yellow"}
+_STYLES = {"concluded": "green", "stopped": "yellow"}
 
 _CONCURRENT_LOOKUPS = 8
 
@@ -38,7 +39,7 @@ def list_runs(
     source: Annotated[
         str | None, typer.Option(help="Only runs started by this alert source, or by people: `person`.")
     ] = None,
-    status: Annotated[ListStatus | None, typer.Option(help="Only runs with this status.")] = None,
+    status: Annotated[RunStatus | None, typer.Option(help="Only runs with this status.")] = None,
     waiting: Annotated[WaitingFor | None, typer.Option(help="Only runs that wait for this.")] = None,
     since: Annotated[
         str | None, typer.Option(metavar="TIME", help="Only runs started since 24h, 7d or 2026-11-25T03:00.")
@@ -130,7 +131,7 @@ def _row(name: str, run: RunInfo) -> tuple[Text | str, ...]:
     today = f"{datetime.now():%Y-%m-%d} "
     return (
         name,
-        _status(run),
+        short_status(run),
         run.service or "",
         run.severity or "",
         clock(run.started_at).removeprefix(today) if out.is_terminal else clock(run.started_at),
@@ -141,12 +142,14 @@ def _row(name: str, run: RunInfo) -> tuple[Text | str, ...]:
     )
 
 
-def _status(run: RunInfo) -> Text:
+def short_status(run: RunInfo) -> Text:
     """Return the short status: how the run ended, what it waits for, or what it is doing."""
-    if run.status == "running" and run.closed_at is None:
+    if run.status == "running" and not run.paused:
         today = f"{datetime.now():%Y-%m-%d} "
         until = f" until {clock(run.waits_until).removeprefix(today)}" if run.waits_until else ""
         waits = {"approval": f"waits for approval{until}", "turn": "queued"}.get(run.waiting_for or "")
         return Text(waits, "bold yellow") if waits else Text(run.phase or run.status, "cyan")
-    is_open = run.closed_at is None and run.status != "paused"
-    return Text(f"{run.status}, open" if is_open else run.status, _STYLES.get(run.status, "red"))
+    if run.paused:
+        return Text(f"{run.status}, paused", "yellow")
+    step = "" if run.closed_at else {"over": "", "reporting": "delivering"}.get(run.phase or "", "open")
+    return Text(f"{run.status}, {step}" if step else run.status, _STYLES.get(run.status, "red"))

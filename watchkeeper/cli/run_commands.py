@@ -123,9 +123,11 @@ async def follow_and_print(client: Client, run: str) -> RunView:
     renderer = TerminalRenderer(projection.view, out, live=True)
     try:
         async with renderer:
-            return await follow_run(
+            view = await follow_run(
                 client, run, projection, renderer.show_change, renderer.show_notice, renderer.pending
             )
+            renderer.show_undelivered_report()
+            return view
     except asyncio.CancelledError:
         print_return_hint(run)
         raise
@@ -158,5 +160,6 @@ async def _show(run: str, *, as_json: bool) -> None:
     renderer = TerminalRenderer(projection.view, out)
     view = await read_run(client, run, renderer.show_change, projection)
     renderer.show_approvals()
+    renderer.show_undelivered_report()
     if view.status == "running":
         renderer.show_notice(f"still running: {current_step(view)}; follow it: {typed_command(f'watch {run}')}")

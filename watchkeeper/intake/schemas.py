@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-from watchkeeper.contracts import AlertOrigin, JsonObject, LimitChanges, Limits, Report, RunInput, Usage
+from watchkeeper.contracts import AlertOrigin, JsonObject, LimitChanges, Limits, Report, RunInput, RunStatus, Usage
 from watchkeeper.runs import start_options
 from watchkeeper.text import clean
 
@@ -121,7 +121,7 @@ class RunObject(BaseModel):
     workflow_id: str
     run_id: str
     first_run_id: str
-    status: str
+    status: RunStatus
     reason: str | None
     text: str | None
     service: str | None
@@ -136,6 +136,7 @@ class RunObject(BaseModel):
     origin: AlertOrigin | None
     alerts: list[JsonObject]
     open: bool
+    delivering: list[str]
     follow_ups: list[JsonObject]
     started_at: str | None
     closed_at: str | None
@@ -147,13 +148,14 @@ class RunListItem(BaseModel):
     run: str
     workflow_id: str
     run_id: str
-    status: str
+    status: RunStatus
     service: str | None
     severity: str | None
     text: str | None
     summary: str | None
     started_at: str
     closed_at: str | None
+    paused: bool
 
 
 class RunList(BaseModel):

@@ -7,7 +7,7 @@ from watchkeeper.report_page.report_data import ReportData
 from watchkeeper.report_page.report_tables import cost_text
 from watchkeeper.report_page.time_text import timestamp
 from watchkeeper.run_view.model import RunView
-from watchkeeper.run_view.run_phrases import current_step, token_phrase
+from watchkeeper.run_view.run_phrases import current_step, delivery_phrase, token_phrase
 from watchkeeper.text import count, duration, one_line, visible
 
 STATUS_LABELS: dict[RunStatus, str] = {
@@ -38,7 +38,8 @@ def status_text(data: ReportData) -> str:
     if run.is_open:
         return f"and stays open until its alerts resolve: {visible(current_step(run))}"
     reason = one_line(run.reason or "", 600).rstrip(".")
-    return f"after {_run_duration(data)}{f': {reason}' if reason else ''}"
+    step = f", {delivery_phrase(run)}" if run.is_delivering else ""
+    return f"after {_run_duration(data)}{step}{f': {reason}' if reason else ''}"
 
 
 def facts(data: ReportData) -> list[tuple[str, str]]:

@@ -21,6 +21,9 @@ from watchkeeper.text import duration
 OUTAGE_SECONDS = 300.0
 """Seconds for which Temporal may be unreachable before following fails."""
 
+DELIVERY_SECONDS = 10.0
+"""Seconds for which a run is followed while its report is delivered. Mostly that takes less than one."""
+
 _UNREACHABLE = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
 
 
@@ -71,12 +74,26 @@ async def follow_run(
 ) -> RunView:
     """Follow a run to its end, or to its report if it stays open after that. Raises NoSuchRun and RPCError.
 
+    A delivery may take hours. So a run that ends with its delivery is followed ``DELIVERY_SECONDS`` after its report.
+
     ``notice`` takes the reasons why the run makes no progress; ``pending`` holds what is known of them.
     """
     pending = pending or PendingWork()
     monitor = asyncio.create_task(monitor_stalls(client, run, projection, pending, notice))
     try:
-        return await _project(client, run, projection, on_change, wait=True, notice=notice, pending=pending)
+        async with asyncio.timeout(None) as deadline:
+
+            def show(change: RunChange) -> None:
+                on_change(change)
+                ends = projection.view.is_delivering and not projection.view.is_open
+                if ends != (deadline.when() is not None):
+                    deadline.reschedule(asyncio.get_running_loop().time() + DELIVERY_SECONDS if ends else None)
+
+            return await _project(client, run, projection, show, wait=True, notice=notice, pending=pending)
+    except TimeoutError:
+        if not deadline.expired():
+            raise
+        return projection.view
     finally:
         monitor.cancel()
         await asyncio.gather(monitor, return_exceptions=True)
@@ -102,7 +119,7 @@ async def _project(
             if on_change is not None:
                 on_change(change)
         is_current |= run_id == info.execution.run_id and event.event_id >= info.history_length
-        if wait and is_current and projection.view.all_answered:
+        if wait and is_current and projection.view.is_settled:
             break
     return projection.view
 

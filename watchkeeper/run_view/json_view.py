@@ -34,6 +34,7 @@ def run_json(view: RunView) -> JsonObject:
         "origin": request.origin.model_dump(mode="json") if request and request.origin else None,
         "alerts": [_alert(state) for state in view.episode.states],
         "open": view.is_open,
+        "delivering": sorted(set(view.deliveries.values())),
         "follow_ups": [_follow_up(follow_up) for follow_up in view.follow_ups],
         "started_at": iso(view.started_at),
         "closed_at": iso(view.closed_at),
@@ -61,6 +62,7 @@ def list_row_json(run: RunInfo) -> JsonObject:
         "summary": run.report,
         "started_at": iso(run.started_at),
         "closed_at": iso(run.closed_at),
+        "paused": run.paused,
     }
 
 

@@ -14,6 +14,7 @@ from watchkeeper.contracts import (
     Briefing,
     BudgetUsed,
     ConversationEntry,
+    Destination,
     Limits,
     ModelReply,
     Report,
@@ -26,6 +27,7 @@ from watchkeeper.contracts import (
     Usage,
 )
 from watchkeeper.incident.episode import Episode
+from watchkeeper.incident.status_rule import TemporalEnd, run_status
 from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.run_view.entries import UNFINISHED, Call, FollowUp, PersonAction, QueueWait, Round
 from watchkeeper.text import same_arguments
@@ -40,8 +42,12 @@ class RunView:
     """Of the latest execution of the run."""
     first_run_id: str = ""
     run_input: RunInput | None = None
-    status: RunStatus = "running"
+    outcome: RunStatus | None = None
+    """How the first investigation ended; None before the report is written."""
+    end: TemporalEnd | None = None
+    """How the workflow closed; None while it is open."""
     reason: str | None = None
+    """Why the run did not conclude, or what closed it."""
     report: Report | None = None
     limits: Limits | None = None
     """None until the briefing."""
@@ -54,10 +60,10 @@ class RunView:
     """None if the run does not use a queue."""
     used_earlier: BudgetUsed = field(default_factory=BudgetUsed)
     """Used in executions whose histories the server no longer has."""
-    delivering: bool = False
-    """Whether the report is being delivered."""
+    deliveries: dict[str, Destination] = field(default_factory=dict)
+    """Destinations to which the report is being delivered, by activity id."""
     stays_open: bool = False
-    """Whether the run stays open after its report."""
+    """Whether the run stays open after its report, if it concludes."""
     follow_up_pending: bool = False
     """Whether a follow-up question has no answer yet."""
     follow_ups: list[FollowUp] = field(default_factory=list)
@@ -85,9 +91,20 @@ class RunView:
         return list(dict.fromkeys(model for model in answered if model))
 
     @property
+    def status(self) -> RunStatus:
+        """The status, by the rule of ``watchkeeper.incident.status_rule``."""
+        return run_status(self.outcome, self.end)
+
+    @property
     def is_open(self) -> bool:
-        """Whether the run has reported and stays open for follow-ups."""
-        return self.status != "running" and self.closed_at is None
+        """Whether the run has concluded and stays open for follow-ups."""
+        concluded = self.outcome == "concluded" and self.rounds_completed > 0  # not if it waited in a queue until then
+        return concluded and self.stays_open and self.closed_at is None
+
+    @property
+    def is_delivering(self) -> bool:
+        """Whether the report is written and not delivered yet."""
+        return self.outcome is not None and self.closed_at is None and (bool(self.deliveries) or not self.is_open)
 
     @property
     def all_answered(self) -> bool:
@@ -95,10 +112,15 @@ class RunView:
         return self.status != "running" and not self.follow_up_pending
 
     @property
+    def is_settled(self) -> bool:
+        """Whether everything is answered, and the run has closed or stays open."""
+        return self.all_answered and (self.is_open or self.closed_at is not None)
+
+    @property
     def is_queued(self) -> bool:
         """Whether the run waits for a slot of its queue."""
         waits = self.queue_wait is not None and self.queue_wait.admitted_at is None
-        return waits and not self.rounds and not self.delivering and self.status == "running"
+        return waits and not self.rounds and self.status == "running"
 
     @property
     def unfinished_calls(self) -> list[Call]:
@@ -169,29 +191,27 @@ class RunView:
         call.status = "running" if action.approved else "denied"
         return call
 
-    def add_report(self, report: Report) -> bool:
-        """Add the report when its delivery begins. Return whether the run stays open after it."""
-        self.report, self.delivering = report, True
-        if self.stays_open:
-            self.status, self.follow_up_pending = "concluded", False
-        return self.stays_open
+    def add_report(self, report: Report, outcome: RunStatus, reason: str | None = None) -> None:
+        """Add the report and the outcome when the delivery begins. ``reason``: why the run did not conclude."""
+        self.report, self.outcome, self.reason = report, outcome, reason
+        self.follow_up_pending = False
 
     def add_follow_up(self, follow_up: FollowUp) -> None:
         """Add the answer to a question that was asked after the report."""
         self.follow_ups.append(follow_up)
         self.follow_up_pending = False
 
-    def close(self, status: RunStatus, reason: str | None, at: datetime) -> list[Call]:
+    def close(self, end: TemporalEnd, reason: str | None, at: datetime) -> list[Call]:
         """Close the run. Return the calls that this finishes."""
-        self.status, self.reason, self.closed_at = status, reason, at
-        self.delivering = False
+        self.end, self.reason, self.closed_at = end, reason, at
+        self.deliveries.clear()
         unfinished = self.unfinished_calls
         for call in unfinished:
             if call.started_at is not None:
                 self.add_failure(call, "the run ended before there was a result", None)
             else:
                 self._finish_without_running(call)
-                ended = "was stopped" if status == "stopped" else "ended"
+                ended = "was stopped" if self.status == "stopped" else "ended"
                 call.result = call.result or _error(f"not run: the run {ended}")
         return unfinished
 

@@ -29,9 +29,11 @@ from watchkeeper.contracts import (
     ReportDelivery,
     RunInput,
     RunResult,
+    RunStatus,
     ToolResult,
 )
 from watchkeeper.incident.episode import Episode
+from watchkeeper.incident.status_rule import TemporalEnd, read_outcome
 from watchkeeper.run_view.entries import (
     UNFINISHED,
     AlertsChanged,
@@ -47,7 +49,9 @@ from watchkeeper.run_view.entries import (
 from watchkeeper.run_view.model import RunView
 from watchkeeper.run_view.pending_work import WORKER_LOST
 from watchkeeper.run_view.update_decoder import decode_action
+from watchkeeper.runs.client import read_keyword
 from watchkeeper.temporal.history import decode_first
+from watchkeeper.temporal.search_attributes import OUTCOME
 from watchkeeper.tool_calling.reserved_names import RESERVED
 
 T = TypeVar("T")
@@ -74,6 +78,8 @@ class RunProjection:
         self._replaying_reset = False
         self._converter = converter
         self._delivery: ReportDelivery | None = None
+        self._outcome: RunStatus | None = None
+        """As recorded in the search attribute. The report follows, unless a bug ends the workflow before that."""
         self._clear_execution()
 
     def _clear_execution(self) -> None:
@@ -125,6 +131,9 @@ class RunProjection:
                 return await self._timer_started(event, at)
             case "timer_fired_event_attributes":
                 return self._timer_fired(event.timer_fired_event_attributes.timer_id, at)
+            case "upsert_workflow_search_attributes_event_attributes":
+                upserted = event.upsert_workflow_search_attributes_event_attributes.search_attributes
+                self._outcome = read_outcome(read_keyword(upserted.indexed_fields, OUTCOME)) or self._outcome
             case "workflow_execution_signaled_event_attributes":
                 return await self._signalled(event, at)
             case "workflow_execution_update_admitted_event_attributes":
@@ -146,7 +155,7 @@ class RunProjection:
         run_input = await self._decode(started.input.payloads, RunInput)
         self._clear_execution()
         if self.view.run_id and self.view.run_id != started.continued_execution_run_id:
-            self._replaying_reset, self._delivery = True, None
+            self._replaying_reset, self._delivery, self._outcome = True, None, None
             vars(self.view).update(vars(RunView()))
         view, first = self.view, not self.view.run_id
         view.run_id = run_id or started.original_execution_run_id
@@ -160,7 +169,7 @@ class RunProjection:
             view.apply_briefing(carried.briefing, carried.limits)
             view.episode = Episode(carried.alerts)
             if carried.reported is not None:
-                view.add_report(carried.reported.report)
+                view.add_report(carried.reported.report, "concluded")
             for record in carried.calls:
                 number = int(record.key[1:].partition(".")[0])
                 view.calls[record.key] = Call(record.key, number, record.name, record.arguments, record.status)
@@ -208,12 +217,12 @@ class RunProjection:
             case "carry":
                 return self.view.add_messages((await self._decode(payloads, CarryRequest)).append)
             case "deliver":
-                return self._delivered(await self._decode(payloads, ReportDelivery), at)
+                return self._delivered(await self._decode(payloads, ReportDelivery), key, at)
             case _ if kind not in RESERVED:
                 self.view.calls[key].started_at, self.view.calls[key].status = at, "running"
         return ()
 
-    def _delivered(self, delivery: ReportDelivery, at: datetime) -> Sequence[RunChange]:
+    def _delivered(self, delivery: ReportDelivery, key: str, at: datetime) -> Sequence[RunChange]:
         """Add a report once: it is delivered to several destinations."""
         view = self.view
         if delivery.follow_up:
@@ -224,9 +233,11 @@ class RunProjection:
             view.add_follow_up(follow_up)
             return (follow_up,)
         is_known, self._delivery = self._delivery is not None, delivery
+        view.deliveries[key] = delivery.destination
         if is_known:
             return ()
-        return (view,) if view.add_report(delivery.report) else ()
+        view.add_report(delivery.report, delivery.status, delivery.reason)
+        return (view,)
 
     def _activity_started(self, kind: str, key: str, started: ActivityStarted) -> None:
         if kind != "ask" and kind in RESERVED:
@@ -242,6 +253,7 @@ class RunProjection:
         self, kind: str, key: str, result: Iterable[Payload], at: datetime
     ) -> Sequence[RunChange]:
         view = self.view
+        view.deliveries.pop(key, None)
         match kind:
             case "brief":
                 briefing = await self._decode(result, Briefing)
@@ -262,6 +274,7 @@ class RunProjection:
                 return (view.calls[key],)
 
     def _activity_failed(self, kind: str, key: str, reason: str, at: datetime) -> Sequence[RunChange]:
+        self.view.deliveries.pop(key, None)
         if kind == "ask":
             self.view.rounds[-1].failure = reason
             return (self.view.rounds[-1],)
@@ -308,32 +321,37 @@ class RunProjection:
         return (action,) if call is None or call.status != "denied" else (action, call)
 
     async def _closed(self, event: HistoryEvent, at: datetime) -> Sequence[RunChange]:
-        view, delivery = self.view, self._delivery
         match event.WhichOneof("attributes"):
             case "workflow_execution_completed_event_attributes":
                 result = event.workflow_execution_completed_event_attributes.result.payloads
-                return self._ended(await self._decode(result, RunResult), at)
+                return self._ended("Completed", await self._decode(result, RunResult), at)
             case "workflow_execution_failed_event_attributes":
                 failure = event.workflow_execution_failed_event_attributes.failure
                 details = failure.application_failure_info.details.payloads
                 if details:
-                    return self._ended(await self._decode(details, RunResult), at)
-                return (*view.close("failed", _reason(failure), at), view)
+                    return self._ended("Failed", await self._decode(details, RunResult), at)
+                return self._close("Failed", _reason(failure), at)
             case "workflow_execution_canceled_event_attributes":
-                reason = delivery.reason if delivery else "cancelled in Temporal"
-                return (*view.close("stopped", reason, at), view)
+                reason = self._delivery.reason if self._delivery else "cancelled in Temporal"
+                return self._close("Canceled", reason, at)
             case "workflow_execution_terminated_event_attributes":
                 given = event.workflow_execution_terminated_event_attributes.reason
                 reason = f"terminated in Temporal: {given}" if given else "terminated in Temporal"
-                return (*view.close("stopped", reason, at), view)
+                return self._close("Terminated", reason, at)
             case "workflow_execution_timed_out_event_attributes":
-                return (*view.close("failed", "timed out in Temporal", at), view)
+                return self._close("TimedOut", "timed out in Temporal", at)
             case _:
                 return ()
 
-    def _ended(self, result: RunResult, at: datetime) -> Sequence[RunChange]:
-        self.view.report, self.view.limits = result.report, result.limits or self.view.limits
-        return (*self.view.close(result.status, result.reason, at), self.view)
+    def _ended(self, end: TemporalEnd, result: RunResult, at: datetime) -> Sequence[RunChange]:
+        view = self.view
+        view.report, view.outcome, view.limits = result.report, result.status, result.limits or view.limits
+        return self._close(end, result.reason, at)
+
+    def _close(self, end: TemporalEnd, reason: str | None, at: datetime) -> Sequence[RunChange]:
+        view = self.view
+        view.outcome = view.outcome or self._outcome
+        return (*view.close(end, reason, at), view)
 
     async def _decode(self, payloads: Iterable[Payload], kind: type[T]) -> T:
         return await decode_first(self._converter, payloads, kind)

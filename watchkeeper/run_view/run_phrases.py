@@ -29,6 +29,7 @@ __all__ = [
     "call_result_phrases",
     "compaction_phrase",
     "current_step",
+    "delivery_phrase",
     "deny_command",
     "limit_phrases",
     "person",
@@ -47,12 +48,11 @@ NO_DECISION: Final = "no one decided in time"
 def current_step(view: RunView) -> str:
     """Say what the run is doing now, or how it ended."""
     unfinished = view.unfinished_calls
-    if view.status != "running" and not view.follow_up_pending:
-        return "open for follow-ups" if view.is_open else status_phrase(view.status)
+    if view.all_answered:
+        steps = ["open for follow-ups"] * view.is_open + [delivery_phrase(view)] * view.is_delivering
+        return ", ".join(steps) or status_phrase(view.status)
     if view.is_queued and view.queue_wait is not None:
         return queue_phrase(view.queue_wait.queue)
-    if view.delivering and not view.follow_up_pending:
-        return "delivering the report"
     if unfinished:
         names = ", ".join(dict.fromkeys(call.name for call in unfinished))
         waiting = all(call.status == "waiting" for call in unfinished)
@@ -60,6 +60,12 @@ def current_step(view: RunView) -> str:
     if view.rounds and view.rounds[-1].reply is None:
         return f"round {view.rounds[-1].number}: asking the model"
     return "working" if view.limits else "waiting for a worker"
+
+
+def delivery_phrase(view: RunView) -> str:
+    """Say that the report is being delivered, and to which destinations that have not taken it yet."""
+    destinations = ", ".join(dict.fromkeys(map(status_phrase, view.deliveries.values())))
+    return f"delivering the report to {destinations}" if destinations else "delivering the report"
 
 
 def total_phrases(view: RunView, seconds: float | None) -> list[str]:

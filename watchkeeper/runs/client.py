@@ -33,8 +33,9 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from watchkeeper.config.settings import Settings
-from watchkeeper.contracts import Alert, RunInput, RunMemo
+from watchkeeper.contracts import Alert, RunInput, RunMemo, RunStatus
 from watchkeeper.incident import status_text
+from watchkeeper.incident.status_rule import TemporalEnd, read_outcome, run_status
 from watchkeeper.runs.list_filter import RunFilter
 from watchkeeper.temporal import activity_options
 from watchkeeper.temporal import search_attributes as temporal_search_attributes
@@ -50,12 +51,12 @@ ALL_RUNS = RunFilter()
 SUMMARY_BYTES = 200
 """Longest first line of a run in a list."""
 
-_CLOSED: Mapping[int, str] = {
-    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_COMPLETED: "concluded",
-    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_FAILED: "failed",
-    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_CANCELED: "stopped",
-    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TERMINATED: "stopped",
-    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TIMED_OUT: "failed",
+_ENDS: Mapping[int, TemporalEnd] = {
+    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_COMPLETED: "Completed",
+    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_FAILED: "Failed",
+    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_CANCELED: "Canceled",
+    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TERMINATED: "Terminated",
+    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TIMED_OUT: "TimedOut",
 }
 EPISODE_CHARACTERS = 8
 """Characters of a run id in the name of one episode, ``RUN@RUN_ID``."""
@@ -78,7 +79,7 @@ class RunInfo:
 
     workflow_id: str
     run_id: str
-    status: str
+    status: RunStatus
     service: str | None
     severity: str | None
     started_at: datetime
@@ -98,6 +99,8 @@ class RunInfo:
     rounds: int | None = None
     cost: float | None = None
     """US dollars; None if no price is configured."""
+    paused: bool = False
+    """Whether a person has paused it in Temporal."""
 
 
 def new_workflow_id(service: str | None, now: datetime) -> str:
@@ -287,11 +290,10 @@ async def _list_executions(client: Client, run_filter: RunFilter) -> AsyncIterat
 
 
 async def run_info(client: Client, info: WorkflowExecutionInfo) -> RunInfo:
-    """Convert what the server returns about a run. An open run that has reported has the status of its report."""
+    """Convert what the server returns about a run."""
     indexed = info.search_attributes.indexed_fields
-    outcome, closed = read_keyword(indexed, temporal_search_attributes.OUTCOME), _CLOSED.get(info.status)
-    paused = info.status == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED
-    waiting_for = read_keyword(indexed, temporal_search_attributes.WAITING_FOR) if closed is None else None
+    outcome, end = read_keyword(indexed, temporal_search_attributes.OUTCOME), _ENDS.get(info.status)
+    waiting_for = read_keyword(indexed, temporal_search_attributes.WAITING_FOR) if end is None else None
     now = await read_memo(client, info, "now", RunMemo) if waiting_for == "approval" else None
     rounds, cost = (
         _number(indexed, temporal_search_attributes.ROUNDS),
@@ -300,7 +302,7 @@ async def run_info(client: Client, info: WorkflowExecutionInfo) -> RunInfo:
     return RunInfo(
         workflow_id=info.execution.workflow_id,
         run_id=info.execution.run_id,
-        status="paused" if paused else outcome or closed or "running",
+        status=run_status(read_outcome(outcome), end),
         service=read_keyword(indexed, temporal_search_attributes.SERVICE),
         severity=read_keyword(indexed, temporal_search_attributes.SEVERITY),
         started_at=info.start_time.ToDatetime(tzinfo=UTC),
@@ -315,6 +317,7 @@ async def run_info(client: Client, info: WorkflowExecutionInfo) -> RunInfo:
         waits_until=datetime.fromtimestamp(now.waits_until, UTC) if now and now.waits_until else None,
         rounds=None if rounds is None else int(rounds),
         cost=cost,
+        paused=info.status == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED,
     )
 
 

@@ -23,7 +23,15 @@ from watchkeeper.alerts.silence_link import silence_url
 from watchkeeper.alerts.source import ParsedPayload, Source
 from watchkeeper.alerts.start_filter import reason_not_to_start
 from watchkeeper.config.settings import Settings
-from watchkeeper.contracts import Alert, AlertNotification, AlertOrigin, EpisodeMemo, PreviousEpisode, RunInput
+from watchkeeper.contracts import (
+    Alert,
+    AlertNotification,
+    AlertOrigin,
+    EpisodeMemo,
+    PreviousEpisode,
+    RunInput,
+    RunStatus,
+)
 from watchkeeper.incident.episode import firing_id, without_details
 from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.runs import client as runs_client
@@ -74,7 +82,7 @@ class _LatestRun:
     """It is open, but only until its hand-off is delivered."""
     episode: EpisodeMemo | None
     ended_at: float
-    status: str
+    status: RunStatus
 
 
 async def dispatch_alerts(
@@ -221,7 +229,7 @@ def _previous_episode(latest: _LatestRun) -> PreviousEpisode:
     episode = latest.episode
     return PreviousEpisode(
         run=latest.run_id,
-        status=episode.status if episode else "failed",
+        status=episode.status if episode else latest.status,
         summary=episode.summary if episode else f"it ended without a report ({latest.status})",
         ended_at=latest.ended_at,
         began=episode.began if episode else [],

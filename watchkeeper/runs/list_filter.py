@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, TypeAlias
 
+from watchkeeper.contracts import RunStatus
+from watchkeeper.incident.status_rule import WITHOUT_OUTCOME
 from watchkeeper.temporal import search_attributes
 from watchkeeper.temporal.search_attributes import Key, WaitingFor
 
-ListStatus: TypeAlias = Literal["running", "concluded", "limit_reached", "failed", "stopped"]
-"""Status of a run in a list. A run that stays open after its report has the status of the report."""
-
-CLOSED = ("Completed", "Failed", "Canceled", "Terminated", "TimedOut")
+CLOSED = tuple(WITHOUT_OUTCOME)
 """Temporal's statuses of a closed workflow. An open workflow may be Running or Paused."""
-
-_WITHOUT_OUTCOME: dict[ListStatus, tuple[str, ...]] = {
-    "concluded": ("Completed",),
-    "failed": ("Failed", "TimedOut"),
-    "stopped": ("Canceled", "Terminated"),
-}
-"""Temporal's statuses that decide for a run that was closed before it set its outcome."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +25,7 @@ class RunFilter:
     team: str | None = None
     source: str | None = None
     """Name of an alert source, or ``person``."""
-    state: ListStatus | None = None
+    state: RunStatus | None = None
     waiting_for: WaitingFor | None = None
     since: datetime | None = None
     """Earliest start."""
@@ -69,16 +61,16 @@ class RunFilter:
         return clauses
 
 
-def _has_status(status: ListStatus) -> str:
+def _has_status(status: RunStatus) -> str:
     outcome = search_attributes.OUTCOME.name
     if status == "running":
         return f"{outcome} IS NULL AND ExecutionStatus NOT IN {_list(CLOSED)}"
     by_outcome = f"{outcome} = {_quoted(status)}"
-    closed = _WITHOUT_OUTCOME.get(status)
+    closed = tuple(end for end, without_outcome in WITHOUT_OUTCOME.items() if without_outcome == status)
     return f"({by_outcome} OR ({outcome} IS NULL AND ExecutionStatus IN {_list(closed)}))" if closed else by_outcome
 
 
-def _list(names: tuple[str, ...]) -> str:
+def _list(names: Iterable[str]) -> str:
     return f"({', '.join(map(_quoted, names))})"
 
 

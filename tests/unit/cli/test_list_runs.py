@@ -18,12 +18,12 @@ from tests.support.harness import run_harness, until_waiting
 from tests.support.program import Program
 from tests.support.settings import build_settings, paging_tables
 from tests.support.terminal_screen import at_terminal
-from watchkeeper.contracts import Decision, LimitChanges, RunInput, StopRequest
+from watchkeeper.contracts import Decision, LimitChanges, RunInput, RunStatus, StopRequest
 from watchkeeper.demo.world import World
 from watchkeeper.run_view.json_view import iso
 from watchkeeper.runs import client as runs_client
 from watchkeeper.runs.client import NoSuchRun, RunInfo
-from watchkeeper.runs.list_filter import ListStatus, RunFilter
+from watchkeeper.runs.list_filter import RunFilter
 from watchkeeper.testing.scripts import always, calls, says
 from workflows.incident import IncidentWorkflow
 
@@ -111,7 +111,7 @@ async def test_a_run_is_found_by_its_outcome(client: Client, state: str, outcome
         with suppress(WorkflowFailureError):
             await run.result()
         listed = await until_listed(client, run.id, state=state)
-        statuses: list[ListStatus] = ["running", "concluded", "limit_reached", "failed", "stopped"]
+        statuses: list[RunStatus] = ["running", "concluded", "limit_reached", "failed", "stopped"]
         assert (
             [status for status in statuses if run.id in await list_runs(client, state=status)]
             == [state]

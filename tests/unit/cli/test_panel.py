@@ -71,8 +71,10 @@ def test_the_panel_says_that_the_run_waits_for_the_model() -> None:
     view = story()
     view.rounds.append(Round(4, AT - timedelta(seconds=9)))
     assert drawn(view)[-1].split() == ["•", "r4", "waits", "for", "the", "model", "9", "s"]
-    vars(view).update(status="concluded", delivering=True)
+    vars(view).update(outcome="concluded", stays_open=True)
     assert drawn(view)[-1] == "  • open for follow-ups"
+    view.deliveries["deliver-webhook"] = "webhook"
+    assert drawn(view)[-1] == "  • open for follow-ups, delivering the report to webhook"
     view.follow_up_pending = True
     assert drawn(view)[-1].split()[1:6] == ["r4", "waits", "for", "the", "model"], "of a follow-up, too"
 
@@ -106,7 +108,7 @@ def test_waiting_in_a_queue_does_not_use_time() -> None:
 
 
 def test_an_open_run_shows_its_firing_alerts() -> None:
-    view = story(status="concluded", report=Report(summary="x", body="x"))
+    view = story(outcome="concluded", stays_open=True, report=Report(summary="x", body="x"))
     alert = Alert(source="prod", group="g", fingerprint="f", status="firing", title="Slow", starts_at=1.0)
     view.episode.apply(AlertNotification(alerts=[alert], at=1.0))
     assert drawn(view)[-1] == "  • open for follow-ups (1 firing)"

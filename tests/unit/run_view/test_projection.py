@@ -74,7 +74,7 @@ async def test_the_view_of_a_concluded_run_is_complete() -> None:
     assert view.report.body.startswith("**Status:**")
     assert view.usage.tokens == sum(r.reply.usage.tokens for r in view.rounds if r.reply) > 0
     assert view.models == ["scripted"]
-    assert [type(thing) for thing in things] == [RunView, RunView, Round, Call, Round, RunView]
+    assert [type(thing) for thing in things] == [RunView, RunView, Round, Call, Round, RunView, RunView]
 
 
 @pytest.mark.parametrize(
@@ -306,7 +306,7 @@ async def test_the_json_object_of_a_run(client: Client) -> None:
     }
     assert surface <= shown.keys()
     assert {"key", "round", "name", "arguments", "status", "approval", "result"} <= shown["tool_calls"][0].keys()
-    assert {"summary", "body", "evidence"} == shown["report"].keys()
+    assert {"summary", "body", "evidence", "verdict", "unsupported"} == shown["report"].keys()
     assert {"prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens", "cost"} <= shown["usage"].keys()
     assert shown["tool_calls"][0]["arguments"] == {"service": "checkout"}
     assert shown["tool_calls"][0]["result"]["error_rate"] == 0.182

@@ -102,8 +102,7 @@ def _waits(view: RunView, pending: PendingWork, at: datetime, now: float, width:
     if view.is_queued and view.queue_wait is not None:
         waited = elapsed((at - view.queue_wait.started_at).total_seconds())
         return [columns(Text(f"  • {current_step(view)}", "cyan"), [waited], width), *problems]
-    delivering = view.delivering and not view.follow_up_pending
-    if asked is not None and asked.reply is None and asked.failure is None and not delivering:
+    if asked is not None and asked.reply is None and asked.failure is None and not view.all_answered:
         left = Text.assemble("  ", ("•", "cyan"), f" r{asked.number}  ", ("waits for the model", "bold"))
         return [*_attempt(left, pending.attempts.get(f"r{asked.number}"), asked.asked_at, at, width), *problems]
     if view.unfinished_calls and not view.all_answered:

@@ -42,7 +42,8 @@ from watchkeeper.run_view.run_phrases import (
 from watchkeeper.text import arguments_text, count, duration, one_line, size, visible
 
 _QUIET_SECONDS = 0.25
-"""Seconds without a change before approval requests are shown: in a finished run the decision follows at once."""
+"""Seconds without a change before approval requests are shown, and the report of a run that ends with its delivery: in
+a finished run the decision and the end follow at once."""
 
 _QUEUED_SECONDS = 1.0
 """Seconds in a queue, or without a change, before the queue is mentioned: mostly a slot is free at once."""
@@ -70,7 +71,7 @@ class TerminalRenderer:
         """What the server knows of the run beside its history."""
         self._view = view
         self._writer = LineWriter(console)
-        self._started = self._reported = self._queue_mentioned = False
+        self._started = self._reported = self._report_due = self._queue_mentioned = False
         self._changed_at = time.monotonic()
         self._panel = LivePanel(view, self.pending, console, self._on_tick) if live else None
         self._approvals: list[Call] = []
@@ -90,6 +91,7 @@ class TerminalRenderer:
         quiet = time.monotonic() - self._changed_at
         if quiet >= _QUIET_SECONDS:
             self.show_approvals()
+            self.show_undelivered_report()
         if quiet >= _QUEUED_SECONDS and self._view.is_queued and not self._queue_mentioned:
             self._queue_mentioned = True
             self.show_notice(current_step(self._view))
@@ -127,6 +129,11 @@ class TerminalRenderer:
             if call.status == "waiting":
                 self._show_approval(call)
         self._approvals.clear()
+
+    def show_undelivered_report(self) -> None:
+        """Write the report of a run that ends with its delivery, if that has not ended."""
+        if self._report_due:
+            self._show_report()
 
     def show_notice(self, text: str) -> None:
         """Write a sentence that is not part of the run's history."""
@@ -211,8 +218,13 @@ class TerminalRenderer:
     def _show_end(self) -> None:
         if self._reported:
             write_closed(self._writer, self._view)
-            return
-        self._reported = True
+        elif self._view.closed_at is None and not self._view.is_open:
+            self._report_due = True
+        else:
+            self._show_report()
+
+    def _show_report(self) -> None:
+        self._reported, self._report_due = True, False
         write_report(self._writer, self._view)
 
 

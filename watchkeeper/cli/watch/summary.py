@@ -9,7 +9,7 @@ from watchkeeper.console import clock
 from watchkeeper.run_view.entries import FollowUp
 from watchkeeper.run_view.json_view import seconds
 from watchkeeper.run_view.model import RunView
-from watchkeeper.run_view.run_phrases import status_phrase, total_phrases
+from watchkeeper.run_view.run_phrases import delivery_phrase, status_with_step, total_phrases
 from watchkeeper.text import one_line
 
 _STYLES = {"concluded": "bold green", "stopped": "bold yellow"}
@@ -20,7 +20,8 @@ def write_report(writer: LineWriter, view: RunView) -> None:
     if view.report is not None:
         writer.line(Text())
         writer.markdown("report", view.report.body)
-    status, reason = status_phrase(view.status), one_line(view.reason or "", 1_000)
+    step = delivery_phrase(view) if view.is_delivering and not view.is_open else ""
+    status, reason = status_with_step(view.status, step), one_line(view.reason or "", 1_000)
     rest = reason.removeprefix(status)
     because = rest if rest != reason else f": {reason}" if reason else ""
     writer.line(Text.assemble((status, _STYLES.get(view.status, "bold red")), because), wrap=True)
@@ -40,7 +41,9 @@ def write_follow_up(writer: LineWriter, view: RunView, follow_up: FollowUp) -> N
 def write_closed(writer: LineWriter, view: RunView) -> None:
     """Write when a run ended that had reported before."""
     closed = f" {clock(view.closed_at)}" if view.closed_at else ""
-    writer.line(Text(f"closed{closed}", "dim"))
+    ended_in_temporal = view.reason and view.end not in ("Completed", "Failed")
+    because = f": {one_line(view.reason or '', 1_000)}" if ended_in_temporal else ""
+    writer.line(Text(f"closed{closed}{because}", "dim"), wrap=True)
 
 
 def _write_totals(writer: LineWriter, view: RunView) -> None:
