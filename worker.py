@@ -25,6 +25,7 @@ from activities.compact import CompactActivities
 from activities.conversation_cache import ConversationCache
 from activities.deliver import DeliverActivities
 from activities.queue import QueueActivities
+from activities.review import ReviewActivities
 from watchkeeper import __version__
 from watchkeeper.config.settings import Settings, SettingsError
 from watchkeeper.llm.client import ModelClient
@@ -88,6 +89,7 @@ async def run_worker(
                 AskActivities(endpoints, conversations).ask,
                 CompactActivities(conversations).compact,
                 CarryActivities(conversations).carry,
+                ReviewActivities(specs, list(settings.services), conversations).review,
                 DeliverActivities(settings, tools, http).deliver,
                 AnnounceActivities(settings).announce,
                 AnnounceApprovalActivities(settings, http).announce_approval,

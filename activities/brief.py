@@ -16,6 +16,7 @@ from watchkeeper.contracts import (
     AlertOrigin,
     ApprovalRules,
     Briefing,
+    ConclusionRules,
     Destination,
     FollowUpSettings,
     JsonObject,
@@ -84,6 +85,7 @@ class BriefActivities:
             destinations=_destinations(settings, channel),
             nudge=prompt("nudge"),
             conclude=prompt("conclude"),
+            conclusions=_conclusion_rules(run_input),
         )
         if run_input.origin is not None:
             update = {"follow_ups": _follow_ups(settings, flapping=flapping)}
@@ -104,6 +106,11 @@ class BriefActivities:
         return briefing
 
 
+def _conclusion_rules(run_input: RunInput) -> ConclusionRules:
+    rules = ConclusionRules(text_call=prompt("text_call"), correction=prompt("correction"))
+    return rules if run_input.origin is None else rules.model_copy(update={"by_alert": True})
+
+
 def _context_limit(model: ModelProfile) -> int:
     """Return the largest conversation in tokens: the window minus the reply, minus a tenth for the results."""
     free = model.context_tokens - (model.max_completion_tokens or 0)
@@ -118,7 +125,7 @@ def _destinations(settings: Settings, channel: str | None) -> list[Destination]:
         ("webhook", reports.webhook_url),
         ("slack", channel),
         ("pagerduty_note", settings.notes_incidents),
-        ("page", reports.page_on_hand_off),
+        ("page", reports.page_on_hand_off and settings.pages_anybody),
     ]
     return [destination for destination, wanted in chosen if wanted]
 

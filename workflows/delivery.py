@@ -29,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from watchkeeper.incident import report as incident_report
     from watchkeeper.incident.episode import firing_ids
+    from watchkeeper.incident.recorded_facts import PagePlan, facts_block
     from watchkeeper.temporal import activity_options
     from watchkeeper.text import error_text
 
@@ -68,13 +69,36 @@ def write_report(state: RunState, outcome: Outcome, run_input: RunInput, unread_
         alerts = incident_report.alert_facts(
             run_input, state.episode, flapping=follow_ups.flapping if follow_ups else 0
         )
+        facts = _facts(state, outcome)
         if outcome.status == "concluded":
-            return incident_report.concluded_report(outcome.text, calls, unread_texts, alerts)
-        return incident_report.hand_off_report(run_input, calls, reason, outcome.text, unread_texts, alerts)
+            return incident_report.concluded_report(outcome.text, calls, unread_texts, alerts, outcome.review, facts)
+        return incident_report.hand_off_report(
+            run_input, calls, reason, outcome.text, unread_texts, alerts, outcome.review, facts
+        )
     except BUGS as bug:
         workflow.logger.exception("a bug kept the report from being written")
         body = f"{reason}\n\nThe report could not be written ({error_text(bug)}); the run's history holds everything."
         return Report(summary=reason, body=body)
+
+
+def _facts(state: RunState, outcome: Outcome) -> list[str]:
+    """Return the facts block; empty for a run that an earlier version briefed, which recorded less."""
+    briefing = state.briefing
+    if briefing is None or briefing.conclusions is None:
+        return []
+    is_possible = "page" in briefing.destinations
+    why = outcome.wake if outcome.status == "concluded" else "no conclusion" if pages_hand_off(state, outcome) else None
+    limit = outcome.reason if outcome.status == "limit_reached" else None
+    return facts_block(
+        state.tool_calls.records, briefing.tools, PagePlan(why if is_possible else None, is_possible), limit
+    )
+
+
+def pages_hand_off(state: RunState, outcome: Outcome) -> bool:
+    """Return whether a run without a conclusion pages. A person who stopped it, or whose question hit a limit, knows."""
+    if state.follow_up is not None or outcome.status == "stopped":
+        return False
+    return state.input.origin is not None or outcome.status != "limit_reached"
 
 
 def make_delivery(state: RunState, outcome: Outcome, report: Report) -> ReportDelivery:
@@ -90,7 +114,7 @@ def make_delivery(state: RunState, outcome: Outcome, report: Report) -> ReportDe
         service=run_input.service,
         severity=run_input.severity,
     )
-    optional = {"origin": run_input.origin, "alerts": state.episode.states[:MAX_ALERTS]}
+    optional = {"origin": run_input.origin, "alerts": state.episode.states[:MAX_ALERTS], "wake": outcome.wake}
     return delivery.model_copy(update={name: value for name, value in optional.items() if value})
 
 
@@ -127,8 +151,8 @@ async def _deliver(
     run_input: RunInput, briefing: Briefing | None, delivery: ReportDelivery, wait_until_posted: WaitUntilPosted
 ) -> list[str]:
     destinations = list(briefing.destinations if briefing else UNBRIEFED if run_input.origin else UNBRIEFED[:4])
-    if (delivery.status in ("concluded", "stopped") or delivery.follow_up) and "page" in destinations:
-        destinations.remove("page")
+    if (delivery.status in ("concluded", "stopped") or delivery.follow_up) and not delivery.wake:
+        destinations = [destination for destination in destinations if destination != "page"]
     last_resort = delivery.model_copy(update={"last_resort": True})
     sending: dict[Destination, asyncio.Task[DeliveryResult]] = {
         destination: asyncio.create_task(

@@ -132,8 +132,14 @@ class FollowUps:
         question = excerpt("\n".join(state.unread_texts) or "Alerts joined the group.", QUESTION_BYTES)
         number = state.follow_up.follow_ups + 1
         state.follow_up = state.follow_up.model_copy(
-            update={"question": question, "follow_ups": number, "looked": state.alert_looks}
+            update={
+                "question": question,
+                "by_alerts": not state.unread_texts,
+                "follow_ups": number,
+                "looked": state.alert_looks,
+            }
         )
+        state.corrected = False
         budget.renew(briefing.follow_ups.limits, workflow.time())
 
     def answer(self, outcome: Outcome) -> None:

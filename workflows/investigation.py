@@ -7,6 +7,7 @@ from dataclasses import replace
 from temporalio import workflow
 
 from workflows import compaction
+from workflows.answer_review import review_answer
 from workflows.continue_as_new import NextExecution
 from workflows.model_call import call_model
 from workflows.outcome import Outcome
@@ -14,8 +15,8 @@ from workflows.state import RunState
 from workflows.status import StatusPublisher
 
 with workflow.unsafe.imports_passed_through():
-    from watchkeeper.contracts import Briefing, ModelReply, ModelRequest, ReplyRef, StopRequest, TextEntry
-    from watchkeeper.incident import alert_text
+    from watchkeeper.contracts import Briefing, ModelReply, ModelRequest, ReplyRef, Review, StopRequest, TextEntry
+    from watchkeeper.incident import alert_text, conclusion
     from watchkeeper.incident.budget import Budget, LimitName
     from watchkeeper.llm.conversation import Conversation
     from watchkeeper.text import shortened
@@ -57,13 +58,13 @@ class Investigation:
         if reply is None:  # stopped, or no worker was there to ask
             return None
         if reply.kind == "empty":
-            return self._ask_again(briefing, budget, last_round)
+            return self._ask_again(briefing, budget, last_round, reply)
         conversation.append(ReplyRef(reply=reply.digest))
         self._state.nudged = False
         if reply.kind == "tool_calls":
             await self._run_tools(briefing, conversation, budget, reply)
             return None
-        return self._conclude(briefing, budget, last_round, reply)
+        return await self._conclude(briefing, conversation, budget, last_round, reply)
 
     async def _call_model(
         self, briefing: Briefing, conversation: Conversation, budget: Budget, last_round: LimitName | None
@@ -92,14 +93,17 @@ class Investigation:
             state.window_fill = reply.usage.tokens
         return reply
 
-    def _ask_again(self, briefing: Briefing, budget: Budget, last_round: LimitName | None) -> Outcome | None:
-        """Ask once more after an empty reply; an outcome if that is not possible."""
+    def _ask_again(
+        self, briefing: Briefing, budget: Budget, last_round: LimitName | None, reply: ModelReply
+    ) -> Outcome | None:
+        """Ask once more after a reply without text or a usable call; an outcome if that is not possible."""
         if last_round is not None and budget.last_words(workflow.time()) == last_round:
             return Outcome.limit(last_round, budget)
         if self._state.nudged:
             return Outcome.empty()
         self._state.nudged = True
-        self._state.unread_texts.append(briefing.nudge)
+        rules = briefing.conclusions
+        self._state.unread_texts.append(rules.text_call if rules and reply.text_call else briefing.nudge)
         return None
 
     async def _run_tools(
@@ -111,17 +115,53 @@ class Investigation:
         for result in await self._state.tool_calls.run_all(briefing, reply, number, budget):
             conversation.append(result)
 
-    def _conclude(
-        self, briefing: Briefing, budget: Budget, last_round: LimitName | None, reply: ModelReply
+    async def _conclude(
+        self,
+        briefing: Briefing,
+        conversation: Conversation,
+        budget: Budget,
+        last_round: LimitName | None,
+        reply: ModelReply,
     ) -> Outcome | None:
-        """Accept a conclusion, unless a tool call was demanded first or the model must still read something."""
+        """Accept a conclusion that qualifies, unless a tool call was demanded first or there is news to read.
+
+        An answer that does not qualify, or claims what nothing supports, goes back to the model once.
+        """
+        state = self._state
         if briefing.insist and budget.spent.rounds == 1 and last_round is None:
-            self._state.unread_texts.append(briefing.insist)
+            state.unread_texts.append(briefing.insist)
             return None
         if budget.exhausted() is None and last_round != "duration" and self.needs_another_round(briefing):
-            self._state.draft_answer = reply.text
+            state.draft_answer = reply.text
             return None
-        return Outcome.concluded(reply)
+        if briefing.conclusions is None:
+            return Outcome.concluded(reply)
+        review = await review_answer(state, briefing.conclusions, conversation, budget.spent.rounds)
+        if (review.problems or review.unsupported) and not state.corrected and last_round is None:
+            state.corrected, state.draft_answer = True, reply.text
+            state.unread_texts.append(conclusion.correction_text(briefing.conclusions.correction, review))
+            return None
+        state.corrected, state.draft_answer = False, ""
+        if review.problems and last_round is not None:
+            return replace(Outcome.limit(last_round, budget), text=reply.text)
+        if review.problems:
+            return Outcome.unqualified(reply, review)
+        return self._outcome_of(briefing, reply, review)
+
+    def _outcome_of(self, briefing: Briefing, reply: ModelReply, review: Review) -> Outcome:
+        """Decide what a conclusion ends in, and whether it wakes people: by the records, whatever the model says."""
+        state, rules = self._state, briefing.pages
+        calls, pagers = state.tool_calls.records, {spec.name for spec in briefing.tools if spec.pages}
+        if rules is not None and (why := conclusion.unsent_page(calls, pagers, rules.look_first)) is not None:
+            return Outcome.page_not_sent(reply, review, why)
+        wake = conclusion.wake_reason(
+            review,
+            severity=state.input.severity,
+            firing=state.episode.firing if state.follow_up is None else 0,
+            is_paged=any(call.name in pagers and call.status == "ok" for call in calls)
+            or (rules is not None and rules.incident.opened_key is not None),
+        )
+        return Outcome.concluded(reply, review, wake)
 
     def with_draft(self, outcome: Outcome) -> Outcome:
         """Return the outcome with the draft answer as its text, if it has none; the draft is used up."""

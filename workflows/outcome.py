@@ -9,7 +9,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
 
 with workflow.unsafe.imports_passed_through():
-    from watchkeeper.contracts import ModelReply, RunResult, RunStatus, StopRequest
+    from watchkeeper.contracts import ModelReply, Review, RunResult, RunStatus, StopRequest
     from watchkeeper.incident.budget import LIMIT_ERROR_TYPES, Budget, LimitName
     from watchkeeper.text import error_text, excerpt
 
@@ -33,12 +33,26 @@ class Outcome:
     error: str | None = None
     text: str = ""
     by_cancellation: bool = False
+    review: Review | None = None
+    """What code found in the text; None: the text was not reviewed."""
+    wake: str | None = None
+    """Why people are paged although the run concluded."""
 
     @classmethod
-    def concluded(cls, reply: ModelReply) -> Outcome:
+    def concluded(cls, reply: ModelReply, review: Review | None = None, wake: str | None = None) -> Outcome:
         """The model concluded."""
-        cut = "\n\n*(cut at the model's token limit)*" if reply.truncated else ""
-        return cls("concluded", text=reply.text + cut)
+        return cls("concluded", text=_answer(reply), review=review, wake=wake)
+
+    @classmethod
+    def unqualified(cls, reply: ModelReply, review: Review) -> Outcome:
+        """The model's answer is no conclusion, even after it was told why."""
+        why = excerpt(f"the model's answer is no conclusion: {' '.join(review.problems)}", REASON_BYTES)
+        return cls("failed", why, "NoConclusion", _answer(reply), review=review)
+
+    @classmethod
+    def page_not_sent(cls, reply: ModelReply, review: Review, why: str) -> Outcome:
+        """The model concluded, but a page that it wanted was not sent."""
+        return cls("failed", why, "PageNotSent", _answer(reply), review=review)
 
     @classmethod
     def limit(cls, limit: LimitName, budget: Budget, error: ActivityError | None = None) -> Outcome:
@@ -98,6 +112,10 @@ class Outcome:
     def fail(self, result: RunResult) -> NoReturn:
         """Fail the run with its typed error, the hand-off in the details."""
         raise ApplicationError(self.reason or self.status, result, type=self.error, non_retryable=True)
+
+
+def _answer(reply: ModelReply) -> str:
+    return reply.text + ("\n\n*(cut at the model's token limit)*" if reply.truncated else "")
 
 
 def _last(error: ActivityError) -> BaseException | None:

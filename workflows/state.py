@@ -47,6 +47,8 @@ class RunState:
         """Messages for the model, from people or from the run itself, that no request has carried yet."""
         self.nudged = False
         """The last reply was empty, and the model was asked again."""
+        self.corrected = False
+        """The model has been told what is wrong with its answer."""
         self.draft_answer = ""
         """A conclusion that the model gave before it read the latest messages: used if it gives no other."""
         self.window_fill = 0
@@ -89,6 +91,7 @@ class RunState:
         state.tool_calls = ToolCalls(carried.calls)
         state.unread_texts = list(carried.words)
         state.nudged = carried.nudged
+        state.corrected = carried.corrected
         state.draft_answer = carried.draft_answer
         state.window_fill = carried.window_fill
         state.recent_updates = list(carried.acts)
@@ -117,6 +120,7 @@ class RunState:
         )
         optional = {
             "words": self.unread_texts,
+            "corrected": self.corrected,
             "draft_answer": self.draft_answer,
             "window_fill": 0 if conversation.compacted else self.window_fill,
             "acts": self.recent_updates,

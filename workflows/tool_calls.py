@@ -30,7 +30,7 @@ with workflow.unsafe.imports_passed_through():
         digest_of,
     )
     from watchkeeper.incident.budget import Budget
-    from watchkeeper.llm.conversation import canonical_json
+    from watchkeeper.llm.conversation import canonical_json, with_call_key
     from watchkeeper.temporal import activity_options
     from watchkeeper.text import arguments_summary, excerpt, same_arguments
 
@@ -131,7 +131,7 @@ class ToolCalls:
                 outcome = task = asyncio.create_task(self._run(spec, call, key, budget))
                 if spec.effect != "read":
                     effects[effect] = task
-            entries.append(self._record_outcome(key, outcome))
+            entries.append(self._record_outcome(key, outcome, cited=briefing.conclusions is not None))
         results = list(await asyncio.gather(*entries))
         statuses = [self._records[f"r{round_number}.{position}"].status for position in range(len(results))]
         budget.charge_calls(sum(self._records[key].status not in ("denied", "expired") for key in keys))
@@ -140,11 +140,18 @@ class ToolCalls:
         self._records = dict([*self._records.items()][-MAX_RECORDS:])
         return results
 
-    async def _record_outcome(self, key: str, outcome: Awaitable[CallOutcome]) -> ConversationEntry:
+    async def _record_outcome(self, key: str, outcome: Awaitable[CallOutcome], *, cited: bool) -> ConversationEntry:
+        """Record how a call ended. ``cited``: the model reads the key of the call with its result."""
         status, entry, finding = await outcome
         ended = {"status": status, "finding": excerpt(finding, FINDING_BYTES)}
         self._record(self._records[key].model_copy(update=ended))
-        return entry
+        match entry:
+            case ResultRef() if cited:
+                return ResultRef(result=entry.result, call=key)
+            case TextEntry() if cited:
+                return TextEntry(role=entry.role, content=with_call_key(entry.content, key))
+            case _:
+                return entry
 
     async def _run(self, spec: ToolSpec, call: RequestedCall, key: str, budget: Budget) -> CallOutcome:
         if spec.approval is not None:

@@ -19,6 +19,7 @@ class FollowUpState(Contract):
     report: Report
     at: float = Field(description="When the report was written, in Unix seconds.")
     question: str | None = Field(default=None, description="The follow-up that is being answered.")
+    by_alerts: bool = Field(default=False, description="Alerts that joined started it, not a person.")
     follow_ups: int = Field(default=0, description="Number of follow-ups, including this one.")
     looked: int = Field(default=0, description="How many of them were started by alerts that joined.")
     undelivered: list[str] = Field(default_factory=list)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from watchkeeper.contracts.alerts import AlertState
 from watchkeeper.contracts.base import Contract, Digest
 from watchkeeper.contracts.conversation import ConversationEntry
 from watchkeeper.contracts.reports import Claim, Verdict
@@ -19,7 +18,6 @@ class ReviewRequest(Contract):
     by_alert: bool = Field(default=False, description="Alerts started the run.")
     service: str | None = Field(default=None, description="Service of the run.")
     calls: list[CallRecord] = Field(default_factory=list)
-    alerts: list[AlertState] = Field(default_factory=list)
 
 
 class Review(Contract):
@@ -30,3 +28,7 @@ class Review(Contract):
         default_factory=list, description="Why it is no conclusion: one sentence each, for the model and for people."
     )
     unsupported: list[Claim] = Field(default_factory=list)
+    shown_healthy: bool = Field(
+        default=False,
+        description="The latest read about the service of the run says in so many words that it is healthy.",
+    )

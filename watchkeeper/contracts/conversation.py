@@ -23,6 +23,7 @@ class ResultRef(Contract):
 
     model_config = ConfigDict(extra="forbid")
     result: Digest
+    call: str | None = Field(default=None, description="Key of the call, which the model reads with the result.")
 
 
 class TextEntry(Contract):

@@ -124,6 +124,7 @@ class ReportDelivery(Contract):
     last_resort: bool = Field(
         default=False, description="No destination has accepted it: page, regardless of the other fields."
     )
+    wake: str | None = Field(default=None, description="Why people are paged although the run concluded.")
     incident: Incident | None = Field(default=None, description="What a page says first; absent: no briefing.")
 
     @property

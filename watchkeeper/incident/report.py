@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from watchkeeper.contracts import CallRecord, Evidence, Report, RunInput
+from watchkeeper.contracts import CallRecord, Evidence, Report, Review, RunInput
 from watchkeeper.incident import alert_text
+from watchkeeper.incident.claims import mark
 from watchkeeper.incident.episode import Episode
 from watchkeeper.incident.phrases import CHECK_FIRST
+from watchkeeper.incident.verdict import without_verdict_line
 from watchkeeper.text import excerpt, utc, without_thought
 
 EVIDENCE = 40
 """Most calls in the evidence of a report; the latest ones."""
 
 ANSWER_BYTES = 64_000
+SAID_BYTES = 20_000
 UNREAD_BYTES = 32_000
 """Limits for the model's answer and for the messages that it did not read.
 
@@ -57,16 +60,28 @@ def alert_facts(run_input: RunInput, episode: Episode, *, flapping: int = 0) -> 
 
 
 def concluded_report(
-    text: str, calls: Sequence[CallRecord], unread: Sequence[str] = (), alerts: AlertFacts | None = None
+    text: str,
+    calls: Sequence[CallRecord],
+    unread: Sequence[str] = (),
+    alerts: AlertFacts | None = None,
+    review: Review | None = None,
+    facts: Sequence[str] = (),
 ) -> Report:
-    """Return the report of a conclusion, with the messages that the model did not read and the state of the alerts."""
-    alerts = alerts or AlertFacts()
+    """Return the report of a conclusion, with the messages that the model did not read and the state of the alerts.
+
+    Claims that the ``review`` found unsupported are marked. ``facts`` is the block that code writes under the report.
+    """
+    alerts, review = alerts or AlertFacts(), review or Review()
     text = excerpt(without_thought(text).strip(), ANSWER_BYTES)
-    body = "\n".join([*alerts.first, text, *_unread(unread), *([""] if alerts.last else []), *alerts.last])
-    summary = _first_line(text)
+    marked = mark(text, review.unsupported)
+    parts = [[*alerts.first, marked, *_unread(unread)], alerts.last, facts]
+    body = "\n\n".join("\n".join(part) for part in parts if part)
+    summary = _first_line(without_verdict_line(marked))
     if alerts.recovered_at:
         summary = excerpt(f"Recovered at {alerts.recovered_at}: {summary}", 400)
-    return Report(summary=summary, body=body, evidence=_evidence(calls))
+    report = Report(summary=summary, body=body, evidence=_evidence(calls))
+    found = {"verdict": review.verdict, "unsupported": review.unsupported}
+    return report.model_copy(update={name: value for name, value in found.items() if value})
 
 
 def hand_off_report(
@@ -76,11 +91,14 @@ def hand_off_report(
     said: str = "",
     unread: Sequence[str] = (),
     alerts: AlertFacts | None = None,
+    review: Review | None = None,
+    facts: Sequence[str] = (),
 ) -> Report:
     """Return a report without a conclusion, from which a person can take over.
 
-    ``said`` is the last answer of the model, if it gave one.
+    ``said`` is the last answer of the model, if it gave one, ``review`` what code found in it.
     """
+    unsupported = review.unsupported if review else []
     subject = run_input.service or "incident"
     lines = [
         f"**No conclusion:** {reason.rstrip('.')}.",
@@ -99,12 +117,14 @@ def hand_off_report(
     else:
         lines.append("**Done so far:** no tool was called.")
     if said := without_thought(said).strip():
-        lines += ["", "**What the model had answered before:**", "", *_quoted(excerpt(said, 20_000))]
+        quoted = _quoted(mark(excerpt(said, SAID_BYTES), unsupported))
+        lines += ["", "**What the model had answered, not a conclusion:**", "", *quoted]
     lines += _unread(unread)
     lines += ["", "**Next step:** a person takes over from here; nothing else will act on this run."]
-    return Report(
-        summary=excerpt(f"{subject}: no conclusion, {reason}", 300), body="\n".join(lines), evidence=_evidence(calls)
-    )
+    lines += ["", *facts] if facts else []
+    summary = excerpt(f"{subject}: no conclusion, {reason}", 300)
+    report = Report(summary=summary, body="\n".join(lines), evidence=_evidence(calls))
+    return report.model_copy(update={"unsupported": unsupported}) if unsupported else report
 
 
 def _unread(messages: Sequence[str]) -> list[str]:

@@ -25,11 +25,12 @@ from watchkeeper.contracts import (
     ModelRequest,
     ReplyRef,
     ResultRef,
+    ReviewRequest,
     TextEntry,
     digest_of,
 )
 
-ConversationRequest: TypeAlias = ModelRequest | CarryRequest | CompactRequest
+ConversationRequest: TypeAlias = ModelRequest | CarryRequest | CompactRequest | ReviewRequest
 """A request that names a conversation: the digest of its base, and the new entries."""
 
 EMPTY_DIGEST = ""
@@ -167,12 +168,27 @@ def append_entries(joined: bytes, append: Sequence[ConversationEntry], part: Cal
                 messages.append(reply)
                 unanswered = [call["id"] for call in json.loads(reply).get("tool_calls", ())]
             case ResultRef():
-                messages.append(_tool_message(unanswered.pop(0), part(entry.result).decode()))
+                content = part(entry.result).decode()
+                messages.append(_tool_message(unanswered.pop(0), with_call_key(content, entry.call)))
             case TextEntry(role="tool"):
                 messages.append(_tool_message(unanswered.pop(0), entry.content))
             case TextEntry():
                 messages.append(canonical_json({"role": entry.role, "content": entry.content}))
     return b",".join(messages)
+
+
+def with_call_key(content: str, call: str | None) -> str:
+    """Return the JSON text of a result with the key of its call in it, so that the model can cite the result."""
+    if call is None:
+        return content
+    key = canonical_json({"call": call}).decode()
+    match content:
+        case "{}":
+            return key
+        case str() if content.startswith("{"):
+            return f"{key[:-1]},{content[1:]}"
+        case _:
+            return f'{key[:-1]},"result":{content}}}'
 
 
 def join_messages(messages: Iterable[JsonObject]) -> bytes:

@@ -106,6 +106,7 @@ def _options(
 
 BRIEF = _options(timedelta(seconds=30), timedelta(hours=1))
 CARRY = _options(timedelta(seconds=60), timedelta(hours=1))
+REVIEW = _options(timedelta(seconds=60), timedelta(hours=1), attempts=5)
 ENTER = _options(timedelta(seconds=10), timedelta(minutes=1))
 LEAVE = _options(timedelta(seconds=10), timedelta(minutes=5))
 FIND_GONE = _options(timedelta(seconds=20), timedelta(minutes=1))

@@ -19,6 +19,7 @@ from watchkeeper.contracts import (
     JsonObject,
     ModelReply,
     ModelRequest,
+    ReviewRequest,
     RunInput,
     ToolResult,
     ToolSpec,
@@ -113,6 +114,9 @@ async def _read_events(converter: DataConverter, events: AsyncIterator[HistoryEv
                 if scheduled.activity_type.name == "ask":
                     model_request = await decode_first(converter, scheduled.input.payloads, ModelRequest)
                     history.add_step(model_request, target_digest(model_request))
+                elif scheduled.activity_type.name == "review":
+                    review_request = await decode_first(converter, scheduled.input.payloads, ReviewRequest)
+                    history.add_step(review_request, target_digest(review_request))
                 elif scheduled.activity_type.name == "compact":
                     compacted[event.event_id] = await decode_first(converter, scheduled.input.payloads, CompactRequest)
             case "activity_task_completed_event_attributes":

@@ -1,0 +1,84 @@
+"""The activity ``review``: check a conclusion against what the run has read and done."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+
+from temporalio import activity
+
+from activities.conversation_cache import ConversationCache
+from watchkeeper.contracts import JsonObject, Review, ReviewRequest, ToolSpec
+from watchkeeper.incident import claims, conclusion
+from watchkeeper.text import without_thought
+
+
+class ReviewActivities:
+    """Reviews conclusions with the rules of this worker. What it finds is recorded, so the rules may change."""
+
+    def __init__(
+        self, catalogue: Sequence[ToolSpec], services: Sequence[str], conversations: ConversationCache
+    ) -> None:
+        self._specs = {spec.name: spec for spec in catalogue}
+        self._services = list(services)
+        self._conversations = conversations
+
+    @activity.defn
+    async def review(self, request: ReviewRequest) -> Review:
+        """Return whether the last reply of a conversation is a conclusion, and which of its claims nothing supports.
+
+        Fails with ``ConversationLost``.
+        """
+        joined = await self._conversations.messages(request)
+        # In a thread: a long report is checked against megabytes of results, and heartbeats must be sent meanwhile.
+        return await asyncio.to_thread(self._review, request, json.loads(b"[" + joined + b"]"))
+
+    def _review(self, request: ReviewRequest, messages: Sequence[JsonObject]) -> Review:
+        answer = without_thought(str(messages[-1].get("content") or ""))
+        succeeded = {call.key for call in request.calls if call.status == "ok"}
+        results = {key: text for key, text in _results(messages) if key in succeeded}
+        reads = {call.key for call in request.calls if call.name in self._specs and self._is_read(call.name)}
+        read = {key: text for key, text in results.items() if key in reads}
+        problems = conclusion.find_problems(answer, conclusion.ConclusionFacts(request.by_alert, read))
+        unsupported = claims.unsupported_claims(
+            answer,
+            claims.Records(
+                results=results,
+                calls=request.calls,
+                words=[
+                    conclusion.without_corrections(message["content"])
+                    for message in messages
+                    if message["role"] == "user"
+                ],
+                tools={spec.name: spec.effect for spec in self._specs.values()},
+                pages={spec.name for spec in self._specs.values() if spec.pages},
+                services=self._services,
+            ),
+        )
+        about = [
+            _json(results[call.key])
+            for call in request.calls
+            if call.key in read and (request.service is None or request.service in call.arguments)
+        ]
+        found = {
+            "verdict": conclusion.verdict_of(answer) if request.by_alert else None,
+            "problems": problems,
+            "unsupported": unsupported,
+            "shown_healthy": conclusion.is_shown_healthy(about),
+        }
+        return Review.model_validate({name: value for name, value in found.items() if value})
+
+    def _is_read(self, name: str) -> bool:
+        return self._specs[name].effect == "read"
+
+
+def _results(messages: Sequence[JsonObject]) -> list[tuple[str, str]]:
+    """Return the results in a conversation with the keys of their calls, oldest first."""
+    texts = (message["content"] for message in messages if message["role"] == "tool")
+    return [(str(key), text) for text in texts if (key := _json(text).get("call")) is not None]
+
+
+def _json(text: str) -> Mapping[str, object]:
+    value = json.loads(text)
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,69 @@
+"""The facts block that code writes under every report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from watchkeeper.contracts import CallRecord, Effect, PageRecord, ToolSpec
+from watchkeeper.incident.recorded_facts import MAX_LINES, PagePlan, facts_block
+
+
+def spec(name: str, effect: Effect, *, pages: bool = False) -> ToolSpec:
+    return ToolSpec(name=name, description="", parameters={}, effect=effect, timeout=1, attempts=1, pages=pages)
+
+
+TOOLS = [spec("look", "read"), spec("page_engineer", "keyed", pages=True), spec("restart", "once")]
+
+
+def call(key: str, name: str, **more: Any) -> CallRecord:
+    return CallRecord(**{"key": key, "name": name, "arguments": '{"service":"checkout"}', "status": "ok", **more})
+
+
+def facts(*calls: CallRecord, plan: PagePlan | None = None, limit: str | None = None) -> list[str]:
+    return facts_block(calls, TOOLS, plan or PagePlan(), limit)[2:]
+
+
+def test_a_run_that_did_nothing_says_so() -> None:
+    assert facts() == ["- Nobody was paged.", "- Looked at: nothing."]
+
+
+def test_a_sent_page_names_team_number_and_call() -> None:
+    sent = call("r2.0", "page_engineer", page=PageRecord(team="checkout", incident="INC-7"))
+    assert facts(sent)[0] == "- Paged: checkout (INC-7, `r2.0`)."
+    assert facts(sent.model_copy(update={"page": PageRecord(team="checkout")}))[0] == "- Paged: checkout (`r2.0`)."
+
+
+def test_a_page_that_was_not_sent_says_why() -> None:
+    refused = call("r2.0", "page_engineer", status="denied", finding="not run: denied by dana")
+    assert facts(refused)[:2] == ["- Not paged: `r2.0` denied: not run: denied by dana", "- Nobody was paged."]
+    unclear = call("r2.0", "page_engineer", status="unknown", finding="it did not answer in time")
+    assert facts(unclear)[0].startswith("- May have paged: `r2.0` unknown: it did not answer")
+
+
+def test_a_page_that_goes_out_with_the_report_is_named() -> None:
+    lines = facts(plan=PagePlan("critical: alert still fires, and nobody was paged"))
+    assert lines[0] == "- A page is sent with this report: critical: alert still fires, and nobody was paged."
+
+
+def test_a_worker_that_can_page_nobody_says_so() -> None:
+    assert facts(plan=PagePlan(is_possible=False))[:2] == [
+        "- Nobody was paged.",
+        "- No page can be sent: no PagerDuty routing key is set.",
+    ]
+
+
+def test_reads_are_counted_and_failures_named() -> None:
+    calls = [call("r1.0", "look"), call("r1.1", "look", status="error"), call("r2.0", "look")]
+    assert "- Looked at: look (3); 1 call of 3 failed." in facts(*calls)
+    assert "- Looked at: look." in facts(calls[0])
+
+
+def test_changes_and_limits_are_listed() -> None:
+    lines = facts(call("r3.0", "restart", status="unknown"), limit="stopped after 3 rounds without a conclusion")
+    assert "- Done: `r3.0` restart (service checkout): unknown." in lines
+    assert lines[-1] == "- Cut short: stopped after 3 rounds without a conclusion."
+
+
+def test_the_block_is_bounded_and_ignores_tools_that_do_not_exist() -> None:
+    many = [call(f"r{number}.0", "restart") for number in range(100)]
+    assert len(facts(*many, call("r101.0", "unknown_tool"))) == MAX_LINES + 2
