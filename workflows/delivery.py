@@ -95,7 +95,7 @@ def _facts(state: RunState, outcome: Outcome) -> list[str]:
 
 
 def pages_hand_off(state: RunState, outcome: Outcome) -> bool:
-    """Return whether a run without a conclusion pages. A person who stopped it, or whose question hit a limit, knows."""
+    """Return whether a run without a conclusion pages. A person who stopped it, or met a limit, knows already."""
     if state.follow_up is not None or outcome.status == "stopped":
         return False
     return state.input.origin is not None or outcome.status != "limit_reached"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from worker import RunningWorker, run_worker
 from workflows.incident import IncidentWorkflow
 
 Run = WorkflowHandle[IncidentWorkflow, RunResult]
+
+_CALL_KEY = re.compile(r'\A\{"call":"r\d+\.\d+",?')
 
 
 class Look(Arguments):
@@ -123,8 +126,9 @@ class Harness:
         return found
 
     def results(self, request: int = -1) -> list[str]:
-        """Return the tool results in a model request."""
-        return [message["content"] for message in self.messages(request) if message["role"] == "tool"]
+        """Return the tool results in a model request, without the keys of their calls."""
+        contents = [message["content"] for message in self.messages(request) if message["role"] == "tool"]
+        return [_CALL_KEY.sub("{", content) for content in contents]
 
 
 @asynccontextmanager

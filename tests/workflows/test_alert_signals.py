@@ -22,7 +22,7 @@ from watchkeeper.tool_calling.catalogue import discover_tools
 from workflows.incident import IncidentWorkflow
 
 LOOK = ("look", {"service": "checkout"})
-REPORT = "**Cause:** the deploy of 10:02.\n\nRoll back."
+REPORT = "**Cause:** the latest deploy.\n\nRoll back."
 
 
 def script_by_opening(request: JsonObject) -> ScriptedReply:
@@ -65,7 +65,7 @@ async def test_an_alert_starts_a_run_that_ends_after_the_alert_resolves(client: 
         await record(run, "alert-resolved-after-the-report")
     assert started.outcome == "started"
     assert (result.status, result.rounds) == ("concluded", 2)
-    assert result.report.summary == "Cause: the deploy of 10:02."
+    assert result.report.summary == "Cause: the latest deploy."
     assert "HighErrorRate: checkout fails" in result.report.body
     opening, alert_message = harness.messages(0)[1:3]
     assert "HighErrorRate: checkout fails" in opening["content"]
@@ -145,7 +145,7 @@ async def test_a_recovery_during_the_investigation_still_reports_the_cause(clien
         await record(run, "alert-recovered")
     assert "resolved now" in harness.messages()[-1]["content"]
     assert result.report.summary.startswith("Recovered at 20")
-    assert result.report.summary.endswith("UTC: Cause: the deploy of 10:02.")
+    assert result.report.summary.endswith("UTC: Cause: the latest deploy.")
     assert result.report.body.startswith("**Recovered** at")
 
 
@@ -174,7 +174,7 @@ async def test_a_refire_starts_a_new_episode_that_knows_the_previous_report(clie
     assert again.outcome == "started"
     assert (second.id, second.first_execution_run_id != first.first_execution_run_id) == (first.id, True)
     assert result.report.summary == "The same deploy again."
-    assert "Cause: the deploy of 10:02." in harness.messages()[1]["content"]
+    assert "Cause: the latest deploy." in harness.messages()[1]["content"]
 
 
 async def test_alerts_out_of_order_change_nothing(client: Client) -> None:
@@ -215,7 +215,7 @@ async def test_a_message_after_the_report_starts_a_follow_up_with_its_own_limits
         await record(run, "follow-up")
     assert answer == "the run answers it as a follow-up"
     assert "ann: How bad is it now?" in harness.messages(1)[-1]["content"]
-    assert (result.report.summary, result.rounds, result.tool_calls) == ("Cause: the deploy of 10:02.", 3, 1)
+    assert (result.report.summary, result.rounds, result.tool_calls) == ("Cause: the latest deploy.", 3, 1)
     assert harness.model.prefix_violations() == []
 
 

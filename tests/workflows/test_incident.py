@@ -16,7 +16,7 @@ from watchkeeper.testing.scripts import calls, says
 from workflows.incident import IncidentWorkflow
 
 LOOK = ("look", {"service": "checkout"})
-REPORT = "**Status:** checkout is degraded, 18.2 % errors.\n\nRoll back."
+REPORT = "**Status:** checkout is degraded.\n\nRoll back."
 
 
 async def test_the_report_is_the_text_of_the_model(client: Client, record: Record) -> None:
@@ -25,7 +25,7 @@ async def test_the_report_is_the_text_of_the_model(client: Client, record: Recor
         result = await run.result()
         await record(run, "concluded")
     assert (result.status, result.rounds, result.tool_calls) == ("concluded", 2, 1)
-    assert result.report.summary == "Status: checkout is degraded, 18.2 % errors."
+    assert result.report.summary == "Status: checkout is degraded."
     assert result.report.body == REPORT
     assert [item.tool for item in result.report.evidence] == ["look"]
     assert harness.messages()[2]["reasoning_content"] == "look first"
@@ -80,7 +80,7 @@ async def test_unknown_tools_are_reported_to_the_model(client: Client, record: R
 
 
 async def test_identical_effects_in_one_message_happen_once(client: Client) -> None:
-    page = ("page", {"team": "checkout", "summary": "18.2 % errors"})
+    page = ("page", {"team": "checkout", "summary": "Orders fail."})
     async with run_harness(client, [calls(page, page), says(REPORT)]) as harness:
         run = await harness.start()
         result = await run.result()
@@ -151,8 +151,8 @@ async def test_an_invalid_input_fails_at_once(client: Client) -> None:
 
 
 async def test_effects_that_differ_only_in_white_space_happen_once(client: Client) -> None:
-    page = {"team": "checkout", "summary": "18.2 % errors"}
-    spaced = '{ "summary": "18.2 % errors",  "team": "checkout" }'
+    page = {"team": "checkout", "summary": "Orders fail."}
+    spaced = '{ "summary": "Orders fail.",  "team": "checkout" }'
     async with run_harness(client, [calls(("page", page), ("page", spaced)), says(REPORT)]) as harness:
         await (await harness.start()).result()
     assert len(harness.effects.pages) == 1

@@ -14,7 +14,7 @@ from watchkeeper.tool import Arguments, ToolContext, ToolError, tool
 from workflows.incident import IncidentWorkflow
 
 LOOK = ("look", {"service": "checkout"})
-REPORT = "**Status:** checkout is degraded, 18.2 % errors.\n\nRoll back."
+REPORT = "**Status:** checkout is degraded.\n\nRoll back."
 PRICED = {"prices": {"input": 1.0, "output": 1.0}}
 
 

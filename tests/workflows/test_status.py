@@ -35,7 +35,7 @@ from watchkeeper.text import arguments_summary, json_summary, utc
 from workflows.incident import IncidentWorkflow
 
 WORKFLOWS = ROOT / "workflows"
-REPORT = "**Cause:** the deploy of 10:02.\n\nRoll back."
+REPORT = "**Cause:** the latest deploy.\n\nRoll back."
 LOOK, RESTART = ("look", {"service": "checkout"}), ("restart", {"service": "checkout"})
 PRICES = {"prices": {"input": 1.0, "output": 1.0}}
 LIMITS = Limits(rounds=30, tool_calls=60, tokens=400_000, duration=1_800)

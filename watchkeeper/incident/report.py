@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from watchkeeper.contracts import CallRecord, Evidence, Report, Review, RunInput
 from watchkeeper.incident import alert_text
-from watchkeeper.incident.claims import mark
+from watchkeeper.incident.claim_marks import mark
 from watchkeeper.incident.episode import Episode
 from watchkeeper.incident.phrases import CHECK_FIRST
 from watchkeeper.incident.verdict import without_verdict_line
