@@ -48,7 +48,7 @@ class RunState:
         self.nudged = False
         """The last reply was empty, and the model was asked again."""
         self.corrected = False
-        """The model has been told what is wrong with its answer."""
+        """The model has read once what is wrong with its answer."""
         self.draft_answer = ""
         """A conclusion that the model gave before it read the latest messages: used if it gives no other."""
         self.window_fill = 0

@@ -30,5 +30,5 @@ class Review(Contract):
     unsupported: list[Claim] = Field(default_factory=list)
     shown_healthy: bool = Field(
         default=False,
-        description="The latest read about the service of the run says in so many words that it is healthy.",
+        description="The latest read about the service of the run states that it is healthy.",
     )

@@ -41,7 +41,7 @@ _ASKS = re.compile(
 )
 _FILLER = re.compile(
     r"(?:ok(?:ay)?|sure|alright|understood|thanks?(?: you)?|hello|hi|of course|certainly|one moment|please wait|"
-    r"please stand by|stand by|i(?:'m|’m| am) sorry|sorry|i apologi[sz]e|no problem|got it)\b[^.!?\n]{0,40}[.!?…:]*",
+    r"please hold on|hold on|i(?:'m|’m| am) sorry|sorry|i apologi[sz]e|no problem|got it)\b[^.!?\n]{0,40}[.!?…:]*",
     re.IGNORECASE,
 )
 

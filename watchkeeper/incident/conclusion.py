@@ -76,8 +76,8 @@ def without_corrections(message: str) -> str:
 def unsent_page(calls: Sequence[CallRecord], pagers: Set[str], look_first: str = "") -> str | None:
     """Say which page the model wanted that was not sent; None if it wanted none, or if any page was sent.
 
-    A page that was refused with ``look_first`` does not count: the model was told to look first, and may have found
-    that nobody needs to be woken.
+    A page that was refused with ``look_first`` does not count: the model was to look first, and may have found that
+    no one needs to be woken.
     """
     pages = [call for call in calls if call.name in pagers]
     if any(call.status == "ok" for call in pages):
@@ -100,7 +100,7 @@ def wake_reason(review: Review, *, severity: str | None, firing: int, is_paged: 
     if review.verdict in ("healthy", "recovered") and review.shown_healthy and not review.unsupported:
         return None
     alerts = "alert still fires" if firing == 1 else f"{firing} alerts still fire"
-    return f"{severity}: {alerts}, and nobody was paged"
+    return f"{severity}: {alerts}, and no one was paged"
 
 
 def is_shown_healthy(results: Iterable[Mapping[str, object]]) -> bool:

@@ -45,7 +45,7 @@ def _pages(pages: Sequence[CallRecord], plan: PagePlan) -> list[str]:
     if plan.why is not None:
         lines.append(f"- A page is sent with this report: {plan.why.rstrip('.')}.")
     elif not sent:
-        lines.append("- Nobody was paged.")
+        lines.append("- No one was paged.")
     if not plan.is_possible and not sent:
         lines.append("- No page can be sent: no PagerDuty routing key is set.")
     return lines

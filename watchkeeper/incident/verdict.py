@@ -1,4 +1,4 @@
-"""The verdict of a report: stated on a line of its own, or read from the form that reports usually have (pure)."""
+"""The verdict of a report: stated on a separate line, or read from the form that reports usually have (pure)."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def facts(*calls: CallRecord, plan: PagePlan | None = None, limit: str | None = 
 
 
 def test_a_run_that_did_nothing_says_so() -> None:
-    assert facts() == ["- Nobody was paged.", "- Looked at: nothing."]
+    assert facts() == ["- No one was paged.", "- Looked at: nothing."]
 
 
 def test_a_sent_page_names_team_number_and_call() -> None:
@@ -35,19 +35,19 @@ def test_a_sent_page_names_team_number_and_call() -> None:
 
 def test_a_page_that_was_not_sent_says_why() -> None:
     refused = call("r2.0", "page_engineer", status="denied", finding="not run: denied by dana")
-    assert facts(refused)[:2] == ["- Not paged: `r2.0` denied: not run: denied by dana", "- Nobody was paged."]
+    assert facts(refused)[:2] == ["- Not paged: `r2.0` denied: not run: denied by dana", "- No one was paged."]
     unclear = call("r2.0", "page_engineer", status="unknown", finding="it did not answer in time")
     assert facts(unclear)[0].startswith("- May have paged: `r2.0` unknown: it did not answer")
 
 
 def test_a_page_that_goes_out_with_the_report_is_named() -> None:
-    lines = facts(plan=PagePlan("critical: alert still fires, and nobody was paged"))
-    assert lines[0] == "- A page is sent with this report: critical: alert still fires, and nobody was paged."
+    lines = facts(plan=PagePlan("critical: alert still fires, and no one was paged"))
+    assert lines[0] == "- A page is sent with this report: critical: alert still fires, and no one was paged."
 
 
 def test_a_worker_that_can_page_nobody_says_so() -> None:
     assert facts(plan=PagePlan(is_possible=False))[:2] == [
-        "- Nobody was paged.",
+        "- No one was paged.",
         "- No page can be sent: no PagerDuty routing key is set.",
     ]
 
