@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 SUBSTANCE_WORDS = 6
-"""An answer with fewer words than this, beside its requests and announcements, reports nothing."""
+"""An answer that is shorter than this, not counting its requests and announcements, reports nothing."""
 
 _QUOTED = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|^\s*>.*$", re.DOTALL | re.MULTILINE)
 _MARKS = re.compile(r"[*_#|]")
