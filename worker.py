@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,6 +28,7 @@ from activities.queue import QueueActivities
 from activities.review import ReviewActivities
 from watchkeeper import __version__
 from watchkeeper.config.settings import Settings, SettingsError
+from watchkeeper.contracts import ToolSpec
 from watchkeeper.llm.client import ModelClient
 from watchkeeper.llm.conversation import ConversationStore
 from watchkeeper.llm.tool_calls import MAX_CALLS
@@ -78,26 +79,12 @@ async def run_worker(
             stack.push_async_callback(endpoint.close)
         store = ConversationStore(settings.worker.conversation_bytes)
         conversations = ConversationCache(client, store)
-        queueing = QueueActivities(client, settings.worker.task_queue)
         worker = Worker(
             client,
             task_queue=settings.worker.task_queue,
             workflows=[IncidentWorkflow, QueueWorkflow],
             workflow_runner=Sandbox(),
-            activities=[
-                BriefActivities(settings, specs, store).brief,
-                AskActivities(endpoints, conversations).ask,
-                CompactActivities(conversations).compact,
-                CarryActivities(conversations).carry,
-                ReviewActivities(specs, list(settings.services), conversations).review,
-                DeliverActivities(settings, tools, http).deliver,
-                AnnounceActivities(settings).announce,
-                AnnounceApprovalActivities(settings, http).announce_approval,
-                queueing.enter,
-                queueing.leave,
-                queueing.find_gone,
-                *(tool_activity(tool, settings, http, store) for tool in tools.values()),
-            ],
+            activities=_activities(client, settings, tools, specs, endpoints, conversations, http),
             interceptors=[HeartbeatInterceptor(), *(telemetry.interceptors(client) if telemetry else ())],
             # Every event then names the version that produced it; the default is a hash of 32 characters.
             deployment_config=WorkerDeploymentConfig(
@@ -115,6 +102,33 @@ async def run_worker(
         )
         await stack.enter_async_context(worker)
         yield RunningWorker(worker, conversations)
+
+
+def _activities(
+    client: Client,
+    settings: Settings,
+    tools: Mapping[str, Tool[Any]],
+    specs: Sequence[ToolSpec],
+    endpoints: Sequence[ModelClient],
+    conversations: ConversationCache,
+    http: httpx2.AsyncClient,
+) -> list[Callable[..., Any]]:
+    """Return the activities of a worker. Each tool is one activity type."""
+    queueing, store = QueueActivities(client, settings.worker.task_queue), conversations.store
+    return [
+        BriefActivities(settings, specs, store).brief,
+        AskActivities(endpoints, conversations).ask,
+        CompactActivities(conversations).compact,
+        CarryActivities(conversations).carry,
+        ReviewActivities(specs, list(settings.services), conversations).review,
+        DeliverActivities(settings, tools, http).deliver,
+        AnnounceActivities(settings).announce,
+        AnnounceApprovalActivities(settings, http).announce_approval,
+        queueing.enter,
+        queueing.leave,
+        queueing.find_gone,
+        *(tool_activity(tool, settings, http, store) for tool in tools.values()),
+    ]
 
 
 def require_api_keys(settings: Settings) -> None:

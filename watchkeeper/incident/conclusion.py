@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from watchkeeper.contracts import CallRecord, Review, Verdict
 from watchkeeper.incident.answer_form import announces_work, asks_reader, ends_with_announcement
-from watchkeeper.incident.verdict import read_verdicts
+from watchkeeper.incident.stated_verdict import read_verdicts
 
 URGENT = ("critical", "error")
 """Severities for which a person is woken unless the records show that this is not needed."""

@@ -10,7 +10,7 @@ from watchkeeper.incident import alert_text
 from watchkeeper.incident.claim_marks import mark
 from watchkeeper.incident.episode import Episode
 from watchkeeper.incident.phrases import CHECK_FIRST
-from watchkeeper.incident.verdict import without_verdict_line
+from watchkeeper.incident.stated_verdict import without_verdict_line
 from watchkeeper.text import excerpt, utc, without_thought
 
 EVIDENCE = 40

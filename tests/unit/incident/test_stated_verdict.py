@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from watchkeeper.incident.verdict import VERDICTS, read_verdicts, without_verdict_line
+from watchkeeper.incident.stated_verdict import VERDICTS, read_verdicts, without_verdict_line
 
 GUIDE = (
     "**Status:** Checkout is degraded — error rate is **18.2%** and p95 latency is **4,200 ms**.\n\n"
