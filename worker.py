@@ -116,12 +116,12 @@ def _activities(
     """Return the activities of a worker. Each tool is one activity type."""
     queueing, store = QueueActivities(client, settings.worker.task_queue), conversations.store
     return [
-        BriefActivities(settings, specs, store).brief,
+        BriefActivities(settings, specs, store, http).brief,
         AskActivities(endpoints, conversations).ask,
         CompactActivities(conversations).compact,
         CarryActivities(conversations).carry,
         ReviewActivities(specs, list(settings.services), conversations).review,
-        DeliverActivities(settings, tools, http).deliver,
+        DeliverActivities(settings, http).deliver,
         AnnounceActivities(settings).announce,
         AnnounceApprovalActivities(settings, http).announce_approval,
         queueing.enter,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from datetime import timedelta
 
+from httpx2 import AsyncClient
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -24,10 +26,13 @@ from watchkeeper.contracts import (
     RunInput,
     ToolSpec,
 )
+from watchkeeper.incident.page_rules import incident_of, page_rules
 from watchkeeper.llm.conversation import ConversationStore, conversation_digest, join_messages
+from watchkeeper.paging import LOOK_UP, find_incidents
 from watchkeeper.prompts import prompt
 from watchkeeper.temporal.activity_options import HISTORY_BOUNDS
 from watchkeeper.text import clean, excerpt, utc
+from watchkeeper.tool import ToolError, ToolUnavailable
 from watchkeeper.tool_calling.catalogue import catalogue_digest, encode_tools
 
 OVERDUE_AFTER = timedelta(minutes=15)
@@ -46,10 +51,18 @@ NO_TEAM = "(no team)"
 class BriefActivities:
     """Creates briefings from the settings and the tools of this worker."""
 
-    def __init__(self, settings: Settings, catalogue: Sequence[ToolSpec], store: ConversationStore) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        catalogue: Sequence[ToolSpec],
+        store: ConversationStore,
+        http: AsyncClient | None = None,
+    ) -> None:
         self._settings = settings
         self._catalogue = list(catalogue)
         self._store = store
+        self._http = http
+        """Without it, no incident in PagerDuty is looked up."""
 
     @activity.defn
     async def brief(self, run_input: RunInput) -> Briefing:
@@ -71,7 +84,8 @@ class BriefActivities:
         if limits.cost is not None and any(profile.prices is None for profile in settings.profiles):
             raise _refusal("PricesUnknown", "a limit on cost needs the prices of every model: set [model.prices]")
         flapping = _flapping_episode(settings.episodes, run_input.origin, time.time())
-        opening = _opening_messages(run_input, flapping=flapping)
+        is_open, number = await self._opened_incident(run_input.origin)
+        opening = _opening_messages(run_input, flapping=flapping, paged=(number or "an incident") if is_open else None)
         channel = settings.channel(run_input.origin, run_input.service)
         briefing = Briefing(
             opening=opening,
@@ -86,6 +100,7 @@ class BriefActivities:
             nudge=prompt("nudge"),
             conclude=prompt("conclude"),
             conclusions=_conclusion_rules(run_input),
+            pages=page_rules(settings, run_input, incident_of(run_input, number), prompt("look_first")),
         )
         if run_input.origin is not None:
             update = {"follow_ups": _follow_ups(settings, flapping=flapping)}
@@ -104,6 +119,22 @@ class BriefActivities:
         self._store.put(conversation_digest(opening), join_messages(opening))
         self._store.put(briefing.catalogue, encode_tools(self._catalogue))
         return briefing
+
+    async def _opened_incident(self, origin: AlertOrigin | None) -> tuple[bool, str | None]:
+        """Return whether the alerting system has opened an incident in PagerDuty that is open, and its number.
+
+        A run starts also if PagerDuty does not answer; then the word of the operator and of the sender counts.
+        """
+        if origin is None or origin.opened_key is None:
+            return False, None
+        if self._http is None or self._settings.pagerduty.api_token is None:
+            return origin.surely_opened, None
+        try:
+            async with asyncio.timeout(LOOK_UP.total_seconds()):
+                found = await find_incidents(self._http, self._settings, origin.opened_key, only_open=True)
+        except (ToolError, ToolUnavailable, TimeoutError):
+            return origin.surely_opened, None
+        return bool(found), found[0].number if found else None
 
 
 def _conclusion_rules(run_input: RunInput) -> ConclusionRules:
@@ -168,7 +199,7 @@ def _queue_settings(settings: Settings, run_input: RunInput) -> QueueSettings | 
     )
 
 
-def _opening_messages(run_input: RunInput, *, flapping: int) -> list[JsonObject]:
+def _opening_messages(run_input: RunInput, *, flapping: int, paged: str | None) -> list[JsonObject]:
     facts = [
         f"{name}: {value}"
         for name, value in (("Service", run_input.service), ("Severity", run_input.severity))
@@ -182,6 +213,8 @@ def _opening_messages(run_input: RunInput, *, flapping: int) -> list[JsonObject]
         notes.append(prompt("previous").format(ended_at=ended, status=previous.status, summary=summary))
     if flapping:
         notes.append(prompt("flapping").format(episode=flapping))
+    if paged is not None:
+        notes.append(prompt("paged").format(incident=paged))
     text = (
         run_input.text
         if run_input.origin is None

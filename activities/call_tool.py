@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from watchkeeper.config.settings import Settings
-from watchkeeper.contracts import ToolRequest, ToolResult
+from watchkeeper.contracts import JsonObject, PageRecord, ToolRequest, ToolResult
 from watchkeeper.llm.conversation import ConversationStore
 from watchkeeper.temporal.activity_options import LONGEST_RETRY_DELAY, backoff
 from watchkeeper.temporal.heartbeat import confirm_attempt
@@ -31,7 +32,13 @@ def tool_activity(
     @activity.defn(name=tool.name)
     async def call_tool(request: ToolRequest) -> ToolResult:
         info = activity.info()
-        call = ToolCall(run=request.run, key=info.activity_id, arguments=request.arguments)
+        call = ToolCall(
+            run=request.run,
+            key=info.activity_id,
+            arguments=request.arguments,
+            workflow_id=info.workflow_id,
+            incident=request.incident,
+        )
         if tool.effect == "once":
             await confirm_attempt()
         try:
@@ -49,6 +56,36 @@ def tool_activity(
             failure = ApplicationError(text, type=type(error).__name__, next_retry_delay=backoff(info.attempt))
             raise failure.with_traceback(error.__traceback__) from None
         store.put(result.digest, result.content.encode())
+        if tool.pages and (page := sent_page(request.arguments, result, settings)) is not None:
+            result = result.model_copy(update={"page": page})
         return result
 
     return call_tool
+
+
+def sent_page(arguments: str, result: ToolResult, settings: Settings) -> PageRecord | None:
+    """Return the page that a call has sent, from its result, otherwise from its arguments; None if it sent none."""
+    if result.status != "ok":
+        return None
+    output, asked = _object(result.content), _object(arguments)
+    team = _text(output, "team") or settings.team_of(_text(asked, "service")) or _text(asked, "team")
+    if team is None:
+        return None
+    page = PageRecord(team=team)
+    incident = _text(output, "incident")
+    return page if incident is None else page.model_copy(update={"incident": incident})
+
+
+def _object(text: str) -> JsonObject:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _text(values: JsonObject, name: str) -> str | None:
+    value = values.get(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) and value else None

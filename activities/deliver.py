@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
 
 from httpx2 import AsyncClient
 from temporalio import activity
@@ -14,15 +12,13 @@ from activities.destinations import directory, log, page, pagerduty_note, slack,
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import ReportDelivery
 from watchkeeper.slack.client import SlackClient
-from watchkeeper.tool import Tool
 
 
 class DeliverActivities:
     """Delivers reports to the destinations in the operator's settings."""
 
-    def __init__(self, settings: Settings, tools: Mapping[str, Tool[Any]], http: AsyncClient) -> None:
+    def __init__(self, settings: Settings, http: AsyncClient) -> None:
         self._settings = settings
-        self._tools = tools
         self._http = http
         self._slack = SlackClient(settings.slack)
 
@@ -43,8 +39,8 @@ class DeliverActivities:
                 case "webhook":
                     return await webhook.post_report(delivery, settings.reports, self._http)
                 case "page":
-                    return await page.page_team(delivery, settings, self._tools, self._http)
+                    return await page.page_team(delivery, settings, self._http)
                 case "slack":
                     return await slack.post_report(delivery, settings, self._slack)
                 case "pagerduty_note":
-                    return await pagerduty_note.add_notes(delivery, settings, self._tools, self._http)
+                    return await pagerduty_note.add_notes(delivery, settings, self._http)

@@ -114,7 +114,13 @@ def make_delivery(state: RunState, outcome: Outcome, report: Report) -> ReportDe
         service=run_input.service,
         severity=run_input.severity,
     )
-    optional = {"origin": run_input.origin, "alerts": state.episode.states[:MAX_ALERTS], "wake": outcome.wake}
+    gate = state.page_gate()
+    optional = {
+        "origin": run_input.origin,
+        "alerts": state.episode.states[:MAX_ALERTS],
+        "wake": outcome.wake,
+        "incident": gate and gate.incident(state.tool_calls.records),
+    }
     return delivery.model_copy(update={name: value for name, value in optional.items() if value})
 
 
@@ -151,7 +157,10 @@ async def _deliver(
     run_input: RunInput, briefing: Briefing | None, delivery: ReportDelivery, wait_until_posted: WaitUntilPosted
 ) -> list[str]:
     destinations = list(briefing.destinations if briefing else UNBRIEFED if run_input.origin else UNBRIEFED[:4])
-    if (delivery.status in ("concluded", "stopped") or delivery.follow_up) and not delivery.wake:
+    # A person who asked reads that a limit was reached. Versions without rules for pages woke another person, too.
+    asked = briefing is not None and briefing.pages is not None and run_input.origin is None
+    wakes_no_one = delivery.status in ("concluded", "stopped") or (asked and delivery.status == "limit_reached")
+    if (wakes_no_one or delivery.follow_up) and not delivery.wake:
         destinations = [destination for destination in destinations if destination != "page"]
     last_resort = delivery.model_copy(update={"last_resort": True})
     sending: dict[Destination, asyncio.Task[DeliveryResult]] = {

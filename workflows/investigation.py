@@ -112,7 +112,7 @@ class Investigation:
         number = budget.spent.rounds
         names = shortened(", ".join(dict.fromkeys(call.name for call in reply.calls)), TOOL_NAMES_BYTES)
         self._status.enter(f"round {number} of {budget.limits.rounds}: {names}", durable=False)
-        for result in await self._state.tool_calls.run_all(briefing, reply, number, budget):
+        for result in await self._state.tool_calls.run_all(briefing, reply, number, budget, self._state.page_gate()):
             conversation.append(result)
 
     async def _conclude(

@@ -8,6 +8,7 @@ from workflows.outcome import Outcome
 from workflows.tool_calls import ToolCalls
 
 with workflow.unsafe.imports_passed_through():
+    from watchkeeper.alerts.severity import worst_severity
     from watchkeeper.contracts import (
         Alert,
         AlertNotification,
@@ -16,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
         CarriedConversation,
         CarriedState,
         FollowUpState,
+        Incident,
         PostedMessage,
         Report,
         RunInput,
@@ -24,6 +26,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from watchkeeper.incident.budget import Budget
     from watchkeeper.incident.episode import Episode
+    from watchkeeper.incident.page_gate import PageGate
     from watchkeeper.incident.status_text import StatusFacts
     from watchkeeper.llm.conversation import Conversation
     from watchkeeper.temporal.search_attributes import Phase
@@ -58,6 +61,8 @@ class RunState:
         self.episode = Episode()
         self.notes: list[str] = []
         self.silence_url: str | None = None
+        self.alert_links: dict[str, str] = {}
+        """Links of the worst alert, for pages."""
         self.posted_message: PostedMessage | None = None
         self.alert_looks = 0
         """How often alerts alone kept the investigation open or reopened it."""
@@ -98,6 +103,7 @@ class RunState:
         state.episode = Episode(carried.alerts, carried.unread)
         state.notes = list(carried.notes)
         state.silence_url = carried.silence
+        state.alert_links = dict(carried.links)
         state.posted_message = carried.message
         state.alert_looks = carried.reported.looked if carried.reported else carried.alert_looks
         state.follow_up = carried.reported
@@ -128,6 +134,7 @@ class RunState:
             "unread": self.episode.unread,
             "notes": self.notes,
             "silence": self.silence_url,
+            "links": self.alert_links,
             "message": self.posted_message,
             "alert_looks": 0 if follow_up else self.alert_looks,
             "reported": follow_up,
@@ -142,8 +149,13 @@ class RunState:
     def take_notification(self, notification: AlertNotification) -> bool:
         """Record what a sender reports of the group; True if it changes the episode."""
         self.silence_url = notification.silence or self.silence_url
+        before = self._severity()
         if not self.episode.apply(notification):
             return False
+        linked = [alert for alert in notification.alerts if alert.status == "firing" and alert.links]
+        worst = worst_severity(*(alert.severity for alert in linked))
+        if linked and (not self.alert_links or worst_severity(worst, before) != before):
+            self.alert_links = next(alert.links for alert in linked if worst_severity(alert.severity) == worst)
         self.notes = [*self.notes, *notification.notes][-MAX_NOTES:]
         self.alert_changes += 1
         return True
@@ -152,6 +164,31 @@ class RunState:
         """Return the unread changes of alerts and the senders' notes, and count both as read."""
         notes, self.notes = self.notes, []
         return self.episode.take_unread(), notes
+
+    def incident(self) -> Incident | None:
+        """Return what a page says first, as it is known now; None if the run was briefed without rules for pages."""
+        rules = self.briefing.pages if self.briefing else None
+        if rules is None:
+            return None
+        silence = {"silence": self.silence_url} if self.silence_url else {}
+        known = {"severity": self._severity(), "links": {**rules.incident.links, **self.alert_links, **silence}}
+        return rules.incident.model_copy(update={name: value for name, value in known.items() if value})
+
+    def page_gate(self) -> PageGate | None:
+        """Return the rules for pages with the incident as it is now; None in the same way."""
+        incident, briefing, choice = self.incident(), self.briefing, self.input.tool_choice
+        if incident is None or briefing is None or briefing.pages is None:
+            return None
+        return PageGate(
+            briefing.pages.model_copy(update={"incident": incident}),
+            reads=tuple(spec.name for spec in briefing.tools if spec.effect == "read"),
+            forced=choice.function if choice is not None and choice.mode == "named" else None,
+        )
+
+    def _severity(self) -> str | None:
+        """Return the severity of the worst alert that fires, otherwise that with which the run started."""
+        firing = [state.severity for state in self.episode.states if state.status == "firing"]
+        return worst_severity(*firing) or self.input.severity
 
     @property
     def status(self) -> RunStatus:

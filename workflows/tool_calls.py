@@ -7,7 +7,7 @@ import builtins
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
@@ -21,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
         Decision,
         Digest,
         ModelReply,
+        PageRecord,
         RequestedCall,
         ResultRef,
         TextEntry,
@@ -30,6 +31,7 @@ with workflow.unsafe.imports_passed_through():
         digest_of,
     )
     from watchkeeper.incident.budget import Budget
+    from watchkeeper.incident.page_gate import PageGate
     from watchkeeper.llm.conversation import canonical_json, with_call_key
     from watchkeeper.temporal import activity_options
     from watchkeeper.text import arguments_summary, excerpt, same_arguments
@@ -43,8 +45,16 @@ FINDING_BYTES = 300
 MAX_RECORDS = 100
 """How many calls, the latest ones, a run keeps for its report."""
 
-CallOutcome = tuple[CallStatus, ConversationEntry, str]
-"""How a call ended, the entry that the model reads, and its text, of which people are shown the beginning."""
+
+class CallOutcome(NamedTuple):
+    """How a call ended."""
+
+    status: CallStatus
+    entry: ConversationEntry
+    """What the model reads."""
+    text: str
+    """The same as text, of which people are shown the beginning."""
+    page: PageRecord | None = None
 
 
 class ToolCalls:
@@ -102,13 +112,20 @@ class ToolCalls:
         self._closed = False
 
     async def run_all(
-        self, briefing: Briefing, reply: ModelReply, round_number: int, budget: Budget
+        self,
+        briefing: Briefing,
+        reply: ModelReply,
+        round_number: int,
+        budget: Budget,
+        gate: PageGate | None = None,
     ) -> list[ConversationEntry]:
         """Run the calls of a reply in parallel and charge them to the budget; return their results in call order.
 
-        Identical side effects in one reply are one effect: it is run once, and its result answers each call.
+        Identical side effects in one reply are one effect: it is run once, and its result answers each call. ``gate``
+        has the rules for pages; without it any page is sent.
         """
         specs = {spec.name: spec for spec in briefing.tools}
+        reads: list[asyncio.Task[CallOutcome]] = []
         effects: dict[tuple[str, str], asyncio.Task[CallOutcome]] = {}
         entries: list[Coroutine[Any, Any, ConversationEntry]] = []
         keys: list[str] = []
@@ -128,8 +145,16 @@ class ToolCalls:
                 outcome = _immediately(_refused("not run: the run's limit of tool calls is reached"))
             else:
                 keys.append(key)
-                outcome = task = asyncio.create_task(self._run(spec, call, key, budget))
-                if spec.effect != "read":
+                page_gate = gate if spec.pages else None
+                running = (
+                    self._run(spec, call, key, budget)
+                    if page_gate is None
+                    else (self._page(spec, call, key, budget, page_gate, reads))
+                )
+                outcome = task = asyncio.create_task(running)
+                if spec.effect == "read":
+                    reads.append(task)
+                else:
                     effects[effect] = task
             entries.append(self._record_outcome(key, outcome, cited=briefing.conclusions is not None))
         results = list(await asyncio.gather(*entries))
@@ -142,10 +167,9 @@ class ToolCalls:
 
     async def _record_outcome(self, key: str, outcome: Awaitable[CallOutcome], *, cited: bool) -> ConversationEntry:
         """Record how a call ended. ``cited``: the model reads the key of the call with its result."""
-        status, entry, finding = await outcome
-        ended = {"status": status, "finding": excerpt(finding, FINDING_BYTES)}
-        self._record(self._records[key].model_copy(update=ended))
-        match entry:
+        ended = await outcome
+        self._record_end(key, ended)
+        match entry := ended.entry:
             case ResultRef() if cited:
                 return ResultRef(result=entry.result, call=key)
             case TextEntry() if cited:
@@ -153,14 +177,54 @@ class ToolCalls:
             case _:
                 return entry
 
-    async def _run(self, spec: ToolSpec, call: RequestedCall, key: str, budget: Budget) -> CallOutcome:
+    def _record_end(self, key: str, outcome: CallOutcome) -> None:
+        ended: dict[str, object] = {"status": outcome.status, "finding": excerpt(outcome.text, FINDING_BYTES)}
+        if outcome.page is not None:
+            ended["page"] = outcome.page
+        self._record(self._records[key].model_copy(update=ended))
+
+    async def _page(
+        self,
+        spec: ToolSpec,
+        call: RequestedCall,
+        key: str,
+        budget: Budget,
+        gate: PageGate,
+        reads: Sequence[asyncio.Task[CallOutcome]],
+    ) -> CallOutcome:
+        """Run a call that pages people, if the rules allow it and, for another team, a person approves it.
+
+        The model may ask for its first reads and for the page in one reply: the page then waits for the reads.
+        """
+
+        def is_decided() -> bool:
+            looked = gate.is_allowed_to_page(call, self.records)
+            return (looked and not gate.team_to_approve(call, self.records)) or all(task.done() for task in reads)
+
+        await workflow.wait_condition(is_decided)
+        if self._closed:
+            return _refused("not run: the run was stopped", "denied")
+        if not gate.is_allowed_to_page(call, self.records):
+            return _refused(gate.rules.look_first)
+        if (team := gate.team_to_approve(call, self.records)) is not None and spec.approval is None:
+            spec = spec.model_copy(update={"approval": gate.rules.approval})
+            why = f"team {team} is not a team of this incident, so a person must approve the page"
+            self._record(self._records[key].model_copy(update={"finding": why}))
+        return await self._run(spec, call, key, budget, gate)
+
+    async def _run(
+        self, spec: ToolSpec, call: RequestedCall, key: str, budget: Budget, gate: PageGate | None = None
+    ) -> CallOutcome:
         if spec.approval is not None:
             refusal = await self._wait_for_approval(spec.approval, call, key, budget)
             if refusal is not None:
                 return refusal
+        request = ToolRequest(run=workflow.info().first_execution_run_id, arguments=call.arguments)
+        if gate is not None:
+            request = request.model_copy(update={"incident": gate.incident(self.records)})
         running = workflow.start_activity(
             spec.name,
-            ToolRequest(run=workflow.info().first_execution_run_id, arguments=call.arguments),
+            request,
             result_type=ToolResult,
             activity_id=key,
             summary=f"{key} {arguments_summary(call.arguments, spec.parameters)}",
@@ -173,7 +237,9 @@ class ToolCalls:
             result = await running
         except ActivityError as error:
             return _failed(spec, error)
-        return result.status, ResultRef(result=result.digest), result.content
+        outcome = CallOutcome(result.status, ResultRef(result=result.digest), result.content, result.page)
+        self._record_end(key, outcome)  # at once, for a page that waits for this read
+        return outcome
 
     async def _cancel(self, spec: ToolSpec, running: workflow.ActivityHandle[ToolResult]) -> None:
         """End a call because the run was stopped: a read immediately, a side effect after the time of one attempt."""
@@ -228,7 +294,7 @@ async def _immediately(outcome: CallOutcome) -> CallOutcome:
 
 
 def _refused(why: str, status: CallStatus = "rejected") -> CallOutcome:
-    return status, _error(why), why
+    return CallOutcome(status, _error(why), why)
 
 
 def _failed(spec: ToolSpec, error: ActivityError) -> CallOutcome:
@@ -247,9 +313,9 @@ def _failed(spec: ToolSpec, error: ActivityError) -> CallOutcome:
     if spec.attempts > 1:
         why = f"{why} (after retries)"
     if spec.effect == "read":
-        return "error", _error(why), why
+        return CallOutcome("error", _error(why), why)
     why = f"{why}. {UNCERTAIN}"
-    return "unknown", _error(why), why
+    return CallOutcome("unknown", _error(why), why)
 
 
 def _error(text: str) -> TextEntry:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
 from urllib.parse import quote
 
 from httpx2 import AsyncClient
@@ -14,22 +12,14 @@ from temporalio import activity
 from watchkeeper.backend import fetch_as, send
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import ReportDelivery
-from watchkeeper.paging import PAGER_TOOL
+from watchkeeper.paging import PAGER_TOOL, find_incidents, page_key, rest_headers
 from watchkeeper.text import excerpt
-from watchkeeper.tool import Tool, ToolCall, ToolError, ToolUnavailable
+from watchkeeper.tool import ToolError, ToolUnavailable
 
 NOTE_BYTES = 20_000
 
 PAGE_LOOKUP_ATTEMPTS = 5
 """Attempts to find the incident of the hand-off page, which another delivery may be sending at the same time."""
-
-
-class _Incident(BaseModel):
-    id: str
-
-
-class _Incidents(BaseModel):
-    incidents: list[_Incident]
 
 
 class _Note(BaseModel):
@@ -40,16 +30,14 @@ class _Notes(BaseModel):
     notes: list[_Note] = Field(default_factory=list)
 
 
-async def add_notes(
-    delivery: ReportDelivery, settings: Settings, tools: Mapping[str, Tool[Any]], http: AsyncClient
-) -> bool:
+async def add_notes(delivery: ReportDelivery, settings: Settings, http: AsyncClient) -> bool:
     """Add the note once to each incident, also if one of them fails. False: there is no incident.
 
     Raises ToolUnavailable if any may take it later, else ToolError if any never will.
     """
     if not settings.notes_incidents:
         return False
-    incidents, failed = await _incidents(delivery, settings, tools, http)
+    incidents, failed = await _incidents(delivery, settings, http)
     for incident in incidents:
         try:
             await _note(delivery, incident, settings, http)
@@ -63,47 +51,43 @@ async def add_notes(
 
 
 async def _incidents(
-    delivery: ReportDelivery, settings: Settings, tools: Mapping[str, Tool[Any]], http: AsyncClient
+    delivery: ReportDelivery, settings: Settings, http: AsyncClient
 ) -> tuple[list[str], list[ToolError | ToolUnavailable]]:
     """Return the ids of the incidents, each once, and the errors of failed searches."""
     found: dict[str, None] = {}
     failed: list[ToolError | ToolUnavailable] = []
     if delivery.origin is not None and delivery.origin.kind == "pagerduty":
         found[delivery.origin.group] = None
-    for key in _page_keys(delivery, settings, tools):
+    joined = delivery.incident.opened_key if delivery.incident else None
+    for key in [*_page_keys(delivery, settings), *([joined] if joined else [])]:
         try:
-            known = await fetch_as(
-                _Incidents,
-                http,
-                "GET",
-                f"{settings.pagerduty.api_url}/incidents",
-                params={"incident_key": key, "date_range": "all"},
-                headers=_headers(settings),
-            )
+            # An alerting system uses its key again for the next episode: the note is for an incident that is open.
+            incidents = await find_incidents(http, settings, key, only_open=key == joined)
         except (ToolError, ToolUnavailable) as error:
             failed.append(error)
             continue
-        found.update({incident.id: None for incident in known.incidents})
+        found.update({incident.id: None for incident in incidents})
     return list(found), failed
 
 
-def _page_keys(delivery: ReportDelivery, settings: Settings, tools: Mapping[str, Tool[Any]]) -> list[str]:
-    """Return the keys of the pages that the run may have sent: to its team, the fallback, the model's choice."""
-    if (pager := tools.get(PAGER_TOOL)) is None:
-        return []
-    teams = [settings.on_call(delivery.service), delivery.origin.team if delivery.origin else None]
-    teams += [_team(found.arguments) for found in delivery.report.evidence if found.tool == PAGER_TOOL]
-    call = ToolCall(run=delivery.run, key="report", arguments="{}")
-    by_team = {team: pager.arguments.model_construct(team=team) for team in teams if team}
-    return [pager.idempotency_key(call, arguments) for arguments in by_team.values()]
+def _page_keys(delivery: ReportDelivery, settings: Settings) -> list[str]:
+    """Return the keys of the pages that the run may have sent: to the teams of its hand-off, and by the model."""
+    teams: list[str | None] = [
+        *settings.on_call_order(delivery.service),
+        delivery.origin.team if delivery.origin else None,
+    ]
+    for found in delivery.report.evidence:
+        if found.tool == PAGER_TOOL:
+            teams += [settings.team_of(_argument(found.arguments, "service")), _argument(found.arguments, "team")]
+    return [page_key(delivery.run, team) for team in dict.fromkeys(teams) if team]
 
 
-def _team(arguments: str) -> str | None:
+def _argument(arguments: str, name: str) -> str | None:
     try:
-        team = json.loads(arguments).get("team")
+        value = json.loads(arguments).get(name)
     except (ValueError, AttributeError):
         return None
-    return team if isinstance(team, str) else None
+    return value if isinstance(value, str) else None
 
 
 async def _note(delivery: ReportDelivery, incident: str, settings: Settings, http: AsyncClient) -> None:
@@ -120,13 +104,12 @@ async def _note(delivery: ReportDelivery, incident: str, settings: Settings, htt
 
 def _headers(settings: Settings) -> dict[str, str]:
     token = settings.pagerduty.api_token
-    return {
-        "Authorization": f"Token token={token.get_secret_value() if token else ''}",
-        "Accept": "application/vnd.pagerduty+json;version=2",
-    }
+    assert token is not None, "notes need a token"
+    return rest_headers(token)
 
 
 def _is_paged(delivery: ReportDelivery, settings: Settings) -> bool:
     """Tell whether a page is sent with this report."""
-    unfinished = delivery.status in ("limit_reached", "failed") and not delivery.follow_up
+    handed_off = delivery.status == "failed" or (delivery.status == "limit_reached" and delivery.origin is not None)
+    unfinished = handed_off and not delivery.follow_up
     return unfinished and settings.reports.page_on_hand_off and settings.on_call(delivery.service) is not None

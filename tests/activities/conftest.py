@@ -51,7 +51,7 @@ class NotificationHarness:
         self.settings = build_settings(**connected(self.world, **tables))
 
     async def deliver(self, delivery: ReportDelivery, destination: Destination, *, attempt: int = 1) -> None:
-        activities = DeliverActivities(self.settings, PAGER, self.http)
+        activities = DeliverActivities(self.settings, self.http)
         chosen = delivery.model_copy(update={"destination": destination})
         await environment(attempt).run(activities.deliver, chosen)
 

@@ -21,7 +21,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.deliver import DeliverActivities
 from tests.support.harness import Nothing, Run, failure, look, run_harness
 from tests.support.settings import build_settings, paging_tables
-from watchkeeper.contracts import Destination, LimitChanges, Report, ReportDelivery, RunStatus, StopRequest
+from watchkeeper.contracts import AlertOrigin, Destination, LimitChanges, Report, ReportDelivery, RunStatus, StopRequest
 from watchkeeper.demo.world import World
 from watchkeeper.testing.asgi_server import serve
 from watchkeeper.testing.fake_server import FakeServer
@@ -75,7 +75,7 @@ def names(directory: Path) -> list[str]:
 async def deliver(delivery: ReportDelivery, destination: Destination, **reports: Any) -> None:
     """Deliver as the worker does, in one attempt."""
     async with AsyncClient(timeout=5) as http:
-        activities = DeliverActivities(build_settings(reports=reports), {}, http)
+        activities = DeliverActivities(build_settings(reports=reports), http)
         chosen = delivery.model_copy(update={"destination": destination})
         await ActivityEnvironment().run(activities.deliver, chosen)
 
@@ -153,6 +153,9 @@ async def test_the_error_of_a_webhook_does_not_contain_its_url(
 ONE_ROUND = LimitChanges(tokens=1)
 """Ends a run after its first round."""
 
+ORIGIN = AlertOrigin(source="prod", kind="alertmanager", group="g")
+"""Alerts started the run: people are paged if a limit ends it."""
+
 
 async def ended(run: Run) -> RunStatus:
     """Wait for the end of a run. Return how it ended."""
@@ -163,13 +166,13 @@ async def ended(run: Run) -> RunStatus:
 
 async def test_a_run_ended_by_a_limit_pages_the_owners_once(client: Client, world: World) -> None:
     async with run_harness(client, [calls(LOOK)], tools=TOOLS, **paging_tables(world)) as harness:
-        run = await harness.start(service="payments", limits=ONE_ROUND)
+        run = await harness.start(service="payments", limits=ONE_ROUND, origin=ORIGIN)
         assert await ended(run) == "limit_reached"
         first = run.first_execution_run_id
     (page,) = world.pages.incidents
     assert (page.team, page.alerts, page.key) == ("payments", 1, f"{first}/page_engineer/payments")
-    assert page.title.startswith("payments: no conclusion, stopped after ")
-    assert world.pages.events[0].severity == "critical"
+    assert page.title.startswith("Checkout fails. · payments · no conclusion: stopped after ")
+    assert world.pages.events[0].severity == "error"
 
 
 async def test_a_run_that_failed_pages_the_owners_once(client: Client, world: World) -> None:
@@ -197,23 +200,26 @@ async def test_a_concluded_or_stopped_run_pages_no_one(client: Client, world: Wo
 
 
 async def test_a_team_paged_by_the_model_is_not_paged_again(client: Client, world: World) -> None:
-    paged = calls(("page_engineer", {"team": "checkout", "summary": "Orders fail."}))
+    paged = calls(LOOK, ("page_engineer", {"service": "checkout", "summary": "Orders fail."}))
     async with run_harness(client, [paged], tools=TOOLS, **paging_tables(world)) as harness:
-        assert await ended(await harness.start(service="checkout", limits=ONE_ROUND)) == "limit_reached"
+        assert await ended(await harness.start(service="checkout", limits=ONE_ROUND, origin=ORIGIN)) == "limit_reached"
     (page,) = world.pages.incidents
-    assert (page.team, page.title, page.alerts) == ("checkout", "Orders fail.", 2)
+    assert (page.team, page.alerts) == ("checkout", 2)
+    assert page.title.endswith(" · the model: Orders fail.")
 
 
 async def test_the_owners_are_paged_even_if_the_model_paged_another_team(client: Client, world: World) -> None:
-    paged = calls(("page_engineer", {"team": "search", "summary": "Is it you?"}))
-    async with run_harness(client, [paged], tools=TOOLS, **paging_tables(world)) as harness:
-        assert await ended(await harness.start(service="checkout", limits=ONE_ROUND)) == "limit_reached"
+    paged = calls(LOOK, ("page_engineer", {"service": "search", "summary": "Is it you?"}))
+    settings = paging_tables(world)
+    settings["services"] = {"checkout": {"team": "checkout", "depends_on": ["search"]}, "search": {"team": "search"}}
+    async with run_harness(client, [paged], tools=TOOLS, **settings) as harness:
+        assert await ended(await harness.start(service="checkout", limits=ONE_ROUND, origin=ORIGIN)) == "limit_reached"
     assert [page.team for page in world.pages.incidents] == ["search", "checkout"]
 
 
 async def test_a_run_without_a_service_pages_the_configured_team(client: Client, world: World) -> None:
     async with run_harness(client, [calls(LOOK)], tools=TOOLS, **paging_tables(world, team="search")) as harness:
-        assert await ended(await harness.start(limits=ONE_ROUND)) == "limit_reached"
+        assert await ended(await harness.start(limits=ONE_ROUND, origin=ORIGIN)) == "limit_reached"
     assert [page.team for page in world.pages.incidents] == ["search"]
 
 
@@ -224,7 +230,7 @@ async def test_the_common_routing_key_is_used_if_no_team_can_be_paged(
     settings = {**paging_tables(world), "teams": {}}
     settings["pagerduty"] |= {"routing_key": world.routing_keys["payments"]}
     async with run_harness(client, [calls(LOOK)], tools=TOOLS, **settings) as harness:
-        assert await ended(await harness.start(service=service, limits=ONE_ROUND)) == "limit_reached"
+        assert await ended(await harness.start(service=service, limits=ONE_ROUND, origin=ORIGIN)) == "limit_reached"
     assert [page.team for page in world.pages.incidents] == ["payments"]
 
 
@@ -232,7 +238,7 @@ async def test_the_fallback_team_is_paged_if_the_owners_cannot_be(client: Client
     settings = paging_tables(world, team="night-watch")
     settings["teams"] = {"night-watch": {"routing_key": world.routing_keys["search"]}}
     async with run_harness(client, [calls(LOOK)], tools=TOOLS, **settings) as harness:
-        assert await ended(await harness.start(service="checkout", limits=ONE_ROUND)) == "limit_reached"
+        assert await ended(await harness.start(service="checkout", limits=ONE_ROUND, origin=ORIGIN)) == "limit_reached"
     assert [page.team for page in world.pages.incidents] == ["search"]
 
 
@@ -246,7 +252,7 @@ async def test_a_hand_off_that_could_page_no_one_says_so(
     settings = paging_tables(world)
     del settings["teams"]["checkout"]
     async with run_harness(client, [calls(LOOK)], tools=TOOLS, **settings) as harness:
-        _, _, hand_off = await failure(await harness.start(service=service, limits=ONE_ROUND))
+        _, _, hand_off = await failure(await harness.start(service=service, limits=ONE_ROUND, origin=ORIGIN))
     assert hand_off.undelivered == [
         f"page: no one was paged: {why}, and no fallback exists; set reports.team or pagerduty.routing_key"
     ]
@@ -267,7 +273,7 @@ async def test_a_hand_off_that_pages_no_one(
 ) -> None:
     settings = {**paging_tables(world, directory=tmp_path), **changes}
     async with run_harness(client, [calls(LOOK)], tools=TOOLS, **settings) as harness:
-        assert await ended(await harness.start(service=service, limits=ONE_ROUND)) == "limit_reached"
+        assert await ended(await harness.start(service=service, limits=ONE_ROUND, origin=ORIGIN)) == "limit_reached"
     assert world.pages.events == []
 
 
@@ -277,7 +283,7 @@ async def test_a_delivered_report_is_recognised_on_a_retry(
     inbox.faults.extend([fault(503), fault(503)])
     reports = paging_tables(world, directory=tmp_path, webhook_url=inbox.url)
     async with run_harness(client, [calls(LOOK)], tools=TOOLS, **reports) as harness:
-        run = await harness.start(service="checkout", limits=ONE_ROUND)
+        run = await harness.start(service="checkout", limits=ONE_ROUND, origin=ORIGIN)
         assert await ended(run) == "limit_reached"
         delivered = await destinations(run)
     assert delivered == ["directory", "log", "page", "webhook"]
@@ -285,14 +291,14 @@ async def test_a_delivered_report_is_recognised_on_a_retry(
     assert {request.headers["webhook-id"] for request in inbox.requests} == {f"{run.first_execution_run_id}/report"}
     assert len({request.body for request in inbox.requests}) == 1
     assert inbox.requests[0].json()["status"] == "limit_reached"
-    assert names(tmp_path) == [f"{run.id}.md"]
+    assert names(tmp_path) == [f"{run.id}.{run.first_execution_run_id}.md"]
     assert len(world.pages.incidents) == 1
 
 
 async def test_a_page_is_retried_until_it_is_accepted(client: Client, world: World) -> None:
     world.pagerduty_events.faults.extend([fault(503), lose_reply()])
     async with run_harness(client, [calls(LOOK)], tools=TOOLS, **paging_tables(world)) as harness:
-        assert await ended(await harness.start(service="checkout", limits=ONE_ROUND)) == "limit_reached"
+        assert await ended(await harness.start(service="checkout", limits=ONE_ROUND, origin=ORIGIN)) == "limit_reached"
     assert len(world.pagerduty_events.requests) == 3
     (page,) = world.pages.incidents
     assert page.alerts == 2  # the page whose answer was lost had arrived
@@ -345,7 +351,7 @@ async def test_a_missing_destination_does_not_prevent_the_page(client: Client, w
     inbox.outage = fault(404)
     reports = paging_tables(world, webhook_url=inbox.url)
     async with run_harness(client, [calls(LOOK)], tools=TOOLS, **reports) as harness:
-        run = await harness.start(service="checkout", limits=ONE_ROUND)
+        run = await harness.start(service="checkout", limits=ONE_ROUND, origin=ORIGIN)
         assert await ended(run) == "limit_reached"
         reached = await destinations(run)
     assert reached == ["log", "page"]

@@ -11,16 +11,22 @@ from workflows.tool_calls import ToolCalls
 with workflow.unsafe.imports_passed_through():
     from watchkeeper.contracts import Briefing, ConversationEntry, ModelReply, RunInput, RunResult
     from watchkeeper.incident.budget import Budget
+    from watchkeeper.incident.page_gate import PageGate
 
 
 class SequentialToolCalls(ToolCalls):
     async def run_all(
-        self, briefing: Briefing, reply: ModelReply, round_number: int, budget: Budget
+        self,
+        briefing: Briefing,
+        reply: ModelReply,
+        round_number: int,
+        budget: Budget,
+        gate: PageGate | None = None,
     ) -> list[ConversationEntry]:
         results: list[ConversationEntry] = []
         for call in reply.message["tool_calls"]:
             single = reply.model_copy(update={"message": {**reply.message, "tool_calls": [call]}})
-            results += await super().run_all(briefing, single, round_number, budget)
+            results += await super().run_all(briefing, single, round_number, budget, gate)
         return results
 
 

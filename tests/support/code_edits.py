@@ -218,8 +218,8 @@ SAFE = {
     ),
     "another argument of an activity": edit(
         "workflows/tool_calls.py",
-        "arguments=call.arguments),\n            result",
-        "arguments='{}'),\n            result",
+        "first_execution_run_id, arguments=call.arguments)",
+        "first_execution_run_id, arguments='{}')",
     ),
     "a new tool": edit("activities/tools/get_weather.py", "", TOOL),
     "another summary": edit("workflows/incident.py", "prompt, tools and limits of the run", "the setup of the run"),

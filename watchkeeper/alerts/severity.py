@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
 from watchkeeper.text import cap, clean
+
+PagerDutySeverity: TypeAlias = Literal["critical", "error", "warning", "info"]
 
 _SYNONYMS = {
     "critical": "critical crit fatal emergency emerg disaster page p0 p1 sev0 sev1 sev-0 sev-1",
@@ -34,3 +38,15 @@ def worst_severity(*severities: str | None) -> str | None:
 def temporal_priority(severity: str | None) -> int:
     """Return the Temporal priority of a severity: 1 (first) to 5. An unknown severity gets 3, as it may be serious."""
     return _PRIORITY.get(normalize(severity or ""), _UNKNOWN)
+
+
+def page_severity(severity: str | None) -> PagerDutySeverity:
+    """Return the severity of a page about an alert of this severity: the same, never above it.
+
+    An unknown word, or none, may be serious: ``error``, which wakes people as a rule but is below ``critical``.
+    """
+    match normalize(severity or ""):
+        case "critical" | "warning" | "info" as known:
+            return known
+        case _:
+            return "error"

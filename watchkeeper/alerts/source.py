@@ -43,6 +43,8 @@ class ParsedPayload:
     """For each well-formed event that is not an alert, the reason as one of a few fixed texts."""
     notes: list[str] = field(default_factory=list)
     """Remarks for the reader of the alerts, such as that the sender left some out."""
+    opened_keys: dict[str, str] = field(default_factory=dict)
+    """By group: the deduplication key of the PagerDuty incident that the sender, or its notifier, opens for it."""
     confirm: str | None = field(default=None, repr=False)
     """Checked URL of AWS that confirms the subscription of a configured topic. It is a secret: do not log it."""
 

@@ -31,10 +31,10 @@ def report(
 
 
 async def _report(settings: Settings, run: str, *, as_html: bool, output: Path | None) -> None:
+    from watchkeeper.incident.run_address import run_address
     from watchkeeper.report_page.html_report import html_report
     from watchkeeper.report_page.markdown_report import markdown_report
     from watchkeeper.report_page.report_data import read_report_data
-    from watchkeeper.slack.status_message import run_address
 
     data = await read_report_data(await connect_client(), run)
     link = run_address(settings.reports.run_url, data.run.workflow_id, data.run.run_id)

@@ -70,6 +70,12 @@ class SourceSection(Section):
         default_factory=list, description="Which of tests, missing data and reminders also start a run."
     )
 
+    joins_pagerduty: bool | None = Field(
+        default=None,
+        description="Whether pages join the PagerDuty incident that this sender opens for the same alerts. Not set: "
+        "where that incident is known to be open. Only for senders whose incidents can be recognized.",
+    )
+
     service_labels: Names = Field(
         default=["service", "app", "app_kubernetes_io_name", "component", "deployment", "job"],
         description="Labels that may name a service of the catalogue. The first one that does is used.",

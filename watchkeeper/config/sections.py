@@ -53,6 +53,10 @@ class ServiceSettings(Section):
     github: str | None = Field(default=None, pattern=r"^[\w.-]+/[\w.-]+$", description="owner/repository")
     environment: str | None = Field(default=None, description="GitHub deployment environment.")
     argocd: str | None = Field(default=None, description="Argo CD application.")
+    depends_on: list[str] = Field(
+        default_factory=list,
+        description="Services of the catalogue that it calls. Their owners may be paged for it without approval.",
+    )
 
 
 class TeamSettings(Section):
@@ -103,7 +107,7 @@ class PagerDutySettings(Section):
     events_url: HttpUrl = "https://events.pagerduty.com"
     api_url: HttpUrl = "https://api.pagerduty.com"
     routing_key: Secret | None = Field(default=None, description="Integration key for teams without their own.")
-    api_token: Secret | None = Field(default=None, description="REST API token, to look up incident numbers.")
+    api_token: Secret | None = Field(default=None, description="REST API token, to look up incidents.")
     from_email: str | None = Field(
         default=None,
         description="Email of a PagerDuty user. With it and api_token, reports are added to incidents as notes.",

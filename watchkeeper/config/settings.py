@@ -10,6 +10,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -145,15 +146,27 @@ class Settings(BaseSettings):
         return self.teams.get(team, TeamSettings()).routing_key or self.pagerduty.routing_key
 
     def on_call(self, service: str | None, team: str | None = None) -> str | None:
-        """Return the team to page for a hand-off; None if no team can be paged.
+        """Return the team to page for a hand-off, the first of ``on_call_order``; None if no team can be paged."""
+        return next(iter(self.on_call_order(service, team)), None)
+
+    def on_call_order(self, service: str | None, team: str | None = None) -> list[str]:
+        """Return the teams to page for a hand-off: each only if those before it cannot be paged.
 
         In this order: ``team``, if the settings know it; the owner of the service; ``reports.team``;
         ``ON_CALL_TEAM``. A team without a routing key is skipped.
         """
         known = team in self.teams or any(service.team == team for service in self.services.values())
-        candidates = (team if known else None, self.team_of(service), self.reports.team)
-        pageable = [name for name in candidates if name and self.routing_key(name)]
-        return pageable[0] if pageable else ON_CALL_TEAM if self.pagerduty.routing_key else None
+        candidates = [team if known else None, self.team_of(service), self.reports.team]
+        if self.pagerduty.routing_key:
+            candidates.append(ON_CALL_TEAM)
+        return [name for name in dict.fromkeys(candidates) if name and self.routing_key(name)]
+
+    def teams_related_to(self, service: str) -> list[str]:
+        """Return the owners of the services that a service calls, and of the services that call it."""
+        known = self.services.get(service)
+        called = [self.team_of(name) for name in known.depends_on] if known else []
+        callers = [other.team for other in self.services.values() if service in other.depends_on]
+        return sorted({team for team in [*called, *callers] if team})
 
     def team_of(self, service: str | None) -> str | None:
         """Return the team that owns a service; None for an unknown service."""
@@ -175,6 +188,16 @@ class Settings(BaseSettings):
     def pages_anybody(self) -> bool:
         """Whether any routing key is set."""
         return self.pagerduty.routing_key is not None or any(team.routing_key for team in self.teams.values())
+
+    @model_validator(mode="after")
+    def _dependencies_exist(self) -> Settings:
+        for name, service in self.services.items():
+            for called in service.depends_on:
+                if called not in self.services:
+                    nearest = get_close_matches(called, self.services, n=1)
+                    hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(sorted(self.services))}"
+                    raise ValueError(f"services.{name}.depends_on: no service {called!r} in the catalogue; {hint}")
+        return self
 
     @model_validator(mode="before")
     @classmethod

@@ -71,6 +71,11 @@ class AlertOrigin(Contract):
     kind: str = Field(description="Kind of the source, such as alertmanager.")
     group: str = Field(description="The same as in each of its alerts.")
     team: str | None = Field(default=None, description="Team in the catalogue that owns the incident.")
+    opened_key: str | None = Field(
+        default=None,
+        description="Deduplication key of the PagerDuty incident that the sender opens for these alerts, if it does.",
+    )
+    surely_opened: bool = Field(default=False, description="It has opened one; absent: this must be looked up.")
     previous: PreviousEpisode | None = None
 
 

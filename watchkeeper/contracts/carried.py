@@ -62,5 +62,6 @@ class CarriedState(Contract):
     unread: list[Alert] = Field(default_factory=list, description="Changes of alerts that the model has not read yet.")
     notes: list[str] = Field(default_factory=list, description="Remarks of alert senders, in the same way.")
     silence: str | None = Field(default=None, description="Address at which a person can silence the group.")
+    links: dict[str, str] = Field(default_factory=dict, description="Links of the worst alert, for pages.")
     message: PostedMessage | None = None
     reported: FollowUpState | None = Field(default=None, description="Absent: the first investigation has not ended.")

@@ -19,7 +19,11 @@ class Incident(Contract):
     measured: list[str] = Field(default_factory=list, description="Results of the latest reads, in short.")
     opened_key: str | None = Field(
         default=None,
-        description="Deduplication key of the PagerDuty incident that the alerting system has opened; absent: none.",
+        description="Deduplication key of the PagerDuty incident that the alerting system opens; absent: none.",
+    )
+    surely_opened: bool = Field(default=False, description="It has opened one; absent: this must be looked up.")
+    opened_number: str | None = Field(
+        default=None, description="Number of that incident, such as INC-4827, if it was open when the run began."
     )
 
 
@@ -28,6 +32,7 @@ class PageRules(Contract):
 
     incident: Incident
     owners: dict[str, str] = Field(default_factory=dict, description="Team that owns each service of the catalogue.")
+    others: list[str] = Field(default_factory=list, description="Teams of the catalogue that own no service.")
     teams: list[str] = Field(
         default_factory=list,
         description="Teams that need no approval. Empty: the owner of each service that a read was about.",

@@ -67,6 +67,10 @@ def rest_app(pager: PagerDutyState, token: str) -> Starlette:
         found = [i for i in pager.incidents if i.opened_at + pager.rest_delay <= time.time()]
         if (key := parameters.get("incident_key")) is not None:
             found = [incident for incident in found if incident.key == key]
+        if unknown := set(parameters.getlist("statuses[]")) - {"triggered", "acknowledged", "resolved"}:
+            return _error(
+                400, 2001, "Invalid Input Provided", [f"Invalid status: {status}" for status in sorted(unknown)]
+            )
         if statuses := parameters.getlist("statuses[]"):
             found = [incident for incident in found if incident.status in statuses]
         listed = [_incident_json(incident) for incident in found]

@@ -99,7 +99,9 @@ class PagerDutyState:
             faults.append(f"'dedup_key' is invalid (must be a string of at most {MAX_DEDUP_KEY} characters)")
         if action in ("acknowledge", "resolve") and not dedup_key:
             faults.append("'dedup_key' is missing or blank")
-        return faults + (_payload_faults(event.get("payload")) if action == "trigger" else [])
+        if action == "trigger":
+            faults += [*_payload_faults(event.get("payload")), *_context_faults(event)]
+        return faults
 
 
 def _received_event(team: str, event: JsonObject) -> PagerDutyEvent:
@@ -135,4 +137,32 @@ def _payload_faults(payload: object) -> list[str]:
         faults.append(f"'payload.severity' is invalid (must be one of: {', '.join(SEVERITIES)})")
     if not faults and len(payload["summary"]) > MAX_SUMMARY:
         faults.append(f"'payload.summary' is too long (maximum is {MAX_SUMMARY} characters)")
+    if not isinstance(payload.get("custom_details", {}), dict | str):
+        faults.append("'payload.custom_details' is invalid (must be an object)")
     return faults
+
+
+def _context_faults(event: JsonObject) -> list[str]:
+    """Check what leads people from a page to other systems: the sending program, links and images."""
+    faults = [
+        f"{name!r} is invalid (must be a string)"
+        for name in ("client", "client_url")
+        if not isinstance(event.get(name, ""), str)
+    ]
+    if isinstance(address := event.get("client_url"), str) and not _is_address(address):
+        faults.append("'client_url' is invalid (must be a URL)")
+    for name, required in (("links", "href"), ("images", "src")):
+        entries = event.get(name, [])
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            faults.append(f"{name!r} is invalid (must be an array of objects)")
+            continue
+        for entry in entries:
+            if not _is_address(entry.get(required)):
+                faults.append(f"'{name}.{required}' is invalid (must be a URL)")
+            if not isinstance(entry.get("text", ""), str):
+                faults.append(f"'{name}.text' is invalid (must be a string)")
+    return faults
+
+
+def _is_address(value: object) -> bool:
+    return isinstance(value, str) and value.startswith(("http://", "https://")) and value.isprintable()

@@ -41,7 +41,7 @@ def on_call_engineer(request: JsonObject) -> ScriptedReply:
             summary = text[:300]
             if ("get_service_health", service) in everything:
                 summary = page_summary(Findings(everything, service))
-            arguments = {"team": service, "summary": summary, "severity": "critical"}
+            arguments = {"service": service, "team": service, "summary": summary, "severity": "critical"}
         accepted = offered[tool].get("properties", {})
         return tool, {name: value for name, value in arguments.items() if name in accepted}
 

@@ -109,7 +109,7 @@ async def dispatch_alerts(
 
     async def dispatch(alerts: list[Alert]) -> DispatchResult:
         async with slots:
-            return await _dispatch_group(client, settings, source, alerts, payload.notes, received_at)
+            return await _dispatch_group(client, settings, source, alerts, payload, received_at)
 
     results = await asyncio.gather(*map(dispatch, groups.values()), return_exceptions=True)
     for result in results:  # raise only after every group was tried
@@ -123,14 +123,14 @@ async def _dispatch_group(
     settings: Settings,
     source: Source[Any],
     alerts: list[Alert],
-    notes: list[str],
+    payload: ParsedPayload,
     received_at: float,
 ) -> DispatchResult:
     run = workflow_id(alerts[0])
     reasons = {reason for alert in alerts if (reason := reason_not_to_start(alert, source.section)) is not None}
     starting = [alert for alert in alerts if reason_not_to_start(alert, source.section) is None]
-    run_input = alert_run_input(settings, source, starting or alerts)
-    optional = {"notes": notes, "silence": silence_url(run_input.origin, alerts)}
+    run_input = alert_run_input(settings, source, starting or alerts, payload.opened_keys.get(alerts[0].group))
+    optional = {"notes": payload.notes, "silence": silence_url(run_input.origin, alerts)}
     notification = AlertNotification(alerts=_within_signal_size(alerts), at=received_at)
     notification = notification.model_copy(update={name: value for name, value in optional.items() if value})
     group = _Group(run_input, alerts, run)
@@ -178,8 +178,13 @@ class _Group:
         )
 
 
-def alert_run_input(settings: Settings, source: Source[Any], alerts: Sequence[Alert]) -> RunInput:
-    """Return the input of a run: the title of its worst alert. The alerts themselves are sent by signal."""
+def alert_run_input(
+    settings: Settings, source: Source[Any], alerts: Sequence[Alert], opened_key: str | None = None
+) -> RunInput:
+    """Return the input of a run: the title of its worst alert. The alerts themselves are sent by signal.
+
+    ``opened_key`` is the deduplication key of the PagerDuty incident that the sender opens for these alerts.
+    """
     severity = worst_severity(*(alert.severity for alert in alerts))
     first = next((alert for alert in alerts if alert.severity == severity), alerts[0])
     services = (match_service(alert, settings.services, source.section.service_labels) for alert in [first, *alerts])
@@ -188,6 +193,9 @@ def alert_run_input(settings: Settings, source: Source[Any], alerts: Sequence[Al
     team = first.team if first.team in settings.catalogue["team"] else owner
     others = f" (and {len(alerts) - 1} more)" if len(alerts) > 1 else ""
     origin: dict[str, object] = {"source": source.name, "kind": source.section.kind, "group": first.group, "team": team}
+    joins = source.section.joins_pagerduty
+    if opened_key is not None and joins is not False:
+        origin |= {"opened_key": opened_key, "surely_opened": joins or source.section.kind == "pagerduty"}
     fields = {
         "text": f"{first.title}{others}",
         "service": service,

@@ -6,6 +6,7 @@ from slack_sdk.models.blocks import Block
 
 from watchkeeper.contracts import ApprovalNotice
 from watchkeeper.incident.phrases import approve_command, deny_command
+from watchkeeper.incident.run_address import run_address
 from watchkeeper.slack.blocks import (
     button,
     buttons,
@@ -17,7 +18,7 @@ from watchkeeper.slack.blocks import (
     plain_section,
     section,
 )
-from watchkeeper.slack.status_message import decision_buttons, run_address
+from watchkeeper.slack.status_message import decision_buttons
 from watchkeeper.text import json_summary, utc
 
 _TITLE = 200

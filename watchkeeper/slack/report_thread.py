@@ -6,8 +6,8 @@ from slack_sdk.models.blocks import Block
 
 from watchkeeper.contracts import ReportDelivery
 from watchkeeper.incident.phrases import status_phrase
+from watchkeeper.incident.run_address import run_address
 from watchkeeper.slack.blocks import as_mrkdwn, context, escaped, escaped_line, fitting, header, section
-from watchkeeper.slack.status_message import run_address
 
 MAX_REPLIES = 6
 """Replies of one report: 45,000 characters."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 from slack_sdk.models.blocks import ActionsBlock, Block
 
 from watchkeeper.contracts import CallRecord, ChannelUpdate
 from watchkeeper.incident.phrases import alert_counts, status_with_step
+from watchkeeper.incident.run_address import run_address
 from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.slack.blocks import (
     as_mrkdwn,
@@ -62,13 +61,6 @@ def status_blocks(update: ChannelUpdate, run_url: str | None) -> list[Block]:
         blocks.append(buttons("links", *links))
     blocks.append(context(f"Run `{escaped_line(update.workflow_id, 300)}`"))
     return blocks
-
-
-def run_address(run_url: str | None, workflow_id: str, run: str) -> str | None:
-    """Return the URL of a run: ``run_url`` with ``{run}`` and ``{run_id}`` filled in."""
-    if run_url is None:
-        return None
-    return run_url.replace("{run}", quote(workflow_id, safe="")).replace("{run_id}", quote(run, safe=""))
 
 
 def decision_buttons(workflow_id: str, run: str, call: str) -> ActionsBlock:

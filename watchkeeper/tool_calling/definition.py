@@ -18,7 +18,7 @@ from httpx2 import AsyncClient
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, WithJsonSchema
 
 from watchkeeper.config.settings import Settings
-from watchkeeper.contracts import Effect, ToolRequest, ToolSpec, digest_of
+from watchkeeper.contracts import Effect, Incident, ToolRequest, ToolSpec, digest_of
 from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.text import ERROR_BYTES, excerpt, same_arguments
 from watchkeeper.tool_calling import json_schema
@@ -96,6 +96,7 @@ class ToolCall(ToolRequest):
     """A tool call: the run, the call key and the arguments."""
 
     key: str = Field(description="Call key, such as r3.0: round 3, first call. Not the model's id.")
+    workflow_id: str | None = Field(default=None, description="Id of the run, as `watchkeeper show` takes it.")
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,11 @@ class ToolContext:
     settings: Settings
     http: AsyncClient
     """Shared by the process. It has timeouts and follows no redirects."""
+
+    @property
+    def incident(self) -> Incident | None:
+        """What a page says first. Only for a tool with ``pages=True``, in a run that has rules for pages."""
+        return self.call.incident
 
 
 A = TypeVar("A", bound=BaseModel)
@@ -134,6 +140,8 @@ class Tool(Generic[A]):
     """Arguments that identify the effect within the incident; empty: each call is a separate effect."""
     approval: bool
     max_bytes: int = field(default=DEFAULT_RESULT_BYTES)
+    pages: bool = False
+    """It wakes a person: the rules for pages apply."""
 
     async def __call__(self, args: A, context: ToolContext) -> Any:
         """Call the function."""
@@ -155,7 +163,7 @@ class Tool(Generic[A]):
         )
         if self.approval or self.name in settings.approval.tools:
             spec = spec.model_copy(update={"approval": settings.approval.timeout})
-        return spec
+        return spec.model_copy(update={"pages": True}) if self.pages else spec
 
     def idempotency_key(self, call: ToolCall, args: A) -> str:
         """Return the idempotency key of a call: for the incident if the tool has ``key``, otherwise for this call.
@@ -189,6 +197,7 @@ def tool(
     key: Sequence[str] = (),
     approval: bool = False,
     max_bytes: int = DEFAULT_RESULT_BYTES,
+    pages: bool = False,
 ) -> Callable[[ToolFunction[A]], Tool[A]]:
     """Define a tool from an ``async def NAME(args: Arguments, context: ToolContext)``; its docstring describes it.
 
@@ -200,6 +209,7 @@ def tool(
         key: Names of arguments. The idempotency key then covers the incident and these arguments, not one call.
         approval: Whether a person must approve each call.
         max_bytes: Largest result that the model receives.
+        pages: Whether a call wakes a person, so that the rules for pages apply (docs/pages.md).
 
     Raises:
         ToolDefinitionError: The function cannot be a tool; the text says why.
@@ -222,7 +232,7 @@ def tool(
             raise refuse("its first parameter must be annotated with a class derived from Arguments")
         if unknown := [part for part in key if part not in arguments.model_fields]:
             raise refuse(f"key names {unknown}, which are not fields of {arguments.__name__}")
-        if problem := _option_problem(effect, timeout, attempts, max_bytes):
+        if problem := _option_problem(effect, timeout, attempts, max_bytes, pages=pages):
             raise refuse(problem)
         return Tool(
             name=name,
@@ -235,12 +245,17 @@ def tool(
             key=tuple(key),
             approval=approval,
             max_bytes=max_bytes,
+            pages=pages,
         )
 
     return make
 
 
-def _option_problem(effect: Effect, timeout: timedelta, attempts: int | None, max_bytes: int) -> str | None:
+def _option_problem(
+    effect: Effect, timeout: timedelta, attempts: int | None, max_bytes: int, *, pages: bool
+) -> str | None:
+    if pages and effect == "read":
+        return 'pages=True is not a read: set effect="keyed" or effect="once"'
     if effect == "once" and attempts not in (None, 1):
         return 'effect="once" allows only one attempt'
     if attempts is not None and attempts < 1:

@@ -26,6 +26,7 @@ DELIVERY = ReportDelivery(
     report=REPORT,
     service="checkout",
 )
+ALERTS = AlertOrigin(source="prod", kind="alertmanager", group="g")
 NOTE = "Checkout is fine.\n\nAll of it.\n\nwatchkeeper run=run-1 part=report"
 
 
@@ -138,7 +139,7 @@ async def test_a_run_that_pages_and_hands_off_leaves_a_note(client: Client, worl
     tools = {**PAGER, "look": look}
     looked = calls(("look", {"service": "checkout"}))
     async with run_harness(client, [looked], tools=tools, **connected(world)) as harness:
-        run = await harness.start(service="checkout", limits=LimitChanges(tokens=1))
+        run = await harness.start(service="checkout", limits=LimitChanges(tokens=1), origin=ALERTS)
         _, _, hand_off = await failure(run)
         first = run.first_execution_run_id
     (incident,) = world.pages.incidents

@@ -11,7 +11,7 @@ from httpx2 import AsyncClient
 
 from tests.support.settings import build_settings
 from watchkeeper.config.settings import Settings
-from watchkeeper.contracts import ToolResult
+from watchkeeper.contracts import Incident, ToolResult
 from watchkeeper.demo.world import World
 from watchkeeper.tool import ToolCall
 from watchkeeper.tool_calling.catalogue import discover_tools
@@ -27,6 +27,9 @@ class ToolHarness:
     world: World
     settings: Settings
     http: AsyncClient
+    workflow_id: str | None = None
+    incident: Incident | None = None
+    """What the workflow sends with a call that pages."""
 
     @property
     def at(self) -> datetime:
@@ -44,7 +47,9 @@ class ToolHarness:
         self.settings = self.settings.model_copy(update={"services": changed})
 
     async def call(self, tool: str, *, attempt: int = 1, run_id: str = "run-1", **arguments: Any) -> ToolResult:
-        call = ToolCall(run=run_id, key="r1.0", arguments=json.dumps(arguments))
+        call = ToolCall(run=run_id, key="r1.0", arguments=json.dumps(arguments), workflow_id=self.workflow_id)
+        if self.incident is not None:
+            call = call.model_copy(update={"incident": self.incident})
         return await run_tool(TOOLS[tool], call, settings=self.settings, http=self.http, at=self.at, attempt=attempt)
 
     async def ok(self, tool: str, **arguments: Any) -> dict[str, Any]:

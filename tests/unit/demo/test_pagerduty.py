@@ -96,6 +96,19 @@ async def test_a_resolve_needs_the_routing_key_of_the_trigger(http: AsyncClient,
         (trigger(payload={"summary": "s", "source": " ", "severity": "info"}), "'payload.source' is missing"),
         (trigger(payload={"summary": "s", "source": "s", "severity": "bad"}), "'payload.severity' is invalid"),
         (trigger(payload={"summary": "s" * 1025, "source": "s", "severity": "info"}), "'payload.summary' is too long"),
+        (trigger(client=1), "'client' is invalid"),
+        (trigger(client_url=["https://x.example"]), "'client_url' is invalid"),
+        (trigger(client_url="ui.example/run"), "'client_url' is invalid (must be a URL)"),
+        (trigger(links={"href": "https://x.example"}), "'links' is invalid (must be an array of objects)"),
+        (trigger(links=["https://x.example"]), "'links' is invalid (must be an array of objects)"),
+        (trigger(links=[{"text": "Run"}]), "'links.href' is invalid (must be a URL)"),
+        (trigger(links=[{"href": "javascript:alert(1)"}]), "'links.href' is invalid (must be a URL)"),
+        (trigger(links=[{"href": "https://x.example", "text": 1}]), "'links.text' is invalid"),
+        (trigger(images=[{"href": "https://x.example"}]), "'images.src' is invalid (must be a URL)"),
+        (
+            trigger(payload={"summary": "s", "source": "s", "severity": "info", "custom_details": [1]}),
+            "'payload.custom_details' is invalid",
+        ),
         (["no", "object"], "event must be a JSON object"),
     ],
 )
@@ -114,6 +127,19 @@ async def test_an_event_that_is_no_json_or_too_large_is_refused(http: AsyncClien
     url = f"{world.urls.pagerduty_events_url}/v2/enqueue"
     assert (await http.post(url, content=b"{")).json()["errors"] == ["body is not valid JSON"]
     assert (await http.post(url, content=b" " * 600_000)).status_code == 413
+
+
+async def test_a_trigger_has_links_and_the_sending_program(http: AsyncClient, world: World) -> None:
+    links = [{"href": "https://ui.example/run", "text": "Run"}, {"href": "http://x.example"}]
+    event = trigger(client="Watchkeeper", client_url="https://ui.example/run", links=links)
+    assert (await send(http, world, event)).status_code == 202
+
+
+async def test_an_unknown_status_is_refused(http: AsyncClient, world: World) -> None:
+    headers = {"authorization": f"Token token={world.pagerduty_token}"}
+    place = f"{world.urls.pagerduty_api_url}/incidents"
+    answer = await http.get(place, params={"statuses[]": ["triggered", "open"]}, headers=headers)
+    assert (answer.status_code, answer.json()["error"]["errors"]) == (400, ["Invalid status: open"])
 
 
 @pytest.mark.parametrize("authorization", [None, "Token token=wrong", "Bearer demo-pagerduty-token"])

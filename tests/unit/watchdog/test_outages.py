@@ -13,11 +13,9 @@ from tests.end_to_end.chaos.temporal_server import run_server
 from tests.support.alert_sender import Sender, until_reported
 from tests.support.harness import look, run_harness
 from tests.unit.watchdog.conftest import TOOLS, Setup, nowhere, until
-from watchkeeper.paging import page_key
 from watchkeeper.temporal import task_queue
 from watchkeeper.testing.faults import lose_reply
 from watchkeeper.testing.scripts import calls, says
-from watchkeeper.tool import ToolCall
 from watchkeeper.watchdog.journal import Journal
 from watchkeeper.watchdog.models import RefusedGroup
 
@@ -153,15 +151,6 @@ async def test_an_outage_that_ends_in_time_pages_no_one(setup: Setup) -> None:
             await until(lambda: not watchdog.counts.watched)
             assert watchdog.counts.outage is False
     assert setup.world.pages.events == []
-
-
-def test_a_page_of_the_watchdog_has_the_key_of_the_tool() -> None:
-    tool = TOOLS["page_engineer"]
-    for team in ("checkout", "on call / nights", "é" * 100):
-        arguments = tool.arguments.model_construct(team=team)
-        assert tool.idempotency_key(ToolCall(run="run-1", arguments="{}", key="r1.0"), arguments) == page_key(
-            "run-1", team
-        )
 
 
 # --- refused ------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Literal
 
 from pydantic import Field
@@ -43,6 +44,14 @@ class AlertmanagerGroup(Payload):
     alerts: Items[AlertmanagerAlert]
 
 
+def pagerduty_key(group_key: str) -> str:
+    """Return the deduplication key of Alertmanager's PagerDuty notifier for a group (``Key.Hash`` in its notify.go).
+
+    A group key names the route and the group labels: only a notifier in the same route has the same key.
+    """
+    return sha256(group_key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 class GroupingSource(Source[S]):
     """Base class of the sources with Alertmanager's notification format."""
 
@@ -62,6 +71,9 @@ class GroupingSource(Source[S]):
             payload.notes.append(f"the sender left {left_out[:9]} alerts out of this group (its max_alerts)")
         if not payload.alerts:
             payload.ignored.append("the group holds no alert")
+        if group.groupKey:
+            key = pagerduty_key(group.groupKey)
+            payload.opened_keys.update({alert.group: key for alert in payload.alerts})
         return payload
 
     def occasion(self, alert: AlertmanagerAlert, group: AlertmanagerGroup) -> AlertReason | None:

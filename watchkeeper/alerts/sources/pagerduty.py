@@ -19,6 +19,12 @@ from watchkeeper.contracts import Alert
 _FIRES = {"triggered", "reopened", "unacknowledged", "escalated", "priority_updated"}
 _URGENCY = {"high": "error", "low": "warning"}
 
+PAGE_CLIENT = "Watchkeeper"
+"""Name of the program in every page that Watchkeeper sends."""
+
+MAX_DEDUP_KEY = 255
+"""Longest deduplication key of PagerDuty's Events API, in characters."""
+
 _OWN_KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/.+")
 """Idempotency key of a page that a run sent. PagerDuty keeps it as the key of the incident."""
 
@@ -37,6 +43,10 @@ class _Reference(Payload):
     id: Text = ""
     summary: Text = ""
     html_url: Text = ""
+
+
+class _Client(Payload):
+    name: Text = ""
 
 
 class _Body(Payload):
@@ -64,6 +74,7 @@ class _Event(Payload):
     event_type: Text
     occurred_at: Time = None
     agent: _Reference | None = None
+    client: _Client | None = None
     data: object = None
 
 
@@ -95,14 +106,17 @@ class PagerDuty(Source[PagerDutySection]):
             return ParsedPayload(ignored=["a test" if family == "pagey" else "it is not about an incident"])
         if action != "resolved" and action not in _FIRES:
             return ParsedPayload(ignored=["it does not change whether the incident is open"])
-        if event.agent and event.agent.id in self.section.own_agents:
+        own = event.client is not None and event.client.name == PAGE_CLIENT
+        if own or (event.agent and event.agent.id in self.section.own_agents):
             return ParsedPayload(ignored=["Watchkeeper did it itself"])
         incident = _incident(event.data)
         if _OWN_KEY.fullmatch(incident.incident_key):
             return ParsedPayload(ignored=["the incident is a page of Watchkeeper's own"])
         if action != "resolved" and incident.status not in {"triggered", ""}:
             return ParsedPayload(ignored=["people have the incident already"])
-        return ParsedPayload(alerts=[self._alert(event, incident, action, request.received_at)])
+        alert = self._alert(event, incident, action, request.received_at)
+        opened = {alert.group: incident.incident_key} if 0 < len(incident.incident_key) <= MAX_DEDUP_KEY else {}
+        return ParsedPayload(alerts=[alert], opened_keys=opened)
 
     def _alert(self, event: _Event, incident: _Incident, action: str, now: float) -> Alert:
         name = identity(incident.id)
