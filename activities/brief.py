@@ -100,7 +100,12 @@ class BriefActivities:
             nudge=prompt("nudge"),
             conclude=prompt("conclude"),
             conclusions=_conclusion_rules(run_input),
-            pages=page_rules(settings, run_input, incident_of(run_input, number), prompt("look_first")),
+            pages=page_rules(
+                settings,
+                run_input,
+                incident_of(run_input, is_open=is_open, opened_number=number),
+                prompt("look_first"),
+            ),
         )
         if run_input.origin is not None:
             update = {"follow_ups": _follow_ups(settings, flapping=flapping)}

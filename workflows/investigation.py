@@ -159,7 +159,7 @@ class Investigation:
             severity=state.input.severity,
             firing=state.episode.firing if state.follow_up is None else 0,
             is_paged=any(call.name in pagers and call.status == "ok" for call in calls)
-            or (rules is not None and rules.incident.opened_key is not None),
+            or (rules is not None and rules.incident.is_open),
         )
         return Outcome.concluded(reply, review, wake)
 

@@ -56,7 +56,7 @@ def _content(delivery: ReportDelivery, settings: Settings, refused: list[str]) -
         service, severity = delivery.service, delivery.severity
         return page_content(Incident(title=summary, service=service, severity=severity), details, run_url=run_url)
     if delivery.status == "concluded":
-        reason = "the report reached no one"
+        reason = delivery.wake or "the report reached no one"
         return page_content(incident, details, reason=reason, model_says=summary, run_url=run_url)
     reason = f"no conclusion: {delivery.reason}" if delivery.reason else summary
     return page_content(incident, details, reason=reason, run_url=run_url)

@@ -22,9 +22,10 @@ class Incident(Contract):
         description="Deduplication key of the PagerDuty incident that the alerting system opens; absent: none.",
     )
     surely_opened: bool = Field(default=False, description="It has opened one; absent: this must be looked up.")
-    opened_number: str | None = Field(
-        default=None, description="Number of that incident, such as INC-4827, if it was open when the run began."
+    is_open: bool = Field(
+        default=False, description="That incident was open when the run began: a person was paged already."
     )
+    opened_number: str | None = Field(default=None, description="Its number, such as INC-4827; absent: unknown.")
 
 
 class PageRules(Contract):

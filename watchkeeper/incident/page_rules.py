@@ -9,10 +9,11 @@ from watchkeeper.text import excerpt
 TITLE_BYTES = 300
 
 
-def incident_of(run_input: RunInput, opened_number: str | None = None) -> Incident:
+def incident_of(run_input: RunInput, *, is_open: bool = False, opened_number: str | None = None) -> Incident:
     """Return what pages of a run say first, as far as it is known at the start.
 
-    ``opened_number`` is the number of the open PagerDuty incident of the alerts.
+    ``is_open`` tells whether the sender of the alerts has opened an incident in PagerDuty that is still open, and
+    ``opened_number`` is its number.
     """
     origin = run_input.origin
     first_line = next((line.strip() for line in run_input.text.splitlines() if line.strip()), run_input.text)
@@ -22,6 +23,7 @@ def incident_of(run_input: RunInput, opened_number: str | None = None) -> Incide
         "severity": run_input.severity,
         "opened_key": origin.opened_key if origin else None,
         "surely_opened": bool(origin and origin.surely_opened),
+        "is_open": is_open,
         "opened_number": opened_number,
     }
     return Incident.model_validate({name: value for name, value in fields.items() if value})

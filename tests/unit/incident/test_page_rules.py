@@ -66,13 +66,14 @@ def test_a_dependency_must_exist(called: str, hint: str) -> None:
 def test_the_incident_is_what_is_known_at_the_start() -> None:
     origin = AlertOrigin(source="p", kind="alertmanager", group="g", opened_key="k", surely_opened=True)
     run_input = RunInput(text="\n  Checkout fails \nmore", service="checkout", severity="warning", origin=origin)
-    incident = incident_of(run_input, "INC-7")
+    incident = incident_of(run_input, is_open=True, opened_number="INC-7")
     assert incident.model_dump(exclude_unset=True) == {
         "title": "Checkout fails",
         "service": "checkout",
         "severity": "warning",
         "opened_key": "k",
         "surely_opened": True,
+        "is_open": True,
         "opened_number": "INC-7",
     }
     assert incident_of(RunInput(text="Why?")).model_dump(exclude_unset=True) == {"title": "Why?"}
