@@ -12,7 +12,7 @@ TITLE_BYTES = 300
 def incident_of(run_input: RunInput, *, is_open: bool = False, opened_number: str | None = None) -> Incident:
     """Return what pages of a run say first, as far as it is known at the start.
 
-    ``is_open`` tells whether the sender of the alerts has opened an incident in PagerDuty that is still open, and
+    ``is_open``: whether the sender of the alerts has opened an incident in PagerDuty that is still open, and
     ``opened_number`` is its number.
     """
     origin = run_input.origin
