@@ -19,6 +19,9 @@ _RARELY_OURS = {action for action in ACTIONS if re.search("killed|disabled|deplo
     _GENERIC
 }
 
+_NEAR = 200
+"""Characters before a verb in which its subject is looked for."""
+
 
 def check_actions(check: Check) -> None:
     """Flag actions that no call has done and no result reports, and pages to another team or with another number."""
@@ -47,6 +50,7 @@ class _Actions:
             f"{call.name} {call.arguments}".lower()
             for call in records.calls
             if call.status == "ok" and not self._is_read(call.name)
+            if call.name not in records.pages and not call.page
         ]
         self._teams = PagedTeams(records)
 
@@ -62,7 +66,11 @@ class _Actions:
         voice = _noun_voice(found, lead, action) if noun else _voice(action, found, clause, lead)
         if voice is None:
             return
-        number = action_phrases.INCIDENT.search(found.string, found.end(), clause.end) if action is OPENED else None
+        number = (
+            action_phrases.INCIDENT.search(found.string, found.end(), self._check.sentence_end(clause))
+            if action is OPENED
+            else None
+        )
         if number and not self._is_supported(action, voice):
             self._check.flag(*number.span(), "incident", "no page and no call has opened it")
         elif not self._is_supported(action, voice):
@@ -73,10 +81,12 @@ class _Actions:
 
     def _is_no_statement(self, found: re.Match[str], clause: Clause, lead: str) -> bool:
         listed = clause.joined in (",", "and") and action_phrases.ONLY_ADVERBS.match(lead)
-        scope = clause.before + " " + lead if listed or clause.joined == "(" else lead
-        if action_phrases.NEGATION.search(scope) or action_phrases.NEGATED_AFTER.match(found.string, found.end()):
+        scope = clause.before[-_NEAR:] + " " + lead if listed or clause.joined == "(" else lead
+        if action_phrases.NEGATION.search(scope + found[0]) or action_phrases.NEGATED_AFTER.match(
+            found.string, found.end()
+        ):
             return True
-        if is_hedged(clause.before) or is_hedged(lead):
+        if clause.hedged or is_hedged(lead):
             return True
         return clause.advice and (clause.question or is_imperative(clause.text))
 
@@ -88,11 +98,12 @@ class _Actions:
         if action is OPENED:
             called = called or self._teams.any
         evidence = self._check.evidence
-        return called or (voice == "reported" and bool(re.search(action.evidence, evidence.reported)))
+        return called or (voice == "reported" and evidence.reports(action.evidence))
 
     def _check_page(self, found: re.Match[str], clause: Clause, lead: str) -> None:
         """Flag a team that was not paged and a number that no page has."""
-        for start, end in self._teams.others(found.string, found.end(), clause.end, clause.start):
+        joined = self._check.joined_end(clause)
+        for start, end in self._teams.others(found.string, found.end(), joined, clause.start):
             self._check.flag(start, end, "action", f"paged was {self._teams.text}")
         number = action_phrases.INCIDENT.search(found.string, found.end(), clause.end)
         numbers = self._teams.incidents
@@ -109,6 +120,7 @@ def _noun_voice(found: re.Match[str], lead: str, action: Action) -> Voice | None
 def _voice(action: Action, found: re.Match[str], clause: Clause, lead: str) -> Voice | None:
     """Return who is said to have acted; None if it is no statement about an action that can be checked."""
     after = found.string[found.end() : clause.end]
+    lead = lead[-_NEAR:] if len(lead) > _NEAR else lead
     if action_phrases.FIRST_PERSON.search(lead):
         return "ours"
     if action_phrases.BE.search(lead) or (

@@ -13,7 +13,7 @@ _CLOSING = re.compile(r"(?:\*+|_+(?!\w)|`+|~~|[)\]](?:\([^)\s]*\))?|%|\")+")
 _WORD = re.compile(r"\w")
 _FENCE = re.compile(r"^ {0,3}(```+|~~~+).*?(?:^ {0,3}\1[ ]*$|\Z)", re.DOTALL | re.MULTILINE)
 _SPAN = re.compile(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)")
-_LINK = re.compile(r"\[[^\]\n]*\]\([^)\s]*\)|https?://[^\s)>\]]+")
+_LINK = re.compile(r"\[[^\]\n]{0,300}\]\([^)\s]{0,2000}\)|https?://[^\s)>\]]+")
 
 
 def mark(report: str, claims: Sequence[Claim]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from watchkeeper.contracts.reports import ClaimKind
 from watchkeeper.incident.claim_records import Records
 from watchkeeper.incident.read_evidence import ReadEvidence
-from watchkeeper.incident.report_clauses import Clause, ReportText
+from watchkeeper.incident.report_clauses import Clause, ReportText, has_verb
 
 READ = "\x01"
 """Replaces a character that an earlier check has read."""
@@ -33,6 +33,7 @@ class Check:
         self.text = report.plain
         self.found: list[Unsupported] = []
         self._hidden: list[tuple[int, int]] = []
+        self._code = [start for start, _ in report.code]
         self._starts = [clause.start for clause in report.clauses]
 
     def clause(self, at: int) -> Clause | None:
@@ -42,6 +43,24 @@ class Check:
             return None
         return self.report.clauses[index]
 
+    def sentence_end(self, clause: Clause) -> int:
+        """Return the offset at which the sentence of a clause ends."""
+        start, end = clause.start - len(clause.before), clause.end
+        for other in self.report.clauses[bisect_right(self._starts, clause.start) :]:
+            if other.start - len(other.before) != start:
+                break
+            end = other.end
+        return end
+
+    def joined_end(self, clause: Clause) -> int:
+        """Return where the names end that are joined to a clause: paged search and the platform team."""
+        end = clause.end
+        for other in self.report.clauses[bisect_right(self._starts, clause.start) :]:
+            if other.joined not in ("and", ",", "(") or not other.before or has_verb(other.text):
+                break
+            end = other.end
+        return end
+
     def is_stated(self, at: int) -> bool:
         """Tell whether the text at an offset states something, so is no advice."""
         clause = self.clause(at)
@@ -49,7 +68,8 @@ class Check:
 
     def in_code(self, at: int) -> bool:
         """Tell whether an offset is inside a code span."""
-        return any(start <= at < end for start, end in self.report.code)
+        index = bisect_right(self._code, at) - 1
+        return index >= 0 and at < self.report.code[index][1]
 
     def take(self, start: int, end: int) -> None:
         """Hide a part of the text from the checks that follow."""

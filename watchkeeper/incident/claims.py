@@ -6,7 +6,7 @@ must agree with the call records. What the checks do not understand is not flagg
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from watchkeeper.contracts import Claim
 from watchkeeper.incident.action_claims import check_actions
@@ -53,10 +53,12 @@ def unsupported_parts(report: str, records: Records) -> list[Unsupported]:
     return _apart(check.found)
 
 
-def _apart(found: Iterable[Unsupported]) -> list[Unsupported]:
+def _apart(found: Sequence[Unsupported]) -> list[Unsupported]:
     """Return the parts by position. Of two that overlap, only the shorter one is kept."""
     kept: list[Unsupported] = []
+    covered = bytearray(max((part.end for part in found), default=0))
     for part in sorted(found, key=lambda part: (part.end - part.start, part.start)):
-        if part.end > part.start and all(part.end <= other.start or other.end <= part.start for other in kept):
+        if part.end > part.start and not any(covered[part.start : part.end]):
             kept.append(part)
+            covered[part.start : part.end] = b"\x01" * (part.end - part.start)
     return sorted(kept, key=lambda part: part.start)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import combinations, product
+from itertools import chain, combinations, product
 
 from watchkeeper.incident.quantities import Quantity
 from watchkeeper.incident.read_evidence import ReadEvidence
@@ -24,15 +24,25 @@ _PRODUCTS: dict[Dimension, tuple[tuple[Dimension, Dimension], ...]] = {
     "bytes": (("share", "bytes"),),
     "time": (("share", "time"),),
 }
+_QUOTIENTS: dict[Dimension, tuple[tuple[Dimension, Dimension], ...]] = {
+    "time": (("bytes", "bandwidth"), ("count", "rate"), ("any", "rate")),
+    "rate": (("count", "time"),),
+    "share": (("rate", "rate"), ("any", "bytes")),
+}
+_LARGE = 1e6
+"""From here on, a number without a unit may be one of bytes."""
+
+_UNKNOWN_SCALES: dict[Dimension, tuple[float, ...]] = {"time": (1.0, 1e-3), "share": (1.0, 0.01)}
 
 
 def is_derived(number: Quantity, evidence: ReadEvidence) -> bool:
     """Tell whether a figure follows from two numbers that were read."""
-    if number.digits < 2 and number.dimension != "multiple":
-        return False
+    combined = _combined(number.dimension, evidence)
+    several = number.digits > 1 or number.dimension == "multiple"
+    results = chain(_differences_and_ratios(number.dimension, evidence), combined) if several else combined
     return any(
         abs(value - result) <= step / 2 * (1 + 1e-6) + abs(value) * 1e-9
-        for result in _results(number.dimension, evidence)
+        for result in results
         for value, step in zip(number.values, number.steps, strict=True)
     )
 
@@ -40,41 +50,61 @@ def is_derived(number: Quantity, evidence: ReadEvidence) -> bool:
 def _groups(evidence: ReadEvidence) -> Iterator[list[tuple[Dimension, float]]]:
     """Yield the groups of numbers that may be combined."""
     by_key: dict[str, set[tuple[Dimension, float]]] = defaultdict(set)
+    totals: dict[str, set[tuple[Dimension, float]]] = defaultdict(set)
+    sizes: set[tuple[Dimension, float]] = set()
+    large: set[tuple[Dimension, float]] = set()
     for numbers in evidence.keyed.values():
-        in_result: set[tuple[Dimension, float]] = {
-            (dimension, value) for _, dimension, value in numbers if dimension not in ("any", "count")
-        }
+        in_result = {(dimension, value) for _, dimension, value in numbers if dimension not in ("any", "count")}
         if len(in_result) <= MOST_IN_A_RESULT:
             yield sorted(in_result)
+        sizes |= {(dimension, value) for dimension, value in in_result if dimension == "bytes"}
+        large |= {("bytes", value) for _, dimension, value in numbers if dimension == "any" and value >= _LARGE}
+        sums: dict[tuple[str, Dimension], list[float]] = defaultdict(list)
         for key, dimension, value in numbers:
             by_key[key].add((dimension, value))
-    for group in by_key.values():
+            sums[key, dimension].append(value)
+        for (key, dimension), values in sums.items():
+            if len(values) > 1:
+                totals[key].add((dimension, sum(values)))
+                yield [(dimension, sum(values)), (dimension, 0.0)]
+    for group in (*by_key.values(), *totals.values(), sizes | large if sizes else sizes):
         if 1 < len(group) <= MOST_UNDER_A_KEY:
             yield sorted(group)
 
 
-def _results(wanted: Dimension, evidence: ReadEvidence) -> Iterator[float]:
+def _differences_and_ratios(wanted: Dimension, evidence: ReadEvidence) -> Iterator[float]:
     for group in _groups(evidence):
         for (one, first), (other, second) in combinations(group, 2):
             if one != other:
                 continue
             larger, smaller = max(first, second), min(first, second)
-            if wanted in (one, "any"):
-                yield larger - smaller
-                yield larger + smaller
+            if one == wanted:
+                yield from (larger - smaller, larger + smaller)
+            elif one == "any":
+                yield from ((larger - smaller) * scale for scale in _UNKNOWN_SCALES.get(wanted, (1.0,)))
             if smaller and wanted == "multiple":
                 yield larger / smaller
             if smaller and wanted == "share":
                 yield from (smaller / larger, (larger - smaller) / larger, (larger - smaller) / smaller)
         if wanted == "share":
             yield from (1 - value for dimension, value in group if dimension == "share" and value < 1)
-    yield from _products(wanted, evidence)
 
 
-def _products(wanted: Dimension, evidence: ReadEvidence) -> Iterator[float]:
-    for one, other in _PRODUCTS.get(wanted, ()):
-        for numbers in evidence.keyed.values():
-            first = {value for _, dimension, value in numbers if dimension == one}
-            second = {value for _, dimension, value in numbers if dimension == other}
-            if len(first) * len(second) <= MOST_IN_A_RESULT:
-                yield from (a * b for a, b in product(first, second))
+def _combined(wanted: Dimension, evidence: ReadEvidence) -> Iterator[float]:
+    """Yield products and quotients of two numbers that measure different things, in one result."""
+    for numbers in evidence.keyed.values():
+        by_dimension: dict[Dimension, set[float]] = defaultdict(set)
+        for _, dimension, value in numbers:
+            by_dimension[dimension].add(value)
+        for one, other in _PRODUCTS.get(wanted, ()):
+            pairs = list(product(by_dimension[one], by_dimension[other]))
+            if len(pairs) <= MOST_IN_A_RESULT:
+                yield from (first * second for first, second in pairs)
+        for one, other in _QUOTIENTS.get(wanted, ()):
+            pairs = [(first, second) for first, second in product(by_dimension[one], by_dimension[other]) if second]
+            if len(pairs) <= MOST_IN_A_RESULT:
+                yield from (first / second for first, second in pairs)
+        if wanted == "time":
+            # "One failed request every four seconds."
+            failing = list(product(by_dimension["share"], by_dimension["rate"]))
+            yield from (1 / (share * rate) for share, rate in failing[:MOST_IN_A_RESULT] if share * rate)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from watchkeeper.incident.claim_spans import Check
 from watchkeeper.incident.derived_figures import is_derived
-from watchkeeper.incident.quantities import Quantity, decimal_comma, quantity
+from watchkeeper.incident.quantities import Quantity, compound_seconds, decimal_comma, quantity
 from watchkeeper.incident.read_evidence import ReadEvidence
 from watchkeeper.incident.vocabulary import figure_words
-from watchkeeper.incident.vocabulary.unit_words import FIGURE, Dimension
+from watchkeeper.incident.vocabulary.unit_words import COMPOUND, FIGURE, Dimension
 
 _BEFORE = 28
 SMALL = 12
@@ -34,6 +34,7 @@ def check_figures(check: Check, clocks: Sequence[int]) -> None:
     check.hide()
     durations = check.evidence.times.durations(clocks)
     comma = decimal_comma(check.report.plain)
+    _check_compounds(check, durations)
     for found in FIGURE.finditer(check.text):
         if not check.is_stated(found.start()):
             continue
@@ -48,6 +49,20 @@ def check_figures(check: Check, clocks: Sequence[int]) -> None:
         if not is_derived(number, check.evidence):
             end = found.end()
             check.flag(found.start(), end, "figure", "no result has this figure in this unit")
+
+
+def _check_compounds(check: Check, durations: set[int]) -> None:
+    """Flag durations in two units, such as 3 h 40 min."""
+    for found in COMPOUND.finditer(check.text):
+        check.take(*found.span())
+        total, step = compound_seconds([part or "" for part in found.groups()])
+        if not check.is_stated(found.start()) or figure_words.AGO.match(check.text, found.end()):
+            continue
+        low, high = _bounds(total, step, check.text[max(0, found.start() - _BEFORE) : found.start()])
+        high += step / 2
+        if not check.evidence.has_number("time", low, high) and not any(low <= read <= high for read in durations):
+            check.flag(*found.span(), "figure", "no result has this duration")
+    check.hide()
 
 
 def _is_no_figure(check: Check, found: re.Match[str], number: Quantity) -> bool:

@@ -19,7 +19,7 @@ class _Reads:
         same: dict[tuple[str, str], int] = {}
         for call in check.records.calls:
             text = check.evidence.results.get(call.key)
-            if text is None:
+            if text is None or call.name in check.records.pages or call.page:
                 continue
             services = {value.lower() for value in argument_values(call.arguments).values()}
             named = re.search(r'"service"\s*:\s*"([^"]+)"', text)
@@ -81,23 +81,24 @@ def _check_states(check: Check, reads: _Reads, clause: Clause) -> None:
             if service in known or (
                 not known and bare and service not in health_words.NO_SERVICE and len(found["subject"].split()) <= 5
             ):
-                _check_state(check, reads, found, service, (start, start + len(service)), certain=service in known)
+                _check_state(check, reads, found, service, (start, start + len(service)))
 
 
-def _check_state(
-    check: Check, reads: _Reads, found: re.Match[str], service: str, at: tuple[int, int], *, certain: bool
-) -> None:
+def _check_state(check: Check, reads: _Reads, found: re.Match[str], service: str, at: tuple[int, int]) -> None:
     latest = reads.latest.get(service)
     if (latest in health_words.BAD_STATUS and found["good"]) or (latest in health_words.GOOD_STATUS and found["bad"]):
         check.flag(at[0], found.end(), "health", f"the latest read of {service} says {latest}")
-    elif service not in reads.looked and not _is_reported(check, service, certain=certain):
+    elif service not in reads.looked and not _is_reported(check, service):
         check.flag(*at, "health", f"no call was about {service}")
 
 
-def _is_reported(check: Check, service: str, *, certain: bool) -> bool:
+def _is_reported(check: Check, service: str) -> bool:
     """Tell whether a result or a message names the service, though no call was about it."""
-    texts = [*check.evidence.results.values(), *check.evidence.words]
-    return any(re.search(rf"(?<![\w-]){re.escape(service)}(?![\w-])", text, re.IGNORECASE) for text in texts)
+    name = re.escape(service)
+    named = f"(?<![\\w-]){name}(?![\\w-])"
+    return check.evidence.reports(f"[\"'=/@]{name}(?![\\w-])") or any(
+        re.search(named, text, re.IGNORECASE) for text in check.evidence.words
+    )
 
 
 def _is_everything_read(check: Check, reads: _Reads, claim: str) -> bool:
@@ -110,13 +111,12 @@ def _is_everything_read(check: Check, reads: _Reads, claim: str) -> bool:
 
 
 def _is_trend_read(check: Check, reads: _Reads, found: re.Match[str]) -> bool:
-    texts = check.evidence.results.values()
-    if reads.repeated or any(health_words.SERIES.search(text) for text in texts):
+    if reads.repeated or check.evidence.reports(health_words.SERIES):
         return True
     if found["what"].lower().split()[-1] in ("that", "it", "which", "there", "this", "they"):
         return True
     if (found["down"] or found["better"]) and any(health_words.RECOVERY.search(text) for text in check.evidence.words):
         return True
-    return bool(health_words.TREND_READ.search(check.evidence.reported)) or (
+    return check.evidence.reports(health_words.TREND_READ) or (
         bool(found["up"]) and len(check.evidence.times.moments) > 4
     )

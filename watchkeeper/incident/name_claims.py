@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from watchkeeper.incident.claim_spans import Check
+from watchkeeper.incident.quantities import decimal_comma
 from watchkeeper.incident.vocabulary import name_patterns
 
 _SHORTEST = 3
@@ -41,12 +42,7 @@ def check_incidents(check: Check) -> None:
         incident = prefix is None or prefix in name_patterns.INCIDENT_PREFIXES
         if not incident and len(number) < 3:
             continue
-        written = found[0].casefold()
-        known = (
-            written in check.evidence.text or number in check.evidence.digits
-            if incident
-            else check.evidence.has_name(written)
-        )
+        known = check.evidence.has_incident(found[0], number) if incident else check.evidence.has_name(found[0])
         if prefix in ("UTF", "SHA", "ISO", "RFC", "HTTP", "TLS", "AES", "RSA", "MD", "CVE", "IPV", "SEV"):
             continue
         check.take(*found.span())
@@ -64,7 +60,10 @@ def check_versions(check: Check) -> None:
         if check.is_stated(found.start()) and not check.evidence.has_name(found[0]):
             check.flag(*found.span(), "name", "no result has this address")
     check.hide()
+    comma = decimal_comma(check.report.plain)
     for found in name_patterns.VERSION.finditer(check.text):
+        if comma and name_patterns.THOUSANDS.fullmatch(found[0]):
+            continue
         check.take(*found.span())
         if check.evidence.has_version(found[0]):
             continue

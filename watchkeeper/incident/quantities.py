@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from watchkeeper.incident.vocabulary import unit_words
@@ -69,10 +70,10 @@ def _last_digit(whole: int) -> float:
 def quantity(found: re.Match[str], *, comma: bool = False) -> Quantity | None:
     """Return the quantity of a match of ``FIGURE``; None if the number is part of a name, such as ``5xx``."""
     after = found.string[found.end() : found.end() + 1]
-    if not found["unit"] and not found["rate"] and re.match(r"[A-Za-z0-9_]", after):
+    if not (found["unit"] or found["rate"] or found["bytes"]) and re.match(r"[A-Za-z0-9_]", after):
         return None
     dimension, scales = _unit(found)
-    scale = unit_words.SCALES[found["scale"].strip().lower()] if found["scale"] else 1.0
+    scale = unit_words.SCALES[found["scale"].strip(" .").lower()] if found["scale"] else 1.0
     read = [(value * scale, step * scale) for value, step in readings(found["number"], comma=comma)]
     if not read:
         return None
@@ -81,7 +82,21 @@ def quantity(found: re.Match[str], *, comma: bool = False) -> Quantity | None:
     return Quantity(tuple(p[0] for p in pairs), tuple(p[1] for p in pairs), dimension, digits, read[-1][0])
 
 
+def compound_seconds(parts: Sequence[str]) -> tuple[float, float]:
+    """Return the seconds of a duration in several units, and the worth of the last one: 3, h, 40, min is 13,200."""
+    total, step = 0.0, 1.0
+    for number, unit in zip(parts[::2], parts[1::2], strict=True):
+        if number:
+            step = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}[unit[0].lower()]
+            total += int(number) * step
+    return total, step
+
+
 def _unit(found: re.Match[str]) -> tuple[Dimension, list[float]]:
+    if found["bytes"]:
+        per = unit_words.PER.get(found["span"].lower(), 1.0)
+        scales = unit_scales(found["bytes"])
+        return "bandwidth", [scale * per for scale in (scales[1] if scales else [1.0])]
     if found["rate"]:
         return "rate", [unit_words.PER.get(found["per"].lower(), 1.0)]
     if not found["unit"]:
@@ -97,32 +112,47 @@ def unit_scales(unit: str) -> tuple[Dimension, list[float]] | None:
     known = unit_words.UNITS.get(unit.lower().replace(" ", "_"))
     if unit == "B":
         known = ("bytes", 1.0)
-    if unit == "m":
-        return "any", [1.0]
     if known is None:
         return None
     dimension, scale = known
-    return dimension, [scale, unit_words.BINARY[scale]] if dimension == "bytes" and scale in unit_words.BINARY else [
-        scale
-    ]
+    if dimension == "bytes" and scale in unit_words.BINARY:
+        return dimension, [scale, unit_words.BINARY[scale]]
+    return dimension, [scale]
+
+
+def read_scales(unit: str) -> list[tuple[Dimension, float]]:
+    """Return what a unit in a result may mean, each with its size in base units; empty for another word.
+
+    Results use one-letter units: 5m is five minutes or five thousandths of a core, 412G are gigabytes.
+    """
+    if unit in unit_words.LETTERS:
+        return unit_words.LETTERS[unit]
+    amount, _, span = unit.partition("/")
+    if span and amount and (known := unit_scales(amount)) and known[0] == "bytes":
+        return [("bandwidth", scale * unit_words.PER.get(span.lower(), 1.0)) for scale in known[1]]
+    known = unit_scales(unit)
+    return [(known[0], scale) for scale in known[1]] if known else []
 
 
 def key_hint(key: str, value: float) -> tuple[Dimension, float] | None:
     """Return what a number under this key measures, and its unit; None if the key does not say."""
     parts = [part.lower() for part in unit_words.KEY_PARTS.findall(key)]
     if "per" in parts[:-1]:
-        per = parts[parts.index("per") + 1].rstrip("s") or "s"
-        if per in unit_words.PER:
-            return "rate", unit_words.PER[per]
-    if parts and parts[-1] == "rate" and {"error", "failure", "hit", "miss", "success", "fail", "errors"} & set(parts):
-        return ("share", 1.0) if value <= 1 else ("share", 0.01)
-    if (
-        parts
-        and parts[-1] in ("error", "success", "availability", "utilization", "utilisation", "saturation")
-        and value <= 1
-    ):
+        at = parts.index("per")
+        per = unit_words.PER.get(parts[at + 1].rstrip("s") or "s")
+        size = unit_scales(parts[at - 1]) if at else None
+        if per and size and size[0] == "bytes":
+            return "bandwidth", per * size[1][0]
+        if per:
+            return "rate", per
+    if parts and parts[-1] in _SHARES and value <= 1:
         return ("share", 1.0) if value not in (0, 1) else None
+    if parts and parts[-1] == "rate" and unit_words.SHARED & set(parts):
+        return ("share", 1.0) if value <= 1 else ("share", 0.01)
     for part in reversed(parts):
         if part in unit_words.HINTS:
             return unit_words.HINTS[part]
     return None
+
+
+_SHARES = ("error", "success", "availability", "utilization", "utilisation", "saturation")

@@ -34,5 +34,5 @@ def _is_read(check: Check, part: str) -> bool:
         return True
     if " ".join(words) in check.evidence.sequence:
         return True
-    read = sum(f" {word} " in check.evidence.sequence for word in words)
+    read = sum(word in check.evidence.alphanumerics for word in words)
     return len(words) >= 6 and read / len(words) >= MOST_WORDS_READ

@@ -5,26 +5,28 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable
 from functools import cached_property
 
 from watchkeeper.incident.claim_records import Records
-from watchkeeper.incident.quantities import key_hint, unit_scales
+from watchkeeper.incident.quantities import compound_seconds, key_hint, read_scales
 from watchkeeper.incident.read_times import ReadTimes
 from watchkeeper.incident.report_clauses import plain
-from watchkeeper.incident.vocabulary.unit_words import Dimension
+from watchkeeper.incident.vocabulary.unit_words import PER, Dimension
 
-_ESCAPED_BREAK = re.compile(r"\\+[nrt]")
-_ESCAPED = re.compile(r"\\+([\"/])")
 _CODE_POINT = re.compile(r"\\u([0-9a-fA-F]{4})")
 _TOKEN = re.compile(r"[\w$][\w.$@-]*")
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
 _KEYED = re.compile(
-    r'"?([A-Za-z_][\w.-]{0,60})"?\s?[:=]\s?"?(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?![\w.:-]*[:-]\d)\s?([A-Za-z\u00b5%/]*)'
+    r'(?<![\w.-])([A-Za-z_][\w.-]{0,60})"?\s?[:=]\s?"?(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?![\w.:-]*[:-]\d)\s?([A-Za-z\u00b5%/]*)'
 )
 _MEASURED = re.compile(r"(?<![\w.:-])(\d[\d,]*(?:\.\d+)?)\s?([A-Za-z\u00b5%][A-Za-z/]{0,12}|/s)")
 _LISTED = re.compile(r'[\[,]\s?"?(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)"?\s?(?=[\],])')
 _WORD_NUMBER = re.compile(r"(?<![\w.:-])(\d[\d,]*(?:\.\d+)?)(?![\w:-]|\.\d)")
+
+_PER = re.compile(r"(?<![\w.:-])(\d[\d,]*(?:\.\d+)?) ?[a-z]{0,12} ?(?:per |/)(second|sec|s|minute|min|hour|h)\b")
+_COMPOUND = re.compile(r"(?<![\w.])(\d{1,4})([dhm])(\d{1,2})([hms])(?:(\d{1,2})(s))?(?!\w)")
+_INCIDENT = re.compile(r"(?:inc|incident|ticket|case|issue|number)[a-z_]{0,20}[\"' #:.=-]{0,6}(\d{2,9})(?!\d)")
+_OLDEST_EPOCH = 1e9
 
 KEYED_A_RESULT = 120
 """A result with more numbers than this takes no part in sums and ratios: almost any number would follow from it."""
@@ -32,8 +34,13 @@ KEYED_A_RESULT = 120
 
 def unescaped(text: str) -> str:
     """Return a JSON text as a person reads it."""
-    text = _CODE_POINT.sub(lambda found: chr(int(found[1], 16)), text) if "\\u" in text else text
-    return plain(_ESCAPED.sub(r"\1", _ESCAPED_BREAK.sub(" ", text)) if "\\" in text else text)
+    if "\\" in text:
+        text = _CODE_POINT.sub(lambda found: chr(int(found[1], 16)), text) if "\\u" in text else text
+        while "\\\\" in text:
+            text = text.replace("\\\\", "\\")
+        for escaped, read in (("\\n", " "), ("\\t", " "), ("\\r", " "), ('\\"', '"'), ("\\/", "/")):
+            text = text.replace(escaped, read)
+    return plain(text)
 
 
 class ReadEvidence:
@@ -51,6 +58,13 @@ class ReadEvidence:
         self.reported = "\n".join([*self.results.values(), *self.words]).casefold()
         """Without call arguments and failed calls: what results and people say."""
         self._found: dict[str, bool] = {}
+        self._reported: dict[str, bool] = {}
+
+    def reports(self, pattern: str) -> bool:
+        """Tell whether a result or a message has a pattern. The pattern is in lower case."""
+        if pattern not in self._reported:
+            self._reported[pattern] = bool(re.search(pattern, self.reported))
+        return self._reported[pattern]
 
     @cached_property
     def times(self) -> ReadTimes:
@@ -73,6 +87,11 @@ class ReadEvidence:
         """All letters and digits in their order, with single spaces for everything else."""
         return " " + re.sub(r"[\W_]+", " ", self.text) + " "
 
+    @cached_property
+    def alphanumerics(self) -> set[str]:
+        """Every run of letters and digits."""
+        return set(self.sequence.split())
+
     def has_name(self, name: str) -> bool:
         """Tell whether a name occurs, alone or as part of a longer one."""
         name = name.casefold()
@@ -81,6 +100,14 @@ class ReadEvidence:
         if name not in self._found:
             self._found[name] = name in self.text
         return self._found[name]
+
+    def has_incident(self, written: str, number: str) -> bool:
+        """Tell whether the number of an incident occurs, with this prefix or after a word for incidents."""
+        return number in self._incidents or (number in self.digits and self.has_name(written))
+
+    @cached_property
+    def _incidents(self) -> set[str]:
+        return set(_INCIDENT.findall(self.text))
 
     def has_version(self, version: str) -> bool:
         """Tell whether a version occurs: v2.4.1 as v2.4.1 or 2.4.1, v2.4 also as the beginning of v2.4.1."""
@@ -95,32 +122,48 @@ class ReadEvidence:
         return {".".join(run[:length]) for run in parts for length in range(2, len(run) + 1)}
 
     @cached_property
+    def _under_keys(self) -> list[list[tuple[str, str, str]]]:
+        """Key, number and unit of the numbers with a key, by text."""
+        return [_KEYED.findall(text) for text in self._texts]
+
+    @cached_property
     def keyed(self) -> dict[str, list[tuple[str, Dimension, float]]]:
-        """Numbers under a key, by call key: name, dimension and value in base units."""
+        """Numbers under a key, by result: name, dimension and value in base units.
+
+        Numbers in lists have the key ``[]``. Each message counts as a result.
+        """
         found: dict[str, list[tuple[str, Dimension, float]]] = {}
-        for call, text in self.results.items():
-            numbers = sorted(set(_KEYED.findall(text)))
+        names = [*self.results, *(f"message {at}" for at in range(len(self.words)))]
+        for name, text, numbers in zip(names, self._texts, self._under_keys, strict=False):
             if len(numbers) <= KEYED_A_RESULT:
-                found[call] = [
+                found[name] = [
                     (key, dimension, value)
                     for key, number, unit in numbers
                     for dimension, value in _meanings(key, float(number), unit)
                 ]
+                listed = (float(number) for number in _LISTED.findall(text))
+                found[name] += [("[]", "any", value) for value in listed if abs(value) < _OLDEST_EPOCH]
         return found
 
     @cached_property
     def numbers(self) -> dict[Dimension, list[float]]:
         """All numbers by what they measure, sorted."""
         found: dict[Dimension, set[float]] = defaultdict(set)
+        for key, number, unit in {numbers for text in self._under_keys for numbers in text}:
+            for dimension, value in _meanings(key, float(number), unit):
+                found[dimension].add(value)
+        measured: set[tuple[str, str]] = set()
         for text in self._texts:
-            for key, number, unit in set(_KEYED.findall(text)):
-                for dimension, value in _meanings(key, float(number), unit):
-                    found[dimension].add(value)
-            for number, unit in set(_MEASURED.findall(text)):
-                known = unit_scales(unit)
-                for scale in known[1] if known else ():
-                    found[known[0] if known else "any"].add(float(number.replace(",", "")) * scale)
-            found["any"].update(float(number) for number in set(_LISTED.findall(text)))
+            measured.update(_MEASURED.findall(text))
+            found["any"].update(map(float, set(_LISTED.findall(text))))
+            if " per " in text or "/" in text:
+                for number, span in set(_PER.findall(text)):
+                    found["rate"].add(float(number.replace(",", "")) * PER[span])
+            found["time"].update(compound_seconds(parts)[0] for parts in set(_COMPOUND.findall(text)))
+        scales = {unit: read_scales(unit) for unit in {unit for _, unit in measured}}
+        for number, unit in measured:
+            for dimension, scale in scales[unit]:
+                found[dimension].add(float(number.replace(",", "")) * scale)
         for text in self.words:
             found["any"].update(float(n.replace(",", "")) for n in set(_WORD_NUMBER.findall(text)))
         found["count"].update(float(run) for run in self.digits if run.isdigit() and len(run) < 16)
@@ -133,11 +176,8 @@ class ReadEvidence:
         return at < len(values) and values[at] <= high
 
 
-def _meanings(key: str, value: float, unit: str) -> Iterable[tuple[Dimension, float]]:
-    known = unit_scales(unit) if unit else None
-    if known:
-        return [(known[0], abs(value) * scale) for scale in known[1]]
+def _meanings(key: str, value: float, unit: str) -> list[tuple[Dimension, float]]:
     if unit:
-        return [("count", abs(value))]
+        return [(dimension, abs(value) * scale) for dimension, scale in read_scales(unit)] or [("count", abs(value))]
     hint = key_hint(key, value)
     return [(hint[0], abs(value) * hint[1])] if hint else [("any", abs(value))]

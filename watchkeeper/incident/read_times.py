@@ -58,9 +58,9 @@ class ReadTimes:
                 self.seconds.add(int(hour) * 3_600 + int(minute) * 60 + int(second or 0))
         moments.update(int(epoch) for epoch in set(_EPOCH.findall(text)))
         self.dates.update((int(year), int(month), int(day)) for year, month, day in set(_DATE.findall(text)))
-        for moment in moments:
-            self.seconds.add(moment % _DAY)
-            year, month, day = (utc(moment) or "")[:10].split("-")
+        self.seconds.update(moment % _DAY for moment in moments)
+        for days in {moment // _DAY for moment in moments}:
+            year, month, day = (utc(days * _DAY) or "")[:10].split("-")
             self.dates.add((int(year), int(month), int(day)))
         self.moments |= moments
         if moments:

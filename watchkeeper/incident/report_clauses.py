@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 
 from watchkeeper.incident.vocabulary import advice_words
 
+LONGEST_SENTENCE = 800
+"""Characters after which a sentence is cut: the time of some checks grows with its square."""
+
 
 def plain(text: str) -> str:
     """Replace typographic characters by ASCII ones. Every offset stays the same."""
@@ -34,6 +37,8 @@ class Clause:
     advice: bool
     before: str = ""
     """The sentence up to this clause."""
+    hedged: bool = False
+    """The sentence up to this clause has advice, a plan, a condition or a doubt in it."""
     joined: str = ""
     """The sign or word between the clause before and this one."""
     question: bool = False
@@ -53,6 +58,11 @@ class ReportText:
     """Insides of code spans."""
     commands: list[tuple[int, int]] = field(default_factory=list)
     """Blocks and spans of code that are commands: no statements."""
+
+
+def has_verb(text: str) -> bool:
+    """Tell whether a clause has a verb of its own."""
+    return bool(advice_words.FINITE.search(text))
 
 
 def is_hedged(text: str) -> bool:
@@ -95,12 +105,21 @@ def report_text(raw: str) -> ReportText:
     bold_lines = {
         match.start() for match in re.finditer(r"^.*$", text, re.MULTILINE) if advice_words.BOLD_LINE.match(match[0])
     }
-    text = blank(text, advice_words.ADDRESS)
-    for start, end in commands:
-        text = text[:start] + re.sub(r"[^\n]", " ", text[start:end]) + text[end:]
+    text = blank(_without(text, commands), advice_words.ADDRESS)
     text = advice_words.BREAK.sub(lambda found: ";".ljust(len(found[0])), text)
     text = blank(text, advice_words.MARKS)
     return ReportText(raw, text, list(_clauses(text, bold_lines)), code, commands)
+
+
+def _without(text: str, spans: list[tuple[int, int]]) -> str:
+    """Replace parts of a text by spaces. Line breaks and every offset stay the same."""
+    pieces, at = [], 0
+    for start, end in sorted(spans):
+        if end > at:
+            start = max(start, at)
+            pieces += [text[at:start], re.sub(r"[^\n]", " ", text[start:end])]
+            at = end
+    return "".join([*pieces, text[at:]])
 
 
 def _clauses(text: str, bold_lines: set[int]) -> Iterator[Clause]:
@@ -121,7 +140,7 @@ def _line_clauses(text: str, start: int, end: int, section: str) -> Iterator[Cla
     label = section
     while start < end:
         stop = advice_words.SENTENCE_END.search(text, start, end)
-        after = stop.end() if stop else end
+        after = min(stop.end() if stop else end, start + LONGEST_SENTENCE)
         named = advice_words.LABEL.match(text, start + len(text[start:after]) - len(text[start:after].lstrip()), after)
         if named:
             label = named[0].lower()
@@ -134,7 +153,7 @@ def _sentence_clauses(text: str, start: int, end: int, label: str, question: boo
     by_label = bool(advice_words.ADVICE_LABEL.search(label))
     foreign = not text[start:end].isascii() and bool(re.search(r"[\u3040-\u30ff\u4e00-\u9fff]", text[start:end]))
     advice = by_label or question or (foreign and bool(advice_words.MARKER.search(text, start, end)))
-    base, joined, at = advice, "", start
+    base, joined, at, hedged = advice, "", start, False
     for stop in [*advice_words.CLAUSE_END.finditer(text, start, end), None]:
         until = stop.start() if stop else end
         clause = text[at:until]
@@ -144,9 +163,8 @@ def _sentence_clauses(text: str, start: int, end: int, label: str, question: boo
             advice = base and link in (";", "\u2014")
         if word == "as" and link == ",":
             advice = False
-        if advice_words.MARKER.search(clause) or (
-            link not in advice_words.RESETS - {";", "\u2014"} and is_imperative(clause)
-        ):
+        marked = bool(advice_words.MARKER.search(clause))
+        if marked or (link not in advice_words.RESETS - {";", "\u2014"} and is_imperative(clause)):
             advice = True
         elif (
             advice
@@ -157,6 +175,7 @@ def _sentence_clauses(text: str, start: int, end: int, label: str, question: boo
             advice = link == "and" and bool(re.search(r"\b(?:if|unless)\b", text[start:at], re.IGNORECASE))
         aside = joined == "(" and bool(advice_words.STATED_ASIDE.search(clause))
         if clause.strip():
-            yield Clause(at, until, clause, advice and not aside, text[start:at], link, question, label)
+            yield Clause(at, until, clause, advice and not aside, text[start:at], hedged, link, question, label)
+        hedged = hedged or marked
         if stop:
             at, joined = stop.end(), stop[0]

@@ -75,10 +75,16 @@ OPERATIONS = (
         call=r"drain|cordon|evict|taint",
     ),
     Action(
-        done=r"failed over|switched(?: over)?|rerouted|re-routed|shifted|diverted|redirected|promoted",
-        noun=r"fail-?over|switch-?over|traffic shift",
-        evidence=r"fail(?:ed|ing)?[ _-]?over|switch|rerout|shift|divert|redirect|promot",
-        call=r"fail_?over|switch|route|traffic|promote|shift",
+        done=r"switched(?: over)?|rerouted|re-routed|shifted|diverted|redirected|promoted",
+        noun=r"switch-?over|traffic shift",
+        evidence=r"switch|rerout|shift|divert|redirect|promot",
+        call=r"switch|route|traffic|promote|shift",
+    ),
+    Action(
+        done=r"failed over",
+        noun=r"fail-?over",
+        evidence=r"fail(?:ed|ing)?[ _-]?over",
+        call=r"fail_?over|promote|switch",
     ),
     Action(
         done=r"acknowledged|acked",

@@ -64,7 +64,8 @@ ADVICE_LABEL = re.compile(
 LABEL = re.compile(r"[^\W\d_][\w ,/'()-]{1,48}(?=:(?:\s|$))")
 BOLD_LINE = re.compile(r"[ ]*\*\*[^*\n]{2,60}\*\*:?[ ]*$")
 MARKER = re.compile(
-    r"\b(?:should|shall|must|ought|would(?! have)|could(?! not|n't)|need(?:s|ed)? to|needs|recommend\w*|suggested"
+    r"\b(?:should|shall|must|ought|would(?! have)|could(?! not|n't)|need(?:s|ed)? to|needs|recommend(?:s|ed|ing)?"
+    r"|recommendations?(?= *(?::|is |are ))|suggested"
     r"|suggestions?|(?:i|we|we'd|i'd) suggest|advis\w+|propos\w+|please|consider\w*|next steps?|will(?! not have)"
     r"|going to"
     r"|plan(?:s|ned|ning)? to|if|unless|until(?! +(?:about |around |~ ?)?\d)|in case|as soon as|whether|to be"
@@ -106,7 +107,7 @@ FIRST_WORDS = re.compile(
     re.IGNORECASE,
 )
 FINITE = re.compile(
-    r"\b(?:is|are|was|were|has|have|had|broke|caused|went|came|led|began|shows?|showed|did|does|took|sent|ran|got"
+    r"\b(?:is|are|was|were|has|have|had|looks?|seems?|remains?|appears?|broke|caused|went|came|led|began|shows?|showed|did|does|took|sent|ran|got"
     r"|rose|fell"
     r"|\w{2,}ed)\b|\bby [a-z]|\bat \d|\bcount\b",
     re.IGNORECASE,

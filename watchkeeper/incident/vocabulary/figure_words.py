@@ -40,5 +40,5 @@ COUNTED = re.compile(
     r"|occurrences|\u56de|\u4ef6)",
     re.IGNORECASE,
 )
-AGO = re.compile(r"\s*(?:ago\b|old\b|vor\b|from now|earlier today|\u524d)", re.IGNORECASE)
+AGO = re.compile(r"\s*(?:ago\b|vor\b|from now|earlier today|\u524d)", re.IGNORECASE)
 CERTAIN = re.compile(r"\s*(?:sure|certain|confiden|clear)", re.IGNORECASE)

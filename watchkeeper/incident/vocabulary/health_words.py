@@ -14,7 +14,8 @@ GOOD = (
 )
 BAD = r"degraded|down|unhealthy|failing|broken|unavailable|red|out"
 STATE = re.compile(
-    rf"(?P<subject>(?:[\w.-]+(?:,? and | or |, ))*[\w.-]+)(?: services?)?(?P<be> (?:both |all |also |still "
+    rf"(?<![\w.-])(?P<subject>(?:[\w.-]{{1,60}}(?:,? and | or |, )){{0,8}}[\w.-]{{1,60}})(?: services?)?(?P<be>"
+    rf" (?:both |all |also |still "
     rf"|currently )*(?:is|are|looks?|seems?"
     rf"|appears?(?: to be)?|remains?|stays?|has|have|were|was|:))(?: (?:both|all|also|still|currently|now"
     rf"|completely|fully|otherwise|perfectly"
@@ -50,7 +51,7 @@ TREND = re.compile(
     r"(?P<what>(?:the |these |its )?(?:error rate|errors?|failures?|latency|latencies|p\d\d(?: latency)?|memory(?:"
     r" usage)?|cpu(?: usage)?|traffic"
     r"|requests?|restarts?|queue|backlog|lag|exceptions?|timeouts?|error counts?|service|response times?"
-    r"|throughput|load|connections|[\w-]+))"
+    r"|throughput|load|connections|(?<![\w-])[\w-]+))"
     r" (?:is|are) (?:now |already |slowly |steadily |rapidly |currently |still |clearly )*"
     r"(?P<way>(?P<down>falling|dropping|decreasing|declining|subsiding|going down|coming down|receding|easing"
     r"|diminishing|shrinking|draining)"
@@ -61,13 +62,12 @@ TREND = re.compile(
     re.IGNORECASE,
 )
 RECOVERY = re.compile(r"\b(?:resolved|recover\w*|no longer|cleared|normal)\b", re.IGNORECASE)
-TREND_READ = re.compile(
-    r"\b(?:falling|dropp\w+|decreas\w+|declin\w+|recover\w*|improv\w+|rising|increas\w+|climb\w+|growing|grow[ns]?"
-    r"|trend|slope|deriv|delta)\b"
+TREND_READ = (
+    r"\b(?:falling|dropping|decreasing|declining|recovering|improving|rising|increasing|climbing|growing|trend\w*"
+    r"|slope)\b"
+    r"|\b(?:deriv|delta)\("
 )
-SERIES = re.compile(
-    r"\[(?:\s*\"?-?\d+(?:\.\d+)?\"?\s*,){2,}|(?:\[\s*\d{9,}(?:\.\d+)?\s*,\s*\"[^\"]*\"\s*\]\s*,\s*){2,}"
-)
+SERIES = r"\[(?:\s*\"?-?\d+(?:\.\d+)?\"?\s*,){2,}|(?:\[\s*\d{9,}(?:\.\d+)?\s*,\s*\"[^\"]*\"\s*\]\s*,\s*){2,}"
 STATUS = re.compile(r'"?status"?\s*[:=]\s*"?(\w+)', re.IGNORECASE)
 GOOD_STATUS = {"healthy", "ok", "up", "green", "normal", "operational", "passing"}
 BAD_STATUS = {"degraded", "down", "unhealthy", "critical", "failing", "red", "error", "failed", "warning"}

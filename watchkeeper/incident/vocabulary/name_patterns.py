@@ -61,7 +61,7 @@ ADDRESS = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)")
 AUTHOR = re.compile(
     r"\b(?:deploy\w*|releas\w*|roll(?:ed)?[ -]?out|shipped|push\w*|merg\w*|commit\w*|author\w*|publish\w*"
     r"|promot\w*|chang\w*"
-    r"|triggered|started|approved|initiated|v\d[\w.-]*|PR)\b[^.;|\n]{0,60}?\b(?:by|von|par"
+    r"|triggered|started|approved|initiated|v\d[\w.-]*|PR)\b(?:[^.;|\n]|\.(?=\w)){0,60}?\b(?:by|von|par"
     r"|author:?)\s+@?(?P<name>[A-Za-z][\w-]*)",
     re.IGNORECASE,
 )
@@ -81,3 +81,4 @@ DENIED = re.compile(
     re.IGNORECASE,
 )
 ENDINGS = frozenset({"js", "io", "ai", "com", "net", "org", "dev", "app", "md", "cfg", "sh"})
+THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+")

@@ -7,8 +7,9 @@ from typing import Literal, TypeAlias
 
 from watchkeeper.incident.vocabulary.word_lists import word_list
 
-Dimension: TypeAlias = Literal["share", "time", "bytes", "rate", "cores", "multiple", "count", "any"]
-"""What a figure measures; base units: fraction, seconds, bytes, per second, cores, times, one. ``any``: unknown."""
+Dimension: TypeAlias = Literal["share", "time", "bytes", "bandwidth", "rate", "cores", "multiple", "count", "any"]
+"""What a figure measures; base units: fraction, seconds, bytes, bytes per second, per second, cores, times, one."
+" ``any``: unknown."""
 
 K, KI = 1_000.0, 1_024.0
 WORDS: dict[Dimension, dict[float, str]] = {
@@ -34,9 +35,9 @@ WORDS: dict[Dimension, dict[float, str]] = {
         K**2: "mb megabyte megabytes mo",
         K**3: "gb gigabyte gigabytes go",
         K**4: "tb terabyte terabytes",
-        KI: "ki kib kibibytes",
-        KI**2: "mi mib mebibyte mebibytes",
-        KI**3: "gi gib gibibyte gibibytes",
+        KI: "ki kib kio kibibytes",
+        KI**2: "mi mib mio mebibyte mebibytes",
+        KI**3: "gi gib gio gibibyte gibibytes",
         KI**4: "ti tib tebibytes",
     },
     "cores": {1.0: "core cores vcpu vcpus cpus cpu", 1e-3: "millicores millicore mcpu millicpu"},
@@ -59,17 +60,19 @@ UNITS: dict[str, tuple[Dimension, float]] = {
 BINARY = {K: KI, K**2: KI**2, K**3: KI**3, K**4: KI**4}
 PER = {"second": 1.0, "sec": 1.0, "s": 1.0, "sekunde": 1.0, "seconde": 1.0, "minute": 1 / 60, "min": 1 / 60}
 PER |= {"hour": 1 / 3600, "h": 1 / 3600, "stunde": 1 / 3600, "day": 1 / 86_400}
+SPAN = "seconds?|sec|seconde|sekunde|s|minutes?|min|hours?|h|stunde|day"
 RATE = (
-    r"(?:[A-Za-z]+[ -]?){0,3}?[ ]{0,3}(?:/[ ]?|\b(?:per|a|an|each|every|pro|par)[ ])(?P<per>second|sec|seconde?"
-    r"|sekunde|s"
-    r"|minute|min|hour|h|stunde|day)\b"
+    r"(?:(?!(?:in|within|over|for|of|half|once|after|during|about)\b)[A-Za-z]+[ -]?){0,3}?[ ]{0,3}"
+    rf"(?:/[ ]?|\b(?:per|a|an|each|every|pro|par)[ ])(?P<per>{SPAN})\b"
 )
 NAMED = "|".join(sorted((re.escape(word).replace("_", "[ ]") for word in UNITS), key=len, reverse=True))
 NUMBER = r"\d{1,3}(?:[,.' ]\d{3})+(?:[.,]\d+)?(?![\d])|\d+(?:[.,]\d+)?(?:[eE]-?\d+)?"
+BYTES = r"(?i:[kmgt]i?b|[kmgt]i|bytes?)|B"
 FIGURE = re.compile(
-    rf"(?<![A-Za-z0-9_.,:/#@+-])(?<![A-Za-z0-9]-)(?P<number>{NUMBER})"
-    r"(?P<scale>[ ]?(?:k|K|M|bn|thousand|million|billion|tausend|Millionen)(?![A-Za-z0-9]))?"
-    rf"(?:[ -]{{0,4}}(?:(?P<rate>{RATE})|(?P<unit>(?i:{NAMED})|B|KB)(?![A-Za-z0-9/])))?"
+    rf"(?<![A-Za-z0-9_.,:/#@])(?<![A-Za-z0-9\x01]-)(?P<number>{NUMBER})"
+    r"(?P<scale>[ ]?(?:k|K|M|bn|thousand|million|billion|tausend|Millionen|Mio\.?(?= [A-Z]))(?![A-Za-z0-9]))?"
+    rf"(?:[ -]{{0,4}}(?:(?P<bytes>{BYTES})(?:/[ ]?|[ ](?:per|an?|each|every|pro|par)[ ])(?P<span>{SPAN})\b"
+    rf"|(?P<rate>{RATE})|(?P<unit>(?i:{NAMED})|B|KB)(?![A-Za-z0-9/])))?"
 )
 """A number with its unit, if it has one. ``1,234``, ``1.234`` and ``1 234`` are all read as they may be meant."""
 SCALES = {
@@ -79,6 +82,7 @@ SCALES = {
     "m": 1e6,
     "million": 1e6,
     "millionen": 1e6,
+    "mio": 1e6,
     "bn": 1e9,
     "billion": 1e9,
 }
@@ -88,6 +92,12 @@ COMMA_LANGUAGE = re.compile(
     r"|desde|por|est\u00e1)\b",
     re.IGNORECASE,
 )
+COMPOUND = re.compile(
+    r"(?<![\w.,:])(?P<n1>\d{1,4}) ?(?P<u1>d|days?|h|hrs?|hours?|m|mins?|minutes?)(?:,? and |,? )?"
+    r"(?P<n2>\d{1,2}) ?(?P<u2>h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?)"
+    r"(?:(?:,? and |,? )?(?P<n3>\d{1,2}) ?(?P<u3>s|secs?|seconds?))?(?!\w)"
+)
+"""A duration in two or three units: 3 h 40 min, 51m20s."""
 GROUPS = re.compile(r"\d{1,3}(?:[,.' ]\d{3})+")
 HINTS: dict[str, tuple[Dimension, float]] = {
     **dict.fromkeys(["percent", "percentage", "pct"], ("share", 0.01)),
@@ -119,3 +129,13 @@ HINTS: dict[str, tuple[Dimension, float]] = {
     ),
 }
 KEY_PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+SHARED = frozenset({"error", "failure", "hit", "miss", "success", "fail", "errors"})
+"""What a rate under such a key is a share of: all requests."""
+LETTERS: dict[str, list[tuple[Dimension, float]]] = {
+    "m": [("time", 60.0), ("cores", 1e-3)],
+    "k": [("count", K), ("bytes", K)],
+    "K": [("count", K), ("bytes", K), ("bytes", KI)],
+    "M": [("count", K**2), ("bytes", K**2), ("bytes", KI**2)],
+    "G": [("bytes", K**3), ("bytes", KI**3)],
+    "T": [("bytes", K**4), ("bytes", KI**4)],
+}
