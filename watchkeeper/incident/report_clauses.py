@@ -61,7 +61,7 @@ class ReportText:
 
 
 def has_verb(text: str) -> bool:
-    """Tell whether a clause has a verb of its own."""
+    """Tell whether a clause has its own verb."""
     return bool(advice_words.FINITE.search(text))
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from watchkeeper.contracts import CallRecord, Effect, PageRecord
 from watchkeeper.incident.claims import Records
