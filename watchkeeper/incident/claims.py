@@ -39,7 +39,7 @@ def unsupported_claims(report: str, records: Records) -> list[Claim]:
 
 
 def unsupported_parts(report: str, records: Records) -> list[Unsupported]:
-    """Return the parts of a report that nothing supports, by position; no two of them overlap."""
+    """Return the parts of a report that nothing supports, by position; only actions overlap with other parts."""
     check = Check(report_text(report), ReadEvidence(records), records)
     check_actions(check)
     check_health(check)
@@ -54,11 +54,11 @@ def unsupported_parts(report: str, records: Records) -> list[Unsupported]:
 
 
 def _apart(found: Sequence[Unsupported]) -> list[Unsupported]:
-    """Return the parts by position. Of two that overlap, only the shorter one is kept."""
+    """Return the parts by position. Of two that overlap, the shorter one is kept, and actions."""
     kept: list[Unsupported] = []
     covered = bytearray(max((part.end for part in found), default=0))
     for part in sorted(found, key=lambda part: (part.end - part.start, part.start)):
-        if part.end > part.start and not any(covered[part.start : part.end]):
+        if part.end > part.start and (part.kind == "action" or not any(covered[part.start : part.end])):
             kept.append(part)
             covered[part.start : part.end] = b"\x01" * (part.end - part.start)
     return sorted(kept, key=lambda part: part.start)

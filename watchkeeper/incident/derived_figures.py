@@ -7,7 +7,7 @@ result, and the figure has at least two significant digits.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, combinations, product
 
 from watchkeeper.incident.quantities import Quantity
@@ -16,6 +16,7 @@ from watchkeeper.incident.vocabulary.unit_words import Dimension
 
 MOST_UNDER_A_KEY = 8
 MOST_IN_A_RESULT = 12
+MOST_COUNTS = 5
 """Larger groups of numbers support too much."""
 
 _PRODUCTS: dict[Dimension, tuple[tuple[Dimension, Dimension], ...]] = {
@@ -35,16 +36,12 @@ _LARGE = 1e6
 _UNKNOWN_SCALES: dict[Dimension, tuple[float, ...]] = {"time": (1.0, 1e-3), "share": (1.0, 0.01)}
 
 
-def is_derived(number: Quantity, evidence: ReadEvidence) -> bool:
-    """Tell whether a figure follows from two numbers that were read."""
-    combined = _combined(number.dimension, evidence)
-    several = number.digits > 1 or number.dimension == "multiple"
-    results = chain(_differences_and_ratios(number.dimension, evidence), combined) if several else combined
-    return any(
-        abs(value - result) <= step / 2 * (1 + 1e-6) + abs(value) * 1e-9
-        for result in results
-        for value, step in zip(number.values, number.steps, strict=True)
-    )
+def is_derived(number: Quantity, bounds: Sequence[tuple[float, float]], evidence: ReadEvidence) -> bool:
+    """Tell whether a figure follows from two numbers that were read. ``bounds``: what each of its values may be."""
+    results = _combined(number.dimension, evidence)
+    if number.digits > 1 or number.dimension == "multiple":
+        results = chain(_differences_and_ratios(number.dimension, evidence), results)
+    return any(low <= result <= high for result in results for low, high in bounds)
 
 
 def _groups(evidence: ReadEvidence) -> Iterator[list[tuple[Dimension, float]]]:
@@ -104,6 +101,9 @@ def _combined(wanted: Dimension, evidence: ReadEvidence) -> Iterator[float]:
             pairs = [(first, second) for first, second in product(by_dimension[one], by_dimension[other]) if second]
             if len(pairs) <= MOST_IN_A_RESULT:
                 yield from (first / second for first, second in pairs)
+        counts = sorted(value for value in by_dimension["count"] if value > 1)
+        if wanted == "share" and len(counts) <= MOST_COUNTS:
+            yield from (smaller / larger for smaller, larger in combinations(counts, 2))
         if wanted == "time":
             # "One failed request every four seconds."
             failing = list(product(by_dimension["share"], by_dimension["rate"]))

@@ -42,11 +42,14 @@ def check_figures(check: Check, clocks: Sequence[int]) -> None:
         if number is None or _is_no_figure(check, found, number):
             continue
         before = check.text[max(0, found.start() - _BEFORE) : found.start()]
+        if figure_words.OR_MORE.match(check.text, found.end()):
+            before = "over "
         if _is_read(check.evidence, number, before) or (
             number.dimension == "time" and _is_duration(number, durations, before)
         ):
             continue
-        if not is_derived(number, check.evidence):
+        bounds = [_bounds(value, step, before) for value, step in zip(number.values, number.steps, strict=True)]
+        if not is_derived(number, bounds, check.evidence):
             end = found.end()
             check.flag(found.start(), end, "figure", "no result has this figure in this unit")
 
@@ -72,6 +75,8 @@ def _is_no_figure(check: Check, found: re.Match[str], number: Quantity) -> bool:
         return True
     if number.dimension == "share" and figure_words.CERTAIN.match(after):
         return True
+    if "mio" in (found["unit"] or found["scale"] or "").lower():
+        return True  # Mebioctets in French, millions in German.
     if number.dimension != "count":
         return number.number == 0
     if after[:1] == "%" or number.number in (0, 1) or figure_words.NUMBERED.search(before):

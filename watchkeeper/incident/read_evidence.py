@@ -24,6 +24,7 @@ _LISTED = re.compile(r'[\[,]\s?"?(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)"?\s?(?=[\],]
 _WORD_NUMBER = re.compile(r"(?<![\w.:-])(\d[\d,]*(?:\.\d+)?)(?![\w:-]|\.\d)")
 
 _PER = re.compile(r"(?<![\w.:-])(\d[\d,]*(?:\.\d+)?) ?[a-z]{0,12} ?(?:per |/)(second|sec|s|minute|min|hour|h)\b")
+_PART = re.compile(r"(?<![\w/.:-])(\d{1,12})(?:/| of | out of )(\d{1,12})(?![\w/.-])")
 _COMPOUND = re.compile(r"(?<![\w.])(\d{1,4})([dhm])(\d{1,2})([hms])(?:(\d{1,2})(s))?(?!\w)")
 _INCIDENT = re.compile(r"(?:inc|incident|ticket|case|issue|number)[a-z_]{0,20}[\"' #:.=-]{0,6}(\d{2,9})(?!\d)")
 _OLDEST_EPOCH = 1e9
@@ -159,6 +160,7 @@ class ReadEvidence:
             if " per " in text or "/" in text:
                 for number, span in set(_PER.findall(text)):
                     found["rate"].add(float(number.replace(",", "")) * PER[span])
+            found["share"].update(_share(part, whole) for part, whole in set(_PART.findall(text)))
             found["time"].update(compound_seconds(parts)[0] for parts in set(_COMPOUND.findall(text)))
         scales = {unit: read_scales(unit) for unit in {unit for _, unit in measured}}
         for number, unit in measured:
@@ -174,6 +176,11 @@ class ReadEvidence:
         values = self.numbers.get(dimension, [])
         at = bisect_left(values, low)
         return at < len(values) and values[at] <= high
+
+
+def _share(part: str, whole: str) -> float:
+    """Return the share of 412/1438; 0 if it is none."""
+    return int(part) / int(whole) if 0 < int(part) <= int(whole) else 0.0
 
 
 def _meanings(key: str, value: float, unit: str) -> list[tuple[Dimension, float]]:

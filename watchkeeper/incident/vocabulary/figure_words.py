@@ -42,3 +42,4 @@ COUNTED = re.compile(
 )
 AGO = re.compile(r"\s*(?:ago\b|vor\b|from now|earlier today|\u524d)", re.IGNORECASE)
 CERTAIN = re.compile(r"\s*(?:sure|certain|confiden|clear)", re.IGNORECASE)
+OR_MORE = re.compile(r"[ ]?(?:\+(?![\w])|or (?:more|higher|above|so)\b|oder mehr\b|ou plus\b)", re.IGNORECASE)
