@@ -16,6 +16,7 @@ from watchkeeper import paging
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import ApprovalEvent, ApprovalNotice, PostedMessage
 from watchkeeper.incident.phrases import approve_command, deny_command
+from watchkeeper.incident.run_address import run_address
 from watchkeeper.slack import approval_message
 from watchkeeper.slack.client import MessageDeleted, MessageMarker, SlackClient
 from watchkeeper.text import excerpt, json_summary, utc
@@ -172,6 +173,7 @@ class AnnounceApprovalActivities:
             severity="warning",
             dedup_key=key,
             details=details,
+            run_url=run_address(self._settings.reports.run_url, notice.workflow_id, notice.run),
         )
 
 

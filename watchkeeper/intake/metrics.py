@@ -22,6 +22,7 @@ _WATCHDOG = {
     "failed": "Pages that the pager did not accept; each is retried.",
     "unpageable": "Incidents for which no person can be paged.",
     "unjournaled": "Failed writes to the journal.",
+    "approvals": "Runs that wait for a person's approval.",
     "outage": "1 while Temporal or all workers are unavailable.",
 }
 

@@ -63,5 +63,7 @@ class WatchdogCounts:
     """Incidents whose team has no routing key."""
     unjournaled: int = 0
     """Failed writes to the journal."""
+    approvals: int = 0
+    """Current number of runs that wait for a person's approval, as last counted."""
     outage: bool = False
     """Whether Temporal or the workers are missing now."""

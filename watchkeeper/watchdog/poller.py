@@ -16,6 +16,7 @@ from watchkeeper.text import error_text, excerpt
 from watchkeeper.watchdog.models import WatchedIncident
 from watchkeeper.watchdog.run_status import report_status
 from watchkeeper.watchdog.unreported_runs import UnreportedRun, adopt, list_unreported
+from watchkeeper.watchdog.waiting_runs import count_waiting_for_approval
 
 ANSWER_SECONDS = 10.0
 """Seconds without an answer after which Temporal counts as unreachable."""
@@ -48,6 +49,8 @@ class PollResult:
     """Runs without a report that this watchdog did not know."""
     waiting: dict[str, str] = field(default_factory=dict)
     """Incidents that may still get a report, and the reason for a page after their deadline."""
+    approvals: int | None = None
+    """Runs that wait for a person's approval; None if Temporal cannot count them at the moment."""
     ended: dict[str, str] = field(default_factory=dict)
     """Incidents that will get no report, and why."""
 
@@ -77,6 +80,7 @@ class TemporalPoller:
         try:
             if not await self._has_worker():
                 result.outage = f"no worker has polled the task queue {self._task_queue!r}"
+            result.approvals = await self._count_approvals()
             unreported = await self._list_unreported()
             await self._check(incidents, unreported, result)
             await self._adopt(incidents, unreported, result)
@@ -91,6 +95,14 @@ class TemporalPoller:
                 return await has_worker(self._client, self._task_queue, retry=False)
             except RuntimeError as error:  # the SDK raises it until a lazy client has connected
                 raise _NotConnected("no connection since this process started") from error
+
+    async def _count_approvals(self) -> int | None:
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await count_waiting_for_approval(self._client, self._task_queue)
+        except (RPCError, TimeoutError) as error:
+            logger.debug("Temporal does not count the runs that wait for approval (%s)", error_text(error))
+            return None
 
     async def _list_unreported(self) -> dict[str, UnreportedRun]:
         """Return the runs without a report by workflow id. Empty if Temporal cannot list them at the moment."""

@@ -128,6 +128,8 @@ class Watchdog:
     async def poll(self) -> None:
         """Ask Temporal for the status of every open incident, and page for each that is due."""
         result = await self._poller.poll(self._watch_list.open)
+        if result.approvals is not None:
+            self.counts.approvals = result.approvals
         now = time.time()
         await self._update_watch_list(result, now)
         await self._update_outage(result.outage, now)
