@@ -93,7 +93,8 @@ class AnnounceApprovalActivities:
             if (posted := found.get(marker.part)) is not None:
                 return posted
         settings = self._settings
-        mentioned, run_url = approval_message.mention(settings.slack.mention), settings.reports.run_url
+        mentioned = "" if notice.quiet else approval_message.mention(settings.slack.mention)
+        run_url = settings.reports.run_url
         has_buttons = settings.slack.signing_secret is not None
         text = approval_message.notification_text(notice, mentioned, has_buttons=has_buttons)
         blocks = (

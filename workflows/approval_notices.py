@@ -119,6 +119,16 @@ class ApprovalNotices:
                 workflow.logger.warning("people could not be notified of %s: %s", wait.record.key, error.cause)
             return None
 
+    def _is_quiet(self, wait: _Wait, event: ApprovalEvent) -> bool:
+        """Tell whether an earlier call that began to wait at the same time mentions people for both."""
+        for other in self._waits.values():
+            if other is wait:
+                return False
+            mentions = {"request": True, "reminder": not other.is_over, "expired": other.outcome == "expired"}
+            if other.asked_at == wait.asked_at and mentions.get(event, False):
+                return True
+        return False
+
     def _notice(self, wait: _Wait, event: ApprovalEvent) -> ApprovalNotice:
         info, state, run_input = workflow.info(), self._state, self._state.input
         assert state.briefing is not None and state.briefing.approvals is not None, "only a briefed run sends notices"
@@ -139,6 +149,7 @@ class ApprovalNotices:
             "status_message": state.posted_message,
             "request": wait.request,
             "reminder": wait.reminder,
+            "quiet": self._is_quiet(wait, event),
             "search": wait.unseen,
             "by": wait.by,
             "note": wait.note,

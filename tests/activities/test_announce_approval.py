@@ -105,6 +105,19 @@ async def test_the_setting_decides_whom_a_message_notifies(
     assert re.findall(r"<!(?!date)[^>]*>", post.text) == mentions
 
 
+async def test_a_quiet_message_mentions_no_one(slack: NotificationHarness) -> None:
+    await slack.announce_approval(notice(quiet=True))
+    (post,) = posts(slack)
+    assert post.notified == []
+    assert post.text.startswith("restart (service checkout) waits for approval until ")
+
+
+async def test_the_reason_why_a_call_waits_is_shown(slack: NotificationHarness) -> None:
+    call = REQUEST.call.model_copy(update={"finding": "team payments is not a team of this incident"})
+    await slack.announce_approval(notice(call=call))
+    assert f"{ARGUMENTS}\nteam payments is not a team of this incident" in posts(slack)[0].block_text
+
+
 async def test_in_a_thread_every_message_also_appears_in_the_channel(slack: NotificationHarness) -> None:
     status = slack.world.channels.post({"channel": CHANNEL, "text": "status"})
     thread = PostedMessage(channel=CHANNEL, ts=status.ts)
@@ -295,6 +308,7 @@ async def test_a_cancelled_attempt_records_what_it_has_posted(slack: Notificatio
 
 async def test_a_page_of_low_urgency_is_opened_and_resolved(notifications: NotificationHarness) -> None:
     pages = notifications.world.pages
+    notifications.set(reports={"run_url": "https://ui.example/w/{run}"})
     await notifications.announce_approval(notice(page=True))
     await notifications.announce_approval(notice(page=True, event="reminder"))
     (event,) = pages.events
@@ -303,6 +317,7 @@ async def test_a_page_of_low_urgency_is_opened_and_resolved(notifications: Notif
         "restart (service checkout) waits for approval until 2026-11-30 00:53:20 UTC: HighErrorRate: checkout fails"
     )
     assert COMMAND in json.dumps(event.event)
+    assert event.event["client_url"] == "https://ui.example/w/alert-prod-abc"
     await notifications.announce_approval(notice(page=True, event="approved", by="ada"))
     assert [incident.status for incident in pages.incidents] == ["resolved"]
 

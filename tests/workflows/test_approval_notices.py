@@ -32,6 +32,7 @@ CHANNEL = "C0INCIDENTS"
 RESTART = ("restart", {"service": "checkout"})
 REPORT = "**Status:** checkout is degraded."
 SCRIPT = [calls(RESTART), says(REPORT)]
+CALLS = ("r1.0", "r1.1")
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -127,9 +128,34 @@ async def test_people_are_reminded_at_half_time_and_the_expiry_is_as_loud(
     assert [name.rpartition("-")[2] for name in await scheduled(run)] == ["request", "reminder", "outcome"]
 
 
+BOTH = [calls(RESTART, ("restart", {"service": "payments"})), says(REPORT)]
+
+
+async def test_calls_that_wait_at_the_same_time_mention_people_once(client: Client, world: World) -> None:
+    async with run_harness(client, BOTH, slack=slack_table(world), approval={"timeout": 8.0}) as harness:
+        run = await harness.start()
+        await run.result()
+    notified = {part: post.notified for part, post in notices(world).items()}
+    first, second = (
+        {part.partition("/")[2]: notified[part] for part in notified if part[:4] == call} for call in CALLS
+    )
+    assert first == dict.fromkeys(("request", "reminder", "expired"), ["<!channel>"])
+    assert second == dict.fromkeys(("request", "reminder", "expired"), [])
+
+
+async def test_the_last_call_that_waits_still_mentions_people(client: Client, world: World) -> None:
+    async with run_harness(client, BOTH, slack=slack_table(world), approval={"timeout": 10.0}) as harness:
+        run = await harness.start()
+        await until_noticed(world, "r1.0/request", "r1.1/request")
+        await run.execute_update(IncidentWorkflow.decide, Decision(call="r1.0", approved=True, by="bob"))
+        await run.result()
+    found = notices(world)
+    assert "r1.0/reminder" not in found
+    assert [found[f"r1.1/{event}"].notified for event in ("reminder", "expired")] == [["<!channel>"]] * 2
+
+
 async def test_every_waiting_call_has_its_own_notices(client: Client, world: World) -> None:
-    script = [calls(RESTART, ("restart", {"service": "payments"})), says(REPORT)]
-    async with run_harness(client, script, slack=slack_table(world)) as harness:
+    async with run_harness(client, BOTH, slack=slack_table(world)) as harness:
         run = await harness.start()
         await until_noticed(world, "r1.0/request", "r1.1/request")
         for call, approved in (("r1.1", False), ("r1.0", True)):

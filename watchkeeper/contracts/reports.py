@@ -97,6 +97,7 @@ class ApprovalNotice(Contract):
     status_message: PostedMessage | None = Field(default=None, description="Message in whose thread it is posted.")
     request: PostedMessage | None = Field(default=None, description="Message that asked people; absent: unknown.")
     reminder: PostedMessage | None = Field(default=None, description="Message that reminded them; absent: unknown.")
+    quiet: bool = Field(default=False, description="The notice of another call mentions people at the same time.")
     search: bool = Field(default=False, description="These messages may have been posted without being recorded.")
     by: str = Field(default="", description="The person who decided.")
     note: str = Field(default="", description="Why, as that person wrote it.")

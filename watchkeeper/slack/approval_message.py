@@ -63,7 +63,7 @@ def request_blocks(notice: ApprovalNotice, mentioned: str, run_url: str | None, 
     )
     blocks: list[Block] = [
         section(f"{mentioned}*{name}* {still} for approval{_until(notice)}. If no one decides, it is not run."),
-        plain_section(f"{call.name} ({call.key})\n{call.arguments}"),
+        plain_section(f"{call.name} ({call.key})\n{call.arguments}\n{call.finding}".strip()),
     ]
     if has_buttons:
         blocks.append(decision_buttons(notice.workflow_id, notice.run, call.key))
