@@ -32,7 +32,6 @@ CHANNEL = "C0INCIDENTS"
 RESTART = ("restart", {"service": "checkout"})
 REPORT = "**Status:** checkout is degraded."
 SCRIPT = [calls(RESTART), says(REPORT)]
-CALLS = ("r1.0", "r1.1")
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -135,12 +134,9 @@ async def test_calls_that_wait_at_the_same_time_mention_people_once(client: Clie
     async with run_harness(client, BOTH, slack=slack_table(world), approval={"timeout": 8.0}) as harness:
         run = await harness.start()
         await run.result()
-    notified = {part: post.notified for part, post in notices(world).items()}
-    first, second = (
-        {part.partition("/")[2]: notified[part] for part in notified if part[:4] == call} for call in CALLS
-    )
-    assert first == dict.fromkeys(("request", "reminder", "expired"), ["<!channel>"])
-    assert second == dict.fromkeys(("request", "reminder", "expired"), [])
+    mentions: dict[str, list[str]] = {"r1.0": ["<!channel>"], "r1.1": []}
+    expected = {f"{call}/{event}": mentions[call] for call in mentions for event in ("request", "reminder", "expired")}
+    assert {part: post.notified for part, post in notices(world).items()} == expected
 
 
 async def test_the_last_call_that_waits_still_mentions_people(client: Client, world: World) -> None:
