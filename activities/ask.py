@@ -73,7 +73,7 @@ class AskActivities:
         reply = await self._first_answer(prompt, attempt, request.fallback_windows, clock)
         if reply.kind != "empty":
             self._conversations.store.put(reply.digest, canonical_json(reply.message))
-        elif attempt <= EMPTY_REPLY_RETRIES:
+        elif attempt <= EMPTY_REPLY_RETRIES and not reply.text_call:  # a call in its text
             raise ApplicationError(
                 "the model's reply holds neither text nor calls",
                 type="EmptyCompletion",
@@ -83,8 +83,9 @@ class AskActivities:
 
     async def _prompt(self, request: ModelRequest) -> Prompt:
         messages = await self._conversations.messages(request)
-        tools, names = await self._conversations.tools(request.catalogue)
-        return Prompt(messages, tools if names and not request.toolless else None, names, request.tool_choice)
+        tools, parameters = await self._conversations.tools(request.catalogue)
+        offered = tools if parameters and not request.toolless else None
+        return Prompt(messages, offered, parameters, request.tool_choice)
 
     async def _first_answer(
         self, prompt: Prompt, attempt: int, windows: FallbackWindows | None, clock: _CallClock

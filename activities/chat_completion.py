@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from temporalio import activity
@@ -43,8 +44,8 @@ class Prompt(NamedTuple):
     messages: bytes
     tools: bytes | None
     """None: the request offers no tools."""
-    names: frozenset[str]
-    """Names of all tools in the catalogue, to recognise a call that the model writes as text."""
+    parameters: Mapping[str, JsonObject]
+    """The JSON schemas of all tools in the catalogue by name, to recognise a call that the model writes as text."""
     choice: ToolChoice | None
 
 
@@ -74,12 +75,12 @@ async def _ask(endpoint: ModelEndpoint, prompt: Prompt, cap: int | None) -> Mode
     completion = await endpoint.complete(body)
     reply = read_completion(
         completion.body,
-        tools=prompt.names,
+        tools=prompt.parameters,
         tools_allowed=prompt.tools is not None,
         prompt_bytes=len(body),
         trace_id=completion.trace_id,
     )
-    activity_context.note_reply(reply, prompt.names, completion.body)
+    activity_context.note_reply(reply, prompt.parameters.keys(), completion.body)
     if endpoint.profile.prices is None:
         return reply
     cost = completion_cost(reply.usage, endpoint.profile.prices)

@@ -8,6 +8,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
+from watchkeeper.contracts import JsonObject
 from watchkeeper.llm.conversation import (
     ConversationLost,
     ConversationRequest,
@@ -56,8 +57,8 @@ class ConversationCache:
         self.store.put(digest, joined)
         return joined
 
-    async def tools(self, catalogue: str) -> tuple[bytes, frozenset[str]]:
-        """Return the encoded tools of a catalogue, and their names.
+    async def tools(self, catalogue: str) -> tuple[bytes, dict[str, JsonObject]]:
+        """Return the encoded tools of a catalogue, and by name the JSON schema of each tool's arguments.
 
         A catalogue that is not in the store is read from the run's history. Raises RPCError.
         """
@@ -66,7 +67,8 @@ class ConversationCache:
             recorded = await history.read_conversation(self._client, info.workflow_id or "", info.workflow_run_id or "")
             cached = encode_tools(recorded.tools)
             self.store.put(catalogue, cached)
-        return cached, frozenset(tool["function"]["name"] for tool in json.loads(cached))
+        functions = [tool["function"] for tool in json.loads(cached)]
+        return cached, {function["name"]: function["parameters"] for function in functions}
 
     def _extended(self, request: ConversationRequest) -> bytes:
         if (base := self.store.get(request.base)) is None:

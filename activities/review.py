@@ -11,7 +11,7 @@ from temporalio import activity
 from activities.conversation_cache import ConversationCache
 from watchkeeper.contracts import JsonObject, Review, ReviewRequest, ToolSpec
 from watchkeeper.incident import claims, conclusion
-from watchkeeper.text import without_thought
+from watchkeeper.thought import without_thought
 
 
 class ReviewActivities:

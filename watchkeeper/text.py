@@ -10,7 +10,6 @@ from collections.abc import Mapping
 _NOT_ENCODABLE = re.compile("[\ud800-\udfff\x00]")
 # Log lines and alerts are written by strangers. A terminal obeys escape sequences; bidirectional marks reorder text.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-_THOUGHT = re.compile(r"\A\s*<think>.*?(?:</think>|\Z)", re.DOTALL)
 
 ERROR_BYTES = 2_000
 """How much of an error's text is kept. Some vendors answer with half a megabyte."""
@@ -51,11 +50,6 @@ def one_line(text: str, width: int) -> str:
     """Return a text as one visible line of at most ``width`` characters."""
     line = visible(" ".join(text.split()))
     return line if len(line) <= width else f"{line[: max(0, width - 1)]}…"
-
-
-def without_thought(text: str) -> str:
-    """Return a reply without a leading ``<think>`` block that the model host left in it."""
-    return _THOUGHT.sub("", text)
 
 
 def cap(text: str, max_bytes: int) -> tuple[str, int]:

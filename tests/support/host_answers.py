@@ -10,7 +10,7 @@ from typing import Any
 
 from watchkeeper.contracts import JsonObject
 
-TOOLS = frozenset({"search_logs", "page_engineer"})
+TOOLS: dict[str, JsonObject] = {"search_logs": {}, "page_engineer": {}}
 
 K2 = (
     "<|tool_calls_section_begin|><|tool_call_begin|>functions.search_logs:0<|tool_call_argument_begin|>"

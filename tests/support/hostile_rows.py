@@ -77,6 +77,11 @@ def resampled(turn: ScriptedReply, **expected: Any) -> Row:
     return Row((turn, turn, turn), **{"kind": "empty", "reads": "neither text nor a usable tool call", **expected})
 
 
+def asked_again(turn: ScriptedReply) -> Row:
+    """A call in the text that cannot run: it is recorded at once, since the model must be told of it."""
+    return Row((turn,), kind="empty")
+
+
 def refuses(sent: Sent, ends: str, message: str, requests: int = 1) -> Row:
     """The run ends without a retry."""
     return Row((sent,) * requests, ends, rounds=0, requests=requests, says=message)
@@ -216,10 +221,16 @@ ROWS: dict[str, Row] = {
     },
     "a call leaked into the reasoning": runs(message(content="", reasoning_content=f"I look. {SECTION}")),
     "a leak after text": runs(message(content=f"I look. {BLOCK}"), echo={"content": "I look."}),
-    "half a leak": resampled(message(content=BLOCK[:-5])),
-    "a call as a tag": resampled(message(content=f"<tool_call>{AS_TEXT}</tool_call>")),
-    "a call as JSON": resampled(message(content=AS_TEXT)),
-    "a call in a fence": resampled(message(content=f"```json\n{AS_TEXT}\n```")),
+    "half a leak": asked_again(message(content=BLOCK[:-25])),
+    "a call to another tool": asked_again(message(content=f"<tool_call>{AS_TEXT.replace('look', 'see')}</tool_call>")),
+    "a call without its argument": asked_again(
+        message(content=f"I look.\n<tool_call>{AS_TEXT.replace('service', 's')}")
+    ),
+    "a call as a tag": runs(message(content=f"<tool_call>{AS_TEXT}</tool_call>")),
+    "a call as JSON": runs(message(content=AS_TEXT)),
+    "a call in a fence": runs(message(content=f"```json\n{AS_TEXT}\n```")),
+    "a call as an expression": runs(message(content='I look now:\n\nlook(service="checkout")')),
+    "half a thought": final(message(content=f"I wonder.\n</think>\n\n{REPORT}")),
     "text about a token": final(says(f"{REPORT} It wrote `<|tool_call_begin|>`.")),
     # --- ids
     **{f"ids {str(ids)[:40]}": runs(asks(*(call(id=i) for i in ids))) for ids in IDS},

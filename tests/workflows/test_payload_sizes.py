@@ -333,7 +333,7 @@ def test_the_largest_round_fits_into_a_history_at_its_limit() -> None:
 def test_the_largest_reply_fits_in_a_payload() -> None:
     calls = [{"id": f"c{n}", "function": {"name": "nothing", "arguments": "{"}} for n in range(MAX_CALLS)]
     message = {"role": "assistant", "content": WORST_CHARACTER * 160_000, "tool_calls": calls}
-    tools = frozenset(f"{n:064}" for n in range(100))
+    tools = {f"{n:064}": dict[str, object]() for n in range(100)}
     body = canonical_json({"choices": [{"message": message, "finish_reason": "tool_calls"}]})
     reply = read_completion(body, tools=tools, tools_allowed=True, prompt_bytes=0)
     assert len(reply.problems) == MAX_CALLS

@@ -104,10 +104,6 @@ from watchkeeper.contracts.tools import (
     ToolResult,
     ToolSpec,
 )
-from watchkeeper.contracts.worker_catalogue import (
-    PublishedCatalogues,
-    WorkerCatalogue,
-)
 
 __all__ = [
     "Alert",
@@ -154,7 +150,6 @@ __all__ = [
     "PageRules",
     "PostedMessage",
     "PreviousEpisode",
-    "PublishedCatalogues",
     "QueueEntry",
     "QueueExit",
     "QueueSettings",
@@ -180,6 +175,5 @@ __all__ = [
     "ToolSpec",
     "Usage",
     "Verdict",
-    "WorkerCatalogue",
     "digest_of",
 ]

@@ -11,7 +11,8 @@ from watchkeeper.incident.claim_marks import mark
 from watchkeeper.incident.episode import Episode
 from watchkeeper.incident.phrases import CHECK_FIRST
 from watchkeeper.incident.stated_verdict import without_verdict_line
-from watchkeeper.text import excerpt, utc, without_thought
+from watchkeeper.text import excerpt, utc
+from watchkeeper.thought import without_thought
 
 EVIDENCE = 40
 """Most calls in the evidence of a report; the latest ones."""

@@ -14,10 +14,12 @@ from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.llm.error_body import parse_json
 from watchkeeper.llm.errors import ModelError, error_from_object, not_a_completion
 from watchkeeper.llm.extra_fields import unknown_fields
+from watchkeeper.llm.report_shape import is_report
 from watchkeeper.llm.tool_calls import read_calls
 from watchkeeper.llm.tool_calls_in_text import TextCalls, find_text_calls
 from watchkeeper.llm.usage import read_usage
-from watchkeeper.text import cap, clean, without_thought
+from watchkeeper.text import cap, clean
+from watchkeeper.thought import without_thought
 
 MAX_TEXT_BYTES = 262_144
 """Largest content, and largest reasoning, of a reply."""
@@ -51,7 +53,7 @@ _DEFAULT_FINISH_REASONS = {"tool_calls": "tool_calls", "final": "stop", "empty":
 def read_completion(
     body: bytes,
     *,
-    tools: frozenset[str],
+    tools: Mapping[str, JsonObject],
     tools_allowed: bool,
     prompt_bytes: int,
     trace_id: str | None = None,
@@ -60,8 +62,9 @@ def read_completion(
 
     The kind of reply follows from the calls and the text in it, never from its finish_reason.
 
-    ``tools`` are the names of all tools in the catalogue. ``tools_allowed`` says whether the request offered them; if
-    not, calls are removed. ``prompt_bytes`` is the size of the request, to estimate a usage that is not reported.
+    ``tools`` are all tools in the catalogue, by name the JSON schema of the arguments. ``tools_allowed`` says whether
+    the request offered them; if not, calls are removed. ``prompt_bytes`` is the size of the request, to estimate a
+    usage that is not reported.
 
     Raises:
         ModelError: The body is not a completion, reports an error, or says that the host or model refused to answer.
@@ -70,8 +73,8 @@ def read_completion(
     received = dict(choice["message"])
     cut, withheld = _finished_because(choice, _LENGTH_REASONS), _finished_because(choice, _FILTER_REASONS)
     refusal = _extract_text(received)
-    entries, unreadable = _extract_calls(received, tools, tools_allowed=tools_allowed)
-    calls = read_calls(entries, tools, cut=cut)
+    entries, text_call = _extract_calls(received, tools, tools_allowed=tools_allowed)
+    calls = read_calls(entries, tools.keys(), cut=cut)
     if not calls.calls and (withheld or refusal.strip()):
         raise ModelError("content_filter", f"The answer was withheld: {refusal or choice['finish_reason']}")
 
@@ -80,7 +83,7 @@ def read_completion(
     encoded = canonical_json(message)
     if len(encoded) > MAX_MESSAGE_BYTES:
         raise ModelError("malformed", f"The reply takes {len(encoded)} bytes, more than {MAX_MESSAGE_BYTES}.")
-    answered = not unreadable and _has_text(received["content"])
+    answered = not text_call and _has_text(received["content"])
     kind = "tool_calls" if calls.calls else "final" if answered else "empty"
     if kind == "empty" and completion.get("error"):
         raise error_from_object(completion)
@@ -96,6 +99,7 @@ def read_completion(
         "problems": calls.problems,
         "dropped": calls.dropped,
         "truncated": cut or bool(shortened),
+        "text_call": text_call and kind == "empty",
         "finish_reason": _label(choice.get("finish_reason"))
         if choice.get("finish_reason") != _DEFAULT_FINISH_REASONS[kind]
         else None,
@@ -148,22 +152,28 @@ def _text_part(part: object, field: str) -> str:
             return ""
 
 
-def _extract_calls(received: JsonObject, tools: frozenset[str], *, tools_allowed: bool) -> tuple[list[object], bool]:
+def _extract_calls(
+    received: JsonObject, tools: Mapping[str, JsonObject], *, tools_allowed: bool
+) -> tuple[list[object], bool]:
     """Return the calls of a message, and remove calls written as text from its text.
 
-    The second value is true if the text is a call that cannot be read. Then it is not an answer.
+    The second value is true if the text is no answer because of a call in it: the text around a call is no
+    conclusion. Without tools, a report next to the call is one.
     """
     entries = _structured_calls(received)
     key, found = "content", find_text_calls(received["content"], tools)
-    if not entries and not received["content"].strip():
+    if not entries and not without_thought(received["content"]).strip() and not found:
         key, found = _calls_in_reasoning(received, tools)
     calls = entries or (list(found.calls) if found else [])
-    if found and (calls or not tools_allowed):
+    if not found:
+        return (calls if tools_allowed else []), False
+    unanswered = not calls if tools_allowed else key != "content" or not is_report(without_thought(found.text))
+    if calls or not unanswered:
         received[key] = found.text.strip()
-    return (calls, found is not None and not calls) if tools_allowed else ([], False)
+    return (calls if tools_allowed else []), unanswered
 
 
-def _calls_in_reasoning(received: JsonObject, tools: frozenset[str]) -> tuple[str, TextCalls | None]:
+def _calls_in_reasoning(received: JsonObject, tools: Mapping[str, JsonObject]) -> tuple[str, TextCalls | None]:
     """Find calls in the reasoning, where a host puts them if its parser missed the end of the reasoning."""
     texts = {key: text for key in _REASONING if isinstance(text := received.get(key), str)}
     found = ((key, find_text_calls(text, tools)) for key, text in texts.items())
@@ -193,7 +203,7 @@ def _structured_calls(received: Mapping[str, Any]) -> list[object]:
 
 
 def _has_text(content: str) -> bool:
-    """Return whether there is a letter or digit outside a ``<think>`` block that the host did not remove."""
+    """Return whether there is a letter or digit outside the thoughts that the host did not remove."""
     return any(map(str.isalnum, without_thought(content)))
 
 

@@ -1,32 +1,42 @@
-"""Find tool calls that a host left in the text: K2's own tokens, tagged or bare JSON, a call in program notation.
+"""Find tool calls that a model wrote into its text, by their shape.
 
-Only a complete block of K2 states exactly what to run. Any other call in a text only shows that the text is not an
-answer.
+A call is found where markup of a chat template opens it, where JSON names a tool, where an expression or a label that
+names a tool has a line to itself, and in a channel that is addressed to a tool. Code and lines that a report quotes are
+no calls. A call runs only if it names a tool and its arguments can be read with certainty and fit the tool; any other
+call only shows that the text is not an answer.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Set
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from watchkeeper.code_spans import CodeSpan, code_spans, masked
 from watchkeeper.contracts import JsonObject
+from watchkeeper.llm.report_shape import is_report
+from watchkeeper.llm.template_markup import marks, uniform
+from watchkeeper.llm.written_calls import CallScanner, WrittenCall
+from watchkeeper.thought import thought_spans
 
-_BEGIN, _ARGUMENTS, _END = "<|tool_call_begin|>", "<|tool_call_argument_begin|>", "<|tool_call_end|>"
-_SECTION = r"<\|tool_calls?_section_(?:begin|end)\|>"
-_MARKER = re.compile(rf"({_SECTION}|{re.escape(_BEGIN)}|{re.escape(_ARGUMENTS)}|{re.escape(_END)})")
-_SECTION_START = re.compile(r"<\|tool_calls?_section_begin\|>\s*(?:<\|tool_call_begin\|>\s*)?\Z")
+_CALL_LANGUAGES = {"tool_code", "tool_call", "tool_calls", "tool_use", "function_call", "tool", "python", "py"}
+"""Languages of code blocks in which models write calls between other statements."""
 
-_HEADER = re.compile(r"\s*(?P<id>(?P<prefix>functions\.)?(?P<name>[\w-]*)(?P<index>:\d+)?)")
-_TAGGED = re.compile(
-    r"<tool_call>\s*(?:\{|<function=|[\w-]+\s*<arg_key>).*?(?:</tool_call>|\Z)",  # Hermes and Qwen, Qwen, GLM
-    re.DOTALL,
+_BRACKETS_LINE = re.compile(r"^[ \t]*[\[\](){}<>,;`]+[ \t]*$", re.MULTILINE)
+_BEFORE_CALL = re.compile(
+    r"(?:(?:assistant|commentary|functools|\**(?:next[ _])?action\**:\**|<[|｜][\w▁]{1,30}[|｜]>|[<`\[(]|[ \t])+)\Z",
+    re.IGNORECASE,
 )
-_FENCED = re.compile(r"```\w*\s(.*)```", re.DOTALL)
-_IN_PARENTHESES = re.compile(r"\([^()]*\)")
-_CUT_CALL = re.compile(r'\{\s*"name"\s*:\s*"(?:functions\.)?([\w-]+)')
-_SPACE = re.compile(r"\s*")
+_AFTER_CALL = re.compile(r"(?:\s{0,20}(?:</[^<>\n]{1,60}>|<[|｜][^<>\n]{1,60}>|[>\])`]{1,3}))*")
+_LONGEST_BEFORE = 60
+_LABEL_ONLY = re.compile(
+    r"(?P<end>[\W_]*)"
+    r"(?:(?:action|tool|function)?[ _]?(?:action|tool|function|inputs?|arguments?|args|parameters?|call|name)[\W_]*)?",
+    re.IGNORECASE,
+)
+_CHANNEL = "<|channel|>"
+_WORD = re.compile(r"\w")
 
 
 class TextCalls(NamedTuple):
@@ -38,106 +48,117 @@ class TextCalls(NamedTuple):
     """The text without the calls."""
 
 
-def find_text_calls(text: str, tools: Set[str]) -> TextCalls | None:
-    """Find calls in a text. None if the text contains no call; it may mention the tokens of calls."""
-    if (found := _find_k2_calls(text, tools)) is not None:
-        return found
-    untagged = _TAGGED.sub("", text)
-    if untagged != text:
-        return TextCalls([], untagged)
-    fenced = _FENCED.fullmatch(text.strip())
-    if _has_only_calls((fenced[1] if fenced else text).strip(), tools):
-        return TextCalls([], "")
-    return None
+def find_text_calls(text: str, tools: Mapping[str, JsonObject]) -> TextCalls | None:
+    """Find calls in a text. None if the text contains no call; it may mention the tokens of calls.
 
-
-def _find_k2_calls(text: str, tools: Set[str]) -> TextCalls | None:
-    """Read the blocks ``begin functions.name:index argument_begin {...} end``; drop incomplete ones."""
-    pieces = _MARKER.split(text)  # text, marker, text, marker, ... text
-    if len(pieces) == 1:
+    ``tools`` are the JSON schemas of the arguments by tool. Takes linear time.
+    """
+    thoughts = thought_spans(text)
+    if not masked(text, thoughts).strip():  # the whole text is a thought, and so is the call in it
+        thoughts = []
+    visible = uniform(masked(text, thoughts))
+    code = code_spans(visible)
+    reports = is_report(masked(visible, _places(code)))
+    plain = _without_quotations(visible, code, reports=reports)
+    found = CallScanner(plain, tools, reports=reports).all()
+    found = _without_parts_of_code(found, code, plain, reports=reports)
+    if any(call.only_alone for call in found) and _has_words(masked(plain, [(call.start, call.end) for call in found])):
+        found = [call for call in found if not call.only_alone]
+    if not found and (_has_words(visible) or not _has_call_marks(plain)):
         return None
-    calls: list[JsonObject] = []
-    rest, found, position = [pieces[0]], False, 1
-    while position < len(pieces):
-        header = _call_header(pieces[position + 1], tools) if pieces[position] == _BEGIN else None
-        if header is None:
-            rest += pieces[position : position + 2]
-            position += 2
-            continue
-        found = True
-        if pieces[position + 2 : position + 6 : 2] == [_ARGUMENTS, _END] and _is_complete(header):
-            calls.append(_k2_call(header, pieces[position + 3]))
-            rest.append(pieces[position + 5])
-            position += 6
+    certain = _outside(found, _places([span for span in code if span.kind != "quote"])) if reports else found
+    calls = [entry for call in certain if (entry := call.entry(tools)) is not None]
+    kept = masked(text, thoughts) if _CHANNEL in text else text
+    return TextCalls(calls, _rest(kept, plain, found, code))
+
+
+def _places(code: Sequence[CodeSpan]) -> list[tuple[int, int]]:
+    return [(span.start, span.end) for span in code]
+
+
+def _without_quotations(text: str, code: Sequence[CodeSpan], *, reports: bool) -> str:
+    """Mask what a reader takes for a quotation. Of other code, only the delimiters are masked."""
+    hidden: list[tuple[int, int]] = []
+    for span in code:
+        if _is_quotation(text, span, reports=reports):
+            hidden.append((span.start, span.end))
         else:
-            position = _next_marker(pieces, _BEGIN, position + 2)
-    if not found and not _SECTION_START.search(text) and _MARKER.sub("", text).strip():
-        return None
-    return TextCalls(calls, re.sub(_SECTION, "", "".join(rest)) if found else _MARKER.sub("", text))
+            hidden += [(span.start, span.inner_start), (span.inner_end, span.end)]
+    return masked(text, hidden)
 
 
-def _call_header(text: str, tools: Set[str]) -> re.Match[str] | None:
-    """Read the head of a call; None if the text after the token is prose."""
-    header = _HEADER.match(text)
-    if header and (header["prefix"] or header["index"] or header["name"] in tools):
-        return header
-    return None
+def _is_quotation(text: str, span: CodeSpan, *, reports: bool) -> bool:
+    if span.kind == "fence":
+        return reports and bool(_WORD.search(text, span.end))
+    if span.kind == "inline":
+        line_start, line_end = text.rfind("\n", 0, span.start) + 1, text.find("\n", span.end)
+        others = text[line_start : span.start] + text[span.end : len(text) if line_end < 0 else line_end]
+        label = _LABEL_ONLY.fullmatch(others)
+        return label is None or (reports and label["end"] == others)
+    return True
 
 
-def _is_complete(header: re.Match[str]) -> bool:
-    return not header.string[header.end() :].strip()
+def _without_parts_of_code(
+    found: list[WrittenCall], code: Sequence[CodeSpan], text: str, *, reports: bool
+) -> list[WrittenCall]:
+    """Leave out calls that are a part of a block with other content, such as a line of a log."""
+    others = masked(text, [(call.start, call.end) for call in found])
+    mixed = [
+        (span.inner_start, span.inner_end)
+        for span in code
+        if span.kind == "fence"
+        and span.language not in _CALL_LANGUAGES
+        and _has_words(others[span.inner_start : span.inner_end])
+    ]
+    if reports:
+        return _outside(found, mixed)
+    inside = set(found) - set(_outside(found, mixed))
+    return [call for call in found if call not in inside or _begins_line(text, call)]
 
 
-def _k2_call(header: re.Match[str], arguments: str) -> JsonObject:
-    call_id = header["id"] if header["index"] else None
-    return {"id": call_id, "function": {"name": header["id"], "arguments": arguments}}
+def _begins_line(text: str, call: WrittenCall) -> bool:
+    line = text[text.rfind("\n", 0, call.start) + 1 : call.start]
+    before = _BEFORE_CALL.search(line[-_LONGEST_BEFORE:])
+    return _WORD.search(line[: len(line) - len(before[0])] if before else line) is None
 
 
-def _next_marker(pieces: list[str], marker: str, position: int) -> int:
-    while position < len(pieces) and pieces[position] != marker:
-        position += 2
-    return position
+def _outside(found: Sequence[WrittenCall], spans: Sequence[tuple[int, int]]) -> list[WrittenCall]:
+    """Return the calls that begin outside the spans."""
+    starts = [start for start, _ in spans]
+    places = [bisect_right(starts, call.start) - 1 for call in found]
+    return [call for call, place in zip(found, places, strict=True) if place < 0 or spans[place][1] <= call.start]
 
 
-def _has_only_calls(text: str, tools: Set[str]) -> bool:
-    """Return whether a text is a sequence of calls: JSON, ``name{...}`` or ``name(...)``. The last may be cut."""
+def _has_words(text: str) -> bool:
+    """Return whether a text has letters or digits outside the markup of templates."""
+    return _WORD.search(masked(text, [(mark.start, mark.end) for mark in marks(text)])) is not None
+
+
+def _has_call_marks(text: str) -> bool:
+    return any(mark.kind in ("opens_call", "closes_call") for mark in marks(text))
+
+
+def _rest(text: str, plain: str, found: Sequence[WrittenCall], code: Sequence[CodeSpan]) -> str:
+    """Return the text without the calls, the markup around them, and blocks that only held calls."""
+    spans = [_with_markup(plain, call) for call in found]
+    spans += [(mark.start, mark.end) for mark in marks(plain) if mark.kind in ("opens_call", "closes_call")]
+    remaining = masked(plain, sorted(spans))
+    spans += [
+        (span.start, span.end)
+        for span in code
+        if plain[span.inner_start : span.inner_end].strip()
+        and not _has_words(remaining[span.inner_start : span.inner_end])
+    ]
+    pieces: list[str] = []
     position = 0
-    while position < len(text):
-        header = _HEADER.match(text, position)
-        named = header is not None and bool(header["prefix"] or header["name"] in tools)
-        if named and header is not None:
-            position = _skip_space(text, header.end())
-        if named and (parentheses := _IN_PARENTHESES.match(text, position)):
-            position = parentheses.end()
-        else:
-            try:
-                value, position = json.JSONDecoder().raw_decode(text, position)
-            except (ValueError, RecursionError):
-                cut = _CUT_CALL.match(text, position)
-                return cut is not None and cut[1] in tools
-            if not named and not _is_call(value):
-                return False
-        position = _skip_space(text, position)
-    return position > 0
+    for start, end in sorted(spans):
+        pieces.append(text[position : max(start, position)])
+        position = max(end, position)
+    return _BRACKETS_LINE.sub("", "".join([*pieces, text[position:]]))
 
 
-def _skip_space(text: str, position: int) -> int:
-    space = _SPACE.match(text, position)
-    return space.end() if space else position
-
-
-def _is_call(value: object) -> bool:
-    """Return whether a JSON value has the shape of a call, or of a list of calls."""
-    match value:
-        case {"tool_calls": list() as calls} | (list() as calls):
-            return bool(calls) and all(map(_is_one_call, calls))
-        case _:
-            return _is_one_call(value)
-
-
-def _is_one_call(value: object) -> bool:
-    match value:
-        case {"name": str(), "arguments": _} | {"name": str(), "parameters": _} | {"function": {"name": str()}}:
-            return True
-        case _:
-            return False
+def _with_markup(text: str, call: WrittenCall) -> tuple[int, int]:
+    """Return the place of a call, with what templates write directly before and after it."""
+    before = _BEFORE_CALL.search(text[max(0, call.start - _LONGEST_BEFORE) : call.start])
+    after = _AFTER_CALL.match(text, call.end)
+    return call.start - (len(before[0]) if before else 0), after.end() if after else call.end

@@ -5,6 +5,7 @@ Without telemetry there is no context, and the notes are dropped.
 
 from __future__ import annotations
 
+from collections.abc import Set
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -60,7 +61,7 @@ def note_refusal(profile: ModelProfile, reason: ModelErrorReason) -> None:
         context.refusals.append((profile.name, reason))
 
 
-def note_reply(reply: ModelReply, tools: frozenset[str], body: bytes) -> None:
+def note_reply(reply: ModelReply, tools: Set[str], body: bytes) -> None:
     """Note a reply and its defects; ``tools``: names in the catalogue; ``body``: the response as received."""
     if (context := CURRENT_ATTEMPT.get()) is not None:
         context.model = reply.model
@@ -73,13 +74,16 @@ def note_repair(kind: Repair) -> None:
         context.repairs.append(kind)
 
 
-def _repairs(reply: ModelReply, tools: frozenset[str], body: bytes) -> list[Repair]:
+def _repairs(reply: ModelReply, tools: Set[str], body: bytes) -> list[Repair]:
     invalid_calls: list[Repair] = [
         "bad_arguments" if reply.calls[position].name in tools else "unknown_tool" for position in reply.problems
     ]
     others: list[tuple[Repair, object]] = [
         ("dropped_calls", reply.dropped),
-        ("calls_in_text", reply.calls and b'"tool_calls"' not in body and b'"function_call"' not in body),
+        (
+            "calls_in_text",
+            reply.text_call or (reply.calls and b'"tool_calls"' not in body and b'"function_call"' not in body),
+        ),
         ("cut", reply.truncated),
         ("empty", reply.kind == "empty"),
         ("no_usage", reply.usage.estimated),

@@ -92,7 +92,7 @@ async def refusal(client: ModelClient) -> ModelError:
 
 
 def read(completion: ModelResponse) -> str:
-    return read_completion(completion.body, tools=frozenset(), tools_allowed=True, prompt_bytes=1).text
+    return read_completion(completion.body, tools={}, tools_allowed=True, prompt_bytes=1).text
 
 
 async def test_a_request_is_sent_unchanged(host: Served, client: ModelClient) -> None:

@@ -5,18 +5,20 @@ from typing import Any
 
 import pytest
 
-from watchkeeper.contracts import ModelReply, RequestedCall, Usage, digest_of
+from watchkeeper.contracts import JsonObject, ModelReply, RequestedCall, Usage, digest_of
 from watchkeeper.llm.completion import MAX_TEXT_BYTES, read_completion
 from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.llm.errors import ModelError
 
-TOOLS = frozenset({"search_logs", "page_engineer"})
+TOOLS: dict[str, JsonObject] = {"search_logs": {}, "page_engineer": {}}
 CALL: dict[str, Any] = {
     "id": "functions.search_logs:0",
     "type": "function",
     "function": {"name": "search_logs", "arguments": '{"q":1}'},
 }
 BLOCK = '<|tool_call_begin|>functions.search_logs:0<|tool_call_argument_begin|>{"q":1}<|tool_call_end|>'
+CUT = BLOCK[:-25]
+UNKNOWN = '{"name": "find_bugs", "arguments": {}}'
 AS_TEXT = '{"name": "search_logs", "arguments": {}}'
 USAGE = {"prompt_tokens": 10, "completion_tokens": 5}
 
@@ -109,10 +111,8 @@ def test_content_becomes_clean_text(content: object, text: str) -> None:
         {"content": "", "reasoning_content": "I should look at the logs."},
         {"content": "<think>I should look"},
         {"content": "<think>I should look</think>\n"},
-        {"content": BLOCK[:-5]},
-        {"content": None, "reasoning_content": BLOCK[:-5]},
-        {"content": AS_TEXT},
-        {"content": f"<tool_call>{AS_TEXT}</tool_call>"},
+        {"content": "I should look.\n</think>"},
+        {"content": "<|channel|>analysis<|message|>I should look.<|end|>"},
     ],
 )
 @pytest.mark.parametrize("finish", ["stop", "length"])
@@ -121,6 +121,31 @@ def test_a_reply_without_text_is_empty(message: dict[str, Any], finish: str) -> 
     assert reply.kind == "empty"
     assert not reply.calls
     assert reply.truncated is (finish == "length")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"content": CUT},
+        {"content": f"**Status:** it fails.\n\n{CUT}"},
+        {"content": UNKNOWN},
+        {"content": f"I look.\n<tool_call>{UNKNOWN}</tool_call>"},
+        {"content": f"<think>I should look.</think>{CUT}"},
+    ],
+)
+@pytest.mark.parametrize("finish", ["stop", "length"])
+def test_a_call_in_the_text_that_cannot_run_is_no_answer(message: dict[str, Any], finish: str) -> None:
+    reply = read_message(message, finish)
+    assert (reply.kind, reply.calls, reply.text_call) == ("empty", [], True)
+    assert reply.truncated is (finish == "length")
+
+
+@pytest.mark.parametrize("content", [BLOCK, AS_TEXT, f"<tool_call>{AS_TEXT}</tool_call>", f"```json\n{AS_TEXT}\n```"])
+def test_a_call_in_the_text_that_can_run_is_a_call(content: str) -> None:
+    reply = read_message({"content": content})
+    assert (reply.kind, reply.text_call) == ("tool_calls", False)
+    assert [call.name for call in reply.calls] == ["search_logs"]
+    assert reply.message["content"] is None
 
 
 @pytest.mark.parametrize("key", ["content", "reasoning_content", "reasoning"])
@@ -150,10 +175,11 @@ def test_text_calls_next_to_real_calls_are_removed() -> None:
         ({"content": None, "tool_calls": [CALL]}, "empty", ""),
         ({"content": None, "function_call": CALL["function"]}, "empty", ""),
         ({"content": BLOCK}, "empty", ""),
-        ({"content": f"Done. {BLOCK}"}, "final", "Done."),
-        ({"content": f"Done. {BLOCK[:-5]}"}, "final", "Done."),
+        ({"content": f"Done. {BLOCK}"}, "empty", "Done."),
+        ({"content": f"**Status:** it fails. {BLOCK}"}, "final", "**Status:** it fails."),
+        ({"content": f"**Status:** it fails. {CUT}"}, "final", "**Status:** it fails."),
         ({"content": f"<tool_call>{AS_TEXT}</tool_call>"}, "empty", ""),
-        ({"content": f"Done.\n<tool_call>{AS_TEXT}</tool_call>"}, "final", "Done."),
+        ({"content": f"<tool_call>{AS_TEXT}</tool_call>\n## Verdict\nIt fails."}, "final", "## Verdict\nIt fails."),
         ({"content": AS_TEXT}, "empty", ""),
         ({"content": f"```json\n{AS_TEXT}\n```"}, "empty", ""),
         ({"content": None, "reasoning_content": BLOCK}, "empty", ""),

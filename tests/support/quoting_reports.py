@@ -1,0 +1,167 @@
+"""Texts of reports that speak of tools, or quote markup, JSON and code: none of them is a call."""
+
+from __future__ import annotations
+
+QUOTING_REPORTS = """\
+**Status:** orders fail. `page_engineer` was called once (INC-12); `get_deploys` showed {"version": "2.4.1"}.
+
+**Next step:** roll back.
+====
+Roll back with `kubectl rollout undo deployment/checkout -n shop`.
+====
+**Next step:** run
+```bash
+kubectl rollout undo deployment/checkout
+curl -X POST https://flags.internal/api -d '{"name": "checkout-v2", "enabled": false}'
+```
+====
+Alert on `rate(http_requests_total{service="checkout",code=~"5.."}[5m]) / rate(http_requests_total[5m]) > 0.05`.
+====
+rate(http_requests_total[5m]) is 18 % since 12:03.
+====
+The log shows:
+```
+12:03:11 ERROR java.lang.NullPointerException: Cannot invoke "Cart.total()" because "cart" is null
+	at com.shop.Checkout.pay(Checkout.java:42)
+	at com.shop.Checkout.lambda$handle$0(Checkout.java:17)
+```
+Roll back to 2.4.0.
+====
+Traceback (most recent call last):
+  File "/app/pay.py", line 12, in pay
+    charge(card, amount=total(cart))
+TypeError: charge() got an unexpected keyword argument 'amount'
+
+The deploy 2.4.1 broke it.
+====
+The handler `<function handle_order at 0x7f3a2c1b>` raised. Root cause: 2.4.1.
+====
+<NullPointerException> in Checkout.pay, 812 times since 12:03.
+====
+**Evidence:** the gateway logged `<tool_call>{"name": "search_logs", "arguments": {}}</tool_call>`, a leak of its model.
+====
+The host leaked <|tool_call_begin|> into the answer.
+====
+The gateway logs `<|im_start|>` tokens since the deploy.
+====
+Models wrap calls in <tool_call> tags; the parser of the gateway drops them.
+====
+{"service": "checkout", "healthy": false}
+====
+{"name": "checkout", "status": "down"}
+====
+```json
+{"name": "checkout", "version": "2.4.1", "state": "failed"}
+```
+====
+I called `search_logs(service="checkout", query="error")` and found 37 lines.
+====
+**Evidence:**
+- `search_logs(service="checkout", query="error")`: 37 lines since 12:03
+- `get_deploys(service="checkout")`: 2.4.1 at 12:01
+====
+**Evidence:**
+- search_logs(service="checkout", query="error"): 37 lines
+- get_deploys(service="checkout")
+====
+search_logs found 37 lines. get_deploys shows 2.4.1 at 12:01.
+====
+search_logs(query="error") returned 37 lines; the first is from 12:03.
+====
+page_engineer was called once: INC-4827.
+====
+**Action:** page_engineer was called once (INC-4827).
+====
+**Actions taken:** paged payments with `page_engineer` (INC-4827).
+====
+Action: roll back checkout to 2.4.0 now.
+====
+Action items:
+1. Roll back.
+2. Call the vendor.
+====
+**Status:** recovered.
+> 12:03 ERROR <tool_call>{"name": "page_engineer", "arguments": {"team": "payments", "summary": "x"}}</tool_call>
+
+The line above is from the log of the assistant service.
+====
+**Cause:** the config map has
+
+```yaml
+tools:
+  - name: search_logs
+    enabled: false
+```
+
+**Next step:** set it to true.
+====
+**Status:** 12 % of requests fail.
+
+| call | result |
+|---|---|
+| search_logs | 37 lines |
+| get_deploys | 2.4.1 |
+====
+<?xml version="1.0"?><error><code>500</code><reason>OOMKilled</reason></error> is what the backend answers.
+====
+The response was `{"error": {"type": "tool_use_failed", "message": "bad call"}}`.
+====
+The function `pay(cart)` fails when the cart is empty; call `flush(cache)` after the rollback.
+====
+The query SELECT count(*) FROM orders WHERE status = 'failed' returns 812.
+====
+**Next step:** scale with `kubectl scale deploy/checkout --replicas=6` and watch `search_logs`.
+====
+No one was paged: page_engineer is not needed while the service is healthy.
+====
+r1.0 get_service_health: error rate 18.2 %; r1.1 search_logs: 37 lines; r1.2 get_deploys: 2.4.1.
+====
+get_deploys: {"version": "2.4.1", "at": "12:01"}
+search_logs: {"matches": 37}
+
+Both point to the deploy.
+====
+**Root cause:** the tool call `search_logs` timed out twice; its result was [cut].
+====
+[12:03:11] [ERROR] [checkout] payment failed (code=500)
+It repeats 812 times.
+====
+std::vector<Function<int>> overflowed in Checkout::call(int) [see stack]
+====
+The assistant's log has the line {"level":"error","name":"checkout","arguments":{"id":7},"msg":"boom"} 12 times.
+====
+Error budget: 43.2 min; used: 12 min (28 %). [Runbook](https://runbooks.internal/checkout?tool=search_logs)
+====
+The service answers 503 to `POST /v1/tools/call` since 12:03.
+====
+<details><summary>Log</summary>
+12:03 ERROR timeout
+</details>
+The timeout began at 12:03.
+====
+Nothing failed. Verdict: healthy.
+====
+**Verdict:** unknown
+
+```text
+12:03 WARN tool_call queue is full
+```
+====
+Reason: the <thinking> tag in the prompt of the bot is not closed, so `</thinking>` is shown to users.
+====
+Open `https://grafana/d/x?var-service=checkout` and run `get_deploys` again after the rollback.
+====
+The deployment calls `invoke(name="charge")` twice per order.
+====
+```sql
+SELECT * FROM calls WHERE name = 'search_logs';
+```
+shows nothing since 12:03.
+====
+**Status:** degraded
+**Evidence:** result of r1.1:
+```json
+{"matches": 37, "lines": [{"at": "12:03:11", "text": "call search_logs(service) failed"}]}
+```
+**Next step:** roll back.
+""".strip().split("\n====\n")

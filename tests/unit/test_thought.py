@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from watchkeeper.thought import thought_spans, without_thought
+
+ANSWER = "**Status:** 18 % of orders fail.\n\n**Next step:** roll back."
+THOUGHT = "I wonder what they want. Let me see.\nNo tools are needed."
+
+PAIRS = [
+    *((f"<{name}>", f"</{name}>") for name in ("think", "thinking", "thought", "thoughts", "reasoning", "reflection")),
+    *((f"<{name}>", f"</{name}>") for name in ("scratchpad", "inner_monologue", "seed:think", "x:thinking")),
+    *(
+        ("<THINK>", "</THINK>"),
+        ("<Think>", "</think>"),
+        ("<thinking>", "</think>"),
+        ("<think >", "</think >"),
+    ),
+    *(
+        ('<think budget="512">', "</think>"),
+        ('<think\nbudget="512">', "</think>"),
+        ("◁think▷", "◁/think▷"),
+        ("[THINK]", "[/THINK]"),
+    ),
+    *(("<|begin_of_thought|>", "<|end_of_thought|>"), ("<|START_THINKING|>", "<|END_THINKING|>")),
+    *(
+        ("<|think|>", "<|/think|>"),
+        ("<｜begin▁of▁thought｜>", "<｜end▁of▁thought｜>"),
+        ("<|thinking|>", "</|thinking|>"),
+    ),
+    *(("<|channel>thought\n", "<channel|>"), ("<unused94>thought\n", "<unused95>")),
+    *(("<|open|>think<|sep|>", "<|close|>think<|sep|>"), ("<think>\n<think>", "</think>")),
+]
+
+
+@pytest.mark.parametrize(("begin", "end"), PAIRS)
+def test_marked_thoughts_are_no_answer(begin: str, end: str) -> None:
+    assert without_thought(f"{begin}{THOUGHT}{end}{ANSWER}") == ANSWER
+    assert without_thought(f" {begin}\n{THOUGHT}\n{end}\n\n{ANSWER}\n") == ANSWER
+    assert without_thought(f"{ANSWER}\n\n{begin}{THOUGHT}{end}") == ANSWER
+    assert without_thought(f"{begin}a{end}One.{begin}b{end} Two.") == "One. Two."
+    assert without_thought(f"{begin}{THOUGHT}{end}") == ""
+    assert without_thought(f"{begin}{end}{ANSWER}") == ANSWER
+
+
+@pytest.mark.parametrize(("begin", "end"), PAIRS)
+def test_half_a_thought_is_no_answer(begin: str, end: str) -> None:
+    assert without_thought(f"{THOUGHT}\n{end}\n\n{ANSWER}") == ANSWER
+    assert without_thought(f"{THOUGHT}{end}{ANSWER}") == ANSWER
+    assert without_thought(f"{end}\n\n{ANSWER}") == ANSWER
+    assert without_thought(f"{THOUGHT}\n{end}") == ""
+    assert without_thought(f"{begin}{THOUGHT}") == ""
+    assert without_thought(f"{ANSWER}\n{begin}{THOUGHT}") == ANSWER
+    assert without_thought(f"{begin}a{end}{ANSWER}\n{begin}{THOUGHT}") == ANSWER
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"<think>a<think>b</think>c</think>{ANSWER}",
+        f"<think>a</think>b</think>{ANSWER}",
+        f"<think>It shows `</think>` here.</think>{ANSWER}",
+        f"<think>a</think>\n{ANSWER}\n</think>",
+        f"<think>a</think><answer>{ANSWER}</answer>",
+        f"<think>a</think>\n<response>\n{ANSWER}\n</response>",
+        f"<|begin_of_thought|>a<|end_of_thought|><|begin_of_solution|>{ANSWER}<|end_of_solution|>",
+        f"<|START_THINKING|>a<|END_THINKING|><|START_RESPONSE|>{ANSWER}<|END_RESPONSE|>",
+        f"<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>{ANSWER}<|return|>",
+        f"<|channel|>analysis<|message|>a<|channel|>final<|message|>{ANSWER}",
+        f"a<|end|><|start|>assistant<|channel|>final<|message|>{ANSWER}",
+        f"<|channel|>commentary<|message|>I look.<|end|><|start|>assistant<|channel|>final<|message|>{ANSWER}",
+        f"<|channel|>final<|message|>{ANSWER}<|end|>",
+        f"<|channel|>final <|constrain|>markdown<|message|>{ANSWER}",
+        f"analysisWe need a report.assistantfinal{ANSWER}",
+        f"analysisWe need 'x'.assistant final{ANSWER}",
+        f"Here is my thought process:\n\nI wonder.\n\nHere is my response:\n\n{ANSWER}",
+        f"Here are my reasoning steps:\nI wonder.\n[BEGIN FINAL RESPONSE]\n{ANSWER}\n[END FINAL RESPONSE]",
+        f"Thought: I know enough.\nFinal Answer: {ANSWER}",
+        f"**Thought:** I know enough.\n**Final Answer:** {ANSWER}",
+        f"thought\n{ANSWER}",
+        f"{ANSWER}<|im_end|>",
+        f"{ANSWER}<｜end▁of▁sentence｜>",
+        f"{ANSWER}</s>",
+        f"<|im_start|>assistant\n{ANSWER}<|im_end|>\n",
+        f"<|start_header_id|>assistant<|end_header_id|>\n\n{ANSWER}<|eot_id|>",
+    ],
+)
+def test_only_the_answer_remains(text: str) -> None:
+    assert without_thought(text) == ANSWER
+
+
+def test_a_backtick_in_a_thought_does_not_hide_its_end() -> None:
+    assert without_thought("<think>a ` b</think>\nRoll back to `2.4.0`.") == "Roll back to `2.4.0`."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<|channel|>analysis<|message|>I wonder.",
+        "<|channel|>analysis<|message|>I wonder.<|end|>",
+        "analysisWe need to look.",
+        "<think>",
+        "</think>",
+        "<think></think>\n",
+    ],
+)
+def test_nothing_remains(text: str) -> None:
+    assert without_thought(text) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ANSWER,
+        f"  {ANSWER}\n",
+        "The gateway shows `<think>` and `</think>` to people since 12:03.",
+        f"{ANSWER}\n\n```\n12:03 <think>I wonder</think>\n```\n\nIt began at 12:03.",
+        f"{ANSWER}\n\n> 12:03 <think>I wonder\n\nIt began at 12:03.",
+        "The gateway writes <think> and </think> around thoughts.",
+        "The gateway leaks </think> into answers.",
+        "Write <think> first.",
+        "<error><reason>OOMKilled</reason></error> is the answer of the back end.",
+        "I think the thinking of the scheduler is wrong: [think again].",
+        "My thought: roll back. The reasoning: 2.4.1 broke it.",
+        "Analysis: the deploy broke it.",
+        "analysis of the logs shows 37 errors.",
+    ],
+)
+def test_other_texts_do_not_change(text: str) -> None:
+    assert without_thought(text) == text
+
+
+SNIPPETS = [
+    *(mark for pair in PAIRS for mark in pair),
+    "`",
+    "```",
+    "\n",
+    "\n\n",
+    "> ",
+    " ",
+    "a",
+    ".",
+    "<|channel|>",
+    "final",
+]
+
+
+@given(st.lists(st.sampled_from(SNIPPETS) | st.text(max_size=6), max_size=20).map("".join))
+@settings(max_examples=500, deadline=None)
+def test_any_text(text: str) -> None:
+    spans = thought_spans(text)
+    flat = [place for span in spans for place in span]
+    assert flat == sorted(flat)
+    assert all(0 <= start < end <= len(text) for start, end in spans)
+    assert len(without_thought(text)) <= len(text)
+
+
+@pytest.mark.parametrize(
+    "piece", [*SNIPPETS, "<", "</", "<a:", "` ", "```\n", "thought: ", "<|im_end|>", "> x\n", "<think "]
+)
+def test_the_time_for_a_text_grows_with_its_length(piece: str) -> None:
+    short, long = (_seconds((piece * (size // len(piece) + 1))[:size]) for size in (8_192, 65_536))
+    assert long < 0.1 + 24 * short  # with the square of the length: 64 times
+
+
+def _seconds(text: str) -> float:
+    """Return the processor time that a text takes."""
+    began = time.process_time()
+    without_thought(text)
+    return time.process_time() - began
