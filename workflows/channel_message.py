@@ -19,6 +19,7 @@ PAUSE = timedelta(seconds=2)
 """Between two updates of a message. Channels accept about one a second; changes during the pause become one update."""
 
 MAX_ALERTS = 20
+MAX_CLAIMS = 5
 TITLE_CHARACTERS = 200
 
 
@@ -78,6 +79,8 @@ class ChannelMessage:
             "severity": run_input.severity,
             "reason": state.outcome.reason if state.outcome else None,
             "summary": state.report.summary if state.report else None,
+            "verdict": state.report.verdict if state.report else None,
+            "unsupported": state.report.unsupported[:MAX_CLAIMS] if state.report else [],
             "waiting": [record for record in state.tool_calls.records if record.status == "waiting"],
             "alerts": state.episode.states[:MAX_ALERTS],
             "silence": state.silence_url,

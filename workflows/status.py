@@ -63,6 +63,7 @@ class StatusPublisher:
             (search_attributes.WAITING_FOR, self._waiting_for()),
             (search_attributes.ROUNDS, used.rounds),
             (search_attributes.COST_USD, None if used.usage.cost is None else round(used.usage.cost, 6)),
+            (search_attributes.UNSUPPORTED_CLAIMS, self._unsupported_claims()),
         ]
         changed = [(key, value) for key, value in values if self._published.get(key.name) != value]
         if changed:
@@ -72,6 +73,12 @@ class StatusPublisher:
             self._published.update({key.name: value for key, value in changed})
         # Always, even if the text is unchanged: otherwise a change of wording would break the replay of open runs.
         workflow.upsert_memo({"now": status_text.status_memo(view)})
+
+    def _unsupported_claims(self) -> int | None:
+        """Count the unsupported claims of the report; None before it, and if the briefing demands no check."""
+        state = self._state
+        is_checked = state.briefing is not None and state.briefing.conclusions is not None
+        return len(state.report.unsupported) if is_checked and state.report is not None else None
 
     def _waiting_for(self) -> search_attributes.WaitingFor | None:
         if self._state.tool_calls.waiting():

@@ -6,6 +6,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from watchkeeper.contracts import ReportDelivery
+from watchkeeper.incident.claim_text import unsupported_count, unsupported_list
+from watchkeeper.incident.status_text import escape_markdown
 
 
 def write_report(delivery: ReportDelivery, directory: Path | None) -> bool:
@@ -34,8 +36,12 @@ def _markdown(delivery: ReportDelivery) -> str:
     facts = {
         "Run": delivery.workflow_id,
         "Status": delivery.status,
+        "Verdict": delivery.report.verdict,
         "Service": delivery.service,
         "Asked": delivery.question and " ".join(delivery.question.split()),
     }
     lines = [f"- {name}: {value}" for name, value in facts.items() if value]
+    if claims := delivery.report.unsupported:
+        lines += ["", f"**{unsupported_count(claims)}:**", ""]
+        lines += [f"- {escape_markdown(text)}: {escape_markdown(why)}" for text, why in unsupported_list(claims)]
     return "\n".join([f"# {delivery.report.summary}", "", *lines, "", delivery.report.body, ""])

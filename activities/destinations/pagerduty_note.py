@@ -12,6 +12,7 @@ from temporalio import activity
 from watchkeeper.backend import fetch_as, send
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import ReportDelivery
+from watchkeeper.incident.claim_text import unsupported_line
 from watchkeeper.paging import PAGER_TOOL, find_incidents, page_key, rest_headers
 from watchkeeper.text import excerpt
 from watchkeeper.tool import ToolError, ToolUnavailable
@@ -97,7 +98,8 @@ async def _note(delivery: ReportDelivery, incident: str, settings: Settings, htt
     if any(marker in note.content.splitlines() for note in existing.notes):
         return
     report = delivery.report
-    text = excerpt(f"{report.summary}\n\n{report.body}", NOTE_BYTES)
+    parts = [report.summary, unsupported_line(report.unsupported), report.body]
+    text = excerpt("\n\n".join(part for part in parts if part), NOTE_BYTES)
     headers = {**_headers(settings), "From": settings.pagerduty.from_email or ""}
     await send(http, "POST", place, json={"note": {"content": f"{text}\n\n{marker}"}}, headers=headers)
 

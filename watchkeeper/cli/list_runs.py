@@ -41,6 +41,9 @@ def list_runs(
     ] = None,
     status: Annotated[RunStatus | None, typer.Option(help="Only runs with this status.")] = None,
     waiting: Annotated[WaitingFor | None, typer.Option(help="Only runs that wait for this.")] = None,
+    unsupported: Annotated[
+        bool, typer.Option("--unsupported", help="Only runs whose report has statements that nothing supports.")
+    ] = False,
     since: Annotated[
         str | None, typer.Option(metavar="TIME", help="Only runs started since 24h, 7d or 2026-11-25T03:00.")
     ] = None,
@@ -61,6 +64,7 @@ def list_runs(
             source=source,
             state=status,
             waiting_for=waiting,
+            unsupported=unsupported,
             since=_time(since) if since is not None else None,
             query=query,
         )
@@ -152,4 +156,6 @@ def short_status(run: RunInfo) -> Text:
     if run.paused:
         return Text(f"{run.status}, paused", "yellow")
     step = "" if run.closed_at else {"over": "", "reporting": "delivering"}.get(run.phase or "", "open")
-    return Text(f"{run.status}, {step}" if step else run.status, _STYLES.get(run.status, "red"))
+    unsupported = f"{run.unsupported} unsupported" if run.unsupported else ""
+    style = "yellow" if run.unsupported and run.status == "concluded" else _STYLES.get(run.status, "red")
+    return Text(", ".join(part for part in (run.status, step, unsupported) if part), style)

@@ -74,6 +74,8 @@ class ChannelUpdate(Contract):
     severity: str | None = None
     reason: str | None = None
     summary: str | None = Field(default=None, description="Summary of the report, once there is one.")
+    verdict: Verdict | None = Field(default=None, description="Of the report; absent: none.")
+    unsupported: list[Claim] = Field(default_factory=list, description="Of the report, the first ones.")
     waiting: list[CallRecord] = Field(default_factory=list, description="Calls that wait for a decision.")
     alerts: list[AlertState] = Field(default_factory=list)
     silence: str | None = Field(default=None, description="Address at which a person can silence the group.")

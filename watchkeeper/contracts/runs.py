@@ -46,6 +46,7 @@ class RunMemo(Contract):
     answer: str | None = Field(default=None, description="Command that ends the wait.")
     found: list[str] = Field(default_factory=list, description="Beginnings of the results of its latest calls.")
     report: str | None = Field(default=None, description="Beginning of the report, in Markdown.")
+    unsupported: str | None = Field(default=None, description="Which statements of the report nothing supports.")
 
 
 class RunResult(Contract):

@@ -14,15 +14,16 @@ CHECK_FIRST = "may or may not have taken effect; check before doing it again"
 """Said of a call whose outcome is unknown."""
 
 
-def status_phrase(status: str) -> str:
-    """Write a status without its underscore: ``limit reached``."""
-    return status.replace("_", " ")
+def status_phrase(status: str, verdict: str | None = None) -> str:
+    """Write a status without its underscore, with the verdict of the report: ``concluded: diagnosed``."""
+    phrase = status.replace("_", " ")
+    return f"{phrase}: {verdict}" if verdict else phrase
 
 
-def status_with_step(status: str, step: str) -> str:
+def status_with_step(status: str, step: str, verdict: str | None = None) -> str:
     """Write a status with what the run is doing now: ``limit reached, delivering the report``."""
-    status = status_phrase(status)
-    return f"{status}, {step}" if step not in ("", status) else status
+    phrase = status_phrase(status, verdict)
+    return f"{phrase}, {step}" if step not in ("", status_phrase(status)) else phrase
 
 
 def queue_phrase(queue: str) -> str:

@@ -22,6 +22,7 @@ from watchkeeper.contracts import (
     RunStatus,
 )
 from watchkeeper.incident import alert_text
+from watchkeeper.incident.claim_text import unsupported_count, unsupported_line, unsupported_list
 from watchkeeper.incident.phrases import alert_counts, approve_command, deny_command, limit_phrases, status_with_step
 from watchkeeper.text import excerpt, json_summary, shortened, utc
 
@@ -103,6 +104,7 @@ def current_details(facts: StatusFacts) -> str:
         lines.append(f"- `{deny_command(facts.workflow_id, call.key)}`")
     if facts.report is not None:  # its body lists the alerts as they were
         lines += ["", f"**Alerts:** {alert_counts(facts.alerts)}"] * bool(facts.alerts)
+        lines += _unsupported(facts.report)
         lines += ["", "---", "", facts.report.body]
     elif facts.alerts:
         lines += ["", "**Alerts**", "", *alert_text.for_people(facts.alerts, ALERTS)]
@@ -123,6 +125,8 @@ def status_memo(facts: StatusFacts) -> RunMemo:
             memo["waits_until"] = call.deadline
     if facts.report is not None:
         memo["report"] = excerpt(facts.report.body, MEMO_REPORT_BYTES)
+        if line := unsupported_line(facts.report.unsupported):
+            memo["unsupported"] = shortened(line, LINE_BYTES)
     elif found := _finished(facts.calls)[-MEMO_CALLS:]:
         results = (f"{call.key} {call.name}: {_finding(call)}" for call in found)
         memo["found"] = [shortened(line, MEMO_BYTES) for line in results]
@@ -139,7 +143,18 @@ def escape_markdown(text: str) -> str:
 
 
 def _status(facts: StatusFacts) -> str:
-    return facts.doing if facts.status == "running" else status_with_step(facts.status, facts.doing)
+    if facts.status == "running":
+        return facts.doing
+    return status_with_step(facts.status, facts.doing, facts.report.verdict if facts.report else None)
+
+
+def _unsupported(report: Report) -> list[str]:
+    if not report.unsupported:
+        return []
+    claims = (
+        f"- {escape_markdown(text)}: {escape_markdown(why)}" for text, why in unsupported_list(report.unsupported)
+    )
+    return ["", f"**{unsupported_count(report.unsupported)}:**", "", *claims]
 
 
 def _used(facts: StatusFacts) -> str:

@@ -155,6 +155,7 @@ class RunListItem(BaseModel):
     summary: str | None
     started_at: str
     closed_at: str | None
+    unsupported: int | None
     paused: bool
 
 

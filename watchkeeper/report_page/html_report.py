@@ -11,11 +11,12 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from watchkeeper.incident.claim_text import unsupported_count, unsupported_list
 from watchkeeper.report_page import report_header
 from watchkeeper.report_page.event_table import event_table
 from watchkeeper.report_page.report_data import ReportData
 from watchkeeper.report_page.report_tables import event_tables, usage_tables
-from watchkeeper.report_page.safe_markdown import markdown_to_html
+from watchkeeper.report_page.safe_markdown import markdown_to_html, marked_text
 from watchkeeper.report_page.timeline_layout import timeline_layout
 from watchkeeper.report_page.tool_call_text import MANY_CALLS, CallText, call_text, excerpt_bytes
 from watchkeeper.text import count, visible
@@ -39,7 +40,7 @@ def html_report(data: ReportData, link: str | None) -> str:
             style=_style(),
             title=report_header.report_title(data.run),
             request=report_header.request_text(data.run),
-            status_label=report_header.STATUS_LABELS[data.run.status],
+            status_label=report_header.status_label(data.run),
             status_text=report_header.status_text(data),
             facts=report_header.facts(data),
             notes=report_header.notes(data),
@@ -62,8 +63,12 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"markdown": markdown_to_html, "statuses": _statuses}
-    environment.globals |= {"count": count}
+    environment.filters |= {"markdown": markdown_to_html, "statuses": _statuses, "marked": marked_text}
+    environment.globals |= {
+        "count": count,
+        "unsupported_count": unsupported_count,
+        "unsupported_list": unsupported_list,
+    }
     return environment
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from watchkeeper.contracts import Report
+from watchkeeper.incident.claim_text import unsupported_count, unsupported_list
 from watchkeeper.report_page.event_table import event_table
 from watchkeeper.report_page.report_data import ReportData
 from watchkeeper.report_page.report_header import (
-    STATUS_LABELS,
     facts,
     notes,
     report_title,
     request_text,
+    status_label,
     status_text,
 )
 from watchkeeper.report_page.report_tables import ReportTable, event_tables, usage_tables
@@ -33,7 +35,7 @@ def markdown_report(data: ReportData, link: str | None) -> str:
 def _lines(data: ReportData, link: str | None) -> Iterator[str]:
     run = data.run
     yield from (f"# {_escaped(report_title(run))}", "")
-    yield from (f"**{STATUS_LABELS[run.status]}** {_escaped(status_text(data))}", "")
+    yield from (f"**{status_label(run)}** {_escaped(status_text(data))}", "")
     yield " · ".join(f"{name}: {_escaped(value)}" for name, value in facts(data))
     if link:
         yield from ("", f"[Open the run](<{link}>)")
@@ -41,10 +43,10 @@ def _lines(data: ReportData, link: str | None) -> Iterator[str]:
         yield from ("", f"> {_escaped(note)}")
     if "\n" in (request := request_text(run)):
         yield from ("", "## Request", "", *_quoted(code_block(visible(request))))
-    yield from ("", "## Report", "", *_quoted(inert_markdown(run.report.body) if run.report else "No report yet."))
+    yield from ("", "## Report", "", *_report(run.report))
     for follow_up in run.follow_ups:
         yield from ("", f"## Follow-up {follow_up.number}", "", _escaped(follow_up.question), "")
-        yield from _quoted(inert_markdown(follow_up.report.body))
+        yield from _report(follow_up.report)
     for table in (event_table(data), *event_tables(data)):
         yield from _table(table)
     if run.calls:
@@ -53,6 +55,17 @@ def _lines(data: ReportData, link: str | None) -> Iterator[str]:
         yield from _call(call_text(call, _EXCERPT_BYTES))
     for table in usage_tables(data):
         yield from _table(table)
+
+
+def _report(report: Report | None) -> Iterator[str]:
+    if report is None:
+        yield "> No report yet."
+        return
+    if report.unsupported:
+        yield from (f"**{unsupported_count(report.unsupported)}:**", "")
+        yield from (f"- {_escaped(text)}: {_escaped(why)}" for text, why in unsupported_list(report.unsupported))
+        yield ""
+    yield from _quoted(inert_markdown(report.body))
 
 
 def _call(call: CallText) -> Iterator[str]:

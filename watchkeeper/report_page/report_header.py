@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from watchkeeper.contracts import RunStatus
 from watchkeeper.report_page.report_data import ReportData
 from watchkeeper.report_page.report_tables import cost_text
 from watchkeeper.report_page.time_text import timestamp
 from watchkeeper.run_view.model import RunView
-from watchkeeper.run_view.run_phrases import current_step, delivery_phrase, token_phrase
+from watchkeeper.run_view.run_phrases import current_step, delivery_phrase, status_phrase, token_phrase
 from watchkeeper.text import count, duration, one_line, visible
-
-STATUS_LABELS: dict[RunStatus, str] = {
-    "running": "Running",
-    "concluded": "Concluded",
-    "limit_reached": "Limit reached",
-    "failed": "Failed",
-    "stopped": "Stopped",
-}
 
 
 def report_title(run: RunView) -> str:
@@ -28,6 +19,11 @@ def report_title(run: RunView) -> str:
 def request_text(run: RunView) -> str:
     """Return the alert or request that started the run."""
     return run.run_input.text.strip() if run.run_input else ""
+
+
+def status_label(run: RunView) -> str:
+    """Return the status with the verdict of the report: ``Concluded: diagnosed``."""
+    return status_phrase(run.status, run.report.verdict if run.report else None).capitalize()
 
 
 def status_text(data: ReportData) -> str:

@@ -15,16 +15,20 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup, escape
 
+from watchkeeper.contracts import Claim
+from watchkeeper.incident.claim_marks import MARK
 from watchkeeper.text import visible
 
 _SAFE_URL = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
+_MARK_LABEL = MARK.strip(" []")
 _LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
 class _Renderer(RendererHTML):
     def text(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
         """Escape a text except for ``<br>``, which models write because table cells have no other line break."""
-        return "<br>".join(escape(part) for part in _LINE_BREAK.split(visible(tokens[idx].content)))
+        parts = _LINE_BREAK.split(visible(tokens[idx].content))
+        return "<br>".join(marked_text(part, env.get("claims", ())) for part in parts)
 
 
 def _parser(*, allow_unsafe: bool) -> MarkdownIt:
@@ -39,8 +43,20 @@ def _parser(*, allow_unsafe: bool) -> MarkdownIt:
 _SAFE_PARSER, _FULL_PARSER = _parser(allow_unsafe=False), _parser(allow_unsafe=True)
 
 
-def markdown_to_html(text: str, *, top_heading: int = 3) -> Markup:
-    """Return Markdown as HTML; ``#`` becomes a heading of level ``top_heading``."""
+def marked_text(text: str, claims: Sequence[Claim]) -> Markup:
+    """Return a text as HTML. If a report has unsupported claims, the marks behind them are ``mark`` elements."""
+    if not claims:
+        return escape(text)
+    return Markup(f"<mark>{_MARK_LABEL}</mark>").join(escape(part) for part in text.split(f"[{_MARK_LABEL}]"))
+
+
+def markdown_to_html(text: str, *, top_heading: int = 3, claims: Sequence[Claim] = ()) -> Markup:
+    """Return Markdown as HTML; ``#`` becomes a heading of level ``top_heading``.
+
+    ``claims`` are the unsupported claims of the report, which have marks in the text.
+    """
+    if claims:  # a text in brackets could be the name of a link that the model defines
+        text = text.replace(MARK, f" \\[{_MARK_LABEL}\\]")
     tokens = _SAFE_PARSER.parse(_visible(text))
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
@@ -52,7 +68,7 @@ def markdown_to_html(text: str, *, top_heading: int = 3) -> Markup:
         for child in token.children or ():
             if child.type == "link_open":
                 child.attrSet("rel", "noreferrer nofollow")
-    return Markup(_SAFE_PARSER.renderer.render(tokens, _SAFE_PARSER.options, {}))
+    return Markup(_SAFE_PARSER.renderer.render(tokens, _SAFE_PARSER.options, {"claims": claims}))
 
 
 def inert_markdown(text: str) -> str:

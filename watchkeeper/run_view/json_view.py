@@ -62,6 +62,7 @@ def list_row_json(run: RunInfo) -> JsonObject:
         "summary": run.report,
         "started_at": iso(run.started_at),
         "closed_at": iso(run.closed_at),
+        "unsupported": run.unsupported,
         "paused": run.paused,
     }
 

@@ -99,6 +99,8 @@ class RunInfo:
     rounds: int | None = None
     cost: float | None = None
     """US dollars; None if no price is configured."""
+    unsupported: int | None = None
+    """Unsupported claims of the report; None if they were not checked."""
     paused: bool = False
     """Whether a person has paused it in Temporal."""
 
@@ -295,10 +297,8 @@ async def run_info(client: Client, info: WorkflowExecutionInfo) -> RunInfo:
     outcome, end = read_keyword(indexed, temporal_search_attributes.OUTCOME), _ENDS.get(info.status)
     waiting_for = read_keyword(indexed, temporal_search_attributes.WAITING_FOR) if end is None else None
     now = await read_memo(client, info, "now", RunMemo) if waiting_for == "approval" else None
-    rounds, cost = (
-        _number(indexed, temporal_search_attributes.ROUNDS),
-        _number(indexed, temporal_search_attributes.COST_USD),
-    )
+    rounds = _number(indexed, temporal_search_attributes.ROUNDS)
+    unsupported = _number(indexed, temporal_search_attributes.UNSUPPORTED_CLAIMS)
     return RunInfo(
         workflow_id=info.execution.workflow_id,
         run_id=info.execution.run_id,
@@ -316,7 +316,8 @@ async def run_info(client: Client, info: WorkflowExecutionInfo) -> RunInfo:
         waits_for=now.waits_for if now else None,
         waits_until=datetime.fromtimestamp(now.waits_until, UTC) if now and now.waits_until else None,
         rounds=None if rounds is None else int(rounds),
-        cost=cost,
+        cost=_number(indexed, temporal_search_attributes.COST_USD),
+        unsupported=None if unsupported is None else int(unsupported),
         paused=info.status == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED,
     )
 

@@ -27,6 +27,8 @@ class RunFilter:
     """Name of an alert source, or ``person``."""
     state: RunStatus | None = None
     waiting_for: WaitingFor | None = None
+    unsupported: bool = False
+    """Only runs whose report has unsupported claims."""
     since: datetime | None = None
     """Earliest start."""
     query: str | None = None
@@ -52,6 +54,8 @@ class RunFilter:
             clauses.append(f"ExecutionStatus NOT IN {_list(CLOSED)}")
         if self.state is not None:
             clauses.append(_has_status(self.state))
+        if self.unsupported:
+            clauses.append(f"{search_attributes.UNSUPPORTED_CLAIMS.name} > 0")
         if self.workflow_id is not None:
             clauses.append(f"WorkflowId = {_quoted(self.workflow_id)}")
         if self.since is not None:

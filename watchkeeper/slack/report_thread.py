@@ -5,9 +5,14 @@ from __future__ import annotations
 from slack_sdk.models.blocks import Block
 
 from watchkeeper.contracts import ReportDelivery
+from watchkeeper.incident.claim_text import unsupported_line
 from watchkeeper.incident.phrases import status_phrase
 from watchkeeper.incident.run_address import run_address
 from watchkeeper.slack.blocks import as_mrkdwn, context, escaped, escaped_line, fitting, header, section
+<<<<<<< HEAD
+=======
+from watchkeeper.slack.status_message import MAX_CLAIMS_LINE, run_address
+>>>>>>> 5d6b11f (Reports: unsupported claims and the verdict in every view, a metric and a search attribute)
 
 MAX_REPLIES = 6
 """Replies of one report: 45,000 characters."""
@@ -37,11 +42,15 @@ def notification_text(delivery: ReportDelivery) -> str:
 
 
 def _heading(delivery: ReportDelivery) -> list[Block]:
+    report = delivery.report
+    line = escaped_line(unsupported_line(report.unsupported), MAX_CLAIMS_LINE)
+    check = [context(f"*Check first:* {line}")] if line else []
     if not delivery.follow_up:
-        return [header(delivery.report.summary), context(f"Report of a run: {status_phrase(delivery.status)}")]
-    title = header(f"Follow-up {delivery.follow_up}: {delivery.report.summary}")
+        status = status_phrase(delivery.status, report.verdict)
+        return [header(report.summary), context(f"Report of a run · {status}"), *check]
+    title = header(f"Follow-up {delivery.follow_up}: {report.summary}")
     question = escaped_line(delivery.question or "", _QUESTION)
-    return [title, section(f"*Asked:* {question}")] if question else [title]
+    return [title, section(f"*Asked:* {question}"), *check] if question else [title, *check]
 
 
 def _pieces(text: str, max_pieces: int) -> tuple[list[str], int]:

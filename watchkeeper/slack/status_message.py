@@ -5,6 +5,7 @@ from __future__ import annotations
 from slack_sdk.models.blocks import ActionsBlock, Block
 
 from watchkeeper.contracts import CallRecord, ChannelUpdate
+from watchkeeper.incident.claim_text import unsupported_line
 from watchkeeper.incident.phrases import alert_counts, status_with_step
 from watchkeeper.incident.run_address import run_address
 from watchkeeper.llm.conversation import canonical_json
@@ -34,6 +35,7 @@ MAX_DECISIONS = 10
 _ALL_CALLS = 4_500
 _ONE_CALL = 2_800
 _SUMMARY = 1_200
+MAX_CLAIMS_LINE = 700
 _REASON = 600
 _HEADLINE = 400
 
@@ -51,6 +53,8 @@ def status_blocks(update: ChannelUpdate, run_url: str | None) -> list[Block]:
         blocks.append(context(alert_counts(update.alerts)))
     if summary := escaped(as_mrkdwn(update.summary or ""), _SUMMARY).strip():
         blocks.append(section(summary))
+    if line := unsupported_line(update.unsupported):
+        blocks.append(context(f"*Check first:* {escaped_line(line, MAX_CLAIMS_LINE)}"))
     if update.reason:
         blocks.append(section(f"*Why it ended:* {escaped_line(update.reason, _REASON)}"))
     blocks += _decisions(update)
@@ -73,7 +77,7 @@ def decision_buttons(workflow_id: str, run: str, call: str) -> ActionsBlock:
 
 
 def _status(update: ChannelUpdate) -> str:
-    return status_with_step(update.status, update.phase)
+    return status_with_step(update.status, update.phase, update.verdict)
 
 
 def _decisions(update: ChannelUpdate) -> list[Block]:

@@ -73,6 +73,19 @@ class WorkerInstruments:
             "Time from the start of a run to its first model request.",
             explicit_bucket_boundaries_advisory=FIRST_REQUEST_SECONDS,
         )
+        self.reviews = meter.create_counter(
+            "watchkeeper.reviews",
+            "{review}",
+            "Reviews of conclusions, by result: accepted, unsupported (some claims are) or refused.",
+        )
+        self.unsupported_claims = meter.create_counter(
+            "watchkeeper.unsupported_claims",
+            "{claim}",
+            "Claims of reports and answers that nothing supports, by kind; each report is counted once.",
+        )
+        self.unsupported_reports = meter.create_counter(
+            "watchkeeper.unsupported_reports", "{report}", "Reports and answers with such claims."
+        )
         self.reports = meter.create_counter(
             "watchkeeper.reports",
             "{report}",

@@ -8,7 +8,7 @@ from itertools import product
 from typing import Literal, TypeAlias, get_args
 
 from watchkeeper.config.settings import Settings
-from watchkeeper.contracts import Destination, ModelReply, ReportDelivery, ToolResult
+from watchkeeper.contracts import ClaimKind, Destination, ModelReply, Report, ReportDelivery, Review, ToolResult
 from watchkeeper.llm.errors import ModelErrorReason
 from watchkeeper.telemetry import semconv
 from watchkeeper.telemetry.activity_attempt import FinishedAttempt
@@ -24,6 +24,9 @@ DeliveryStatus: TypeAlias = Literal["delivered", "failed", "refused"]
 """``failed`` attempts are retried, ``refused`` ones are not."""
 
 Outcome: TypeAlias = Literal["concluded", "limit_reached", "failed", "stopped"]
+
+ReviewResult: TypeAlias = Literal["accepted", "unsupported", "refused"]
+"""``refused``: the answer is no conclusion. ``unsupported``: it is one, with claims that nothing supports."""
 
 UNKNOWN_TOOL = "unknown"
 """The label of every tool that is not in the catalogue."""
@@ -47,6 +50,11 @@ class MetricsRecorder:
         for source, outcome in product(sources, get_args(Outcome)):
             self._instruments.runs.add(0, {"outcome": outcome, "source": source})
             self._instruments.follow_ups.add(0, {"outcome": outcome, "source": source})
+        self._instruments.unsupported_reports.add(0)
+        for kind in get_args(ClaimKind):
+            self._instruments.unsupported_claims.add(0, {"kind": kind})
+        for result in get_args(ReviewResult):
+            self._instruments.reviews.add(0, {"result": result})
         for destination, status in product(get_args(Destination), get_args(DeliveryStatus)):
             self._instruments.reports.add(0, {"destination": destination, "status": status})
 
@@ -58,6 +66,8 @@ class MetricsRecorder:
             self._record_call(attempt, attempt.tool)
         elif isinstance(attempt.argument, ReportDelivery):
             self._record_delivery(attempt, attempt.argument)
+        elif isinstance(attempt.result, Review):
+            self._instruments.reviews.add(1, {"result": _review_result(attempt.result)})
 
     def record_first_request(self, *, started_at: float) -> None:
         """Record that a run makes its first model request now; ``started_at``: start of the run, in Unix seconds."""
@@ -113,6 +123,16 @@ class MetricsRecorder:
             counter = self._instruments.follow_ups if delivery.follow_up else self._instruments.runs
             source = delivery.origin.source if delivery.origin else PERSON
             counter.add(1, {"outcome": delivery.status, "source": source})
+            self._record_unsupported(delivery.report)
+
+    def _record_unsupported(self, report: Report) -> None:
+        self._instruments.unsupported_reports.add(1 if report.unsupported else 0)
+        for claim in report.unsupported:
+            self._instruments.unsupported_claims.add(1, {"kind": claim.kind})
+
+
+def _review_result(review: Review) -> ReviewResult:
+    return "refused" if review.problems else "unsupported" if review.unsupported else "accepted"
 
 
 def _call_status(attempt: FinishedAttempt) -> CallStatus:

@@ -31,8 +31,13 @@ OUTCOME = SearchAttributeKey.for_keyword("Outcome")
 WAITING_FOR = SearchAttributeKey.for_keyword("WaitingFor")
 ROUNDS = SearchAttributeKey.for_int("Rounds")
 COST_USD = SearchAttributeKey.for_float("CostUsd")
+UNSUPPORTED_CLAIMS = SearchAttributeKey.for_int("UnsupportedClaims")
+"""Statements of the report that nothing supports; absent before the report, and if its claims were not checked."""
 
-ALL: tuple[Key, ...] = (SERVICE, SEVERITY, TEAM, SOURCE, PHASE, OUTCOME, WAITING_FOR, ROUNDS, COST_USD)
+ALL: tuple[Key, ...] = (
+    *(SERVICE, SEVERITY, TEAM, SOURCE, PHASE, OUTCOME, WAITING_FOR, ROUNDS, COST_USD),
+    UNSUPPORTED_CLAIMS,
+)
 
 
 def type_name(key: Key) -> str:

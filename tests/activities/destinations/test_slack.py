@@ -42,7 +42,7 @@ async def test_the_report_is_a_reply_to_the_message_of_the_run(notifications: No
     _, reply = notifications.world.channels.thread(CHANNEL, message.ts)
     assert reply.metadata == {"event_type": "watchkeeper_report", "event_payload": {"run": "run-1", "part": "report"}}
     assert reply.block_text == (
-        "Checkout is fine.\nReport of a run: concluded\n"
+        "Checkout is fine.\nReport of a run · concluded\n"
         "*Found*\nAll of *checkout* is fine: 0 % &lt;!channel&gt; &amp; é…"
     )
     assert notifications.world.channels.mentions == []

@@ -120,7 +120,7 @@ async def test_without_permission_the_error_shows_a_command() -> None:
         "temporal operator search-attribute create --namespace default --name Service --type Keyword "
         "--name Severity --type Keyword --name Team --type Keyword --name Source --type Keyword "
         "--name Phase --type Keyword --name Outcome --type Keyword --name WaitingFor --type Keyword "
-        "--name Rounds --type Int --name CostUsd --type Double"
+        "--name Rounds --type Int --name CostUsd --type Double --name UnsupportedClaims --type Int"
     )
 
 

@@ -6,6 +6,8 @@ from rich.text import Text
 
 from watchkeeper.cli.watch.layout import LineWriter
 from watchkeeper.console import clock
+from watchkeeper.contracts import Report
+from watchkeeper.incident.claim_text import unsupported_count, unsupported_list
 from watchkeeper.run_view.entries import FollowUp
 from watchkeeper.run_view.json_view import seconds
 from watchkeeper.run_view.model import RunView
@@ -21,10 +23,12 @@ def write_report(writer: LineWriter, view: RunView) -> None:
         writer.line(Text())
         writer.markdown("report", view.report.body)
     step = delivery_phrase(view) if view.is_delivering and not view.is_open else ""
-    status, reason = status_with_step(view.status, step), one_line(view.reason or "", 1_000)
+    status = status_with_step(view.status, step, view.report.verdict if view.report else None)
+    reason = one_line(view.reason or "", 1_000)
     rest = reason.removeprefix(status)
     because = rest if rest != reason else f": {reason}" if reason else ""
     writer.line(Text.assemble((status, _STYLES.get(view.status, "bold red")), because), wrap=True)
+    _write_unsupported(writer, view.report)
     _write_totals(writer, view)
     if view.is_open:
         command = f'watchkeeper tell {view.workflow_id} "..."'
@@ -35,6 +39,7 @@ def write_follow_up(writer: LineWriter, view: RunView, follow_up: FollowUp) -> N
     """Write the answer to a follow-up question, and what the run has used with it."""
     writer.line(Text())
     writer.markdown(f"follow-up {follow_up.number}", follow_up.report.body)
+    _write_unsupported(writer, follow_up.report)
     _write_totals(writer, view)
 
 
@@ -44,6 +49,14 @@ def write_closed(writer: LineWriter, view: RunView) -> None:
     ended_in_temporal = view.reason and view.end not in ("Completed", "Failed")
     because = f": {one_line(view.reason or '', 1_000)}" if ended_in_temporal else ""
     writer.line(Text(f"closed{closed}{because}", "dim"), wrap=True)
+
+
+def _write_unsupported(writer: LineWriter, report: Report | None) -> None:
+    if report is None or not report.unsupported:
+        return
+    writer.line(Text(f"{unsupported_count(report.unsupported)}:", "bold yellow"), wrap=True)
+    for text, why in unsupported_list(report.unsupported):
+        writer.line(Text.assemble(("? ", "bold yellow"), (text, "bold"), f": {why}"), wrap=True, indent=2)
 
 
 def _write_totals(writer: LineWriter, view: RunView) -> None:
