@@ -9,10 +9,7 @@ from watchkeeper.incident.claim_text import unsupported_line
 from watchkeeper.incident.phrases import status_phrase
 from watchkeeper.incident.run_address import run_address
 from watchkeeper.slack.blocks import as_mrkdwn, context, escaped, escaped_line, fitting, header, section
-<<<<<<< HEAD
-=======
-from watchkeeper.slack.status_message import MAX_CLAIMS_LINE, run_address
->>>>>>> 5d6b11f (Reports: unsupported claims and the verdict in every view, a metric and a search attribute)
+from watchkeeper.slack.status_message import MAX_CLAIMS_LINE
 
 MAX_REPLIES = 6
 """Replies of one report: 45,000 characters."""
