@@ -19,10 +19,30 @@ FIRST_REQUEST_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0,
 """From an idle worker to an incident that waits in a queue."""
 
 
+class ReportCheckInstruments:
+    """The instruments of what code finds in reports."""
+
+    def __init__(self, meter: Meter) -> None:
+        self.reviews = meter.create_counter(
+            "watchkeeper.reviews",
+            "{review}",
+            "Reviews of conclusions, by result: accepted, unsupported (some claims are) or refused.",
+        )
+        self.unsupported_claims = meter.create_counter(
+            "watchkeeper.unsupported_claims",
+            "{claim}",
+            "Claims of reports and answers that nothing supports, by kind; each report is counted once.",
+        )
+        self.unsupported_reports = meter.create_counter(
+            "watchkeeper.unsupported_reports", "{report}", "Reports and answers with such claims."
+        )
+
+
 class WorkerInstruments:
     """The instruments of one worker process."""
 
     def __init__(self, meter: Meter) -> None:
+        self.report_checks = ReportCheckInstruments(meter)
         self.operation_duration = meter.create_histogram(
             "gen_ai.client.operation.duration",
             "s",
@@ -72,19 +92,6 @@ class WorkerInstruments:
             "s",
             "Time from the start of a run to its first model request.",
             explicit_bucket_boundaries_advisory=FIRST_REQUEST_SECONDS,
-        )
-        self.reviews = meter.create_counter(
-            "watchkeeper.reviews",
-            "{review}",
-            "Reviews of conclusions, by result: accepted, unsupported (some claims are) or refused.",
-        )
-        self.unsupported_claims = meter.create_counter(
-            "watchkeeper.unsupported_claims",
-            "{claim}",
-            "Claims of reports and answers that nothing supports, by kind; each report is counted once.",
-        )
-        self.unsupported_reports = meter.create_counter(
-            "watchkeeper.unsupported_reports", "{report}", "Reports and answers with such claims."
         )
         self.reports = meter.create_counter(
             "watchkeeper.reports",

@@ -50,11 +50,11 @@ class MetricsRecorder:
         for source, outcome in product(sources, get_args(Outcome)):
             self._instruments.runs.add(0, {"outcome": outcome, "source": source})
             self._instruments.follow_ups.add(0, {"outcome": outcome, "source": source})
-        self._instruments.unsupported_reports.add(0)
+        self._instruments.report_checks.unsupported_reports.add(0)
         for kind in get_args(ClaimKind):
-            self._instruments.unsupported_claims.add(0, {"kind": kind})
+            self._instruments.report_checks.unsupported_claims.add(0, {"kind": kind})
         for result in get_args(ReviewResult):
-            self._instruments.reviews.add(0, {"result": result})
+            self._instruments.report_checks.reviews.add(0, {"result": result})
         for destination, status in product(get_args(Destination), get_args(DeliveryStatus)):
             self._instruments.reports.add(0, {"destination": destination, "status": status})
 
@@ -67,7 +67,7 @@ class MetricsRecorder:
         elif isinstance(attempt.argument, ReportDelivery):
             self._record_delivery(attempt, attempt.argument)
         elif isinstance(attempt.result, Review):
-            self._instruments.reviews.add(1, {"result": _review_result(attempt.result)})
+            self._instruments.report_checks.reviews.add(1, {"result": _review_result(attempt.result)})
 
     def record_first_request(self, *, started_at: float) -> None:
         """Record that a run makes its first model request now; ``started_at``: start of the run, in Unix seconds."""
@@ -126,9 +126,9 @@ class MetricsRecorder:
             self._record_unsupported(delivery.report)
 
     def _record_unsupported(self, report: Report) -> None:
-        self._instruments.unsupported_reports.add(1 if report.unsupported else 0)
+        self._instruments.report_checks.unsupported_reports.add(1 if report.unsupported else 0)
         for claim in report.unsupported:
-            self._instruments.unsupported_claims.add(1, {"kind": claim.kind})
+            self._instruments.report_checks.unsupported_claims.add(1, {"kind": claim.kind})
 
 
 def _review_result(review: Review) -> ReviewResult:
