@@ -32,6 +32,7 @@ from watchkeeper.contracts import ToolSpec
 from watchkeeper.llm.client import ModelClient
 from watchkeeper.llm.conversation import ConversationStore
 from watchkeeper.llm.tool_calls import MAX_CALLS
+from watchkeeper.runs.published_catalogues import publish_catalogue
 from watchkeeper.telemetry.setup import Telemetry
 from watchkeeper.temporal import activity_options
 from watchkeeper.temporal.client import ensure_search_attributes
@@ -44,6 +45,8 @@ from workflows.queue import QueueWorkflow
 
 HTTP_SECONDS = 20.0
 """Timeout of one HTTP request of a tool. The attempt has its own timeout."""
+
+VERSION = WorkerDeploymentVersion("watchkeeper", __version__)
 
 
 @dataclass(frozen=True)
@@ -87,9 +90,7 @@ async def run_worker(
             activities=_activities(client, settings, tools, specs, endpoints, conversations, http),
             interceptors=[HeartbeatInterceptor(), *(telemetry.interceptors(client) if telemetry else ())],
             # Every event then names the version that produced it; the default is a hash of 32 characters.
-            deployment_config=WorkerDeploymentConfig(
-                version=WorkerDeploymentVersion("watchkeeper", __version__), use_worker_versioning=False
-            ),
+            deployment_config=WorkerDeploymentConfig(version=VERSION, use_worker_versioning=False),
             max_concurrent_workflow_tasks=activity_options.CONCURRENT_WORKFLOW_TASKS,
             sticky_queue_schedule_to_start_timeout=activity_options.STICKY_QUEUE_TIMEOUT,
             # By default the SDK delays heartbeats until most of the timeout has passed.
@@ -100,6 +101,7 @@ async def run_worker(
             # The calls of a round start on this worker, which has the conversation, without using the task queue.
             max_eager_activity_reservations_per_workflow_task=MAX_CALLS,
         )
+        await stack.enter_async_context(publish_catalogue(client, settings, tools))
         await stack.enter_async_context(worker)
         yield RunningWorker(worker, conversations)
 

@@ -30,6 +30,7 @@ from watchkeeper.incident.page_rules import incident_of, page_rules
 from watchkeeper.llm.conversation import ConversationStore, conversation_digest, join_messages
 from watchkeeper.paging import LOOK_UP, find_incidents
 from watchkeeper.prompts import prompt
+from watchkeeper.runs import start_options
 from watchkeeper.temporal.activity_options import HISTORY_BOUNDS
 from watchkeeper.text import clean, excerpt, utc
 from watchkeeper.tool import ToolError, ToolUnavailable
@@ -60,6 +61,7 @@ class BriefActivities:
     ) -> None:
         self._settings = settings
         self._catalogue = list(catalogue)
+        self._known = start_options.worker_catalogue(settings, [spec.name for spec in catalogue])
         self._store = store
         self._http = http
         """Without it, no incident in PagerDuty is looked up."""
@@ -72,17 +74,14 @@ class BriefActivities:
         ``PricesUnknown`` if it limits the cost and a model has no prices.
         """
         settings, names = self._settings, [spec.name for spec in self._catalogue]
-        if run_input.service is not None and settings.services and run_input.service not in settings.services:
-            known = ", ".join(sorted(settings.services))
-            raise _refusal("UnknownService", f"no service {run_input.service!r} in the catalogue; known: {known}")
-        forced = run_input.tool_choice.function if run_input.tool_choice else None
-        if forced is not None and forced not in names:
-            raise _refusal("UnknownTool", f"no tool {forced!r} to force; available: {', '.join(names)}")
+        if (problem := start_options.catalogue_problem(run_input, self._known)) is not None:
+            raise _refusal(problem.kind, problem.message)
+        forced = start_options.forced_tool(run_input)
         if run_input.tool_choice is not None and run_input.tool_choice.mode == "named" and forced is None:
             raise _refusal("UnknownTool", f"name the tool to force; available: {', '.join(names)}")
         limits = settings.limits_for(run_input.limits)
-        if limits.cost is not None and any(profile.prices is None for profile in settings.profiles):
-            raise _refusal("PricesUnknown", "a limit on cost needs the prices of every model: set [model.prices]")
+        if limits.cost is not None and self._known.unpriced:
+            raise _refusal("PricesUnknown", start_options.prices_unknown(self._known.unpriced))
         flapping = _flapping_episode(settings.episodes, run_input.origin, time.time())
         is_open, number = await self._opened_incident(run_input.origin)
         opening = _opening_messages(run_input, flapping=flapping, paged=(number or "an incident") if is_open else None)

@@ -120,6 +120,7 @@ def make_delivery(state: RunState, outcome: Outcome, report: Report) -> ReportDe
         "alerts": state.episode.states[:MAX_ALERTS],
         "wake": outcome.wake,
         "incident": gate and gate.incident(state.tool_calls.records),
+        "refused": state.briefing is None and run_input.origin is None and outcome.status == "failed",
     }
     return delivery.model_copy(update={name: value for name, value in optional.items() if value})
 

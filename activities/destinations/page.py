@@ -20,6 +20,8 @@ async def page_team(delivery: ReportDelivery, settings: Settings, http: AsyncCli
 
     False: no page is needed. Raises ToolError if no team can be paged, and ToolUnavailable.
     """
+    if delivery.refused:
+        return False
     enabled = settings.reports.page_on_hand_off or delivery.last_resort
     if not (enabled and settings.pages_anybody):
         return False

@@ -52,11 +52,10 @@ class Sender:
         }
         return Alert.model_validate(alert if over is None else {**alert, "ends_at": self.began + over})
 
-    async def tell(self, *alerts: Alert) -> DispatchResult:
-        """Send alerts of the group in one notification."""
-        (result,) = await dispatch_alerts(
-            self._client, self._settings, self.source, ParsedPayload(alerts=list(alerts)), time.time()
-        )
+    async def tell(self, *alerts: Alert, opened_key: str | None = None) -> DispatchResult:
+        """Send alerts of the group in one notification. ``opened_key`` is of their incident in PagerDuty."""
+        payload = ParsedPayload(alerts=list(alerts), opened_keys={self.group: opened_key} if opened_key else {})
+        (result,) = await dispatch_alerts(self._client, self._settings, self.source, payload, time.time())
         return result
 
     async def fire(self, name: str = "HighErrorRate", at: float = 0, **facts: Any) -> DispatchResult:

@@ -51,6 +51,7 @@ INVESTIGATING: dict[str, Any] = {
     "unread": [Alert(source="s", group="g", fingerprint="a", status="firing", title="Checkout fails")],
     "notes": ["2 alerts were left out"],
     "silence": "https://alerts.example/silence",
+    "links": {"runbook": "https://wiki.example/checkout"},
     "message": PostedMessage(channel="C1", ts="1.0"),
     "alert_looks": 2,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import Literal, TypeAlias
 
 from watchkeeper.text import cap, clean
@@ -18,6 +19,9 @@ _SEVERITY = {word: severity for severity, words in _SYNONYMS.items() for word in
 _ORDER = list(_SYNONYMS)
 
 MAX_BYTES = 50
+
+_SIMILARITY = 0.75
+_SHORTEST = 4
 
 _PRIORITY = {"critical": 1, "error": 2, "warning": 4, "info": 5}
 _UNKNOWN = 3
@@ -50,3 +54,13 @@ def page_severity(severity: str | None) -> PagerDutySeverity:
             return known
         case _:
             return "error"
+
+
+def similar_severity(severity: str) -> str | None:
+    """Return the known severity of which this is probably a misspelling; None for a known or an unrelated one."""
+    word = normalize(severity)
+    if word in _SEVERITY or len(word) < _SHORTEST or not word.isalpha():
+        return None
+    known = [one for one in _SEVERITY if one.isalpha() and len(one) >= _SHORTEST]
+    similar = difflib.get_close_matches(word, known, 1, _SIMILARITY)
+    return similar[0] if similar else None

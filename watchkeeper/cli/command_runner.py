@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from pydantic import ValidationError
 from rich.text import Text
 from temporalio.client import Client
 from temporalio.runtime import LoggingConfig, MetricBuffer, Runtime, TelemetryConfig, TelemetryFilter
@@ -35,6 +36,8 @@ ERROR, USAGE = 1, 2
 """Exit codes: the command failed; the command was called wrongly."""
 
 SECONDS_PER_UNIT = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+_VALUES = {"cost": r"(\d{1,15}(?:\.\d{1,15})?|\.\d{1,15})()", "duration": r"(\d{1,15})([smhd]?)"}
 
 
 class UsageError(Exception):
@@ -143,15 +146,17 @@ def parse_limits(texts: list[str], example: str = "rounds=5") -> LimitChanges | 
         return None
     try:
         return LimitChanges.model_validate(values)
-    except ValueError as error:
-        raise UsageError(f"no such limit: {', '.join(texts)}; every value must be above 0 and within reason") from error
+    except ValidationError as error:
+        (problem, *_) = error.errors()
+        maximum = problem.get("ctx", {}).get("le")
+        must = f"at most {maximum:,}" if maximum is not None else "above 0 and finite"
+        raise UsageError(f"{excerpt('.'.join(map(str, problem['loc'])), 60)}: the value must be {must}") from error
 
 
 def _number(name: str, value: str) -> int | float:
-    pattern = {"cost": r"(\d+(?:\.\d+)?|\.\d+)()", "duration": r"(\d+)([smhd]?)"}.get(name, r"(\d[\d_]*)()")
-    match = re.fullmatch(pattern, value)
+    match = re.fullmatch(_VALUES.get(name, r"(\d[\d_]{0,20})()"), value)
     if match is None:
         shapes = {"cost": "US dollars above 0, such as 0.5", "duration": "a time above 0, such as 90s, 30m or 2h"}
-        raise UsageError(f"{name}={value}: the value must be {shapes.get(name, 'a whole number above 0')}")
+        raise UsageError(f"{name}={excerpt(value, 60)}: the value must be {shapes.get(name, 'a whole number above 0')}")
     number, unit = match.groups()
     return float(number) if name == "cost" else int(number) * SECONDS_PER_UNIT[unit]

@@ -15,7 +15,8 @@ from watchkeeper.cli.run_commands import RUN_OR_EPISODE
 from watchkeeper.console import err
 from watchkeeper.contracts import JsonObject
 from watchkeeper.run_view.follow import execution_chain
-from watchkeeper.runs.client import WORKFLOW, describe_run, split_run_name
+from watchkeeper.runs.client import describe_run, split_run_name
+from watchkeeper.runs.run_reference import ALL_TYPES, find_reference
 from watchkeeper.text import count
 
 history = typer.Typer(help="Export histories.", no_args_is_help=True)
@@ -54,6 +55,7 @@ async def _export(run: str, file: Path, secrets: list[str] | None, *, force: boo
     from watchkeeper.replay.history_redaction import HistoryRedactor
 
     client = await connect_client()
+    run = (await find_reference(client, run, types=ALL_TYPES)).name
     run_ids, (workflow_id, _) = await _run_ids(client, run), split_run_name(run)
     targets = _targets(file, len(run_ids), run)
     if not force and (existing := [target for target in targets if target != _STDOUT and target.exists()]):
@@ -76,7 +78,7 @@ async def _export(run: str, file: Path, secrets: list[str] | None, *, force: boo
 
 async def _run_ids(client: Client, run: str) -> list[str]:
     """Return the run ids of the chain of executions to which the named one belongs, in order."""
-    info = (await describe_run(client, run, types=(WORKFLOW, "QueueWorkflow"))).workflow_execution_info
+    info = (await describe_run(client, run, types=ALL_TYPES)).workflow_execution_info
     workflow_id, following = split_run_name(run)
     chain = await execution_chain(client, workflow_id, info)
     while following:

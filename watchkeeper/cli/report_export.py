@@ -10,6 +10,7 @@ import typer
 from watchkeeper.cli.command_runner import connect_client, context_settings, run_command
 from watchkeeper.cli.run_commands import RUN_OR_EPISODE
 from watchkeeper.config.settings import Settings
+from watchkeeper.runs.run_reference import find_reference
 from watchkeeper.text import size
 
 
@@ -36,7 +37,8 @@ async def _report(settings: Settings, run: str, *, as_html: bool, output: Path |
     from watchkeeper.report_page.markdown_report import markdown_report
     from watchkeeper.report_page.report_data import read_report_data
 
-    data = await read_report_data(await connect_client(), run)
+    client = await connect_client()
+    data = await read_report_data(client, (await find_reference(client, run)).name)
     link = run_address(settings.reports.run_url, data.run.workflow_id, data.run.run_id)
     _write((html_report if as_html else markdown_report)(data, link), output)
 

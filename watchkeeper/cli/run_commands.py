@@ -29,12 +29,12 @@ from watchkeeper.run_view.projection import RunProjection
 from watchkeeper.run_view.run_phrases import current_step
 from watchkeeper.runs import client as runs_client
 from watchkeeper.runs import start_options
+from watchkeeper.runs.run_reference import find_reference
+from watchkeeper.runs.start_check import check_start
 
-RUN = Annotated[str, typer.Argument(metavar="RUN", help="Name of a run, from `watchkeeper list`.")]
-RUN_OR_EPISODE = Annotated[
-    str,
-    typer.Argument(metavar="RUN", help="Name of a run, from `watchkeeper list`. RUN@RUN_ID names an earlier episode."),
-]
+_RUN_HELP = "A run, from `watchkeeper list`: its id or run id, or the unique beginning of one, or `latest`."
+RUN = Annotated[str, typer.Argument(metavar="RUN", help=_RUN_HELP)]
+RUN_OR_EPISODE = Annotated[str, typer.Argument(metavar="RUN", help=f"{_RUN_HELP} RUN@RUN_ID names an earlier episode.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
@@ -94,9 +94,9 @@ def _run_input(
 
 
 async def _run(settings: Settings, run_input: RunInput, *, wait: bool, as_json: bool) -> int:
-    if problem := start_options.unknown_service(settings, run_input.service):
-        raise UsageError(problem)
     client = await connect_client()
+    if problem := await check_start(client, run_input, settings):
+        raise UsageError(problem.message)
     started = await runs_client.start_run(client, run_input, settings)
     if not wait:
         if as_json:
@@ -113,7 +113,8 @@ async def _run(settings: Settings, run_input: RunInput, *, wait: bool, as_json: 
 
 
 async def _watch(run: str) -> int:
-    view = await follow_and_print(await connect_client(), run)
+    client = await connect_client()
+    view = await follow_and_print(client, (await find_reference(client, run)).name)
     return EXIT_CODES[view.status]
 
 
@@ -153,6 +154,7 @@ def print_return_hint(run: str) -> None:
 
 async def _show(run: str, *, as_json: bool) -> None:
     client = await connect_client()
+    run = (await find_reference(client, run)).name
     if as_json:
         write_json(run_json(await read_run(client, run)))
         return

@@ -104,6 +104,10 @@ from watchkeeper.contracts.tools import (
     ToolResult,
     ToolSpec,
 )
+from watchkeeper.contracts.worker_catalogue import (
+    PublishedCatalogues,
+    WorkerCatalogue,
+)
 
 __all__ = [
     "Alert",
@@ -150,6 +154,7 @@ __all__ = [
     "PageRules",
     "PostedMessage",
     "PreviousEpisode",
+    "PublishedCatalogues",
     "QueueEntry",
     "QueueExit",
     "QueueSettings",
@@ -175,5 +180,6 @@ __all__ = [
     "ToolSpec",
     "Usage",
     "Verdict",
+    "WorkerCatalogue",
     "digest_of",
 ]

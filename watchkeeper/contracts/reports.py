@@ -129,6 +129,9 @@ class ReportDelivery(Contract):
     )
     wake: str | None = Field(default=None, description="Why people are paged although the run concluded.")
     incident: Incident | None = Field(default=None, description="What a page says first; absent: no briefing.")
+    refused: bool = Field(
+        default=False, description="A person's run that could not be briefed: the person reads why, no page follows."
+    )
 
     @property
     def part(self) -> str:

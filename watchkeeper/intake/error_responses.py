@@ -17,6 +17,7 @@ from temporalio.service import RPCError
 
 from watchkeeper.alerts.payload import format_location
 from watchkeeper.runs.client import NoSuchRun
+from watchkeeper.runs.run_reference import AmbiguousRun
 from watchkeeper.runs.update_client import UpdateRejected, UpdateUnanswered
 from watchkeeper.temporal.client import TemporalError
 from watchkeeper.text import excerpt
@@ -67,6 +68,7 @@ def install_handlers(app: FastAPI) -> None:
     app.add_exception_handler(StarletteHTTPException, _http_exception)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(NoSuchRun, _with_status(404))
+    app.add_exception_handler(AmbiguousRun, _with_status(400))
     app.add_exception_handler(UpdateRejected, _with_status(409))
     app.add_exception_handler(UpdateUnanswered, _with_status(503))
     app.add_exception_handler(TemporalError, _with_status(503))

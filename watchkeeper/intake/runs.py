@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from starlette.responses import JSONResponse
+from temporalio.client import Client
 
 from watchkeeper.contracts import RunInput
 from watchkeeper.intake.authentication import require_json, token_dependencies, token_name
@@ -20,13 +21,20 @@ from watchkeeper.run_view.follow import read_run
 from watchkeeper.run_view.json_view import list_row_json, run_json
 from watchkeeper.run_view.model import RunView
 from watchkeeper.runs import client as runs_client
-from watchkeeper.runs import start_options
 from watchkeeper.runs.list_filter import RunFilter
+from watchkeeper.runs.run_reference import find_reference
+from watchkeeper.runs.start_check import check_start
 
 TEMPORAL_SECONDS = 10.0
 """Time limit for the answer of Temporal to one request."""
 
-RUN = Annotated[str, Path(max_length=1_000, description="Workflow id of the run.")]
+RUN = Annotated[
+    str,
+    Path(
+        max_length=1_000,
+        description="Workflow id or run id of the run, the unique beginning of one, or `latest`.",
+    ),
+]
 KEY = Annotated[
     str | None,
     Header(
@@ -56,11 +64,12 @@ def routes(intake: Intake) -> APIRouter:
     )
     async def start(request: Request, body: StartBody, key: KEY = None) -> JSONResponse:
         """Start a run."""
-        if problem := start_options.unknown_service(intake.settings, body.service):
-            return error_response(400, f"service: {problem}")
         run_input = body.run_input()
         workflow_id = _keyed_workflow_id(token_name(request), key) if key else None
         async with asyncio.timeout(TEMPORAL_SECONDS):
+            problem = await check_start(client, run_input, intake.settings)
+            if problem is not None and not (workflow_id and await _exists(client, workflow_id)):
+                return error_response(400, f"{problem.field}: {problem.message}")
             started = await runs_client.start_run(client, run_input, intake.settings, workflow_id)
             view = await read_run(client, started.workflow_id)
         if key and not _same_request(run_input, view):
@@ -87,7 +96,8 @@ def routes(intake: Intake) -> APIRouter:
     async def show(run: RUN) -> JSONResponse:
         """Show one run in full, as far as it has come."""
         async with asyncio.timeout(TEMPORAL_SECONDS):
-            return JSONResponse(run_json(await read_run(client, run)))
+            found = await find_reference(client, run)
+            return JSONResponse(run_json(await read_run(client, found.name)))
 
     return router
 
@@ -96,6 +106,15 @@ def _keyed_workflow_id(name: str, key: str) -> str:
     """Return the workflow id for an idempotency key. Keys of different tokens never collide."""
     digest = hashlib.sha256(f"{name}\n{key}".encode()).digest()[:15]
     return f"incident-{b32encode(digest).decode().lower()}"
+
+
+async def _exists(client: Client, workflow_id: str) -> bool:
+    """Tell whether an earlier request started this run: a catalogue that has changed since does not concern it."""
+    try:
+        await runs_client.find_run(client, workflow_id)
+    except runs_client.NoSuchRun:
+        return False
+    return True
 
 
 def _same_request(run_input: RunInput, view: RunView) -> bool:

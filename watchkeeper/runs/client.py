@@ -350,4 +350,5 @@ def _indexed(indexed: Mapping[str, Payload], key: temporal_search_attributes.Key
 
 
 def _no_such(client: Client, run: str) -> str:
-    return f"no run {run!r} in the namespace {client.namespace!r}; `watchkeeper list` shows the runs"
+    shown = excerpt(run, SUMMARY_BYTES)
+    return f"no run {shown!r} in the namespace {client.namespace!r}; `watchkeeper list` shows the runs"

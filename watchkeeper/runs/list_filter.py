@@ -49,7 +49,7 @@ class RunFilter:
             (search_attributes.SOURCE, self.source),
             (search_attributes.WAITING_FOR, self.waiting_for),
         )
-        clauses = [f"{key.name} = {_quoted(value)}" for key, value in keywords if value is not None]
+        clauses = [f"{key.name} = {quoted(value)}" for key, value in keywords if value is not None]
         if self.open_only or self.waiting_for is not None:  # a terminated run keeps its last WaitingFor attribute
             clauses.append(f"ExecutionStatus NOT IN {_list(CLOSED)}")
         if self.state is not None:
@@ -57,7 +57,7 @@ class RunFilter:
         if self.unsupported:
             clauses.append(f"{search_attributes.UNSUPPORTED_CLAIMS.name} > 0")
         if self.workflow_id is not None:
-            clauses.append(f"WorkflowId = {_quoted(self.workflow_id)}")
+            clauses.append(f"WorkflowId = {quoted(self.workflow_id)}")
         if self.since is not None:
             clauses.append(f"StartTime >= '{self.since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}'")
         if self.query is not None:
@@ -69,15 +69,16 @@ def _has_status(status: RunStatus) -> str:
     outcome = search_attributes.OUTCOME.name
     if status == "running":
         return f"{outcome} IS NULL AND ExecutionStatus NOT IN {_list(CLOSED)}"
-    by_outcome = f"{outcome} = {_quoted(status)}"
+    by_outcome = f"{outcome} = {quoted(status)}"
     closed = tuple(end for end, without_outcome in WITHOUT_OUTCOME.items() if without_outcome == status)
     return f"({by_outcome} OR ({outcome} IS NULL AND ExecutionStatus IN {_list(closed)}))" if closed else by_outcome
 
 
 def _list(names: Iterable[str]) -> str:
-    return f"({', '.join(map(_quoted, names))})"
+    return f"({', '.join(map(quoted, names))})"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Return a text as a literal of a Temporal list filter."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"

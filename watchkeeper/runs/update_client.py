@@ -32,27 +32,45 @@ class UpdateUnanswered(UpdateRejected):
     """No worker answered an update in time. The run may still accept it later."""
 
 
-async def tell(client: Client, run: str, message: TellRequest, timeout: float = ANSWER_TIMEOUT) -> str:
-    """Send the agent a message. Raises UpdateRejected, UpdateUnanswered, NoSuchRun and RPCError, as all updates do."""
-    return await _update(client.get_workflow_handle(run), client, "tell", message, str, timeout)
+async def tell(
+    client: Client, run: str, message: TellRequest, timeout: float = ANSWER_TIMEOUT, *, execution: str | None = None
+) -> str:
+    """Send the agent a message.
+
+    With ``execution``, all updates act only on the run whose first execution has this run id. All of them raise
+    UpdateRejected, UpdateUnanswered, NoSuchRun and RPCError.
+    """
+    handle = client.get_workflow_handle(run, first_execution_run_id=execution)
+    return await _update(handle, client, "tell", message, str, timeout)
 
 
-async def stop(client: Client, run: str, reason: StopRequest, timeout: float = ANSWER_TIMEOUT) -> str:
+async def stop(
+    client: Client, run: str, reason: StopRequest, timeout: float = ANSWER_TIMEOUT, *, execution: str | None = None
+) -> str:
     """End a run with its hand-off report."""
-    return await _update(client.get_workflow_handle(run), client, "stop", reason, str, timeout)
+    handle = client.get_workflow_handle(run, first_execution_run_id=execution)
+    return await _update(handle, client, "stop", reason, str, timeout)
 
 
 async def decide(
     client: Client, run: str, decision: Decision, timeout: float = ANSWER_TIMEOUT, *, execution: str | None = None
 ) -> str:
-    """Approve or deny a waiting call. With ``execution``, only in the run whose first execution has this run id."""
+    """Approve or deny a waiting call."""
     handle = client.get_workflow_handle(run, first_execution_run_id=execution)
     return await _update(handle, client, "decide", decision, str, timeout)
 
 
-async def extend(client: Client, run: str, extension: ExtendRequest, timeout: float = ANSWER_TIMEOUT) -> Limits:
+async def extend(
+    client: Client,
+    run: str,
+    extension: ExtendRequest,
+    timeout: float = ANSWER_TIMEOUT,
+    *,
+    execution: str | None = None,
+) -> Limits:
     """Raise limits of a run. Returns the new limits."""
-    return await _update(client.get_workflow_handle(run), client, "extend", extension, Limits, timeout)
+    handle = client.get_workflow_handle(run, first_execution_run_id=execution)
+    return await _update(handle, client, "extend", extension, Limits, timeout)
 
 
 async def _update(

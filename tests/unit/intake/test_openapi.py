@@ -23,8 +23,12 @@ CONFIGURATION = """
 include-path-regex = "/alerts/.*"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "400"]
 checks.negative_data_rejection.enabled = false
+
+[[operations]]
+include-path-regex = "/runs$"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "409"]
 """
-"""The document does not describe the payloads of the vendors."""
+"""The document describes neither the payloads of the vendors nor the names in the catalogue of the workers."""
 
 
 @pytest.mark.timeout(110)

@@ -97,6 +97,7 @@ def _named(name: str) -> Callable[..., Any]:
         (_named("ok"), {"max_bytes": 100}, "max_bytes=100: set 1,024 to 350,000"),
         (_named("ok"), {"key": ("lost",)}, "not fields of Note"),
         (_named("ok"), {"effect": "once", "attempts": 2}, "one attempt"),
+        (_named("ok"), {"pages": True}, "pages=True is not a read"),
         (_named("Ok"), {}, "snake_case"),
         (_named("1st"), {}, "snake_case"),
         (_named("x" * 65), {}, "snake_case"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -44,6 +45,37 @@ def test_every_field_of_a_firing_alert_is_read() -> None:
     )
     assert alert.links["runbook"] == "http://runbooks.invalid/high-error-rate"
     assert alert.links["source"].startswith("http://127.0.0.1:19090/graph?")
+
+
+@pytest.mark.parametrize(
+    ("group_key", "key"),
+    [
+        # printf %s '{}:{alertname="HighErrorRate", service="checkout"}' | sha256sum
+        (
+            '{}:{alertname="HighErrorRate", service="checkout"}',
+            "97510b418c30a6bc221ab8cd7f4d49d287215a8f33fc7173ad6f03934114edfb",
+        ),
+        (
+            '{}/{severity="critical"}:{alertname="é"}',
+            "443cfc9bc85deef1d3002dc2e4fd385294d84f7d208d5194fe8888787ae6308b",
+        ),
+    ],
+)
+@pytest.mark.parametrize("kind", ["alertmanager", "grafana"])
+def test_the_key_of_the_pagerduty_notifier_is_the_hash_of_the_group_key(kind: str, group_key: str, key: str) -> None:
+    parsed = read(source(kind), changed("alertmanager-firing", groupKey=group_key))
+    assert parsed.opened_keys == {parsed.alerts[0].group: key}
+
+
+def test_the_hash_is_of_the_whole_group_key_even_if_the_group_is_named_by_a_part() -> None:
+    group_key = "{}:{" + "a" * 1_000 + "}"
+    parsed = read(source("alertmanager"), changed("alertmanager-firing", groupKey=group_key))
+    assert parsed.opened_keys == {parsed.alerts[0].group: sha256(group_key.encode()).hexdigest()}
+    assert parsed.alerts[0].group != group_key
+
+
+def test_a_group_without_a_key_has_no_incident() -> None:
+    assert read(source("alertmanager"), changed("alertmanager-firing", groupKey="")).opened_keys == {}
 
 
 @pytest.mark.parametrize("name", [*REAL, "kubernaut-1", "kubernaut-2", "kubernaut-3"])

@@ -41,6 +41,15 @@ def test_an_incident_is_an_alert() -> None:
     assert alert.links["incident"] == "https://acme.pagerduty.com/incidents/Q1B2C3D4"
 
 
+@pytest.mark.parametrize(
+    ("key", "joined"),
+    [("d3640fbd41094207a1c11e58e46b1662", True), ("k" * 255, True), ("k" * 256, False), ("", False), (None, False)],
+)
+def test_pages_join_the_incident_by_its_key(key: str | None, joined: bool) -> None:
+    parsed = read(source("pagerduty"), event(data={"incident_key": key}))
+    assert parsed.opened_keys == ({"Q1B2C3D4": key} if joined else {})
+
+
 def test_the_worse_of_urgency_and_priority_is_used() -> None:
     assert only(read(source("pagerduty"), SIGNED)).severity == "critical"
     for urgency, priority, severity in [("low", "P1", "critical"), ("high", "P4", "error"), ("low", None, "warning")]:
@@ -73,6 +82,7 @@ def test_later_events_belong_to_the_firing_until_it_is_reopened() -> None:
         (event(event_type="pagey.ping"), "a test"),
         (event(event_type="incident.escalated", data={"status": "acknowledged"}), "people have the incident already"),
         (event(agent={"id": "POWN", "type": "user_reference"}), "Watchkeeper did it itself"),
+        (event(client={"name": "Watchkeeper"}), "Watchkeeper did it itself"),
         (
             event(data={"incident_key": "0b1f8c9e-6f0a-4d3b-9a51-1c7a3f0f2f11/page_engineer/payments"}),
             "the incident is a page of Watchkeeper's own",
