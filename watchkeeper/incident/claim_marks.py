@@ -9,8 +9,8 @@ from watchkeeper.contracts import Claim
 
 MARK = " [unsupported]"
 
-_CLOSING = re.compile(r"(?:\*+|_+(?!\w)|`+|~~|[)\]](?:\([^)\s]*\))?|%|\")+")
-_WORD = re.compile(r"\w")
+_CLOSING = re.compile(r"\*+|_+(?!\w)|~~|`+")
+_NUMBER_BEFORE = re.compile(r"\d[.,]")
 _FENCE = re.compile(r"^ {0,3}(```+|~~~+).*?(?:^ {0,3}\1[ ]*$|\Z)", re.DOTALL | re.MULTILINE)
 _SPAN = re.compile(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)")
 _LINK = re.compile(r"\[[^\]\n]{0,300}\]\([^)\s]{0,2000}\)|https?://[^\s)>\]]+")
@@ -39,9 +39,13 @@ def mark(report: str, claims: Sequence[Claim]) -> str:
 
 def _is_alone(report: str, start: int, end: int) -> bool:
     """Tell whether a part is no piece of a longer word or number."""
-    before, after = report[max(0, start - 1) : start], report[end : end + 1]
-    starts, ends = _WORD.match(report[start]), _WORD.match(report[end - 1])
-    return not (starts and _WORD.match(before)) and not (ends and _WORD.match(after))
+    before, after = report[max(0, start - 2) : start], report[end : end + 1]
+    in_number = report[start].isdigit() and bool(_NUMBER_BEFORE.fullmatch(before))
+    return not (
+        in_number
+        or (report[start].isalnum() and before[-1:].isalnum())
+        or (report[end - 1].isalnum() and after.isalnum())
+    )
 
 
 def _behind(report: str, end: int, whole: Sequence[tuple[int, int]]) -> int:
@@ -52,7 +56,7 @@ def _behind(report: str, end: int, whole: Sequence[tuple[int, int]]) -> int:
         for start, stop in whole:
             if start < end < stop:
                 end, moved = stop, True
-        closing = re.compile(r"\*+|_+(?!\w)|~~|`+").match(report, end)
+        closing = _CLOSING.match(report, end)
         if closing and not report[closing.end() : closing.end() + 1].isalnum():
             end, moved = closing.end(), True
     return end

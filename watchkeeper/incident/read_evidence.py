@@ -25,6 +25,9 @@ _WORD_NUMBER = re.compile(r"(?<![\w.:-])(\d[\d,]*(?:\.\d+)?)(?![\w:-]|\.\d)")
 
 _PER = re.compile(r"(?<![\w.:-])(\d[\d,]*(?:\.\d+)?) ?[a-z]{0,12} ?(?:per |/)(second|sec|s|minute|min|hour|h)\b")
 _PART = re.compile(r"(?<![\w/.:-])(\d{1,12})(?:/| of | out of )(\d{1,12})(?![\w/.-])")
+_TIME = re.compile(
+    r"\d{4}-\d\d-\d\d(?:[t ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?z?)?|(?<![\w:.])\d\d:\d\d:\d\d(?:\.\d+)?(?![\w:])"
+)
 _COMPOUND = re.compile(r"(?<![\w.])(\d{1,4})([dhm])(\d{1,2})([hms])(?:(\d{1,2})(s))?(?!\w)")
 _INCIDENT = re.compile(r"(?:inc|incident|ticket|case|issue|number)[a-z_]{0,20}[\"' #:.=-]{0,6}(\d{2,9})(?!\d)")
 _OLDEST_EPOCH = 1e9
@@ -79,8 +82,8 @@ class ReadEvidence:
 
     @cached_property
     def digits(self) -> set[str]:
-        """Every run of digits, as written."""
-        runs = set(_DIGITS.findall(self.text))
+        """Every run of digits, as written, except times."""
+        runs = set(_DIGITS.findall(_TIME.sub(" ", self.text)))
         return runs | {run.replace(",", "") for run in runs} | {part for run in runs for part in re.split("[.,]", run)}
 
     @cached_property

@@ -59,14 +59,15 @@ HOST = re.compile(
 )
 ADDRESS = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)")
 AUTHOR = re.compile(
-    r"\b(?:deploy\w*|releas\w*|roll(?:ed)?[ -]?out|shipped|push\w*|merg\w*|commit\w*|author\w*|publish\w*"
-    r"|promot\w*|chang\w*"
-    r"|triggered|started|approved|initiated|v\d[\w.-]*|PR)\b(?:[^.;|\n]|\.(?=\w)){0,60}?\b(?:by|von|par"
+    r"(?<![\w.])(?:deploy\w{0,12}|releas\w{0,12}|roll(?:ed)?[ -]?out|shipped|push\w{0,12}|merg\w{0,12}"
+    r"|commit\w{0,12}|author\w{0,12}|publish\w{0,12}"
+    r"|promot\w{0,12}|chang\w{0,12}"
+    r"|triggered|started|approved|initiated|v\d[\w.-]{0,40}|PR)\b(?:[^.;|\n]|\.(?=\w)){0,60}?\b(?:by|von|par"
     r"|author:?)\s+@?(?P<name>[A-Za-z][\w-]*)",
     re.IGNORECASE,
 )
 NO_AUTHOR = re.compile(
-    r"(?:the|a|an|this|that|it|its|our|their|users?|default|hand|design|mistake|accident|deploy\w*|release\w*"
+    r"(?:the|a|an|this|that|it|its|our|their|users?|default|hand|design|mistake|accident|deploy\w{0,12}|release\w*"
     r"|github|argo\w*"
     r"|kubernetes|ci|cd|automation|someone|anyone|no|nobody|one|far|then|now|all|any|each|which|whom|what|memory"
     r"|cpu|an?|\w+ing"
