@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set as AbstractSet
 from typing import Literal, TypeAlias
 
 from watchkeeper.incident.claim_spans import Check
@@ -18,6 +19,9 @@ _GENERIC = ACTIONS[-1]
 _RARELY_OURS = {action for action in ACTIONS if re.search("killed|disabled|deployed|switched|scaled", action.done)} | {
     _GENERIC
 }
+
+_MESSAGE = f"{CONTACT.call}|post|send|comment|report"
+"""Tools that only say something."""
 
 _NEAR = 200
 """Characters before a verb in which its subject is looked for."""
@@ -53,6 +57,7 @@ class _Actions:
             if call.name not in records.pages and not call.page
         ]
         self._teams = PagedTeams(records)
+        self._services = frozenset(service.lower() for service in records.services)
 
     def _is_read(self, name: str) -> bool:
         effect = self._check.records.tools.get(name)
@@ -63,7 +68,7 @@ class _Actions:
         lead = found.string[clause.start : found.start()]
         if self._is_no_statement(found, clause, lead):
             return
-        voice = _noun_voice(found, lead, action) if noun else _voice(action, found, clause, lead)
+        voice = _noun_voice(found, lead, action) if noun else _voice(action, found, clause, lead, self._services)
         if voice is None:
             return
         number = (
@@ -71,9 +76,9 @@ class _Actions:
             if action is OPENED
             else None
         )
-        if number and not self._is_supported(action, voice):
+        if number and not self._is_supported(action, found, voice):
             self._check.flag(*number.span(), "incident", "no page and no call has opened it")
-        elif not self._is_supported(action, voice):
+        elif not self._is_supported(action, found, voice):
             done = "no person was paged or informed" if action.contact else "no call did this"
             self._check.flag(*found.span(), "action", f"{done}, and no result reports it")
         elif action in (CONTACT, OPENED) and self._teams.any:
@@ -86,19 +91,28 @@ class _Actions:
             found.string, found.end()
         ):
             return True
+        if action_phrases.NEGATIVE_SUBJECT.match(clause.before + lead):
+            return True
         if clause.hedged or is_hedged(lead):
             return True
         return clause.advice and (clause.question or is_imperative(clause.text))
 
-    def _is_supported(self, action: Action, voice: Voice) -> bool:
+    def _is_supported(self, action: Action, found: re.Match[str], voice: Voice) -> bool:
+        if action is OPENED and self._teams.any:
+            return True
         if action.contact:
-            called = self._teams.any or any(re.search(action.call, act.split()[0]) for act in self._acts)
+            told = any(re.search(action.call, act.split()[0]) for act in self._acts)
+            called = self._teams.any or (told and not action_phrases.WOKEN.match(found[0]))
         else:
-            called = any(re.search(action.call, act) for act in self._acts)
-        if action is OPENED:
-            called = called or self._teams.any
-        evidence = self._check.evidence
-        return called or (voice == "reported" and evidence.reports(action.evidence))
+            called = any(re.search(action.call, act) for act in self._acts if not re.search(_MESSAGE, act.split()[0]))
+        if called or voice == "ours":
+            return called
+        by_itself = action_phrases.COUNTED.match(found.string, found.end()) or action_phrases.OFTEN.match(
+            found.string, found.end()
+        )
+        by_itself = by_itself or action_phrases.MACHINE.search(found.string, max(0, found.start() - 60), found.start())
+        on_purpose = action.strict and not by_itself
+        return self._check.evidence.reports(action.strict if on_purpose else action.evidence)
 
     def _check_page(self, found: re.Match[str], clause: Clause, lead: str) -> None:
         """Flag a team that was not paged and a number that no page has."""
@@ -117,7 +131,7 @@ def _noun_voice(found: re.Match[str], lead: str, action: Action) -> Voice | None
     return "reported"
 
 
-def _voice(action: Action, found: re.Match[str], clause: Clause, lead: str) -> Voice | None:
+def _voice(action: Action, found: re.Match[str], clause: Clause, lead: str, services: AbstractSet[str]) -> Voice | None:
     """Return who is said to have acted; None if it is no statement about an action that can be checked."""
     after = found.string[found.end() : clause.end]
     lead = lead[-_NEAR:] if len(lead) > _NEAR else lead
@@ -128,7 +142,7 @@ def _voice(action: Action, found: re.Match[str], clause: Clause, lead: str) -> V
     ):
         return _passive(action, found, lead)
     if action_phrases.ONLY_ADVERBS.match(lead) and not action_phrases.HAVE.search(lead.strip() and lead):
-        return _without_subject(action, found, clause, after)
+        return _without_subject(action, found, clause, after, services)
     if action_phrases.ADJECTIVE.search(lead):
         return None
     if action_phrases.US.search(lead) and (action.contact or action_phrases.HAVE.search(lead)):
@@ -150,19 +164,24 @@ def _passive(action: Action, found: re.Match[str], lead: str) -> Voice | None:
     if action.contact:
         clear = re.match(r"paged|notified|woken|woke|informed|escalated", found[0], re.IGNORECASE)
         return "reported" if clear or action_phrases.PEOPLE.search(lead) else None
+    if action_phrases.BY_US.match(found.string, found.end()):
+        return "ours"
     if action in _RARELY_OURS:
-        plainly = action_phrases.STATE_WORDS.match(found[0]) or re.match(
-            r"scaled|disabled|switched|redeployed|hot", found[0], re.IGNORECASE
-        )
+        plainly = action_phrases.STATE_WORDS.match(found[0]) or action_phrases.PLAINLY.match(found[0])
+        plainly = plainly or action_phrases.FIX.search(lead)
         return "reported" if plainly and re.search(r"\b(?:was|were|been|is now|are now)\W", lead, re.I) else None
     return "reported"
 
 
-def _without_subject(action: Action, found: re.Match[str], clause: Clause, after: str) -> Voice | None:
+def _without_subject(
+    action: Action, found: re.Match[str], clause: Clause, after: str, services: AbstractSet[str]
+) -> Voice | None:
     before = clause.before
     if action_phrases.CLOCK_BEFORE.search(before + found.string[clause.start : found.start()]):
         return "reported"
-    if action in _RARELY_OURS and not action_phrases.OBJECT.match(after):
+    words = after.split(maxsplit=1)
+    has_object = action_phrases.OBJECT.match(after) or (words and words[0].lower().strip(".,") in services)
+    if action in _RARELY_OURS and not has_object:
         return None
     if action_phrases.COUNTED.match(after) and not action.contact:
         return "reported"

@@ -104,7 +104,17 @@ def _combined(wanted: Dimension, evidence: ReadEvidence) -> Iterator[float]:
         counts = sorted(value for value in by_dimension["count"] if value > 1)
         if wanted == "share" and len(counts) <= MOST_COUNTS:
             yield from (smaller / larger for smaller, larger in combinations(counts, 2))
+        if wanted == "share":
+            yield from _parts_of_a_whole(numbers)
         if wanted == "time":
             # "One failed request every four seconds."
             failing = list(product(by_dimension["share"], by_dimension["rate"]))
             yield from (1 / (share * rate) for share, rate in failing[:MOST_IN_A_RESULT] if share * rate)
+
+
+def _parts_of_a_whole(numbers: list[tuple[str, Dimension, float]]) -> Iterator[float]:
+    """Yield the shares of two parts, such as keyspace_hits and keyspace_misses, in their sum."""
+    parts = {key: value for key, dimension, value in numbers if dimension in ("any", "count") and "_" in key}
+    for (one, first), (other, second) in combinations(sorted(parts.items()), 2):
+        if one.partition("_")[0] == other.partition("_")[0] and first + second:
+            yield from (first / (first + second), second / (first + second))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from watchkeeper.incident.claim_spans import Check
 from watchkeeper.incident.derived_figures import is_derived
@@ -12,7 +12,7 @@ from watchkeeper.incident.read_evidence import ReadEvidence
 from watchkeeper.incident.vocabulary import figure_words
 from watchkeeper.incident.vocabulary.unit_words import COMPOUND, FIGURE, Dimension
 
-_BEFORE = 28
+_BEFORE, _AHEAD = 28, 60
 SMALL = 12
 """Counts up to this one are often made by the reader: two suspects, three causes."""
 
@@ -44,14 +44,37 @@ def check_figures(check: Check, clocks: Sequence[int]) -> None:
         before = check.text[max(0, found.start() - _BEFORE) : found.start()]
         if figure_words.OR_MORE.match(check.text, found.end()):
             before = "over "
-        if _is_read(check.evidence, number, before) or (
-            number.dimension == "time" and _is_duration(number, durations, before)
-        ):
-            continue
-        bounds = [_bounds(value, step, before) for value, step in zip(number.values, number.steps, strict=True)]
-        if not is_derived(number, bounds, check.evidence):
-            end = found.end()
-            check.flag(found.start(), end, "figure", "no result has this figure in this unit")
+        readings = [number, *_other_readings(check, found, comma=comma)]
+        if not any(_is_supported(check.evidence, reading, before, durations) for reading in readings):
+            check.flag(found.start(), found.end(), "figure", "no result has this figure in this unit")
+
+
+def _other_readings(check: Check, found: re.Match[str], *, comma: bool) -> Iterator[Quantity]:
+    """Yield what a number without a unit may mean: 7.98 in 7.98/8.00 GB, or bytes in 512M."""
+    written = found["number"]
+    if found["unit"] or found["rate"] or found["bytes"]:
+        return
+    if found["scale"] and found["scale"] in ("k", "K", "M"):
+        units = [f"{found['scale']}B", f"{found['scale']}i"]
+    else:
+        link = figure_words.SAME_UNIT.match(check.text, found.end())
+        following = FIGURE.match(check.text[link.end() : link.end() + _AHEAD]) if link else None
+        unit = following and (following["unit"] or following["rate"] or following["scale"])
+        units = [unit] if unit else []
+    for unit in units:
+        again = FIGURE.fullmatch(f"{written} {unit.strip()}")
+        number = quantity(again, comma=comma) if again else None
+        if number:
+            yield number
+
+
+def _is_supported(evidence: ReadEvidence, number: Quantity, before: str, durations: set[int]) -> bool:
+    if _is_read(evidence, number, before):
+        return True
+    if number.dimension == "time" and _is_duration(number, durations, before):
+        return True
+    bounds = [_bounds(value, step, before) for value, step in zip(number.values, number.steps, strict=True)]
+    return is_derived(number, bounds, evidence)
 
 
 def _check_compounds(check: Check, durations: set[int]) -> None:

@@ -43,6 +43,9 @@ def check_health(check: Check) -> None:
         for found in health_words.EVERYTHING.finditer(text, clause.start, clause.end):
             if not _is_everything_read(check, reads, found[0]) and not _denied(clause, text, found.start()):
                 check.flag(*found.span(), "health", "not every service was read as healthy")
+        for found in health_words.RECOVERED.finditer(text, clause.start, clause.end):
+            if not _is_recovery_read(check, reads) and not _denied(clause, text, found.start()):
+                check.flag(*found.span(), "health", "no read and no message says so")
         for found in health_words.TREND.finditer(text, clause.start, clause.end):
             if not _is_trend_read(check, reads, found) and not _denied(clause, text, found.start()):
                 check.flag(*found.span(), "health", "no later read shows this")
@@ -108,6 +111,13 @@ def _is_everything_read(check: Check, reads: _Reads, claim: str) -> bool:
         return len(healthy) > 0
     bad = [service for service, status in reads.latest.items() if status in health_words.BAD_STATUS]
     return bool(reads.looked) and not bad
+
+
+def _is_recovery_read(check: Check, reads: _Reads) -> bool:
+    """Tell whether something was read that may have recovered: a healthy service, a later read or a message."""
+    healthy = any(status in health_words.GOOD_STATUS for status in reads.latest.values())
+    told = any(health_words.RECOVERY.search(text) for text in check.evidence.words)
+    return healthy or told or reads.repeated or check.evidence.reports(health_words.SERIES)
 
 
 def _is_trend_read(check: Check, reads: _Reads, found: re.Match[str]) -> bool:

@@ -110,6 +110,8 @@ def unit_scales(unit: str) -> tuple[Dimension, list[float]] | None:
     MB is used for both a million bytes and 2^20 bytes.
     """
     known = unit_words.UNITS.get(unit.lower().replace(" ", "_"))
+    if unit in ("G", "T"):
+        return "bytes", [scale for _, scale in unit_words.LETTERS[unit]]
     if unit == "B":
         known = ("bytes", 1.0)
     if known is None:

@@ -172,7 +172,9 @@ def _sentence_clauses(text: str, start: int, end: int, label: str, question: boo
             and link in (",", "but", "so", "while", "which", "and")
             and advice_words.INDICATIVE.search(clause)
         ):
-            advice = link == "and" and bool(re.search(r"\b(?:if|unless)\b", text[start:at], re.IGNORECASE))
+            advice = link == "and" and bool(
+                re.search(r"\b(?:if|unless|that|whether|until|once)\b", text[start:at], re.IGNORECASE)
+            )
         aside = joined == "(" and bool(advice_words.STATED_ASIDE.search(clause))
         if clause.strip():
             yield Clause(at, until, clause, advice and not aside, text[start:at], hedged, link, question, label)

@@ -17,7 +17,7 @@ CARRIED_OUT = (
 )
 NOUNS = "|".join(f"(?P<n{at}>{action.noun})" for at, action in enumerate(ACTIONS) if action.noun)
 NOUN_DONE = re.compile(
-    rf"(?<![\w-])(?:{NOUNS})(?: (?:to|for|of) [^,.;|:]{{1,40}}?)?"
+    rf"(?<![\w-])(?:{NOUNS})(?: (?:to|for|of) (?:[^,.;|:]|\.(?=\w)){{1,40}}?)?"
     rf"(?: (?:was|were|has been|have been|had been|has|is|are|already|successfully|just|now|being))*:?"
     rf" (?P<did>{CARRIED_OUT})(?!\w)",
     re.IGNORECASE,
@@ -83,8 +83,26 @@ PAST_VERB = re.compile(
 CLOCK_BEFORE = re.compile(r"(?:\d{1,2}:\d\d(?::\d\d)?|\x01+)\W*(?:UTC|Z|GMT|h|Uhr)?[^\w]*$")
 OBJECT = re.compile(r"\W*(?:the|its|an?|all|both|this|that|to|traffic|back)\b", re.IGNORECASE)
 COUNTED = re.compile(
-    r"\W*(?:\d|once|twice|several|many|repeatedly|times|at \d|by |again|in \d|every|since|\x01|between)", re.IGNORECASE
+    r"\W*(?:\d|once|twice|several|many|repeatedly|times|at \d|by |again|due|because|after|in \d|every|since|\x01"
+    r"|between)",
+    re.IGNORECASE,
 )
 STATE_WORDS = re.compile(r"(?:resolved|fixed|mitigated|remediated|restored|repaired|patched)$", re.IGNORECASE)
 READ_NAME = re.compile(r"(?:get|search|list|describe|query|read|fetch|show|find|look|check|count)[_-]", re.IGNORECASE)
 INCIDENT = re.compile(r"\b[A-Z]{2,9}-\d+\b")
+NEGATIVE_SUBJECT = re.compile(
+    r"\W*(?:\w+:\W*)?(?:nothing|nobody|no one|none|neither|no\b)(?!.*\b(?:but|however|although|except)\b)",
+    re.IGNORECASE,
+)
+BY_US = re.compile(r"\W*by (?:me|us|watchkeeper|the (?:agent|assistant))\b", re.IGNORECASE)
+WOKEN = re.compile(r"(?:paged|wok|escalated|page\b)", re.IGNORECASE)
+PLAINLY = re.compile(
+    r"scaled|disabled|switched|redeployed|hot-?fixed|shifted|rerouted|re-routed|diverted|redirected", re.IGNORECASE
+)
+FIX = re.compile(r"\b(?:fix|hot-?fix|patch|workaround)\b", re.IGNORECASE)
+OFTEN = re.compile(r"[^.;]{0,40}\b(?:\d+ ?(?:times|x)|twice|several times|repeatedly)\b", re.IGNORECASE)
+MACHINE = re.compile(
+    r"\b(?:kubernetes|kubelet|k8s|docker|systemd|supervisor|container|orchestrator|cluster"
+    r"|scheduler|kernel)\b",
+    re.I,
+)

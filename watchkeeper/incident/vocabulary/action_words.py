@@ -17,16 +17,22 @@ class Action:
     """Pattern in a result that says somebody or something else did it."""
     call: str
     """Pattern of the tool name and arguments of a call that does it."""
+    strict: str = ""
+    """Pattern in a result that says it was done on purpose; empty: ``evidence`` is enough."""
     contact: bool = False
     """It informs people."""
 
 
 CONTACT = Action(
     done=r"paged|notified|alerted|woken(?: up)?|woke(?: up)?|informed|escalated|contacted|pinged|messaged|reached out"
-    r"|looped in|summoned|(?:made|is|are) aware|called in|engaged|handed (?:over|off)|mobili[sz]ed|dispatched",
+    r"|looped in|summoned|(?:made|is|are) aware|called in|engaged|handed (?:over|off)|mobili[sz]ed|dispatched"
+    r"|called(?=(?: up| out)?(?:\W*$|\W+the on-?call| the [\w-]+ (?:team|on-?call|engineer)| an? (?:engineer"
+    r"|person)))"
+    r"|posted(?= (?:(?:an?|the|this|my) )?(?:message|update|note|summary|findings)?[^.;]{0,30}(?:slack|#|channel"
+    r"|team))",
     noun=r"page|pager|notification|escalation|wake-up call|hand-?off|hand-?over",
     evidence=r"\b(?:paged|notified|alerted|woken|informed|escalated|contacted|a person is|people are)\b",
-    call=r"page|notif|alert|escalat|slack|message|contact|wake|call_",
+    call=r"page|notif|alert|escalat|slack|message|contact|wake|call_|post|send",
     contact=True,
 )
 OPENED = Action(
@@ -39,7 +45,7 @@ OPENED = Action(
 )
 OPERATIONS = (
     Action(
-        done=r"roll(?:ed)? ?back|reverted|undone|downgraded",
+        done=r"rolled (?:[\w.-]+ ){0,4}?back|rolledback|reverted|undone|downgraded",
         noun=r"roll-?back|revert",
         evidence=r"roll(?:ed|ing)?[ _-]?(?:it )?back|revert|undo|undone|downgrade|rollback",
         call=r"roll_?-?back|revert|undo|deploy|sync",
@@ -48,6 +54,7 @@ OPERATIONS = (
         done=r"restarted|rebooted|bounced|recycled|cycled|recreated|re-created",
         noun=r"restart|reboot|rolling restart",
         evidence=r"restart|reboot|recreat|backoff|crashloop|started container",
+        strict=r"\b(?:restarted|rebooted|restarting|recreated)\b|rolling restart|killing",
         call=r"restart|reboot|recycle|delete_pod|bounce|recreate|rollout",
     ),
     Action(

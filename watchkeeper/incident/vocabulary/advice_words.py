@@ -86,7 +86,7 @@ MARKER = re.compile(
 )
 """Words of advice, plans, conditions and doubt."""
 UNAMBIGUOUS = word_list(
-    "roll rollback revert increase raise reduce lower set check monitor watch verify confirm"
+    "roll revert increase raise reduce lower set check monitor watch verify confirm"
     " investigate review look consider keep wait ask contact notify escalate add disable enable drain fail switch"
     " run use open close silence mute extend bump block pause stop start kill delete clear flush purge tune"
     " upgrade downgrade rebuild rerun re-run retry compare correlate follow inspect examine validate ensure make"
@@ -97,7 +97,7 @@ UNAMBIGUOUS = word_list(
     " provision trigger resume throttle repeat re-check recheck reach reset restore hand address"
 )
 AMBIGUOUS = word_list(
-    "page restart scale deploy release alert search limit test patch update fix call request"
+    "page rollback restart scale deploy release alert search limit test patch update fix call request"
     " plan target load ship read change pin note report measure track log stage"
 )
 FIRST_WORDS = re.compile(

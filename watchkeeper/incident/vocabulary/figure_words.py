@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import re
 
-from watchkeeper.incident.vocabulary.unit_words import NUMBER
-
-RANGE = re.compile(rf"(?<![\w.,:/#-])(?P<low>{NUMBER})[ ]?%?[ ]?(?:-|to|bis|and|\u00e0|~|\u2014)[ ]?(?=\d)")
 ABOUT = re.compile(
     r"(?:~|\u2248|\u00b1|\b(?:about|around|approx\.?|approximately|roughly|circa|ca\.?|some|etwa|rund"
     r"|ungef\u00e4hr|environ|nearly"
@@ -43,3 +40,8 @@ COUNTED = re.compile(
 AGO = re.compile(r"\s*(?:ago\b|vor\b|from now|earlier today|\u524d)", re.IGNORECASE)
 CERTAIN = re.compile(r"\s*(?:sure|certain|confiden|clear)", re.IGNORECASE)
 OR_MORE = re.compile(r"[ ]?(?:\+(?![\w])|or (?:more|higher|above|so)\b|oder mehr\b|ou plus\b)", re.IGNORECASE)
+SAME_UNIT = re.compile(
+    r"[ ]?(?:/|->|\u2192|-|~|\b(?:of|von|out of|to|bis|auf|vs\.?|and|und|et|from|sur|de|or|oder)\b)[ ]?(?=\d)",
+    re.IGNORECASE,
+)
+"""Between two numbers that share the unit of the second one."""

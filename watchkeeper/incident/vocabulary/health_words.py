@@ -61,6 +61,14 @@ TREND = re.compile(
     r"|back) [a-z]+ing)",
     re.IGNORECASE,
 )
+RECOVERED = re.compile(
+    r"\b(?:(?:the |all )?(?:services?|system|application|errors?|error rate|latency|traffic|everything|logins?"
+    r"|requests?)|it)"
+    r" (?:has|have|is|are) (?:now |fully |since |already |completely |largely |all )*(?:recovered|back to normal"
+    r"|normali[sz]ed|stabili[sz]ed"
+    r"|subsided|dropped|fallen|decreased|improved|cleared up|gone down|come down)(?! (?:from|at|by \d))",
+    re.IGNORECASE,
+)
 RECOVERY = re.compile(r"\b(?:resolved|recover\w*|no longer|cleared|normal)\b", re.IGNORECASE)
 TREND_READ = (
     r"\b(?:falling|dropping|decreasing|declining|recovering|improving|rising|increasing|climbing|growing|trend\w*"

@@ -55,7 +55,7 @@ COMMON_FIRST = re.compile(
 )
 HOST = re.compile(
     r"(?<![\w.@/-])(?:[a-z0-9][a-z0-9-]*\.)+(?:internal|local|svc|cluster|com|net|org|io|dev|lan|corp|cloud|prod"
-    r"|example)(?![\w-])(?:\.[a-z]+)*"
+    r"|example)(?![\w-])(?:\.[a-z]+)*(?!\.?\w)"
 )
 ADDRESS = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)")
 AUTHOR = re.compile(

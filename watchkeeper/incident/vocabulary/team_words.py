@@ -10,13 +10,14 @@ GENERIC = frozenset(
     word_list(
         "the a an our its their right responsible owning relevant on call oncall on-call duty primary"
         " secondary appropriate service engineer engineers team same whole entire owner owners current"
-        " corresponding and of for to about via with by incident page this that responder sre sres platform's"
+        " corresponding and of for to about via with by incident page this that responder platform's"
         " human person people somebody someone everyone them him her it in has have been was is are were had also"
         " already both critical successfully affected concerned"
     )
 )
 TEAM = re.compile(
-    r"(?<![\w-])(?P<name>[\w-]+(?:[ ][\w-]+)?)(?:'s)?[ ](?P<noun>team|on-?call|engineers?|squad|sres?|crew)(?![\w-])",
+    r"(?<![\w-])(?P<name>[\w-]+(?:[ ][\w-]+)?)(?:'s)?[ ](?P<noun>teams?|on-?call|engineers?|squad|sres?"
+    r"|crew)(?![\w-])",
     re.IGNORECASE,
 )
 TEAM_NAMED = re.compile(r"(?<![\w-])team[ ]\"?(?P<name>[\w-]+)\"?", re.IGNORECASE)

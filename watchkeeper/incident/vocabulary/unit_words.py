@@ -72,7 +72,7 @@ FIGURE = re.compile(
     rf"(?<![A-Za-z0-9_.,:/#@])(?<![A-Za-z0-9\x01]-)(?P<number>{NUMBER})"
     r"(?P<scale>[ ]?(?:k|K|M|bn|thousand|million|billion|tausend|Millionen|Mio\.?(?= [A-Z]))(?![A-Za-z0-9]))?"
     rf"(?:[ -]{{0,4}}(?:(?P<bytes>{BYTES})(?:/[ ]?|[ ](?:per|an?|each|every|pro|par)[ ])(?P<span>{SPAN})\b"
-    rf"|(?P<rate>{RATE})|(?P<unit>(?i:{NAMED})|B|KB)(?![A-Za-z0-9/])))?"
+    rf"|(?P<rate>{RATE})|(?P<unit>(?i:{NAMED})|B|KB|[GT])(?![A-Za-z0-9/])))?"
 )
 """A number with its unit, if it has one. ``1,234``, ``1.234`` and ``1 234`` are all read as they may be meant."""
 SCALES = {
