@@ -44,8 +44,8 @@ def is_derived(number: Quantity, bounds: Sequence[tuple[float, float]], evidence
     return any(low <= result <= high for result in results for low, high in bounds)
 
 
-def _groups(evidence: ReadEvidence) -> Iterator[list[tuple[Dimension, float]]]:
-    """Yield the groups of numbers that may be combined."""
+def _groups(evidence: ReadEvidence) -> Iterator[tuple[list[tuple[Dimension, float]], bool]]:
+    """Yield the groups of numbers that may be combined, and whether they are under the same key."""
     by_key: dict[str, set[tuple[Dimension, float]]] = defaultdict(set)
     totals: dict[str, set[tuple[Dimension, float]]] = defaultdict(set)
     sizes: set[tuple[Dimension, float]] = set()
@@ -53,7 +53,7 @@ def _groups(evidence: ReadEvidence) -> Iterator[list[tuple[Dimension, float]]]:
     for numbers in evidence.keyed.values():
         in_result = {(dimension, value) for _, dimension, value in numbers if dimension not in ("any", "count")}
         if len(in_result) <= MOST_IN_A_RESULT:
-            yield sorted(in_result)
+            yield sorted(in_result), False
         sizes |= {(dimension, value) for dimension, value in in_result if dimension == "bytes"}
         large |= {("bytes", value) for _, dimension, value in numbers if dimension == "any" and value >= _LARGE}
         sums: dict[tuple[str, Dimension], list[float]] = defaultdict(list)
@@ -63,14 +63,16 @@ def _groups(evidence: ReadEvidence) -> Iterator[list[tuple[Dimension, float]]]:
         for (key, dimension), values in sums.items():
             if len(values) > 1:
                 totals[key].add((dimension, sum(values)))
-                yield [(dimension, sum(values)), (dimension, 0.0)]
-    for group in (*by_key.values(), *totals.values(), sizes | large if sizes else sizes):
+                yield [(dimension, sum(values)), (dimension, 0.0)], True
+    for group in (*by_key.values(), *totals.values()):
         if 1 < len(group) <= MOST_UNDER_A_KEY:
-            yield sorted(group)
+            yield sorted(group), True
+    if sizes and len(sizes | large) <= MOST_UNDER_A_KEY:
+        yield sorted(sizes | large), False
 
 
 def _differences_and_ratios(wanted: Dimension, evidence: ReadEvidence) -> Iterator[float]:
-    for group in _groups(evidence):
+    for group, same_key in _groups(evidence):
         for (one, first), (other, second) in combinations(group, 2):
             if one != other:
                 continue
@@ -82,7 +84,9 @@ def _differences_and_ratios(wanted: Dimension, evidence: ReadEvidence) -> Iterat
             if smaller and wanted == "multiple":
                 yield larger / smaller
             if smaller and wanted == "share":
-                yield from (smaller / larger, (larger - smaller) / larger, (larger - smaller) / smaller)
+                yield smaller / larger
+            if smaller and wanted == "share" and same_key:
+                yield from ((larger - smaller) / larger, (larger - smaller) / smaller)
         if wanted == "share":
             yield from (1 - value for dimension, value in group if dimension == "share" and value < 1)
 
@@ -101,7 +105,8 @@ def _combined(wanted: Dimension, evidence: ReadEvidence) -> Iterator[float]:
             pairs = [(first, second) for first, second in product(by_dimension[one], by_dimension[other]) if second]
             if len(pairs) <= MOST_IN_A_RESULT:
                 yield from (first / second for first, second in pairs)
-        counts = sorted(value for value in by_dimension["count"] if value > 1)
+        plain = {value for key, dimension, value in numbers if dimension in ("any", "count") and key != "[]"}
+        counts = sorted(value for value in plain if value > 1)
         if wanted == "share" and len(counts) <= MOST_COUNTS:
             yield from (smaller / larger for smaller, larger in combinations(counts, 2))
         if wanted == "share":

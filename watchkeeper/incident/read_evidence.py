@@ -84,7 +84,7 @@ class ReadEvidence:
     def digits(self) -> set[str]:
         """Every run of digits, as written, except times."""
         runs = set(_DIGITS.findall(_TIME.sub(" ", self.text)))
-        return runs | {run.replace(",", "") for run in runs} | {part for run in runs for part in re.split("[.,]", run)}
+        return runs | {run.replace(",", "") for run in runs}
 
     @cached_property
     def sequence(self) -> str:

@@ -31,7 +31,9 @@ CONTACT = Action(
     r"|posted(?= (?:(?:an?|the|this|my) )?(?:message|update|note|summary|findings)?[^.;]{0,30}(?:slack|#|channel"
     r"|team))",
     noun=r"page|pager|notification|escalation|wake-up call|hand-?off|hand-?over",
-    evidence=r"\b(?:paged|notified|alerted|woken|informed|escalated|contacted|a person is|people are)\b",
+    evidence=r"(?<!nobody )(?<!one )\b(?:is|are|was|were|been|already|has|have) (?:already )?(?:paged|notified"
+    r"|alerted|woken"
+    r"|informed|escalated|contacted)\b|\b(?:paged|notified|alerted) (?:the|me|us|team|[\w-]+ team|on-call)\b",
     call=r"page|notif|alert|escalat|slack|message|contact|wake|call_|post|send",
     contact=True,
 )

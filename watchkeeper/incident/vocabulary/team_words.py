@@ -16,7 +16,7 @@ GENERIC = frozenset(
     )
 )
 TEAM = re.compile(
-    r"(?<![\w-])(?P<name>[\w-]+(?:[ ][\w-]+)?)(?:'s)?[ ](?P<noun>teams?|on-?call|engineers?|squad|sres?"
+    r"(?<![\w-])(?P<name>[\w-]+(?:[ ][\w-]+)?)(?:'s)?[ ](?P<noun>teams?|on-?call|engineers?|squad|sres?(?! team)"
     r"|crew)(?![\w-])",
     re.IGNORECASE,
 )
