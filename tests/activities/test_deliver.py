@@ -19,7 +19,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.deliver import DeliverActivities
-from tests.support.harness import Nothing, Run, failure, look, run_harness
+from tests.support.harness import Nothing, Run, failure, look, model_text, run_harness
 from tests.support.settings import build_settings, paging_tables
 from watchkeeper.contracts import AlertOrigin, Destination, LimitChanges, Report, ReportDelivery, RunStatus, StopRequest
 from watchkeeper.demo.world import World
@@ -327,7 +327,8 @@ async def test_a_run_cancelled_while_it_reports_still_reports(client: Client, in
         inbox.outage = None
         result = await run.result()
     assert result.status == "concluded"
-    assert inbox.requests[-1].json()["report"]["body"] == REPORT
+    delivered = Report.model_validate(inbox.requests[-1].json()["report"])
+    assert model_text(delivered) == REPORT
 
 
 async def test_the_error_of_a_tool_contains_no_secret(client: Client) -> None:

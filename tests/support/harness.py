@@ -20,18 +20,28 @@ from temporalio.exceptions import ApplicationError
 
 from tests.support.settings import KEY, build_settings
 from watchkeeper.config.settings import Settings
-from watchkeeper.contracts import JsonObject, ModelReply, RunInput, RunResult
+from watchkeeper.contracts import JsonObject, ModelReply, Report, RunInput, RunResult
 from watchkeeper.temporal import activity_options
 from watchkeeper.temporal.history import decode_first
 from watchkeeper.testing.scripted_model import ScriptedModel
-from watchkeeper.testing.scripts import Script, ScriptedReply
+from watchkeeper.testing.scripts import Script, ScriptedReply, calls, says
 from watchkeeper.tool import Arguments, Service, Team, Tool, ToolContext, ToolError, ToolUnavailable, tool
 from worker import RunningWorker, run_worker
 from workflows.incident import IncidentWorkflow
 
 Run = WorkflowHandle[IncidentWorkflow, RunResult]
 
+LOOK = ("look", {"service": "checkout"})
+
+HEALTHY = "Verdict: healthy\n\n**Fine.**\n\nRead: [r1.0]."
+"""A report that concludes a run of an alert, if the first call has read something."""
+
 _CALL_KEY = re.compile(r'\A\{"call":"r\d+\.\d+",?')
+
+
+def concludes(*reports: str) -> list[ScriptedReply]:
+    """Look at a service, then give these reports, one after the other; a run of an alert needs a read to conclude."""
+    return [calls(LOOK), *(says(report) for report in reports or (HEALTHY,))]
 
 
 class Look(Arguments):
@@ -129,6 +139,11 @@ class Harness:
         """Return the tool results in a model request, without the keys of their calls."""
         contents = [message["content"] for message in self.messages(request) if message["role"] == "tool"]
         return [_CALL_KEY.sub("{", content) for content in contents]
+
+
+def model_text(report: Report) -> str:
+    """Return what the model wrote in a report, without the facts that code writes under it."""
+    return report.body.partition("\n\n**Recorded by Watchkeeper, not by the model:**")[0]
 
 
 @asynccontextmanager

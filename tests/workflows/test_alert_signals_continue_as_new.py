@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError
 
 from tests.conftest import Record
 from tests.support.alert_sender import Sender, is_open, until_reported
-from tests.support.harness import Harness, run_harness, until_asked
+from tests.support.harness import HEALTHY, LOOK, Harness, concludes, run_harness, until_asked
 from tests.workflows.test_continue_as_new import ROUNDS, SCRIPT, executions, impatient
 from watchkeeper.contracts import CarryRequest, CompactRequest, EpisodeMemo, RunInput, TellRequest
 from watchkeeper.llm.conversation import ConversationRequest
@@ -23,7 +23,6 @@ from workflows.incident import IncidentWorkflow
 
 __all__ = ["impatient"]
 
-LOOK = ("look", {"service": "checkout"})
 SILENCE = "https://alertmanager.example.com/#/silences/new?filter=%7Balertname%3D%22HighErrorRate%22%7D"
 
 
@@ -40,7 +39,7 @@ async def carried_silence(harness: Harness, workflow_id: str) -> str | None:
 
 
 async def test_each_alert_is_sent_to_the_model_once_across_continue_as_new(impatient: Client) -> None:
-    async with run_harness(impatient, [*SCRIPT, says("Both."), says("Both.")]) as harness:
+    async with run_harness(impatient, [*SCRIPT, says(HEALTHY), says(HEALTHY)]) as harness:
         sender = Sender.on(harness)
         run = sender.run(await sender.fire())
         await until_asked(harness, 2)
@@ -60,7 +59,7 @@ async def test_each_alert_is_sent_to_the_model_once_across_continue_as_new(impat
 
 
 async def test_an_open_run_continues_as_new_and_answers(impatient: Client, record: Record) -> None:
-    async with run_harness(impatient, [says("**Fine.**"), calls(LOOK), says("Still fine.")]) as harness:
+    async with run_harness(impatient, [*concludes(), calls(LOOK), says("Still fine.")]) as harness:
         sender = Sender.on(harness)
         run = sender.run(await sender.fire(links={"silence": SILENCE}))
         await until_reported(run)
@@ -80,7 +79,7 @@ async def test_an_open_run_continues_as_new_and_answers(impatient: Client, recor
         memo = await runs_client.read_memo(impatient, info, "episode", EpisodeMemo)
         for number, run_id in enumerate((await executions(harness, run.id))[:2], 1):
             await record(impatient.get_workflow_handle(run.id, run_id=run_id), f"open-run-continue-as-new-{number}")
-    assert (result.report.summary, result.rounds) == ("Fine.", 3)
+    assert (result.report.summary, result.rounds) == ("Fine.", 4)
     assert harness.model.prefix_violations() == []
     assert memo is not None
     assert info.start_time.ToDatetime(tzinfo=UTC).timestamp() - memo.began[0] > 0.5, (
@@ -105,11 +104,11 @@ def lose_conversations(harness: Harness, kind: type[ConversationRequest]) -> Non
 
 
 async def test_a_question_that_cannot_be_sent_to_the_model_is_answered_once(client: Client) -> None:
-    async with run_harness(client, [says("**Fine.**")], model={"context_tokens": 1024}) as harness:
-        lose_conversations(harness, CompactRequest)
+    async with run_harness(client, concludes(), model={"context_tokens": 1024}) as harness:
         sender = Sender.on(harness)
         run = sender.run(await sender.fire())
         await until_reported(run)
+        lose_conversations(harness, CompactRequest)
         await run.execute_update(IncidentWorkflow.tell, TellRequest(text="And now?"))
         while not (await read_run(client, run.id)).follow_ups:
             await asyncio.sleep(0.05)
@@ -122,7 +121,7 @@ async def test_a_question_that_cannot_be_sent_to_the_model_is_answered_once(clie
 
 
 async def test_an_open_run_that_cannot_continue_as_new_ends_with_its_conclusion(impatient: Client) -> None:
-    async with run_harness(impatient, [says("**Fine.**")]) as harness:
+    async with run_harness(impatient, concludes()) as harness:
         lose_conversations(harness, CarryRequest)
         sender = Sender.on(harness)
         run = sender.run(await sender.fire())
@@ -135,7 +134,7 @@ async def test_an_open_run_that_cannot_continue_as_new_ends_with_its_conclusion(
 
 
 async def test_300_notifications_of_one_group_are_one_run(client: Client) -> None:
-    async with run_harness(client, [says("**Fine.**")]) as harness:
+    async with run_harness(client, concludes()) as harness:
         sender = Sender.on(harness)
         results = await asyncio.gather(*(sender.fire() for _ in range(300)))
         run = sender.run(results[0])
@@ -144,4 +143,4 @@ async def test_300_notifications_of_one_group_are_one_run(client: Client) -> Non
         await sender.resolve()
         await run.result()
     assert {result.run_id for result in results} == {run.first_execution_run_id}
-    assert len(harness.model.requests) == 1
+    assert len(harness.model.requests) == 2

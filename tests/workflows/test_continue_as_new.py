@@ -12,7 +12,7 @@ from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
 from tests.conftest import Record
-from tests.support.harness import Harness, Nothing, failure, run_harness, until_asked
+from tests.support.harness import HEALTHY, LOOK, Harness, Nothing, failure, run_harness, until_asked
 from tests.support.temporal import temporal_client
 from tests.workflows.test_payload_sizes import carried_state
 from watchkeeper.contracts import CarryRequest, ExtendRequest, LimitChanges, StopRequest, TellRequest
@@ -23,7 +23,7 @@ from watchkeeper.tool_calling.catalogue import build_catalogue
 from workflows.incident import IncidentWorkflow
 
 ROUNDS = 9
-SCRIPT = [*(calls(("look", {"service": "checkout"})) for _ in range(ROUNDS - 1)), says("**Fine** again.")]
+SCRIPT = [*(calls(LOOK) for _ in range(ROUNDS - 1)), says(HEALTHY)]
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ async def test_a_worker_without_a_cache_reads_the_carried_conversation(impatient
 
 
 async def test_messages_from_people_are_carried_over_continue_as_new(impatient: Client) -> None:
-    async with run_harness(impatient, [*SCRIPT, *[says("**Fine** again.")] * 3]) as harness:
+    async with run_harness(impatient, [*SCRIPT, *[says(HEALTHY)] * 3]) as harness:
         run = await harness.start()
         accepted: list[str] = []
         with suppress(RPCError, WorkflowUpdateFailedError):  # the run may have ended before the last update
@@ -84,7 +84,7 @@ async def test_messages_from_people_are_carried_over_continue_as_new(impatient: 
 
 
 async def test_an_update_sent_again_after_continue_as_new_is_applied_once(impatient: Client) -> None:
-    async with run_harness(impatient, [*SCRIPT, *[says("**Fine** again.")] * 3]) as harness:
+    async with run_harness(impatient, [*SCRIPT, *[says(HEALTHY)] * 3]) as harness:
         run = await harness.start()
         tell, extension = TellRequest(text="Mind the queue.", by="ada"), ExtendRequest(by=LimitChanges(rounds=5))
         limits = None

@@ -9,7 +9,7 @@ import pytest
 from temporalio.client import Client, WorkflowFailureError
 
 from tests.conftest import Record
-from tests.support.harness import failure, run_harness
+from tests.support.harness import failure, model_text, run_harness
 from watchkeeper.contracts import ToolChoice
 from watchkeeper.testing.faults import fault
 from watchkeeper.testing.scripts import calls, says
@@ -26,7 +26,7 @@ async def test_the_report_is_the_text_of_the_model(client: Client, record: Recor
         await record(run, "concluded")
     assert (result.status, result.rounds, result.tool_calls) == ("concluded", 2, 1)
     assert result.report.summary == "Status: checkout is degraded."
-    assert result.report.body == REPORT
+    assert model_text(result.report) == REPORT
     assert [item.tool for item in result.report.evidence] == ["look"]
     assert harness.messages()[2]["reasoning_content"] == "look first"
     assert harness.model.prefix_violations() == []

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 from temporalio.client import Client
 
 from tests.support.fault_host import ALL_REQUESTS, FaultHost, Sent
-from tests.support.harness import Harness, Run, failure, look, replies, run_harness
+from tests.support.harness import Harness, Run, failure, look, model_text, replies, run_harness
 from tests.support.settings import KEY, paging_tables
 from watchkeeper.contracts import LimitChanges, RunResult
 from watchkeeper.demo.world import World
@@ -175,7 +175,7 @@ async def scene(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Asy
 async def test_a_short_outage_costs_no_round(scene: Scene, client: Client, name: str) -> None:
     result = await scene.concluded(f"{name}, passing")
     recorded = await replies(client, scene.runs[f"{name}, passing"])
-    assert (result.status, result.report.body) == ("concluded", "Checkout is down.")
+    assert (result.status, model_text(result.report)) == ("concluded", "Checkout is down.")
     assert (result.rounds, result.tool_calls) == (2, 1)
     assert result.usage == recorded[0].usage + recorded[1].usage
     first, second = scene.request_counts(f"{name}, passing")
@@ -187,7 +187,7 @@ async def test_a_short_outage_costs_no_round(scene: Scene, client: Client, name:
 async def test_the_fallback_answers_during_an_outage_of_the_first_host(scene: Scene, client: Client, name: str) -> None:
     result = await scene.concluded(f"{name}, first host")
     recorded = await replies(client, scene.runs[f"{name}, first host"])
-    assert (result.status, result.report.body, result.rounds) == ("concluded", "Checkout is down.", 2)
+    assert (result.status, model_text(result.report), result.rounds) == ("concluded", "Checkout is down.", 2)
     assert [reply.model for reply in recorded] == [None, "other"]
     first, second = scene.request_counts(f"{name}, first host")
     assert first == 4
@@ -258,7 +258,7 @@ async def test_the_fallback_answers_if_the_first_host_is_unreachable(client: Cli
         fallbacks = [{"base_url": url, "name": "other", "api_key": KEY}]
         async with run_harness(client, [], model={"base_url": unused_address}, fallbacks=fallbacks) as harness:
             result = await (await harness.start()).result()
-    assert (result.status, result.rounds, result.report.body) == ("concluded", 1, "Checkout is down.")
+    assert (result.status, result.rounds, model_text(result.report)) == ("concluded", 1, "Checkout is down.")
 
 
 async def test_a_person_is_paged_if_no_host_is_reachable(client: Client, unused_address: str) -> None:

@@ -93,7 +93,7 @@ async def test_a_model_call_that_no_worker_took_is_not_a_model_failure(client: C
             result = await run.result()
         await record(run, "untaken-question")
     assert (result.status, result.rounds) == ("concluded", 2)
-    assert harness.results() == ['"seen"']
+    assert harness.results() == ['{"result":"seen"}']
     assert "tools" not in harness.model.requests[-1].json(), "the duration limit is reached: the last round must report"
 
 

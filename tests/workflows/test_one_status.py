@@ -40,7 +40,7 @@ from watchkeeper.testing.scripts import calls, says
 from workflows.incident import IncidentWorkflow
 
 LOOK, RESTART = ("look", {"service": "checkout"}), ("restart", {"service": "checkout"})
-REPORT = "**Cause:** the deploy of 10:02 broke checkout."
+REPORT = "**Cause:** the latest deploy broke checkout."
 SCRIPTS = {
     "concluded": [calls(LOOK), says(REPORT)],
     "limit_reached": [calls(LOOK) for _ in range(40)],

@@ -169,7 +169,7 @@ async def test_the_model_can_repeat_a_call_of_unknown_outcome(client: Client) ->
     tools, attempts = acting(act, "once", timeout=timedelta(seconds=0.2))
     _, found, read = await run_calls(client, tools, ["it"], ["it"])
     assert [(call.key, call.status) for call in found] == [("r1.0", "unknown"), ("r2.0", "ok")]
-    assert read == [error(f"act_on_it gave no result in 0.2 s. {UNKNOWN}"), '"done"']
+    assert read == [error(f"act_on_it gave no result in 0.2 s. {UNKNOWN}"), '{"result":"done"}']
     assert len({context.idempotency_key for context in attempts}) == len(attempts) == 2
 
 
@@ -194,7 +194,7 @@ async def test_an_attempt_that_does_not_end_is_abandoned(client: Client, effect:
     assert len(attempts) == attempted
     assert len({context.idempotency_key for context in attempts}) == 1
     unknown = error(f"act_on_it did not answer in time. {UNKNOWN}")
-    assert (call.status, read) == (("unknown", [unknown]) if effect == "once" else ("ok", ['"done"']))
+    assert (call.status, read) == (("unknown", [unknown]) if effect == "once" else ("ok", ['{"result":"done"}']))
 
 
 async def test_retries_of_a_keyed_call_have_the_same_key(client: Client) -> None:
@@ -208,7 +208,7 @@ async def test_retries_of_a_keyed_call_have_the_same_key(client: Client) -> None
     assert [context.attempt for context in attempts] == [1, 2, 3]
     assert len({context.idempotency_key for context in attempts}) == 1
     assert len({context.at for context in attempts}) == 1
-    assert (call.status, read) == ("ok", ['"done"'])
+    assert (call.status, read) == ("ok", ['{"result":"done"}'])
 
 
 async def test_a_keyed_call_that_raises_is_repeated_with_the_same_key(client: Client) -> None:

@@ -11,7 +11,7 @@ import pytest
 from temporalio.client import Client
 
 from tests.support.alert_sender import Sender, until_reported
-from tests.support.harness import Harness, Run, run_harness, until_asked, until_waiting
+from tests.support.harness import LOOK, Harness, Run, concludes, model_text, run_harness, until_asked, until_waiting
 from tests.support.paths import ROOT
 from watchkeeper.contracts import (
     Alert,
@@ -36,7 +36,7 @@ from workflows.incident import IncidentWorkflow
 
 WORKFLOWS = ROOT / "workflows"
 REPORT = "**Cause:** the latest deploy.\n\nRoll back."
-LOOK, RESTART = ("look", {"service": "checkout"}), ("restart", {"service": "checkout"})
+RESTART = ("restart", {"service": "checkout"})
 PRICES = {"prices": {"input": 1.0, "output": 1.0}}
 LIMITS = Limits(rounds=30, tool_calls=60, tokens=400_000, duration=1_800)
 
@@ -88,13 +88,14 @@ async def test_a_run_whose_model_hangs_is_shown_without_a_worker(client: Client)
 
 
 async def test_a_closed_run_shows_its_outcome_and_usage(client: Client) -> None:
-    async with run_harness(client, [calls(LOOK), says(REPORT)]) as harness:
+    async with run_harness(client, concludes(REPORT)) as harness:
         run = await begin(harness)
         result = await run.result()
     indexed, glance = await shown(run)
     assert (indexed["Outcome"], indexed["Phase"], indexed["Rounds"]) == ("concluded", "over", 2)
     assert glance.doing == "concluded, over"
-    assert glance.report == result.report.body == REPORT
+    assert glance.report == result.report.body
+    assert model_text(result.report) == REPORT
     assert glance.used.startswith("2 of 30 rounds, 1 of 60 calls, ")
 
 
@@ -109,7 +110,7 @@ async def test_a_stopped_run_is_shown_as_stopped_and_not_as_waiting(client: Clie
 
 
 async def test_the_report_of_an_open_run_is_shown_without_a_worker(client: Client) -> None:
-    async with run_harness(client, [says(REPORT)]) as harness:
+    async with run_harness(client, concludes(REPORT)) as harness:
         sender = Sender.on(harness)
         run = sender.run(await sender.fire(links={"runbook": "https://wiki.example.com/checkout"}))
         await until_reported(run)

@@ -11,8 +11,8 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 from tests.support.alert_sender import Sender, until_reported
-from tests.support.harness import Harness, Nothing, Run, run_harness, until_asked, until_waiting
-from tests.workflows.test_status import LOOK, REPORT, RESTART, begin, shown
+from tests.support.harness import LOOK, Harness, Nothing, Run, concludes, run_harness, until_asked, until_waiting
+from tests.workflows.test_status import REPORT, RESTART, begin, shown
 from watchkeeper.contracts import (
     Briefing,
     BudgetUsed,
@@ -55,7 +55,7 @@ async def test_a_run_with_a_follow_up_is_shown_as_investigating(client: Client) 
 
 
 async def test_a_run_with_a_follow_up_is_shown_as_investigating_after_continue_as_new(client: Client) -> None:
-    async with run_harness(client, [says(REPORT)]) as harness:
+    async with run_harness(client, concludes(REPORT)) as harness:
         carried = await _carried_state(client, await start_open_run(harness))
         harness.model.faults.append(hang(60))
         run = await client.start_workflow(
@@ -65,7 +65,7 @@ async def test_a_run_with_a_follow_up_is_shown_as_investigating_after_continue_a
             task_queue=harness.settings.worker.task_queue,
             search_attributes=TypedSearchAttributes([SearchAttributePair(search_attributes.WAITING_FOR, "alerts")]),
         )
-        await until_asked(harness, 2)
+        await until_asked(harness, 3)
         indexed, _ = await shown(run)
     assert (indexed["Phase"], indexed.get("WaitingFor")) == ("investigating", None)
 

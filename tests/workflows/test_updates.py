@@ -9,7 +9,7 @@ import pytest
 from temporalio.client import Client, WorkflowFailureError, WorkflowUpdateFailedError
 
 from tests.conftest import Record
-from tests.support.harness import failure, run_harness, until_asked, until_waiting
+from tests.support.harness import failure, model_text, run_harness, until_asked, until_waiting
 from watchkeeper.contracts import Decision, ExtendRequest, LimitChanges, StopRequest, TellRequest
 from watchkeeper.testing.faults import fault, hang
 from watchkeeper.testing.scripts import calls, raw, says
@@ -83,7 +83,7 @@ async def test_a_message_during_the_conclusion_is_not_lost(client: Client) -> No
         await until_asked(harness, 1)
         await run.execute_update(IncidentWorkflow.tell, TellRequest(text="Look again."))
         result = await run.result()
-    assert result.report.body == REPORT
+    assert model_text(result.report) == REPORT
     assert harness.messages()[-1]["content"] == "Look again."
 
 

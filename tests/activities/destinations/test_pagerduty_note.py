@@ -8,14 +8,14 @@ import pytest
 from temporalio.client import Client
 
 from tests.activities.conftest import PAGER, NotificationHarness, connected
-from tests.support.harness import failure, look, run_harness
+from tests.support.harness import concludes, failure, look, run_harness
 from tests.support.settings import build_settings
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import AlertOrigin, Evidence, LimitChanges, Report, ReportDelivery
 from watchkeeper.demo.pagerduty_state import PagerDutyIncident
 from watchkeeper.demo.world import World
 from watchkeeper.testing.faults import delay, fault, lose_reply
-from watchkeeper.testing.scripts import calls, says
+from watchkeeper.testing.scripts import calls
 
 REPORT = Report(summary="Checkout is fine.", body="All of it.")
 DELIVERY = ReportDelivery(
@@ -154,7 +154,7 @@ async def test_a_destination_that_is_down_delays_no_other(client: Client, world:
     world.slack.outage = fault(404)
     origin = of(incident)
     async with run_harness(
-        client, [says("**Fine.**")], tools=PAGER, episodes={"follow_up": 0}, **connected(world)
+        client, concludes(), tools={**PAGER, "look": look}, episodes={"follow_up": 0}, **connected(world)
     ) as harness:
         result = await (await harness.start(service="checkout", origin=origin)).result()
     (undelivered,) = result.undelivered

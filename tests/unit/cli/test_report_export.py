@@ -7,18 +7,15 @@ from pathlib import Path
 from temporalio.client import Client
 
 from tests.support.alert_sender import Sender, until_reported
-from tests.support.harness import reset, run_harness
+from tests.support.harness import concludes, reset, run_harness
 from tests.support.program import Program
 from watchkeeper.report_page.markdown_report import markdown_report
 from watchkeeper.report_page.report_data import read_report_data
-from watchkeeper.testing.scripts import calls, says
-
-LOOK = ("look", {"service": "checkout"})
 
 
 async def finished(client: Client) -> str:
     """A closed run without a worker."""
-    async with run_harness(client, [calls(LOOK), says("**Cause:** a deploy.")]) as harness:
+    async with run_harness(client, concludes("**Cause:** a deploy.")) as harness:
         run = await harness.start("Checkout fails.", service="checkout")
         await run.result()
     return run.id
@@ -47,7 +44,7 @@ async def test_a_report_links_to_the_configured_url_of_the_run(
 
 
 async def test_a_report_of_a_reset_run_has_each_alert_and_call_once(client: Client) -> None:
-    script = [calls(LOOK), says("**Cause:** a deploy."), says("**Cause:** a cron job.")]
+    script = concludes("**Cause:** a deploy.", "**Cause:** a cron job.")
     async with run_harness(client, script) as harness:
         sender = Sender.on(harness)
         run = sender.run(await sender.fire())

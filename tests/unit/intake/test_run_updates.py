@@ -22,7 +22,7 @@ async def act(http: AsyncClient, run: str, name: str, token: str = TOKEN, **what
 
 
 async def test_updates_carry_the_name_of_the_token(client: Client) -> None:
-    script = [calls(RESTART), calls(RESTART), says("Rolled back.")]
+    script = [calls(RESTART), calls(RESTART), says("Restarted.")]
     async with (
         run_harness(client, script) as harness,
         running_intake(client, Dispatcher().dispatch, on(harness)) as http,

@@ -9,14 +9,13 @@ from rich.console import Console
 from temporalio.client import Client
 
 from tests.support.alert_sender import Sender, until_reported
-from tests.support.harness import run_harness
+from tests.support.harness import concludes, run_harness
 from watchkeeper.cli.watch.renderer import TerminalRenderer
 from watchkeeper.contracts import TellRequest
 from watchkeeper.run_view.follow import follow_run, read_run
 from watchkeeper.run_view.json_view import run_json
 from watchkeeper.run_view.projection import RunProjection
 from watchkeeper.runs.client import find_run
-from watchkeeper.testing.scripts import says
 from workflows.incident import IncidentWorkflow
 
 PATIENCE = 20.0
@@ -32,7 +31,7 @@ async def narrated(client: Client, run: str) -> tuple[RunProjection, str]:
 
 
 async def test_follow_run_ends_with_the_report_of_an_open_run(client: Client) -> None:
-    async with run_harness(client, [says("**Cause:** a deploy."), says("18 %.")]) as harness:
+    async with run_harness(client, concludes("**Cause:** a deploy.", "18 %.")) as harness:
         sender = Sender.on(harness)
         run = sender.run(await sender.fire())
         projection, read = await narrated(client, run.id)
@@ -53,14 +52,14 @@ async def test_follow_run_ends_with_the_report_of_an_open_run(client: Client) ->
     assert shown["origin"]["source"] == "prod"
     assert "ann writes to the model: How bad?" in more
     assert "18 %." in more
-    assert more.rstrip().splitlines()[-1].startswith("2 rounds · 0 calls · "), "what it took, with the follow-up"
+    assert more.rstrip().splitlines()[-1].startswith("3 rounds · 1 call · "), "what it took, with the follow-up"
     assert "✓ resolved (critical): HighErrorRate" in whole
     assert whole.rstrip().splitlines()[-1].startswith("closed 20")
     assert whole.count("Cause:") == 1
 
 
 async def test_a_malformed_alert_signal_is_ignored_as_the_run_ignores_it(client: Client) -> None:
-    async with run_harness(client, [says("**Cause:** a deploy.")]) as harness:
+    async with run_harness(client, concludes("**Cause:** a deploy.")) as harness:
         sender = Sender.on(harness)
         run = sender.run(await sender.fire())
         await run.signal("alert", {"nonsense": 1})

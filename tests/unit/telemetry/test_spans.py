@@ -12,7 +12,7 @@ import pytest
 from temporalio.client import Client
 
 from tests.support.alert_sender import Sender, until_reported
-from tests.support.harness import failure, until_waiting
+from tests.support.harness import concludes, failure, until_waiting
 from tests.support.otlp_receiver import ReceivedTelemetry, otlp_receiver
 from tests.support.span_tree import root_of
 from tests.support.telemetry_harness import telemetry_harness
@@ -58,7 +58,7 @@ async def test_a_run_is_one_trace_by_the_genai_conventions(client: Client, monke
     names = sorted(span.name for span in received.spans)
     assert names == sorted(
         [
-            *("brief", "chat scripted", "chat scripted", "deliver log", "invoke_agent watchkeeper"),
+            *("brief", "chat scripted", "chat scripted", "review", "deliver log", "invoke_agent watchkeeper"),
             *("execute_tool look", "execute_tool refusing", "execute_tool unreachable", "execute_tool unreachable"),
         ]
     )
@@ -244,7 +244,7 @@ async def test_a_call_that_waits_for_approval_has_a_span_only_after_it_ran(
 async def test_a_follow_up_is_a_child_of_the_investigation(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     async with otlp_receiver() as received:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", received.url)
-        async with telemetry_harness(client, [says("It was the deploy."), says("It still is.")]) as (harness, _):
+        async with telemetry_harness(client, concludes("**Cause:** a deploy.", "It still is.")) as (harness, _):
             sender = Sender.on(harness)
             run = sender.run(await sender.fire())
             await until_reported(run)
@@ -256,5 +256,4 @@ async def test_a_follow_up_is_a_child_of_the_investigation(client: Client, monke
     (follow_up,) = [span for span in received.named("invoke_agent watchkeeper") if span.parent_id]
     assert (follow_up.parent_id, follow_up.attributes["watchkeeper.follow_up"]) == (root.span_id, 1)
     assert root.attributes["watchkeeper.source"] == sender.source.name
-    first, second = received.named("chat scripted")
-    assert (first.parent_id, second.parent_id) == (root.span_id, root.span_id)
+    assert [chat.parent_id for chat in received.named("chat scripted")] == [root.span_id] * 3

@@ -11,11 +11,11 @@ import pytest
 
 from tests.end_to_end.chaos.temporal_server import run_server
 from tests.support.alert_sender import Sender, until_reported
-from tests.support.harness import look, run_harness
+from tests.support.harness import concludes, look, run_harness
 from tests.unit.watchdog.conftest import TOOLS, Setup, nowhere, until
 from watchkeeper.temporal import task_queue
 from watchkeeper.testing.faults import lose_reply
-from watchkeeper.testing.scripts import calls, says
+from watchkeeper.testing.scripts import calls
 from watchkeeper.watchdog.journal import Journal
 from watchkeeper.watchdog.models import RefusedGroup
 
@@ -46,7 +46,9 @@ async def test_an_alert_that_joins_after_the_report_pages_the_team_if_no_worker_
     tables = setup.settings.model_dump(include={"pagerduty", "teams"})
     sender = Sender(setup.client, setup.settings)
     with setup.watchdog() as watchdog:
-        async with run_harness(setup.client, [says("A deploy.")], worker={"task_queue": setup.queue}, **tables):
+        async with run_harness(
+            setup.client, concludes("**Cause:** a deploy."), worker={"task_queue": setup.queue}, **tables
+        ):
             admitted = await sender.fire()
             await watchdog.record_accepted(admitted)
             await until_reported(sender.run(admitted))
@@ -62,7 +64,8 @@ async def test_an_alert_that_joins_after_the_report_pages_the_team_if_no_worker_
             while not watchdog.counts.pages:
                 await watchdog.poll()
                 await asyncio.sleep(0.1)
-    assert setup.titles[0].startswith("Database: checkout fails: accepted at ")
+    assert "accepted at" not in setup.titles[0], "the page of the report, since its alert still fires"
+    assert setup.titles[1].startswith("Database: checkout fails: accepted at ")
 
 
 async def test_a_later_hand_off_joins_the_incident_of_the_page(setup: Setup) -> None:
@@ -130,7 +133,7 @@ async def test_a_page_whose_response_is_lost_is_repeated_with_its_key(setup: Set
 async def test_a_report_in_time_pages_no_one(setup: Setup) -> None:
     setup.set(watchdog={"deadline": 2.0})
     async with (
-        run_harness(setup.client, [says("Checkout is fine.")], worker={"task_queue": setup.queue}),
+        run_harness(setup.client, concludes(), worker={"task_queue": setup.queue}),
         setup.running_watchdog() as watchdog,
     ):
         _, started = await setup.start(limits=None)
@@ -147,7 +150,7 @@ async def test_an_outage_that_ends_in_time_pages_no_one(setup: Setup) -> None:
     async with setup.running_watchdog() as watchdog:
         await watchdog.record_accepted(started)
         await until(lambda: watchdog.counts.outage)
-        async with run_harness(setup.client, [says("Checkout is fine.")], worker={"task_queue": setup.queue}):
+        async with run_harness(setup.client, concludes(), worker={"task_queue": setup.queue}):
             await until(lambda: not watchdog.counts.watched)
             assert watchdog.counts.outage is False
     assert setup.world.pages.events == []

@@ -11,13 +11,13 @@ from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from tests.support.harness import look, reset, run_harness, until_asked
+from tests.support.harness import concludes, look, reset, run_harness, until_asked
 from tests.unit.watchdog.conftest import TOOLS, Setup, started_run, until
 from watchkeeper.contracts import RunInput
 from watchkeeper.temporal import search_attributes
 from watchkeeper.temporal.client import DATA_CONVERTER
 from watchkeeper.testing.faults import fault, hang
-from watchkeeper.testing.scripts import calls, says
+from watchkeeper.testing.scripts import calls
 from watchkeeper.watchdog.unreported_runs import UnreportedRun, adopt
 
 
@@ -65,7 +65,7 @@ async def test_a_listed_run_that_no_longer_exists_is_ignored(setup: Setup) -> No
 async def test_a_run_without_a_report_at_its_deadline_is_paged(setup: Setup) -> None:
     setup.set(watchdog={"outage": 60.0, "deadline": 1.0})
     async with (
-        run_harness(setup.client, [says("late")], worker={"task_queue": setup.queue}) as harness,
+        run_harness(setup.client, concludes(), worker={"task_queue": setup.queue}) as harness,
         setup.running_watchdog() as watchdog,
     ):
         harness.model.outage = hang(60)
@@ -81,7 +81,7 @@ async def test_a_report_that_no_destination_accepts_is_paged(setup: Setup) -> No
     reports = {"webhook_url": setup.world.urls.loki_url}
     setup.world.loki.outage = fault(503)
     async with (
-        run_harness(setup.client, [says("Checkout is fine.")], worker={"task_queue": setup.queue}, reports=reports),
+        run_harness(setup.client, concludes(), worker={"task_queue": setup.queue}, reports=reports),
         setup.running_watchdog() as watchdog,
     ):
         _, started = await setup.start(limits=None)
@@ -95,7 +95,7 @@ async def test_a_run_that_is_terminated_while_it_reports_is_paged(setup: Setup) 
     setup.world.loki.outage = fault(503)
     reports = {"webhook_url": setup.world.urls.loki_url}
     async with (
-        run_harness(setup.client, [says("Checkout is fine.")], worker={"task_queue": setup.queue}, reports=reports),
+        run_harness(setup.client, concludes(), worker={"task_queue": setup.queue}, reports=reports),
         setup.running_watchdog() as watchdog,
     ):
         handle, started = await setup.start(limits=None)
@@ -195,7 +195,7 @@ async def test_unknown_runs_are_adopted(setup: Setup) -> None:
 
 async def test_a_run_that_is_reset_is_the_same_incident(setup: Setup) -> None:
     setup.set(watchdog={"outage": 60.0})
-    async with run_harness(setup.client, [says("late")], worker={"task_queue": setup.queue}) as harness:
+    async with run_harness(setup.client, concludes(), worker={"task_queue": setup.queue}) as harness:
         harness.model.outage = hang(60)
         handle, started = await setup.start(limits=None)
         await until_asked(harness, 1)
