@@ -118,7 +118,7 @@ async def test_three_attempts_then_the_next_model(client: Client) -> None:
         run = await harness.start()
         result = await run.result()
         answered = [reply.model for reply in await replies(client, run)]
-    assert (result.report.body, result.rounds) == ("The other's report.", 2)
+    assert (model_text(result.report), result.rounds) == ("The other's report.", 2)
     assert (len(harness.model.requests), len(other.requests)) == (6, 2)
     assert [request.json()["model"] for request in other.requests] == ["other", "other"]
     assert answered == ["other", "other"]
@@ -134,7 +134,7 @@ async def test_a_model_that_refuses_permanently_is_skipped_at_once(client: Clien
     ):
         harness.model.faults.append(refusal)
         result = await (await harness.start()).result()
-    assert (result.report.body, result.rounds) == ("The other's report.", 1)
+    assert (model_text(result.report), result.rounds) == ("The other's report.", 1)
     assert (len(harness.model.requests), len(other.requests)) == (1, 1)
     assert other.requests[0].at - harness.model.requests[0].at < 0.9
 
@@ -197,7 +197,7 @@ async def test_a_refusing_fallback_does_not_end_a_run_during_an_outage(client: C
     ):
         harness.model.faults.extend([OUT] * 4)
         result = await (await harness.start()).result()
-    assert (result.report.body, result.rounds) == (REPORT, 1)
+    assert (model_text(result.report), result.rounds) == (REPORT, 1)
     assert (len(harness.model.requests), len(other.requests)) == (5, 2)
 
 
@@ -225,7 +225,7 @@ async def test_after_a_failing_fallback_the_first_model_is_used_again(client: Cl
     ):
         harness.model.faults.extend([OUT] * 3)
         result = await (await harness.start()).result()
-    assert (result.report.body, result.rounds) == (REPORT, 1)
+    assert (model_text(result.report), result.rounds) == (REPORT, 1)
     assert (len(harness.model.requests), len(other.requests)) == (4, 3)
 
 
@@ -296,7 +296,7 @@ async def test_reasoning_that_used_all_tokens_is_retried_with_more(client: Clien
         run = await harness.start()
         result = await run.result()
         attempts = [event.activity_task_started_event_attributes.attempt async for event in run.fetch_history_events()]
-    assert (result.report.body, result.rounds) == (REPORT, 1)
+    assert (model_text(result.report), result.rounds) == (REPORT, 1)
     assert [request.json()["max_completion_tokens"] for request in harness.model.requests] == [1_000, 4_000]
     assert max(attempts) == 1
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from tests.support.harness import Harness, Run, failure, run_harness
+from tests.support.harness import Harness, Run, failure, model_text, run_harness
 from tests.support.settings import KEY, paging_tables
 from watchkeeper.demo.world import World
 from watchkeeper.testing.faults import fault
@@ -65,7 +65,7 @@ async def test_a_short_outage_does_not_shorten_the_conversation_for_a_fallback(c
         run = await harness.start()
         result = await run.result()
         assert await compactions(run) == 0
-    assert (result.status, result.report.body) == ("concluded", REPORT)
+    assert (result.status, model_text(result.report)) == ("concluded", REPORT)
     assert (len(harness.model.requests), len(other.requests)) == (ROUNDS + 6, 3)
     assert harness.model.prefix_violations() == []
 
@@ -79,7 +79,7 @@ async def test_in_a_long_outage_the_fallback_answers_a_shorter_conversation(clie
         run = await harness.start()
         result = await run.result()
         count = await compactions(run)
-    assert (result.status, result.report.body, result.rounds) == ("concluded", "The other's report.", ROUNDS + 1)
+    assert (result.status, model_text(result.report), result.rounds) == ("concluded", "The other's report.", ROUNDS + 1)
     assert count >= 1
     assert "Earlier rounds" in str(other.requests[-1].json()["messages"])
     assert len(other.requests) == (1 if known else 1 + count)
@@ -91,7 +91,7 @@ async def test_a_conversation_that_cannot_be_shortened_waits_for_the_primary_mod
         run = await harness.start()
         result = await run.result()
         assert await compactions(run) >= 1
-    assert (result.status, result.report.body) == ("concluded", REPORT)
+    assert (result.status, model_text(result.report)) == ("concluded", REPORT)
 
 
 async def test_people_are_paged_at_once_if_every_model_asks_to_wait_too_long(client: Client) -> None:

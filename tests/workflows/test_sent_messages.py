@@ -94,13 +94,18 @@ class NewWorker:
     """Another worker with an empty store takes over."""
 
 
+def beginning(messages: list[JsonObject], digest: str) -> ConversationHistory:
+    """Return the history of an execution that begins with these messages."""
+    return ConversationHistory(opening=messages, opening_digest=digest)
+
+
 @dataclass
 class Run:
     """One conversation in the workflow, in the worker and in the history."""
 
     talk: Conversation = field(default_factory=lambda: Conversation.of(BEGINNING))
     store: ConversationStore = field(default_factory=lambda: ConversationStore(2**20))
-    recorded: ConversationHistory = field(default_factory=lambda: ConversationHistory(opening=BEGINNING))
+    recorded: ConversationHistory = field(default_factory=lambda: beginning(BEGINNING, conversation_digest(BEGINNING)))
     number: int = 0
 
     def ask(self, answer: bytes, results: Random) -> None:
@@ -122,18 +127,19 @@ class Run:
         self.keep(reply.digest, canonical_json(reply.message))
         self.talk.append(ReplyRef(reply=reply.digest))
         for position, _ in enumerate(reply.calls):
-            self.talk.append(self.result(results, reply.problems.get(position)))
+            self.talk.append(self.result(results, reply.problems.get(position), f"r{self.number}.{position}"))
         if not reply.calls:
             self.talk.append(TextEntry(role="user", content="And?"))
 
-    def result(self, random: Random, problem: str | None) -> ConversationEntry:
+    def result(self, random: Random, problem: str | None, call: str) -> ConversationEntry:
         content = canonical_json(
             {"error": problem} if problem else {"found": "x" * random.choice([1, 900, 4_000])}
         ).decode()
         if problem or random.random() < 0.3:
             return TextEntry(role="tool", content=content)
         self.keep(digest_of(content.encode()), content.encode())
-        return ResultRef(result=digest_of(content.encode()))
+        result = ResultRef(result=digest_of(content.encode()))
+        return result.model_copy(update={"call": call}) if random.random() < 0.7 else result
 
     def keep(self, digest: str, content: bytes) -> None:
         self.store.put(digest, content)
@@ -147,7 +153,6 @@ class Run:
             assert append_entries(base, request.append, lambda digest: self.recorded.parts[digest]) == rebuilt
         self.store.put(target_digest(request), rebuilt)
         messages: list[JsonObject] = json.loads(b"[" + rebuilt + b"]")
-        assert conversation_digest(messages) == target_digest(request)
         return messages
 
     def shrink(self, keep: float) -> None:
@@ -169,9 +174,12 @@ class Run:
     def renew(self) -> None:
         base, new = self.talk.take()
         messages = self.read(CarryRequest(base=base, append=new))
-        carried, _ = compact(messages, 3_000) if len(join_messages(messages)) > 3_000 else (messages, 0)
-        self.recorded = ConversationHistory(opening=carried)
-        self.talk = Conversation(conversation_digest(carried))
+        carried, digest = messages, self.talk.digest
+        if len(join_messages(messages)) > 3_000:
+            carried, _ = compact(messages, 3_000)
+            digest = conversation_digest(carried)
+        self.recorded = beginning(carried, digest)
+        self.talk = Conversation(digest)
 
 
 steps: st.SearchStrategy[Any] = st.one_of(

@@ -6,8 +6,8 @@ results that its activities produced. A conversation that is not in the store is
 (``watchkeeper.temporal.history``).
 
 The chain is ``digest(n) = hash(digest(n-1), key(message n))``. The key of a reply is the digest of its canonical
-JSON; the key of any other message is the digest of its content. A result does not name its call: results follow in
-the order of the calls.
+JSON; the key of a result, the digest of its content and of the key of its call; the key of any other message, the
+digest of its content. The workflow does not know the contents of results, so the messages alone do not give the digest.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def entry_key(entry: ConversationEntry) -> str:
         case ReplyRef():
             return entry.reply
         case ResultRef():
-            return entry.result
+            return entry.result if entry.call is None else digest_of(f"{entry.call}\n{entry.result}".encode())
         case TextEntry():
             return text_key(entry.role, entry.content)
 

@@ -51,6 +51,8 @@ class ConversationHistory:
 
     opening: list[JsonObject] = field(default_factory=list)
     """The first messages, from the briefing or carried from the previous run."""
+    opening_digest: str = ""
+    """The digest of the first messages. A carried one is that of the previous run, whose results had no call keys."""
     tools: list[ToolSpec] = field(default_factory=list)
     steps: dict[str, tuple[ConversationRequest, CompactionResult | None]] = field(default_factory=dict)
     """The requests, by the digest of the conversation that each produced."""
@@ -69,9 +71,8 @@ class ConversationHistory:
         The requests of the run name every message, from one base to the base before it. The briefing, the activity
         results and the requests contain the messages. Raises ConversationLost if one is missing.
         """
-        opening = conversation_digest(self.opening)
         steps: list[tuple[ConversationRequest, CompactionResult | None]] = [(request, None)]
-        while (base := steps[-1][0].base) != opening:
+        while (base := steps[-1][0].base) != self.opening_digest:
             if base not in self.steps:
                 raise ConversationLost(f"no conversation {base} in the history of this run")
             steps.append(self.steps[base])
@@ -106,7 +107,8 @@ async def _read_events(converter: DataConverter, events: AsyncIterator[HistoryEv
                 started = event.workflow_execution_started_event_attributes
                 run_input = await decode_first(converter, started.input.payloads, RunInput)
                 if run_input.carried is not None:
-                    history.opening = run_input.carried.conversation.messages
+                    carried = run_input.carried.conversation
+                    history.opening, history.opening_digest = carried.messages, carried.digest
                     history.tools = run_input.carried.briefing.tools
             case "activity_task_scheduled_event_attributes":
                 scheduled = event.activity_task_scheduled_event_attributes
@@ -143,6 +145,7 @@ async def _add_result(
         case "brief":
             briefing = await decode_first(converter, result, Briefing)
             history.opening, history.tools = briefing.opening, briefing.tools
+            history.opening_digest = conversation_digest(briefing.opening)
         case "ask":
             reply = await decode_first(converter, result, ModelReply)
             history.parts[reply.digest] = canonical_json(reply.message)
