@@ -11,6 +11,8 @@ from temporalio import activity
 from activities.conversation_cache import ConversationCache
 from watchkeeper.contracts import JsonObject, Review, ReviewRequest, ToolSpec
 from watchkeeper.incident import claims, conclusion
+from watchkeeper.incident.report import ANSWER_BYTES
+from watchkeeper.text import cap
 from watchkeeper.thought import without_thought
 
 
@@ -35,12 +37,14 @@ class ReviewActivities:
         return await asyncio.to_thread(self._review, request, json.loads(b"[" + joined + b"]"))
 
     def _review(self, request: ReviewRequest, messages: Sequence[JsonObject]) -> Review:
-        answer = without_thought(str(messages[-1].get("content") or ""))
+        answer = cap(without_thought(str(messages[-1].get("content") or "")), ANSWER_BYTES)[0]
         succeeded = {call.key for call in request.calls if call.status == "ok"}
         results = {key: text for key, text in _results(messages) if key in succeeded}
         reads = {call.key for call in request.calls if call.name in self._specs and self._is_read(call.name)}
         read = {key: text for key, text in results.items() if key in reads}
-        problems = conclusion.find_problems(answer, conclusion.ConclusionFacts(request.by_alert, read))
+        problems = conclusion.find_problems(
+            answer, conclusion.ConclusionFacts(request.by_alert, request.corrected, read)
+        )
         unsupported = claims.unsupported_claims(
             answer,
             claims.Records(
@@ -56,6 +60,8 @@ class ReviewActivities:
                 services=self._services,
             ),
         )
+        if request.by_alert and any(claim.kind == "action" for claim in unsupported):
+            problems.append("It states an action that no call of this run has done.")
         about = [
             _json(results[call.key])
             for call in request.calls

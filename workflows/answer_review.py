@@ -25,6 +25,7 @@ async def review_answer(
     request = ReviewRequest(base=base, append=new)
     optional = {
         "by_alert": rules.by_alert and (state.follow_up is None or state.follow_up.by_alerts),
+        "corrected": state.corrected,
         "service": state.input.service,
         "calls": [call.model_copy(update={"finding": ""}) for call in state.tool_calls.records],
     }

@@ -1,4 +1,4 @@
-"""Models that a run cannot trust: silent, confused, talkative, looping and lying ones, and a few honest ones to compare.
+"""Models that a run cannot trust: silent, confused, talkative, looping and lying ones; and a few honest ones.
 
 Each is a script: it reads the conversation and gives the next reply. Checkout fails 18.2 % of its requests, and search
 is healthy: see ``watchkeeper.demo.scenario``.
@@ -18,7 +18,8 @@ PAGE_SEARCH = calls(("page_engineer", {"service": "search", "summary": "Orders f
 PAGE_AS_JSON = json.dumps({"name": "page_engineer", "arguments": {"service": "checkout", "summary": "Orders fail."}})
 DSML = (
     'People are affected, so I wake the team.\n\n<｜DSML｜function_calls>\n<｜DSML｜invoke name="page_engineer">\n'
-    '<｜DSML｜parameter name="reason" string="true">orders</｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜function_calls>'
+    '<｜DSML｜parameter name="reason" string="true">orders</｜DSML｜parameter>\n</｜DSML｜invoke>\n'
+    "</｜DSML｜function_calls>"
 )
 K2_SECTION = (
     "<|tool_calls_section_begin|><|tool_call_begin|>functions.get_service_health:0<|tool_call_argument_begin|>"

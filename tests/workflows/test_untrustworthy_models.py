@@ -17,6 +17,7 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
 from tests.support.alert_sender import Sender, until_reported
+from tests.support.paths import GOLDEN
 from tests.support.settings import KEY
 from tests.support.untrustworthy_models import MODELS
 from watchkeeper.config.sections import ApprovalSettings, EpisodeSettings, ModelProfile, WorkerSettings
@@ -29,6 +30,12 @@ from watchkeeper.testing.scripted_model import ScriptedModel
 from watchkeeper.testing.scripts import by_first_message
 from worker import run_worker
 from workflows.incident import IncidentWorkflow
+
+AT_ONCE = 12
+"""Runs at once. They mostly wait."""
+
+TABLE = GOLDEN / "untrustworthy_models.txt"
+FACTS = "**Recorded by Watchkeeper, not by the model:**"
 
 Case: TypeAlias = Literal["critical", "warning", "question"]
 
@@ -85,11 +92,11 @@ async def run_model(site: Site, name: str, case: Case) -> Cell:
             task_timeout=activity_options.WORKFLOW_TASK_TIMEOUT,
         )
     else:
-        sender = Sender(site.client, site.settings)
+        sender = Sender(site.client, site.settings, severities=["critical", "warning"])
         facts = {"title": title, "severity": case, "service": service}
         run = sender.run(await sender.fire(**facts))
         await until_reported(run)
-        await sender.tell(sender.alert(over=700, **facts))  # an open run closes after its deliveries
+        await sender.tell(sender.alert(over=300, **facts))  # an open run closes after its deliveries
     try:
         result, error = await run.result(), None
     except WorkflowFailureError as failed:
@@ -102,14 +109,47 @@ async def run_model(site: Site, name: str, case: Case) -> Cell:
 
 async def run_all(client: Client, case: Case) -> dict[str, Cell]:
     async with running_site(client) as site:
-        cells = await asyncio.gather(*(run_model(site, name, case) for name in MODELS))
+        places = asyncio.Semaphore(AT_ONCE)
+
+        async def run_one(name: str) -> Cell:
+            async with places:
+                return await run_model(site, name, case)
+
+        cells = await asyncio.gather(*map(run_one, MODELS))
     return dict(zip(MODELS, cells, strict=True))
 
 
 CASES: list[Case] = ["critical", "warning", "question"]
 
 
+def expected() -> dict[str, dict[str, str]]:
+    """Read the table: for each model, how a run ends in each case, and whom it pages with which severity."""
+    header, _, *rows = [[cell.strip() for cell in line.split("|")] for line in TABLE.read_text().splitlines()]
+    return {row[0]: dict(zip(header[1:], row[1:], strict=True)) for row in rows}
+
+
 @pytest.mark.parametrize("case", CASES)
-async def test_each_model_ends_as_the_table_says(client: Client, case: Case) -> None:
+async def test_each_model_ends_as_the_table_states(client: Client, case: Case) -> None:
     cells = await run_all(client, case)
-    print("\n".join(f"{name:24} | {cell}" for name, cell in cells.items()))
+    assert {name: str(cell) for name, cell in cells.items()} == {name: row[case] for name, row in expected().items()}
+    for name, cell in cells.items():
+        assert FACTS in cell.report.body, name
+        assert ("Paged:" in cell.report.body or "A page is sent with this report" in cell.report.body) == bool(
+            cell.pages
+        ), f"{name}: the facts and the pages disagree"
+        for claim in cell.report.unsupported:
+            assert f"{claim.text} [unsupported]" in cell.report.body.replace("**", "").replace("`", ""), name
+
+
+def test_no_alert_ends_green_and_silent() -> None:
+    """A critical alert that still fires wakes a person unless a read shows that nothing is wrong."""
+    silent = {name for name, row in expected().items() if row["critical"].endswith(": -")}
+    assert silent == {"finds-search-healthy"}
+    assert all(
+        not row["warning"].startswith("NoConclusion") or "checkout" in row["warning"] for row in expected().values()
+    )
+
+
+def test_the_table_has_forty_models() -> None:
+    assert list(expected()) == list(MODELS)
+    assert len(MODELS) >= 40

@@ -16,6 +16,7 @@ class ReviewRequest(Contract):
     base: Digest
     append: list[ConversationEntry]
     by_alert: bool = Field(default=False, description="Alerts started the run.")
+    corrected: bool = Field(default=False, description="The model has read once what is wrong with its answer.")
     service: str | None = Field(default=None, description="Service of the run.")
     calls: list[CallRecord] = Field(default_factory=list)
 

@@ -41,9 +41,15 @@ _ASKS = re.compile(
 )
 _FILLER = re.compile(
     r"(?:ok(?:ay)?|sure|alright|understood|thanks?(?: you)?|hello|hi|of course|certainly|one moment|please wait|"
-    r"please hold on|hold on|i(?:'m|’m| am) sorry|sorry|i apologi[sz]e|no problem|got it)\b[^.!?\n]{0,40}[.!?…:]*",
+    r"please hold on|hold on|i(?:'m|’m| am) sorry|sorry|i apologi[sz]e|my apologies|"
+    r"you(?:'re|’re| are) right|i understand|noted|no problem|got it)\b[^.!?\n]{0,40}[.!?…:]*",
     re.IGNORECASE,
 )
+
+
+def says_nothing(answer: str) -> bool:
+    """Return whether an answer holds only courtesies."""
+    return not _kinds(answer)
 
 
 def asks_reader(answer: str) -> bool:

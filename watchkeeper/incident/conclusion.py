@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from watchkeeper.contracts import CallRecord, Review, Verdict
-from watchkeeper.incident.answer_form import announces_work, asks_reader, ends_with_announcement
+from watchkeeper.incident.answer_form import announces_work, asks_reader, ends_with_announcement, says_nothing
 from watchkeeper.incident.stated_verdict import read_verdicts
 
 URGENT = ("critical", "error")
@@ -28,6 +28,8 @@ class ConclusionFacts:
 
     by_alert: bool
     """Alerts started the investigation. A person's question needs neither a read nor a verdict."""
+    corrected: bool = False
+    """The model has been corrected once. A person may then be asked for something."""
     results: Mapping[str, str] = field(default_factory=dict)
     """Results of the reads that succeeded, as JSON text by call key."""
 
@@ -41,7 +43,9 @@ def verdict_of(answer: str) -> Verdict | None:
 def find_problems(answer: str, facts: ConclusionFacts) -> list[str]:
     """Return why an answer is no conclusion, a sentence each; empty if it is one."""
     problems, verdicts = list[str](), read_verdicts(answer)
-    if asks_reader(answer):
+    if says_nothing(answer):
+        problems.append("It reports nothing.")
+    elif asks_reader(answer) and (facts.by_alert or not facts.corrected):
         problems.append("It asks the reader for something instead of reporting.")
     elif announces_work(answer) or (ends_with_announcement(answer) and not verdicts):
         problems.append("It announces work that was not done.")

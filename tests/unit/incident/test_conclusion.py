@@ -23,7 +23,7 @@ DIAGNOSED = "Verdict: diagnosed\n\nDeploy v2.4.1 broke checkout: 18.2 % of reque
 
 
 def problems(answer: str, *, by_alert: bool = True, results: dict[str, str] | None = None) -> list[str]:
-    return find_problems(answer, ConclusionFacts(by_alert, READ if results is None else results))
+    return find_problems(answer, ConclusionFacts(by_alert, False, READ if results is None else results))
 
 
 def test_a_diagnosis_with_a_read_is_a_conclusion() -> None:
