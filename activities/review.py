@@ -38,45 +38,40 @@ class ReviewActivities:
 
     def _review(self, request: ReviewRequest, messages: Sequence[JsonObject]) -> Review:
         answer = cap(without_thought(str(messages[-1].get("content") or "")), ANSWER_BYTES)[0]
-        succeeded = {call.key for call in request.calls if call.status == "ok"}
-        results = {key: text for key, text in _results(messages) if key in succeeded}
-        reads = {call.key for call in request.calls if call.name in self._specs and self._is_read(call.name)}
-        read = {key: text for key, text in results.items() if key in reads}
-        problems = conclusion.find_problems(
-            answer, conclusion.ConclusionFacts(request.by_alert, request.corrected, read)
-        )
-        unsupported = claims.unsupported_claims(
-            answer,
-            claims.Records(
-                results=results,
-                calls=request.calls,
-                words=[
-                    conclusion.without_corrections(message["content"])
-                    for message in messages
-                    if message["role"] == "user"
-                ],
-                tools={spec.name: spec.effect for spec in self._specs.values()},
-                pages={spec.name for spec in self._specs.values() if spec.pages},
-                services=self._services,
-            ),
-        )
+        records = self._records(request, messages)
+        reads = [call for call in request.calls if call.status == "ok" and self._is_read(call.name)]
+        read = {call.key: records.results[call.key] for call in reads if call.key in records.results}
+        facts = conclusion.ConclusionFacts(request.by_alert, request.corrected, bool(reads), read)
+        problems = conclusion.find_problems(answer, facts)
+        unsupported = claims.unsupported_claims(answer, records)
         if request.by_alert and any(claim.kind == "action" for claim in unsupported):
             problems.append("It states an action that no call of this run has done.")
-        about = [
-            _json(results[call.key])
-            for call in request.calls
-            if call.key in read and (request.service is None or request.service in call.arguments)
-        ]
+        about = [call for call in reads if request.service is None or request.service in call.arguments]
+        shown = [_json(read[call.key]) for call in about if call.key in read]
         found = {
             "verdict": conclusion.verdict_of(answer) if request.by_alert else None,
             "problems": problems,
             "unsupported": unsupported,
-            "shown_healthy": conclusion.is_shown_healthy(about),
+            "shown_healthy": conclusion.is_shown_healthy(shown),
         }
         return Review.model_validate({name: value for name, value in found.items() if value})
 
+    def _records(self, request: ReviewRequest, messages: Sequence[JsonObject]) -> claims.Records:
+        succeeded = {call.key for call in request.calls if call.status == "ok"}
+        return claims.Records(
+            # A summary may have replaced older results. It is one of the messages.
+            results={key: text for key, text in _results(messages) if key in succeeded},
+            calls=request.calls,
+            words=[
+                conclusion.without_corrections(message["content"]) for message in messages if message["role"] == "user"
+            ],
+            tools={name: spec.effect for name, spec in self._specs.items()},
+            pages={name for name, spec in self._specs.items() if spec.pages},
+            services=self._services,
+        )
+
     def _is_read(self, name: str) -> bool:
-        return self._specs[name].effect == "read"
+        return name in self._specs and self._specs[name].effect == "read"
 
 
 def _results(messages: Sequence[JsonObject]) -> list[tuple[str, str]]:

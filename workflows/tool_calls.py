@@ -43,7 +43,7 @@ FINDING_BYTES = 300
 """How much of a call's arguments and of its result a run keeps for its report."""
 
 MAX_RECORDS = 100
-"""How many calls, the latest ones, a run keeps for its report."""
+"""How many calls, the latest ones, a run keeps for its report. It keeps every page."""
 
 
 class CallOutcome(NamedTuple):
@@ -162,7 +162,8 @@ class ToolCalls:
         budget.charge_calls(sum(self._records[key].status not in ("denied", "expired") for key in keys))
         succeeded = (status == "ok" for status in statuses)
         budget.charge_failures(dict(zip(map(_call_digest, reply.calls), succeeded, strict=True)))
-        self._records = dict([*self._records.items()][-MAX_RECORDS:])
+        kept = [*self._records][-MAX_RECORDS:]
+        self._records = {key: record for key, record in self._records.items() if key in kept or record.page}
         return results
 
     async def _record_outcome(self, key: str, outcome: Awaitable[CallOutcome], *, cited: bool) -> ConversationEntry:

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 from uuid import uuid4
 
 import pytest
@@ -93,7 +93,7 @@ async def run_model(site: Site, name: str, case: Case) -> Cell:
         )
     else:
         sender = Sender(site.client, site.settings, severities=["critical", "warning"])
-        facts = {"title": title, "severity": case, "service": service}
+        facts: dict[str, Any] = {"title": title, "severity": case, "service": service}
         run = sender.run(await sender.fire(**facts))
         await until_reported(run)
         await sender.tell(sender.alert(over=300, **facts))  # an open run closes after its deliveries

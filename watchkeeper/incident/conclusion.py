@@ -30,8 +30,10 @@ class ConclusionFacts:
     """Alerts started the investigation. A person's question needs neither a read nor a verdict."""
     corrected: bool = False
     """The model has been corrected once. A person may then be asked for something."""
+    has_read: bool = False
+    """A read has succeeded."""
     results: Mapping[str, str] = field(default_factory=dict)
-    """Results of the reads that succeeded, as JSON text by call key."""
+    """Results of the reads that succeeded, as JSON text by call key; without those that a summary has replaced."""
 
 
 def verdict_of(answer: str) -> Verdict | None:
@@ -51,7 +53,7 @@ def find_problems(answer: str, facts: ConclusionFacts) -> list[str]:
         problems.append("It announces work that was not done.")
     if not facts.by_alert:
         return problems
-    if not facts.results:
+    if not facts.has_read:
         problems.append("No read has succeeded, so nothing supports it.")
     match verdicts:
         case []:

@@ -23,7 +23,8 @@ DIAGNOSED = "Verdict: diagnosed\n\nDeploy v2.4.1 broke checkout: 18.2 % of reque
 
 
 def problems(answer: str, *, by_alert: bool = True, results: dict[str, str] | None = None) -> list[str]:
-    return find_problems(answer, ConclusionFacts(by_alert, False, READ if results is None else results))
+    read = READ if results is None else results
+    return find_problems(answer, ConclusionFacts(by_alert, False, bool(read), read))
 
 
 def test_a_diagnosis_with_a_read_is_a_conclusion() -> None:
@@ -53,6 +54,11 @@ def test_a_good_verdict_names_what_was_read(verdict: str) -> None:
     assert problems(f"Verdict: {verdict}\n\nThe error rate is 18.2 %.") == []
     assert problems(f"Verdict: {verdict}\n\nEverything is fine [r1.0].") == []
     assert problems(f"Verdict: {verdict}\n\nEverything is fine [r7.0].") != []
+
+
+def test_results_that_a_summary_has_replaced_count_as_read() -> None:
+    facts = ConclusionFacts(by_alert=True, has_read=True)
+    assert find_problems("Verdict: healthy\n\nThe error rate is 0.1 %.", facts) == []
 
 
 @pytest.mark.parametrize("by_alert", [True, False])
