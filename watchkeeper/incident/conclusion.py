@@ -33,7 +33,7 @@ class ConclusionFacts:
     has_read: bool = False
     """A read has succeeded."""
     results: Mapping[str, str] = field(default_factory=dict)
-    """Results of the reads that succeeded, as JSON text by call key; without those that a summary has replaced."""
+    """Results of the reads that succeeded, as JSON text by call key; except where a summary has replaced one."""
 
 
 def verdict_of(answer: str) -> Verdict | None:
