@@ -183,6 +183,7 @@ def _follow_ups(settings: Settings, *, flapping: int) -> FollowUpSettings:
         began=prompt("began"),
         changed=prompt("changed"),
         recovered=prompt("recovered"),
+        pages=True,
     )
 
 

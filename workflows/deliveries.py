@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from temporalio import workflow
 
@@ -30,12 +31,14 @@ class Deliveries:
         self.undelivered: list[str] = state.follow_up.undelivered if state.follow_up else []
         """Destinations that did not receive the report, and why."""
 
-    def start(self, delivery: ReportDelivery) -> None:
-        """Start to deliver a report or an answer to every destination."""
+    def start(self, delivery: ReportDelivery, on_accepted: Callable[[], None] = lambda: None) -> None:
+        """Start to deliver a report or an answer to every destination.
+
+        ``on_accepted`` is called once people have it, or were paged for it.
+        """
         state = self._state
-        self._tasks.append(
-            asyncio.create_task(deliver(state.input, state.briefing, delivery, self._message.wait_until_posted))
-        )
+        sending = deliver(state.input, state.briefing, delivery, self._message.wait_until_posted, on_accepted)
+        self._tasks.append(asyncio.create_task(sending))
 
     def pending(self) -> bool:
         """Tell whether a delivery is still under way."""

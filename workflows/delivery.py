@@ -87,7 +87,7 @@ def _facts(state: RunState, outcome: Outcome) -> list[str]:
     if briefing is None or briefing.conclusions is None:
         return []
     is_possible = "page" in briefing.destinations
-    why = outcome.wake if outcome.status == "concluded" else "no conclusion" if pages_hand_off(state, outcome) else None
+    why = outcome.wake or ("no conclusion" if pages_hand_off(state, outcome) else None)
     limit = outcome.reason if outcome.status == "limit_reached" else None
     return facts_block(
         state.tool_calls.records, briefing.tools, PagePlan(why if is_possible else None, is_possible), limit
@@ -96,7 +96,7 @@ def _facts(state: RunState, outcome: Outcome) -> list[str]:
 
 def pages_hand_off(state: RunState, outcome: Outcome) -> bool:
     """Return whether a run without a conclusion pages. A person who stopped it, or met a limit, knows already."""
-    if state.follow_up is not None or outcome.status == "stopped":
+    if state.follow_up is not None or outcome.status in ("concluded", "stopped"):
         return False
     return state.input.origin is not None or outcome.status != "limit_reached"
 
@@ -141,21 +141,30 @@ def record_in_memo(state: RunState, outcome: Outcome, report: Report) -> None:
 
 
 async def deliver(
-    run_input: RunInput, briefing: Briefing | None, delivery: ReportDelivery, wait_until_posted: WaitUntilPosted
+    run_input: RunInput,
+    briefing: Briefing | None,
+    delivery: ReportDelivery,
+    wait_until_posted: WaitUntilPosted,
+    on_accepted: Callable[[], None],
 ) -> list[str]:
     """Deliver a report to each destination; return the destinations that failed, and why.
 
     ``wait_until_posted`` returns the run's message in its channel: the report is posted in its thread.
 
     A cancelled run has ended all the same, and its report is still delivered. If no destination of the operator accepts
-    a report, or none in time, people are paged.
+    a report or an answer about alerts that joined, or none in time, people are paged. ``on_accepted`` is called when a
+    destination that people read, or a page, has been accepted.
     """
-    delivering = asyncio.create_task(_deliver(run_input, briefing, delivery, wait_until_posted))
+    delivering = asyncio.create_task(_deliver(run_input, briefing, delivery, wait_until_posted, on_accepted))
     return await _ignoring_cancellation(delivering)
 
 
 async def _deliver(
-    run_input: RunInput, briefing: Briefing | None, delivery: ReportDelivery, wait_until_posted: WaitUntilPosted
+    run_input: RunInput,
+    briefing: Briefing | None,
+    delivery: ReportDelivery,
+    wait_until_posted: WaitUntilPosted,
+    on_accepted: Callable[[], None],
 ) -> list[str]:
     destinations = list(briefing.destinations if briefing else UNBRIEFED if run_input.origin else UNBRIEFED[:4])
     # A person who asked reads that a limit was reached. Versions without rules for pages woke another person, too.
@@ -163,6 +172,7 @@ async def _deliver(
     wakes_no_one = delivery.status in ("concluded", "stopped") or (asked and delivery.status == "limit_reached")
     if (wakes_no_one or delivery.follow_up) and not delivery.wake:
         destinations = [destination for destination in destinations if destination != "page"]
+    must_reach_people = not delivery.follow_up or delivery.joined > 0
     last_resort = delivery.model_copy(update={"last_resort": True})
     sending: dict[Destination, asyncio.Task[DeliveryResult]] = {
         destination: asyncio.create_task(
@@ -173,20 +183,26 @@ async def _deliver(
     # A note needs a PagerDuty incident: it reaches people only where there is one.
     chosen = [destination for destination in destinations if destination not in ("log", "page", "pagerduty_note")]
     overdue = (OVERDUE.total_seconds() if run_input.origin else None) if briefing is None else briefing.overdue
-    late = overdue is not None and not await _accepted_in_time(run_input, sending, timedelta(seconds=overdue))
-    if late and "page" not in sending and not delivery.follow_up:
+    late = overdue is not None and not await _accepted_in_time(
+        run_input, sending, timedelta(seconds=overdue), on_accepted
+    )
+    if late and "page" not in sending and must_reach_people:
         sending["page"] = asyncio.create_task(_send(last_resort, "page"))
     results = {destination: await task for destination, task in sending.items()}
     all_failed = all(results[destination].error for destination in chosen)
-    if chosen and "page" not in results and all_failed and not delivery.follow_up:
+    if chosen and "page" not in results and all_failed and must_reach_people:
         results["page"] = await _send(last_resort, "page")
     if late and run_input.origin is not None and results.get("page", DeliveryResult()).accepted:
         workflow.upsert_memo({"delivered": "page"})
+        on_accepted()
     return [f"{destination}: {result.error}" for destination, result in results.items() if result.error]
 
 
 async def _accepted_in_time(
-    run_input: RunInput, sending: dict[Destination, asyncio.Task[DeliveryResult]], overdue: timedelta
+    run_input: RunInput,
+    sending: dict[Destination, asyncio.Task[DeliveryResult]],
+    overdue: timedelta,
+    on_accepted: Callable[[], None],
 ) -> bool:
     """Wait until a destination that people read has accepted the report; False if none does, or none in time."""
 
@@ -208,6 +224,7 @@ async def _accepted_in_time(
         first = ["log"]  # no other destination is configured, so people read the log
     if first and run_input.origin is not None:
         workflow.upsert_memo({"delivered": first[0]})
+        on_accepted()
     return bool(first)
 
 

@@ -149,6 +149,7 @@ class IncidentWorkflow:
     def alert(self, notification: AlertNotification) -> None:
         """Take what a sender reports of the group. Notifications may be late, repeated and out of order."""
         if self._state.take_notification(notification):
+            self._follow_ups.alerts_changed()
             self._status.publish(durable=False)
             self._message.request_update()
 

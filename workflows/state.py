@@ -109,12 +109,15 @@ class RunState:
         state.follow_up = carried.reported
         if carried.reported is not None:
             state.outcome, state.report = Outcome("concluded"), carried.reported.report
+            state.episode.take_joined(carried.reported.noticed)
         return state
 
     def to_carried(self, conversation: CarriedConversation) -> CarriedState:
         """Return what the next execution needs, with the conversation as the activity ``carry`` returned it."""
         briefing, _, budget = self.briefed()
-        follow_up = self.follow_up and self.follow_up.model_copy(update={"looked": self.alert_looks})
+        follow_up = self.follow_up and self.follow_up.model_copy(
+            update={"looked": self.alert_looks, "noticed": self._noticed(self.follow_up)}
+        )
         carried = CarriedState(
             briefing=briefing.model_copy(update={"opening": []}),
             conversation=conversation,
@@ -141,6 +144,11 @@ class RunState:
         }
         return carried.model_copy(update={name: value for name, value in optional.items() if value})
 
+    def _noticed(self, follow_up: FollowUpState) -> list[str]:
+        """Return the alerts that a notice was about and that have not joined again since."""
+        joined = [alert.fingerprint for alert in self.episode.joined_alerts]
+        return [fingerprint for fingerprint in follow_up.noticed if fingerprint not in joined]
+
     def briefed(self) -> tuple[Briefing, Conversation, Budget]:
         """Return what the briefing has set. Only for a run that has been briefed."""
         assert self.briefing is not None and self.conversation is not None and self.budget is not None, "not briefed"
@@ -163,6 +171,9 @@ class RunState:
     def read_alerts(self) -> tuple[list[Alert], list[str]]:
         """Return the unread changes of alerts and the senders' notes, and count both as read."""
         notes, self.notes = self.notes, []
+        if self.follow_up is not None:
+            read = dict.fromkeys([*self.follow_up.joined, *(one.fingerprint for one in self.episode.joined_alerts)])
+            self.follow_up = self.follow_up.model_copy(update={"joined": list(read), "noticed": []})
         return self.episode.take_unread(), notes
 
     def incident(self) -> Incident | None:

@@ -31,12 +31,13 @@ async def page_team(delivery: ReportDelivery, settings: Settings, http: AsyncCli
         raise ToolError(
             f"no one was paged: {reason}, and no fallback exists; set reports.team or pagerduty.routing_key"
         )
-    joined = await paging.joined_key(http, settings, delivery.incident)
+    # Alerts that joined after the report must wake someone, although the first page or incident may be open still.
+    joined = None if delivery.follow_up else await paging.joined_key(http, settings, delivery.incident)
     refused: list[str] = []
     for team in teams:
         content = _content(delivery, settings, refused)
         try:
-            await paging.send_page(http, settings, team, content, joined or paging.page_key(delivery.run, team))
+            await paging.send_page(http, settings, team, content, joined or paging.page_key(delivery.page_subject, team))
         except ToolError as error:
             refused.append(settings.redactor.text(f"team {team}: {error}"))
         else:
@@ -60,5 +61,6 @@ def _content(delivery: ReportDelivery, settings: Settings, refused: list[str]) -
     if delivery.status == "concluded":
         reason = delivery.wake or "the report reached no one"
         return page_content(incident, details, reason=reason, model_says=summary, run_url=run_url)
-    reason = f"no conclusion: {delivery.reason}" if delivery.reason else summary
+    why = delivery.wake or "no conclusion"
+    reason = f"{why}: {delivery.reason}" if delivery.reason else summary
     return page_content(incident, details, reason=reason, run_url=run_url)

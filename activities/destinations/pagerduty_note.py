@@ -80,7 +80,8 @@ def _page_keys(delivery: ReportDelivery, settings: Settings) -> list[str]:
     for found in delivery.report.evidence:
         if found.tool == PAGER_TOOL:
             teams += [settings.team_of(_argument(found.arguments, "service")), _argument(found.arguments, "team")]
-    return [page_key(delivery.run, team) for team in dict.fromkeys(teams) if team]
+    subjects = dict.fromkeys([delivery.run, delivery.page_subject])
+    return [page_key(subject, team) for subject in subjects for team in dict.fromkeys(teams) if team]
 
 
 def _argument(arguments: str, name: str) -> str | None:
@@ -114,4 +115,5 @@ def _is_paged(delivery: ReportDelivery, settings: Settings) -> bool:
     """Tell whether a page is sent with this report."""
     handed_off = delivery.status == "failed" or (delivery.status == "limit_reached" and delivery.origin is not None)
     unfinished = handed_off and not delivery.follow_up
-    return unfinished and settings.reports.page_on_hand_off and settings.on_call(delivery.service) is not None
+    wakes = unfinished or delivery.wake is not None
+    return wakes and settings.reports.page_on_hand_off and settings.on_call(delivery.service) is not None

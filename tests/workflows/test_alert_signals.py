@@ -281,17 +281,6 @@ async def test_an_alert_that_joins_while_a_person_closes_a_run_is_investigated(c
         assert (await run.result()).tool_calls == 2
 
 
-async def test_a_run_does_not_close_before_a_joined_alert_is_investigated(client: Client) -> None:
-    async with run_harness(client, concludes(REPORT, REPORT), episodes={"joining": 0, "follow_up": 1}) as harness:
-        sender = Sender.on(harness)
-        run = sender.run(await sender.fire())
-        await until_reported(run)
-        await sender.fire("Latency")
-        await run.result()
-        assert (await sender.fire("Latency")).outcome == "repeated"
-    assert "Latency: checkout fails" in harness.messages()[-1]["content"]
-
-
 async def test_a_cancelled_open_run_keeps_its_conclusion(client: Client) -> None:
     async with run_harness(client, concludes(REPORT)) as harness:
         sender = Sender.on(harness)

@@ -38,6 +38,10 @@ class FollowUpSettings(Contract):
     began: str = Field(description="Text for the model before the alerts that started the run.")
     changed: str = Field(description="Text for the model before alerts that changed.")
     recovered: str = Field(description="Text for the model when the last alert resolves during the investigation.")
+    pages: bool = Field(
+        default=False,
+        description="People are paged for alerts that join and have no conclusion; absent: they are not.",
+    )
 
 
 class ConclusionRules(Contract):

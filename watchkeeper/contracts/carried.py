@@ -23,6 +23,19 @@ class FollowUpState(Contract):
     follow_ups: int = Field(default=0, description="Number of follow-ups, including this one.")
     looked: int = Field(default=0, description="How many of them were started by alerts that joined.")
     undelivered: list[str] = Field(default_factory=list)
+    joined: list[str] = Field(
+        default_factory=list, description="Fingerprints of the joined alerts that this follow-up has read about."
+    )
+    unaccepted: list[int] = Field(
+        default_factory=list, description="Follow-ups about joined alerts whose answer no person has received."
+    )
+    waiting_since: float | None = Field(
+        default=None, description="Unix seconds since when a joined alert has had no answer; absent: all have one."
+    )
+    noticed: list[str] = Field(
+        default_factory=list, description="Fingerprints of alerts that a notice was about and the model has not read."
+    )
+    noticed_at: float | None = Field(default=None, description="When the last notice was written, in Unix seconds.")
 
 
 class CarryRequest(Contract):

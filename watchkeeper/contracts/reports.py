@@ -127,11 +127,25 @@ class ReportDelivery(Contract):
     last_resort: bool = Field(
         default=False, description="No destination has accepted it: page, regardless of the other fields."
     )
-    wake: str | None = Field(default=None, description="Why people are paged although the run concluded.")
+    joined: int = Field(
+        default=0,
+        description="Number of alerts that joined after the report and that this follow-up is about; absent: none.",
+    )
+    wake: str | None = Field(
+        default=None, description="Why people are paged although the run concluded, or although it is a follow-up."
+    )
     incident: Incident | None = Field(default=None, description="What a page says first; absent: no briefing.")
     refused: bool = Field(
         default=False, description="A person's run that could not be briefed: the person reads why, no page follows."
     )
+
+    @property
+    def page_subject(self) -> str:
+        """What a page is about, for its key: the run, or one of its follow-ups.
+
+        A follow-up needs another key: with that of the run, PagerDuty wakes no one while the first page is open.
+        """
+        return f"{self.run}/{self.part}" if self.follow_up else self.run
 
     @property
     def part(self) -> str:

@@ -26,8 +26,7 @@ class Episode:
     def __init__(self, states: Iterable[AlertState] = (), unread: Iterable[Alert] = ()) -> None:
         self._states = {state.fingerprint: state for state in states}
         self.unread = list(unread)
-        self.joined = sum(alert.status == "firing" for alert in self.unread)
-        """How many unread alerts fire for the first time in this episode, or after every alert had resolved."""
+        self._joined = dict.fromkeys(alert.fingerprint for alert in self.unread if alert.status == "firing")
         self.untracked = 0
         """Number of alerts beyond ``MAX_TRACKED_ALERTS``."""
 
@@ -39,6 +38,16 @@ class Episode:
     def states(self) -> list[AlertState]:
         """Every tracked alert, in order of arrival."""
         return list(self._states.values())
+
+    @property
+    def joined(self) -> int:
+        """How many unread alerts fire for the first time in this episode, or after every alert had resolved."""
+        return len(self._joined)
+
+    @property
+    def joined_alerts(self) -> list[AlertState]:
+        """Return those alerts, in order of arrival."""
+        return [state for state in self.states if state.fingerprint in self._joined]
 
     @property
     def firing(self) -> int:
@@ -65,8 +74,15 @@ class Episode:
 
     def take_unread(self) -> list[Alert]:
         """Return the unread changes, and mark them as read."""
-        unread, self.unread, self.joined = self.unread, [], 0
+        unread, self.unread, self._joined = self.unread, [], {}
         return unread
+
+    def take_joined(self, fingerprints: Iterable[str] | None = None) -> list[AlertState]:
+        """Return the alerts that joined, all or some, and count them as joined no longer. They stay unread."""
+        alerts = self.joined_alerts
+        for fingerprint in list(self._joined) if fingerprints is None else fingerprints:
+            self._joined.pop(fingerprint, None)
+        return alerts
 
     def _apply(self, alert: Alert, at: float) -> bool:
         known = self._states.get(alert.fingerprint)
@@ -93,7 +109,8 @@ class Episode:
         }
         present = {name: value for name, value in fields.items() if value is not None}
         self._states[alert.fingerprint] = AlertState.model_validate(present)
-        self.joined += is_firing
+        if is_firing:
+            self._joined[alert.fingerprint] = None
         return is_firing
 
     def _forget(self) -> bool:
@@ -109,7 +126,8 @@ class Episode:
             return False  # the notification was delayed; this firing has resolved
         if alert.starts_at is not None and known.starts_at is not None and alert.starts_at <= known.starts_at:
             return False  # a delayed notification of an earlier firing
-        self.joined += self.recovered_at is not None
+        if self.recovered_at is not None:
+            self._joined[alert.fingerprint] = None
         fired = {"status": "firing", "starts_at": alert.starts_at, "ends_at": None, "again": known.again + 1}
         title = cap(alert.title, TITLE_BYTES)[0]
         self._set(known, **fired, title=title, severity=alert.severity, episode=alert.episode)

@@ -20,7 +20,8 @@ _COLUMNS = tuple(field.name for field in fields(WatchedIncident) if field.compar
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS watched (
     key TEXT PRIMARY KEY, workflow_id TEXT NOT NULL, run_id TEXT, title TEXT NOT NULL, service TEXT, team TEXT,
-    severity TEXT, accepted_at REAL NOT NULL, deadline REAL NOT NULL, reported_at REAL, paged_at REAL
+    severity TEXT, accepted_at REAL NOT NULL, deadline REAL NOT NULL, reported_at REAL, paged_at REAL,
+    joined INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE IF NOT EXISTS outage (since REAL NOT NULL);
 """
@@ -59,12 +60,18 @@ class Journal:
         self._database.execute("PRAGMA synchronous=full")
         with self._database:
             self._database.executescript(_SCHEMA)
+            if self._is_of_version_without_joined():
+                self._database.execute("ALTER TABLE watched ADD COLUMN joined INTEGER NOT NULL DEFAULT 0")
             # SQLite opens damaged files, files of another schema and read-only files without an error.
             (found,) = self._database.execute("PRAGMA quick_check(1)").fetchone()
             if found != "ok":
                 raise sqlite3.DatabaseError(found)
             self._database.execute(f"{_SELECT} LIMIT 1").fetchall()
             self._database.execute("DELETE FROM watched WHERE key = ''")
+
+    def _is_of_version_without_joined(self) -> bool:
+        columns = [name for _, name, *_ in self._database.execute("PRAGMA table_info(watched)")]
+        return columns == [column for column in _COLUMNS if column != "joined"]
 
     def incidents(self) -> list[WatchedIncident]:
         """Return the stored incidents. Raises SettingsError if they cannot be read."""

@@ -35,8 +35,12 @@ class WatchedIncident:
     deadline: float
     reported_at: float | None = None
     paged_at: float | None = None
+    joined: bool = False
+    """Whether it is about alerts that joined after the report of the run: they need another page."""
     execution: str = field(default="", compare=False)
     """Latest known execution of the run, which may have continued as new. Not kept over a restart."""
+    waiting_since: float | None = field(default=None, compare=False)
+    """Since when alerts that joined after the report have had no answer, as the run last said. Not kept either."""
 
     def __post_init__(self) -> None:
         self.execution = self.execution or self.run_id or ""

@@ -30,9 +30,10 @@ class DuePage:
 def summary(page: DuePage) -> str:
     """Return the summary of a page for one incident."""
     incident = page.incident
-    outcome = "accepted" if incident.run_id else "refused"
+    outcome = "joined" if incident.joined else "accepted" if incident.run_id else "refused"
+    missing = "no answer" if incident.joined else "no report"
     title = excerpt(incident.title, TITLE_BYTES)
-    text = f"{title}: {outcome} at {format_time(incident.accepted_at)} and no report: {page.reason}. {page.remedy}"
+    text = f"{title}: {outcome} at {format_time(incident.accepted_at)} and {missing}: {page.reason}. {page.remedy}"
     return excerpt(text, SUMMARY_BYTES)
 
 

@@ -139,7 +139,11 @@ def _urgency(due: DuePage) -> tuple[int, float]:
 
 
 def _dedup_key(team: str, incident: WatchedIncident) -> str:
-    return incident.key if incident.run_id is None else page_key(incident.run_id, team)
+    if incident.run_id is None:
+        return incident.key
+    # Alerts that joined after the report: with the key of the run, no one would be woken while its page is open.
+    joined = f"/joined-{incident.accepted_at:.0f}" if incident.joined else ""
+    return page_key(f"{incident.run_id}{joined}", team)
 
 
 def _short_name(team: str) -> str:

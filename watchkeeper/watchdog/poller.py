@@ -142,6 +142,10 @@ class TemporalPoller:
                 result.waiting[incident.key] = "its report is written, but a destination has not accepted it yet"
             case "undelivered":
                 result.ended[incident.key] = "its report is written, but no destination accepted it"
+            case "joined":
+                result.waiting[incident.key] = "its deadline has passed, and people have no follow-up about it"
+            case "unanswered":
+                result.ended[incident.key] = "its run ended, and people have no follow-up about it"
             case "ended":
                 result.ended[incident.key] = "its run ended without a report"
             case "unknown":

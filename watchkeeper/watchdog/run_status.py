@@ -22,10 +22,13 @@ from watchkeeper.runs import client as runs_client
 from watchkeeper.temporal import search_attributes
 from watchkeeper.watchdog.models import WatchedIncident
 
-ReportStatus: TypeAlias = Literal["reported", "waiting", "reporting", "undelivered", "ended", "unknown", "accepted"]
+ReportStatus: TypeAlias = Literal[
+    "reported", "waiting", "reporting", "undelivered", "joined", "unanswered", "ended", "unknown", "accepted"
+]
 """``reporting``: the report is written, but not delivered yet. ``undelivered``: it will not be delivered.
-``ended``: the run closed without a report. ``unknown``: Temporal has no such run. ``accepted``: a refused group has
-been accepted since."""
+``joined``: alerts joined after the report, and people have no answer about them yet. ``unanswered``: they will have
+none. ``ended``: the run closed without a report. ``unknown``: Temporal has no such run. ``accepted``: a refused group
+has been accepted since."""
 
 _OPEN = (
     WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING,
@@ -47,10 +50,14 @@ async def report_status(client: Client, incident: WatchedIncident) -> ReportStat
         raise
     info = description.workflow_execution_info
     incident.execution = info.execution.run_id
-    if "delivered" in info.memo.fields:
-        # A pending workflow task means that alerts joined after the report and wait for a worker.
-        return "waiting" if description.HasField("pending_workflow_task") else "reported"
     is_open = info.status in _OPEN
+    if "delivered" in info.memo.fields:
+        if description.HasField("pending_workflow_task"):
+            return "waiting"  # alerts joined after the report and wait for a worker
+        incident.waiting_since = await runs_client.read_memo(client, info, "joined", float)
+        if incident.waiting_since is None:
+            return "reported"
+        return "joined" if is_open else "unanswered"
     if not has_report(info):
         return "waiting" if is_open else "ended"
     return "reporting" if is_open else "undelivered"

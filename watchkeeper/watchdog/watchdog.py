@@ -72,7 +72,7 @@ class Watchdog:
     async def record_accepted(self, accepted: DispatchResult) -> None:
         """Watch a run that Temporal accepted, and drop the refusal of its group. Returns after the journal is written.
 
-        Alerts that join a run after its report are watched until a worker has processed them.
+        Alerts that join a run after its report are watched until people have an answer or a page about them.
         """
         if accepted.workflow_id is None:
             return
@@ -81,7 +81,7 @@ class Watchdog:
         if accepted.outcome == "ignored" or not accepted.run_id:
             return
         known = self._watch_list.find(accepted.run_id)
-        if known is not None and (accepted.outcome != "joined" or known.reported_at is None):
+        if known is not None and (accepted.outcome != "joined" or not known.is_closed):
             return
         now = time.time()
         incident = WatchedIncident(
@@ -94,6 +94,7 @@ class Watchdog:
             severity=accepted.severity,
             accepted_at=now,
             deadline=now + self.report_timeout,
+            joined=known is not None and (known.joined or known.reported_at is not None),
         )
         await self._watch_list.put(incident)
 
@@ -154,6 +155,12 @@ class Watchdog:
             else:
                 settled.reported_at = now
                 await self._watch_list.put(settled)
+        for incident in self._watch_list.open:
+            if incident.waiting_since is not None and not incident.joined:
+                # Its report is delivered. From now on it is about the alerts that joined, with their own deadline.
+                incident.joined, incident.accepted_at = True, incident.waiting_since
+                incident.deadline = incident.waiting_since + self.report_timeout
+                await self._watch_list.put(incident)
 
     async def _update_outage(self, outage: str | None, now: float) -> None:
         if outage is None and self._watch_list.outage is not None:

@@ -46,6 +46,21 @@ async def test_without_a_file_the_journal_is_in_memory(setup: Setup) -> None:
         await until(lambda: watchdog.counts.pages)
 
 
+async def test_a_journal_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    journal = Journal(path)
+    incidents = [watched(1), watched(2, paged_at=5.25)]
+    await asyncio.gather(*(journal.put(incident) for incident in incidents))
+    journal.close()
+    with sqlite3.connect(path) as database:
+        database.execute("ALTER TABLE watched DROP COLUMN joined")
+    database.close()
+    for _ in range(2):
+        journal = Journal(path)
+        assert journal.incidents() == incidents
+        journal.close()
+
+
 def damaged(path: Path) -> Path:
     Journal(path).close()
     content = bytearray(path.read_bytes())
