@@ -166,7 +166,9 @@ async def _deliver(
     wait_until_posted: WaitUntilPosted,
     on_accepted: Callable[[], None],
 ) -> list[str]:
-    destinations = list(briefing.destinations if briefing else UNBRIEFED if run_input.origin else UNBRIEFED[:4])
+    destinations: list[Destination] = list(
+        briefing.destinations if briefing else UNBRIEFED if run_input.origin else UNBRIEFED[:4]
+    )
     # A person who asked reads that a limit was reached. Versions without rules for pages woke another person, too.
     asked = briefing is not None and briefing.pages is not None and run_input.origin is None
     wakes_no_one = delivery.status in ("concluded", "stopped") or (asked and delivery.status == "limit_reached")

@@ -41,7 +41,7 @@ class JoinedAlerts:
             workflow.upsert_memo({"joined": since})
 
     def take(self, *, unread: bool) -> list[AlertState]:
-        """Return the alerts of the follow-up that has ended; with ``unread`` also those that it did not read."""
+        """Return the alerts of the follow-up that has ended; with ``unread`` also the alerts that it did not read."""
         state, follow_up = self._state, self._follow_up()
         late = state.episode.joined_alerts if unread else []
         read = [one for one in state.episode.states if one.fingerprint in follow_up.joined and one not in late]

@@ -37,7 +37,9 @@ async def page_team(delivery: ReportDelivery, settings: Settings, http: AsyncCli
     for team in teams:
         content = _content(delivery, settings, refused)
         try:
-            await paging.send_page(http, settings, team, content, joined or paging.page_key(delivery.page_subject, team))
+            await paging.send_page(
+                http, settings, team, content, joined or paging.page_key(delivery.page_subject, team)
+            )
         except ToolError as error:
             refused.append(settings.redactor.text(f"team {team}: {error}"))
         else:
