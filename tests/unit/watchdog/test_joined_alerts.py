@@ -76,7 +76,7 @@ async def test_an_alert_is_watched_until_its_follow_up_is_delivered(setup: Setup
             while watchdog.counts.watched:
                 await asyncio.sleep(0.1)
                 await watchdog.poll()
-    assert setup.world.pages.events == []
+    assert joined_pages(setup, started) == []
 
 
 @pytest.mark.parametrize("joining", [0, 1], ids=["not investigated", "its follow-up failed"])
