@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -292,8 +290,7 @@ class HeldAnswers:
         return answer
 
 
-@asynccontextmanager
-async def worker(client: Client, program: Program, model: str, world: World, queue: str) -> AsyncIterator[Running]:
+async def start_worker(client: Client, program: Program, model: str, world: World, queue: str) -> Running:
     running = await program.begin(
         "worker",
         TEMPORAL_ADDRESS=client.service_client.config.target_host,
@@ -301,43 +298,56 @@ async def worker(client: Client, program: Program, model: str, world: World, que
         WATCHKEEPER_MODEL__API_KEY=KEY,
         WATCHKEEPER_WORKER__TASK_QUEUE=queue,
         WATCHKEEPER_APPROVAL__TOOLS='["get_deploys"]',
-        WATCHKEEPER_APPROVAL__TIMEOUT="24",
+        WATCHKEEPER_APPROVAL__TIMEOUT="40",
         WATCHKEEPER_SLACK__URL=world.urls.slack_url,
         WATCHKEEPER_SLACK__TOKEN=world.slack_token,
         WATCHKEEPER_SLACK__CHANNEL=CHANNEL,
         WATCHKEEPER_SLACK__SIGNING_SECRET="secret",
     )
-    try:
-        await running.says(f"working on the task queue {queue!r}")
-        yield running
-    finally:
-        if running.process.returncode is None:
-            running.send(signal.SIGKILL)
-        await running.end()
+    await running.says(f"working on the task queue {queue!r}")
+    return running
+
+
+async def announcing(run: Run, workers: list[Running]) -> Running:
+    """Return the worker that posts a message about an approval."""
+    pending = (await run.describe()).raw_description.pending_activities
+    (identity,) = [each.last_worker_identity for each in pending if each.activity_type.name == "announce_approval"]
+    (found,) = [worker for worker in workers if identity.startswith(f"{worker.process.pid}@")]
+    return found
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 async def test_a_worker_that_dies_after_each_message_sends_none_twice(
     client: Client, world: World, tmp_path: Path
 ) -> None:
     program = Program(tmp_path)
     queue, parts = "killed-between-notices", ("r1.0/request", "r1.0/reminder", "r1.0/expired")
-    async with ScriptedModel([calls(("get_deploys", {"service": "checkout"})), says(REPORT)], key=KEY).serve() as model:
-        run: Run = await client.start_workflow(
-            IncidentWorkflow.run, RunInput(text="why?"), id=f"{queue}-{time.time_ns()}", task_queue=queue
-        )
-        for part in parts:
-            async with worker(client, program, model, world, queue) as doomed:
+    script = [
+        calls(("get_deploys", {"service": "checkout"})),
+        says("No one approved the call, so I have read nothing."),
+    ]
+    async with ScriptedModel(script, key=KEY).serve() as model:
+        workers = [await start_worker(client, program, model, world, queue) for _ in range(len(parts) + 1)]
+        try:
+            run: Run = await client.start_workflow(
+                IncidentWorkflow.run, RunInput(text="why?"), id=f"{queue}-{time.time_ns()}", task_queue=queue
+            )
+            for part in parts:
                 answers = HeldAnswers()
                 world.slack.outage = _only_for_requests(answers.fault)
                 await until_noticed(world, part)
+                doomed = await announcing(run, workers)
                 doomed.send(signal.SIGKILL)
                 await doomed.end()
+                workers.remove(doomed)
                 answers.release.set()
                 world.slack.outage = None
-        async with worker(client, program, model, world, queue):
             result = await run.result()
+        finally:
+            for worker in workers:
+                worker.send(signal.SIGKILL)
+                await worker.end()
     found = notices(world)
     assert list(found) == list(parts)
     assert all(post.buttons == {} for post in found.values())

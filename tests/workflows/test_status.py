@@ -199,6 +199,20 @@ def test_findings_are_shown_as_text_wherever_they_were_cut(finding: str, expecte
     assert json_summary(finding) == expected
 
 
+@pytest.mark.parametrize(
+    ("deadline", "phrase"),
+    [
+        (1_796_000_000.0, "**Waits for a person** until 2026-11-30 00:53:20 UTC, to approve"),
+        (None, "person** to approve"),
+    ],
+)
+def test_the_current_details_say_until_when_a_call_waits(deadline: float | None, phrase: str) -> None:
+    call = CallRecord(key="r2.0", name="restart", arguments="{}", status="waiting", deadline=deadline)
+    view = status_text.StatusFacts("run", "round 2", limits=LIMITS, calls=[call])
+    assert phrase in status_text.current_details(view)
+    assert status_text.status_memo(view).waits_until == deadline
+
+
 HOSTILE = "`code` [click](javascript:alert(1)) <img src=x> **bold** # head\n- item"
 
 

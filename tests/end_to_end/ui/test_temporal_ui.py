@@ -44,7 +44,7 @@ async def test_the_ui_shows_the_alert_the_findings_and_the_wait(ui_scene: Scene,
 async def test_the_ui_shows_the_commands_that_answer_an_approval_request(ui_scene: Scene, browser: Browser) -> None:
     await browser.read(ui_scene.page(WAITING), "r2.0 page_engineer: waits for approval", *CALLS)
     shown = await browser.open_tab(
-        "User Metadata", QUESTION_SUMMARY, "Asked by a person", "Waits for a person to approve r2.0"
+        "User Metadata", QUESTION_SUMMARY, "Asked by a person", "Waits for a person", "to approve r2.0"
     )
     assert f"watchkeeper approve {WAITING} r2.0 watchkeeper deny {WAITING} r2.0" in shown
     assert "Found so far r1.0 get_service_health" in " ".join(shown.replace("•", " ").split())
