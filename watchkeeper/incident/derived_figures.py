@@ -51,7 +51,9 @@ def _groups(evidence: ReadEvidence) -> Iterator[tuple[list[tuple[Dimension, floa
     sizes: set[tuple[Dimension, float]] = set()
     large: set[tuple[Dimension, float]] = set()
     for numbers in evidence.keyed.values():
-        in_result = {(dimension, value) for _, dimension, value in numbers if dimension not in ("any", "count")}
+        in_result: set[tuple[Dimension, float]] = {
+            (dimension, value) for _, dimension, value in numbers if dimension not in ("any", "count")
+        }
         if len(in_result) <= MOST_IN_A_RESULT:
             yield sorted(in_result), False
         sizes |= {(dimension, value) for dimension, value in in_result if dimension == "bytes"}
@@ -84,9 +86,9 @@ def _differences_and_ratios(wanted: Dimension, evidence: ReadEvidence) -> Iterat
             if smaller and wanted == "multiple":
                 yield larger / smaller
             if smaller and wanted == "share":
-                yield smaller / larger
+                yield from (smaller / larger, (larger - smaller) / larger)
             if smaller and wanted == "share" and same_key:
-                yield from ((larger - smaller) / larger, (larger - smaller) / smaller)
+                yield (larger - smaller) / smaller
         if wanted == "share":
             yield from (1 - value for dimension, value in group if dimension == "share" and value < 1)
 

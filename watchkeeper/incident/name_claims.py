@@ -8,6 +8,9 @@ from watchkeeper.incident.claim_spans import Check
 from watchkeeper.incident.quantities import decimal_comma
 from watchkeeper.incident.vocabulary import name_patterns
 
+_NEAR = 40
+"""Characters before a version that may say that it does not exist yet."""
+
 _SHORTEST = 3
 """Shorter names before a point are abbreviations."""
 
@@ -65,9 +68,13 @@ def check_versions(check: Check) -> None:
         if comma and name_patterns.THOUSANDS.fullmatch(found[0]):
             continue
         check.take(*found.span())
-        if check.evidence.has_version(found[0]):
+        if check.evidence.has_version(found[0]) or name_patterns.NEXT_VERSION.search(
+            check.report.plain, max(0, found.start() - _NEAR), found.start()
+        ):
             continue
-        if check.is_stated(found.start()) or name_patterns.BACK_TO.search(check.text, 0, found.start()):
+        if check.is_stated(found.start()) or name_patterns.BACK_TO.search(
+            check.text, max(0, found.start() - 80), found.start()
+        ):
             check.flag(*found.span(), "version", "no result has this version")
     check.hide()
 

@@ -140,13 +140,11 @@ class ReadEvidence:
         names = [*self.results, *(f"message {at}" for at in range(len(self.words)))]
         for name, text, numbers in zip(names, self._texts, self._under_keys, strict=False):
             if len(numbers) <= KEYED_A_RESULT:
-                found[name] = [
-                    (key, dimension, value)
-                    for key, number, unit in numbers
-                    for dimension, value in _meanings(key, float(number), unit)
-                ]
+                read = found[name] = []
+                for key, number, unit in numbers:
+                    read += [(key, dimension, value) for dimension, value in _meanings(key, float(number), unit)]
                 listed = (float(number) for number in _LISTED.findall(text))
-                found[name] += [("[]", "any", value) for value in listed if abs(value) < _OLDEST_EPOCH]
+                read += [("[]", "any", value) for value in listed if abs(value) < _OLDEST_EPOCH]
         return found
 
     @cached_property

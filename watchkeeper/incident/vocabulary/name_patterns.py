@@ -38,7 +38,9 @@ VERSION = re.compile(
 )
 BACK_TO = re.compile(r"\b(?:back|revert\w*|downgrad\w*|return\w*)\b[^.;]{0,40}$", re.IGNORECASE)
 COMMIT = re.compile(r"(?<![\w.-])(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}(?![\w-])")
-CAMEL = re.compile(r"(?<![\w.$/-])[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*(?![\w$])")
+CAMEL = re.compile(  # "CrashLoopBackOff-like" is a comparison.
+    r"(?<![\w.$/-])[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*(?![\w$]|-(?:like|style|type)\b)"
+)
 HUMPS = re.compile(r"[a-z0-9][A-Z]|[A-Z]{2,}[a-z]{2,}")
 FAULT = re.compile(r"(?:Exception|Error|Failure|Fault|Killed|BackOff|Panic|Timeout|Evicted|Exceeded)s?$")
 WORDS = re.compile(
@@ -83,3 +85,4 @@ DENIED = re.compile(
 )
 ENDINGS = frozenset({"js", "io", "ai", "com", "net", "org", "dev", "app", "md", "cfg", "sh"})
 THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+")
+NEXT_VERSION = re.compile(r"\b(?:next|fixed|upcoming|future|hot-?fix|patched|planned)\b[^.;]{0,25}$", re.IGNORECASE)

@@ -20,6 +20,10 @@ TEAM = re.compile(
     r"|crew)(?![\w-])",
     re.IGNORECASE,
 )
-TEAM_NAMED = re.compile(r"(?<![\w-])team[ ]\"?(?P<name>[\w-]+)\"?", re.IGNORECASE)
+TEAM_NAMED = re.compile(
+    r"(?:\b(?:paged|notified|alerted|informed|woke|contacted|pinged|to|and|by|with)[ :]{1,3}|^\W*)team["
+    r" ]\"?(?P<name>[\w-]+)\"?",
+    re.IGNORECASE,
+)
 DIRECT = re.compile(r"[ ](?:the )?\"?(?P<name>[a-z][\w-]*)\"?(?=\s*(?:[,.;()!]|$|\n| -))")
 LONG_TEXTS = {"summary", "message", "text", "details", "description", "reason", "title", "body"}

@@ -42,7 +42,8 @@ WORDS: dict[Dimension, dict[float, str]] = {
     },
     "cores": {1.0: "core cores vcpu vcpus cpus cpu", 1e-3: "millicores millicore mcpu millicpu"},
     "multiple": {
-        1.0: "x \u00d7 times_higher times_more times_slower times_faster times_the times_as fold -fold times_larger"
+        1.0: "x \u00d7 times_higher times_more times_slower times_faster times_the"
+        " times_that times_as fold -fold times_larger"
     },
     "rate": {
         1.0: "rps qps tps req/s requests/s reqs/s errors/s r/s /s anfragen/s ops/s ops/sec req/sec requests/sec"
