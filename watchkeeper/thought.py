@@ -44,6 +44,7 @@ _ANSWER_INTRODUCED = re.compile(
     r"|\[begin final response\]",
     re.IGNORECASE | re.MULTILINE,
 )
+_ACTION = re.compile(r"^\W{0,4}action\W{0,4}:", re.IGNORECASE | re.MULTILINE)
 _BARE_WORD = re.compile(r"\s*thought[ \t]?(?:\n|\[\]|\(\))")
 
 _ANSWER = "(?:answer|response|output|final|final_answer|solution|final_response)"
@@ -151,7 +152,7 @@ def _introduced(text: str) -> list[tuple[int, int]]:
     if word := _BARE_WORD.match(text):
         return [word.span()]
     if _INTRODUCED.match(text) and (answer := _ANSWER_INTRODUCED.search(text)):
-        return [(0, answer.end())]
+        return [] if _ACTION.search(text, 0, answer.start()) else [(0, answer.end())]
     return []
 
 

@@ -32,7 +32,9 @@ _OPENS_CALL = re.compile(
     r"|(?:start|begin)action|action(?:start|begin)|\w*toolcall|\w*functioncall|functools"
 )
 _OPENS_TOOL = re.compile(rf"{_TOOL}|call|calls|action|(?:{_TOOL})?name")
-_RESULT = re.compile(rf"{_TOOL}(?:call)?(?:response|result|output|observation)s?|observation")
+_RESULT = re.compile(
+    rf"{_TOOL}(?:call)?(?:response|result|output|observation)s?(?:section)?(?:begin|start)?|observation"
+)
 
 _PREFIX = rf"(?:{_BAR}\s?\w{{1,20}}\s?{_BAR}\s?|[\w-]{{1,20}}:)"
 _PREFIXED_TAG = re.compile(rf"<(/?){_PREFIX}(/?)([A-Za-z_][^<>|｜]{{0,300}})>")

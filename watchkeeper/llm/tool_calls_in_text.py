@@ -29,13 +29,15 @@ _BEFORE_CALL = re.compile(
     re.IGNORECASE,
 )
 _AFTER_CALL = re.compile(r"(?:\s{0,20}(?:</[^<>\n]{1,60}>|<[|｜][^<>\n]{1,60}>|[>\])`]{1,3}))*")
-_LONGEST_BEFORE = 60
+_LONGEST_BEFORE, _LONGEST_LABEL = 60, 100
 _LABEL_ONLY = re.compile(
     r"(?P<end>[\W_]*)"
     r"(?:(?:action|tool|function)?[ _]?(?:action|tool|function|inputs?|arguments?|args|parameters?|call|name)[\W_]*)?",
     re.IGNORECASE,
 )
 _CHANNEL = "<|channel|>"
+_SENTENCE_ENDS = re.compile(r"[.:!][ \t]?\Z")
+_QUOTE_MARK = re.compile(r"^[ \t]{0,3}>(?!>)", re.MULTILINE)
 _WORD = re.compile(r"\w")
 
 
@@ -58,6 +60,9 @@ def find_text_calls(text: str, tools: Mapping[str, JsonObject]) -> TextCalls | N
         thoughts = []
     visible = uniform(masked(text, thoughts))
     code = code_spans(visible)
+    if not _WORD.search(masked(visible, [(span.start, span.end) for span in code if span.kind == "quote"])):
+        visible = _QUOTE_MARK.sub(lambda mark: " " * len(mark[0]), visible)
+        code = code_spans(visible)
     reports = is_report(masked(visible, _places(code)))
     plain = _without_quotations(visible, code, reports=reports)
     found = CallScanner(plain, tools, reports=reports).all()
@@ -91,10 +96,14 @@ def _is_quotation(text: str, span: CodeSpan, *, reports: bool) -> bool:
     if span.kind == "fence":
         return reports and bool(_WORD.search(text, span.end))
     if span.kind == "inline":
-        line_start, line_end = text.rfind("\n", 0, span.start) + 1, text.find("\n", span.end)
-        others = text[line_start : span.start] + text[span.end : len(text) if line_end < 0 else line_end]
-        label = _LABEL_ONLY.fullmatch(others)
-        return label is None or (reports and label["end"] == others)
+        line_start = text.rfind("\n", max(0, span.start - _LONGEST_LABEL), span.start) + 1
+        line_end = text.find("\n", span.end, span.end + _LONGEST_LABEL)
+        before = text[line_start or max(0, span.start - _LONGEST_LABEL) : span.start]
+        after = text[span.end : span.end + _LONGEST_LABEL if line_end < 0 else line_end]
+        if not reports and _SENTENCE_ENDS.search(before) and not _WORD.search(after):
+            return False
+        label = _LABEL_ONLY.fullmatch(before + after)
+        return label is None or (reports and label["end"] == before + after)
     return True
 
 

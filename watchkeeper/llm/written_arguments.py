@@ -14,7 +14,7 @@ from watchkeeper.llm.tool_calls import InvalidArguments, read_arguments
 
 _LABEL = re.compile(
     r"(?:\*\*)?(?:(?:action|tool|function)[ _]?)?(?:inputs?|arguments?|args|parameters?|params|json|code|with)\b"
-    r"(?:\*\*)?[ \t]*[:=]?(?:\*\*)?|```\w*|[`:*>,]|->",
+    r"(?:\*\*)?[ \t]*[:=]?(?:\*\*)?|```\w*|->|[^\w\s<(){}\[\]\"'.]",
     re.IGNORECASE,
 )
 _SPACE = re.compile(r"\s*")
@@ -28,6 +28,7 @@ _WRAPPERS = {
     "tool_input",
     "name",
     "tool_name",
+    "tool",
     "function",
     "json",
 }
@@ -84,7 +85,7 @@ class TextReader:
         if self.text.startswith("{", start):
             return self._object_at(start)
         if self.text.startswith('"{', start) and (encoded := self.json_at(start)):
-            return WrittenArguments(_as_object(encoded[0]), encoded[1], written=True)
+            return WrittenArguments(object_text(encoded[0]), encoded[1], written=True)
         if fields := self._tagged(start, schema):
             return fields
         ending = mark_at(self.text, start)
@@ -108,9 +109,9 @@ class TextReader:
 
     def _is_filler(self, mark: TemplateMark) -> bool:
         name = mark.written.lower()
-        if mark.form == "tag":
-            return name in _WRAPPERS and mark.name is None
-        return mark.kind == "other" or name.endswith(("sep", "argument_begin", "args"))
+        if name.endswith(("sep", "argument_begin", "args")):
+            return True
+        return name in _WRAPPERS and mark.name is None if mark.form == "tag" else mark.kind == "other"
 
     def _skip_space(self, position: int) -> int:
         space = _SPACE.match(self.text, position)
@@ -118,9 +119,9 @@ class TextReader:
 
     def _object_at(self, position: int) -> WrittenArguments:
         if decoded := self.json_at(position):
-            return WrittenArguments(_as_object(self.text[position : decoded[1]]), decoded[1], written=True)
+            return WrittenArguments(object_text(self.text[position : decoded[1]]), decoded[1], written=True)
         fields, end = self._fields(position + 1, "}")
-        return WrittenArguments(_as_object(fields), end, written=True)
+        return WrittenArguments(object_text(fields), end, written=True)
 
     def _in_parentheses(self, position: int) -> WrittenArguments:
         start = self._skip_space(position)
@@ -130,7 +131,7 @@ class TextReader:
             closed = self.text.startswith(")", end)
             return WrittenArguments(fields.arguments if closed else None, end + closed, written=True)
         read, end = self._fields(position, ")")
-        return WrittenArguments(_as_object(read), end, written=True)
+        return WrittenArguments(object_text(read), end, written=True)
 
     def _fields(self, position: int, closing: str) -> tuple[JsonObject | None, int]:
         """Read ``key=value`` or ``key: value``, with commas between them, up to a closing bracket."""
@@ -196,7 +197,7 @@ class TextReader:
             fields[name] = value.removeprefix("\n").removesuffix("\n")
         if not fields:
             return None
-        return WrittenArguments(_as_object(typed(fields, schema)), end, written=True)
+        return WrittenArguments(object_text(typed(fields, schema)), end, written=True)
 
     def _tagged_field(self, tag: TemplateMark, schema: Mapping[str, Any]) -> tuple[str, str | None, int] | None:
         """Return name, value and end of a parameter; the value is None if the parameter has no clear end."""
@@ -234,7 +235,7 @@ class TextReader:
         return found
 
 
-def _as_object(value: object) -> str | None:
+def object_text(value: object) -> str | None:
     """Return a value as the text of a JSON object, as a real call has it; None if it is none."""
     try:
         return read_arguments(value) if isinstance(value, dict | str) else None

@@ -13,14 +13,15 @@ from watchkeeper.llm.argument_schema import fits, typed
 from watchkeeper.llm.json_calls import json_calls, plain_name
 from watchkeeper.llm.template_markup import TemplateMark, mark_at, marks
 from watchkeeper.llm.tool_calls import read_arguments
-from watchkeeper.llm.written_arguments import TextReader, WrittenArguments
+from watchkeeper.llm.written_arguments import TextReader, WrittenArguments, object_text
 
 _PREFIX = r"(?:(?:functions?|default_api|tools|api|call)[.:]){0,3}"
 _IDENTIFIER = re.compile(rf"(?P<prefix>{_PREFIX})(?P<name>[A-Za-z][\w-]{{0,80}})(?P<index>:\d+)?")
 _ARGUMENTS_FOLLOW = re.compile(r"""\(|\{(?:["'}\s]|\w+\s?[:=])|\[["'{\[]|<[^<>\s]|\s{0,9}\n\s{0,9}[{<]""")
 _FILLER = re.compile(
-    r"\s+|(?:function|json|assistant|commentary|functions|call|tool|code|name)\b(?![.({=\[])[ \t]?[:=]?|[`:>*]"
+    r"\s+|(?:function|json|assistant|commentary|functions|call|tool|code|name)\b(?![.({=\[])[ \t]?[:=]?|[`:>*]|\[(?=\w)"
 )
+_ARGUMENT_ATTRIBUTES = {"arguments", "args", "parameters", "input"}
 _NAME_TAGS = {"name", "tool_name", "function_name", "function", "tool"}
 _JSON_START = re.compile(r"""(?<![{\[])[{\[](?=\s{0,20}["'{\[])""")
 _JSON_LIKE = re.compile(r"""[{\[]\s{0,20}(?:["'{}\[\]]|[A-Za-z_]\w{0,40}\s?[:=]|\Z)""")
@@ -35,7 +36,7 @@ _CHANNEL_WORD = re.compile(r"\s+|<\|(?:channel|constrain|message)\|>|commentary|
 
 _LABEL = (
     r"(?:\*\*)?(?i:(?P<strict>(?:next[ _])?action|(?:tool|function)[ _]?(?:call|to use)|call)"
-    r"|tool(?:[ _]?(?:name|use))?|function(?:[ _]?name)?|name|calling|using|invok(?:e|ing)|run(?:ning)?"
+    r"|tool(?:[ _]?(?:name|use))?|function(?:[ _]?name)?|name|calling|us(?:e|ing)|invok(?:e|ing)|run(?:ning)?"
     r"|execute|executing)"
     r"(?i:[ \t](?:the[ \t])?(?:tool|function|action))?(?:\*\*)?[ \t]{0,3}(?P<colon>:)?(?:\*\*)?[ \t]{0,3}"
 )
@@ -52,6 +53,15 @@ _CUT_TAG = re.compile(
 _NO_MORE_WORDS = re.compile(r"[^\w\n]{0,40}(?:#[^\n]*)?(?:\n|\Z)")
 _OBJECT_FOLLOWS = re.compile(r"[ \t]*(?:\n[ \t]*)?\{")
 _FLAGS = re.compile(r"[ \t]+(?:--\w|\w+=\S)[^\n]*\s*\Z")
+_IN_BRACKETS = re.compile(r"[^\n\]]{0,300}\][ \t]*(?:\n|\Z)")
+_CLOSING_TAGS = re.compile(r"(?:\s{0,9}</?[^<>\n]{1,60}>)*")
+_GAP = (
+    r"[^\w(){}<>\n]{0,4}(?:\n\W{0,4})?(?:[ \t]?(?:with|using)[ \t])?"
+    r"(?:(?:the[ \t])?(?:arguments?|args|parameters?|input))?[^\w(){}<>]{0,6}"
+)
+_LOOKS_BACK = re.compile(
+    r"\b(?:called|ran|used|executed|invoked|queried|from|via|of|in|and|showed|shows|says|returned|after|both)[ \t]\Z"
+)
 _ASKED = (
     r"(?:\b(?:call|calling|run|running|use|using|invoke|invoking|execute|executing|try|trying)"
     r"(?:[ \t](?:the[ \t])?(?:tool|function))?|:|→|->)[ \t]{1,3}`?"
@@ -96,9 +106,10 @@ class CallScanner:
         self._name = rf"{_PREFIX}(?P<name>{names})(?P<index>:\d+)?(?![\w-])"
         self._lines = re.compile(
             r"(?:^[ \t]{0,20}|(?P<within>(?<=[:.!?][ ])))(?P<bullet>(?:[-*•]|\d{1,2}[.)])[ \t]{1,3})?"
-            rf"(?P<label>{_LABEL})?{_LEAD}{self._name}",
+            rf"(?P<bracket>\[)?(?P<label>{_LABEL})?{_LEAD}{self._name}",
             re.MULTILINE,
         )
+        self._anywhere = re.compile(rf"(?<![\w.`/-]){self._name}(?={_GAP}[({{])", re.IGNORECASE)
         self._asked = re.compile(rf"{_ASKED}{_LEAD}{self._name}(?=\s{{0,9}}[({{])", re.IGNORECASE)
         self._next_in_list = re.compile(rf"\s{{0,9}}[,;]?\s{{0,9}}{self._name}(?=[({{])")
 
@@ -128,6 +139,8 @@ class CallScanner:
         if not self._reports:
             for found in self._asked.finditer(text):
                 yield found.start(), partial(self._at_request, found)
+            for found in self._anywhere.finditer(text):
+                yield found.start(), partial(self._at_name, found)
         for found in _JSON_START.finditer(text):
             yield found.start(), partial(self._at_json, found.start())
 
@@ -145,6 +158,9 @@ class CallScanner:
     def _at_mark(self, mark: TemplateMark) -> list[WrittenCall]:
         """Read the call that a mark opens; nothing if prose follows the mark."""
         opens = mark.kind == "opens_call"
+        written = next((value for key, value in mark.attributes.items() if key.lower() in _ARGUMENT_ATTRIBUTES), None)
+        if mark.name is not None and plain_name(mark.name) in self._tools and written is not None:
+            return [WrittenCall(mark.start, mark.end, plain_name(mark.name), object_text(written))]
         if mark.name is not None:
             return self._named(mark.start, mark.end, plain_name(mark.name), None, certain=opens, empty=mark.empty)
         position = self._skip_fillers(mark.end)
@@ -237,6 +253,10 @@ class CallScanner:
         if found["colon"] and _ARGUMENT_LABEL.match(self._text, end):
             read = self._reader.arguments_at(end, schema)
             return [WrittenCall(start, read.end, name, read.arguments if read.written else None)]
+        if found["strict"] and found["colon"] and self._text.startswith("[", end):
+            return [WrittenCall(start, self._paragraph_end(end))]
+        if found["strict"] and found["colon"] and found["bracket"] and (rest := _IN_BRACKETS.match(self._text, end)):
+            return [WrittenCall(start, rest.end())]
         is_open = bool(found["strict"] and found["colon"] and not self._reports) or found["index"] is not None
         ends = not self._reports and found["colon"] and _ENDS_IN_LABEL.match(self._text, end)
         if ends or (is_open and _NO_MORE_WORDS.match(self._text, end) and not found["bullet"]):
@@ -261,6 +281,16 @@ class CallScanner:
         if read.written and self._are_arguments(read, schema) and _NO_MORE_WORDS.match(self._text, read.end):
             return [WrittenCall(found.start(), read.end, found["name"], read.arguments)]
         return []
+
+    def _at_name(self, found: re.Match[str]) -> list[WrittenCall]:
+        """Read a name in a sentence that ends with arguments that fit it."""
+        name = found["name"]
+        if name not in self._tools or _LOOKS_BACK.search(self._text[max(0, found.start() - 20) : found.start()]):
+            return []
+        read = self._reader.arguments_at(found.end(), self._tools[name])
+        call = WrittenCall(found.start(), read.end, name, read.arguments)
+        has_fields = read.arguments is not None and bool(json.loads(read.arguments))
+        return [call] if has_fields and call.entry(self._tools) and self._ends_line(read.end) else []
 
     def _expressions(self, start: int, name: str, position: int) -> list[WrittenCall]:
         """Read ``NAME(...), NAME(...)``; nothing if the line continues."""
@@ -325,6 +355,10 @@ class CallScanner:
 
     def _is_opening_tag(self, tag: TemplateMark) -> bool:
         return not tag.closes and (tag.kind == "opens_call" or tag.written.lower() in _NAME_TAGS)
+
+    def _ends_line(self, position: int) -> bool:
+        tags = _CLOSING_TAGS.match(self._text, position)
+        return _NO_MORE_WORDS.match(self._text, tags.end() if tags else position) is not None
 
     def _begins_line(self, position: int) -> bool:
         return not self._text[self._text.rfind("\n", 0, position) + 1 : position].strip()
