@@ -72,7 +72,7 @@ async def test_a_request_refused_for_its_length_is_compacted(client: Client, rec
 
 
 async def test_a_conversation_is_compacted_before_the_model_refuses_it(client: Client, record: Record) -> None:
-    small = {"context_tokens": 8_000, "max_completion_tokens": 1_000}
+    small = {"context_tokens": 8_000, "max_completion_tokens": 2_000}  # the results of a round fit beside the reply
     async with run_harness(
         client, model_with_window(8_000), tools={"read_page": read_page}, limits=AMPLE, model=small
     ) as harness:
