@@ -27,7 +27,7 @@ LIMITS = LimitChanges(rounds=10)
 @asynccontextmanager
 async def on_llmock(client: Client, llmock: LLMock, **model: Any) -> AsyncIterator[Harness]:
     """Run a harness with one tool. Its model is LLMock, which calls the tool and then answers with text."""
-    profile = {"base_url": llmock.base_url(), "name": "gpt-4o", **model}
+    profile = {"base_url": llmock.base_url(), "name": "scripted", **model}  # LLMock answers with this name in its text
     async with run_harness(client, [], tools={"look": look}, model=profile) as harness:
         yield harness
 

@@ -118,7 +118,7 @@ FULL = Incident(
         calls(("page", {"team": "checkout"}), ("note", {"text": "rolling back"})),
         calls(("restart", {"service": "checkout"})),
         calls(("look", {"service": "checkout"})),
-        says("**Checkout is back.** v2.4.1 was rolled back."),
+        says("**Checkout is back.** It was restarted [r3.0]."),
     ],
     [approve],
     once="r2.1",

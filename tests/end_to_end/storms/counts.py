@@ -17,6 +17,9 @@ from tests.end_to_end.storms.site import Site
 from watchkeeper.runs.client import WORKFLOW
 from watchkeeper.testing.scripts import count_replies, text_of
 
+STILL_FIRES = ", and no one was paged"
+"""End of the reason for which a report pages people although its run concluded: its alerts are critical."""
+
 _PARALLEL_READS = 8
 _SETTLED_SECONDS = 60.0
 
@@ -72,7 +75,7 @@ async def count_storm(site: Site, groups: Sequence[Group]) -> StormCount:
     storm.problems += [
         f"the model was asked about an unknown group: {name}" for name in _unknown_groups(model_calls, groups)
     ]
-    storm.problems += [f"people were paged: {page}" for page in site.world.pagerduty_events.requests]
+    storm.problems += _check_pages(site)
     slots = asyncio.Semaphore(_PARALLEL_READS)
 
     async def check_group(group: Group) -> None:
@@ -93,6 +96,16 @@ async def count_storm(site: Site, groups: Sequence[Group]) -> StormCount:
 
     await asyncio.gather(*map(check_group, groups))
     return storm
+
+
+def _check_pages(site: Site) -> list[str]:
+    """Find pages by anything but a report that says so, and such reports without a page."""
+    pages = [event.event["payload"]["custom_details"] for event in site.world.pages.events]
+    by_report = [page for page in pages if page.get("reason", "").endswith(STILL_FIRES)]
+    runs = {page["run"] for page in by_report}
+    problems = [f"people were paged: {page}" for page in pages if page not in by_report]
+    problems += [f"a page that the report does not mention: {run}" for run in sorted(runs - site.reports.paging)]
+    return problems + [f"a report without its page: {run}" for run in sorted(site.reports.paging - runs)]
 
 
 def _check_executions(chain: Sequence[WorkflowExecution], events: Sequence[HistoryEvent]) -> list[str]:

@@ -60,7 +60,7 @@ def scripted_reply(request: JsonObject) -> ScriptedReply:
     """Return a scripted reply: one tool call, then the conclusion."""
     if count_replies(request) == 0:
         return calls(("get_service_health", {"service": SERVICE}))
-    return says("**Cause:** the deploy of 10:02.\n\nRoll back.")
+    return says("Verdict: diagnosed\n\n**Cause:** the latest deploy.\n\nRoll back.")
 
 
 class Reports:
@@ -71,6 +71,8 @@ class Reports:
         """Message ids, by workflow id."""
         self.without_model_call = set[str]()
         """Workflow ids of runs whose alerts resolved while they waited in the queue."""
+        self.paging = set[str]()
+        """Workflow ids of runs whose report says that a page is sent with it."""
         self.endpoint = FakeServer(Starlette(routes=[Route("/", self._receive, methods=["POST"])]))
         self._arrived = asyncio.Condition()
 
@@ -79,6 +81,8 @@ class Reports:
         self.delivered[report["workflow_id"]].append(request.headers["webhook-id"])
         if "while this run waited in the queue" in report["report"]["body"]:
             self.without_model_call.add(report["workflow_id"])
+        if "A page is sent with this report: critical: " in report["report"]["body"]:
+            self.paging.add(report["workflow_id"])
         async with self._arrived:
             self._arrived.notify_all()
         return JSONResponse({})
