@@ -37,7 +37,8 @@ def investigate(request: JsonObject) -> ScriptedReply:
         return calls(("get_service_health", {"service": "checkout"}))
     health = json.loads(messages[-1]["content"])
     known = "again, as before: " if "Its report begins" in messages[1]["content"] else ""
-    return says(f"Checkout: {known}{health['status']}, {health['error_rate']:.0%} errors")
+    verdict = "healthy" if health["status"] == "healthy" else "unknown"
+    return says(f"Verdict: {verdict}\n\nCheckout: {known}{health['status']}, {health['error_rate']:.0%} errors [r1.0]")
 
 
 @dataclass
