@@ -28,7 +28,7 @@ async def briefed(run_input: RunInput, **settings: Any) -> Briefing:
 
 async def test_without_settings_there_is_no_slack_channel() -> None:
     briefing = await briefed(RunInput(text="Why?"))
-    assert briefing.destinations == ["log", "page"]
+    assert briefing.destinations == ["log"]
     assert "channel" not in briefing.model_fields_set
 
 

@@ -14,7 +14,7 @@ from watchkeeper.llm.tool_calls import MAX_CALLS
 from watchkeeper.testing.faults import drop_connection, fault, lose_reply, raw_body, raw_response, truncated
 from watchkeeper.testing.scripts import ScriptedReply, raw, says
 
-REPORT = "Checkout is down."
+REPORT = "Nothing more is known."
 FITS = '{"service":"checkout"}'
 BLOCK = f"<|tool_call_begin|>functions.look:0<|tool_call_argument_begin|>{FITS}<|tool_call_end|>"
 SECTION = f"<|tool_calls_section_begin|>{BLOCK}<|tool_calls_section_end|>"

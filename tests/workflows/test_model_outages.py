@@ -124,7 +124,7 @@ class Scene:
         assert hand_off.report.body in written.read_text()
         key = f"{run.first_execution_run_id}/page_engineer/checkout"
         (page,) = [page for page in self.world.pages.events if page.dedup_key == key]
-        assert page.summary == hand_off.report.summary
+        assert (page.summary or "").startswith(f"{name} · checkout · no conclusion: {message}"[:300])
         return kind, message, hand_off
 
 
@@ -267,10 +267,10 @@ async def test_a_person_is_paged_if_no_host_is_reachable(client: Client, unused_
         async with run_harness(
             client, [], tools=tools, model={"base_url": unused_address}, **paging_tables(world)
         ) as harness:
-            kind, message, hand_off = await failure(
-                await harness.start(service="checkout", limits=LimitChanges(duration=5))
-            )
+            kind, message, _ = await failure(await harness.start(service="checkout", limits=LimitChanges(duration=5)))
         pages = world.pages.events
     assert kind == "ModelUnavailable"
     assert message.startswith(f"ask failed: no answer from {unused_address}: ConnectError")
-    assert [(page.team, page.summary) for page in pages] == [("checkout", hand_off.report.summary)]
+    (page,) = pages
+    assert page.team == "checkout"
+    assert (page.summary or "").startswith(f"Checkout fails. · checkout · no conclusion: {message}"[:300])
