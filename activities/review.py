@@ -44,8 +44,7 @@ class ReviewActivities:
         facts = conclusion.ConclusionFacts(request.by_alert, request.corrected, bool(reads), read)
         problems = conclusion.find_problems(answer, facts)
         unsupported = claims.unsupported_claims(answer, records)
-        if request.by_alert and any(claim.kind == "action" for claim in unsupported):
-            problems.append("It states an action that no call of this run has done.")
+        problems += conclusion.find_contradictions(answer, facts, unsupported)
         about = [call for call in reads if request.service is None or request.service in call.arguments]
         shown = [_json(read[call.key]) for call in about if call.key in read]
         found = {

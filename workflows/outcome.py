@@ -46,7 +46,7 @@ class Outcome:
     @classmethod
     def unqualified(cls, reply: ModelReply, review: Review) -> Outcome:
         """The model's answer is no conclusion, even after one correction."""
-        why = excerpt(f"the model's answer is no conclusion: {' '.join(review.problems)}", REASON_BYTES)
+        why = excerpt(f"the model's answer was not accepted: {' '.join(review.problems)}", REASON_BYTES)
         return cls("failed", why, "NoConclusion", _answer(reply), review=review)
 
     @classmethod

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
-from watchkeeper.contracts import CallRecord, Review, Verdict
+from watchkeeper.contracts import CallRecord, Claim, Review, Verdict
 from watchkeeper.incident.answer_form import announces_work, asks_reader, ends_with_announcement, says_nothing
 from watchkeeper.incident.stated_verdict import read_verdicts
 
@@ -64,6 +64,17 @@ def find_problems(answer: str, facts: ConclusionFacts) -> list[str]:
             pass
         case _:
             problems.append(f"It names more than one verdict: {', '.join(verdicts)}.")
+    return problems
+
+
+def find_contradictions(answer: str, facts: ConclusionFacts, unsupported: Iterable[Claim]) -> list[str]:
+    """Return why unsupported claims conclude no alert: false actions, and a good verdict that the results contradict."""
+    kinds = {claim.kind for claim in unsupported} if facts.by_alert else set()
+    problems: list[str] = []
+    if "action" in kinds:
+        problems.append("It states an action that no call of this run has done.")
+    if "health" in kinds and verdict_of(answer) in ("healthy", "recovered"):
+        problems.append("Its verdict contradicts what was read.")
     return problems
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from typing import get_args
 
 import pytest
 
-from watchkeeper.contracts import CallRecord, CallStatus, Claim, PageRecord, Review, Verdict
+from watchkeeper.contracts import CallRecord, CallStatus, Claim, ClaimKind, PageRecord, Review, Verdict
 from watchkeeper.incident.conclusion import (
     ConclusionFacts,
     correction_text,
+    find_contradictions,
     find_problems,
     is_shown_healthy,
     unsent_page,
@@ -59,6 +61,22 @@ def test_a_good_verdict_names_what_was_read(verdict: str) -> None:
 def test_results_that_a_summary_has_replaced_count_as_read() -> None:
     facts = ConclusionFacts(by_alert=True, has_read=True)
     assert find_problems("Verdict: healthy\n\nThe error rate is 0.1 %.", facts) == []
+
+
+KINDS = get_args(ClaimKind)
+
+
+@pytest.mark.parametrize("by_alert", [True, False])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("verdict", ["diagnosed", "recovered", "healthy", "unknown"])
+def test_false_actions_and_health_that_is_not_there_conclude_no_alert(
+    by_alert: bool, kind: ClaimKind, verdict: Verdict
+) -> None:
+    found = find_contradictions(
+        f"Verdict: {verdict}", ConclusionFacts(by_alert), [Claim(text="x", kind=kind, why="not read")]
+    )
+    is_false = kind == "action" or (kind == "health" and verdict in ("recovered", "healthy"))
+    assert bool(found) == (by_alert and is_false)
 
 
 @pytest.mark.parametrize("by_alert", [True, False])
