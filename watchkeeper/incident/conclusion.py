@@ -68,7 +68,7 @@ def find_problems(answer: str, facts: ConclusionFacts) -> list[str]:
 
 
 def find_contradictions(answer: str, facts: ConclusionFacts, unsupported: Iterable[Claim]) -> list[str]:
-    """Return why unsupported claims conclude no alert: false actions, and a good verdict that the results contradict."""
+    """Return why unsupported claims conclude no alert: false actions, or a good verdict that results contradict."""
     kinds = {claim.kind for claim in unsupported} if facts.by_alert else set()
     problems: list[str] = []
     if "action" in kinds:
