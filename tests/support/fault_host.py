@@ -26,7 +26,7 @@ class FaultHost(ScriptedModel):
     """A host that treats each run separately.
 
     ``faults_by_run``: by the text of a run, how its requests are handled in order; ``then``: all later requests.
-    A run is identified by the last line of its first user message.
+    A run is identified by the last line of its first user message, or by the title of the alert there.
     """
 
     def __init__(self, faults_by_run: Mapping[str, Sequence[Sent]], then: Sent) -> None:
@@ -52,4 +52,5 @@ class FaultHost(ScriptedModel):
 
 def _text(request: JsonObject) -> str:
     first = next(message for message in request["messages"] if message["role"] == "user")
-    return text_of(first).splitlines()[-1]
+    *before, last = text_of(first).splitlines()
+    return before[-1] if last == "</alert_title>" else last

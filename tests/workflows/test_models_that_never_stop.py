@@ -12,7 +12,7 @@ from temporalio.client import Client
 from tests.support.fault_host import ALL_REQUESTS, FaultHost, Sent
 from tests.support.harness import Run, failure, look, run_harness
 from tests.support.settings import paging_tables
-from watchkeeper.contracts import LimitChanges, RunResult
+from watchkeeper.contracts import AlertOrigin, LimitChanges, RunResult
 from watchkeeper.demo.world import World
 from watchkeeper.testing.scripts import ScriptedReply, calls, raw, says
 from watchkeeper.tool_calling.catalogue import discover_tools
@@ -21,23 +21,24 @@ ROUNDS = 7
 LOOK = ("look", {"service": "checkout"})
 
 
-def page(summary: str, severity: str = "critical") -> ScriptedReply:
-    return calls(("page_engineer", {"team": "checkout", "summary": summary, "severity": severity}))
+def page(summary: str) -> ScriptedReply:
+    return calls(LOOK, ("page_engineer", {"service": "checkout", "summary": summary}))
 
 
-AS_TEXT = '{"name": "page_engineer", "arguments": {"team": "checkout", "summary": "Wake up."}}'
+AS_TEXT = '{"name": "page_engineer", "arguments": {"service": "checkout", "summary": "Wake up."}}'
 LEAKED = (
     "<|tool_calls_section_begin|><|tool_call_begin|>functions.page_engineer:99<|tool_call_argument_begin|>"
-    '{"team": "checkout", "summary": "Wake up."}<|tool_call_end|><|tool_calls_section_end|>'
+    '{"service": "checkout", "summary": "Wake up."}<|tool_call_end|><|tool_calls_section_end|>'
 )
 
 SCRIPTS: dict[str, list[ScriptedReply]] = {
-    "it pages": [page("Orders fail."), page("Still failing!", "error"), page("No one answers?", "warning")],
+    "it pages": [page("Orders fail."), page("Still failing!"), page("No one answers?")],
     "it pages and continues": [page("Orders fail."), calls(LOOK), page("It is the deploy."), calls(LOOK, LOOK)],
     "it pages twice at once": [
         calls(
-            ("page_engineer", {"team": "checkout", "summary": "Orders fail."}),
-            ("page_engineer", {"team": "checkout", "summary": "Do come."}),
+            LOOK,
+            ("page_engineer", {"service": "checkout", "summary": "Orders fail."}),
+            ("page_engineer", {"service": "checkout", "summary": "Do come."}),
         )
     ],
     "its pages leak": [raw({"role": "assistant", "content": LEAKED}), calls(LOOK)],
@@ -77,10 +78,12 @@ async def host() -> FaultHost:
 @pytest.fixture(scope="module")
 async def runs(client: Client, host: FaultHost, world: World) -> AsyncIterator[Mapping[str, Run]]:
     tools = {"look": look, "page_engineer": discover_tools()["page_engineer"]}
-    async with run_harness(client, host, tools=tools, **paging_tables(world)) as harness:
+    at_once = {"investigations": len(NAMES)}
+    async with run_harness(client, host, tools=tools, episodes=at_once, **paging_tables(world)) as harness:
 
         async def start(name: str) -> Run:
-            return await harness.start(name, service="checkout", limits=LimitChanges(rounds=ROUNDS))
+            origin = AlertOrigin(source="prod", kind="alertmanager", group=name)
+            return await harness.start(name, service="checkout", limits=LimitChanges(rounds=ROUNDS), origin=origin)
 
         yield dict(zip(NAMES, await asyncio.gather(*map(start, NAMES)), strict=True))
 
@@ -108,8 +111,8 @@ def assert_usable(hand_off: RunResult, name: str) -> None:
     report = hand_off.report
     assert report.summary == f"checkout: no conclusion, stopped after {ROUNDS} rounds without a conclusion"
     assert f"> {name}" in report.body
-    assert '`r1.0` page_engineer `{"team"' in report.body
+    assert "page_engineer `{" in report.body
     assert '"status":"triggered"' in report.body
     assert "a person takes over from here" in report.body
     assert "<|tool_call" not in report.body
-    assert [item.tool for item in report.evidence][:1] == ["page_engineer"]
+    assert {item.tool for item in report.evidence} == {"look", "page_engineer"}
