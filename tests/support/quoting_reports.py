@@ -164,4 +164,12 @@ shows nothing since 12:03.
 {"matches": 37, "lines": [{"at": "12:03:11", "text": "call search_logs(service) failed"}]}
 ```
 **Next step:** roll back.
+====
+The error rate is 18.2 %. I checked it with search_logs(service="checkout", query="error").
+====
+18.2 % of orders fail, as seen in search_logs(service="checkout", query="error").
+====
+It began at 12:03; I ran search_logs(service="checkout", query="error") and get_deploys(service="checkout").
+====
+No one was paged yet. page_engineer (team payments) can do so.
 """.strip().split("\n====\n")

@@ -182,6 +182,27 @@ RUNNABLE: dict[str, str] = {
 }
 """Calls of ``search_logs`` with ``ARGUMENTS``."""
 
+IN_A_SENTENCE: dict[str, str] = {
+    "name and object": f"I look now.\n\nsearch_logs: {OBJECT}",
+    "within a sentence": f"I look at the logs with {KWARGS}.",
+    "calling with": f"Calling search_logs with {OBJECT}",
+    "only quoted": f"> search_logs {OBJECT}",
+    "in brackets": f"[Called search_logs with arguments {OBJECT}]",
+    "tool call in brackets": f"[Tool call: search_logs({OBJECT})]",
+    "ornaments": f"✿FUNCTION✿: search_logs\n✿ARGS✿: {OBJECT}\n✿RESULT✿",
+    "list after a token": f"<|tool_call_start|>[{KWARGS}]<|tool_call_end|>",
+    "code at the end": f"I look now. `{KWARGS}`",
+    "label and code": f"**Tool call:** `{KWARGS}`",
+    "unknown tag": f"<execute>{KWARGS}</execute>",
+    "tool and input": f"<tool>search_logs</tool><input>{OBJECT}</input>",
+    "arguments as attribute": f"<function_call name=\"search_logs\" arguments='{OBJECT}'/>",
+    "react with a made-up end": f"Thought: I look.\nAction: search_logs\nAction Input: {OBJECT}\nObservation: 37\n"
+    "Thought: I know.\nFinal Answer: 37 errors.",
+    "object of an expression": 'await search_logs({service: "checkout", query: "error"})',
+    "indented": f"I use:\n\n    {KWARGS}",
+}
+"""Calls of ``search_logs`` with ``ARGUMENTS`` in texts that have no more than a sentence beside them."""
+
 UNREADABLE: dict[str, str] = {
     "another tool": '<tool_call>{"name": "find_bugs", "arguments": {}}</tool_call>',
     "another tool in k2": f"{BEGIN}functions.find_bugs:3{ARGUMENT}{{}}{END}",

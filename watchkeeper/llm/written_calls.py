@@ -60,7 +60,9 @@ _GAP = (
     r"(?:(?:the[ \t])?(?:arguments?|args|parameters?|input))?[^\w(){}<>]{0,6}"
 )
 _LOOKS_BACK = re.compile(
-    r"\b(?:called|ran|used|executed|invoked|queried|from|via|of|in|and|showed|shows|says|returned|after|both)[ \t]\Z"
+    r"\b(?:from|via|of|in|and|shows?|showed|says|returned|after|both)[ \t]\Z"
+    r"|\b(?:called|ran|used|executed|invoked|queried|checked|looked|measured|found|searched|confirmed|saw|examined)\b"
+    r"[^.:\n]{0,40}\Z"
 )
 _ASKED = (
     r"(?:\b(?:call|calling|run|running|use|using|invoke|invoking|execute|executing|try|trying)"
@@ -68,6 +70,7 @@ _ASKED = (
 )
 _MOST_FILLERS = 12
 _LOOK_AHEAD = 400
+_LOOK_BEHIND = 60
 
 
 class WrittenCall(NamedTuple):
@@ -285,7 +288,9 @@ class CallScanner:
     def _at_name(self, found: re.Match[str]) -> list[WrittenCall]:
         """Read a name in a sentence that ends with arguments that fit it."""
         name = found["name"]
-        if name not in self._tools or _LOOKS_BACK.search(self._text[max(0, found.start() - 20) : found.start()]):
+        if name not in self._tools or _LOOKS_BACK.search(
+            self._text[max(0, found.start() - _LOOK_BEHIND) : found.start()]
+        ):
             return []
         read = self._reader.arguments_at(found.end(), self._tools[name])
         call = WrittenCall(found.start(), read.end, name, read.arguments)

@@ -9,7 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.quoting_reports import QUOTING_REPORTS
-from tests.support.written_call_forms import ARGUMENTS, BEGIN, CALL, END, KWARGS, OBJECT, RUNNABLE, TOOLS, UNREADABLE
+from tests.support.written_call_forms import (
+    ARGUMENTS,
+    BEGIN,
+    CALL,
+    END,
+    IN_A_SENTENCE,
+    KWARGS,
+    OBJECT,
+    RUNNABLE,
+    TOOLS,
+    UNREADABLE,
+)
 from watchkeeper.contracts import JsonObject
 from watchkeeper.llm.tool_calls_in_text import TextCalls, find_text_calls
 
@@ -71,6 +82,11 @@ def test_two_written_calls_both_run(form: str) -> None:
     if form not in IN_A_THOUGHT | {"thought before"} and "Thought:" not in RUNNABLE[form]:
         text = f"{RUNNABLE[form]}\n\n{RUNNABLE[form]}"
         assert calls(find_text_calls(text, TOOLS)) == [("search_logs", ARGUMENTS)] * 2
+
+
+@pytest.mark.parametrize("form", IN_A_SENTENCE)
+def test_a_call_in_a_sentence_runs(form: str) -> None:
+    assert calls(find_text_calls(IN_A_SENTENCE[form], TOOLS)) == [("search_logs", ARGUMENTS)]
 
 
 @pytest.mark.parametrize("form", UNREADABLE)
