@@ -26,6 +26,7 @@ with workflow.unsafe.imports_passed_through():
         Report,
         ReportDelivery,
         RunInput,
+        RunStatus,
     )
     from watchkeeper.incident import report as incident_report
     from watchkeeper.incident.episode import firing_ids
@@ -87,18 +88,26 @@ def _facts(state: RunState, outcome: Outcome) -> list[str]:
     if briefing is None or briefing.conclusions is None:
         return []
     is_possible = "page" in briefing.destinations
-    why = outcome.wake or ("no conclusion" if pages_hand_off(state, outcome) else None)
+    is_answer = state.follow_up is not None
+    wakes = wakes_people(state.input, briefing, outcome.status, outcome.wake, is_answer=is_answer)
+    why = outcome.wake or "no conclusion" if wakes else None
     limit = outcome.reason if outcome.status == "limit_reached" else None
     return facts_block(
         state.tool_calls.records, briefing.tools, PagePlan(why if is_possible else None, is_possible), limit
     )
 
 
-def pages_hand_off(state: RunState, outcome: Outcome) -> bool:
-    """Return whether a run without a conclusion pages. A person who stopped it, or met a limit, knows already."""
-    if state.follow_up is not None or outcome.status in ("concluded", "stopped"):
+def wakes_people(
+    run_input: RunInput, briefing: Briefing | None, status: RunStatus, wake: str | None, *, is_answer: bool
+) -> bool:
+    """Return whether people are paged with a report, or with the answer to a follow-up."""
+    if wake is not None:
+        return True
+    if is_answer or status in ("concluded", "stopped"):
         return False
-    return state.input.origin is not None or outcome.status != "limit_reached"
+    # A person who asked reads that a limit was reached. Versions without rules for pages woke another person, too.
+    asked = briefing is not None and briefing.pages is not None and run_input.origin is None
+    return not (asked and status == "limit_reached")
 
 
 def make_delivery(state: RunState, outcome: Outcome, report: Report) -> ReportDelivery:
@@ -169,11 +178,11 @@ async def _deliver(
     destinations: list[Destination] = list(
         briefing.destinations if briefing else UNBRIEFED if run_input.origin else UNBRIEFED[:4]
     )
-    # A person who asked reads that a limit was reached. Versions without rules for pages woke another person, too.
-    asked = briefing is not None and briefing.pages is not None and run_input.origin is None
-    wakes_no_one = delivery.status in ("concluded", "stopped") or (asked and delivery.status == "limit_reached")
-    if (wakes_no_one or delivery.follow_up) and not delivery.wake:
-        destinations = [destination for destination in destinations if destination != "page"]
+    is_answer = delivery.follow_up > 0
+    if "page" in destinations and not wakes_people(
+        run_input, briefing, delivery.status, delivery.wake, is_answer=is_answer
+    ):
+        destinations.remove("page")
     must_reach_people = not delivery.follow_up or delivery.joined > 0
     last_resort = delivery.model_copy(update={"last_resort": True})
     sending: dict[Destination, asyncio.Task[DeliveryResult]] = {

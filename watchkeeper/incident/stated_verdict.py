@@ -41,9 +41,9 @@ _UNKNOWN = re.compile(r"\bunknown\b|\binconclusive\b|\bcould(?: not|n't) (?:find
 
 def read_verdicts(report: str) -> list[Verdict]:
     """Return the verdicts of a report: what it states in lines ``Verdict: ...``, else the one that its text implies."""
-    stated = [cast(Verdict, found["verdict"].lower()) for found in _STATED.finditer(report)]
+    stated: list[Verdict] = [cast(Verdict, found["verdict"].lower()) for found in _STATED.finditer(report)]
     if stated:
-        return list(dict.fromkeys(stated))
+        return [*dict.fromkeys(stated)]
     implied = _implied(_MARKS.sub("", report).lower())
     return [implied] if implied else []
 
