@@ -44,6 +44,7 @@ INVESTIGATING: dict[str, Any] = {
     "calls": [CallRecord(key="r1.0", name="look", arguments="{}", status="ok", finding="fine")],
     "words": ["ada: look at payments"],
     "nudged": True,
+    "corrected": True,
     "draft_answer": "The deploy broke it.",
     "window_fill": 4_096,
     "acts": ["update-1"],
@@ -62,6 +63,12 @@ FOLLOW_UP = FollowUpState(
     follow_ups=2,
     looked=1,
     undelivered=["slack: channel_not_found"],
+    by_alerts=True,
+    joined=["a"],
+    unaccepted=[1],
+    waiting_since=1_200.0,
+    noticed=["b"],
+    noticed_at=1_300.0,
 )
 OPEN: dict[str, Any] = {**INVESTIGATING, "alert_looks": 0, "reported": FOLLOW_UP}
 
