@@ -84,7 +84,7 @@ async def read_catalogues(client: Client, task_queue: str) -> list[WorkerCatalog
     try:
         async with asyncio.timeout(READ_SECONDS):
             published, _ = await _read(client, task_queue)
-    except (RPCError, TimeoutError, ValueError) as error:
+    except (RPCError, TimeoutError) as error:
         log.debug("cannot read the published catalogue: %s", error_text(error))
         return []
     return current(published.catalogues if published else [])
@@ -135,11 +135,11 @@ class _Publisher:
             try:
                 await self._publish(ended=False)
                 self._has_published, warned = True, False
-            except (RPCError, ValueError) as error:
+            except RPCError as error:
                 if not warned:
                     log.warning("cannot publish the catalogue (%s): only workers find mistakes", error_text(error))
                 warned = True
-                if isinstance(error, RPCError) and error.status in _REFUSALS:
+                if error.status in _REFUSALS:
                     return
             finally:
                 self.tried.set()
@@ -152,7 +152,7 @@ class _Publisher:
         try:
             async with asyncio.timeout(LAST_SECONDS):
                 await self._publish(ended=True)
-        except (RPCError, TimeoutError, ValueError) as error:
+        except (RPCError, TimeoutError) as error:
             log.debug("cannot record the end of the worker in the catalogue: %s", error_text(error))
 
     async def _publish(self, *, ended: bool) -> None:
@@ -210,7 +210,10 @@ def _size(catalogue: WorkerCatalogue) -> int:
 
 
 async def _read(client: Client, task_queue: str) -> tuple[PublishedCatalogues | None, bytes]:
-    """Return what is published, and a token for the next write; None and no token if there is no schedule."""
+    """Return what is published, and a token for the next write; None and no token if there is no schedule.
+
+    Content that this version cannot read counts as empty, and the next write replaces it. Raises RPCError.
+    """
     request = DescribeScheduleRequest(namespace=client.namespace, schedule_id=schedule_id(task_queue))
     try:
         described = await client.workflow_service.describe_schedule(request, timeout=_RPC_TIMEOUT)
@@ -219,7 +222,11 @@ async def _read(client: Client, task_queue: str) -> tuple[PublishedCatalogues | 
             raise
         return None, b""
     payloads = described.schedule.action.start_workflow.input.payloads
-    (published,) = await client.data_converter.decode(payloads, [PublishedCatalogues])
+    try:
+        (published,) = await client.data_converter.decode(payloads[:1], [PublishedCatalogues])
+    except (ValueError, TypeError, LookupError, RuntimeError, AttributeError) as error:
+        log.debug("cannot read the published catalogue: %s", error_text(error))
+        published = PublishedCatalogues(catalogues=[])
     return published, described.conflict_token
 
 

@@ -62,7 +62,8 @@ def worker_catalogue(settings: Settings, tools: Iterable[str], published_at: flo
         tools=sorted(tools),
         unpriced=[profile.name for profile in settings.profiles if profile.prices is None],
     )
-    return catalogue.model_copy(update={"services": sorted(settings.services)}) if settings.services else catalogue
+    services = sorted(map(clean, settings.services))
+    return catalogue.model_copy(update={"services": services}) if services else catalogue
 
 
 def own_catalogue(settings: Settings) -> WorkerCatalogue:

@@ -123,8 +123,8 @@ def test_a_process_that_is_no_worker_knows_only_what_its_settings_name() -> None
 @pytest.mark.parametrize(
     ("severity", "meant"),
     [
-        *((word, "critical") for word in ("crtical", "critcal", "Criticall", "ciritcal")),
-        *((word, "warning") for word in ("warnign", "wraning", "WARNNING")),
+        *((word, "critical") for word in ("crtical", "critcal", "CRTICAL")),
+        *((word, "warning") for word in ("warnign", "Warnign")),
         ("hihg", "high"),
         ("erorr", "error"),
         *((word, None) for word in ("critical", "high", "SEV1", "sev-2", "P0", "ok", "low", "info", "page")),
