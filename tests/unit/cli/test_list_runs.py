@@ -14,7 +14,7 @@ from rich.text import Text
 from temporalio.client import Client, WorkflowFailureError
 
 from tests.support.alert_sender import Sender
-from tests.support.harness import concludes, run_harness, until_waiting
+from tests.support.harness import HEALTHY, concludes, run_harness, until_waiting
 from tests.support.program import Program
 from tests.support.settings import build_settings, paging_tables
 from tests.support.terminal_screen import at_terminal
@@ -48,7 +48,7 @@ async def until_listed(client: Client, run: str, **filters: Any) -> RunInfo:
 
 
 async def test_a_run_is_found_by_its_attributes(client: Client, program: Program) -> None:
-    async with run_harness(client, [calls(RESTART), says(REPORT)]) as harness:
+    async with run_harness(client, [calls(RESTART, LOOK), says("**Cause:** a deploy.")]) as harness:
         sender = Sender.on(harness)
         run = sender.run(await sender.fire())
         await until_waiting(run, "r1.0")
@@ -120,7 +120,7 @@ async def test_a_run_is_found_by_its_outcome(client: Client, state: str, outcome
 
 
 async def test_an_earlier_episode_is_listed_with_a_name_that_show_accepts(client: Client, program: Program) -> None:
-    async with run_harness(client, concludes()) as harness:
+    async with run_harness(client, concludes(HEALTHY, HEALTHY)) as harness:
         sender = Sender.on(harness)
         first = sender.run(await sender.fire())
         await sender.resolve()
@@ -150,7 +150,8 @@ async def test_an_earlier_episode_is_listed_with_a_name_that_show_accepts(client
 async def test_a_run_in_a_queue_is_listed_as_queued(client: Client, program: Program) -> None:
     async with World.running() as world:
         settings = {**paging_tables(world), "episodes": {"investigations": 1}}
-        async with run_harness(client, [calls(RESTART), says(REPORT)], **settings) as harness:
+        script = [calls(RESTART), *concludes("**Cause:** a deploy.")]
+        async with run_harness(client, script, **settings) as harness:
             first = Sender.on(harness)
             investigating = first.run(await first.fire())
             await until_waiting(investigating, "r1.0")
