@@ -101,8 +101,8 @@ def _named(name: str) -> Callable[..., Any]:
         (_named("Ok"), {}, "snake_case"),
         (_named("1st"), {}, "snake_case"),
         (_named("x" * 65), {}, "snake_case"),
-        (_named("ask"), {}, "not one of announce, ask, brief"),
-        (_named("deliver"), {}, "not one of announce, ask, brief"),
+        (_named("ask"), {}, "not one of announce, announce_approval, ask, brief"),
+        (_named("deliver"), {}, "not one of announce, announce_approval, ask, brief"),
     ],
 )
 def test_options_that_cannot_be_a_tool(function: Any, options: dict[str, Any], why: str) -> None:
