@@ -151,7 +151,7 @@ class Investigation:
     def _outcome_of(self, briefing: Briefing, reply: ModelReply, review: Review) -> Outcome:
         """Decide what a conclusion ends in, and whether it wakes people: by the records, not by what the model says."""
         state, rules = self._state, briefing.pages
-        calls, pagers = state.tool_calls.records, {spec.name for spec in briefing.tools if spec.pages}
+        calls, pagers = state.tool_calls.records, [spec.name for spec in briefing.tools if spec.pages]
         if rules is not None and (why := conclusion.unsent_page(calls, pagers, rules.look_first)) is not None:
             return Outcome.page_not_sent(reply, review, why)
         wake = conclusion.wake_reason(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Literal, TypeAlias
 
 from watchkeeper.text import cap, clean
@@ -15,13 +14,13 @@ _SYNONYMS = {
     "warning": "warning warn minor medium moderate average p3 sev3 sev-3",
     "info": "info information informational notice debug low none ok success p4 p5 sev4 sev5 sev-4 sev-5",
 }
-_SEVERITY = {word: severity for severity, words in _SYNONYMS.items() for word in words.split()}
+SEVERITIES = {word: severity for severity, words in _SYNONYMS.items() for word in words.split()}
+"""The severity of each known word."""
+
 _ORDER = list(_SYNONYMS)
 
 MAX_BYTES = 50
 
-_SIMILARITY = 0.75
-_SHORTEST = 4
 
 _PRIORITY = {"critical": 1, "error": 2, "warning": 4, "info": 5}
 _UNKNOWN = 3
@@ -30,7 +29,7 @@ _UNKNOWN = 3
 def normalize(severity: str) -> str:
     """Translate a vendor's severity. An unknown one is returned in lower case."""
     lower = " ".join(clean(severity).lower().split())
-    return _SEVERITY.get(lower, cap(lower, MAX_BYTES)[0])
+    return SEVERITIES.get(lower, cap(lower, MAX_BYTES)[0])
 
 
 def worst_severity(*severities: str | None) -> str | None:
@@ -54,13 +53,3 @@ def page_severity(severity: str | None) -> PagerDutySeverity:
             return known
         case _:
             return "error"
-
-
-def similar_severity(severity: str) -> str | None:
-    """Return the known severity of which this is probably a misspelling; None for a known or an unrelated one."""
-    word = normalize(severity)
-    if word in _SEVERITY or len(word) < _SHORTEST or not word.isalpha():
-        return None
-    known = [one for one in _SEVERITY if one.isalpha() and len(one) >= _SHORTEST]
-    similar = difflib.get_close_matches(word, known, 1, _SIMILARITY)
-    return similar[0] if similar else None

@@ -23,7 +23,7 @@ def mark(report: str, claims: Sequence[Claim]) -> str:
     """
     whole = [found.span() for pattern in (_FENCE, _SPAN, _LINK) for found in pattern.finditer(report)]
     places: set[int] = set()
-    for text in {claim.text for claim in claims if claim.text.strip()}:
+    for text in dict.fromkeys(claim.text for claim in claims if claim.text.strip()):
         at = report.find(text)
         while at >= 0:
             end = at + len(text)

@@ -7,7 +7,7 @@ runs are open.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from watchkeeper.contracts import CallRecord, Claim, Review, Verdict
@@ -69,7 +69,7 @@ def find_problems(answer: str, facts: ConclusionFacts) -> list[str]:
 
 def find_contradictions(answer: str, facts: ConclusionFacts, unsupported: Iterable[Claim]) -> list[str]:
     """Return why unsupported claims conclude no alert: false actions, or a good verdict that results contradict."""
-    kinds = {claim.kind for claim in unsupported} if facts.by_alert else set()
+    kinds = [claim.kind for claim in unsupported] if facts.by_alert else []
     problems: list[str] = []
     if "action" in kinds:
         problems.append("It states an action that no call of this run has done.")
@@ -90,7 +90,7 @@ def without_corrections(message: str) -> str:
     return _OWN_CHECK.sub("", message)
 
 
-def unsent_page(calls: Sequence[CallRecord], pagers: Set[str], look_first: str = "") -> str | None:
+def unsent_page(calls: Sequence[CallRecord], pagers: Container[str], look_first: str = "") -> str | None:
     """Say which page the model wanted that was not sent; None if it wanted none, or if any page was sent.
 
     A page that was refused with ``look_first`` does not count: the model was to look first, and may have found that
@@ -126,7 +126,7 @@ def is_shown_healthy(results: Iterable[Mapping[str, object]]) -> bool:
     return bool(stated) and stated[-1]
 
 
-_HEALTHY = {"healthy", "ok", "up", "operational", "normal", "green", "available"}
+_HEALTHY = ("healthy", "ok", "up", "operational", "normal", "green", "available")
 
 
 def _stated_health(result: Mapping[str, object]) -> bool | None:
@@ -143,7 +143,7 @@ def _names_a_result(answer: str, results: Mapping[str, str]) -> bool:
     """Return whether an answer cites a result, or has a number that a result has."""
     if any(key in results for key in _CITATION.findall(answer)):
         return True
-    read = {number for result in results.values() for number in map(_digits, _NUMBER.findall(result))}
+    read = dict.fromkeys(number for result in results.values() for number in map(_digits, _NUMBER.findall(result)))
     return any(_digits(number) in read for number in _NUMBER.findall(answer))
 
 
