@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from watchkeeper import __version__
-from watchkeeper.alerts.severity_spelling import similar_severity
+from watchkeeper.alerts.similar_severities import similar_severity
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import RunInput, ToolChoice, WorkerCatalogue
 from watchkeeper.text import clean, excerpt, visible
