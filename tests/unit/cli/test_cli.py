@@ -130,7 +130,7 @@ async def test_a_run_without_a_worker_says_so(program: Program) -> None:
 async def test_the_cause_of_a_delay_is_printed(client: Client, program: Program) -> None:
     async with at_desk(client, program, [says(REPORT)]) as desk:
         desk.harness.model.fail_next(503, "overloaded, come back", {"retry-after": "5"}, times=1)
-        ended = await desk.program("run", "x")
+        ended = await desk.program("run", "Checkout fails.")
     assert ended.code == 0
     assert "r1 ask: attempt 2, the last one failed: " in ended.out
     assert "overloaded, come back" in ended.out
