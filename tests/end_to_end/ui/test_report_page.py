@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.async_api import Browser, Page, ViewportSize, async_playwright
@@ -19,7 +20,8 @@ from tests.support.report_page_data import (
     new_run,
     recorded_run,
 )
-from watchkeeper.contracts import CallStatus
+from watchkeeper.contracts import CallStatus, Claim, Report
+from watchkeeper.incident.claim_marks import mark
 from watchkeeper.report_page.html_report import html_report
 from watchkeeper.report_page.report_data import AlertFiring, ReportData
 
@@ -109,9 +111,24 @@ def run_with_all_statuses() -> ReportData:
     )
 
 
+def run_with_unsupported_claims() -> ReportData:
+    """A run whose report has two claims that nothing supports."""
+    claims = [
+        Claim(text="73.4 %", kind="figure", why="no result has it"),
+        Claim(text="INC-90210", kind="incident", why="no call opened it: " + "one-very-long-word" * 12),
+    ]
+    body = "# Cause\n\nErrors rose to **73.4 %** after the deploy.\n\n| incident |\n|---|\n| INC-90210 |"
+    data = conclude(new_run("Checkout fails.", service="checkout"), 6)
+    summary = mark("Errors rose to 73.4 %.", claims)
+    data.run.report = Report(summary=summary, body=mark(body, claims), verdict="diagnosed", unsupported=claims)
+    return data
+
+
 @pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize(
-    "data", [run_with_all_statuses(), hostile_run(), long_run(200, 3_600)], ids=["statuses", "hostile", "long"]
+    "data",
+    [run_with_all_statuses(), hostile_run(), long_run(200, 3_600), run_with_unsupported_claims()],
+    ids=["statuses", "hostile", "long", "claims"],
 )
 async def test_nothing_is_wider_than_the_screen(
     chromium: Browser, tmp_path: Path, data: ReportData, width: int
@@ -122,9 +139,10 @@ async def test_nothing_is_wider_than_the_screen(
     assert await page.evaluate(TOO_WIDE) == []
 
 
+@pytest.mark.parametrize("data", [run_with_all_statuses(), run_with_unsupported_claims()], ids=["statuses", "claims"])
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-async def test_text_has_enough_contrast(chromium: Browser, tmp_path: Path, dark: bool) -> None:
-    page = (await open_report(chromium, tmp_path, run_with_all_statuses(), dark=dark)).page
+async def test_text_has_enough_contrast(chromium: Browser, tmp_path: Path, dark: bool, data: ReportData) -> None:
+    page = (await open_report(chromium, tmp_path, data, dark=dark)).page
     await page.evaluate("document.querySelectorAll('details').forEach((element) => { element.open = true; })")
     assert await page.evaluate(LOW_CONTRAST) == []
 
@@ -143,6 +161,21 @@ async def test_the_report_works_with_a_screen_reader(chromium: Browser, tmp_path
     assert heads > 10
     await page.get_by_text("Timeline as a list").click()
     assert await page.get_by_role("cell", name="the run starts").is_visible()
+
+
+@pytest.mark.parametrize("media", ["screen", "print"])
+async def test_unsupported_claims_are_visible_without_color(
+    chromium: Browser, tmp_path: Path, media: Literal["screen", "print"]
+) -> None:
+    page = (await open_report(chromium, tmp_path, run_with_unsupported_claims())).page
+    await page.emulate_media(media=media)
+    note = page.get_by_role("note").filter(has_text="2 statements of this report are not supported by what was read.")
+    assert await note.is_visible()
+    assert await note.locator("dt").all_inner_texts() == ["73.4 %", "INC-90210"]
+    assert await page.locator("mark").all_inner_texts() == ["unsupported"] * 3
+    borders = await page.locator("mark").evaluate_all("(all) => all.map((mark) => getComputedStyle(mark).borderStyle)")
+    assert borders == ["solid"] * 3
+    assert await page.get_by_text("Concluded: diagnosed", exact=True).is_visible()
 
 
 async def test_a_call_unfolds_without_a_script(chromium: Browser, tmp_path: Path) -> None:
