@@ -129,8 +129,8 @@ BREAKING = {
     "reordered awaits": Breaking(
         edit(
             "workflows/tool_calls.py",
-            "entries.append(self._record_outcome(key, outcome))",
-            "entries.append(_immediately(await self._record_outcome(key, outcome)))",
+            "entries.append(self._record_outcome(key, outcome, cited=briefing.conclusions is not None))",
+            "entries.append(_immediately(await self._record_outcome(key, outcome, cited=False)))",
         ),
         *("parallel-calls", "differs", "ActivityTaskScheduled"),
         "the history schedules the activity `look` (r1.1) there, this code does not",
@@ -146,8 +146,8 @@ BREAKING = {
     "a removed activity": Breaking(
         edit(
             "workflows/delivery.py",
-            "    destinations = list(briefing.destinations if",
-            "    return []\n    destinations = list(briefing.destinations if",
+            "    destinations: list[Destination] = list(\n",
+            "    return []\n    destinations: list[Destination] = list(\n",
         ),
         *("concluded", "differs", "ActivityTaskScheduled"),
         "the history schedules the activity `deliver` (deliver-log) there, this code ",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import UTC
 
 from temporalio.client import Client
@@ -12,13 +13,13 @@ from tests.conftest import Record
 from tests.support.alert_sender import Sender, is_open, until_reported
 from tests.support.harness import HEALTHY, LOOK, Harness, concludes, run_harness, until_asked
 from tests.workflows.test_continue_as_new import ROUNDS, SCRIPT, executions, impatient
-from watchkeeper.contracts import CarryRequest, CompactRequest, EpisodeMemo, RunInput, TellRequest
+from watchkeeper.contracts import CarryRequest, CompactRequest, EpisodeMemo, JsonObject, RunInput, TellRequest
 from watchkeeper.llm.conversation import ConversationRequest
 from watchkeeper.run_view.follow import read_run
 from watchkeeper.run_view.json_view import run_json
 from watchkeeper.runs import client as runs_client
 from watchkeeper.temporal.history import decode_first
-from watchkeeper.testing.scripts import calls, says
+from watchkeeper.testing.scripts import ScriptedReply, calls, count_replies, says
 from workflows.incident import IncidentWorkflow
 
 __all__ = ["impatient"]
@@ -103,8 +104,14 @@ def lose_conversations(harness: Harness, kind: type[ConversationRequest]) -> Non
     harness.running_worker.conversations.messages = fail  # type: ignore[method-assign]
 
 
+def look_once(request: JsonObject) -> ScriptedReply:
+    """Look, then report; the call stands in the summary of a compacted conversation, too."""
+    has_looked = "r1.0" in json.dumps(request["messages"][2:]) or count_replies(request)
+    return says("**Cause:** a deploy.") if has_looked else calls(LOOK)
+
+
 async def test_a_question_that_cannot_be_sent_to_the_model_is_answered_once(client: Client) -> None:
-    async with run_harness(client, concludes(), model={"context_tokens": 1024}) as harness:
+    async with run_harness(client, look_once, model={"context_tokens": 1024}) as harness:
         sender = Sender.on(harness)
         run = sender.run(await sender.fire())
         await until_reported(run)

@@ -9,10 +9,10 @@ import pytest
 from httpx2 import AsyncClient, Response
 from temporalio.client import Client
 
-from tests.support.harness import Harness, run_harness
+from tests.support.harness import Harness, model_text, run_harness
 from tests.support.intake_harness import OTHER, TOKEN, Dispatcher, bearer, running_intake, settings
 from watchkeeper.config.settings import Settings
-from watchkeeper.contracts import JsonObject
+from watchkeeper.contracts import JsonObject, Report
 from watchkeeper.run_view.follow import read_run
 from watchkeeper.run_view.json_view import run_json
 from watchkeeper.testing.scripts import says
@@ -46,7 +46,7 @@ async def test_a_run_is_started_shown_and_listed(client: Client) -> None:
     assert (answer.json()["text"], answer.json()["service"]) == ("Is checkout well?", "checkout")
     assert response.json() == expected
     assert (response.json()["status"], response.json()["limits"]["rounds"]) == ("concluded", 3)
-    assert response.json()["report"]["body"] == "All is well."
+    assert model_text(Report.model_validate(response.json()["report"])) == "All is well."
     (one,) = listed.json()["runs"]
     assert (one["run"], one["severity"], one["status"]) == (run, "high", "concluded")
     assert harness.model.requests[0].json().get("tool_choice", "none") == "none"
