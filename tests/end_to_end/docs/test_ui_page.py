@@ -23,6 +23,7 @@ EXPECTED_RUNS = {
     "runs without a conclusion": {LIMITED, STOPPED},
     "failed runs of a service": set[str](),
     "runs that a limit ended": {LIMITED},
+    "reports to check": set[str](),
     "expensive runs": set[str](),
     "long runs": set[str](),
     "runs that an alert source started": {OPEN},
