@@ -27,6 +27,10 @@ class Records:
     services: Sequence[str] = ()
     """Services of the catalogue; empty: unknown."""
 
+    def woke(self, call: CallRecord) -> bool:
+        """Tell whether a call is one that wakes a person."""
+        return call.page is not None or call.name in self.pages
+
 
 def argument_values(arguments: str) -> dict[str, str]:
     """Return the texts and numbers of a call's arguments by name. Other text than a JSON object has none."""

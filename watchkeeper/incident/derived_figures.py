@@ -6,6 +6,7 @@ result, and the figure has at least two significant digits.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import chain, combinations, product
@@ -16,7 +17,9 @@ from watchkeeper.incident.vocabulary.unit_words import Dimension
 
 MOST_UNDER_A_KEY = 8
 MOST_IN_A_RESULT = 12
+MOST_OF_A_RESULT = 5
 MOST_COUNTS = 5
+MOST_RATES = 3
 """Larger groups of numbers support too much."""
 
 _PRODUCTS: dict[Dimension, tuple[tuple[Dimension, Dimension], ...]] = {
@@ -30,6 +33,9 @@ _QUOTIENTS: dict[Dimension, tuple[tuple[Dimension, Dimension], ...]] = {
     "rate": (("count", "time"),),
     "share": (("rate", "rate"), ("any", "bytes")),
 }
+_TOTAL = re.compile(r"total|count|sum|all|hits|size", re.IGNORECASE)
+"""Keys of counts that may be set in relation across the rows of a result."""
+
 _LARGE = 1e6
 """From here on, a number without a unit may be one of bytes."""
 
@@ -38,7 +44,8 @@ _UNKNOWN_SCALES: dict[Dimension, tuple[float, ...]] = {"time": (1.0, 1e-3), "sha
 
 def is_derived(number: Quantity, bounds: Sequence[tuple[float, float]], evidence: ReadEvidence) -> bool:
     """Tell whether a figure follows from two numbers that were read. ``bounds``: what each of its values may be."""
-    results = _combined(number.dimension, evidence)
+    rough = number.digits == 1 and number.dimension == "time"
+    results: Iterator[float] = iter(()) if rough else _combined(number.dimension, evidence)
     if number.digits > 1 or number.dimension == "multiple":
         results = chain(_differences_and_ratios(number.dimension, evidence), results)
     return any(low <= result <= high for result in results for low, high in bounds)
@@ -50,12 +57,13 @@ def _groups(evidence: ReadEvidence) -> Iterator[tuple[list[tuple[Dimension, floa
     totals: dict[str, set[tuple[Dimension, float]]] = defaultdict(set)
     sizes: set[tuple[Dimension, float]] = set()
     large: set[tuple[Dimension, float]] = set()
-    for numbers in evidence.keyed.values():
-        in_result: set[tuple[Dimension, float]] = {
-            (dimension, value) for _, dimension, value in numbers if dimension not in ("any", "count")
-        }
-        if len(in_result) <= MOST_IN_A_RESULT:
+    for name, numbers in evidence.keyed.items():
+        in_result = _measured(numbers)
+        if len(in_result) <= MOST_OF_A_RESULT:
             yield sorted(in_result), False
+        for row in map(_measured, evidence.rows[name]):
+            if 1 < len(row) <= MOST_IN_A_RESULT:
+                yield sorted(row), False
         sizes |= {(dimension, value) for dimension, value in in_result if dimension == "bytes"}
         large |= {("bytes", value) for _, dimension, value in numbers if dimension == "any" and value >= _LARGE}
         sums: dict[tuple[str, Dimension], list[float]] = defaultdict(list)
@@ -73,6 +81,11 @@ def _groups(evidence: ReadEvidence) -> Iterator[tuple[list[tuple[Dimension, floa
         yield sorted(sizes | large), False
 
 
+def _measured(numbers: list[tuple[str, Dimension, float]]) -> set[tuple[Dimension, float]]:
+    """Return the numbers of which is known what they measure."""
+    return {(dimension, value) for _, dimension, value in numbers if dimension not in ("any", "count")}
+
+
 def _differences_and_ratios(wanted: Dimension, evidence: ReadEvidence) -> Iterator[float]:
     for group, same_key in _groups(evidence):
         for (one, first), (other, second) in combinations(group, 2):
@@ -80,7 +93,9 @@ def _differences_and_ratios(wanted: Dimension, evidence: ReadEvidence) -> Iterat
                 continue
             larger, smaller = max(first, second), min(first, second)
             if one == wanted:
-                yield from (larger - smaller, larger + smaller)
+                yield larger - smaller
+                if wanted != "share":
+                    yield larger + smaller
             elif one == "any":
                 yield from ((larger - smaller) * scale for scale in _UNKNOWN_SCALES.get(wanted, (1.0,)))
             if smaller and wanted == "multiple":
@@ -95,10 +110,14 @@ def _differences_and_ratios(wanted: Dimension, evidence: ReadEvidence) -> Iterat
 
 def _combined(wanted: Dimension, evidence: ReadEvidence) -> Iterator[float]:
     """Yield products and quotients of two numbers that measure different things, in one result."""
-    for numbers in evidence.keyed.values():
+    for name, numbers in evidence.keyed.items():
         by_dimension: dict[Dimension, set[float]] = defaultdict(set)
         for _, dimension, value in numbers:
             by_dimension[dimension].add(value)
+        rates = sorted(by_dimension["rate"])
+        if wanted == "time" and len(rates) <= MOST_RATES:
+            # A queue that drains faster than it fills is empty after its depth divided by the difference.
+            by_dimension["rate"] |= {faster - slower for slower, faster in combinations(rates, 2)}
         for one, other in _PRODUCTS.get(wanted, ()):
             pairs = list(product(by_dimension[one], by_dimension[other]))
             if len(pairs) <= MOST_IN_A_RESULT:
@@ -107,11 +126,12 @@ def _combined(wanted: Dimension, evidence: ReadEvidence) -> Iterator[float]:
             pairs = [(first, second) for first, second in product(by_dimension[one], by_dimension[other]) if second]
             if len(pairs) <= MOST_IN_A_RESULT:
                 yield from (first / second for first, second in pairs)
-        plain = {value for key, dimension, value in numbers if dimension in ("any", "count") and key != "[]"}
-        counts = sorted(value for value in plain if value > 1)
-        if wanted == "share" and len(counts) <= MOST_COUNTS:
-            yield from (smaller / larger for smaller, larger in combinations(counts, 2))
         if wanted == "share":
+            totals = [entry for entry in numbers if _TOTAL.search(entry[0])]
+            for row in (*evidence.rows[name], totals):
+                counts = sorted({value for _, dimension, value in row if dimension in ("any", "count") and value > 1})
+                if len(counts) <= MOST_COUNTS:
+                    yield from (smaller / larger for smaller, larger in combinations(counts, 2))
             yield from _parts_of_a_whole(numbers)
         if wanted == "time":
             # "One failed request every four seconds."

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 from watchkeeper.incident.claim_spans import Check
 from watchkeeper.incident.derived_figures import is_derived
 from watchkeeper.incident.quantities import Quantity, compound_seconds, decimal_comma, quantity
 from watchkeeper.incident.read_evidence import ReadEvidence
+from watchkeeper.incident.stated_arithmetic import follows
 from watchkeeper.incident.vocabulary import figure_words
 from watchkeeper.incident.vocabulary.unit_words import COMPOUND, FIGURE, Dimension
 
 _BEFORE, _AHEAD = 28, 60
+_SAME_SENTENCE, _OPERANDS = 160, 4
+"""Characters around a figure, and figures on each side of it, from which it may follow."""
 SMALL = 12
 """Counts up to this one are often made by the reader: two suspects, three causes."""
 
@@ -35,18 +39,66 @@ def check_figures(check: Check, clocks: Sequence[int]) -> None:
     durations = check.evidence.times.durations(clocks)
     comma = decimal_comma(check.report.plain)
     _check_compounds(check, durations)
+    unread: list[tuple[re.Match[str], Quantity, str]] = []
+    read: list[tuple[int, Quantity]] = []
     for found in FIGURE.finditer(check.text):
-        if not check.is_stated(found.start()):
-            continue
         number = quantity(found, comma=comma)
-        if number is None or _is_no_figure(check, found, number):
+        if number is None or not check.is_stated(found.start()):
+            continue
+        if _is_no_figure(check, found, number):
+            read.append((found.start(), number))
             continue
         before = check.text[max(0, found.start() - _BEFORE) : found.start()]
         if figure_words.OR_MORE.match(check.text, found.end()):
             before = "over "
         readings = [number, *_other_readings(check, found, comma=comma)]
-        if not any(_is_supported(check.evidence, reading, before, durations) for reading in readings):
+        if any(_is_supported(check.evidence, reading, before, durations) for reading in readings):
+            read.append((found.start(), number))
+        else:
+            unread.append((found, number, before))
+    _check_arithmetic(check, unread, read)
+
+
+def _check_arithmetic(
+    check: Check, unread: Sequence[tuple[re.Match[str], Quantity, str]], read: list[tuple[int, Quantity]]
+) -> None:
+    """Flag the figures that were not read, if they do not follow from figures in the same line that were."""
+    starts = [start for start, _ in read]
+    accepted: list[tuple[int, Quantity]] = []
+    for found, number, before in unread:
+        begin = max(check.text.rfind("\n", 0, found.start()) + 1, found.start() - _SAME_SENTENCE)
+        end = check.text.find("\n", found.end(), found.end() + _SAME_SENTENCE)
+        end = end if end >= 0 else found.end() + _SAME_SENTENCE
+        after = [other for _, other in read[bisect_left(starts, found.end()) : bisect_left(starts, end)]]
+        near = [other for _, other in read[bisect_left(starts, begin) : bisect_left(starts, found.start())]]
+        near = [*after[:_OPERANDS], *near[-_OPERANDS:], *(other for start, other in accepted[-1:] if start >= begin)]
+        bounds = [_bounds(value, step, before) for value, step in zip(number.values, number.steps, strict=True)]
+        if follows(number, bounds, near) or _is_compared(check, found, number, bounds, after[:1]):
+            accepted.append((found.start(), number))
+        else:
             check.flag(found.start(), found.end(), "figure", "no result has this figure in this unit")
+
+
+def _is_compared(
+    check: Check,
+    found: re.Match[str],
+    number: Quantity,
+    bounds: Sequence[tuple[float, float]],
+    following: Sequence[Quantity],
+) -> bool:
+    """Tell whether a read number is so much larger or smaller than the one that follows: 10x the threshold of 5,000."""
+    if number.dimension not in ("multiple", "share") or not following:
+        return False
+    if not figure_words.COMPARED.match(check.text, found.end()):
+        return False
+    more = [(1 + low, 1 + high) for low, high in bounds] if number.dimension == "share" else list(bounds)
+    less = [(1 - high, 1 - low) for low, high in bounds] if number.dimension == "share" else []
+    return any(
+        check.evidence.has_number(dimension, value * low, value * high)
+        for value in following[0].values
+        for low, high in (*more, *less)
+        for dimension in {following[0].dimension, "any" if following[0].dimension == "count" else following[0].dimension}
+    )
 
 
 def _other_readings(check: Check, found: re.Match[str], *, comma: bool) -> Iterator[Quantity]:
@@ -73,7 +125,10 @@ def _is_supported(evidence: ReadEvidence, number: Quantity, before: str, duratio
         return True
     if number.dimension == "time" and _is_duration(number, durations, before):
         return True
-    bounds = [_bounds(value, step, before) for value, step in zip(number.values, number.steps, strict=True)]
+    exact = number.dimension == "bytes" and not figure_words.ABOUT.search(before)
+    unit = number.values[-1] / number.number if number.number else 1.0
+    steps = [min(step, unit) for step in number.steps] if exact and number.number >= 1 else number.steps
+    bounds = [_bounds(value, step, before) for value, step in zip(number.values, steps, strict=True)]
     return is_derived(number, bounds, evidence)
 
 
@@ -95,6 +150,12 @@ def _is_no_figure(check: Check, found: re.Match[str], number: Quantity) -> bool:
     after = check.text[found.end() : found.end() + 40]
     before = check.text[max(0, found.start() - _BEFORE) : found.start()]
     if number.dimension == "time" and figure_words.AGO.match(after):
+        return True
+    if figure_words.WELL_KNOWN.search(check.text, max(0, found.start() - _AHEAD), found.start()):
+        return True
+    if figure_words.HTTP_STATUSES.match(found[0]):
+        return True
+    if figure_words.PORT.search(before) and number.number in figure_words.PORTS:
         return True
     if number.dimension == "share" and figure_words.CERTAIN.match(after):
         return True

@@ -28,7 +28,8 @@ class _Reads:
             status = health_words.STATUS.search(text)
             for service in services if status else ():
                 self.latest[service] = status[1].lower() if status else ""
-            same[call.name, call.arguments] = same.get((call.name, call.arguments), 0) + 1
+            asked = re.sub(r"\d+", "0", call.arguments)  # Another window is the same question.
+            same[call.name, asked] = same.get((call.name, asked), 0) + 1
         self.repeated = any(times > 1 for times in same.values())
 
 
@@ -89,7 +90,9 @@ def _check_states(check: Check, reads: _Reads, clause: Clause) -> None:
 
 def _check_state(check: Check, reads: _Reads, found: re.Match[str], service: str, at: tuple[int, int]) -> None:
     latest = reads.latest.get(service)
-    if (latest in health_words.BAD_STATUS and found["good"]) or (latest in health_words.GOOD_STATUS and found["bad"]):
+    not_known = latest in health_words.UNKNOWN_STATUS and found["good"]
+    spared = (found["good"] or "").lower().startswith("no ")
+    if not_known or (latest in health_words.BAD_STATUS and found["good"] and not spared) or (latest in health_words.GOOD_STATUS and found["bad"]):
         check.flag(at[0], found.end(), "health", f"the latest read of {service} says {latest}")
     elif service not in reads.looked and not _is_reported(check, service):
         check.flag(*at, "health", f"no call was about {service}")

@@ -68,6 +68,9 @@ def check_versions(check: Check) -> None:
         if comma and name_patterns.THOUSANDS.fullmatch(found[0]):
             continue
         check.take(*found.span())
+        hyphenated = name_patterns.HYPHEN_BEFORE.search(check.text, max(0, found.start() - _NEAR), found.start())
+        if hyphenated and check.evidence.has_name(hyphenated[0] + found[0]):
+            continue
         if check.evidence.has_version(found[0]) or name_patterns.NEXT_VERSION.search(
             check.report.plain, max(0, found.start() - _NEAR), found.start()
         ):

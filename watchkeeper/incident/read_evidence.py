@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from functools import cached_property
 
-from watchkeeper.incident.claim_records import Records
+from watchkeeper.incident.claim_records import Records, argument_values
 from watchkeeper.incident.quantities import compound_seconds, key_hint, read_scales
 from watchkeeper.incident.read_times import ReadTimes
 from watchkeeper.incident.report_clauses import plain
@@ -17,11 +17,13 @@ _CODE_POINT = re.compile(r"\\u([0-9a-fA-F]{4})")
 _TOKEN = re.compile(r"[\w$][\w.$@-]*")
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
 _KEYED = re.compile(
-    r'(?<![\w.-])([A-Za-z_][\w.-]{0,60})"?\s?[:=]\s?"?(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?![\w.:-]*[:-]\d)\s?([A-Za-z\u00b5%/]*)'
+    r'(?<![\w.-])([A-Za-z_][\w.-]{0,60})"?\s?[:=]\s?"?(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?!\.?\d|[\w.:-]*[:-]\d)\s?([A-Za-z\u00b5%/]*)'
 )
 _MEASURED = re.compile(r"(?<![\w.:-])(\d[\d,]*(?:\.\d+)?)\s?([A-Za-z\u00b5%][A-Za-z/]{0,12}|/s)")
 _LISTED = re.compile(r'[\[,]\s?"?(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)"?\s?(?=[\],])')
-_WORD_NUMBER = re.compile(r"(?<![\w.:-])(\d[\d,]*(?:\.\d+)?)(?![\w:-]|\.\d)")
+_WORD_NUMBER = re.compile(r"(?<![\w.:-])(\d[\d,]*(?:\.\d+)?)(?![\w:%-]|[.,]?\d| ?(?:%|[num]?s\b|min\b|[kmg]i?b\b))")
+_SHORT_TEXT = 40
+"""Characters of an argument that is a name or a value; longer ones are the model's own words."""
 
 _PER = re.compile(r"(?<![\w.:-])(\d[\d,]*(?:\.\d+)?) ?[a-z]{0,12} ?(?:per |/)(second|sec|s|minute|min|hour|h)\b")
 _PART = re.compile(r"(?<![\w/.:-])(\d{1,12})(?:/| of | out of )(\d{1,12})(?![\w/.-])")
@@ -57,6 +59,8 @@ class ReadEvidence:
         findings = [unescaped(call.finding) for call in records.calls if call.status != "ok"]
         pages = [call.page.incident or "" for call in records.calls if call.page]
         asked = [unescaped(call.arguments) for call in records.calls if records.tools.get(call.name) == "read"]
+        asked += [_set(call.arguments) for call in records.calls if call.status == "ok" and not records.woke(call)]
+        self._arguments = {call.key: unescaped(call.arguments) for call in records.calls}
         self._texts = [*self.results.values(), *self.words, *findings, *pages, *asked, *records.services]
         self.text = "\n".join(self._texts).casefold()
         self.reported = "\n".join([*self.results.values(), *self.words]).casefold()
@@ -141,10 +145,24 @@ class ReadEvidence:
         for name, text, numbers in zip(names, self._texts, self._under_keys, strict=False):
             if len(numbers) <= KEYED_A_RESULT:
                 read = found[name] = []
-                for key, number, unit in numbers:
+                for key, number, unit in [*numbers, *_KEYED.findall(self._arguments.get(name, ""))]:
                     read += [(key, dimension, value) for dimension, value in _meanings(key, float(number), unit)]
                 listed = (float(number) for number in _LISTED.findall(text))
                 read += [("[]", "any", value) for value in listed if abs(value) < _OLDEST_EPOCH]
+        return found
+
+    @cached_property
+    def rows(self) -> dict[str, list[list[tuple[str, Dimension, float]]]]:
+        """The numbers of ``keyed`` that stand in the same JSON object or log line, by result."""
+        found: dict[str, list[list[tuple[str, Dimension, float]]]] = {}
+        for name, text in zip([*self.results, *(f"message {at}" for at in range(len(self.words)))], self._texts, strict=False):
+            if name in self.keyed:
+                rows = (_KEYED.findall(row) for row in re.split(r"[{}]", text))
+                found[name] = [
+                    [(key, *meaning) for key, number, unit in row for meaning in _meanings(key, float(number), unit)]
+                    for row in rows
+                    if len(row) > 1
+                ]
         return found
 
     @cached_property
@@ -177,6 +195,12 @@ class ReadEvidence:
         values = self.numbers.get(dimension, [])
         at = bisect_left(values, low)
         return at < len(values) and values[at] <= high
+
+
+def _set(arguments: str) -> str:
+    """Return the names and values with which something was done, without texts that the model wrote."""
+    values = argument_values(arguments).items()
+    return ", ".join(f"{name}: {value}" for name, value in values if len(value) <= _SHORT_TEXT and " " not in value)
 
 
 def _share(part: str, whole: str) -> float:

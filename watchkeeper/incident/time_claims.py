@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 
 from watchkeeper.incident.claim_spans import Check
 from watchkeeper.incident.vocabulary import time_words
 
 _DAY_MINUTES = 1_440
+_NEAR = 40
+"""Characters between a local time and the time in UTC that it repeats."""
 
 
 def check_times(check: Check) -> list[int]:
@@ -23,6 +26,8 @@ def check_times(check: Check) -> list[int]:
             continue
         check.flag(*found.span(), "time", "no result has this date")
     check.hide()
+    unread: list[re.Match[str]] = []
+    known: list[re.Match[str]] = []
     for found in time_words.CLOCK.finditer(check.text):
         hour, minute = int(found["h"]), int(found["m"])
         if hour > 24:
@@ -31,11 +36,24 @@ def check_times(check: Check) -> list[int]:
         second = _supported(check, found, hour % 24 * 3_600 + minute * 60 + int(found["s"] or 0))
         if second is not None:
             supported.append(second)
+            known.append(found)
         elif check.is_stated(found.start()):
+            unread.append(found)
+    starts = [found.start() for found in known]
+    for found in unread:
+        near = known[bisect_left(starts, found.start() - _NEAR) : bisect_left(starts, found.end() + _NEAR)]
+        if not any(_is_same_moment(found, other) for other in near):
             end = found.end("s") if found["s"] else found.end("m")
             check.flag(found.start(), end, "time", "no result has this time")
     check.hide()
     return supported
+
+
+def _is_same_moment(local: re.Match[str], read: re.Match[str]) -> bool:
+    """Tell whether a clock time may be another one in a local zone: 12:01 in Berlin is 11:01 UTC."""
+    zones = {(found["zone"] or "").lower() for found in (local, read)}
+    other_zone = bool(zones & {"utc", "z", "gmt"}) and (local["zone"] or "").lower() not in ("utc", "z", "gmt")
+    return other_zone and local["m"] == read["m"] and local["h"] != read["h"]
 
 
 def _month_and_day(found: re.Match[str]) -> tuple[int, int]:

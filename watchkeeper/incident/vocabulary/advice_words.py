@@ -101,7 +101,7 @@ AMBIGUOUS = word_list(
     " plan target load ship read change pin note report measure track log stage"
 )
 FIRST_WORDS = re.compile(
-    r"[\s\"'(\[]*(?:(?:please|then|and|also|immediately|now|or|first|second|finally|optionally|otherwise|but|so"
+    r"[\s\"'(\[]*(?:(?:please|maybe|perhaps|possibly|later|additionally|then|and|also|immediately|now|or|first|second|finally|optionally|otherwise|but|so"
     r"|next|meanwhile"
     r"|in parallel|afterwards|if needed|if necessary|manually|carefully|urgently|bitte)[,:]?\s+)*([a-z][a-z'-]*)\b",
     re.IGNORECASE,

@@ -10,7 +10,7 @@ GOOD = (
     r"healthy|fine|ok(?:ay)?|normal|stable|unaffected|not affected|operational|green|good|working(?: normally|"
     r" fine)?|all right|nominal"
     r"|up and running|running (?:normally|fine)|back to normal|recovered|functioning(?: normally)?|operating"
-    r" normally|behaving normally"
+    r" normally|behaving normally|no (?:errors|issues|problems|failures)"
 )
 BAD = r"degraded|down|unhealthy|failing|broken|unavailable|red|out"
 STATE = re.compile(
@@ -79,3 +79,4 @@ SERIES = r"\[(?:\s*\"?-?\d+(?:\.\d+)?\"?\s*,){2,}|(?:\[\s*\d{9,}(?:\.\d+)?\s*,\s
 STATUS = re.compile(r'"?status"?\s*[:=]\s*"?(\w+)', re.IGNORECASE)
 GOOD_STATUS = {"healthy", "ok", "up", "green", "normal", "operational", "passing"}
 BAD_STATUS = {"degraded", "down", "unhealthy", "critical", "failing", "red", "error", "failed", "warning"}
+UNKNOWN_STATUS = {"unknown", "no_traffic", "no_data"}

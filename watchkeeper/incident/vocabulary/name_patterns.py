@@ -86,3 +86,5 @@ DENIED = re.compile(
 ENDINGS = frozenset({"js", "io", "ai", "com", "net", "org", "dev", "app", "md", "cfg", "sh"})
 THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+")
 NEXT_VERSION = re.compile(r"\b(?:next|fixed|upcoming|future|hot-?fix|patched|planned)\b[^.;]{0,25}$", re.IGNORECASE)
+HYPHEN_BEFORE = re.compile(r"[\w.]+(?:-[\w.]+)*-$")
+"""The beginning of a name that ends in a version: ``products-v12``."""

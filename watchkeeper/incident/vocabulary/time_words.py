@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 
 ZONES = {
-    "utc": 0, "z": 0, "gmt": 0, "cet": 60, "cest": 120, "bst": 60, "ist": 330, "jst": 540, "msk": 180, "est": -300,
+    "utc": 0, "z": 0, "gmt": 0, "wet": 0, "cet": 60, "mez": 60, "cest": 120, "mesz": 120, "eet": 120, "eest": 180, "bst": 60, "ist": 330, "jst": 540, "msk": 180, "est": -300,
     "edt": -240, "cst": -360, "cdt": -300, "mst": -420, "mdt": -360, "pst": -480, "pdt": -420, "sgt": 480, "aest": 600,
 }  # fmt: skip
 CLOCK = re.compile(
     r"(?:(?<![\w:.])|(?<=\d[Tt])|(?<=[\u3040-\u9fff]))(?P<h>\d{1,2})(?::| ?h ?"
     r"|\u6642)(?P<m>[0-5]\d)(?::(?P<s>[0-5]\d)(?:[.,]\d+)?)?"
-    r"(?!:?\d|[.,]\d|[ ]?min)(?:[ ]?(?P<half>[ap]\.?m\b\.?))?(?:[ ]?(?P<zone>Z|UTC|GMT|[A-Z]{2,4}T|BST"
-    r"|MSK)\b)?(?P<offset>[ ]?[+-]\d\d:?\d\d(?!\d))?\u5206?"
+    r"(?!:?\d|[.,]\d|[ ]?min)(?:[ ]?(?P<half>[ap]\.?m\b\.?))?(?:[ ]?(?:Uhr )?(?P<zone>Z|UTC|GMT|[A-Z]{2,4}T|BST"
+    r"|MSK|MEZ|MESZ)\b)?(?P<offset>[ ]?[+-]\d\d:?\d\d(?!\d))?\u5206?"
 )
 MONTHS = {
     name: number
@@ -40,7 +40,7 @@ DATE = re.compile(
     r"(?<![\w.-])(?:(?P<y>\d{4})-(?P<mo>\d\d)-(?P<d>\d\d)"
     rf"|(?P<d2>\d{{1,2}})(?:st|nd|rd|th|\.)?[ ](?:of[ ])?(?P<n2>{NAMES})\b\.?(?:,?[ ]\d{{4}})?"
     rf"|(?P<n3>{NAMES})\.?[ ](?P<d3>\d{{1,2}})(?:st|nd|rd|th)?\b(?!:)(?:,?[ ]\d{{4}})?"
-    r"|(?P<d4>\d{1,2})[./](?P<mo4>\d{1,2})[./](?:20\d\d)?(?!\d)"
+    r"|(?P<d4>\d{1,2})(?P<sep>[./])(?P<mo4>\d{1,2})(?P=sep)(?:20\d\d|(?!\w))(?!\d)"
     r"|(?P<mo5>\d{1,2})\u6708(?P<d5>\d{1,2})\u65e5)(?![\d-])",
     re.IGNORECASE,
 )

@@ -23,7 +23,7 @@ WORDS: dict[Dimension, dict[float, str]] = {
         1e-6: "us \u00b5s microsecond microseconds",
         1e-3: "ms msec msecs millisecond milliseconds millis millisekunden millisecondes \u30df\u30ea\u79d2"
         " \u6beb\u79d2",
-        1.0: "s sec secs second seconds sekunde sekunden seconde secondes segundos \u79d2",
+        1.0: "s sec secs second seconds sekunde sekunden seconde secondes segundo segundos \u79d2",
         60.0: "min mins minute minutes minuten minutos \u5206\u9593 \u5206\u949f \u5206",
         3_600.0: "h hr hrs hour hours stunde stunden heure heures horas \u6642\u9593 \u5c0f\u65f6",
         86_400.0: "d day days tag tage tagen jour jours d\u00edas \u65e5\u9593",
@@ -71,7 +71,8 @@ NUMBER = r"\d{1,3}(?:[,.' ]\d{3})+(?:[.,]\d+)?(?![\d])|\d+(?:[.,]\d+)?(?:[eE]-?\
 BYTES = r"(?i:[kmgt]i?b|[kmgt]i|bytes?)|B"
 FIGURE = re.compile(
     rf"(?<![A-Za-z0-9_.,:/#@])(?<![A-Za-z0-9\x01]-)(?P<number>{NUMBER})"
-    r"(?P<scale>[ ]?(?:k|K|M|bn|thousand|million|billion|tausend|Millionen|Mio\.?(?= [A-Z]))(?![A-Za-z0-9]))?"
+    r"(?P<scale>[ ]?(?:k|K|M|bn|thousand|million|billion|tausend|Millionen|Million|millions|millones|mill\u00f3n|mil"
+    r"|mille|Mio\.?(?= [A-Z])|\u4e07)(?![A-Za-z0-9]))?"
     rf"(?:[ -]{{0,4}}(?:(?P<bytes>{BYTES})(?:/[ ]?|[ ](?:per|an?|each|every|pro|par)[ ])(?P<span>{SPAN})\b"
     rf"|(?P<rate>{RATE})|(?P<unit>(?i:{NAMED})|B|KB|[GT])(?![A-Za-z0-9/])))?"
 )
@@ -83,7 +84,9 @@ SCALES = {
     "m": 1e6,
     "million": 1e6,
     "millionen": 1e6,
-    "mio": 1e6,
+    **dict.fromkeys(["mio", "millions", "millones", "mill\u00f3n"], 1e6),
+    **dict.fromkeys(["mil", "mille"], 1e3),
+    "\u4e07": 1e4,
     "bn": 1e9,
     "billion": 1e9,
 }
