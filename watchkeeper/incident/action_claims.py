@@ -7,9 +7,10 @@ from collections.abc import Set as AbstractSet
 from typing import Literal, TypeAlias
 
 from watchkeeper.incident.claim_spans import Check
+from watchkeeper.incident.foreign_actions import foreign_actions
 from watchkeeper.incident.paged_teams import PagedTeams
 from watchkeeper.incident.report_clauses import Clause, is_hedged, is_imperative
-from watchkeeper.incident.vocabulary import action_phrases
+from watchkeeper.incident.vocabulary import action_phrases, change_words
 from watchkeeper.incident.vocabulary.action_words import ACTIONS, CONTACT, OPENED, Action
 
 Voice: TypeAlias = Literal["ours", "reported"]
@@ -23,6 +24,7 @@ _RARELY_OURS = {action for action in ACTIONS if re.search("killed|disabled|deplo
 _MESSAGE = f"{CONTACT.call}|post|send|comment|report"
 """Tools that only say something."""
 
+_LAST_PART = re.compile(r"[^.;|(\n]*$")
 _NEAR = 200
 """Characters before a verb in which its subject is looked for."""
 
@@ -42,6 +44,13 @@ def check_actions(check: Check) -> None:
                     int(next(name for name, part in found.groupdict().items() if part and name != "did")[1:])
                 ]
                 checker.check(action, found, clause, noun=pattern is not action_phrases.DONE)
+        changes = list(change_words.PASSIVE.finditer(text, clause.start, clause.end))
+        short = change_words.SHORT.fullmatch(text, clause.start, clause.end)
+        for found in [*changes, *([short] if short else [])]:
+            if not any(part.start < found.end() and found.start() < part.end for part in check.found):
+                checker.check_change(found, clause)
+    for verb, found, ours in foreign_actions(check):
+        checker.check_foreign(verb, found, ours)
 
 
 class _Actions:
@@ -66,7 +75,9 @@ class _Actions:
     def check(self, action: Action, found: re.Match[str], clause: Clause, *, noun: bool) -> None:
         """Flag one statement if nothing supports it."""
         lead = found.string[clause.start : found.start()]
-        if self._is_no_statement(found, clause, lead):
+        # "Rollback complete" is no command, although it begins like one.
+        done = noun and not lead.strip() and found.start("did") > found.start()
+        if self._is_no_statement(found, clause, lead, stated=done):
             return
         voice = _noun_voice(found, lead, action) if noun else _voice(action, found, clause, lead, self._services)
         if voice is None:
@@ -84,7 +95,7 @@ class _Actions:
         elif action in (CONTACT, OPENED) and self._teams.any:
             self._check_page(found, clause, lead)
 
-    def _is_no_statement(self, found: re.Match[str], clause: Clause, lead: str) -> bool:
+    def _is_no_statement(self, found: re.Match[str], clause: Clause, lead: str, *, stated: bool = False) -> bool:
         listed = clause.joined in (",", "and") and action_phrases.ONLY_ADVERBS.match(lead)
         scope = clause.before[-_NEAR:] + " " + lead if listed or clause.joined == "(" else lead
         if action_phrases.NEGATION.search(scope + found[0]) or action_phrases.NEGATED_AFTER.match(
@@ -95,14 +106,24 @@ class _Actions:
             return True
         if clause.hedged or is_hedged(lead):
             return True
-        return clause.advice and (clause.question or is_imperative(clause.text))
+        return clause.advice and (clause.question or (is_imperative(clause.text) and not stated))
 
     def _is_supported(self, action: Action, found: re.Match[str], voice: Voice) -> bool:
         if action is OPENED and self._teams.any:
             return True
+        before = _LAST_PART.search(found.string, max(0, found.start() - 60), found.start())
+        around = (before[0] if before else "") + found.string[found.start() : found.end() + 40]
         if action.contact:
             told = any(re.search(action.call, act.split()[0]) for act in self._acts)
-            called = self._teams.any or (told and not action_phrases.WOKEN.match(found[0]))
+            page = self._teams.any and not action_phrases.NOT_PAGED.search(around.partition("\n")[0])
+            called = page or (told and not action_phrases.WOKEN.match(found[0]))
+        elif action is _GENERIC and not change_words.SOLVED.match(found[0]):
+            clause = self._check.clause(found.start())
+            called = self.has_changed(found[0], clause.text if clause else around)
+        elif action.done.startswith("deployed") and before and action_phrases.FIX.search(before[0]):
+            return any("fix" in act or "patch" in act for act in self._acts) or (
+                voice == "reported" and self._check.evidence.reports(change_words.FIX_READ)
+            )
         else:
             called = any(re.search(action.call, act) for act in self._acts if not re.search(_MESSAGE, act.split()[0]))
         if called or voice == "ours":
@@ -113,6 +134,44 @@ class _Actions:
         by_itself = by_itself or action_phrases.MACHINE.search(found.string, max(0, found.start() - 60), found.start())
         on_purpose = action.strict and not by_itself
         return self._check.evidence.reports(action.strict if on_purpose else action.evidence)
+
+    def has_changed(self, verb: str, about: str) -> bool:
+        """Tell whether a call has done what a verb says, or something with one of the things that are named."""
+        stem = change_words.ENDING.sub("", verb.lower().split()[0])
+        words = {word for word in re.findall(r"[a-z_]{4,}", about.lower()) if word not in self._services}
+        words = {word.rstrip("s") for word in words} | {stem}
+        words -= {"state", "name", "service", "value", "with", "from", "that", "this", "have", "been", "were", "also"}
+        return any(any(word in act for word in words) for act in self._acts)
+
+    def check_change(self, found: re.Match[str], clause: Clause) -> None:
+        """Flag a passive statement about a change that no call has made and that no result reports."""
+        lead = found.string[clause.start : found.start("thing")]
+        if self._is_no_statement(found, clause, lead) or change_words.PLANNED_LABEL.search(clause.label):
+            return
+        if change_words.BY_OTHERS.match(found.string, found.end()) or change_words.FROM_TO.match(
+            found.string, found.end()
+        ):
+            return
+        if self.has_changed(found["verb"], found[0]):
+            return
+        stem = change_words.ENDING.sub("", found["verb"].lower().split()[0])
+        fix = bool(action_phrases.FIX.search(found["thing"]))
+        is_new = fix or ("be" in found.re.groupindex and change_words.NEW.search(lead))
+        if not (self._check.evidence.reports(change_words.FIX_READ) if fix else not is_new and self._check.evidence.reports(re.escape(stem))):
+            self._check.flag(found.start("thing"), found.end(), "action", "no call did this, and no result reports it")
+
+    def check_foreign(self, verb: str, found: re.Match[str], ours: bool) -> None:
+        """Flag an action in another language than English. ``verb``: the English one."""
+        english = action_phrases.DONE.fullmatch(verb)
+        if english is None:
+            return
+        action = ACTIONS[int(next(name for name, part in english.groupdict().items() if part)[1:])]
+        supported = self._is_supported(action, found, "ours" if ours else "reported")
+        if action is _GENERIC and not ours:
+            supported = self.has_changed(verb, "") or self._check.evidence.reports(change_words.ENDING.sub("", verb))
+        if not supported:
+            done = "no person was paged or informed" if action.contact else "no call did this"
+            self._check.flag(*found.span(), "action", f"{done}, and no result reports it")
 
     def _check_page(self, found: re.Match[str], clause: Clause, lead: str) -> None:
         """Flag a team that was not paged and a number that no page has."""
@@ -163,7 +222,8 @@ def _passive(action: Action, found: re.Match[str], lead: str) -> Voice | None:
         return None
     if action.contact:
         clear = re.match(r"paged|notified|woken|woke|informed|escalated", found[0], re.IGNORECASE)
-        return "reported" if clear or action_phrases.PEOPLE.search(lead) else None
+        people = action_phrases.PEOPLE.search(lead) or action_phrases.NOT_PAGED.search(lead)
+        return "reported" if clear or people else None
     if action_phrases.BY_US.match(found.string, found.end()):
         return "ours"
     if action in _RARELY_OURS:

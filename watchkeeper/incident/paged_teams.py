@@ -39,7 +39,7 @@ class PagedTeams:
         ``at``: where the verb ends. A team is named after it (paged the search team) or before it (search was paged).
         """
         named = False
-        for pattern in (team_words.TEAM, team_words.TEAM_NAMED):
+        for pattern in (team_words.TEAM, team_words.TEAM_NAMED, team_words.TEAM_OF):
             for found in pattern.finditer(text, start, end):
                 words = [
                     word

@@ -150,12 +150,13 @@ def _line_clauses(text: str, start: int, end: int, section: str) -> Iterator[Cla
 
 
 def _sentence_clauses(text: str, start: int, end: int, label: str, question: bool) -> Iterator[Clause]:
+    quiet = advice_words.QUOTATION.sub(lambda found: "x" * len(found[0]), text[start:end])
     by_label = bool(advice_words.ADVICE_LABEL.search(label))
     foreign = not text[start:end].isascii() and bool(re.search(r"[\u3040-\u30ff\u4e00-\u9fff]", text[start:end]))
     advice = by_label or question or (foreign and bool(advice_words.MARKER.search(text, start, end)))
     base, joined, at, hedged = advice, "", start, False
-    for stop in [*advice_words.CLAUSE_END.finditer(text, start, end), None]:
-        until = stop.start() if stop else end
+    for stop in [*advice_words.CLAUSE_END.finditer(quiet), None]:
+        until = start + stop.start() if stop else end
         clause = text[at:until]
         word = clause.split(maxsplit=1)[0].lower() if clause.strip() else ""
         link = word if joined.isspace() else joined.strip()
@@ -163,7 +164,7 @@ def _sentence_clauses(text: str, start: int, end: int, label: str, question: boo
             advice = base and link in (";", "\u2014")
         if word == "as" and link == ",":
             advice = False
-        marked = bool(advice_words.MARKER.search(clause))
+        marked = bool(advice_words.MARKER.search(quiet[at - start : until - start]))
         if marked or (link not in advice_words.RESETS - {";", "\u2014"} and is_imperative(clause)):
             advice = True
         elif (
@@ -180,4 +181,4 @@ def _sentence_clauses(text: str, start: int, end: int, label: str, question: boo
             yield Clause(at, until, clause, advice and not aside, text[start:at], hedged, link, question, label)
         hedged = hedged or marked
         if stop:
-            at, joined = stop.end(), stop[0]
+            at, joined = start + stop.end(), stop[0]

@@ -106,3 +106,9 @@ MACHINE = re.compile(
     r"|scheduler|kernel)\b",
     re.I,
 )
+NOT_PAGED = re.compile(
+    r"\b(?:customers?|end users|users|clients?|partners?|vendors?|providers?|suppliers?|management|leadership"
+    r"|stakeholders?|marketing|legal|public|press)(?![\w-])",
+    re.IGNORECASE,
+)
+"""People whom a page to a team does not reach."""

@@ -28,9 +28,9 @@ CONTACT = Action(
     r"|looped in|summoned|(?:made|is|are) aware|called in|engaged|handed (?:over|off)|mobili[sz]ed|dispatched"
     r"|called(?=(?: up| out)?(?:\W*$|\W+the on-?call| the [\w-]+ (?:team|on-?call|engineer)| an? (?:engineer"
     r"|person)))"
-    r"|posted(?= (?:(?:an?|the|this|my) )?(?:message|update|note|summary|findings)?[^.;]{0,30}(?:slack|#|channel"
+    r"|(?<=been )(?:asked|told)|posted(?= (?:(?:an?|the|this|my) )?(?:message|update|note|summary|findings)?[^.;]{0,30}(?:slack|#|channel"
     r"|team))",
-    noun=r"page|pager|notification|escalation|wake-up call|hand-?off|hand-?over",
+    noun=r"page|paging|pager|notification|escalation|wake-up call|hand-?off|hand-?over",
     evidence=r"(?<!nobody )(?<!one )\b(?:is|are|was|were|been|already|has|have) (?:already )?(?:paged|notified"
     r"|alerted|woken"
     r"|informed|escalated|contacted)\b|\b(?:paged|notified|alerted) (?:the|me|us|team|[\w-]+ team|on-call)\b",
@@ -112,7 +112,7 @@ OPERATIONS = (
         r"|vacuumed)",
         noun="",
         evidence=r"kill|terminat|delet|remov|stop|purg|flush|clear|truncat|invalidat|drop|vacuum",
-        call=r"kill|terminate|delete|remove|stop|purge|flush|clear|truncate|invalidate|drop|restart",
+        call=r"prune|clean|kill|terminate|delete|remove|stop|purge|flush|clear|truncate|invalidate|drop|restart",
     ),
     Action(
         done=r"(?:increased|raised|doubled|bumped|lowered|reduced|extended|adjusted|tuned|changed|updated|applied"

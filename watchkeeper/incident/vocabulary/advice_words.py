@@ -116,3 +116,5 @@ INDICATIVE = re.compile(r"\b(?:is|are|was|were|has|have|had|shows?|showed)\b", r
 STATED_ASIDE = re.compile(
     r"\b(?:deployed|released|merged|pushed|was|were|since|seen|measured)\b|\bby [a-z]", re.IGNORECASE
 )
+QUOTATION = re.compile(r"\"[^\"\n]{6,400}\"")
+"""What is quoted is no advice of the report, and its colons end no clause."""
