@@ -79,6 +79,9 @@ class _Actions:
         done = noun and not lead.strip() and found.start("did") > found.start()
         if self._is_no_statement(found, clause, lead, stated=done):
             return
+        subject = action_phrases.SUBJECT.search(lead)
+        if subject and subject[1].lower() in self._check.evidence.authors and (noun or not action_phrases.BE.search(lead)):
+            return  # What a person says to have done may be told in other words.
         voice = _noun_voice(found, lead, action) if noun else _voice(action, found, clause, lead, self._services)
         if voice is None:
             return
@@ -115,7 +118,7 @@ class _Actions:
         around = (before[0] if before else "") + found.string[found.start() : found.end() + 40]
         if action.contact:
             told = any(re.search(action.call, act.split()[0]) for act in self._acts)
-            page = self._teams.any and not action_phrases.NOT_PAGED.search(around.partition("\n")[0])
+            page = self._teams.any and not self._is_unreached(around.partition("\n")[0], before)
             called = page or (told and not action_phrases.WOKEN.match(found[0]))
         elif action is _GENERIC and not change_words.SOLVED.match(found[0]):
             clause = self._check.clause(found.start())
@@ -134,6 +137,14 @@ class _Actions:
         by_itself = by_itself or action_phrases.MACHINE.search(found.string, max(0, found.start() - 60), found.start())
         on_purpose = action.strict and not by_itself
         return self._check.evidence.reports(action.strict if on_purpose else action.evidence)
+
+    def _is_unreached(self, around: str, before: re.Match[str] | None) -> bool:
+        """Tell whether people are named whom a page to a team does not reach."""
+        if action_phrases.NOT_PAGED.search(around):
+            return True
+        subject = action_phrases.INFORMED.search(before[0]) if before else None
+        name = subject[1].lower() if subject else ""
+        return name in self._check.evidence.persons and name not in self._teams.names
 
     def has_changed(self, verb: str, about: str) -> bool:
         """Tell whether a call has done what a verb says, or something with one of the things that are named."""
@@ -154,10 +165,12 @@ class _Actions:
             return
         if self.has_changed(found["verb"], found[0]):
             return
+        if self._acts and change_words.APPLIED.fullmatch(found["verb"]) and action_phrases.FIX.search(found["thing"]):
+            return
         stem = change_words.ENDING.sub("", found["verb"].lower().split()[0])
         fix = bool(action_phrases.FIX.search(found["thing"]))
         is_new = fix or ("be" in found.re.groupindex and change_words.NEW.search(lead))
-        if not (self._check.evidence.reports(change_words.FIX_READ) if fix else not is_new and self._check.evidence.reports(re.escape(stem))):
+        if not (self._check.evidence.reports(change_words.FIX_READ) if fix else not is_new and self._check.evidence.reports(_together(stem, found["thing"].lower()))):
             self._check.flag(found.start("thing"), found.end(), "action", "no call did this, and no result reports it")
 
     def check_foreign(self, verb: str, found: re.Match[str], ours: bool) -> None:
@@ -178,10 +191,18 @@ class _Actions:
         joined = self._check.joined_end(clause)
         for start, end in self._teams.others(found.string, found.end(), joined, clause.start):
             self._check.flag(start, end, "action", f"paged was {self._teams.text}")
-        number = action_phrases.INCIDENT.search(found.string, found.end(), clause.end)
+        opened = found.re is not action_phrases.DONE
+        end = self._check.sentence_end(clause) if opened else clause.end
+        number = action_phrases.INCIDENT.search(found.string, found.end(), end)
         numbers = self._teams.incidents
         if number and numbers and number[0] not in numbers:
             self._check.flag(*number.span(), "incident", f"the page has the number {', '.join(sorted(numbers))}")
+
+
+def _together(stem: str, thing: str) -> str:
+    """Return a pattern for a verb near a thing, in any order."""
+    one, other = re.escape(stem), re.escape(thing.split()[0].rstrip("s")[:6])
+    return f"{one}[^\\n]{{0,120}}?{other}|{other}[^\\n]{{0,120}}?{one}"
 
 
 def _noun_voice(found: re.Match[str], lead: str, action: Action) -> Voice | None:

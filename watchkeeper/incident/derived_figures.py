@@ -36,6 +36,7 @@ _QUOTIENTS: dict[Dimension, tuple[tuple[Dimension, Dimension], ...]] = {
 _TOTAL = re.compile(r"total|count|sum|all|hits|size", re.IGNORECASE)
 """Keys of counts that may be set in relation across the rows of a result."""
 
+_LIMIT = re.compile(r"max|limit|total|capacity|desired|quota", re.IGNORECASE)
 _LARGE = 1e6
 """From here on, a number without a unit may be one of bytes."""
 
@@ -127,6 +128,11 @@ def _combined(wanted: Dimension, evidence: ReadEvidence) -> Iterator[float]:
             if len(pairs) <= MOST_IN_A_RESULT:
                 yield from (first / second for first, second in pairs)
         if wanted == "share":
+            yield from _parts_of_a_column(numbers)
+        if wanted == "count":
+            for row in evidence.rows[name]:
+                yield from _left(row)
+        if wanted == "share":
             totals = [entry for entry in numbers if _TOTAL.search(entry[0])]
             for row in (*evidence.rows[name], totals):
                 counts = sorted({value for _, dimension, value in row if dimension in ("any", "count") and value > 1})
@@ -137,6 +143,26 @@ def _combined(wanted: Dimension, evidence: ReadEvidence) -> Iterator[float]:
             # "One failed request every four seconds."
             failing = list(product(by_dimension["share"], by_dimension["rate"]))
             yield from (1 / (share * rate) for share, rate in failing[:MOST_IN_A_RESULT] if share * rate)
+
+
+def _parts_of_a_column(numbers: list[tuple[str, Dimension, float]]) -> Iterator[float]:
+    """Yield the shares of the numbers under one key in their sum: one region of three."""
+    columns: dict[tuple[str, Dimension], list[float]] = defaultdict(list)
+    for key, dimension, value in numbers:
+        if key != "[]" and dimension != "share":
+            columns[key, dimension].append(value)
+    for values in columns.values():
+        if 1 < len(values) <= MOST_IN_A_RESULT and (whole := sum(values)):
+            yield from (value / whole for value in values)
+
+
+def _left(row: list[tuple[str, Dimension, float]]) -> Iterator[float]:
+    """Yield what is left between a number and its limit: connections and max_connections."""
+    plain = {key: value for key, dimension, value in row if dimension in ("any", "count")}
+    for (one, first), (other, second) in combinations(sorted(plain.items())[:MOST_IN_A_RESULT], 2):
+        related = set(one.lower().split("_")) & set(other.lower().split("_"))
+        if related or _LIMIT.search(one) or _LIMIT.search(other):
+            yield abs(first - second)
 
 
 def _parts_of_a_whole(numbers: list[tuple[str, Dimension, float]]) -> Iterator[float]:

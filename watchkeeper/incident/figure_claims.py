@@ -73,7 +73,11 @@ def _check_arithmetic(
         near = [other for _, other in read[bisect_left(starts, begin) : bisect_left(starts, found.start())]]
         near = [*after[:_OPERANDS], *near[-_OPERANDS:], *(other for start, other in accepted[-1:] if start >= begin)]
         bounds = [_bounds(value, step, before) for value, step in zip(number.values, number.steps, strict=True)]
-        if follows(number, bounds, near) or _is_compared(check, found, number, bounds, after[:1]):
+        over = [value for operand in near if operand.dimension == "time" for value in operand.values]
+        per_time = number.dimension == "rate" and any(
+            low * time <= total <= high * time for low, high in bounds for time in over for total in check.evidence.totals
+        )
+        if per_time or follows(number, bounds, near) or _is_compared(check, found, number, bounds, after[:1]):
             accepted.append((found.start(), number))
         else:
             check.flag(found.start(), found.end(), "figure", "no result has this figure in this unit")
@@ -150,6 +154,8 @@ def _is_no_figure(check: Check, found: re.Match[str], number: Quantity) -> bool:
     after = check.text[found.end() : found.end() + 40]
     before = check.text[max(0, found.start() - _BEFORE) : found.start()]
     if number.dimension == "time" and figure_words.AGO.match(after):
+        return True
+    if number.dimension == "share" and figure_words.CERTAINTY.search(check.text, max(0, found.start() - _AHEAD), found.start()):
         return True
     if figure_words.WELL_KNOWN.search(check.text, max(0, found.start() - _AHEAD), found.start()):
         return True

@@ -139,6 +139,12 @@ def read_scales(unit: str) -> list[tuple[Dimension, float]]:
 def key_hint(key: str, value: float) -> tuple[Dimension, float] | None:
     """Return what a number under this key measures, and its unit; None if the key does not say."""
     parts = [part.lower() for part in unit_words.KEY_PARTS.findall(key)]
+    if len(parts) > 1 and parts[-1] in ("s", "sec"):
+        size = unit_scales(parts[-2])
+        if size and size[0] == "bytes":
+            return "bandwidth", size[1][0]
+        if parts[-2] in _EVENTS:
+            return "rate", 1.0
     if "per" in parts[:-1]:
         at = parts.index("per")
         per = unit_words.PER.get(parts[at + 1].rstrip("s") or "s")
@@ -157,4 +163,5 @@ def key_hint(key: str, value: float) -> tuple[Dimension, float] | None:
     return None
 
 
+_EVENTS = ("req", "reqs", "requests", "ops", "msgs", "messages", "events", "errors", "queries")
 _SHARES = ("error", "success", "availability", "utilization", "utilisation", "saturation")

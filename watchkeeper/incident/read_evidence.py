@@ -17,9 +17,13 @@ _CODE_POINT = re.compile(r"\\u([0-9a-fA-F]{4})")
 _TOKEN = re.compile(r"[\w$][\w.$@-]*")
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)*")
 _KEYED = re.compile(
-    r'(?<![\w.-])([A-Za-z_][\w.-]{0,60})"?\s?[:=]\s?"?(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?!\.?\d|[\w.:-]*[:-]\d)\s?([A-Za-z\u00b5%/]*)'
+    r'(?<![\w.-])([A-Za-z_][\w.-]{0,60})"?\s?[:=]\s?"?(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?!\.?\d|[\w.:-]*[:-]\d)\s?([A-Za-z\u00b5%/]*)(?![\w.-]*[=:])'
 )
 _MEASURED = re.compile(r"(?<![\w.:-])(\d[\d,]*(?:\.\d+)?)\s?([A-Za-z\u00b5%][A-Za-z/]{0,12}|/s)")
+_UNIT = re.compile(r'"unit"\s?:\s?"([^"]{1,12})"')
+_PERSON = re.compile(
+    r'"(?:by|\w+_by|author|user|username|login|owner|creator|committer)"\s?:\s?"([\w.-]+)"|^([\w.-]+)(?: \w+)?:', re.IGNORECASE
+)
 _LISTED = re.compile(r'[\[,]\s?"?(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)"?\s?(?=[\],])')
 _WORD_NUMBER = re.compile(r"(?<![\w.:-])(\d[\d,]*(?:\.\d+)?)(?![\w:%-]|[.,]?\d| ?(?:%|[num]?s\b|min\b|[kmg]i?b\b))")
 _SHORT_TEXT = 40
@@ -80,6 +84,17 @@ class ReadEvidence:
         return ReadTimes(self._texts)
 
     @cached_property
+    def authors(self) -> set[str]:
+        """People who wrote a message, in lower case."""
+        named = (_PERSON.match(text) for text in self.words)
+        return {found[2].lower() for found in named if found and found[2]}
+
+    @cached_property
+    def persons(self) -> set[str]:
+        """People whom results name, and authors, in lower case."""
+        return self.authors | {name.lower() for text in self._texts for name, _ in _PERSON.findall(text) if name}
+
+    @cached_property
     def tokens(self) -> set[str]:
         """Every name and number, in lower case, without a point at its end."""
         return {token.rstrip(".-") for token in _TOKEN.findall(self.text)}
@@ -132,7 +147,7 @@ class ReadEvidence:
     @cached_property
     def _under_keys(self) -> list[list[tuple[str, str, str]]]:
         """Key, number and unit of the numbers with a key, by text."""
-        return [_KEYED.findall(text) for text in self._texts]
+        return [_with_unit(text, _KEYED.findall(text)) for text in self._texts]
 
     @cached_property
     def keyed(self) -> dict[str, list[tuple[str, Dimension, float]]]:
@@ -152,12 +167,22 @@ class ReadEvidence:
         return found
 
     @cached_property
+    def totals(self) -> set[float]:
+        """The numbers that results call a total or a count."""
+        return {
+            value
+            for numbers in self.keyed.values()
+            for key, _, value in numbers
+            if key.lower().rpartition("_")[2] in ("total", "count", "hits", "matches")
+        }
+
+    @cached_property
     def rows(self) -> dict[str, list[list[tuple[str, Dimension, float]]]]:
         """The numbers of ``keyed`` that stand in the same JSON object or log line, by result."""
         found: dict[str, list[list[tuple[str, Dimension, float]]]] = {}
         for name, text in zip([*self.results, *(f"message {at}" for at in range(len(self.words)))], self._texts, strict=False):
             if name in self.keyed:
-                rows = (_KEYED.findall(row) for row in re.split(r"[{}]", text))
+                rows = (_with_unit(text, _KEYED.findall(row)) for row in re.split(r"[{}]", text))
                 found[name] = [
                     [(key, *meaning) for key, number, unit in row for meaning in _meanings(key, float(number), unit)]
                     for row in rows
@@ -197,6 +222,16 @@ class ReadEvidence:
         return at < len(values) and values[at] <= high
 
 
+def _with_unit(text: str, numbers: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """Give the numbers of a result its ``unit``, if it has one and their keys say nothing."""
+    units = set(_UNIT.findall(text))
+    if len(units) != 1 or not read_scales(unit := units.pop()):
+        return numbers
+    return [
+        (key, number, written or ("" if key_hint(key, float(number)) else unit)) for key, number, written in numbers
+    ]
+
+
 def _set(arguments: str) -> str:
     """Return the names and values with which something was done, without texts that the model wrote."""
     values = argument_values(arguments).items()
@@ -209,7 +244,10 @@ def _share(part: str, whole: str) -> float:
 
 
 def _meanings(key: str, value: float, unit: str) -> list[tuple[Dimension, float]]:
-    if unit:
-        return [(dimension, abs(value) * scale) for dimension, scale in read_scales(unit)] or [("count", abs(value))]
+    known = [(dimension, abs(value) * scale) for dimension, scale in read_scales(unit)] if unit else []
+    if known:
+        return known
+    # What follows may be the next word of a log line: retry_after=60 host=api.
     hint = key_hint(key, value)
-    return [(hint[0], abs(value) * hint[1])] if hint else [("any", abs(value))]
+    without = (hint[0], abs(value) * hint[1]) if hint else ("any", abs(value))
+    return [without, ("count", abs(value))] if unit else [without]

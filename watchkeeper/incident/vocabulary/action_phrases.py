@@ -99,7 +99,7 @@ WOKEN = re.compile(r"(?:paged|wok|escalated|page\b)", re.IGNORECASE)
 PLAINLY = re.compile(
     r"scaled|disabled|switched|redeployed|hot-?fixed|shifted|rerouted|re-routed|diverted|redirected", re.IGNORECASE
 )
-FIX = re.compile(r"\b(?:fix|hot-?fix|patch|workaround)\b", re.IGNORECASE)
+FIX = re.compile(r"\b(?:fix|hot-?fix|patch|workaround|mitigation)\b", re.IGNORECASE)
 OFTEN = re.compile(r"[^.;]{0,40}\b(?:\d+ ?(?:times|x)|twice|several times|repeatedly)\b", re.IGNORECASE)
 MACHINE = re.compile(
     r"\b(?:kubernetes|kubelet|k8s|docker|systemd|supervisor|container|orchestrator|cluster"
@@ -112,3 +112,5 @@ NOT_PAGED = re.compile(
     re.IGNORECASE,
 )
 """People whom a page to a team does not reach."""
+SUBJECT = re.compile(r"(?:^|[^\w.-])([\w-]+)(?:'s)?\W*(?:(?:has|had|have|already|then|also|just)\W+)*$", re.IGNORECASE)
+INFORMED = re.compile(r"(?:^|[^\w.-])([\w-]+) (?:was|were|has been|have been|is|got)(?: (?:\w+ly|also|already))*\W*$", re.IGNORECASE)

@@ -50,7 +50,7 @@ OPERATIONS = (
         done=r"rolled (?:[\w.-]+ ){0,4}?back|rolledback|reverted|undone|downgraded",
         noun=r"roll-?back|revert",
         evidence=r"roll(?:ed|ing)?[ _-]?(?:it )?back|revert|undo|undone|downgrade|rollback",
-        call=r"roll_?-?back|revert|undo|deploy|sync",
+        call=r"roll_?-?back|revert|undo|deploy(?!ment)|image|sync",
     ),
     Action(
         done=r"restarted|rebooted|bounced|recycled|cycled|recreated|re-created",
@@ -75,7 +75,7 @@ OPERATIONS = (
         done=r"deployed|redeployed|re-deployed|shipped|hot-?fixed|released|rolled out|promoted",
         noun=r"redeploy|hot-?fix",
         evidence=r"deploy|releas|rolled out|rollout|ship|promot|success",
-        call=r"deploy|release|ship|rollout|promote|sync",
+        call=r"deploy(?!ment)|image|release|ship\b|rollout|promote|sync",
     ),
     Action(
         done=r"drained|cordoned|evicted|decommissioned|tainted",
@@ -119,7 +119,9 @@ OPERATIONS = (
         r"|patched|rotated"
         r"|renewed|provisioned|expanded|throttled|rate-limited|paused|resumed|unblocked|blocked|reconfigured"
         r"|restored|repaired"
-        r"|mitigated|resolved|fixed|remediated|closed)",
+        r"|mitigated|resolved|fixed|remediated|closed|cancell?ed|aborted|replaced|reset|rebuilt|reloaded|upgraded|installed"
+        r"|merged|migrated|moved(?! (?:on|up|down)\b)|added(?= (?:an? |more |the )?(?:\w+ )?(?:index|replica|node|capacity|memory"
+        r"|partition|consumer|rule)))",
         noun="",
         evidence=r"increas|rais|doubl|bump|lower|reduc|extend|adjust|tun|chang|updat|appl|patch|rotat|renew"
         r"|provision|expand"

@@ -39,3 +39,4 @@ FIX_READ = r"hot-?fix|\bfix(?:ed|es)?\b|\bpatch|workaround"
 ENDING = re.compile(r"(?:ied|led|ed|d|n)$")
 SOLVED = re.compile(r"(?:resolved|fixed|mitigated|remediated|restored|repaired|corrected)$", re.IGNORECASE)
 PLANNED_LABEL = re.compile(r"next|recommend|suggest|follow|plan|to.?do|propos|prevent|advice", re.IGNORECASE)
+APPLIED = re.compile(r"applied|implemented|put in place", re.IGNORECASE)
