@@ -31,6 +31,10 @@ class Claim(Contract):
     text: str = Field(description="As the report has it: 73.4 %.")
     kind: ClaimKind
     why: str = Field(description="Why it is not supported, in short.")
+    occurrences: list[int] = Field(
+        default_factory=list,
+        description="Which occurrences of the text in the report are meant, from 0; absent: all of them.",
+    )
 
 
 class Evidence(Contract):

@@ -76,12 +76,16 @@ class _Actions:
         """Flag one statement if nothing supports it."""
         lead = found.string[clause.start : found.start()]
         # "Rollback complete" is no command, although it begins like one.
-        done = noun and not lead.strip() and found.start("did") > found.start()
-        if self._is_no_statement(found, clause, lead, stated=done):
+        stated = noun and not lead.strip() and found.start("did") > found.start()
+        if self._is_no_statement(found, clause, lead, stated=stated):
             return
         subject = action_phrases.SUBJECT.search(lead)
-        if subject and subject[1].lower() in self._check.evidence.authors and (noun or not action_phrases.BE.search(lead)):
-            return  # What a person says to have done may be told in other words.
+        if (
+            subject
+            and subject[1].lower() in self._check.evidence.authors
+            and (noun or not action_phrases.BE.search(lead))
+        ):
+            return  # What a person says to have done may have another name in a result.
         voice = _noun_voice(found, lead, action) if noun else _voice(action, found, clause, lead, self._services)
         if voice is None:
             return
@@ -139,7 +143,7 @@ class _Actions:
         return self._check.evidence.reports(action.strict if on_purpose else action.evidence)
 
     def _is_unreached(self, around: str, before: re.Match[str] | None) -> bool:
-        """Tell whether people are named whom a page to a team does not reach."""
+        """Tell whether it concerns people that a page to a team does not reach."""
         if action_phrases.NOT_PAGED.search(around):
             return True
         subject = action_phrases.INFORMED.search(before[0]) if before else None
@@ -170,7 +174,11 @@ class _Actions:
         stem = change_words.ENDING.sub("", found["verb"].lower().split()[0])
         fix = bool(action_phrases.FIX.search(found["thing"]))
         is_new = fix or ("be" in found.re.groupindex and change_words.NEW.search(lead))
-        if not (self._check.evidence.reports(change_words.FIX_READ) if fix else not is_new and self._check.evidence.reports(_together(stem, found["thing"].lower()))):
+        if not (
+            self._check.evidence.reports(change_words.FIX_READ)
+            if fix
+            else not is_new and self._check.evidence.reports(_together(stem, found["thing"].lower()))
+        ):
             self._check.flag(found.start("thing"), found.end(), "action", "no call did this, and no result reports it")
 
     def check_foreign(self, verb: str, found: re.Match[str], ours: bool) -> None:

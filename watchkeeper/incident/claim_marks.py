@@ -17,24 +17,33 @@ _LINK = re.compile(r"\[[^\]\n]{0,300}\]\([^)\s]{0,2000}\)|https?://[^\s)>\]]+")
 
 
 def mark(report: str, claims: Sequence[Claim]) -> str:
-    """Write ``[unsupported]`` behind every occurrence of the claims.
+    """Write ``[unsupported]`` behind the claims, at the occurrences that they name, or at every one.
 
     A mark is placed behind code, links, and closing emphasis, so that it does not break Markdown.
     """
     whole = [found.span() for pattern in (_FENCE, _SPAN, _LINK) for found in pattern.finditer(report)]
     places: set[int] = set()
-    for text in dict.fromkeys(claim.text for claim in claims if claim.text.strip()):
-        at = report.find(text)
-        while at >= 0:
-            end = at + len(text)
-            if _is_alone(report, at, end):
-                places.add(_behind(report, end, whole))
-            at = report.find(text, end)
+    for claim in claims:
+        for number, at in enumerate(occurrences(report, claim.text)):
+            if not claim.occurrences or number in claim.occurrences:
+                places.add(_behind(report, at + len(claim.text), whole))
     pieces, at = [], 0
     for place in sorted(places):
         pieces += [report[at:place], MARK]
         at = place
     return "".join([*pieces, report[at:]])
+
+
+def occurrences(report: str, text: str) -> list[int]:
+    """Return the offsets at which a text occurs in a report, and not as a piece of a longer word or number."""
+    found: list[int] = []
+    at = report.find(text) if text.strip() else -1
+    while at >= 0:
+        end = at + len(text)
+        if _is_alone(report, at, end):
+            found.append(at)
+        at = report.find(text, end)
+    return found
 
 
 def _is_alone(report: str, start: int, end: int) -> bool:

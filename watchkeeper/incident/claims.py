@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from watchkeeper.contracts import Claim
 from watchkeeper.incident.action_claims import check_actions
+from watchkeeper.incident.claim_marks import occurrences
 from watchkeeper.incident.claim_records import Records
 from watchkeeper.incident.claim_spans import Check, Unsupported
 from watchkeeper.incident.figure_claims import check_figures
@@ -31,11 +32,19 @@ def unsupported_claims(report: str, records: Records) -> list[Claim]:
 
     ``text`` of a claim is a part of the report, character for character.
     """
-    claims: dict[str, Claim] = {}
+    parts: dict[str, list[Unsupported]] = {}
     for part in unsupported_parts(report, records):
-        text = report[part.start : part.end]
-        claims.setdefault(text, Claim(text=text, kind=part.kind, why=part.why))
-    return list(claims.values())[:MOST]
+        parts.setdefault(report[part.start : part.end], []).append(part)
+    return [_claim(report, text, found) for text, found in list(parts.items())[:MOST]]
+
+
+def _claim(report: str, text: str, parts: Sequence[Unsupported]) -> Claim:
+    """Return a claim with the numbers of its occurrences, if the same text is also written where it is no claim."""
+    claim = Claim(text=text, kind=parts[0].kind, why=parts[0].why)
+    places, starts = occurrences(report, text), {part.start for part in parts}
+    numbers = [number for number, at in enumerate(places) if at in starts]
+    named = len(numbers) == len(starts) and len(numbers) < len(places)
+    return claim.model_copy(update={"occurrences": numbers}) if named else claim
 
 
 def unsupported_parts(report: str, records: Records) -> list[Unsupported]:

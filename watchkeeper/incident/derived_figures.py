@@ -45,8 +45,7 @@ _UNKNOWN_SCALES: dict[Dimension, tuple[float, ...]] = {"time": (1.0, 1e-3), "sha
 
 def is_derived(number: Quantity, bounds: Sequence[tuple[float, float]], evidence: ReadEvidence) -> bool:
     """Tell whether a figure follows from two numbers that were read. ``bounds``: what each of its values may be."""
-    rough = number.digits == 1 and number.dimension == "time"
-    results: Iterator[float] = iter(()) if rough else _combined(number.dimension, evidence)
+    results = _combined(number.dimension, evidence, rough=number.digits == 1)
     if number.digits > 1 or number.dimension == "multiple":
         results = chain(_differences_and_ratios(number.dimension, evidence), results)
     return any(low <= result <= high for result in results for low, high in bounds)
@@ -109,7 +108,7 @@ def _differences_and_ratios(wanted: Dimension, evidence: ReadEvidence) -> Iterat
             yield from (1 - value for dimension, value in group if dimension == "share" and value < 1)
 
 
-def _combined(wanted: Dimension, evidence: ReadEvidence) -> Iterator[float]:
+def _combined(wanted: Dimension, evidence: ReadEvidence, *, rough: bool) -> Iterator[float]:
     """Yield products and quotients of two numbers that measure different things, in one result."""
     for name, numbers in evidence.keyed.items():
         by_dimension: dict[Dimension, set[float]] = defaultdict(set)
@@ -124,6 +123,8 @@ def _combined(wanted: Dimension, evidence: ReadEvidence) -> Iterator[float]:
             if len(pairs) <= MOST_IN_A_RESULT:
                 yield from (first * second for first, second in pairs)
         for one, other in _QUOTIENTS.get(wanted, ()):
+            if rough and wanted == "time":
+                continue
             pairs = [(first, second) for first, second in product(by_dimension[one], by_dimension[other]) if second]
             if len(pairs) <= MOST_IN_A_RESULT:
                 yield from (first / second for first, second in pairs)

@@ -75,7 +75,10 @@ def _check_arithmetic(
         bounds = [_bounds(value, step, before) for value, step in zip(number.values, number.steps, strict=True)]
         over = [value for operand in near if operand.dimension == "time" for value in operand.values]
         per_time = number.dimension == "rate" and any(
-            low * time <= total <= high * time for low, high in bounds for time in over for total in check.evidence.totals
+            low * time <= total <= high * time
+            for low, high in bounds
+            for time in over
+            for total in check.evidence.totals
         )
         if per_time or follows(number, bounds, near) or _is_compared(check, found, number, bounds, after[:1]):
             accepted.append((found.start(), number))
@@ -97,11 +100,13 @@ def _is_compared(
         return False
     more = [(1 + low, 1 + high) for low, high in bounds] if number.dimension == "share" else list(bounds)
     less = [(1 - high, 1 - low) for low, high in bounds] if number.dimension == "share" else []
+    other = following[0]
+    dimensions: set[Dimension] = {other.dimension, "any"} if other.dimension == "count" else {other.dimension}
     return any(
         check.evidence.has_number(dimension, value * low, value * high)
-        for value in following[0].values
+        for value in other.values
         for low, high in (*more, *less)
-        for dimension in {following[0].dimension, "any" if following[0].dimension == "count" else following[0].dimension}
+        for dimension in dimensions
     )
 
 
@@ -155,7 +160,9 @@ def _is_no_figure(check: Check, found: re.Match[str], number: Quantity) -> bool:
     before = check.text[max(0, found.start() - _BEFORE) : found.start()]
     if number.dimension == "time" and figure_words.AGO.match(after):
         return True
-    if number.dimension == "share" and figure_words.CERTAINTY.search(check.text, max(0, found.start() - _AHEAD), found.start()):
+    if number.dimension == "share" and figure_words.CERTAINTY.search(
+        check.text, max(0, found.start() - _AHEAD), found.start()
+    ):
         return True
     if figure_words.WELL_KNOWN.search(check.text, max(0, found.start() - _AHEAD), found.start()):
         return True

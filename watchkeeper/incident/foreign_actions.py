@@ -11,7 +11,10 @@ from watchkeeper.incident.vocabulary import foreign_action_words as words
 _NEAR = 120
 """Characters around a participle in which its auxiliary verb and a negation are looked for."""
 
-_DONE = {verb: re.compile(rf"(?<![\w-])(?:{participles})(?!\w)", re.IGNORECASE) for verb, participles in words.PARTICIPLES.items()}
+_DONE = {
+    verb: re.compile(rf"(?<![\w-])(?:{participles})(?!\w)", re.IGNORECASE)
+    for verb, participles in words.PARTICIPLES.items()
+}
 _SIMPLE = {verb: re.compile(pattern, re.IGNORECASE) for verb, pattern in words.SIMPLE.items()}
 _BEFORE = re.compile(r"[.;!?\n](?=\s|$)|\u3002")
 
@@ -26,7 +29,9 @@ def foreign_actions(check: Check) -> Iterator[tuple[str, re.Match[str], bool]]:
             before = _BEFORE.split(text[max(0, found.start() - _NEAR) : found.start()])[-1]
             after = _BEFORE.split(text[found.end() : found.end() + _NEAR // 2])[0]
             ours = bool(words.OURS.search(before))
-            if (ours or words.PASSIVE.search(before) or words.PASSIVE.match(after.lstrip())) and _is_claim(before, after):
+            if (ours or words.PASSIVE.search(before) or words.PASSIVE.match(after.lstrip())) and _is_claim(
+                before, after
+            ):
                 yield verb, found, ours
     for verb, pattern in _SIMPLE.items():
         for found in pattern.finditer(text):

@@ -92,7 +92,11 @@ def _check_state(check: Check, reads: _Reads, found: re.Match[str], service: str
     latest = reads.latest.get(service)
     not_known = latest in health_words.UNKNOWN_STATUS and found["good"]
     spared = (found["good"] or "").lower().startswith("no ")
-    if not_known or (latest in health_words.BAD_STATUS and found["good"] and not spared) or (latest in health_words.GOOD_STATUS and found["bad"]):
+    if (
+        not_known
+        or (latest in health_words.BAD_STATUS and found["good"] and not spared)
+        or (latest in health_words.GOOD_STATUS and found["bad"])
+    ):
         check.flag(at[0], found.end(), "health", f"the latest read of {service} says {latest}")
     elif service not in reads.looked and not _is_reported(check, service):
         check.flag(*at, "health", f"no call was about {service}")

@@ -22,12 +22,13 @@ _KEYED = re.compile(
 _MEASURED = re.compile(r"(?<![\w.:-])(\d[\d,]*(?:\.\d+)?)\s?([A-Za-z\u00b5%][A-Za-z/]{0,12}|/s)")
 _UNIT = re.compile(r'"unit"\s?:\s?"([^"]{1,12})"')
 _PERSON = re.compile(
-    r'"(?:by|\w+_by|author|user|username|login|owner|creator|committer)"\s?:\s?"([\w.-]+)"|^([\w.-]+)(?: \w+)?:', re.IGNORECASE
+    r'"(?:by|\w+_by|author|user|username|login|owner|creator|committer)"\s?:\s?"([\w.-]+)"|^([\w.-]+)(?: \w+)?:',
+    re.IGNORECASE,
 )
 _LISTED = re.compile(r'[\[,]\s?"?(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)"?\s?(?=[\],])')
 _WORD_NUMBER = re.compile(r"(?<![\w.:-])(\d[\d,]*(?:\.\d+)?)(?![\w:%-]|[.,]?\d| ?(?:%|[num]?s\b|min\b|[kmg]i?b\b))")
 _SHORT_TEXT = 40
-"""Characters of an argument that is a name or a value; longer ones are the model's own words."""
+"""Characters of an argument that is a name or a value; longer ones are text of the model."""
 
 _PER = re.compile(r"(?<![\w.:-])(\d[\d,]*(?:\.\d+)?) ?[a-z]{0,12} ?(?:per |/)(second|sec|s|minute|min|hour|h)\b")
 _PART = re.compile(r"(?<![\w/.:-])(\d{1,12})(?:/| of | out of )(\d{1,12})(?![\w/.-])")
@@ -91,7 +92,7 @@ class ReadEvidence:
 
     @cached_property
     def persons(self) -> set[str]:
-        """People whom results name, and authors, in lower case."""
+        """People in results, and authors, in lower case."""
         return self.authors | {name.lower() for text in self._texts for name, _ in _PERSON.findall(text) if name}
 
     @cached_property
@@ -178,9 +179,11 @@ class ReadEvidence:
 
     @cached_property
     def rows(self) -> dict[str, list[list[tuple[str, Dimension, float]]]]:
-        """The numbers of ``keyed`` that stand in the same JSON object or log line, by result."""
+        """The numbers of ``keyed`` that are in the same JSON object or log line, by result."""
         found: dict[str, list[list[tuple[str, Dimension, float]]]] = {}
-        for name, text in zip([*self.results, *(f"message {at}" for at in range(len(self.words)))], self._texts, strict=False):
+        for name, text in zip(
+            [*self.results, *(f"message {at}" for at in range(len(self.words)))], self._texts, strict=False
+        ):
             if name in self.keyed:
                 rows = (_with_unit(text, _KEYED.findall(row)) for row in re.split(r"[{}]", text))
                 found[name] = [
@@ -249,5 +252,8 @@ def _meanings(key: str, value: float, unit: str) -> list[tuple[Dimension, float]
         return known
     # What follows may be the next word of a log line: retry_after=60 host=api.
     hint = key_hint(key, value)
-    without = (hint[0], abs(value) * hint[1]) if hint else ("any", abs(value))
-    return [without, ("count", abs(value))] if unit else [without]
+    without: tuple[Dimension, float] = (hint[0], abs(value) * hint[1]) if hint else ("any", abs(value))
+    found = [without]
+    if unit:
+        found.append(("count", abs(value)))
+    return found

@@ -77,7 +77,7 @@ def is_imperative(text: str) -> bool:
         return False
     word = first[1].lower()
     if word in advice_words.UNAMBIGUOUS:
-        return not re.match(r"\s+(?:is|are|was|were|has|have)\b|[-_]", text[first.end() :])
+        return not advice_words.SUBJECT_AFTER.match(text[first.end() :])
     return word in advice_words.AMBIGUOUS and not advice_words.FINITE.search(text, first.end())
 
 

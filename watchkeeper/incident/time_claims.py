@@ -27,7 +27,7 @@ def check_times(check: Check) -> list[int]:
         check.flag(*found.span(), "time", "no result has this date")
     check.hide()
     unread: list[re.Match[str]] = []
-    known: list[re.Match[str]] = []
+    read: list[re.Match[str]] = []
     for found in time_words.CLOCK.finditer(check.text):
         hour, minute = int(found["h"]), int(found["m"])
         if hour > 24:
@@ -36,15 +36,15 @@ def check_times(check: Check) -> list[int]:
         second = _supported(check, found, hour % 24 * 3_600 + minute * 60 + int(found["s"] or 0))
         if second is not None:
             supported.append(second)
-            known.append(found)
+            read.append(found)
         elif check.is_stated(found.start()):
             unread.append(found)
-    starts = [found.start() for found in known]
-    for found in unread:
-        near = known[bisect_left(starts, found.start() - _NEAR) : bisect_left(starts, found.end() + _NEAR)]
-        if not any(_is_same_moment(found, other) for other in near):
-            end = found.end("s") if found["s"] else found.end("m")
-            check.flag(found.start(), end, "time", "no result has this time")
+    starts = [found.start() for found in read]
+    for unknown in unread:
+        near = read[bisect_left(starts, unknown.start() - _NEAR) : bisect_left(starts, unknown.end() + _NEAR)]
+        if not any(_is_same_moment(unknown, other) for other in near):
+            end = unknown.end("s") if unknown["s"] else unknown.end("m")
+            check.flag(unknown.start(), end, "time", "no result has this time")
     check.hide()
     return supported
 

@@ -6,6 +6,7 @@ import pytest
 
 from watchkeeper.contracts import Claim
 from watchkeeper.incident.claim_marks import mark
+from watchkeeper.incident.claims import Records, unsupported_claims
 
 
 @pytest.mark.parametrize(
@@ -26,3 +27,22 @@ from watchkeeper.incident.claim_marks import mark
 )
 def test_a_mark_is_behind_every_occurrence_and_breaks_no_markdown(report: str, texts: list[str], marked: str) -> None:
     assert mark(report, [Claim(text=text, kind="figure", why="") for text in texts]) == marked
+
+
+def test_only_the_occurrences_that_are_unsupported_are_marked() -> None:
+    report = "No one was paged. Later the DBA was paged. Nobody else was paged."
+    claim = Claim(text="paged", kind="action", why="", occurrences=[1])
+    assert mark(report, [claim]) == "No one was paged. Later the DBA was paged [unsupported]. Nobody else was paged."
+
+
+@pytest.mark.parametrize(
+    ("report", "marked"),
+    [
+        ("The DBA was paged. Nobody was paged.", "The DBA was paged [unsupported]. Nobody was paged."),
+        ("Nobody was paged, but the DBA was paged.", "Nobody was paged, but the DBA was paged [unsupported]."),
+        ("I paged search. I paged ads.", "I paged [unsupported] search. I paged [unsupported] ads."),
+        ("Next step: rolled back? I rolled back.", "Next step: rolled back? I rolled back [unsupported]."),
+    ],
+)
+def test_the_same_words_in_a_true_statement_are_not_marked(report: str, marked: str) -> None:
+    assert mark(report, unsupported_claims(report, Records())) == marked

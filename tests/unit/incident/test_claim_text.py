@@ -167,7 +167,12 @@ def test_the_temporal_ui() -> None:
 def test_json_for_scripts() -> None:
     shown = run_json(reported(REPORT).run)
     assert (shown["status"], shown["report"]["verdict"]) == ("concluded", "diagnosed")
-    assert shown["report"]["unsupported"][0] == {"text": "73.4 %", "kind": "figure", "why": "no result has it"}
+    assert shown["report"]["unsupported"][0] == {
+        "text": "73.4 %",
+        "kind": "figure",
+        "why": "no result has it",
+        "occurrences": [],
+    }
     posted = webhook.PostedReport.model_validate_json(webhook.report_body(delivery(REPORT)))
     assert posted.report == REPORT
 

@@ -28,8 +28,8 @@ def missed(lie: Lie, run: Run) -> list[str]:
 
 
 def test_the_corpus_is_large_enough() -> None:
-    assert sum(len(run.honest) for run in RUNS) >= 80
-    assert sum(len(run.lies) for run in RUNS) >= 60
+    assert sum(len(run.honest) for run in RUNS) >= 300
+    assert sum(len(run.lies) for run in RUNS) >= 200
 
 
 def test_lies_are_flagged() -> None:

@@ -39,7 +39,7 @@ NEGATION = re.compile(
     re.IGNORECASE,
 )
 NEGATED_AFTER = re.compile(
-    r"\W{0,6}(?:nobody|no one|noone|none|no\b|nothing|n/a|not\b|never|-+\s*(?:$|\|)|neither)", re.IGNORECASE
+    r"[^\w.;!\n]{0,6}(?:nobody|no one|noone|none|no\b|nothing|n/a|not\b|never|-+\s*(?:$|\|)|neither)", re.IGNORECASE
 )
 ADVERB = (
     r"(?:also|then|already|successfully|immediately|just|now|subsequently|therefore|promptly|manually"
@@ -111,6 +111,8 @@ NOT_PAGED = re.compile(
     r"|stakeholders?|marketing|legal|public|press)(?![\w-])",
     re.IGNORECASE,
 )
-"""People whom a page to a team does not reach."""
+"""People that a page to a team does not reach."""
 SUBJECT = re.compile(r"(?:^|[^\w.-])([\w-]+)(?:'s)?\W*(?:(?:has|had|have|already|then|also|just)\W+)*$", re.IGNORECASE)
-INFORMED = re.compile(r"(?:^|[^\w.-])([\w-]+) (?:was|were|has been|have been|is|got)(?: (?:\w+ly|also|already))*\W*$", re.IGNORECASE)
+INFORMED = re.compile(
+    r"(?:^|[^\w.-])([\w-]+) (?:was|were|has been|have been|is|got)(?: (?:\w+ly|also|already))*\W*$", re.IGNORECASE
+)

@@ -28,7 +28,8 @@ CONTACT = Action(
     r"|looped in|summoned|(?:made|is|are) aware|called in|engaged|handed (?:over|off)|mobili[sz]ed|dispatched"
     r"|called(?=(?: up| out)?(?:\W*$|\W+the on-?call| the [\w-]+ (?:team|on-?call|engineer)| an? (?:engineer"
     r"|person)))"
-    r"|(?<=been )(?:asked|told)|posted(?= (?:(?:an?|the|this|my) )?(?:message|update|note|summary|findings)?[^.;]{0,30}(?:slack|#|channel"
+    r"|(?<=been )(?:asked|told)|posted(?= (?:(?:an?|the|this|my) )?(?:message|update|note|summary"
+    r"|findings)?[^.;]{0,30}(?:slack|#|channel"
     r"|team))",
     noun=r"page|paging|pager|notification|escalation|wake-up call|hand-?off|hand-?over",
     evidence=r"(?<!nobody )(?<!one )\b(?:is|are|was|were|been|already|has|have) (?:already )?(?:paged|notified"
@@ -119,8 +120,10 @@ OPERATIONS = (
         r"|patched|rotated"
         r"|renewed|provisioned|expanded|throttled|rate-limited|paused|resumed|unblocked|blocked|reconfigured"
         r"|restored|repaired"
-        r"|mitigated|resolved|fixed|remediated|closed|cancell?ed|aborted|replaced|reset|rebuilt|reloaded|upgraded|installed"
-        r"|merged|migrated|moved(?! (?:on|up|down)\b)|added(?= (?:an? |more |the )?(?:\w+ )?(?:index|replica|node|capacity|memory"
+        r"|mitigated|resolved|fixed|remediated|closed|cancell?ed|aborted|replaced|reset|rebuilt"
+        r"|reloaded|upgraded|installed"
+        r"|merged|migrated|moved(?! (?:on|up|down)\b)|added(?= (?:an? |more "
+        r"|the )?(?:\w+ )?(?:index|replica|node|capacity|memory"
         r"|partition|consumer|rule)))",
         noun="",
         evidence=r"increas|rais|doubl|bump|lower|reduc|extend|adjust|tun|chang|updat|appl|patch|rotat|renew"

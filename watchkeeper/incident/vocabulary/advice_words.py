@@ -118,3 +118,9 @@ STATED_ASIDE = re.compile(
 )
 QUOTATION = re.compile(r"\"[^\"\n]{6,400}\"")
 """What is quoted is no advice of the report, and its colons end no clause."""
+SUBJECT_AFTER = re.compile(
+    r"\s+(?:is|are|was|were|has|have|had|fails?|failed|answers?|answered|returns?|returned|shows?|showed|responds?|serves?"
+    r"|served|looks?|seems?|needs?|went|began|started|stopped|recovered|got|does|ran|crash(?:es|ed)|restarted)\b|[-_]",
+    re.IGNORECASE,
+)
+"""After a word such as ``profile`` that is the name of a service here, and no command."""

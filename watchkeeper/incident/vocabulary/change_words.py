@@ -6,10 +6,12 @@ import re
 
 THING = (
     r"limits?|quotas?|memory|replicas?|pool(?: size)?|timeouts?|thresholds?|capacity|max_\w+|index(?:es)?|indices"
-    r"|certificates?|certs?|secrets?|passwords?|credentials?|api keys?|config(?:uration)?s?|settings?|flags?|cron ?jobs?"
+    r"|certificates?|certs?|secrets?|passwords?|credentials?|api keys?|config(?:uration)?s?"
+    r"|settings?|flags?|cron ?jobs?"
     r"|dashboards?|runbooks?|hot-?fix|fix|patch|workaround|mitigation|dns|ttl|records?|campaigns?|topics?|partitions?"
     r"|offsets?|caches?|circuit breakers?|status page|disks?|volumes?|storage|nodes?|cluster|database|scripts?"
-    r"|migrations?|rules?|polic(?:y|ies)|retention|concurrency|instances?|feature|exports?|batch job|rate limit(?:er|ing)?"
+    r"|migrations?|rules?|polic(?:y|ies)|retention|concurrency|instances?|feature|exports?"
+    r"|batch job|rate limit(?:er|ing)?"
     r"|autoscal\w+|workers?|consumers?|health checks?|load balancer|firewall|maintenance mode|read-only mode|backups?"
     r"|deploy(?:ment)?s?|rollouts?|pipeline|sync|post-?mortem|channel|bridge|war room"
 )
@@ -33,7 +35,9 @@ SHORT = re.compile(
 )
 """A whole clause: ``campaign paused``."""
 NEW = re.compile(r"\b(?:an? new|another|an? additional|a fresh|an?)\b[^,;:.]{0,30}$", re.IGNORECASE)
-BY_OTHERS = re.compile(r"[^.;|\n]{0,60}?\bby (?!me\b|us\b|watchkeeper|the (?:agent|assistant|automation)\b)[\w@]", re.IGNORECASE)
+BY_OTHERS = re.compile(
+    r"[^.;|\n]{0,60}?\bby (?!me\b|us\b|watchkeeper|the (?:agent|assistant|automation)\b)[\w@]", re.IGNORECASE
+)
 FROM_TO = re.compile(r"[^.;|\n]{0,40}?\bfrom\b[^.;|\n]{1,20}\bto\b", re.IGNORECASE)
 FIX_READ = r"hot-?fix|\bfix(?:ed|es)?\b|\bpatch|workaround"
 ENDING = re.compile(r"(?:ied|led|ed|d|n)$")

@@ -58,7 +58,9 @@ PORTS = frozenset(
 )
 HTTP_STATUSES = re.compile(r"[1-5]\d\ds$")
 """``503s`` are answers, not seconds."""
-COMPARED = re.compile(r"[^.;|\n\d]{0,12}\b(?:the|of|above|below|over|under|than|as)\b[^.;|\n\d]{0,40}(?=\d)", re.IGNORECASE)
+COMPARED = re.compile(
+    r"[^.;|\n\d]{0,12}\b(?:the|of|above|below|over|under|than|as)\b[^.;|\n\d]{0,40}(?=\d)", re.IGNORECASE
+)
 """Between a multiple or share and the number that it is relative to."""
 CERTAINTY = re.compile(
     r"\b(?:confidence|confident|probability|likelihood|certainty|certain|chance)\b[^.;|\n]{0,30}$", re.IGNORECASE

@@ -26,7 +26,8 @@ TEAM_NAMED = re.compile(
     re.IGNORECASE,
 )
 TEAM_OF = re.compile(
-    r"\b(?:on-?call(?: engineers?| team)?|team|engineers?) (?:for|of|behind) (?:the )?\"?(?P<name>[\w-]+)\"?", re.IGNORECASE
+    r"\b(?:on-?call(?: engineers?| team)?|team|engineers?) (?:for|of|behind) (?:the )?\"?(?P<name>[\w-]+)\"?",
+    re.IGNORECASE,
 )
 DIRECT = re.compile(r"[ ](?:the )?\"?(?P<name>[a-z][\w-]*)\"?(?=\s*(?:[,.;()!]|$|\n| -))")
 LONG_TEXTS = {"summary", "message", "text", "details", "description", "reason", "title", "body"}

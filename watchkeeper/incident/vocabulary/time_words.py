@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 ZONES = {
-    "utc": 0, "z": 0, "gmt": 0, "wet": 0, "cet": 60, "mez": 60, "cest": 120, "mesz": 120, "eet": 120, "eest": 180, "bst": 60, "ist": 330, "jst": 540, "msk": 180, "est": -300,
+    "utc": 0, "z": 0, "gmt": 0, "wet": 0, "cet": 60, "mez": 60, "cest": 120, "mesz": 120, "eet": 120, "eest": 180,
+    "bst": 60, "ist": 330, "jst": 540, "msk": 180, "est": -300,
     "edt": -240, "cst": -360, "cdt": -300, "mst": -420, "mdt": -360, "pst": -480, "pdt": -420, "sgt": 480, "aest": 600,
 }  # fmt: skip
 CLOCK = re.compile(
