@@ -247,13 +247,12 @@ def _share(part: str, whole: str) -> float:
 
 
 def _meanings(key: str, value: float, unit: str) -> list[tuple[Dimension, float]]:
-    known = [(dimension, abs(value) * scale) for dimension, scale in read_scales(unit)] if unit else []
+    known = read_scales(unit) if unit else []
     if known:
-        return known
+        return [(dimension, abs(value) * scale) for dimension, scale in known]
     # What follows may be the next word of a log line: retry_after=60 host=api.
     hint = key_hint(key, value)
-    without: tuple[Dimension, float] = (hint[0], abs(value) * hint[1]) if hint else ("any", abs(value))
-    found = [without]
+    found: list[tuple[Dimension, float]] = [(hint[0], abs(value) * hint[1])] if hint else [("any", abs(value))]
     if unit:
         found.append(("count", abs(value)))
     return found

@@ -14,7 +14,6 @@ from tests.support.harness import until_waiting
 from tests.support.program import Program
 from tests.support.temporal import temporal_client
 from watchkeeper.testing.scripts import always, calls, says
-from workflows.incident import IncidentWorkflow
 
 RESTART = ("restart", {"service": "checkout"})
 REPORT = "**Status:** checkout is degraded."
@@ -38,7 +37,7 @@ async def test_people_act_on_a_run_by_any_name(quiet: Client, quiet_program: Pro
     script = always(calls(RESTART), without_tools=says(REPORT))
     async with at_desk(quiet, quiet_program, script) as desk:
         run = await desk.started("--limit", "rounds=9")
-        handle = quiet.get_workflow_handle_for(IncidentWorkflow.run, run)
+        handle = quiet.get_workflow_handle(run)
         run_id = (await handle.describe()).run_id
         names = ["latest", run_id, run_id[:-2], run[:-1]]
         for number, name in enumerate(names, 1):
@@ -65,7 +64,7 @@ async def test_an_ambiguous_beginning_is_one_sentence(quiet: Client, quiet_progr
     async with at_desk(quiet, quiet_program, [calls(RESTART), says(REPORT)]) as desk:
         runs = [await desk.started() for _ in range(2)]
         for run in runs:
-            await until_waiting(quiet.get_workflow_handle_for(IncidentWorkflow.run, run), "r1.0")
+            await until_waiting(quiet.get_workflow_handle(run), "r1.0")
         for arguments in (["show", "incident-"], ["stop", "inci"], ["approve", "latest", "r1.0"]):
             ended = await desk.program(*arguments)
             assert ended.code == 1
