@@ -212,7 +212,7 @@ def _is_read(evidence: ReadEvidence, number: Quantity, before: str) -> bool:
         scales = {unit, *_SCALES.get(number.dimension, (1.0,))}
         if any(evidence.has_number("any", low / scale, high / scale) for scale in scales):
             return True
-        if number.dimension == "multiple" and evidence.has_number("count", value, value):
+        if number.dimension == "multiple" and evidence.has_number("count", low, high):
             return True
     return False
 

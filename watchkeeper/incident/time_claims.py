@@ -75,6 +75,8 @@ def _supported(check: Check, found: re.Match[str], second: int) -> int | None:
     elif found["half"] and found["half"].lower().startswith("a"):
         second -= 43_200
     candidates = [second % 86_400]
+    if time_words.LOCAL.match(check.report.plain, found.end()):
+        candidates += [(second + hours * 3_600) % 86_400 for hours in range(-12, 15)]
     offset = time_words.ZONES.get((found["zone"] or "").lower(), 0) * 60
     if found["offset"]:
         sign = -1 if "-" in found["offset"] else 1

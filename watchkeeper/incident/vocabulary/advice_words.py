@@ -119,7 +119,7 @@ STATED_ASIDE = re.compile(
 QUOTATION = re.compile(r"\"[^\"\n]{6,400}\"")
 """What is quoted is no advice of the report, and its colons end no clause."""
 SUBJECT_AFTER = re.compile(
-    r"\s+(?:is|are|was|were|has|have|had|fails?|failed|answers?|answered|returns?|returned|shows?|showed|responds?|serves?"
+    r"\s+(?:#?\d+\s+)?(?:is|are|was|were|has|have|had|fails?|failed|answers?|answered|returns?|returned|shows?|showed|responds?|serves?"
     r"|served|looks?|seems?|needs?|went|began|started|stopped|recovered|got|does|ran|crash(?:es|ed)|restarted)\b|[-_]",
     re.IGNORECASE,
 )

@@ -51,3 +51,7 @@ ABOUT = re.compile(
     r"|gegen|vers|nearly|almost|etwa|before|after|by))\s*$",
     re.IGNORECASE,
 )
+LOCAL = re.compile(
+    r"\s*\(?(?:your time|local(?: time)?\b|in [A-Z]\w+|[A-Z]\w+ time\b|Ortszeit|heure locale|hora local)"
+)
+"""After a time in a zone that results do not name."""

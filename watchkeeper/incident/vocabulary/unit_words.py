@@ -92,7 +92,7 @@ SCALES = {
 }
 DECIMAL_COMMA = re.compile(r"(?<![\d.,])\d+,\d{1,2}(?![\d,])")
 COMMA_LANGUAGE = re.compile(
-    r"\b(?:der|die|das|und|ist|sind|seit|mit|nicht|wurde|le|les|est|sont|et|une|des|du|depuis|avec|el|los|las"
+    r"\b(?:der|die|das|von|den|ich|habe|wurden?|und|ist|sind|seit|mit|nicht|wurde|le|les|est|sont|et|une|des|du|depuis|avec|el|los|las"
     r"|desde|por|est\u00e1)\b",
     re.IGNORECASE,
 )
