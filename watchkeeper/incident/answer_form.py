@@ -14,8 +14,8 @@ _BULLET = re.compile(r"^\s*(?:[-+•]|\d+[.)])\s+")
 
 _LEAD = r"(?:(?:ok(?:ay)?|sure|alright|right|now|next|first|then|so|and|also|understood|got it|great)[,.!]?\s+)*"
 _WORK = (
-    r"(?:check|look|investigat|quer|fetch|get|pull|inspect|search|examin|review|retriev|gather|run|call|see|verif|"
-    r"dig|analy[sz]|start|begin|proceed|collect|read|find|page|determin|diagnos|trac|test|list|drill)\w*"
+    r"(?:check|look|investigat|quer|fetch|get|pull|inspect|search|examine|examining|review|retrieve|retrieving|gather|"
+    r"run|call|see|verif|dig|analy[sz]|start|begin|proceed|collect|read|find|page|determine|determining|diagnos|trac|test|list|drill)\w*"
 )
 _ANNOUNCES = re.compile(
     rf"{_LEAD}(?:"
