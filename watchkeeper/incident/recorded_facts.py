@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from watchkeeper.contracts import CallRecord, ToolSpec
+from watchkeeper.incident.phrases import CHECK_FIRST
 from watchkeeper.text import count, excerpt, json_summary
 
 MAX_LINES = 20
@@ -34,7 +35,7 @@ def facts_block(
     reads = [call for call in calls if call.name in specs and specs[call.name].effect == "read"]
     others = [call for call in calls if call.name in specs and call not in pages and call not in reads]
     lines = [*_pages(pages, plan), _reads(reads)]
-    lines += [f"- Done: {_call(call)}" for call in others[-MAX_LINES:]]
+    lines += map(_effect, others[-MAX_LINES:])
     lines += [f"- Cut short: {limit.rstrip('.')}."] if limit else []
     return ["**Recorded by Watchkeeper, not by the model:**", "", *lines]
 
@@ -70,5 +71,12 @@ def _reads(reads: Sequence[CallRecord]) -> str:
     return f"- Looked at: {listed}" + (f"; {count(failed, 'call')} of {len(reads)} failed." if failed else ".")
 
 
-def _call(call: CallRecord) -> str:
-    return f"`{call.key}` {call.name} ({excerpt(json_summary(call.arguments), WHY_BYTES)}): {call.status}."
+def _effect(call: CallRecord) -> str:
+    named = f"`{call.key}` {call.name} ({excerpt(json_summary(call.arguments), WHY_BYTES)})"
+    match call.status:
+        case "ok":
+            return f"- Done: {named}."
+        case "unknown" | "running":
+            return f"- Unclear: {named} {CHECK_FIRST}."
+        case status:
+            return f"- Not done: {named}: {status}."

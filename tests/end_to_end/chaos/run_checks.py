@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from temporalio.client import WorkflowFailureError
 
 from tests.end_to_end.chaos.scripted_run import ScriptedRun
 from watchkeeper.contracts import Report, RunResult
+from watchkeeper.incident.phrases import CHECK_FIRST
 from workflows.tool_calls import UNCERTAIN
 
 _CLOSE_ATTRIBUTES = {
@@ -134,7 +136,12 @@ def _check_result(
     if reported != uncertain:
         verdict.lost.append(f"{once} {'was' if uncertain else 'was not'} lost; reported to the model: {reported}")
     evidence = [item for item in expected.report.evidence if not (uncertain and item.call == once)]
-    report = expected.report.model_copy(update={"evidence": evidence})
+    body = expected.report.body
+    if uncertain:
+        body = re.sub(
+            rf"^- Done: (`{re.escape(once)}` .*)\.$", rf"- Unclear: \1 {CHECK_FIRST}.", body, flags=re.MULTILINE
+        )
+    report = expected.report.model_copy(update={"evidence": evidence, "body": body})
     for name in ("status", "reason", "rounds", "tool_calls", "undelivered"):
         if getattr(result, name) != getattr(expected, name):
             verdict.lost.append(f"{name}: {getattr(result, name)!r}, not {getattr(expected, name)!r}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from watchkeeper.contracts import CallRecord, Effect, PageRecord, ToolSpec
+from watchkeeper.incident.phrases import CHECK_FIRST
 from watchkeeper.incident.recorded_facts import MAX_LINES, PagePlan, facts_block
 
 
@@ -60,7 +61,9 @@ def test_reads_are_counted_and_failures_named() -> None:
 
 def test_changes_and_limits_are_listed() -> None:
     lines = facts(call("r3.0", "restart", status="unknown"), limit="stopped after 3 rounds without a conclusion")
-    assert "- Done: `r3.0` restart (service checkout): unknown." in lines
+    assert f"- Unclear: `r3.0` restart (service checkout) {CHECK_FIRST}." in lines
+    assert "- Done: `r3.0` restart (service checkout)." in facts(call("r3.0", "restart"))
+    assert "- Not done: `r3.0` restart (service checkout): denied." in facts(call("r3.0", "restart", status="denied"))
     assert lines[-1] == "- Cut short: stopped after 3 rounds without a conclusion."
 
 
