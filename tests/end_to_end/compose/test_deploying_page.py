@@ -43,6 +43,7 @@ def test_every_variable_on_the_page_exists() -> None:
     defined = {name for file in (DEMO, PRODUCTION) for name in re.findall(r"\$\{(\w+)", (ROOT / file).read_text())}
     secrets = set(config(PRODUCTION, **REQUIRED)["secrets"])
     our_services = {"WATCHKEEPER_SECRETS_DIR", "WATCHKEEPER_SLACK__TOKEN", "TEMPORAL_API_KEY"}
+    our_services |= {"WATCHKEEPER_WORKER__TASK_QUEUE"}
     assert named <= defined | secrets | our_services
 
 

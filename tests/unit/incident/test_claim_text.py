@@ -186,7 +186,7 @@ def test_the_file_of_a_report(tmp_path: Path) -> None:
 
 
 def test_the_log_of_the_worker(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="temporalio.activity"):
         log.log_report(delivery(REPORT))
     (line,) = caplog.messages
     assert line.startswith(f"report of incident-1 (concluded: diagnosed): {REPORT.summary} ({LINE})")
