@@ -51,7 +51,7 @@ async def test_a_run_with_a_follow_up_is_shown_as_investigating(client: Client) 
         await until_asked(harness, len(LONG) + 1)
         indexed, glance = await shown(run)
     assert (indexed["Phase"], indexed.get("WaitingFor"), indexed["Outcome"]) == ("investigating", None, "concluded")
-    assert glance.doing == "concluded, round 6 of 15: asking the model"
+    assert glance.doing == "concluded: diagnosed, round 6 of 15: asking the model"
 
 
 async def test_a_run_with_a_follow_up_is_shown_as_investigating_after_continue_as_new(client: Client) -> None:

@@ -22,7 +22,7 @@ from watchkeeper.testing.scripts import calls, says
 
 LOOK = ("look", {"service": "checkout"})
 HONEST = "Verdict: diagnosed\n\nThe error rate of checkout is 18.2 % [r1.0]."
-LIE = "Verdict: diagnosed\n\nThe error rate of checkout was 73.4 % and it was rolled back to v9.9.9."
+LIE = "Verdict: diagnosed\n\nThe error rate of checkout is 73.4 % since v9.9.9."
 
 pytestmark = pytest.mark.timeout(120)
 

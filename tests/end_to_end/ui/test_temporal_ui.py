@@ -36,7 +36,7 @@ async def test_the_ui_shows_the_alert_the_findings_and_the_wait(ui_scene: Scene,
     shown = await browser.open_tab("User Metadata", ALERT_SUMMARY, "What fired", "Current Details", *FINDINGS)
     assert "Service: checkout Severity: critical Team: payments Source: prometheus (alertmanager)" in shown
     assert "HighErrorRate: checkout b fails 10% of requests · runbook · source · silence" in shown
-    assert "concluded, open for follow-ups until its alerts resolve" in shown
+    assert "concluded: diagnosed, open for follow-ups until its alerts resolve" in shown
     assert "3 of 30 rounds, 7 of 60 calls, " in shown
     assert COST.search(shown)
 
@@ -87,7 +87,7 @@ async def test_the_ui_shows_the_findings_of_an_open_run_without_a_worker(
     await browser.read(scene_without_workers.page(scene_without_workers.alerted), *CALLS)
     await browser.open_tab("User Metadata", ALERT_SUMMARY, "What fired", "Team: payments")
     await browser.open_tab(
-        "Memo", '"doing": "concluded, open for follow-ups until its alerts resolve"', "v2.4.1", "v2.4.0"
+        "Memo", '"doing": "concluded: diagnosed, open for follow-ups until its alerts resolve"', "v2.4.1", "v2.4.0"
     )
 
 
