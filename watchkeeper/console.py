@@ -84,8 +84,10 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[Text | str]], *, opti
         return Text("\n").join(_lines(kept, last_width))
     others = [row[1:] for row in cells]
     kept, last_width = _without_optional(headings[1:], others, optional, out.width - 2)
-    lines = zip(cells, _lines(kept, max(1, last_width)), strict=True)
-    return Text("\n").join(Text.assemble(first, "\n  ", line) for (first, *_), line in lines)
+    lines = _lines(kept, max(1, last_width))
+    for line in lines:
+        line.truncate(max(1, out.width - 2), overflow="ellipsis")
+    return Text("\n").join(Text.assemble(first, "\n  ", line) for (first, *_), line in zip(cells, lines, strict=True))
 
 
 def _without_optional(
