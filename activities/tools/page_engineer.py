@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import BaseModel, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
@@ -36,7 +36,7 @@ class PageEngineer(Arguments):
     summary: str = Field(
         min_length=1, max_length=1024, description="What is broken, since when, how badly, and the likely cause."
     )
-    team: Annotated[Team | None, SkipJsonSchema()] = None
+    team: SkipJsonSchema[Team | None] = None
     severity: SkipJsonSchema[object] = None
 
     @model_validator(mode="before")

@@ -80,8 +80,9 @@ async def follow_run(
     """
     pending = pending or PendingWork()
     monitor = asyncio.create_task(monitor_stalls(client, run, projection, pending, notice))
+    deadline = asyncio.timeout(None)
     try:
-        async with asyncio.timeout(None) as deadline:
+        async with deadline:
 
             def show(change: RunChange) -> None:
                 on_change(change)

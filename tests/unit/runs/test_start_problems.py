@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from tests.support.settings import build_settings
 from watchkeeper.contracts import LimitChanges, RunInput, ToolChoice, WorkerCatalogue
@@ -116,7 +117,7 @@ def test_a_process_that_is_no_worker_knows_only_what_its_settings_name() -> None
     settings = build_settings()
     assert own_catalogue(settings).unpriced == ["scripted"]
     assert own_catalogue(settings).tools is None
-    nameless = settings.model_copy(update={"model": type(settings.model)(api_key="x")})
+    nameless = settings.model_copy(update={"model": type(settings.model)(api_key=SecretStr("x"))})
     assert own_catalogue(nameless).unpriced == []
 
 
