@@ -138,7 +138,8 @@ async def test_a_hand_off_that_paged_is_not_paged_again(setup: Setup, may_page: 
         setup.client, script, tools={**TOOLS, "look": look}, worker={"task_queue": setup.queue}, **tables
     ):
         handle, started = await setup.start()
-        await asyncio.gather(handle.result(), return_exceptions=True)
+        while (await handle.describe()).close_time is None:
+            await asyncio.sleep(0.05)
         with setup.watchdog() as watchdog:
             await watchdog.record_accepted(started)
             await watchdog.poll()
