@@ -8,6 +8,7 @@ from uuid import NAMESPACE_URL, uuid5
 from temporalio import activity
 
 from activities.delivery_errors import as_application_error
+from activities.slack_search import posted_before
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import ChannelUpdate, PostedMessage
 from watchkeeper.slack.client import MessageDeleted, MessageMarker, SlackClient
@@ -61,5 +62,5 @@ class AnnounceActivities:
         info = activity.info()
         if info.attempt == 1:
             return None
-        found = await self._slack.find(marker, channel, info.scheduled_time)
+        found = await posted_before(self._slack, marker, channel, info.scheduled_time)
         return found.get(marker.part)

@@ -12,6 +12,7 @@ from httpx2 import AsyncClient
 from temporalio import activity
 
 from activities.delivery_errors import as_application_error
+from activities.slack_search import posted_before
 from watchkeeper import paging
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import ApprovalEvent, ApprovalNotice, PostedMessage
@@ -89,7 +90,7 @@ class AnnounceApprovalActivities:
         marker, info = _marker(notice, notice.event), activity.info()
         channel, thread = (parent.channel, parent.ts) if parent else (channel, None)
         if info.attempt > 1:
-            found = await self._find(marker, channel, info.scheduled_time, thread)
+            found = await posted_before(self._slack, marker, channel, info.scheduled_time, thread)
             if (posted := found.get(marker.part)) is not None:
                 return posted
         settings = self._settings
@@ -125,23 +126,8 @@ class AnnounceApprovalActivities:
         found: dict[str, PostedMessage] = {}
         for thread in {notice.status_message.ts if notice.status_message else None, None}:
             with suppress(MessageDeleted):
-                found |= await self._find(wanted, channel, since, thread)
+                found |= await posted_before(self._slack, wanted, channel, since, thread)
         return found
-
-    async def _find(
-        self, wanted: MessageMarker, channel: str, since: datetime, thread: str | None
-    ) -> dict[str, PostedMessage]:
-        """Find messages that were posted before. A search that Slack refuses finds none: twice is better than never.
-
-        Raises MessageDeleted if the thread was deleted, and ToolUnavailable.
-        """
-        try:
-            return await self._slack.find(wanted, channel, since, thread=thread)
-        except MessageDeleted:
-            raise
-        except ToolError as error:
-            log.warning("earlier messages about the approval cannot be searched: %s", error)
-            return {}
 
     async def _page(self, notice: ApprovalNotice) -> None:
         """Page the run's team, or resolve that page. A refusal is only logged: Slack still gets its message."""

@@ -10,17 +10,18 @@ from datetime import UTC, datetime, timedelta
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.chat_completion import ModelEndpoint, Prompt, request_reply
+from activities.chat_completion import request_reply
 from activities.conversation_cache import ConversationCache
-from watchkeeper.config.settings import ModelProfile
-from watchkeeper.contracts import FallbackWindows, ModelReply, ModelRequest
+from activities.model_host import ModelEndpoint, ModelHost
+from watchkeeper.contracts import FallbackWindows, ModelReply, ModelRequest, ToolChoice
 from watchkeeper.llm import refusals
-from watchkeeper.llm.conversation import canonical_json
-from watchkeeper.llm.errors import LONGEST_REQUESTED_DELAY, ModelError, ModelErrorReason
+from watchkeeper.llm.conversation import canonical_json, target_digest
+from watchkeeper.llm.errors import LONGEST_REQUESTED_DELAY, ModelError, ModelErrorReason, PromptCut
+from watchkeeper.llm.host_request import Prompt
 from watchkeeper.llm.refusals import Refusal
-from watchkeeper.llm.usage import BYTES_PER_TOKEN
 from watchkeeper.telemetry import activity_context
 from watchkeeper.temporal.activity_options import backoff, model_retry_delay, profile_index
+from watchkeeper.text import rough_duration
 
 EMPTY_REPLY_RETRIES = 2
 """Retries after an empty reply, before it is recorded and costs a round."""
@@ -31,7 +32,7 @@ LONGEST_MODEL_DELAY = timedelta(minutes=1)
 FALLBACK_WINDOW_WAIT = timedelta(minutes=2)
 """How long a call waits for another model before the conversation is shortened for a fallback with a small window."""
 
-MAY_ANSWER = "another model may still answer"
+MAY_ANSWER = "a model may still answer"
 """Detail of a ``ContextOverflow``: if the conversation cannot be shortened, asking again can succeed all the same."""
 
 ERROR_TYPES: dict[ModelErrorReason, str] = {
@@ -52,7 +53,7 @@ class AskActivities:
     """Calls the models of the settings."""
 
     def __init__(self, endpoints: Sequence[ModelEndpoint], conversations: ConversationCache) -> None:
-        self._endpoints = endpoints
+        self._hosts = [ModelHost(endpoint) for endpoint in endpoints]
         self._conversations = conversations
 
     @activity.defn
@@ -65,11 +66,12 @@ class AskActivities:
         may still answer in the time that the call has.
 
         ``ContextOverflow`` asks for a shorter conversation. Its details hold ``MAY_ANSWER`` if only a fallback needs
-        it and another model may still answer.
+        it and another model may still answer, or if a host reads a part of a longer one without an error.
         """
         clock = _CallClock.start()
         prompt = await self._prompt(request)
         attempt = activity.info().attempt
+        prompt = prompt._replace(may_be_cut=request.fallback_windows == "ignore")
         reply = await self._first_answer(prompt, attempt, request.fallback_windows, clock)
         if reply.kind != "empty":
             self._conversations.store.put(reply.digest, canonical_json(reply.message))
@@ -84,29 +86,30 @@ class AskActivities:
     async def _prompt(self, request: ModelRequest) -> Prompt:
         messages = await self._conversations.messages(request)
         tools, parameters = await self._conversations.tools(request.catalogue)
-        offered = tools if parameters and not request.toolless else None
-        return Prompt(messages, offered, parameters, request.tool_choice)
+        choice = ToolChoice(mode="none") if request.toolless else request.tool_choice
+        offered = tools if parameters else None
+        return Prompt(messages, request.base, target_digest(request), offered, parameters, choice)
 
     async def _first_answer(
         self, prompt: Prompt, attempt: int, windows: FallbackWindows | None, clock: _CallClock
     ) -> ModelReply:
         """Use one model after the other, up to the first that answers or can answer soon."""
         found: list[Refusal] = []
-        first, places = profile_index(attempt, self._endpoints), range(len(self._endpoints))
+        first, places = profile_index(attempt, self._hosts), range(len(self._hosts))
         for place in [*places[first:], *places[:first]]:
-            endpoint = self._endpoints[place]
+            host = self._hosts[place]
             try:
                 if place:
-                    _check_window(endpoint.profile, prompt)
-                reply = await request_reply(endpoint, prompt)
+                    _check_window(host, prompt)
+                reply = await request_reply(host, prompt)
             except ModelError as error:
-                activity_context.note_refusal(endpoint.profile, error.reason)
-                found.append(Refusal(place, endpoint.profile.name, error))
+                activity_context.note_refusal(host.profile, error.reason)
+                found.append(Refusal(place, host.profile.name, error, host.learnt))
                 if error.retryable and (error.delay or timedelta()) <= LONGEST_MODEL_DELAY:
                     break
-                activity.logger.warning("%s refused: %s", endpoint.profile.name, error)
+                activity.logger.warning("%s refused: %s", host.profile.name, error)
                 continue
-            answered_as_briefed = place == 0 and reply.model == endpoint.profile.name
+            answered_as_briefed = place == 0 and reply.model == host.profile.name
             return _without_field(reply, "model") if answered_as_briefed else reply
         raise self._failure(found, attempt, windows, clock) from None
 
@@ -116,19 +119,21 @@ class AskActivities:
         """Return the error to fail with. An error of a fallback never decides while another model may answer."""
         text = refusals.describe(found, LONGEST_MODEL_DELAY, datetime.now(UTC))
         soonest = refusals.soonest(found)
-        delay = model_retry_delay(attempt, self._endpoints, soonest.error.delay) if soonest else None
+        delay = model_retry_delay(attempt, self._hosts, soonest.error.delay) if soonest else None
         in_time = delay is not None and delay < clock.left()
         late = delay is None or clock.passed() + delay > min(FALLBACK_WINDOW_WAIT, clock.allowed)
         fits_fallbacks = soonest is None or (windows == "fit" or (windows is None and late))
         if (overflow := refusals.overflow(found, of_fallbacks=fits_fallbacks)) is not None:
             only_fallback = overflow.place > 0 and soonest is not None
+            may_answer = only_fallback or isinstance(overflow.error, PromptCut)
             return ApplicationError(
-                text, *([MAY_ANSWER] if only_fallback else []), type="ContextOverflow", non_retryable=True
+                text, *([MAY_ANSWER] if may_answer else []), type="ContextOverflow", non_retryable=True
             )
         decisive = soonest or refusals.by_place(found)[0]
         asks_long = delay is not None and delay > LONGEST_MODEL_DELAY
         if asks_long and not in_time:
-            text = f"{text}; the run cannot wait that long, since a model call may take {_duration(clock.allowed)}"
+            allowed = rough_duration(clock.allowed.total_seconds())
+            text = f"{text}; the run cannot wait that long, since a model call may take {allowed}"
         return ApplicationError(
             text, type=ERROR_TYPES[decisive.error.reason], non_retryable=not in_time, next_retry_delay=delay
         )
@@ -162,19 +167,15 @@ class _CallClock:
         return self.allowed - self.passed()
 
 
-def _duration(time_span: timedelta) -> str:
-    seconds = time_span.total_seconds()
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
-
-
-def _check_window(profile: ModelProfile, prompt: Prompt) -> None:
+def _check_window(host: ModelHost, prompt: Prompt) -> None:
     """Raise ModelError if the prompt is too long for the context window in the settings of a fallback."""
-    tokens = (len(prompt.messages) + len(prompt.tools or b"")) // BYTES_PER_TOKEN
-    if tokens > profile.context_tokens:
-        window = f"its context window has {profile.context_tokens:,} tokens, and the conversation about {tokens:,}"
+    tokens = host.counts.estimate(prompt.base, prompt.size)
+    if tokens > host.profile.context_tokens:
+        window = f"its context window has {host.profile.context_tokens:,} tokens, and the conversation about {tokens:,}"
         raise ModelError("context_overflow", f"not asked: {window}")
 
 
 def _without_field(reply: ModelReply, name: str) -> ModelReply:
     """Unset a field, so that it is not recorded."""
-    return ModelReply.model_validate(reply.model_dump(exclude_unset=True, exclude={name}))
+    values = {field: getattr(reply, field) for field in reply.model_fields_set - {name}}
+    return ModelReply.model_construct(set(values), **values)

@@ -25,6 +25,7 @@ from watchkeeper.contracts import (
     QueueSettings,
     RunInput,
     ToolSpec,
+    digest_of,
 )
 from watchkeeper.incident.page_rules import incident_of, page_rules
 from watchkeeper.llm.conversation import ConversationStore, conversation_digest, join_messages
@@ -34,7 +35,7 @@ from watchkeeper.runs import start_options
 from watchkeeper.temporal.activity_options import HISTORY_BOUNDS
 from watchkeeper.text import clean, excerpt, utc
 from watchkeeper.tool import ToolError, ToolUnavailable
-from watchkeeper.tool_calling.catalogue import catalogue_digest, encode_tools
+from watchkeeper.tool_calling.catalogue import encode_tools
 
 OVERDUE_AFTER = timedelta(minutes=15)
 """When people are paged for a report that no destination has accepted. Outages of destinations are usually shorter."""
@@ -61,6 +62,7 @@ class BriefActivities:
     ) -> None:
         self._settings = settings
         self._catalogue = list(catalogue)
+        self._tools = encode_tools(self._catalogue)
         self._known = start_options.worker_catalogue(settings, [spec.name for spec in catalogue])
         self._store = store
         self._http = http
@@ -89,7 +91,7 @@ class BriefActivities:
         briefing = Briefing(
             opening=opening,
             tools=self._catalogue,
-            catalogue=catalogue_digest(self._catalogue),
+            catalogue=digest_of(self._tools),
             limits=limits,
             model=settings.model.name,
             model_deadline=max(profile.deadline for profile in settings.profiles),
@@ -121,7 +123,7 @@ class BriefActivities:
         if (turns := _queue_settings(settings, run_input)) is not None:
             briefing = briefing.model_copy(update={"turns": turns})
         self._store.put(conversation_digest(opening), join_messages(opening))
-        self._store.put(briefing.catalogue, encode_tools(self._catalogue))
+        self._store.put(briefing.catalogue, self._tools)
         return briefing
 
     async def _opened_incident(self, origin: AlertOrigin | None) -> tuple[bool, str | None]:
@@ -212,6 +214,8 @@ def _opening_messages(run_input: RunInput, *, flapping: int, paged: str | None) 
     ]
     previous = run_input.origin.previous if run_input.origin else None
     notes: list[str] = []
+    if run_input.origin is not None and (unknown := run_input.origin.unknown_service):
+        notes.append(prompt("unknown_service").format(name=_escape_closing_tags(unknown)))
     if previous is not None:
         summary = _escape_closing_tags(excerpt(previous.summary, PREVIOUS_REPORT_BYTES))
         ended = utc(previous.ended_at)

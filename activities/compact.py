@@ -8,7 +8,7 @@ from temporalio import activity
 
 from activities.conversation_cache import ConversationCache
 from watchkeeper.contracts import CompactionResult, CompactRequest
-from watchkeeper.llm.compaction import OPENING_MESSAGES, compact
+from watchkeeper.llm.compaction import compact
 from watchkeeper.llm.conversation import conversation_digest, join_messages, target_digest
 
 
@@ -22,7 +22,7 @@ class CompactActivities:
     async def compact(self, request: CompactRequest) -> CompactionResult:
         """Replace the older rounds of a conversation if that makes it smaller. Fails with ``ConversationLost``.
 
-        Only the summary is recorded; the other messages are already in the history.
+        No message is recorded: the history has the messages that the summary replaces, so code can write it again.
         """
         joined = await self._conversations.messages(request)
         kept, replaced = compact(json.loads(b"[" + joined + b"]"), int(len(joined) * request.keep))
@@ -31,4 +31,4 @@ class CompactActivities:
             return CompactionResult(digest=target_digest(request))
         digest = conversation_digest(kept)
         self._conversations.store.put(digest, smaller)
-        return CompactionResult(digest=digest, summary=kept[OPENING_MESSAGES]["content"], replaced=replaced)
+        return CompactionResult(digest=digest, replaced=replaced)

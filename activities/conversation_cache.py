@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from functools import lru_cache
 
 from temporalio import activity
 from temporalio.client import Client
@@ -18,6 +20,9 @@ from watchkeeper.llm.conversation import (
 )
 from watchkeeper.temporal import history
 from watchkeeper.tool_calling.catalogue import encode_tools
+
+CATALOGUES = 8
+"""How many catalogues are kept parsed. A worker has one, and runs of earlier workers have theirs."""
 
 
 class ConversationCache:
@@ -49,6 +54,8 @@ class ConversationCache:
             info = activity.info()
             activity.logger.info("rebuilding the conversation from the history")
             recorded = await history.read_conversation(self._client, info.workflow_id or "", info.workflow_run_id or "")
+            if recorded.lost:
+                activity.logger.warning("the model reads only a summary of the earlier rounds: %s", recorded.lost)
             try:
                 joined = recorded.messages(request)
             except ConversationLost as error:
@@ -57,18 +64,17 @@ class ConversationCache:
         self.store.put(digest, joined)
         return joined
 
-    async def tools(self, catalogue: str) -> tuple[bytes, dict[str, JsonObject]]:
+    async def tools(self, catalogue: str) -> tuple[bytes, Mapping[str, JsonObject]]:
         """Return the encoded tools of a catalogue, and by name the JSON schema of each tool's arguments.
 
         A catalogue that is not in the store is read from the run's history. Raises RPCError.
         """
         if (cached := self.store.get(catalogue)) is None:
             info = activity.info()
-            recorded = await history.read_conversation(self._client, info.workflow_id or "", info.workflow_run_id or "")
+            recorded = await history.read_execution(self._client, info.workflow_id or "", info.workflow_run_id or "")
             cached = encode_tools(recorded.tools)
             self.store.put(catalogue, cached)
-        functions = [tool["function"] for tool in json.loads(cached)]
-        return cached, {function["name"]: function["parameters"] for function in functions}
+        return cached, _parameters(cached)
 
     def _extended(self, request: ConversationRequest) -> bytes:
         if (base := self.store.get(request.base)) is None:
@@ -79,3 +85,10 @@ class ConversationCache:
         if (part := self.store.get(digest)) is None:
             raise ConversationLost(f"no reply or result {digest} in the store")
         return part
+
+
+@lru_cache(CATALOGUES)
+def _parameters(tools: bytes) -> Mapping[str, JsonObject]:
+    """Return by name the JSON schema of the arguments of encoded tools."""
+    functions = [tool["function"] for tool in json.loads(tools)]
+    return {function["name"]: function["parameters"] for function in functions}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 
 from httpx2 import AsyncClient
 from temporalio import activity
@@ -10,8 +11,12 @@ from temporalio import activity
 from activities.delivery_errors import as_application_error
 from activities.destinations import directory, log, page, pagerduty_note, slack, webhook
 from watchkeeper.config.settings import Settings
-from watchkeeper.contracts import ReportDelivery
+from watchkeeper.contracts import Report, ReportDelivery
 from watchkeeper.slack.client import SlackClient
+from watchkeeper.temporal.delivery_history import read_report
+
+KEPT_REPORTS = 32
+"""How many of the latest reports a worker keeps in memory. The others are read from the histories of their runs."""
 
 
 class DeliverActivities:
@@ -21,6 +26,8 @@ class DeliverActivities:
         self._settings = settings
         self._http = http
         self._slack = SlackClient(settings.slack)
+        self._reports: OrderedDict[tuple[str | None, str], Report] = OrderedDict()
+        """By run id and activity id of the delivery that has it in its argument."""
 
     @activity.defn
     async def deliver(self, delivery: ReportDelivery) -> bool:
@@ -30,6 +37,7 @@ class DeliverActivities:
         permanent error, and with ``ReportUndelivered`` for a temporary one.
         """
         settings = self._settings
+        delivery = await self._with_report(delivery)
         with as_application_error("Report", settings):
             match delivery.destination:
                 case "log":
@@ -44,3 +52,20 @@ class DeliverActivities:
                     return await slack.post_report(delivery, settings, self._slack)
                 case "pagerduty_note":
                     return await pagerduty_note.add_notes(delivery, settings, self._http)
+
+    async def _with_report(self, delivery: ReportDelivery) -> ReportDelivery:
+        """Return the delivery with its report, which another one may have. Raises RPCError."""
+        info = activity.info()
+        key = (info.workflow_run_id, delivery.report_in or info.activity_id)
+        if delivery.report_in is None:
+            report = delivery.report
+        elif (kept := self._reports.get(key)) is not None:
+            report = kept
+        else:
+            report = await read_report(
+                activity.client(), info.workflow_id or "", info.workflow_run_id or "", delivery.report_in
+            )
+        self._reports[key] = report
+        while len(self._reports) > KEPT_REPORTS:
+            self._reports.popitem(last=False)
+        return delivery.model_copy(update={"report": report})

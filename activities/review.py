@@ -10,7 +10,7 @@ from temporalio import activity
 
 from activities.conversation_cache import ConversationCache
 from watchkeeper.contracts import JsonObject, Review, ReviewRequest, ToolSpec
-from watchkeeper.incident import claims, conclusion
+from watchkeeper.incident import claims, conclusion, correction
 from watchkeeper.incident.report import ANSWER_BYTES
 from watchkeeper.text import cap
 from watchkeeper.thought import without_thought
@@ -62,7 +62,7 @@ class ReviewActivities:
             results={key: text for key, text in _results(messages) if key in succeeded},
             calls=request.calls,
             words=[
-                conclusion.without_corrections(message["content"]) for message in messages if message["role"] == "user"
+                correction.without_corrections(message["content"]) for message in messages if message["role"] == "user"
             ],
             tools={name: spec.effect for name, spec in self._specs.items()},
             pages={name for name, spec in self._specs.items() if spec.pages},

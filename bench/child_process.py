@@ -16,7 +16,7 @@ from typing import IO, Any
 
 ROOT = Path(__file__).parent.parent
 TIMEOUT_SECONDS = 60.0
-RUN_TIMEOUT_SECONDS = 600.0
+RUN_TIMEOUT_SECONDS = 1_800.0
 """For a question that is answered at the end of a run."""
 _LINE = 2**24
 

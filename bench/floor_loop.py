@@ -9,18 +9,19 @@ from datetime import timedelta
 
 from temporalio import activity, workflow
 
+from bench.inbox import Inbox
+
 with workflow.unsafe.imports_passed_through():
     import time
     from urllib.parse import urlsplit
 
     from temporalio.client import Client, WorkflowHandle
-    from temporalio.converter import DataConverter
 
     from bench.contender import Commands, Contender, build_worker
     from bench.model_server import ModelCall
-    from bench.task import CALLS
+    from bench.task import calls_per_round
 
-TIMEOUT = timedelta(seconds=300)
+TIMEOUT = timedelta(seconds=60)
 
 
 class FloorActivities:
@@ -51,15 +52,18 @@ class FloorActivities:
 
 
 @workflow.defn
-class FloorWorkflow:
-    """Each round: one activity, then three at once."""
+class FloorWorkflow(Inbox):
+    """Each round: one activity, then the calls at once."""
 
     @workflow.run
-    async def run(self, rounds: int) -> None:
+    async def run(self, rounds: int, calls: int, stays_open: bool) -> None:
         for _ in range(rounds):
             await workflow.execute_activity_method(FloorActivities.ask, start_to_close_timeout=TIMEOUT)
-            await asyncio.gather(*(self._call() for _ in range(CALLS)))
+            await asyncio.gather(*(self._call() for _ in range(calls)))
         await workflow.execute_activity_method(FloorActivities.ask, start_to_close_timeout=TIMEOUT)
+        while stays_open:
+            await self.next_alerts()
+            await workflow.execute_activity_method(FloorActivities.ask, start_to_close_timeout=TIMEOUT)
 
     async def _call(self) -> None:
         await workflow.execute_activity_method(FloorActivities.read_page, start_to_close_timeout=TIMEOUT)
@@ -72,8 +76,11 @@ async def _run_worker(client: Client, queue: str, model_url: str) -> AsyncIterat
         yield {"served": activities.take}
 
 
-async def _start(client: Client, queue: str, name: str, rounds: int, kib: int) -> WorkflowHandle[FloorWorkflow, None]:
-    return await client.start_workflow(FloorWorkflow.run, rounds, id=name, task_queue=queue)
+async def _start(
+    client: Client, queue: str, name: str, rounds: int, kib: int, stays_open: bool = False
+) -> WorkflowHandle[FloorWorkflow, None]:
+    arguments = [rounds, calls_per_round(stays_open), stays_open]
+    return await client.start_workflow(FloorWorkflow.run, args=arguments, id=name, task_queue=queue)
 
 
-FLOOR = Contender("floor", FloorWorkflow, DataConverter.default, _run_worker, _start)
+FLOOR = Contender("floor", FloorWorkflow, _run_worker, _start)

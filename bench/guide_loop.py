@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from bench.naive_loop import TOOL, first_messages
 from bench.process_usage import own_cpu_seconds
 from bench.task import page_text
 from bench.timeline import Timeline
+from watchkeeper.cli.event_loop import new_loop
 
 NAME = "guide"
 
@@ -46,13 +46,12 @@ async def investigate(openai: AsyncOpenAI, name: str, rounds: int, kib: int) -> 
 class GuideRun:
     """A finished run of the plain loop, of which nothing is recorded."""
 
-    started: float
     failure: str | None = None
     history: None = None
 
     def timeline(self, model_calls: list[ModelCall]) -> Timeline:
         """Read the timeline from the requests that the model received."""
-        return Timeline(request_times=[at for _, _, at in model_calls], started=self.started)
+        return Timeline(request_times=[at for _, _, at in model_calls])
 
 
 @dataclass(frozen=True)
@@ -64,10 +63,9 @@ class GuideRunner:
 
     async def run(self, rounds: int, kib: int, model: ChildProcess) -> GuideRun:
         """Run a number of rounds."""
-        started = time.time()
         await self.worker.ask("run", str(uuid4()), str(rounds), str(kib))
         await model.ask("leave", self.name)
-        return GuideRun(started)
+        return GuideRun()
 
 
 @asynccontextmanager
@@ -88,4 +86,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(main())

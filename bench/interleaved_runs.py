@@ -67,7 +67,7 @@ class RunMeasurement:
     history: WorkflowHistory | None
 
     @property
-    def orchestration(self) -> list[float]:
+    def gaps(self) -> list[float]:
         """Seconds of each round outside the model process."""
         return [took - model for took, (model, _, _) in zip(self.timeline.rounds, self.model_calls, strict=False)]
 

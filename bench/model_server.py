@@ -26,6 +26,9 @@ from watchkeeper.testing.scripts import count_replies
 ModelCall = tuple[float, int, float]
 """Seconds, bytes and arrival (Unix seconds) of a request."""
 
+BYTES_PER_TOKEN = 4
+COMPLETION_TOKENS = 100
+
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
@@ -44,7 +47,7 @@ class ModelServer:
         await self._turns.wait_turn(name)
         await self._gate.wait_until_open(name)
         await asyncio.sleep(self.delay)
-        payload = json.dumps(complete(json.loads(body))).encode() if body else b""
+        payload = json.dumps(complete(json.loads(body), len(body) // BYTES_PER_TOKEN)).encode() if body else b""
         head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(payload)}\r\n\r\n"
         return head.encode() + payload
 
@@ -61,8 +64,8 @@ class ModelServer:
         self.delay = float(seconds)
 
 
-def complete(request: JsonObject) -> JsonObject:
-    """Return the completion for a conversation."""
+def complete(request: JsonObject, prompt_tokens: int) -> JsonObject:
+    """Return the completion for a conversation of a number of tokens."""
     turn, done = script(request), count_replies(request)
     tool_calls = [
         {"id": f"functions.read_page:{done * CALLS + n}", **call}
@@ -75,7 +78,11 @@ def complete(request: JsonObject) -> JsonObject:
         "created": 1,
         "model": request["model"],
         "choices": [{"index": 0, "message": message, "finish_reason": turn.finish_reason}],
-        "usage": {"prompt_tokens": 1_000, "completion_tokens": 100, "total_tokens": 1_100},
+        "usage": {
+            "prompt_tokens": prompt_tokens,
+            "completion_tokens": COMPLETION_TOKENS,
+            "total_tokens": prompt_tokens + COMPLETION_TOKENS,
+        },
     }
 
 

@@ -11,16 +11,17 @@ from typing import Any, cast
 
 from temporalio import activity, workflow
 
+from bench.inbox import Inbox
+
 with workflow.unsafe.imports_passed_through():
     from openai import AsyncOpenAI
     from temporalio.client import Client, WorkflowHandle
-    from temporalio.converter import DataConverter
 
     from bench.contender import Commands, Contender, build_worker
     from bench.task import page_text, task
     from watchkeeper.prompts import prompt
 
-TIMEOUT = timedelta(seconds=300)
+TIMEOUT = timedelta(seconds=60)
 
 Messages = list[dict[str, Any]]
 
@@ -42,9 +43,12 @@ TOOL: Any = {
 }
 
 
-def first_messages(name: str, rounds: int, kib: int) -> Messages:
+def first_messages(name: str, rounds: int, kib: int, stays_open: bool = False) -> Messages:
     """Return the first messages, equal to the first messages of our run."""
-    return [{"role": "system", "content": prompt("system")}, {"role": "user", "content": task(name, rounds, kib)}]
+    return [
+        {"role": "system", "content": prompt("system")},
+        {"role": "user", "content": task(name, rounds, kib, stays_open)},
+    ]
 
 
 class NaiveActivities:
@@ -70,18 +74,21 @@ class NaiveActivities:
 
 
 @workflow.defn
-class NaiveWorkflow:
+class NaiveWorkflow(Inbox):
     """Ask, call the tools, append, until the model calls no tool."""
 
     @workflow.run
-    async def run(self, messages: Messages) -> str:
+    async def run(self, messages: Messages, stays_open: bool) -> str:
         while True:
             reply = await workflow.execute_activity_method(
                 NaiveActivities.ask, messages, start_to_close_timeout=TIMEOUT
             )
             messages.append(reply)
             if not reply.get("tool_calls"):
-                return str(reply["content"])
+                if not stays_open:
+                    return str(reply["content"])
+                messages.append({"role": "user", "content": await self.next_alerts()})
+                continue
             results = await asyncio.gather(*(self._call(call) for call in reply["tool_calls"]))
             for call, result in zip(reply["tool_calls"], results, strict=True):
                 messages.append({"role": "tool", "tool_call_id": call["id"], "content": result})
@@ -99,8 +106,11 @@ async def _run_worker(client: Client, queue: str, model_url: str) -> AsyncIterat
         yield {}
 
 
-async def _start(client: Client, queue: str, name: str, rounds: int, kib: int) -> WorkflowHandle[NaiveWorkflow, str]:
-    return await client.start_workflow(NaiveWorkflow.run, first_messages(name, rounds, kib), id=name, task_queue=queue)
+async def _start(
+    client: Client, queue: str, name: str, rounds: int, kib: int, stays_open: bool = False
+) -> WorkflowHandle[NaiveWorkflow, str]:
+    arguments = [first_messages(name, rounds, kib, stays_open), stays_open]
+    return await client.start_workflow(NaiveWorkflow.run, args=arguments, id=name, task_queue=queue)
 
 
-NAIVE = Contender("naive", NaiveWorkflow, DataConverter.default, _run_worker, _start)
+NAIVE = Contender("naive", NaiveWorkflow, _run_worker, _start)

@@ -6,11 +6,12 @@ import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from statistics import median
 
-NAMES = ("floor", "guide", "naive", "ours")
-RATIOS = (("ours", "floor"), ("ours", "naive"))
+NAMES = ("floor", "guide", "naive", "pydantic-ai", "openai-agents", "ours")
+RATIOS = (("ours", "floor"), ("ours", "pydantic-ai"), ("ours", "openai-agents"))
+PACKAGES = ("temporalio", "openai", "pydantic-ai-slim", "openai-agents", "temporalio-openai-agents")
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Curves:
-    """The data of one contender in the plot."""
+    """The data of one contender in the plots."""
 
-    orchestration: list[list[float]]
-    """Milliseconds of each round, for each run."""
+    gaps: list[list[float]]
+    """Milliseconds of each round outside the model, for each run."""
     size: list[int]
     """Bytes of history at each model request of one run."""
+    short_rates: Sequence[tuple[int, float]] = ()
+    """Rounds per second of short runs, by the number of runs at once."""
+    short_p95: Sequence[tuple[int, float]] = ()
+    """Seconds within which 95 % of them end."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +72,20 @@ class ResultTable:
 def machine() -> str:
     """Describe the machine and the versions."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return (
-        f"{cores} cores, {platform.system()} {platform.machine()}, "
-        f"Python {platform.python_version()}, temporalio {version('temporalio')}"
-    )
+    versions = ", ".join(f"{package} {found}" for package in PACKAGES if (found := _version(package)) is not None)
+    return f"{cores} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}, {versions}"
+
+
+def load() -> str:
+    """Return the load average of the last minute, as text."""
+    return f"{os.getloadavg()[0]:.1f}"
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _cells(row: Row) -> Iterator[str]:

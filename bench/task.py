@@ -11,13 +11,21 @@ from watchkeeper.testing.scripts import ScriptedReply, calls, count_replies, say
 CALLS = 3
 """Tool calls per round."""
 
-_TASK = re.compile(r"Read (\d+) rounds of (\d+) KiB\.")
+OPEN_CALLS = 1
+"""Tool calls per round of a run that stays open: it is measured when it has concluded."""
+
+_TASK = re.compile(r"Read (\d+) rounds of (\d+) pages of (\d+) KiB\.")
 _ENVELOPE = 40
 
 
-def task(run: str, rounds: int, kib: int) -> str:
+def task(run: str, rounds: int, kib: int, stays_open: bool = False) -> str:
     """Return the task text. It begins with the run, so no two conversations start with the same text."""
-    return f"{run}: Read {rounds} rounds of {kib} KiB."
+    return f"{run}: Read {rounds} rounds of {calls_per_round(stays_open)} pages of {kib} KiB."
+
+
+def calls_per_round(stays_open: bool) -> int:
+    """Return the number of tool calls per round."""
+    return OPEN_CALLS if stays_open else CALLS
 
 
 def script(request: JsonObject) -> ScriptedReply:
@@ -25,11 +33,11 @@ def script(request: JsonObject) -> ScriptedReply:
     task_text = next(
         found for m in request["messages"] if m["role"] == "user" and (found := _TASK.search(m["content"]))
     )
-    rounds, kib = int(task_text[1]), int(task_text[2])
+    rounds, pages, kib = (int(number) for number in task_text.groups())
     done = count_replies(request)
-    if done == rounds:
-        return says("**All read.**")
-    return calls(*(("read_page", {"page": f"{done}-{n}", "kib": kib}) for n in range(CALLS)))
+    if done >= rounds:
+        return says("**Cause:** none, all pages are read.\n\nVerdict: diagnosed")
+    return calls(*(("read_page", {"page": f"{done}-{n}", "kib": kib}) for n in range(pages)))
 
 
 def page(name: str, kib: int) -> JsonObject:

@@ -21,17 +21,28 @@ from bench.timeline import Timeline
 POLL_SECONDS = 1.0
 """How often to check whether a run is stuck."""
 
+STARTS = 20
+"""How many runs a client starts at the same time."""
+
 
 @dataclass(frozen=True)
 class TemporalRun:
     """A finished run on Temporal."""
 
     failure: str | None
-    history: WorkflowHistory
+    ask: str
+    """Name of the activity that asks the model."""
+    executions: list[WorkflowHistory]
+    """The history of each execution: a run that continues as new has several."""
+
+    @property
+    def history(self) -> WorkflowHistory:
+        """The longest history."""
+        return max(self.executions, key=lambda execution: len(execution.events))
 
     def timeline(self, model_calls: list[ModelCall]) -> Timeline:
-        """Read the timeline from the history. Its times are the server's, so all contenders share a clock."""
-        return timeline.read_timeline(self.history.events)
+        """Read the timeline from the histories. Its times are the server's, so all contenders share a clock."""
+        return timeline.read_timeline((event for execution in self.executions for event in execution.events), self.ask)
 
 
 @dataclass(frozen=True)
@@ -55,15 +66,35 @@ class TemporalRunner:
         handle = await self.start(rounds, kib)
         failure = await _end(handle)
         await model.ask("leave", self.name)
-        return TemporalRun(failure, await handle.fetch_history())
+        return TemporalRun(failure, self.contender.ask, await self._executions(handle))
 
-    async def start(self, rounds: int, kib: int) -> WorkflowHandle[Any, Any]:
-        """Start a run."""
-        return await self.contender.start(self.client, self.queue, f"{self.queue}-{uuid4()}", rounds, kib)
+    async def start(self, rounds: int, kib: int, *, stays_open: bool = False) -> WorkflowHandle[Any, Any]:
+        """Start a run. One that ``stays_open`` waits for alerts after its conclusion, until it is terminated."""
+        name = f"{self.queue}-{uuid4()}"
+        return await self.contender.start(self.client, self.queue, name, rounds, kib, stays_open)
 
-    def start_copy(self) -> AbstractAsyncContextManager[TemporalRunner]:
-        """Prepare the same contender again, with a new worker on a new queue."""
-        return start_temporal_runner(self.contender, self.address, self.model_url)
+    async def start_open(self, count: int, rounds: int, kib: int) -> list[WorkflowHandle[Any, Any]]:
+        """Start a number of runs that stay open."""
+        limit = asyncio.Semaphore(STARTS)
+
+        async def start() -> WorkflowHandle[Any, Any]:
+            async with limit:
+                return await self.start(rounds, kib, stays_open=True)
+
+        return await asyncio.gather(*(start() for _ in range(count)))
+
+    def start_copy(self, address: str | None = None) -> AbstractAsyncContextManager[TemporalRunner]:
+        """Prepare the same contender again, with a new worker on a new queue, by default on the same server."""
+        return start_temporal_runner(self.contender, address or self.address, self.model_url)
+
+    async def _executions(self, handle: WorkflowHandle[Any, Any]) -> list[WorkflowHistory]:
+        """Read the histories of a run in order."""
+        run, histories = handle.first_execution_run_id, list[WorkflowHistory]()
+        while run:
+            histories.append(await self.client.get_workflow_handle(handle.id, run_id=run).fetch_history())
+            last = histories[-1].events[-1]
+            run = last.workflow_execution_continued_as_new_event_attributes.new_execution_run_id
+        return histories
 
     @asynccontextmanager
     async def start_second_worker(self) -> AsyncIterator[ChildProcess]:
@@ -79,7 +110,8 @@ async def start_temporal_runner(contender: Contender, address: str, model_url: s
     queue = f"bench-{contender.name}-{uuid4()}"
     async with spawn("worker_process", contender.name, address, queue, model_url) as worker:
         await worker.receive()
-        yield TemporalRunner(contender, await contender.connect(address), worker, queue, address, model_url)
+        client = await contender.connect(address, model_url)
+        yield TemporalRunner(contender, client, worker, queue, address, model_url)
 
 
 async def _end(handle: WorkflowHandle[Any, Any]) -> str | None:

@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 
 from temporalio.api.history.v1 import HistoryEvent
 
+MARKS = (10, 50, 100, 200)
+AROUND = 5
+"""Rounds before and after a mark over which its time is taken."""
+
 
 @dataclass
 class Timeline:
@@ -18,13 +22,6 @@ class Timeline:
     """Bytes recorded before."""
     events: list[int] = field(default_factory=list)
     """Events recorded before."""
-    started: float = 0.0
-    """Unix seconds of the start of the run."""
-
-    @property
-    def to_first_request(self) -> float:
-        """Seconds from the start of the run to the first model request."""
-        return self.request_times[0] - self.started
 
     @property
     def rounds(self) -> list[float]:
@@ -32,25 +29,24 @@ class Timeline:
         return [after - before for before, after in zip(self.request_times, self.request_times[1:], strict=False)]
 
 
-def read_timeline(history: Iterable[HistoryEvent]) -> Timeline:
-    """Read the history of one execution."""
+def read_timeline(history: Iterable[HistoryEvent], ask: str) -> Timeline:
+    """Read the events of a run, whose activity ``ask`` asks the model."""
     timeline = Timeline()
     size = 0
     for number, event in enumerate(history):
-        at = event.event_time.ToNanoseconds() / 1e9
-        if number == 0:
-            timeline.started = at
-        if event.activity_task_scheduled_event_attributes.activity_type.name == "ask":
-            timeline.request_times.append(at)
+        if event.activity_task_scheduled_event_attributes.activity_type.name == ask:
+            timeline.request_times.append(event.event_time.ToNanoseconds() / 1e9)
             timeline.size.append(size)
             timeline.events.append(number)
         size += event.ByteSize()
     return timeline
 
 
-def windows(rounds: int) -> dict[str, range]:
-    """Name an early, a middle and a late tenth of the rounds (1-10, 45-55 and 90-100 of a hundred); from 0."""
-    tenth = max(1, rounds // 10)
-    middle = max(0, rounds // 2 - tenth // 2 - 1)
-    spans = (range(tenth), range(middle, min(rounds, middle + tenth + 1)), range(max(0, rounds - tenth - 1), rounds))
-    return {f"{span.start + 1}-{span.stop}": span for span in spans}
+def window(mark: int, rounds: int) -> range:
+    """Return the ten rounds around the round with this number, counted from 0, or as many of them as a run has."""
+    return range(max(0, mark - AROUND), min(rounds, mark + AROUND))
+
+
+def marks(rounds: int) -> list[int]:
+    """Return the numbers of the rounds at which runs are compared, as far as a run of this length has them."""
+    return [mark for mark in MARKS if mark <= rounds] or [rounds]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,16 +12,16 @@ from temporalio.client import Client, WorkflowHandle
 
 from bench.contender import Commands, Contender
 from bench.task import page, task
-from watchkeeper.cli.event_loop import new_loop
 from watchkeeper.config.settings import Settings
-from watchkeeper.contracts import LimitChanges, RunInput, RunResult
-from watchkeeper.temporal import activity_options
+from watchkeeper.contracts import Alert, AlertNotification, AlertOrigin, LimitChanges, RunInput, RunResult
+from watchkeeper.temporal.activity_options import WORKFLOW_TASK_TIMEOUT as TASK_TIMEOUT
 from watchkeeper.temporal.client import DATA_CONVERTER
 from watchkeeper.temporal.sandbox import Sandbox
 from watchkeeper.tool import Arguments, ToolContext, tool
 from worker import run_worker
 from workflows.incident import IncidentWorkflow
 
+SOURCE = "bench"
 NO_LIMITS = LimitChanges(rounds=10_000, tool_calls=100_000, tokens=10**12, duration=3_600)
 
 
@@ -39,8 +40,16 @@ def settings_for(queue: str, base_url: str) -> Settings:
     """Return settings for a worker that asks the scripted model."""
     return Settings.model_validate(
         {
-            "model": {"base_url": base_url, "name": "scripted", "api_key": "bench-key"},
+            "model": {
+                "base_url": base_url,
+                "name": "scripted",
+                "api_key": "bench-key",
+                # No contender compacts its conversation.
+                "context_tokens": 100_000_000,
+            },
             "worker": {"task_queue": queue, "shutdown_seconds": 2},
+            # The queue of investigations would limit what is measured.
+            "episodes": {"investigations": 100_000},
         }
     )
 
@@ -55,12 +64,40 @@ async def _run_worker(client: Client, queue: str, model_url: str) -> AsyncIterat
 
 
 async def _start(
-    client: Client, queue: str, name: str, rounds: int, kib: int
+    client: Client, queue: str, name: str, rounds: int, kib: int, stays_open: bool = False
 ) -> WorkflowHandle[IncidentWorkflow, RunResult]:
-    run_input = RunInput(text=task(name, rounds, kib), limits=NO_LIMITS)
+    run_input = RunInput(text=task(name, rounds, kib, stays_open), limits=NO_LIMITS)
+    if not stays_open:
+        return await client.start_workflow(
+            IncidentWorkflow.run, run_input, id=name, task_queue=queue, task_timeout=TASK_TIMEOUT
+        )
+    # A run stays open after its report if alerts started it.
     return await client.start_workflow(
-        IncidentWorkflow.run, run_input, id=name, task_queue=queue, task_timeout=activity_options.WORKFLOW_TASK_TIMEOUT
+        IncidentWorkflow.run,
+        run_input.model_copy(update={"origin": AlertOrigin(source=SOURCE, kind="alertmanager", group=name)}),
+        id=name,
+        task_queue=queue,
+        task_timeout=TASK_TIMEOUT,
+        start_signal="alert",
+        start_signal_args=[_notification(name, 0)],
     )
 
 
-OURS = Contender("ours", IncidentWorkflow, DATA_CONVERTER, _run_worker, _start, Sandbox(), new_loop)
+async def _alert(handle: WorkflowHandle[Any, Any], number: int) -> None:
+    await handle.signal("alert", _notification(handle.id, number))
+
+
+def _notification(group: str, number: int) -> AlertNotification:
+    now = time.time()
+    alert = Alert(
+        source=SOURCE,
+        group=group,
+        fingerprint=str(number),
+        status="firing",
+        title=f"checkout answers slowly on host {number}.",
+        starts_at=now,
+    )
+    return AlertNotification(alerts=[alert], at=now)
+
+
+OURS = Contender("ours", IncidentWorkflow, _run_worker, _start, _alert, converter=DATA_CONVERTER, runner=Sandbox())

@@ -10,8 +10,9 @@ from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, Telemetr
 
 from bench.child_process import answer
 from bench.contender import Contender
-from bench.contenders import CONTENDERS
+from bench.contenders import load
 from bench.process_usage import own_cpu_seconds, own_memory
+from watchkeeper.cli.event_loop import new_loop
 
 
 async def main(contender: Contender, address: str, queue: str, model_url: str) -> None:
@@ -19,12 +20,11 @@ async def main(contender: Contender, address: str, queue: str, model_url: str) -
     logging.getLogger("temporalio").setLevel(logging.ERROR)
     logged = LoggingConfig(filter=TelemetryFilter(core_level="ERROR", other_level="ERROR"))
     Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=logged)))
-    client = await contender.connect(address)
+    client = await contender.connect(address, model_url)
     async with contender.run_worker(client, queue, model_url) as answers:
         await answer("ready", {"cpu": own_cpu_seconds, "memory": own_memory, "served": list, **answers})
 
 
 if __name__ == "__main__":
-    chosen = CONTENDERS[sys.argv[1]]
-    with asyncio.Runner(loop_factory=chosen.loop) as runner:
-        runner.run(main(chosen, *sys.argv[2:]))
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(main(load(sys.argv[1]), *sys.argv[2:]))

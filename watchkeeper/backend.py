@@ -8,26 +8,35 @@ from typing import Any, Literal, TypeVar
 from httpx2 import URL, AsyncClient, HTTPError, InvalidURL, LocalProtocolError, Response, UnsupportedProtocol
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from watchkeeper.http_retry import retry_delay, retryable
-from watchkeeper.text import error_text, excerpt
+from watchkeeper.http.json_memory import JsonTooLarge, require_small_json
+from watchkeeper.http.limited_client import ResponseTooLarge
+from watchkeeper.http.retry import retry_delay, retryable
+from watchkeeper.text import clean_json, error_text, excerpt, shortened
 from watchkeeper.tool import ToolError, ToolUnavailable
 
 BODY_BYTES = 1_500
 """Largest part of a vendor's error body that the model receives."""
 
+_ASK_FOR_LESS = "ask for less: a shorter time range, a narrower filter or fewer entries"
+
 
 async def send(http: AsyncClient, method: str, url: str, **request: Any) -> Response:
-    """Send a request; return a successful response.
+    """Send a request; return a successful response. Characters that receivers refuse are replaced in ``json``.
 
     Raises:
-        ToolError: The vendor refuses (4xx, a redirect). The text contains its response, capped.
+        ToolError: The vendor refuses (4xx, a redirect), and the text contains its response, capped. Or its response is
+            larger than the client reads.
         ToolUnavailable: The vendor cannot answer now (unreachable, 429, 5xx).
     """
+    if "json" in request:
+        request["json"] = clean_json(request["json"])
     try:
         response = await http.request(method, url, **request)
     except (InvalidURL, UnsupportedProtocol, LocalProtocolError, ValueError) as error:
         # The text of the error may quote a header, and with it a token.
         raise ToolError(f"{method} {_public_url(url)} cannot be sent: its address or a header is malformed") from error
+    except ResponseTooLarge as error:
+        raise ToolError(f"{method} {_public_url(url)}: {error}, and was not used; {_ASK_FOR_LESS}") from None
     except HTTPError as error:
         raise ToolUnavailable(f"{method} {_public_url(url)}: {error_text(error)}") from error
     if not response.is_success:
@@ -41,12 +50,15 @@ M = TypeVar("M", bound=BaseModel)
 async def fetch(http: AsyncClient, method: str, url: str, **request: Any) -> Any:
     """Send a request and return the parsed JSON response. Raises as ``send``, and ToolError if it is not JSON."""
     response = await send(http, method, url, **request)
+    # Errors are raised outside the except clauses: the first error would keep the body in memory.
     try:
+        require_small_json(response.content)
         return response.json()
-    except (ValueError, RecursionError) as error:
-        raise ToolError(
-            f"{method} {_public_url(url)} answered no JSON: {excerpt(response.text, BODY_BYTES)}"
-        ) from error
+    except JsonTooLarge as error:
+        problem = f"{error}; {_ASK_FOR_LESS}"
+    except (ValueError, RecursionError):
+        problem = f"no JSON: {shortened(response.content[: 2 * BODY_BYTES].decode(errors='replace'), BODY_BYTES)}"
+    raise ToolError(f"{method} {_public_url(url)} answered {problem}")
 
 
 async def fetch_as(model: type[M], http: AsyncClient, method: str, url: str, **request: Any) -> M:
@@ -58,11 +70,12 @@ async def fetch_as(model: type[M], http: AsyncClient, method: str, url: str, **r
     try:
         return model.model_validate(answer)
     except ValidationError as error:
-        fault = error.errors(include_url=False, include_context=False)[0]
-        at = ".".join(map(str, fault["loc"])) or "the whole"
-        raise ToolError(
-            f"{method} {_public_url(url)} answered JSON of another form: at {at}: {fault['msg']}; is the address right?"
-        ) from error
+        fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    at = ".".join(map(str, fault["loc"])) or "the whole"
+    # Outside the except clause: the error would keep the whole answer in memory.
+    raise ToolError(
+        f"{method} {_public_url(url)} answered JSON of another form: at {at}: {fault['msg']}; is the address right?"
+    )
 
 
 class _Sample(BaseModel):

@@ -83,7 +83,7 @@ def log_to_stderr(level: int, log_format: LogFormat = "text", redactor: Redactor
     handler.setFormatter(_JsonFormatter(redactor) if log_format == "json" else _TextFormatter(redactor))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # The history of the run describes each request better than these loggers do.
-    for name in ("httpx2", "httpcore2", "urllib3"):
+    for name in ("httpx2", "httpcore2", "openai", "urllib3"):
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
     # The formatter names the run; Temporal would append all its fields to every message.
     activity.logger.activity_info_on_message = False

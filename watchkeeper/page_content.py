@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from watchkeeper.alerts.severity import PagerDutySeverity, page_severity
 from watchkeeper.contracts import Incident
+from watchkeeper.incident.phrases import service_phrase
 from watchkeeper.text import clean, one_line
 
 SUMMARY_CHARACTERS = 1_024
@@ -57,10 +58,11 @@ def page_content(
         model_says: The model's text.
         run_url: Web address of the run.
     """
+    service = service_phrase(incident.service, incident.unknown_service)
     measured = one_line("; ".join(reversed(incident.measured)), MEASURED_CHARACTERS)
     parts = [
         one_line(incident.title, TITLE_CHARACTERS),
-        incident.service or "",
+        service or "",
         incident.severity or "",
         one_line(reason, SUMMARY_CHARACTERS),
         f"measured: {measured}" if measured else "",
@@ -68,7 +70,7 @@ def page_content(
     ]
     known = {
         **details,
-        "service": incident.service,
+        "service": service,
         "severity": incident.severity,
         "reason": reason,
         "measured": "\n".join(incident.measured),

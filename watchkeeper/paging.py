@@ -16,6 +16,7 @@ from watchkeeper.backend import fetch_as
 from watchkeeper.config.settings import Settings, env_variable
 from watchkeeper.contracts import Incident
 from watchkeeper.page_content import PageContent
+from watchkeeper.text import visible
 from watchkeeper.tool import ToolError, ToolUnavailable
 from watchkeeper.tool_calling.definition import effect_key
 
@@ -137,16 +138,16 @@ async def page(
         "dedup_key": dedup_key,
         "client": PAGE_CLIENT,
         "payload": {
-            "summary": summary,
+            "summary": visible(summary),
             "source": "watchkeeper",
             "severity": severity,
-            "custom_details": dict(details),
+            "custom_details": {visible(name): visible(text) for name, text in details.items()},
         },
     }
     if run_url:
         event["client_url"] = run_url
     if links:
-        event["links"] = [{"href": url, "text": text} for text, url in links.items()]
+        event["links"] = [{"href": url, "text": visible(text)} for text, url in links.items()]
     await fetch_as(_Accepted, http, "POST", f"{settings.pagerduty.events_url}/v2/enqueue", json=event)
 
 

@@ -11,7 +11,7 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from html import escape
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 PLACEHOLDER = "(secret)"
 
@@ -53,9 +53,29 @@ _KEY_SHAPES: tuple[tuple[str, str], ...] = (
 _SECRET_CONTEXTS: tuple[tuple[str, str], ...] = (
     ("PRIVATE KEY-----", r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?s:.*?)(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"),
     ("earer ", r"(?<=[Bb]earer )[\w.~+/=-]{12,}"),
-    ("://", r"""(?<=://)[^\s/:@"']+:[^\s/@"']+(?=@)"""),
+    # With a password, which may contain an unquoted @ or :, or with a token instead of a user.
+    ("://", r"""(?<=://)(?:[^\s/?#:@"'<>]*:[^\s/?#"'<>]+|[^\s/?#:@"'<>]{16,})(?=@)"""),
 )
 """Texts that are secret because of where they appear: a private key, a bearer token, the user and password of a URL."""
+
+_USER_INFO = re.compile(r"""(?<=://)([^\s/?#"'<>]*)@""")
+
+SHORTEST_TOKEN = 16
+"""Characters from which the user of an address without a password is a token."""
+
+
+def public_address(text: str) -> str:
+    """Return an address, or a text with addresses, without their users and passwords."""
+    return _USER_INFO.sub("", text)
+
+
+def address_secrets(address: str) -> Iterator[str]:
+    """Yield the passwords in an address, as they are written and decoded, and a token instead of a user."""
+    for info in _USER_INFO.findall(address):
+        user, colon, password = info.partition(":")
+        secret = password if colon else user if len(user) >= SHORTEST_TOKEN else ""
+        yield from {secret, unquote(secret)} - {""}
+
 
 _PATTERNS = [
     *((part, re.compile(rf"(?<![A-Za-z0-9]){pattern}", re.ASCII)) for part, pattern in _KEY_SHAPES),

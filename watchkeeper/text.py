@@ -6,10 +6,26 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from html import unescape
 
 _NOT_ENCODABLE = re.compile("[\ud800-\udfff\x00]")
-# Log lines and alerts are written by strangers. A terminal obeys escape sequences; bidirectional marks reorder text.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+# Log lines and alerts are written by strangers. A terminal obeys escape sequences, bidirectional marks reorder text,
+# and a model reads letters that no person sees.
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e0fff]"
+)
+
+_ENTITY = re.compile(r"&(?:#\w{1,9}|[A-Za-z]\w{1,31});")
+_AUTOLINK = re.compile(r"<(https?://[^\s<>]*)>", re.IGNORECASE)
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+_IMAGE = re.compile(r"!(?=\[)")
+# The target may begin on the next line, behind the mark of a quote.
+_TARGET = re.compile(r"\](?=[(:][\s>]*(<[^>\n]*|[^\s)]*))")
+_SAFE_TARGET = re.compile(r"[<\s]*(?:https?://|mailto:)|(?![<\s]*[/\\]{2})[^:&\\]*\Z", re.IGNORECASE)
+_SCHEME = re.compile(
+    r"\b(?:(?:javascript|vbscript)(?=:\S)|file(?=:/)|data(?=:(?:[\w.+-]+/[\w.+-]+)?[;,]))", re.IGNORECASE
+)
 
 ERROR_BYTES = 2_000
 """How much of an error's text is kept. Some vendors answer with half a megabyte."""
@@ -44,6 +60,25 @@ def clean_json(value: object) -> object:
 def visible(text: str) -> str:
     """Replace the control characters that a terminal would obey by U+FFFD. Newlines and tabs stay."""
     return _CONTROL.sub("\ufffd", text)
+
+
+def harmless(text: str) -> str:
+    """Return Markdown that no viewer takes for HTML, an image or a link to anything but http, https and mailto.
+
+    One space takes the effect: ``< script>``, ``! [image]``, ``[text] (javascript :...)``. So the text reads the same
+    in prose and in code, whether a viewer knows Markdown or not. It has no control or bidirectional characters and no
+    NUL. The result of a second call is the same. Every renderer of a report uses it.
+    """
+    text = _ENTITY.sub(_without_control, visible(clean(text).replace("\r\n", "\n")))
+    text = _TAG.sub("< ", _AUTOLINK.sub(r"< \1 >", text))
+    text = _TARGET.sub(lambda end: "]" if _SAFE_TARGET.match(end[1]) else "] ", _IMAGE.sub("! ", text))
+    return _SCHEME.sub(lambda scheme: f"{scheme[0]} ", text)
+
+
+def _without_control(entity: re.Match[str]) -> str:
+    """Replace a character reference that a viewer turns into a control character."""
+    character = unescape(entity[0])
+    return entity[0] if character and not _CONTROL.search(character) else "\ufffd"
 
 
 def one_line(text: str, width: int) -> str:
@@ -107,6 +142,19 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02} min"
 
 
+def rough_duration(seconds: float) -> str:
+    """Write about how long something took: ``40 s``, ``5 min``, ``3 h``."""
+    if seconds < 2 * _MINUTE:
+        return f"{seconds:.0f} s"
+    return f"{seconds / _MINUTE:.0f} min" if seconds < 2 * _HOUR else f"{seconds / _HOUR:.0f} h"
+
+
+def time_span(seconds: float) -> str:
+    """Write a time span of the settings exactly: ``15 minutes``, ``90 seconds``, ``0.5 seconds``."""
+    number, unit = (seconds / _MINUTE, "minute") if seconds and seconds % _MINUTE == 0 else (seconds, "second")
+    return f"{number:g} {unit}" if number == 1 else f"{number:g} {unit}s"
+
+
 def utc(seconds: float | None) -> str | None:
     """Write a time, given in Unix seconds: ``2026-11-25 03:12:05 UTC``. Workflow code may not import ``datetime``."""
     if seconds is None:
@@ -141,7 +189,7 @@ def arguments_text(arguments: str) -> str:
 
 
 def arguments_summary(arguments: str, parameters: Mapping[str, object], max_bytes: int = 60) -> str:
-    """Write the JSON object of a call's arguments in few bytes: ``checkout "NullPointer" 30 min``.
+    """Write the JSON object of a call's arguments in few bytes, harmless: ``checkout "NullPointer" 30 min``.
 
     ``parameters`` is their JSON schema. A value of an enumeration is written without its name, free text in quotes.
     """
@@ -149,7 +197,8 @@ def arguments_summary(arguments: str, parameters: Mapping[str, object], max_byte
     schemas = properties if isinstance(properties, Mapping) else {}
     values: Mapping[str, object] = json.loads(arguments)
     names = [*(name for name in schemas if name in values), *(name for name in values if name not in schemas)]
-    return shortened(" ".join(_argument_summary(name, values[name], schemas.get(name)) for name in names), max_bytes)
+    parts = (_argument_summary(name, values[name], schemas.get(name)) for name in names)
+    return shortened(harmless(" ".join(parts)), max_bytes)
 
 
 def json_summary(text: str) -> str:

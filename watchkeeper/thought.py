@@ -8,40 +8,57 @@ mark in code is a quotation, and so is one in the middle of a sentence.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from watchkeeper.code_spans import code_spans, masked
+from watchkeeper.code_spans import CodeSpan, code_spans, masked
 
 _BAR = "[|｜]"
-_WORD = (
-    "(?:think(?:ing)?|thoughts?|reasoning|reflection|scratch_?pad|(?:inner_)?monologue|chain_of_thought"
-    "|(?:thinking|thought)_process)"
-)
-_BEGIN = rf"(?:[\w-]{{1,20}}:)?(?:(?:begin|start)[_▁ ](?:of[_▁ ])?)?{_WORD}(?:_(?:fast|faster|start|begin))?"
+_WORD = "(?:(?:re)?think(?:ing)?|thoughts?|reasoning|reflection|scratch_?pad|monologue|chain_of_thought)"
+_BEGIN = rf"(?:[\w-]{{1,20}}[:_])?(?:(?:begin|start)[_▁ ](?:of[_▁ ])?)?{_WORD}(?:_\w{{1,60}})?"
 _END = rf"(?:[\w-]{{1,20}}:)?(?:end[_▁ ](?:of[_▁ ])?{_WORD}|{_WORD}_end)"
+_OPEN, _CLOSE = "(?:<|＜|&lt;)", "(?:>|＞|&gt;)"
 _MARK = re.compile(
-    rf"(?P<end></\s?{_BEGIN}\s?>|<{_BAR}/{_BEGIN}{_BAR}?>|</{_BAR}{_BEGIN}{_BAR}>|<{_BAR}?{_END}{_BAR}?>"
+    rf"(?P<end>{_OPEN}/\s?{_BEGIN}\s?{_CLOSE}|<{_BAR}/{_BEGIN}{_BAR}?>|</{_BAR}{_BEGIN}{_BAR}>|<{_BAR}?{_END}{_BAR}?>"
     rf"|◁/{_BEGIN}▷|\[/{_BEGIN}\]|\[{_END}\]|<{_BAR}close{_BAR}>\s?{_WORD}\s?<{_BAR}sep{_BAR}>|<channel{_BAR}>"
-    r"|<unused95>)"
-    rf"|<{_BEGIN}(?:\s[^<>]{{0,200}})?>|<{_BAR}{_BEGIN}{_BAR}?>|◁{_BEGIN}▷|\[{_BEGIN}\]"
-    rf"|<{_BAR}open{_BAR}>\s?{_WORD}\s?<{_BAR}sep{_BAR}>|<{_BAR}channel>\s?{_WORD}\b|<unused94>\s?{_WORD}\b",
+    r"|<unused95>|<\|inner_suffix\|>)"
+    rf"|{_OPEN}{_BEGIN}(?:\s[^<>]{{0,200}})?{_CLOSE}|<{_BAR}{_BEGIN}{_BAR}?>|◁{_BEGIN}▷|\[{_BEGIN}\]"
+    rf"|<{_BAR}open{_BAR}>\s?{_WORD}\s?<{_BAR}sep{_BAR}>|<{_BAR}channel>\s?{_WORD}\b|<unused94>\s?{_WORD}\b"
+    r"|<\|inner_prefix\|>",
     re.IGNORECASE,
 )
+_FENCE_LANGUAGES = ("think", "thinking", "thought", "thoughts", "reasoning")
+_DETAILS = re.compile(
+    r"<details\b(?=[^<>]{0,100}reasoning|[^<>]{0,100}>\s{0,9}<summary>\W{0,9}(?:thought|thinking|reasoning))[^<>]{0,200}>"
+    r".*?(?:</details>|\Z)",
+    re.IGNORECASE | re.DOTALL,
+)
+_BEFORE_ANSWER = re.compile(
+    r"\s*<(analysis|internal|plan|planning|deliberation|reflect|ponder|brainstorm|considerations|reason|cot)>"
+    r"(?:(?!</\1>).)*</\1>(?=\s*\S)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""A tag that only holds a thought where an answer follows: its name is common elsewhere, too."""
+
 _WITHIN_SENTENCE = re.compile(r"[\w,]\s?\Z")
 _SENTENCE_CONTINUES = re.compile(r"[ \t]+[a-z]|[ \t]*[,;.)]")
 
 _CHANNEL = re.compile(
-    r"(?:<\|start\|>\s?assistant\s?)?<\|channel\|>\s?(?P<name>\w+)(?P<to>[^<]{0,200})(?:<\|constrain\|>[^<]{0,40})?"
-    r"<\|message\|>|(?P<end><\|(?:end|return|call)\|>)(?:<\|start\|>\s?assistant\b(?!\s?to=))?"
+    r"(?:<\|start\|>\s?assistant\s?)?<\|channel\|>\s?(?:(?P<name>\w+)(?P<to>[^<]{0,200})"
+    r"(?:<\|constrain\|>[^<]{0,40})?<\|message\|>|(?P<bare>analysis|final|thought|commentary)(?!\s?to=))"
+    r"|(?P<end><\|(?:end|return|call)\|>)(?:<\|start\|>\s?assistant\b(?!\s?to=))?"
 )
 _BARE_CHANNEL = re.compile(r"\s*analysis(?=[A-Z'\"])")
 _BARE_FINAL = re.compile(r"assistant\s?(?:final|(?=commentary\s?to=))")
 
 _INTRODUCED = re.compile(
-    r"\W{0,9}(?:here(?: is|'s| are) my (?:thought process|thoughts|reasoning steps)\b|thought\s?:)", re.I
+    r"\W{0,9}(?:here(?: is|'s| are) my (?:thought process|thoughts|reasoning steps)\b|thought\s?:"
+    r"|(?:thinking|thoughts|thought process|my thinking)(?:\*\*|__)?[ \t]*(?::|\.\.\.)?(?:\*\*|__)?[ \t]*\n)",
+    re.IGNORECASE,
 )
 _ANSWER_INTRODUCED = re.compile(
     r"^\W{0,4}(?:here(?: is|'s) my (?:final )?(?:response|answer)\b|final answer\b)(?:\*\*)?[ \t]*:?(?:\*\*)?"
-    r"|\[begin final response\]",
+    r"|^\W{0,9}(?:(?:final )?(?:answer|response)|final report)(?:\*\*|__)?[ \t]*:?(?:\*\*|__)?[ \t]*$"
+    r"|^\.\.\.done thinking\.|\[begin final response\]",
     re.IGNORECASE | re.MULTILINE,
 )
 _ACTION = re.compile(r"^\W{0,4}action\W{0,4}:", re.IGNORECASE | re.MULTILINE)
@@ -81,10 +98,20 @@ def thought_spans(text: str) -> list[tuple[int, int]]:
 
     Takes linear time.
     """
-    quoted = [(span.start, span.end) for span in code_spans(text) if span.closed]
-    unquoted = masked(text, quoted)
+    code = code_spans(text)
+    unquoted = masked(text, [(span.start, span.end) for span in code if span.closed])
     spans = _channels(unquoted) or _bare_channels(unquoted) or _marked(unquoted, text) or _introduced(unquoted)
-    return _with_edges(text, spans)
+    return _with_edges(text, spans or _enclosed(unquoted, code))
+
+
+def _enclosed(text: str, code: Sequence[CodeSpan]) -> list[tuple[int, int]]:
+    """Return the thoughts in elements that can also hold something else: fences, details, tags before the answer."""
+    fences = [(span.start, span.end) for span in code if span.kind == "fence" and span.language in _FENCE_LANGUAGES]
+    if fences:
+        return fences
+    if before := _BEFORE_ANSWER.match(text):
+        return [before.span()]
+    return [found.span() for found in _DETAILS.finditer(text)]
 
 
 def _marked(text: str, with_code: str) -> list[tuple[int, int]]:
@@ -122,17 +149,18 @@ def _end_in_code(text: str, began: int) -> int:
 def _channels(text: str) -> list[tuple[int, int]]:
     """Return what is not in the final channel or, if no channel is final, what is neither message nor call."""
     marks = list(_CHANNEL.finditer(text))
-    names = [mark["name"] for mark in marks if mark["name"]]
+    names = [name for mark in marks if (name := mark["name"] or mark["bare"])]
     if not names:
         return []
     spans: list[tuple[int, int]] = []
-    if "final" in names and marks[0]["name"] is None:
+    if "final" in names and marks[0]["end"] is not None:
         spans.append((0, marks[0].start()))  # the prompt began the first channel
     for mark, following in zip(marks, [*marks[1:], None], strict=True):
         end = following.start() if following else len(text)
         calls = "to=" in (mark["to"] or "")
-        answers = mark["name"] == "final" or ("final" not in names and mark["name"] == "commentary")
-        if mark["name"] is None or (answers and not calls):
+        name = mark["name"] or mark["bare"]
+        answers = name == "final" or ("final" not in names and name == "commentary")
+        if name is None or (answers and not calls):
             spans.append(mark.span())
         elif not calls:
             spans.append((mark.start(), end))

@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.announce_approval import AnnounceApprovalActivities
     from watchkeeper.contracts import ApprovalEvent, ApprovalNotice, ApprovalRules, CallRecord, PostedMessage
     from watchkeeper.temporal import activity_options
+    from watchkeeper.text import harmless
 
 
 @dataclass
@@ -103,7 +104,7 @@ class ApprovalNotices:
             AnnounceApprovalActivities.announce_approval,
             self._notice(wait, event),
             activity_id=f"announce_approval-{wait.record.key}-{event if asks else 'outcome'}",
-            summary=f"{wait.record.key} {wait.record.name}: {event}",
+            summary=harmless(f"{wait.record.key} {wait.record.name}: {event}"),
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             **(activity_options.approval_options(left) if asks else activity_options.ANNOUNCE),
         )

@@ -29,6 +29,7 @@ class ChannelMessage:
     def __init__(self, state: RunState) -> None:
         self._state = state
         self._posting: asyncio.Task[None] | None = None
+        self._announcing: workflow.ActivityHandle[PostedMessage | None] | None = None
         self._is_stale = False
         self._updates = 0
 
@@ -46,18 +47,25 @@ class ChannelMessage:
             await self._posting
         return self._state.posted_message
 
+    def give_up(self) -> None:
+        """End the update that is under way, if the channel has not accepted it yet. A later one is tried again."""
+        if self._posting is not None and not self._posting.done() and self._announcing is not None:
+            self._is_stale = False
+            self._announcing.cancel()
+
     async def _post_updates(self) -> None:
         while self._is_stale:
             self._is_stale = False
             self._updates += 1
             try:
-                self._state.posted_message = await workflow.execute_activity_method(
+                self._announcing = workflow.start_activity_method(
                     AnnounceActivities.announce,
                     self._update(),
                     activity_id=f"announce-{self._updates}",
                     summary=self._state.activity,
-                    **activity_options.ANNOUNCE,
+                    **(activity_options.ANNOUNCE_LAST if self._state.closed else activity_options.ANNOUNCE),
                 )
+                self._state.posted_message = await self._announcing
             except ActivityError as error:
                 workflow.logger.warning("the run's message could not be updated: %s", error.cause)
             if self._is_stale and not self._state.closed:
@@ -76,6 +84,7 @@ class ChannelMessage:
         )
         optional = {
             "service": run_input.service,
+            "unknown_service": run_input.origin.unknown_service if run_input.origin else None,
             "severity": run_input.severity,
             "reason": state.outcome.reason if state.outcome else None,
             "summary": state.report.summary if state.report else None,

@@ -11,8 +11,16 @@ from workflows.status import StatusPublisher
 
 with workflow.unsafe.imports_passed_through():
     from activities.carry import CarryActivities
-    from watchkeeper.contracts import CarryRequest
+    from watchkeeper.contracts import CarriedConversation, CarryRequest
+    from watchkeeper.llm.compaction import OPENING_MESSAGES
+    from watchkeeper.llm.conversation import canonical_json
     from watchkeeper.temporal import activity_options
+
+MANY_UPDATES = 1_000
+"""Accepted updates after which a run whose continue-as-new is suggested waits no longer: Temporal allows 2,000."""
+
+ROOM_STEP = 50_000
+"""Bytes that are kept free for alerts that join while the conversation is read."""
 
 
 class NextExecution:
@@ -33,7 +41,8 @@ class NextExecution:
             return False
         size, events = info.get_current_history_size(), info.get_current_history_length()
         carried_whole = size - events * bounds.event_bytes <= bounds.carried_bytes
-        return carried_whole or size >= bounds.bytes or events >= bounds.events
+        many = size >= bounds.bytes or events >= bounds.events or self._state.updates >= MANY_UPDATES
+        return carried_whole or many
 
     async def start(self) -> None:
         """Continue as new at a round boundary; returns only if a person stops the run first.
@@ -43,21 +52,42 @@ class NextExecution:
         state = self._state
         _, conversation, _ = state.briefed()
         self._status.enter("continuing as new", durable=False)
-        undelivered = await self._deliveries.wait()
+        undelivered = await self._deliveries.wait(hand_over=True)
         await self._message.wait_until_posted()
-        base, new = conversation.take()
-        carried_conversation = await workflow.execute_activity_method(
-            CarryActivities.carry,
-            CarryRequest(base=base, append=new),
-            activity_id="carry",
-            summary="the conversation, for the next execution",
-            **activity_options.CARRY,
-        )
-        await workflow.wait_condition(workflow.all_handlers_finished)
+        room, carried_conversation = 0, None
+        while carried_conversation is None or self._room() < room:  # meanwhile more alerts may have joined
+            room = max(0, self._room() - ROOM_STEP)
+            base, new = conversation.take()
+            request = CarryRequest(base=base, append=new, by_reference=True)
+            carried_conversation = await workflow.execute_activity_method(
+                CarryActivities.carry,
+                request.model_copy(update={"room": room}) if self._alert_bytes() else request,
+                activity_id="carry",
+                summary="the conversation, for the next execution",
+                **activity_options.CARRY,
+            )
+            await workflow.wait_condition(workflow.all_handlers_finished)
         if state.follow_up is not None:
             state.follow_up = state.follow_up.model_copy(update={"undelivered": undelivered})
         if state.stop_request is not None:
             return
-        run_input = state.input.model_copy(update={"carried": state.to_carried(carried_conversation)})
+        opening = carried_conversation.messages[:OPENING_MESSAGES]
+        if carried_conversation.kept is not None:
+            carried_conversation = CarriedConversation(
+                digest=carried_conversation.digest, kept=carried_conversation.kept, execution=workflow.info().run_id
+            )
+        run_input = state.input.model_copy(update={"carried": state.to_carried(carried_conversation, opening)})
         workflow.payload_converter().to_payloads([run_input])
         workflow.continue_as_new(run_input, memo=workflow.memo())  # values added to a memo would be lost without it
+
+    def _room(self) -> int:
+        """Return the size of the conversation that fits beside the alerts of a large group."""
+        return max(0, self._state.briefed()[0].history.carried_bytes - self._alert_bytes())
+
+    def _alert_bytes(self) -> int:
+        """Return the size of what is carried of the alerts of a large group, beyond those with a title."""
+        follow_up = self._state.follow_up
+        if not (compact := self._state.episode.compact):
+            return 0
+        joined = [*follow_up.joined, *follow_up.noticed] if follow_up is not None else []
+        return len(canonical_json([compact, joined]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import builtins
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TypeAlias, TypeVar
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
+from workflows.conditions import wait_although_cancelled
 from workflows.outcome import BUGS, Outcome
 from workflows.state import RunState
 
@@ -29,10 +29,11 @@ with workflow.unsafe.imports_passed_through():
         RunStatus,
     )
     from watchkeeper.incident import report as incident_report
-    from watchkeeper.incident.episode import firing_ids
+    from watchkeeper.incident.compact_alerts import firing_ids, short_firing_ids
+    from watchkeeper.incident.handled_firings import remembered_alerts
     from watchkeeper.incident.recorded_facts import PagePlan, facts_block
     from watchkeeper.temporal import activity_options
-    from watchkeeper.text import error_text
+    from watchkeeper.text import error_text, harmless
 
 T = TypeVar("T")
 WaitUntilPosted: TypeAlias = Callable[[], Awaitable[PostedMessage | None]]
@@ -42,6 +43,9 @@ UNBRIEFED: tuple[Destination, ...] = ("log", "directory", "webhook", "page", "sl
 
 OVERDUE = timedelta(minutes=15)
 """When people are paged for the report of such a run, if no destination has accepted it."""
+
+REFUSED = "ReportRefused"
+"""Type of the error of a destination that will never accept a report."""
 
 MAX_ALERTS = 20
 """How many alerts of a group each destination receives."""
@@ -92,9 +96,9 @@ def _facts(state: RunState, outcome: Outcome) -> list[str]:
     wakes = wakes_people(state.input, briefing, outcome.status, outcome.wake, is_answer=is_answer)
     why = outcome.wake or "no conclusion" if wakes else None
     limit = outcome.reason if outcome.status == "limit_reached" else None
-    return facts_block(
-        state.tool_calls.records, briefing.tools, PagePlan(why if is_possible else None, is_possible), limit
-    )
+    on_call = briefing.pages.on_call if briefing.pages else None
+    plan = PagePlan(why if is_possible else None, on_call, is_possible)
+    return facts_block(state.tool_calls.records, briefing.tools, plan, limit)
 
 
 def wakes_people(
@@ -136,128 +140,209 @@ def make_delivery(state: RunState, outcome: Outcome, report: Report) -> ReportDe
 
 def record_in_memo(state: RunState, outcome: Outcome, report: Report) -> None:
     """Record the summary, which lists show, and what the next episode of the group needs to know."""
-    memo: dict[str, object] = {"report": report.summary}
+    summary = harmless(report.summary)
+    memo: dict[str, object] = {"report": summary}
     origin = state.input.origin
     if origin is not None:
         earlier = origin.previous.began if origin.previous else []
         recorded = workflow.memo_value("episode", None, type_hint=EpisodeMemo)  # by an earlier execution of the run
         this = workflow.info().workflow_start_time.timestamp()
         began = recorded.began if recorded else [*earlier, this][-MAX_EPISODES:]
-        memo["episode"] = EpisodeMemo(
-            status=outcome.status, summary=report.summary, began=began, marks=firing_ids(state.episode.states)
-        )
+        alerts = state.episode.states
+        episode = EpisodeMemo(status=outcome.status, summary=summary, began=began, marks=firing_ids(alerts))
+        kept = {
+            "more": short_firing_ids(alerts),
+            "alerts": remembered_alerts(state.episode.titled),
+            "messages": state.episode.messages,
+        }
+        memo["episode"] = episode.model_copy(update={name: value for name, value in kept.items() if value})
     workflow.upsert_memo(memo)
 
 
-async def deliver(
-    run_input: RunInput,
-    briefing: Briefing | None,
-    delivery: ReportDelivery,
-    wait_until_posted: WaitUntilPosted,
-    on_accepted: Callable[[], None],
-) -> list[str]:
-    """Deliver a report to each destination; return the destinations that failed, and why.
+class SharedReport:
+    """A report in the arguments of its deliveries: the first one has it, the others name the first one."""
 
-    ``wait_until_posted`` returns the run's message in its channel: the report is posted in its thread.
+    def __init__(self) -> None:
+        self._first: str | None = None
 
-    A cancelled run has ended all the same, and its report is still delivered. If no destination of the operator accepts
-    a report or an answer about alerts that joined, or none in time, people are paged. ``on_accepted`` is called when a
-    destination that people read, or a page, has been accepted.
-    """
-    delivering = asyncio.create_task(_deliver(run_input, briefing, delivery, wait_until_posted, on_accepted))
-    return await _ignoring_cancellation(delivering)
-
-
-async def _deliver(
-    run_input: RunInput,
-    briefing: Briefing | None,
-    delivery: ReportDelivery,
-    wait_until_posted: WaitUntilPosted,
-    on_accepted: Callable[[], None],
-) -> list[str]:
-    destinations: list[Destination] = list(
-        briefing.destinations if briefing else UNBRIEFED if run_input.origin else UNBRIEFED[:4]
-    )
-    is_answer = delivery.follow_up > 0
-    if "page" in destinations and not wakes_people(
-        run_input, briefing, delivery.status, delivery.wake, is_answer=is_answer
-    ):
-        destinations.remove("page")
-    must_reach_people = not delivery.follow_up or delivery.joined > 0
-    last_resort = delivery.model_copy(update={"last_resort": True})
-    sending: dict[Destination, asyncio.Task[DeliveryResult]] = {
-        destination: asyncio.create_task(
-            _send_to_thread(delivery, wait_until_posted) if destination == "slack" else _send(delivery, destination)
-        )
-        for destination in destinations
-    }
-    # A note needs a PagerDuty incident: it reaches people only where there is one.
-    chosen = [destination for destination in destinations if destination not in ("log", "page", "pagerduty_note")]
-    overdue = (OVERDUE.total_seconds() if run_input.origin else None) if briefing is None else briefing.overdue
-    late = overdue is not None and not await _accepted_in_time(
-        run_input, sending, timedelta(seconds=overdue), on_accepted
-    )
-    if late and "page" not in sending and must_reach_people:
-        sending["page"] = asyncio.create_task(_send(last_resort, "page"))
-    results = {destination: await task for destination, task in sending.items()}
-    all_failed = all(results[destination].error for destination in chosen)
-    if chosen and "page" not in results and all_failed and must_reach_people:
-        results["page"] = await _send(last_resort, "page")
-    if late and run_input.origin is not None and results.get("page", DeliveryResult()).accepted:
-        workflow.upsert_memo({"delivered": "page"})
-        on_accepted()
-    return [f"{destination}: {result.error}" for destination, result in results.items() if result.error]
-
-
-async def _accepted_in_time(
-    run_input: RunInput,
-    sending: dict[Destination, asyncio.Task[DeliveryResult]],
-    overdue: timedelta,
-    on_accepted: Callable[[], None],
-) -> bool:
-    """Wait until a destination that people read has accepted the report; False if none does, or none in time."""
-
-    def accepted() -> list[Destination]:
-        found: list[Destination] = [name for name, task in sending.items() if task.done() and task.result().accepted]
-        return [name for name in found if name not in ("log", "pagerduty_note")]
-
-    def done() -> bool:
-        return all(task.done() for task in sending.values())
-
-    with contextlib.suppress(builtins.TimeoutError):
-        await workflow.wait_condition(
-            lambda: bool(accepted()) or done(),
-            timeout=overdue,
-            timeout_summary="deadline for delivering the report",
-        )
-    first = accepted()[:1]
-    if not first and done() and not any(task.result().error for task in sending.values()):
-        first = ["log"]  # no other destination is configured, so people read the log
-    if first and run_input.origin is not None:
-        workflow.upsert_memo({"delivered": first[0]})
-        on_accepted()
-    return bool(first)
-
-
-async def _send_to_thread(delivery: ReportDelivery, wait_until_posted: WaitUntilPosted) -> DeliveryResult:
-    message = await wait_until_posted()
-    return await _send(delivery.model_copy(update={"message": message}) if message else delivery, "slack")
-
-
-async def _send(delivery: ReportDelivery, destination: Destination) -> DeliveryResult:
-    number = delivery.follow_up
-    try:
-        accepted = await workflow.execute_activity_method(
+    def start_delivery(self, delivery: ReportDelivery, destination: Destination) -> workflow.ActivityHandle[bool]:
+        """Start to deliver it to one destination. A cancelled delivery ends once no attempt is under way."""
+        number = delivery.follow_up
+        activity_id = f"deliver-follow-up-{number}-{destination}" if number else f"deliver-{destination}"
+        argument = delivery.model_copy(update={"destination": destination})
+        if self._first is None:
+            self._first = activity_id
+        else:
+            argument = argument.without_report(self._first)
+        return workflow.start_activity_method(
             DeliverActivities.deliver,
-            delivery.model_copy(update={"destination": destination}),
-            activity_id=f"deliver-follow-up-{number}-{destination}" if number else f"deliver-{destination}",
+            argument,
+            activity_id=activity_id,
             summary=f"follow-up {number} to {destination}" if number else f"report to {destination}",
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             **activity_options.DELIVER,
         )
-    except ActivityError as error:
-        cause = error.cause
-        return DeliveryResult(error=cause.message if isinstance(cause, ApplicationError) else f"{cause}" or "no answer")
-    return DeliveryResult(accepted=accepted)
+
+
+class SentReport:
+    """One report or answer on its way to all its destinations at once. A cancelled run delivers it all the same.
+
+    If no destination of the operator accepts a report or an answer about alerts that joined, or none in time, people
+    are paged.
+    """
+
+    def __init__(
+        self,
+        run_input: RunInput,
+        briefing: Briefing | None,
+        delivery: ReportDelivery,
+        wait_until_posted: WaitUntilPosted,
+        on_accepted: Callable[[], None],
+    ) -> None:
+        """Begin to deliver.
+
+        ``wait_until_posted`` returns the run's message in its channel: the report is posted in its thread.
+        ``on_accepted`` is called when a destination that people read, or a page, has been accepted.
+        """
+        self.delivery = delivery
+        self.late: list[Destination] = []
+        """Destinations that had not accepted it when the run handed it over, and did not refuse it."""
+        self._run_input = run_input
+        self._briefing = briefing
+        self._wait_until_posted = wait_until_posted
+        self._on_accepted = on_accepted
+        self._shared = SharedReport()
+        self._sending: dict[Destination, asyncio.Task[DeliveryResult]] = {}
+        self._is_decided = False
+        self._is_handed_over = False
+        self._since = workflow.time()
+        self._delivering = asyncio.create_task(self._deliver_although_cancelled())
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every destination has accepted or refused it."""
+        return self._delivering.done()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether people have it, or were paged because they do not, or it is overdue: the rest may come later."""
+        page = self._sending.get("page")
+        return self.is_done or (self._is_decided and (page is None or page.done()))
+
+    @property
+    def seconds_to_overdue(self) -> float:
+        """Seconds until the run waits no longer for the page either."""
+        overdue = self._overdue()
+        return max(0.0, self._since + (OVERDUE.total_seconds() if overdue is None else overdue) - workflow.time())
+
+    async def results(self) -> list[str]:
+        """Wait to the end. Returns the destinations that failed, and why."""
+        return await self._delivering
+
+    async def hand_over(self) -> None:
+        """Stop delivering, so that another workflow can continue with the destinations in ``late``."""
+        self._is_handed_over = True
+        await self.results()
+
+    def _overdue(self) -> float | None:
+        if self._briefing is not None:
+            return self._briefing.overdue
+        return OVERDUE.total_seconds() if self._run_input.origin else None
+
+    def _destinations(self) -> list[Destination]:
+        briefing, delivery = self._briefing, self.delivery
+        destinations: list[Destination] = list(
+            briefing.destinations if briefing else UNBRIEFED if self._run_input.origin else UNBRIEFED[:4]
+        )
+        if "page" in destinations and not wakes_people(
+            self._run_input, briefing, delivery.status, delivery.wake, is_answer=delivery.follow_up > 0
+        ):
+            destinations.remove("page")
+        return destinations
+
+    async def _deliver_although_cancelled(self) -> list[str]:
+        return await _ignoring_cancellation(asyncio.create_task(self._deliver()))
+
+    async def _deliver(self) -> list[str]:
+        delivery, sending, destinations = self.delivery, self._sending, self._destinations()
+        must_reach_people = not delivery.follow_up or delivery.joined > 0
+        last_resort = delivery.model_copy(update={"last_resort": True})
+        for destination in destinations:
+            sending[destination] = asyncio.create_task(
+                self._send_to_thread() if destination == "slack" else self._send(delivery, destination)
+            )
+        # A note needs a PagerDuty incident: it reaches people only where there is one.
+        chosen = [destination for destination in destinations if destination not in ("log", "page", "pagerduty_note")]
+        overdue = self._overdue()
+        late = overdue is not None and not await self._accepted_in_time(overdue)
+        if late and "page" not in sending and must_reach_people:
+            sending["page"] = asyncio.create_task(self._send(last_resort, "page"))
+        self._is_decided = True
+        results = {destination: await task for destination, task in sending.items()}
+        all_failed = all(results[destination].error for destination in chosen)
+        if chosen and "page" not in results and all_failed and must_reach_people:
+            results["page"] = await self._send(last_resort, "page")
+        if late and self._run_input.origin is not None and results.get("page", DeliveryResult()).accepted:
+            workflow.upsert_memo({"delivered": "page"})
+            self._on_accepted()
+        return [f"{destination}: {result.error}" for destination, result in results.items() if result.error]
+
+    async def _accepted_in_time(self, overdue: float) -> bool:
+        """Wait until a destination that people read has accepted it; False if none does, or none in time."""
+        sending = self._sending
+
+        def accepted() -> list[Destination]:
+            found: list[Destination] = [
+                name for name, task in sending.items() if task.done() and task.result().accepted
+            ]
+            return [name for name in found if name not in ("log", "pagerduty_note")]
+
+        def done() -> bool:
+            return all(task.done() for task in sending.values())
+
+        await wait_although_cancelled(lambda: bool(accepted()) or done(), overdue, "deadline for delivering the report")
+        first = accepted()[:1]
+        if not first and done() and not any(task.result().error for task in sending.values()):
+            first = ["log"]  # no other destination is configured, so people read the log
+        if first and self._run_input.origin is not None:
+            workflow.upsert_memo({"delivered": first[0]})
+            self._on_accepted()
+        return bool(first)
+
+    async def _send_to_thread(self) -> DeliveryResult:
+        message = await self._wait_until_posted()
+        if message is not None:
+            self.delivery = self.delivery.model_copy(update={"message": message})
+        return await self._send(self.delivery, "slack")
+
+    async def _send(self, delivery: ReportDelivery, destination: Destination) -> DeliveryResult:
+        if self._is_handed_over:
+            return self._note_late(destination)
+        sending = self._shared.start_delivery(delivery, destination)
+        await wait_although_cancelled(lambda: sending.done() or self._is_handed_over)
+        if not sending.done():
+            sending.cancel()
+        try:
+            return DeliveryResult(accepted=await sending)
+        except ActivityError as error:
+            # The last attempt may have failed before it was cancelled, and Temporal does not repeat it then.
+            if self._is_handed_over and not _is_refusal(error):
+                return self._note_late(destination)
+            return failed_delivery(error)
+
+    def _note_late(self, destination: Destination) -> DeliveryResult:
+        self.late.append(destination)
+        return DeliveryResult(error="not accepted yet; it is still tried")
+
+
+def _is_refusal(error: ActivityError) -> bool:
+    return isinstance(error.cause, ApplicationError) and error.cause.type == REFUSED
+
+
+def failed_delivery(error: ActivityError) -> DeliveryResult:
+    """Return the result of a delivery that failed for good."""
+    cause = error.cause
+    return DeliveryResult(error=cause.message if isinstance(cause, ApplicationError) else f"{cause}" or "no answer")
 
 
 async def _ignoring_cancellation(future: asyncio.Future[T]) -> T:

@@ -214,7 +214,7 @@ class FollowUps:
         A run receives the alerts of its group until it is closed, and its deliveries may take hours.
         """
         state = self._state
-        await self._deliveries.wait()
+        await self._deliveries.wait(hand_over=state.input.origin is not None)
         await workflow.wait_condition(workflow.all_handlers_finished)
         self._joined.publish()
         self._status.enter("over", "over")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from dataclasses import replace
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
@@ -18,13 +19,14 @@ from workflows.delivery import make_delivery, record_in_memo, write_report
 from workflows.follow_ups import FollowUps
 from workflows.investigation import Investigation
 from workflows.outcome import BUGS, FAILURE_TYPES, Outcome
+from workflows.signal_arguments import first_argument, log_ignored
 from workflows.state import RunState
 from workflows.status import StatusPublisher
 
 with workflow.unsafe.imports_passed_through():
     from activities.brief import BriefActivities
+    from watchkeeper.alerts.notification_reader import read_notification
     from watchkeeper.contracts import (
-        AlertNotification,
         BudgetUsed,
         CallRecord,
         Decision,
@@ -36,9 +38,17 @@ with workflow.unsafe.imports_passed_through():
         StopRequest,
         TellRequest,
     )
+    from watchkeeper.incident import alert_text, status_text
     from watchkeeper.incident.budget import Budget
     from watchkeeper.llm.conversation import Conversation
     from watchkeeper.temporal import activity_options
+
+
+FIRING_ORDER = "an end belongs to a firing"
+"""Patch: runs that began before it apply alerts by the rules of ``watchkeeper.incident.unordered_firings``."""
+
+PAGE_IF_CANCELLED = "page-if-cancelled"
+"""Patch: runs of earlier versions report a cancellation without a page."""
 
 
 @workflow.defn(failure_exception_types=FAILURE_TYPES)
@@ -111,7 +121,7 @@ class IncidentWorkflow:
         """Write the report, start its deliveries, and stay open for follow-ups if the run concluded."""
         self._admission.leave()
         state = self._state
-        state.outcome = outcome = self._investigation.with_draft(outcome)
+        state.outcome = outcome = self._wake_if_cancelled(self._investigation.with_draft(outcome))
         state.report = write_report(state, outcome, state.input, state.unread_texts)
         state.tool_calls.abandon()
         self._follow_ups.open()
@@ -119,6 +129,14 @@ class IncidentWorkflow:
         record_in_memo(state, outcome, state.report)
         self._deliveries.start(make_delivery(state, outcome, state.report))
         self._message.request_update()
+
+    def _wake_if_cancelled(self, outcome: Outcome) -> Outcome:
+        """Page people for a run that was cancelled in Temporal while its alerts fire: no record says who did it."""
+        state = self._state
+        fires = state.input.origin is not None and state.episode.recovered_at is None
+        if outcome.by_cancellation and fires and workflow.patched(PAGE_IF_CANCELLED):
+            return replace(outcome, wake="the run was cancelled in Temporal while its alerts fire")
+        return outcome
 
     def _result(self) -> RunResult:
         """Return the result of the run, or fail it as its first investigation ended."""
@@ -146,17 +164,30 @@ class IncidentWorkflow:
     # --- signals: facts, which need no worker to be accepted -------------------------------------------------------
 
     @workflow.signal
-    def alert(self, notification: AlertNotification) -> None:
-        """Take what a sender reports of the group. Notifications may be late, repeated and out of order."""
-        if self._state.take_notification(notification):
+    def alert(self, *arguments: object) -> None:
+        """Take an ``AlertNotification``: what a sender reports of the group.
+
+        Notifications may be late, repeated and out of order. A malformed one is ignored.
+        """
+        notification = read_notification(first_argument(arguments), workflow.time())
+        if notification is None:
+            log_ignored("alert")
+            return
+        changed = self._state.take_notification(notification, in_order=workflow.patched(FIRING_ORDER))
+        for end in self._state.episode.older_ends:
+            workflow.logger.info("ignored an end: %s", alert_text.older_end(end))
+        if changed:
             self._follow_ups.alerts_changed()
-            self._status.publish(durable=False)
             self._message.request_update()
 
     @workflow.signal
-    def admit(self, run: str) -> None:
-        """Let the run investigate. ``run`` is its first execution run id."""
-        self._admission.admit(run)
+    def admit(self, *arguments: object) -> None:
+        """Let the run investigate. The argument is its first execution run id; a signal with another is ignored."""
+        run = first_argument(arguments)
+        if isinstance(run, str):
+            self._admission.admit(run)
+        else:
+            log_ignored("admit")
 
     # --- updates: what people do; a wrong one is rejected to the person who sent it --------------------------------
 
@@ -227,6 +258,10 @@ class IncidentWorkflow:
     def waiting(self) -> list[CallRecord]:
         """Return the calls that wait for a decision."""
         return [record for record in self._state.tool_calls.records if record.status == "waiting"]
+
+    def current_details(self) -> str:
+        """Return the status of the run for the Temporal UI."""
+        return status_text.current_details(self._state.view())
 
     def _waiting_changed(self) -> None:
         self._status.publish()

@@ -16,7 +16,7 @@ from workflows.status import StatusPublisher
 
 with workflow.unsafe.imports_passed_through():
     from watchkeeper.contracts import Briefing, ModelReply, ModelRequest, ReplyRef, Review, StopRequest, TextEntry
-    from watchkeeper.incident import alert_text, conclusion
+    from watchkeeper.incident import alert_text, correction, wake_rule
     from watchkeeper.incident.budget import Budget, LimitName
     from watchkeeper.llm.conversation import Conversation
     from watchkeeper.text import shortened
@@ -74,10 +74,11 @@ class Investigation:
         self._status.begin_round(number, budget)
         if briefing.window is not None and state.window_fill >= briefing.window:
             await compaction.compact(conversation, number)
-        conclude = [briefing.conclude] if last_round else []
-        for text in [*self._alert_news(briefing, budget), *state.unread_texts, *conclude]:
+        told = [*self._alert_news(briefing, budget), *state.unread_texts]
+        for text in [*told, *([briefing.conclude] if last_round else [])]:
             conversation.append(TextEntry(role="user", content=text))
         state.unread_texts = []
+        state.remember_told(told)
         base, new = conversation.take()
         request = ModelRequest(round=number, base=base, append=new, catalogue=briefing.catalogue)
         tool_choice = state.input.tool_choice
@@ -139,7 +140,7 @@ class Investigation:
         review = await review_answer(state, briefing.conclusions, conversation, budget.spent.rounds)
         if (review.problems or review.unsupported) and not state.corrected and last_round is None:
             state.corrected, state.draft_answer = True, reply.text
-            state.unread_texts.append(conclusion.correction_text(briefing.conclusions.correction, review))
+            state.unread_texts.append(correction.correction_text(briefing.conclusions.correction, review))
             return None
         state.corrected, state.draft_answer = False, ""
         if review.problems and last_round is not None:
@@ -152,9 +153,9 @@ class Investigation:
         """Decide what a conclusion ends in, and whether it wakes people: by the records, not by what the model says."""
         state, rules = self._state, briefing.pages
         calls, pagers = state.tool_calls.records, [spec.name for spec in briefing.tools if spec.pages]
-        if rules is not None and (why := conclusion.unsent_page(calls, pagers, rules.look_first)) is not None:
+        if rules is not None and (why := wake_rule.unsent_page(calls, pagers, rules.look_first)) is not None:
             return Outcome.page_not_sent(reply, review, why)
-        wake = conclusion.wake_reason(
+        wake = wake_rule.wake_reason(
             review,
             severity=state.input.severity,
             firing=state.episode.firing if state.follow_up is None else 0,

@@ -7,15 +7,15 @@ from temporalio import workflow
 from workflows.state import RunState
 
 with workflow.unsafe.imports_passed_through():
-    from watchkeeper.alerts.severity import temporal_priority, worst_severity
-    from watchkeeper.contracts import AlertState, FollowUpSettings, FollowUpState, ReportDelivery
+    from watchkeeper.alerts.severity import worst_severity
+    from watchkeeper.contracts import AlertState, FollowUpSettings, FollowUpState, ReportDelivery, severity_rank
     from watchkeeper.incident import joined_notice
 
 NOTICE_INTERVAL = 900.0
 """Least seconds between two notices about alerts that are not investigated: alerts that join meanwhile share one."""
 
 LAST_URGENT = 3
-"""Temporal priority of an unknown severity, which may be serious. Warnings and infos have higher numbers."""
+"""Rank of an unknown severity, which may be serious. Warnings and infos have higher numbers."""
 
 
 class JoinedAlerts:
@@ -44,7 +44,10 @@ class JoinedAlerts:
         """Return the alerts of the follow-up that has ended; with ``unread`` also the alerts that it did not read."""
         state, follow_up = self._state, self._follow_up()
         late = state.episode.joined_alerts if unread else []
-        read = [one for one in state.episode.states if one.fingerprint in follow_up.joined and one not in late]
+        joined = dict.fromkeys(follow_up.joined)
+        for one in late:
+            joined.pop(one.fingerprint, None)
+        read = [one for one in state.episode.states if one.fingerprint in joined]
         state.follow_up = follow_up.model_copy(update={"joined": []})
         if unread:
             state.episode.take_unread()
@@ -94,7 +97,7 @@ class JoinedAlerts:
     @staticmethod
     def is_urgent(alerts: list[AlertState]) -> bool:
         """Tell whether one of the alerts is more serious than a warning, or may be."""
-        return any(temporal_priority(alert.severity) <= LAST_URGENT for alert in alerts)
+        return any(severity_rank(alert.severity) <= LAST_URGENT for alert in alerts)
 
     def _settings(self) -> FollowUpSettings | None:
         settings = self._state.briefing.follow_ups if self._state.briefing else None
@@ -106,4 +109,4 @@ class JoinedAlerts:
 
 
 def _worst_first(alerts: list[AlertState]) -> list[AlertState]:
-    return sorted(alerts, key=lambda alert: temporal_priority(alert.severity))
+    return sorted(alerts, key=lambda alert: severity_rank(alert.severity))

@@ -11,7 +11,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
 with workflow.unsafe.imports_passed_through():
     from watchkeeper.contracts import ModelReply, Review, RunResult, RunStatus, StopRequest
     from watchkeeper.incident.budget import LIMIT_ERROR_TYPES, Budget, LimitName
-    from watchkeeper.text import error_text, excerpt
+    from watchkeeper.text import error_text, excerpt, time_span
 
 BUGS = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError)
 """What a bug in workflow code raises. Not ``Exception``: that would let nondeterminism after a bad deploy fail every
@@ -89,7 +89,7 @@ class Outcome:
     @classmethod
     def not_admitted(cls, seconds: float) -> Outcome:
         """The queue did not admit the run in time."""
-        why = f"not investigated: the team's queue had no free slot within {seconds / 60:g} minutes"
+        why = f"not investigated: the team's queue had no free slot within {time_span(seconds)}"
         return cls("failed", why, "QueueTimeout")
 
     @classmethod

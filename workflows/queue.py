@@ -7,6 +7,8 @@ import asyncio
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
+from workflows.signal_arguments import log_ignored, read_argument
+
 with workflow.unsafe.imports_passed_through():
     from activities.queue import QueueActivities
     from watchkeeper.contracts import QueueEntry, QueueExit, QueueState
@@ -31,23 +33,26 @@ class QueueWorkflow:
             await workflow.wait_condition(lambda: self._line.is_due or self._may_end() or self._may_continue_as_new())
             if self._line.is_due:
                 await asyncio.gather(*(self._admit(entry) for entry in self._line.admit()))
-                self._publish()
             elif self._may_end():
                 return
             else:
                 workflow.continue_as_new(self._line.state)
 
     @workflow.signal
-    def enter(self, entry: QueueEntry) -> None:
-        """Let a run wait for a slot."""
+    def enter(self, *arguments: object) -> None:
+        """Take a ``QueueEntry``: a run waits for a slot."""
+        if (entry := read_argument(arguments, QueueEntry)) is None:
+            log_ignored("enter")
+            return
         self._line.enter(entry)
-        self._publish()
 
     @workflow.signal
-    def leave(self, leaving: QueueExit) -> None:
-        """Free the slot of a run, or end its wait."""
+    def leave(self, *arguments: object) -> None:
+        """Take a ``QueueExit``: free the slot of a run, or end its wait."""
+        if (leaving := read_argument(arguments, QueueExit)) is None:
+            log_ignored("leave")
+            return
         self._line.leave(leaving)
-        self._publish()
 
     @workflow.query
     def queued(self) -> QueueState:
@@ -89,10 +94,10 @@ class QueueWorkflow:
             return
         for run in ended:
             self._line.leave(QueueExit(queue=queue.name, run=run, at=now))
-        self._publish()
 
-    def _publish(self) -> None:
-        workflow.set_current_details(describe_queue(self._line.state))
+    def current_details(self) -> str:
+        """Return who holds a slot and who waits, for the Temporal UI."""
+        return describe_queue(self._line.state)
 
     def _may_end(self) -> bool:
         return self._line.is_empty and not self._is_checking

@@ -18,21 +18,28 @@ with workflow.unsafe.imports_passed_through():
         CarriedState,
         FollowUpState,
         Incident,
+        JsonObject,
         PostedMessage,
         Report,
         RunInput,
         RunStatus,
         StopRequest,
     )
+    from watchkeeper.incident import alert_text
     from watchkeeper.incident.budget import Budget
     from watchkeeper.incident.episode import Episode
     from watchkeeper.incident.page_gate import PageGate
     from watchkeeper.incident.status_text import StatusFacts
     from watchkeeper.llm.conversation import Conversation
     from watchkeeper.temporal.search_attributes import Phase
+    from watchkeeper.text import excerpt
 
 MAX_NOTES = 20
 """How many notes of alert senders a run keeps until the model reads them."""
+
+MAX_TOLD = 20
+TOLD_BYTES = 1_000
+"""How many messages to the model a run remembers, and how much of each, in case the history with them is deleted."""
 
 
 class RunState:
@@ -48,6 +55,8 @@ class RunState:
         self.tool_calls = ToolCalls()
         self.unread_texts: list[str] = []
         """Messages for the model, from people or from the run itself, that no request has carried yet."""
+        self.told: list[str] = []
+        """The latest such messages that the model has read."""
         self.nudged = False
         """The last reply was empty, and the model was asked again."""
         self.corrected = False
@@ -58,7 +67,8 @@ class RunState:
         """Tokens of the last request and reply."""
         self.recent_updates: list[str] = []
         """Ids of the latest updates, each of which is applied once."""
-        self.episode = Episode()
+        previous = run_input.origin.previous if run_input.origin else None
+        self.episode = Episode(messages=previous.messages if previous else ())
         self.notes: list[str] = []
         self.silence_url: str | None = None
         self.alert_links: dict[str, str] = {}
@@ -75,6 +85,8 @@ class RunState:
         """What the run is doing, in short."""
         self.alert_changes = 0
         """How many notifications changed the episode."""
+        self.updates = 0
+        """How many updates of people the run has accepted."""
         self.stop_request: StopRequest | None = None
         self.outcome: Outcome | None = None
         """How the first investigation ended."""
@@ -95,12 +107,13 @@ class RunState:
         state.budget = Budget(carried.limits, carried.spent, carried.started_at)
         state.tool_calls = ToolCalls(carried.calls)
         state.unread_texts = list(carried.words)
+        state.told = list(carried.told)
         state.nudged = carried.nudged
         state.corrected = carried.corrected
         state.draft_answer = carried.draft_answer
         state.window_fill = carried.window_fill
         state.recent_updates = list(carried.acts)
-        state.episode = Episode(carried.alerts, carried.unread)
+        state.episode = Episode(carried.alerts, carried.unread, carried.compact, carried.unlisted, carried.messages)
         state.notes = list(carried.notes)
         state.silence_url = carried.silence
         state.alert_links = dict(carried.links)
@@ -112,29 +125,33 @@ class RunState:
             state.episode.take_joined(carried.reported.noticed)
         return state
 
-    def to_carried(self, conversation: CarriedConversation) -> CarriedState:
-        """Return what the next execution needs, with the conversation as the activity ``carry`` returned it."""
+    def to_carried(self, conversation: CarriedConversation, opening: list[JsonObject]) -> CarriedState:
+        """Return what the next execution needs. ``opening`` are the first messages of the conversation."""
         briefing, _, budget = self.briefed()
         follow_up = self.follow_up and self.follow_up.model_copy(
             update={"looked": self.alert_looks, "noticed": self._noticed(self.follow_up)}
         )
         carried = CarriedState(
-            briefing=briefing.model_copy(update={"opening": []}),
+            briefing=briefing.model_copy(update={"opening": opening if conversation.execution else []}),
             conversation=conversation,
             limits=budget.limits,
             spent=budget.spent,
             started_at=budget.started_at,
-            calls=self.tool_calls.records,
+            calls=self.tool_calls.carried_records(),
             nudged=self.nudged,
         )
         optional = {
             "words": self.unread_texts,
+            "told": self.told,
             "corrected": self.corrected,
             "draft_answer": self.draft_answer,
             "window_fill": 0 if conversation.compacted else self.window_fill,
             "acts": self.recent_updates,
-            "alerts": self.episode.states,
+            "alerts": self.episode.titled,
+            "compact": self.episode.compact,
+            "unlisted": self.episode.unlisted,
             "unread": self.episode.unread,
+            "messages": self.episode.messages,
             "notes": self.notes,
             "silence": self.silence_url,
             "links": self.alert_links,
@@ -146,7 +163,7 @@ class RunState:
 
     def _noticed(self, follow_up: FollowUpState) -> list[str]:
         """Return the alerts that a notice was about and that have not joined again since."""
-        joined = [alert.fingerprint for alert in self.episode.joined_alerts]
+        joined = dict.fromkeys(alert.fingerprint for alert in self.episode.joined_alerts)
         return [fingerprint for fingerprint in follow_up.noticed if fingerprint not in joined]
 
     def briefed(self) -> tuple[Briefing, Conversation, Budget]:
@@ -154,11 +171,17 @@ class RunState:
         assert self.briefing is not None and self.conversation is not None and self.budget is not None, "not briefed"
         return self.briefing, self.conversation, self.budget
 
-    def take_notification(self, notification: AlertNotification) -> bool:
-        """Record what a sender reports of the group; True if it changes the episode."""
+    def take_notification(self, notification: AlertNotification, *, in_order: bool = True) -> bool:
+        """Record what a sender reports of the group; True if it changes the episode.
+
+        ``in_order=False`` is for runs that began before an end belonged to a firing.
+        """
         self.silence_url = notification.silence or self.silence_url
         before = self._severity()
-        if not self.episode.apply(notification):
+        changed = self.episode.apply(notification, in_order=in_order)
+        if in_order and (older := self.episode.older_ends):
+            self.notes = [*self.notes, *map(alert_text.older_end, older)][-MAX_NOTES:]
+        if not changed:
             return False
         linked = [alert for alert in notification.alerts if alert.status == "firing" and alert.links]
         worst = worst_severity(*(alert.severity for alert in linked))
@@ -167,6 +190,10 @@ class RunState:
         self.notes = [*self.notes, *notification.notes][-MAX_NOTES:]
         self.alert_changes += 1
         return True
+
+    def remember_told(self, texts: list[str]) -> None:
+        """Keep messages that a request sends to the model."""
+        self.told = [*self.told, *(excerpt(text, TOLD_BYTES) for text in texts[-MAX_TOLD:])][-MAX_TOLD:]
 
     def read_alerts(self) -> tuple[list[Alert], list[str]]:
         """Return the unread changes of alerts and the senders' notes, and count both as read."""

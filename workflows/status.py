@@ -1,4 +1,4 @@
-"""The status of a run: its current details, and the search attributes and memo that need no worker to be read."""
+"""The status of a run in its search attributes and memo, which need no worker to be read."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ class StatusPublisher:
         """Set what the run is doing, in short, and its phase if that changes."""
         self._state.activity = activity
         self._state.phase = phase or self._state.phase
-        self.publish(durable=durable)
+        if durable:
+            self.publish()
 
     def begin_round(self, number: int, budget: Budget) -> None:
         """Enter a round; it is published durably only if it is due."""
@@ -48,14 +49,9 @@ class StatusPublisher:
         )
         self.enter(f"round {number} of {budget.limits.rounds}: asking the model", "investigating", durable=is_due)
 
-    def publish(self, *, durable: bool = True) -> None:
-        """Publish the present status: the current details and, if ``durable``, search attributes and memo."""
+    def publish(self) -> None:
+        """Publish the present status."""
         view = self._state.view()
-        workflow.set_current_details(status_text.current_details(view))
-        if durable:
-            self._publish_durably(view)
-
-    def _publish_durably(self, view: status_text.StatusFacts) -> None:
         self._published_at, used = workflow.time(), view.spent
         values: list[tuple[search_attributes.Key, object]] = [
             (search_attributes.PHASE, self._state.phase),

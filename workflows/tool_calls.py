@@ -34,7 +34,7 @@ with workflow.unsafe.imports_passed_through():
     from watchkeeper.incident.page_gate import PageGate
     from watchkeeper.llm.conversation import canonical_json, with_call_key
     from watchkeeper.temporal import activity_options
-    from watchkeeper.text import arguments_summary, excerpt, same_arguments
+    from watchkeeper.text import arguments_summary, excerpt, same_arguments, shortened, time_span
 
 UNCERTAIN = "It may or may not have taken effect; check before doing it again."
 
@@ -44,6 +44,11 @@ FINDING_BYTES = 300
 
 MAX_RECORDS = 100
 """How many calls, the latest ones, a run keeps for its report. It keeps every page."""
+
+CARRIED_WHOLE = 20
+CARRIED_FINDING_BYTES = 60
+"""How many calls, the latest ones, are carried whole, and how much of the result of an older call, unless it has paged.
+Two events of continue-as-new record what is carried."""
 
 
 class CallOutcome(NamedTuple):
@@ -73,6 +78,11 @@ class ToolCalls:
     def records(self) -> list[CallRecord]:
         """The latest calls, in the order in which the model asked for them."""
         return list(self._records.values())
+
+    def carried_records(self) -> list[CallRecord]:
+        """Return the records for continue-as-new, with shortened results of older calls."""
+        records = self.records
+        return [*map(_with_short_finding, records[:-CARRIED_WHOLE]), *records[-CARRIED_WHOLE:]]
 
     def waiting(self) -> list[str]:
         """Return the keys of the calls that wait for a decision."""
@@ -263,7 +273,8 @@ class ToolCalls:
             # The deadline of the run may be extended meanwhile.
             left = min(expires, budget.deadline) - workflow.time()
             if left <= 0:
-                return _refused(f"not run: no one decided within {timeout / 60:g} minutes", "expired")
+                within = time_span(timeout) if expires <= budget.deadline else "the time of the run"
+                return _refused(f"not run: no one decided within {within}", "expired")
             with contextlib.suppress(builtins.TimeoutError):
                 await workflow.wait_condition(
                     lambda: key in self._decisions or self._closed,
@@ -284,6 +295,12 @@ class ToolCalls:
         self._records[record.key] = record
         if "waiting" in (record.status, before.status if before else ""):
             self.on_waiting_change()
+
+
+def _with_short_finding(record: CallRecord) -> CallRecord:
+    if record.page is not None or len(record.finding) <= CARRIED_FINDING_BYTES:
+        return record
+    return record.model_copy(update={"finding": shortened(record.finding, CARRIED_FINDING_BYTES)})
 
 
 def _call_digest(call: RequestedCall) -> Digest:

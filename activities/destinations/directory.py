@@ -8,6 +8,7 @@ from urllib.parse import quote
 from watchkeeper.contracts import ReportDelivery
 from watchkeeper.incident.claim_text import unsupported_count, unsupported_list
 from watchkeeper.incident.status_text import escape_markdown
+from watchkeeper.text import harmless
 
 
 def write_report(delivery: ReportDelivery, directory: Path | None) -> bool:
@@ -44,4 +45,4 @@ def _markdown(delivery: ReportDelivery) -> str:
     if claims := delivery.report.unsupported:
         lines += ["", f"**{unsupported_count(claims)}:**", ""]
         lines += [f"- {escape_markdown(text)}: {escape_markdown(why)}" for text, why in unsupported_list(claims)]
-    return "\n".join([f"# {delivery.report.summary}", "", *lines, "", delivery.report.body, ""])
+    return harmless("\n".join([f"# {delivery.report.summary}", "", *lines, "", delivery.report.body, ""]))

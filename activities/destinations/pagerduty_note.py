@@ -14,7 +14,7 @@ from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import ReportDelivery
 from watchkeeper.incident.claim_text import unsupported_line
 from watchkeeper.paging import PAGER_TOOL, find_incidents, page_key, rest_headers
-from watchkeeper.text import excerpt
+from watchkeeper.text import excerpt, harmless
 from watchkeeper.tool import ToolError, ToolUnavailable
 
 NOTE_BYTES = 20_000
@@ -100,7 +100,7 @@ async def _note(delivery: ReportDelivery, incident: str, settings: Settings, htt
         return
     report = delivery.report
     parts = [report.summary, unsupported_line(report.unsupported), report.body]
-    text = excerpt("\n\n".join(part for part in parts if part), NOTE_BYTES)
+    text = excerpt(harmless("\n\n".join(part for part in parts if part)), NOTE_BYTES)
     headers = {**_headers(settings), "From": settings.pagerduty.from_email or ""}
     await send(http, "POST", place, json={"note": {"content": f"{text}\n\n{marker}"}}, headers=headers)
 

@@ -7,6 +7,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from temporalio import activity
 
+from activities.slack_search import posted_before
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import ReportDelivery
 from watchkeeper.slack.client import MessageDeleted, MessageMarker, SlackClient
@@ -58,7 +59,7 @@ async def _posted_before(
     if info.attempt == 1:
         return {}
     wanted = MessageMarker("watchkeeper_report", delivery.run)
-    found = await slack.find(wanted, channel, info.scheduled_time, thread=thread)
+    found = await posted_before(slack, wanted, channel, info.scheduled_time, thread=thread)
     if thread is None and (first := found.get(delivery.part)):
-        found |= await slack.find(wanted, channel, info.scheduled_time, thread=first.ts)
+        found |= await posted_before(slack, wanted, channel, info.scheduled_time, thread=first.ts)
     return {part: message.ts for part, message in found.items()}

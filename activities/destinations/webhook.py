@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from watchkeeper.config.sections import ReportSettings
 from watchkeeper.contracts import AlertOrigin, AlertState, Report, ReportDelivery, RunStatus
-from watchkeeper.http_retry import retry_delay, retryable
+from watchkeeper.http.retry import retry_delay, retryable
 from watchkeeper.llm.conversation import canonical_json
+from watchkeeper.text import clean_json, harmless
 from watchkeeper.tool import ToolError, ToolUnavailable
 from watchkeeper.webhook_signature import signature_headers
 
@@ -54,7 +55,9 @@ async def post_report(delivery: ReportDelivery, reports: ReportSettings, http: A
         headers |= signature_headers(reports.webhook_secret, message_id, int(time.time()), body)
     try:
         async with asyncio.timeout(SECONDS):
-            response = await http.post(reports.webhook_url, content=body, headers=headers)
+            # The status is the answer. The body is not read: a large or slow one must not cause a second delivery.
+            async with http.stream("POST", reports.webhook_url, content=body, headers=headers) as response:
+                pass
     except (HTTPError, InvalidURL, TimeoutError) as error:
         raise ToolUnavailable(f"the webhook cannot be reached: {type(error).__name__}") from None
     if response.is_success:
@@ -67,5 +70,7 @@ async def post_report(delivery: ReportDelivery, reports: ReportSettings, http: A
 
 def report_body(delivery: ReportDelivery) -> bytes:
     """Return the body: the same bytes for the same report."""
-    posted = PostedReport.model_validate(delivery.model_dump())
-    return canonical_json(posted.model_dump(mode="json", by_alias=True))
+    texts = {"summary": harmless(delivery.report.summary), "body": harmless(delivery.report.body)}
+    report = delivery.report.model_copy(update=texts)
+    posted = PostedReport.model_validate(delivery.model_copy(update={"report": report}).model_dump())
+    return canonical_json(clean_json(posted.model_dump(mode="json", by_alias=True)))

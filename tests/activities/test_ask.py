@@ -236,7 +236,7 @@ async def test_only_configured_parameters_are_sent(client: Client) -> None:
     async with run_harness(client, [says(REPORT)]) as harness:
         await (await harness.start()).result()
     sent = harness.model.requests[0].json()
-    assert list(sent) == ["messages", "tools", "model", "max_completion_tokens", "tool_choice"]
+    assert list(sent) == ["messages", "tools", "model", "stream", "max_completion_tokens", "tool_choice"]
     assert (sent["model"], sent["max_completion_tokens"], sent["tool_choice"]) == ("scripted", 16_000, "auto")
     assert [tool["function"]["name"] for tool in sent["tools"]] == [
         "look",
@@ -260,7 +260,7 @@ async def test_a_worker_without_tools_offers_none(client: Client) -> None:
     async with run_harness(client, [says(REPORT)], tools={}) as harness:
         result = await (await harness.start()).result()
     assert result.status == "concluded"
-    assert harness.model.requests[0].json().keys() == {"messages", "model", "max_completion_tokens"}
+    assert harness.model.requests[0].json().keys() == {"messages", "model", "stream", "max_completion_tokens"}
 
 
 @pytest.mark.parametrize("choice", [ToolChoice(mode="required"), ToolChoice(mode="named", function="look")])
@@ -299,6 +299,15 @@ async def test_reasoning_that_used_all_tokens_is_retried_with_more(client: Clien
     assert (model_text(result.report), result.rounds) == (REPORT, 1)
     assert [request.json()["max_completion_tokens"] for request in harness.model.requests] == [1_000, 4_000]
     assert max(attempts) == 1
+
+
+async def test_a_giant_reply_that_is_whole_is_not_asked_for_again(client: Client) -> None:
+    text = "**Status:** everything is fine.\n" + "All of it is fine. " * 160_000
+    giant = raw({"role": "assistant", "content": text}, usage={"prompt_tokens": 100, "completion_tokens": 900})
+    async with run_harness(client, lambda request: giant, model={"max_completion_tokens": 1_000}) as harness:
+        result = await (await harness.start()).result()
+    assert {request.json()["max_completion_tokens"] for request in harness.model.requests} == {1_000}
+    assert "token limit" not in result.report.body
 
 
 def test_an_attempt_has_time_for_two_requests() -> None:

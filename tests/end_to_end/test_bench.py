@@ -12,39 +12,57 @@ from typing import Any
 
 import pytest
 
+from bench.contenders import PEERS, missing
 from bench.interleaved_runs import run_interleaved
+from bench.short_runs import ShortRuns
 from bench.suite import start_bench
 from bench.table import Curves, ResultTable, Row
-from bench.timeline import windows
+from bench.timeline import marks, window
 from bench.turn_order import TurnOrder
 from tests.support.paths import ROOT
 
+ON_TEMPORAL = {"floor", "naive", *PEERS, "ours"}
 COMPARED = [
-    "throughput of 1 run, rounds/s",
-    "server CPU per round of 1 run, ms",
+    "start to first model request, ms",
+    "1 short run, rounds/s",
+    "1 short run, p95 of a run, s",
+    "1 short run, worker CPU per round, ms",
+    "1 short run, server CPU per round, ms",
+    "16 short runs at once, rounds/s",
+    "16 short runs at once, p95 of a run, s",
     "history after 3 rounds, KiB",
     "history after 3 rounds, events",
     "replay, events/s",
     "memory per open run after 4 rounds, KiB",
+    "alerts into 16 living runs, alerts/s",
 ]
 GUIDE_TOO = [
-    "orchestration per round, rounds 1-1, ms",
-    "orchestration per round, rounds 2-3, ms",
+    "gap per round, at round 3, ms",
     "worker CPU per round, ms",
-    "start to first model request, ms",
+    "rounds that a run survives",
+]
+WITHOUT_FLOOR = [
+    "history after 3 rounds, times the next request",
+    "recovery after SIGKILL, 1 kills of a worker with 8 runs, median, s",
+    "recovery after SIGKILL, 1 kills of a worker with 8 runs, worst, s",
+]
+IDLE = [
+    "3 idle runs, memory of the worker, MiB",
+    "3 idle runs, worker CPU, ms/s",
+    "3 idle runs, server CPU, ms/s",
+    "3 idle runs, alert to model request, ms",
 ]
 OURS = [
-    "history after 3 rounds, times the next request",
-    "argument to request, round 3, ms",
     "conversations in memory, 6 runs on one worker, %",
     "conversations in memory, 6 runs on two workers, %",
 ]
+with_peers = pytest.mark.skipif(bool(missing()), reason=f"{missing()} need the extra `bench`")
 
 
 async def run_bench(file: Path, *options: str) -> tuple[dict[str, Any], str]:
     """Run the benchmark; return its table and its output."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench", "--rounds", "3", "--repeats", "1", "--json", str(file), *options),
+        *(sys.executable, "-m", "bench", "--small", "--rounds", "3", "--json", str(file), *options),
         cwd=ROOT,
         stdout=PIPE,
         stderr=PIPE,
@@ -55,62 +73,68 @@ async def run_bench(file: Path, *options: str) -> tuple[dict[str, Any], str]:
     return table, printed.decode()
 
 
+@with_peers
 async def test_every_contender_finishes_its_run() -> None:
     async with start_bench() as bench:
         runs = await run_interleaved(bench.runners.values(), bench.model, rounds=2, kib=1)
-    assert runs.keys() == {"floor", "guide", "naive", "ours"}
+    assert runs.keys() == ON_TEMPORAL | {"guide"}
     assert {run.failure for run in runs.values()} == {None}
     assert {len(run.timeline.request_times) for run in runs.values()} == {3}, "two rounds of calls, then the conclusion"
 
 
+@with_peers
 @pytest.mark.slow
+@pytest.mark.timeout(1_200)
 async def test_a_few_rounds_fill_the_table(tmp_path: Path) -> None:
-    table, printed = await run_bench(tmp_path / "bench.json", "--concurrency", "1", "--kills", "0")
+    table, printed = await run_bench(tmp_path / "bench.json", "--idle", "3", "--alerts", "32", "--docs", str(tmp_path))
     samples = {row["name"]: row["samples"] for row in table["rows"]}
-    assert samples.keys() >= {*COMPARED, *GUIDE_TOO, *OURS}
-    measured_contenders = {
-        name: {contender for contender, values in row.items() if values} for name, row in samples.items()
-    }
-    assert all(measured_contenders[name] == {"floor", "naive", "ours"} for name in COMPARED)
-    assert all(measured_contenders[name] == {"floor", "guide", "naive", "ours"} for name in GUIDE_TOO)
-    assert all("ours" in measured_contenders[name] for name in OURS)
+    assert samples.keys() >= {*COMPARED, *GUIDE_TOO, *WITHOUT_FLOOR, *IDLE, *OURS}
+    measured = {name: {contender for contender, values in row.items() if values} for name, row in samples.items()}
+    assert all(measured[name] == ON_TEMPORAL for name in COMPARED)
+    assert all(measured[name] == ON_TEMPORAL | {"guide"} for name in GUIDE_TOO)
+    assert all(measured[name] == ON_TEMPORAL - {"floor"} for name in WITHOUT_FLOOR)
+    assert all(measured[name] == ON_TEMPORAL - {"naive"} for name in IDLE)
+    assert all("ours" in measured[name] for name in OURS)
+    assert {len(values) for name, values in samples[WITHOUT_FLOOR[1]].items() if name != "floor"} == {8}
     for name, row in samples.items():
-        minimum = -1 if name.startswith(("model requests sent", "memory")) else 0
+        minimum = -1 if "CPU" in name or name.startswith(("model requests sent", "memory")) else 0
         assert all(math.isfinite(sample) and sample > minimum for values in row.values() for sample in values), name
         assert f"| {name} " in printed
-    assert table["notes"] == [f"{name}: all 3 rounds, in every run" for name in ("floor", "naive", "ours", "guide")]
-
-
-@pytest.mark.slow
-async def test_another_worker_continues_the_runs_of_a_killed_worker(tmp_path: Path) -> None:
-    table, _ = await run_bench(tmp_path / "bench.json", "--concurrency", "16", "--kills", "1")
-    samples = {row["name"]: row["samples"] for row in table["rows"]}
-    name = "recovery after SIGKILL, 1 kills of a worker with 8 runs, median, s"
-    assert len(samples[name]["ours"]) == 8
-    assert "throughput of 16 runs at once, rounds/s" in samples
+    ended = [f"{name}: all 3 rounds, in every run" for name in ("floor", "naive", *PEERS, "ours", "guide")]
+    assert table["notes"][:-1] == ended
+    assert table["notes"][-1].startswith("load average of the machine: ")
+    assert "| replay, events/s " in (tmp_path / "bench.md").read_text()
+    assert "pydantic-ai with Temporal" in (tmp_path / "bench.svg").read_text()
 
 
 def test_the_plot_names_all_contenders(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="the plot needs the extra `bench`")
     from bench.plot import SERIES, draw
 
-    curves = {name: Curves([[2.0, 3.0, 4.0], [2.0]], [1_000, 2_000, 3_000]) for name in SERIES}
+    measured = Curves([[2.0, 3.0, 4.0], [2.0]], [1_000, 2_000, 3_000], [(1, 20.0), (16, 40.0)], [(1, 0.2), (16, 2.0)])
+    curves = dict.fromkeys(SERIES, measured)
     draw(ResultTable("Title", [], [], curves), tmp_path / "bench.svg")
     drawn = (tmp_path / "bench.svg").read_text()
     assert all(f">{label}</text>" in drawn for label, _, _ in SERIES.values())
 
 
-def test_windows_are_an_early_a_middle_and_a_late_tenth() -> None:
-    assert list(windows(100)) == ["1-10", "45-55", "90-100"]
-    assert list(windows(50)) == ["1-5", "23-28", "45-50"]
-    assert list(windows(2)) == ["1-1", "1-2"]
+def test_rounds_are_compared_around_marks() -> None:
+    assert (marks(200), marks(60), marks(3)) == ([10, 50, 100, 200], [10, 50], [3])
+    assert (window(10, 200), window(200, 200), window(3, 3)) == (range(5, 15), range(195, 200), range(3))
+
+
+def test_most_short_runs_end_within_p95() -> None:
+    runs = ShortRuns(400, 10.0, [float(seconds) for seconds in range(101)], 0.1, 1.0, None)
+    assert (runs.rate, runs.p95) == (40.0, 95.0)
+    assert ShortRuns(4, 2.0, [2.0], 0.1, 1.0, None).p95 == 2.0
 
 
 def test_ratios_are_taken_pair_by_pair() -> None:
     row = Row("time, ms", {"floor": [1.0, 10.0, 2.0], "ours": [2.0, 20.0, 4.0]})
-    assert (row.value("ours"), row.ratio("ours", "floor"), row.ratio("ours", "naive")) == (4.0, 2.0, None)
+    assert (row.value("ours"), row.ratio("ours", "floor"), row.ratio("ours", "pydantic-ai")) == (4.0, 2.0, None)
     lines = list(ResultTable("Title", [row], ["a note"], {}).markdown())
-    assert [cell.strip() for cell in lines[4].split("|")[1:-1]] == ["time, ms", "2.00", "–", "–", "4.00", "2.00", "–"]
+    cells = [cell.strip() for cell in lines[4].split("|")[1:-1]]
+    assert cells == ["time, ms", "2.00", "–", "–", "–", "–", "4.00", "2.00", "–", "–"]
     assert lines[-1] == "- a note"
 
 

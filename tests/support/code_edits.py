@@ -100,6 +100,14 @@ BREAKING = {
         *("alert-joined", "unreadable", "WorkflowExecutionSignaled"),
         f"`AlertNotification.region` {REQUIRED}: the signal is dropped",
     ),
+    "a required field in a signal of the queue": Breaking(
+        required(
+            "watchkeeper/contracts/queue.py",
+            '    places: int = Field(ge=1, le=1_000_000, description="Slots of the queue',
+        ),
+        *("queue-full", "unreadable", "WorkflowExecutionSignaled"),
+        f"`QueueEntry.region` {REQUIRED}: the signal is dropped",
+    ),
     "a required field in a decision": Breaking(
         required(
             "watchkeeper/contracts/people.py", '    call: str = Field(description="Key of the call, such as r3.0.")\n'
@@ -146,8 +154,8 @@ BREAKING = {
     "a removed activity": Breaking(
         edit(
             "workflows/delivery.py",
-            "    destinations: list[Destination] = list(\n",
-            "    return []\n    destinations: list[Destination] = list(\n",
+            "        destinations: list[Destination] = list(\n",
+            "        return []\n        destinations: list[Destination] = list(\n",
         ),
         *("concluded", "differs", "ActivityTaskScheduled"),
         "the history schedules the activity `deliver` (deliver-log) there, this code ",
@@ -165,7 +173,7 @@ BREAKING = {
     "a renamed workflow": Breaking(
         edit("workflows/incident.py", "@workflow.defn(failure", '@workflow.defn(name="Incident", failure'),
         *("concluded", "unknown_workflow", "WorkflowExecutionStarted"),
-        "the history is of the workflow `IncidentWorkflow`, this code has Incident, QueueWorkflow",
+        "the history is of the workflow `IncidentWorkflow`, this code has DeliveryWorkflow, Incident, QueueWorkflow",
     ),
     "a renamed signal": Breaking(
         edit(
@@ -226,7 +234,7 @@ SAFE = {
     "another text in reports": edit("watchkeeper/incident/report.py", "**No conclusion:**", "**Cause unknown:**"),
     "a constant memo": edit(
         "watchkeeper/incident/status_text.py",
-        '{"doing": excerpt(_status(facts), LINE_BYTES), "used": _used(facts)}',
+        '{"doing": excerpt(harmless(_status(facts)), LINE_BYTES), "used": _used(facts)}',
         '{"doing": "", "used": ""}',
     ),
     "another default limit": edit("watchkeeper/config/settings.py", "Limits(rounds=30,", "Limits(rounds=3,"),

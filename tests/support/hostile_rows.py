@@ -136,12 +136,16 @@ NO_COMPLETIONS: list[object] = [
 ]
 OVERFLOWS: list[tuple[int, str, dict[str, Any]]] = [
     (400, "too long", {"code": "context_length_exceeded"}),
-    (400, "This model's maximum context length is 8192 tokens. However, you requested 9000", {"code": 400}),
-    (400, "Invalid request: Your request exceeded model token limit: 262144 (requested: 269030)", {}),
+    (
+        400,
+        "This model's maximum context length is 8192 tokens. However, you requested 25000 tokens (9000 in the "
+        "messages, 16000 in the completion).",
+        {"code": 400},
+    ),
+    (400, "Invalid request: Your request exceeded model token limit: 262144 (requested: 285030)", {}),
     (400, "the request exceeds the available context size, try increasing it", {}),
     (400, "the request is too big", {"type": "exceed_context_size_error"}),
-    (403, "The max_tokens parameter must be less than the context length", {}),
-    (413, "Request too large for model `x` on tokens per minute (TPM): Limit 6000", {}),
+    (413, "Request too large for model `x` on tokens per minute (TPM): Limit 6000, Requested 25000", {}),
     (400, "prompt is too long: 210000 tokens > 200000 maximum", {}),
     (422, "The input token count exceeds the maximum number of tokens allowed", {}),
 ]
@@ -181,11 +185,18 @@ ROWS: dict[str, Row] = {
         says="cut at the model's token limit",
     ),
     "text is cut, a higher limit is refused": Row(
-        (message("length", content="Check"), error(400, "max_completion_tokens: at most 32768")),
+        (message("length", content="Check"), error(400, "a larger limit needs a larger plan")),
         rounds=1,
         requests=2,
         kind="final",
         says="cut at the model's token limit",
+    ),
+    "text is cut, a lower limit is named": Row(
+        (message("length", content="Check"), error(400, "max_completion_tokens: at most 32768")),
+        rounds=1,
+        requests=3,
+        kind="final",
+        says=REPORT,
     ),
     "text is cut, then an outage": Row(
         (message("length", content="Check"), error(503)),
@@ -340,15 +351,19 @@ ROWS: dict[str, Row] = {
         f"overflow, {status}: {text[:40]}": refuses(error(status, text, **more), "ContextOverflow", text[:20])
         for status, text, more in OVERFLOWS
     },
+    # Smaller completions are tried first: it may be them that are too long.
+    "overflow without numbers": refuses(
+        error(403, "The max_tokens parameter must be less than the context length"), "ContextOverflow", "The max", 3
+    ),
     "too many bytes": refuses(
         fault(413, "<title>413 Request Entity Too Large</title>"), "ModelRefused", "no request of this many bytes"
     ),
     # --- content that cannot be recorded or sent
     "NUL and half a pair": final(says(f"{REPORT}\x00\ud83d")),
     "a very long text": Row(
-        (message(content=f"{REPORT}\n" + "é" * 300_000),) * 2,
+        (message(content=f"{REPORT}\n" + "é" * 300_000),),
         rounds=1,
-        requests=2,
+        requests=1,
         kind="final",
         says="ééé",
     ),

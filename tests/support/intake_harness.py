@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from httpx2 import AsyncClient
@@ -63,9 +64,17 @@ class Dispatcher:
 
 @asynccontextmanager
 async def running_intake(
-    client: Client, dispatch: DispatchAlerts, chosen: Settings | None = None, **options: Any
+    client: Client,
+    dispatch: DispatchAlerts,
+    chosen: Settings | None = None,
+    *,
+    limits: Mapping[str, Any] = MappingProxyType({}),
+    **options: Any,
 ) -> AsyncIterator[AsyncClient]:
-    """Serve an intake and yield an HTTP client for it; ``options`` are further arguments of ``create_app``."""
-    app = create_app(client, chosen or settings(), dispatch, **options)
-    async with serve(app, "127.0.0.1", 0) as url, AsyncClient(base_url=url, timeout=20) as http:
+    """Serve an intake and yield an HTTP client for it.
+
+    ``limits`` are the time limits of ``serve``, ``options`` further arguments of ``create_app``.
+    """
+    app = create_app(client, chosen or settings(), dispatch, **{"refusal_delay": 0.0, **options})
+    async with serve(app, "127.0.0.1", 0, **limits) as url, AsyncClient(base_url=url, timeout=20) as http:
         yield http

@@ -13,7 +13,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from httpx2 import AsyncClient
+
+from watchkeeper.http.limited_client import LimitedClient
+from watchkeeper.intake.outbound_http import FETCH_BYTES
 
 
 def answer(status: int, body: bytes = b"", *headers: str) -> bytes:
@@ -34,7 +36,7 @@ class FakeHosts:
         self._host, self._directory = host, directory
 
     @asynccontextmanager
-    async def client(self) -> AsyncIterator[AsyncClient]:
+    async def client(self) -> AsyncIterator[LimitedClient]:
         """Yield a client that uses this proxy."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         certificate = self._certificate()
@@ -48,7 +50,7 @@ class FakeHosts:
         async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
             proxy = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
             trusted = ssl.create_default_context(cafile=str(certificate))
-            async with AsyncClient(proxy=proxy, verify=trusted, timeout=5) as http:
+            async with LimitedClient(max_bytes=FETCH_BYTES, seconds=5, proxy=proxy, verify=trusted, timeout=5) as http:
                 yield http
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, context: ssl.SSLContext) -> None:

@@ -16,6 +16,7 @@ from tests.support.queue_runs import InvestigatingWorkflow, Investigations
 from watchkeeper.contracts import QueueSettings, QueueState
 from watchkeeper.incident.queue_state import queue_id
 from watchkeeper.temporal import activity_options
+from watchkeeper.temporal.current_details import CurrentDetailsInterceptor
 from watchkeeper.temporal.sandbox import Sandbox
 from workflows.queue import QueueWorkflow
 
@@ -49,6 +50,7 @@ class Team:
             task_queue=self.task_queue,
             workflows=[QueueWorkflow, InvestigatingWorkflow],
             workflow_runner=Sandbox(),
+            interceptors=[CurrentDetailsInterceptor()],
             activities=[
                 activities.enter,
                 activities.leave,

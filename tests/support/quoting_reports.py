@@ -172,4 +172,34 @@ The error rate is 18.2 %. I checked it with search_logs(service="checkout", quer
 It began at 12:03; I ran search_logs(service="checkout", query="error") and get_deploys(service="checkout").
 ====
 No one was paged yet. page_engineer (team payments) can do so.
+====
+The assistant logs invalid function call <function=charge_card>{"amount": null}</function> in 12 requests.
+====
+The Helm value is:
+
+```yaml
+tool: search_logs
+parameters:
+  service: checkout
+```
+
+It should name checkout-v2.
+====
+Root cause: `const user = await getUser({id: 5})` throws when the cache is cold.
+====
+Root cause: call_tool("render", {"page": 1}) in worker.py never returns.
+====
+The message is {name: "checkout", error: "timeout"} in all 37 lines.
+====
+{app="search_logs"} |= "error" has 37 lines in Loki.
+====
+Run `/rollback checkout 2.4.0` in Slack, then watch /metrics.
+====
+{"verdict": "diagnosed", "cause": "v2.4.1", "tools": ["search_logs", "get_deploys"]}
+====
+search_logs_errors_total{service="checkout"} / search_logs_total{service="checkout"} is 0.18 now.
+====
+tool: search_logs was slow (4.2 s), tool: get_deploys was fast.
+====
+Use get_deploys limit=5 to see more; search_logs query=error showed 37 lines.
 """.strip().split("\n====\n")

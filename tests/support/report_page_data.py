@@ -26,7 +26,9 @@ from watchkeeper.run_view.projection import RunProjection
 from watchkeeper.temporal.client import DATA_CONVERTER
 
 RUNS = sorted(
-    path.stem for path in HISTORIES.glob("*.json") if not path.stem.startswith("queue-") and not path.stem[-1].isdigit()
+    path.stem
+    for path in HISTORIES.glob("*.json")
+    if not path.stem.startswith(("queue-", "late-delivery-workflow")) and not path.stem[-1].isdigit()
 )
 CHAIN = ("continue-as-new-1", "continue-as-new-2", "continue-as-new-3")
 BEGAN = datetime(2026, 11, 25, 3, 12, tzinfo=UTC)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 from watchkeeper.contracts import JsonObject
-from watchkeeper.testing.scripts import Script, ScriptedReply, calls, count_replies, raw, says
+from watchkeeper.testing.scripts import Script, ScriptedReply, allows_calls, calls, count_replies, raw, says
 
 LOOK = calls(("get_service_health", {"service": "checkout"}))
 LOOK_AT_SEARCH = calls(("get_service_health", {"service": "search"}))
@@ -45,8 +45,8 @@ def after_a_look(*contents: str) -> Script:
 
 
 def until_the_last_round(reply: ScriptedReply, last: ScriptedReply) -> Script:
-    """Give one reply while tools are offered, another in the round without tools."""
-    return lambda request: reply if request.get("tools") else last
+    """Give one reply while calls are allowed, another in the last round."""
+    return lambda request: reply if allows_calls(request) else last
 
 
 def corrects_itself(first: str, second: str) -> Script:

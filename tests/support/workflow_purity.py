@@ -12,7 +12,7 @@ from pathlib import Path
 
 LIBRARY = {
     *("__future__", "base64", "collections", "collections.abc", "contextlib", "dataclasses", "enum", "hashlib"),
-    *("itertools", "json", "math", "re", "typing", "temporalio.common"),
+    *("html", "itertools", "json", "math", "re", "typing", "temporalio.common"),
 }
 """Modules without a clock, randomness, input, output or state (``functools`` caches)."""
 
@@ -31,7 +31,13 @@ PARTS = {
 SIDE_EFFECTS = {"open", "print", "input", "breakpoint", "eval", "exec", "compile", "__import__", "globals", "vars"}
 PROCESS_DEPENDENT = {"id", "hash"}
 
-MUTABLE = {"dict", "list", "set", "bytearray", "defaultdict", "deque", "Counter", "OrderedDict"}
+IMMUTABLE = {"timedelta", "TypeVar", "tuple", "frozenset", "field"}
+"""Calls whose value never changes. A list of mutable ones would never be complete."""
+
+MUTATORS = {
+    *("add", "append", "appendleft", "clear", "discard", "extend", "insert", "pop", "popitem", "popleft", "remove"),
+    *("setdefault", "sort", "update"),
+}
 UNORDERED = {"set", "frozenset"}
 ORDER_INDEPENDENT = {"sorted", "len", "any", "all", "min", "max"}
 
@@ -49,7 +55,9 @@ class Source:
         """Return a message for each line that is not allowed."""
         tree = ast.parse(self.text)
         parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+        shared = {"cls"} | {name for node in ast.walk(tree) if _is_global(node, parents) for name in _bound(node)}
         found = [(node, reason) for node in ast.walk(tree) for reason in self._check_node(node, parents)]
+        found += [(node, "a shared value outlives the run") for node in ast.walk(tree) if _changed(node) & shared]
         return [f"line {getattr(node, 'lineno', 0)}: {reason}" for node, reason in found]
 
     def _check_node(self, node: ast.AST, parents: dict[ast.AST, ast.AST]) -> Iterator[str]:
@@ -64,8 +72,12 @@ class Source:
                 yield f"{name}() differs from process to process"
             case ast.Global():
                 yield "a global variable outlives the run"
-            case ast.Assign() | ast.AnnAssign() if self.is_workflow and _is_shared(node, parents) and _is_mutable(node):
+            case ast.Assign(value=value) | ast.AnnAssign(value=value) if (
+                self.is_workflow and _is_shared(node, parents) and not _is_constant(value)
+            ):
                 yield "a mutable value that all runs of a worker share"
+            case ast.arguments() if not all(map(_is_constant, (*node.defaults, *node.kw_defaults))):
+                yield "a default that all calls share"
             case _ if _is_unordered(node) and not _is_order_lost(node, parents):
                 yield "the order of a set differs from process to process"
 
@@ -126,17 +138,63 @@ def _ancestors(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> Iterator[ast.A
 
 
 def _is_shared(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
-    return isinstance(parents[node], ast.Module | ast.ClassDef)
+    """Return whether a statement belongs to a module or a class, and not to a function."""
+    return node in parents and not any(
+        isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) for outer in _ancestors(node, parents)
+    )
 
 
-def _is_mutable(node: ast.Assign | ast.AnnAssign) -> bool:
-    match node.value:
-        case ast.List() | ast.Dict() | ast.Set() | ast.ListComp() | ast.DictComp() | ast.SetComp():
+def _is_global(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
+    return _is_shared(node, parents) and not any(isinstance(outer, ast.ClassDef) for outer in _ancestors(node, parents))
+
+
+def _is_constant(node: ast.AST | None) -> bool:
+    """Return whether an expression is a value that never changes, as far as the source shows."""
+    match node:
+        case None | ast.Constant() | ast.Name() | ast.Attribute() | ast.Subscript() | ast.Compare() | ast.Lambda():
             return True
+        case ast.Tuple(elts=parts):
+            return all(map(_is_constant, parts))
+        case ast.BinOp(left=left, right=right):
+            return _is_constant(left) and _is_constant(right)
+        case ast.UnaryOp(operand=operand):
+            return _is_constant(operand)
         case ast.Call(func=ast.Name(id=name)):
-            return name in MUTABLE
+            return name in IMMUTABLE
+        case ast.Call(func=ast.Attribute(value=ast.Constant())):
+            return True
         case _:
             return False
+
+
+def _bound(node: ast.AST) -> Iterator[str]:
+    """Yield the names that a statement binds."""
+    match node:
+        case ast.Import(names=names) | ast.ImportFrom(names=names):
+            yield from (alias.asname or alias.name.partition(".")[0] for alias in names)
+        case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+            yield name
+        case ast.Name(id=name, ctx=ast.Store()):
+            yield name
+        case _:
+            pass
+
+
+def _changed(node: ast.AST) -> set[str]:
+    """Return the names whose value a node changes: it sets a part of it, or calls a method that does."""
+    match node:
+        case ast.Attribute(ctx=ast.Store() | ast.Del()) | ast.Subscript(ctx=ast.Store() | ast.Del()):
+            return _root(node.value)
+        case ast.Call(func=ast.Attribute(value=value, attr=attr)) if attr in MUTATORS:
+            return _root(value)
+        case _:
+            return set()
+
+
+def _root(node: ast.AST) -> set[str]:
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return {node.id} if isinstance(node, ast.Name) else set()
 
 
 def _is_unordered(node: ast.AST) -> bool:

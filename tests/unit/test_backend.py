@@ -16,7 +16,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from watchkeeper.backend import BODY_BYTES, Aggregate, bearer, fetch, fetch_as
+from watchkeeper.backend import BODY_BYTES, Aggregate, bearer, fetch, fetch_as, send
+from watchkeeper.http.limited_client import LimitedClient
 from watchkeeper.testing.asgi_server import serve
 from watchkeeper.testing.fake_server import FakeServer
 from watchkeeper.testing.faults import Fault, drop_connection, fault, hang, lose_reply, raw_body, raw_response, redirect
@@ -86,6 +87,17 @@ async def test_errors_that_are_retryable(host: Host, http: AsyncClient, trouble:
     assert caught.value.delay is None
 
 
+async def test_an_answer_that_is_too_large_is_no_reason_to_ask_again(host: Host) -> None:
+    host.outage = raw_body(b" " * 2_000, "application/json")
+    async with LimitedClient(max_bytes=1_000) as http:
+        with pytest.raises(ToolError) as caught:
+            await fetch(http, "GET", f"{host.url}/a?token=s3cret")
+    assert str(caught.value) == (
+        f"GET {host.url}/a: the response is larger than 1,000 bytes, and was not used; "
+        "ask for less: a shorter time range, a narrower filter or fewer entries"
+    )
+
+
 async def test_the_retry_delay_of_the_host(host: Host, http: AsyncClient) -> None:
     host.fail_next(503, "", {"retry-after": "7"})
     with pytest.raises(ToolUnavailable) as caught:
@@ -144,7 +156,6 @@ async def test_json_with_another_schema(host: Host, http: AsyncClient, body: str
         ("http://127.0.0.1:1/\udc80", {}),
         ("HOST", {"headers": {"Authorization": "Bearer s3cret\nX-Evil: 1"}}),
         ("HOST", {"headers": {"Authorization": "Bearer s3crét"}}),
-        ("HOST", {"json": {"a": float("nan")}}),
     ],
 )
 async def test_requests_that_cannot_be_sent(host: Host, http: AsyncClient, url: str, request_: dict[str, Any]) -> None:
@@ -152,6 +163,11 @@ async def test_requests_that_cannot_be_sent(host: Host, http: AsyncClient, url: 
         await fetch(http, "GET", url.replace("HOST", host.url), **request_)
     assert "s3cr" not in str(caught.value)
     assert host.requests == []
+
+
+async def test_what_receivers_refuse_is_replaced(host: Host, http: AsyncClient) -> None:
+    await send(http, "POST", host.url, json={"a\x00": ["\ud800", {"b": "c\x00d"}], "n": float("nan")})
+    assert host.requests[0].json() == {"a\ufffd": ["\ufffd", {"b": "c\ufffdd"}], "n": "nan"}
 
 
 async def test_a_password_in_a_url_is_not_shown(host: Host, http: AsyncClient) -> None:

@@ -21,7 +21,9 @@ from watchkeeper.text import (
     excerpt,
     money,
     one_line,
+    rough_duration,
     size,
+    time_span,
     visible,
 )
 
@@ -101,6 +103,31 @@ def test_an_error_of_half_a_megabyte_is_cut() -> None:
 )
 def test_durations(seconds: float, said: str) -> None:
     assert duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0 seconds"),
+        (0.5, "0.5 seconds"),
+        (1, "1 second"),
+        (90, "90 seconds"),
+        (60, "1 minute"),
+        (900, "15 minutes"),
+        (7_200, "120 minutes"),
+        (3_601, "3601 seconds"),
+    ],
+)
+def test_a_time_span_is_written_exactly(seconds: float, said: str) -> None:
+    assert time_span(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.4, "0 s"), (40, "40 s"), (119, "119 s"), (300, "5 min"), (7_199, "120 min"), (10_800, "3 h")],
+)
+def test_a_rough_duration_has_one_unit(seconds: float, said: str) -> None:
+    assert rough_duration(seconds) == said
 
 
 @pytest.mark.parametrize(("amount", "said"), [(0, "0 B"), (999, "999 B"), (1_900, "1.9 kB"), (3_140_000, "3.1 MB")])

@@ -33,6 +33,16 @@ PAIRS = [
         ("<|thinking|>", "</|thinking|>"),
     ),
     *(("<|channel>thought\n", "<channel|>"), ("<unused94>thought\n", "<unused95>")),
+    *((f"<{name}>", f"</{name}>") for name in ("internal_thoughts", "redacted_thinking", "reasoning_process")),
+    *((f"<{name}>", f"</{name}>") for name in ("mm:think", "my_thoughts", "reasoning_content", "think_never_used_51")),
+    *(
+        ("<|im_think|>", "<|/im_think|>"),
+        ("<|inner_prefix|>", "<|inner_suffix|>"),
+        ("＜think＞", "＜/think＞"),
+        ("&lt;think&gt;", "&lt;/think&gt;"),
+        ("◁THINK▷", "◁/THINK▷"),
+        ("[REASONING]", "[/REASONING]"),
+    ),
     *(("<|open|>think<|sep|>", "<|close|>think<|sep|>"), ("<think>\n<think>", "</think>")),
 ]
 
@@ -75,12 +85,23 @@ def test_half_a_thought_is_no_answer(begin: str, end: str) -> None:
         f"<|channel|>commentary<|message|>I look.<|end|><|start|>assistant<|channel|>final<|message|>{ANSWER}",
         f"<|channel|>final<|message|>{ANSWER}<|end|>",
         f"<|channel|>final <|constrain|>markdown<|message|>{ANSWER}",
+        f"<|channel|>analysisWe need a report.<|end|><|start|>assistant<|channel|>final{ANSWER}",
+        f"<|channel|>thought\nI wonder.\n<|channel|>final\n{ANSWER}",
         f"analysisWe need a report.assistantfinal{ANSWER}",
         f"analysisWe need 'x'.assistant final{ANSWER}",
         f"Here is my thought process:\n\nI wonder.\n\nHere is my response:\n\n{ANSWER}",
         f"Here are my reasoning steps:\nI wonder.\n[BEGIN FINAL RESPONSE]\n{ANSWER}\n[END FINAL RESPONSE]",
         f"Thought: I know enough.\nFinal Answer: {ANSWER}",
         f"**Thought:** I know enough.\n**Final Answer:** {ANSWER}",
+        f"**Thinking:**\nI wonder.\n\n**Answer:**\n{ANSWER}",
+        f"# Thinking\n\nI wonder.\n\n# Final Response\n\n{ANSWER}",
+        f"Thinking...\nI wonder.\n...done thinking.\n\n{ANSWER}",
+        f"```thinking\nI wonder.\n```\n\n{ANSWER}",
+        f"{ANSWER}\n\n```think\nI wonder.",
+        f'<details type="reasoning" done="true">\n<summary>Thought for 2 s</summary>\n> a\n</details>\n{ANSWER}',
+        f"<details>\n<summary>Thinking</summary>\nI wonder.\n</details>\n{ANSWER}",
+        f"<analysis>\nI wonder.\n</analysis>\n\n{ANSWER}",
+        f"<plan>I look.</plan><answer>{ANSWER}</answer>",
         f"thought\n{ANSWER}",
         f"{ANSWER}<|im_end|>",
         f"{ANSWER}<｜end▁of▁sentence｜>",
@@ -129,6 +150,10 @@ def test_nothing_remains(text: str) -> None:
         "My thought: roll back. The reasoning: 2.4.1 broke it.",
         "Analysis: the deploy broke it.",
         "analysis of the logs shows 37 errors.",
+        f"<analysis>\n{ANSWER}\n</analysis>",
+        f"<details>\n<summary>Logs</summary>\n12:03 ERROR\n</details>\n\n{ANSWER}",
+        f"```json\n{{}}\n```\n\n{ANSWER}",
+        f"**Reasoning:**\nThe deploy broke it.\n\n**Response:**\n{ANSWER}",
     ],
 )
 def test_other_texts_do_not_change(text: str) -> None:
@@ -161,7 +186,22 @@ def test_any_text(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", [*SNIPPETS, "<", "</", "<a:", "` ", "```\n", "thought: ", "<|im_end|>", "> x\n", "<think "]
+    "piece",
+    [
+        *SNIPPETS,
+        "<",
+        "</",
+        "<a:",
+        "` ",
+        "```\n",
+        "thought: ",
+        "<|im_end|>",
+        "> x\n",
+        "<think ",
+        "<details reasoning>",
+        "<plan>",
+        "&lt;",
+    ],
 )
 def test_the_time_for_a_text_grows_with_its_length(piece: str) -> None:
     short, long = (_seconds((piece * (size // len(piece) + 1))[:size]) for size in (8_192, 65_536))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from temporalio.client import Client, WorkflowFailureError
@@ -20,6 +21,8 @@ from tests.support.hostile_rows import REPORT, ROWS
 from watchkeeper.contracts import JsonObject, ModelReply, RunResult
 from watchkeeper.llm.tool_calls import MAX_CALLS
 from watchkeeper.testing.scripts import says
+
+pytestmark = pytest.mark.timeout(300)  # the first row waits while the runs of all rows share one worker
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,15 @@ class Outcome:
 @pytest.fixture(scope="module")
 async def outcomes(client: Client) -> AsyncIterator[Mapping[str, asyncio.Task[Outcome]]]:
     """Start the runs of all rows."""
-    host = FaultHost({name: row.sends for name, row in ROWS.items()}, then=says(REPORT))
-    large = 10_000_000
-    async with run_harness(client, host, limits={"tokens": large}, model={"context_tokens": large}) as harness:
+    sends = {name: row.sends for name, row in ROWS.items()}
+    # A worker remembers what a host says of its context window, so the rows about windows have a host of their own.
+    host, small = FaultHost(sends, then=says(REPORT)), FaultHost(sends, then=says(REPORT))
+    large: dict[str, Any] = {"limits": {"tokens": 10_000_000}, "model": {"context_tokens": 10_000_000}}
+    async with run_harness(client, host, **large) as harness, run_harness(client, small, **large) as overflowing:
 
         async def play(name: str) -> Outcome:
+            if name.startswith("overflow"):
+                return await outcome_of(overflowing, small, name, await overflowing.start(name))
             return await outcome_of(harness, host, name, await harness.start(name))
 
         tasks = {name: asyncio.create_task(play(name)) for name in ROWS}

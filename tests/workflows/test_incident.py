@@ -113,7 +113,7 @@ async def test_without_tools_the_model_only_answers(client: Client) -> None:
     async with run_harness(client, [says(REPORT)]) as harness:
         result = await (await harness.start(tool_choice=ToolChoice(mode="none"))).result()
     assert result.status == "concluded"
-    assert "tools" not in harness.model.requests[0].json()
+    assert [request.json()["tool_choice"] for request in harness.model.requests] == ["none"]
 
 
 async def test_an_unknown_service_fails_the_run_and_names_the_known_ones(client: Client) -> None:

@@ -9,7 +9,7 @@ from tests.conftest import Record
 from tests.support.harness import Harness, failure, run_harness, until_asked
 from watchkeeper.contracts import ExtendRequest, JsonObject, LimitChanges
 from watchkeeper.testing.faults import fault, hang
-from watchkeeper.testing.scripts import ScriptedReply, always, calls, count_replies, raw, says
+from watchkeeper.testing.scripts import ScriptedReply, allows_calls, always, calls, count_replies, raw, says
 from watchkeeper.tool import Arguments, ToolContext, ToolError, tool
 from workflows.incident import IncidentWorkflow
 
@@ -18,12 +18,12 @@ REPORT = "**Status:** checkout is degraded.\n\nRoll back."
 PRICED = {"prices": {"input": 1.0, "output": 1.0}}
 
 
-def toolless(harness: Harness) -> list[bool]:
-    """Return for each model request whether it offered no tools."""
-    return ["tools" not in request.json() for request in harness.model.requests]
+def forbidden(harness: Harness) -> list[bool]:
+    """Return for each model request whether it allowed no tool calls."""
+    return [not allows_calls(request.json()) for request in harness.model.requests]
 
 
-async def test_the_last_round_has_no_tools_and_the_round_limit_is_exact(client: Client, record: Record) -> None:
+async def test_the_last_round_allows_no_calls_and_the_round_limit_is_exact(client: Client, record: Record) -> None:
     script = always(calls(LOOK), without_tools=says('{"name": "look", "arguments": {"service": "checkout"}}'))
     async with run_harness(client, script) as harness:
         run = await harness.start(limits=LimitChanges(rounds=3))
@@ -33,8 +33,8 @@ async def test_the_last_round_has_no_tools_and_the_round_limit_is_exact(client: 
     assert message == "stopped after 3 rounds without a conclusion"
     assert (hand_off.status, hand_off.rounds, hand_off.tool_calls) == ("limit_reached", 3, 2)
     assert "look" in hand_off.report.body
-    without_tools = toolless(harness)
-    assert without_tools == [False, False] + [True] * (len(without_tools) - 2)
+    last = forbidden(harness)
+    assert last == [False, False] + [True] * (len(last) - 2)
     assert "no tool calls left" in harness.messages()[-1]["content"]
 
 
@@ -97,7 +97,7 @@ async def test_a_call_that_fails_repeatedly_ends_a_run(client: Client, record: R
     spellings = ['{"service":"chekout"}', '{ "service": "chekout" }']
 
     def repeat_call(request: JsonObject) -> ScriptedReply:
-        return calls(("look", spellings[count_replies(request) % 2]), LOOK) if request.get("tools") else says(" ")
+        return calls(("look", spellings[count_replies(request) % 2]), LOOK) if allows_calls(request) else says(" ")
 
     async with run_harness(client, repeat_call) as harness:
         run = await harness.start(limits=LimitChanges(failures=3))
@@ -106,7 +106,7 @@ async def test_a_call_that_fails_repeatedly_ends_a_run(client: Client, record: R
     assert kind == "FailureLimitReached"
     assert message == "stopped after the same call failed 3 times in a row without a conclusion"
     assert hand_off.rounds == 4
-    assert toolless(harness)[:4] == [False, False, False, True]
+    assert forbidden(harness)[:4] == [False, False, False, True]
 
 
 async def test_a_success_between_two_failures_starts_the_count_again(client: Client) -> None:
@@ -161,7 +161,7 @@ async def test_a_run_at_its_duration_limit_reports_its_findings(client: Client) 
     async with run_harness(client, script) as harness:
         result = await (await harness.start(limits=LimitChanges(duration=2))).result()
     assert (result.status, result.rounds, result.tool_calls) == ("concluded", 2, 0)
-    assert toolless(harness) == [False, True]
+    assert forbidden(harness) == [False, True]
     assert "no one decided" in harness.results()[0]
 
 

@@ -1,7 +1,7 @@
 """Tests with LLMock, which simulates faults of a model host and judges how the client retries.
 
-Its stream faults do not apply: this client does not stream. The client breaks one of its rules on purpose: during an
-outage of several minutes it makes more than ten attempts, one a minute, until its budget of 15 minutes is used.
+The client breaks one of its rules on purpose: during an outage of several minutes it makes more than ten attempts, one
+a minute, until its budget of 15 minutes is used.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -36,7 +37,7 @@ async def concluded(client: Client, llmock: LLMock, **model: Any) -> RunResult:
     async with on_llmock(client, llmock, **model) as harness:
         result = await (await harness.start("Look at checkout.", limits=LIMITS)).result()
     assert result.status == "concluded"
-    assert not any(request.stream for request in llmock.requests)
+    assert {request.stream for request in llmock.requests} == {model.get("stream", False)}
     return result
 
 
@@ -47,8 +48,9 @@ async def error_type_of(client: Client, llmock: LLMock, **limits: int) -> str:
     return kind
 
 
-async def test_a_run_without_faults(client: Client, llmock: LLMock) -> None:
-    result = await concluded(client, llmock)
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_run_without_faults(client: Client, llmock: LLMock, stream: bool) -> None:
+    result = await concluded(client, llmock, stream=stream)
     assert (result.rounds, result.tool_calls) == (2, 1)
     assert result.usage.tokens > 0
     assert not result.usage.estimated
@@ -79,6 +81,45 @@ async def test_a_run_concludes_despite_a_fault(client: Client, llmock: LLMock, a
     verdict = llmock.verdict()
     verdict.assert_ok(strict=True)
     assert len(verdict.calls) == 2  # LLMock recognises a retry because it sends the same bytes
+
+
+STREAM_FAULTS: dict[str, AddFault] = {
+    **{
+        f"{kind} after {chunks}": partial(add, after_chunks=chunks)
+        for kind, add in (("disconnect", LLMock.disconnect), ("truncate", LLMock.truncate), ("corrupt", LLMock.corrupt))
+        for chunks in (0, 1, 4)
+    },
+    "disconnect twice": lambda llmock: llmock.disconnect(times=2),
+    "truncate twice": lambda llmock: llmock.truncate(times=2),
+    "stall": lambda llmock: llmock.stall(seconds=30),
+    "slow first token": lambda llmock: llmock.slow_first_token(30),
+    "broken arguments in a stream": lambda llmock: llmock.break_tool_call("malformed_arguments"),
+    "all at once": lambda llmock: llmock.truncate().fail(500, retry_after=0.1).break_tool_call("unknown_tool"),
+}
+
+
+@pytest.mark.parametrize("add_fault", STREAM_FAULTS.values(), ids=STREAM_FAULTS.keys())
+async def test_a_streamed_run_concludes_despite_a_fault(client: Client, llmock: LLMock, add_fault: AddFault) -> None:
+    add_fault(llmock)
+    result = await concluded(client, llmock, stream=True, stream_idle=0.5, deadline=3)
+    assert not result.usage.estimated
+    verdict = llmock.verdict()
+    verdict.assert_ok(strict=True)
+    assert len(verdict.calls) == 2
+
+
+async def test_a_slow_stream_is_read_to_its_end(client: Client, llmock: LLMock) -> None:
+    llmock.pace(100)
+    await concluded(client, llmock, stream=True, stream_idle=0.5)
+    assert len(llmock.requests) == 2
+
+
+@pytest.mark.parametrize("provider", ["openai", "mistral", "groq", "together", "perplexity", "ai21", "xai"])
+async def test_a_streamed_run_concludes_at_every_provider(client: Client, llmock: LLMock, provider: str) -> None:
+    llmock.truncate(provider=provider).disconnect(provider=provider, after_chunks=2)
+    await concluded(client, llmock, base_url=llmock.base_url(provider), stream=True)
+    llmock.assert_resilient(strict=True)
+    assert len(llmock.requests) == 4
 
 
 async def test_a_slow_host_is_asked_again(client: Client, llmock: LLMock) -> None:
@@ -137,13 +178,13 @@ async def test_a_run_waits_for_a_quota(client: Client, llmock: LLMock) -> None:
 
 async def test_concurrent_runs_respect_one_quota(client: Client, llmock: LLMock) -> None:
     async with on_llmock(client, llmock) as harness:
-        llmock.limits(rpm=240)
-        await use_quota(harness, 240)
-        runs = [await harness.start(f"Look at checkout, {number}.", limits=LIMITS) for number in range(10)]
+        llmock.limits(rpm=60)  # one request a second; even on a busy machine six runs ask more often
+        await use_quota(harness, 60)
+        runs = [await harness.start(f"Look at checkout, {number}.", limits=LIMITS) for number in range(6)]
         results = await asyncio.gather(*(run.result() for run in runs))
     assert {(result.status, result.rounds) for result in results} == {("concluded", 2)}
     verdict = llmock.verdict()
-    assert len(verdict.calls) == 240 + 20
+    assert len(verdict.calls) == 60 + 12
     assert verdict.attempts > len(verdict.calls), "the quota was never reached"
     verdict.assert_ok(strict=True)
 

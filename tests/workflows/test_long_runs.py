@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
 from tests.support.harness import Harness, Nothing, Run, run_harness, until_waiting
+from tests.support.temporal import temporal_client
 from watchkeeper.contracts import Decision, JsonObject
-from watchkeeper.testing.scripts import ScriptedReply, calls, says
+from watchkeeper.llm.conversation import canonical_json
+from watchkeeper.testing.scripts import Script, ScriptedReply, calls, says
 from watchkeeper.tool import Arguments, Tool, ToolContext, tool
 from worker import run_worker
 from workflows.incident import IncidentWorkflow
@@ -62,12 +65,39 @@ def read_pages(rounds: int, kib: int) -> Any:
     return script
 
 
+class CountingScript:
+    """Counts the bytes of all messages that the model receives, each of them once."""
+
+    def __init__(self, script: Script) -> None:
+        self.bytes = 0
+        self._script = script
+
+    def __call__(self, request: JsonObject) -> ScriptedReply:
+        messages = request["messages"]
+        replies = [number for number, message in enumerate(messages) if message["role"] == "assistant"]
+        self.bytes += len(canonical_json(messages[replies[-1] if replies else 0 :]))
+        return self._script(request)
+
+
 def message_bytes(harness: Harness) -> int:
     return len(json.dumps(harness.messages(), ensure_ascii=False, separators=(",", ":")).encode())
 
 
 async def history_bytes(run: Run) -> int:
     return int((await run.describe()).raw_description.workflow_execution_info.history_size_bytes)
+
+
+async def chain_bytes(client: Client, run: Run) -> list[int]:
+    """Return the history sizes of the executions of a run."""
+    chain = [found.run_id async for found in client.list_workflows(f"WorkflowId = '{run.id}'")]
+    return [await history_bytes(client.get_workflow_handle_for(IncidentWorkflow.run, run.id, run_id=i)) for i in chain]
+
+
+@pytest.fixture(scope="module")
+async def impatient() -> AsyncIterator[Client]:
+    """A server that suggests to continue as new after about 15 rounds."""
+    async with temporal_client("limit.historyCount.suggestContinueAsNew=300") as client:
+        yield client
 
 
 async def test_each_byte_of_the_conversation_is_recorded_once(client: Client) -> None:
@@ -81,6 +111,33 @@ async def test_each_byte_of_the_conversation_is_recorded_once(client: Client) ->
     assert size <= 1.27 * conversation_size
     assert harness.model.prefix_violations() == []
     assert harness.running_worker.conversations.misses == 0
+
+
+async def test_a_summary_of_older_rounds_is_not_recorded(client: Client) -> None:
+    script = CountingScript(read_pages(100, 4))
+    small = {"context_tokens": 60_000}
+    async with run_harness(client, script, tools={"read_page": read_page}, limits=AMPLE, model=small) as harness:
+        run = await harness.start()
+        result = await run.result()
+        size = await history_bytes(run)
+        violations = harness.model.prefix_violations()
+    assert (result.status, result.rounds) == ("concluded", 100)
+    assert len(violations) > 5, "each is a compaction"
+    assert size <= 1.28 * script.bytes
+
+
+async def test_continue_as_new_does_not_record_the_conversation_again(impatient: Client) -> None:
+    script = CountingScript(read_pages(50, 16))
+    async with run_harness(
+        impatient, script, tools={"read_page": read_page}, limits=AMPLE, model=LARGE_WINDOW
+    ) as harness:
+        run = await harness.start()
+        result = await run.result()
+        sizes = await chain_bytes(impatient, run)
+        violations, misses = harness.model.prefix_violations(), harness.running_worker.conversations.misses
+    assert (result.status, result.rounds, violations, misses) == ("concluded", 50, [], 0)
+    assert len(sizes) >= 3
+    assert sum(sizes) <= 1.15 * script.bytes
 
 
 async def test_a_late_round_adds_as_much_to_the_history_as_an_early_one(client: Client) -> None:
@@ -117,11 +174,14 @@ async def test_large_results_do_not_end_a_run(client: Client) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 async def test_a_thousand_rounds_are_one_investigation(client: Client) -> None:
-    async with run_harness(client, read_pages(1_000, 1), tools={"read_page": read_page}, limits=AMPLE) as harness:
+    script = CountingScript(read_pages(1_000, 4))
+    async with run_harness(client, script, tools={"read_page": read_page}, limits=AMPLE) as harness:
         run = await harness.start()
         result = await run.result()
         chain = [found async for found in client.list_workflows(f"WorkflowId = '{run.id}'")]
+        sizes = await chain_bytes(client, run)
     assert (result.status, result.rounds, result.tool_calls) == ("concluded", 1_000, 2_997)
+    assert sum(sizes) <= 1.26 * script.bytes, "1.24 on an idle machine"
     assert len(chain) > 2
     assert "earlier rounds" in str(harness.messages()[:3]).lower()
     assert all(found.history_length < 9_000 for found in chain)

@@ -70,7 +70,10 @@ OUTAGES: dict[str, tuple[Fault, str]] = {
     "a reset in the body": (reset_midway(COMPLETION[:-20]), "no answer from"),
     "a reset": (drop_connection(), "no answer from"),
     "bad gzip": (raw_body(b"no gzip", JSON, headers={"content-encoding": "gzip"}), "no answer from"),
-    "half the gzip": (raw_body(gzip.compress(COMPLETION)[:-9], JSON, headers={"content-encoding": "gzip"}), "No chat"),
+    "half the gzip": (
+        raw_body(gzip.compress(COMPLETION)[:-9], JSON, headers={"content-encoding": "gzip"}),
+        "ends too early",
+    ),
     "an HTML page": (
         raw_body(b"<html><title>Sign in</title></html>", "text/html"),
         "No chat completion but an HTML page (Sign in)",

@@ -14,7 +14,7 @@ from tests.support.harness import Run, failure, look, run_harness
 from tests.support.settings import paging_tables
 from watchkeeper.contracts import AlertOrigin, LimitChanges, RunResult
 from watchkeeper.demo.world import World
-from watchkeeper.testing.scripts import ScriptedReply, calls, raw, says
+from watchkeeper.testing.scripts import ScriptedReply, allows_calls, calls, raw, says
 from watchkeeper.tool_calling.catalogue import discover_tools
 
 ROUNDS = 7
@@ -97,7 +97,7 @@ async def test_a_run_ends_at_its_round_limit_with_one_page_and_a_report(
     assert (kind, message) == ("RoundLimitReached", f"stopped after {ROUNDS} rounds without a conclusion")
     assert (hand_off.status, hand_off.rounds) == ("limit_reached", ROUNDS)
 
-    offered = ["tools" in request.json() for request in host.received[name]]
+    offered = [allows_calls(request.json()) for request in host.received[name]]
     assert offered[: ROUNDS - 1] == [True] * (ROUNDS - 1)
     assert not any(offered[ROUNDS - 1 :])
 

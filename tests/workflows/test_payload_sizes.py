@@ -16,7 +16,6 @@ from temporalio.worker import Worker
 from tests.support.harness import Nothing, failure, run_harness
 from tests.support.oversized_workflow import Oversized
 from watchkeeper.alerts.builder import make_alert
-from watchkeeper.alerts.source import MAX_ALERTS
 from watchkeeper.contracts import (
     AlertNotification,
     AlertOrigin,
@@ -42,7 +41,9 @@ from watchkeeper.contracts import (
     Usage,
 )
 from watchkeeper.incident.alert_text import for_model
-from watchkeeper.incident.episode import MAX_TRACKED_ALERTS, MAX_UNREAD, Episode, firing_ids
+from watchkeeper.incident.compact_alerts import MAX_TITLED_ALERTS, firing_ids, short_firing_ids
+from watchkeeper.incident.episode import MAX_MESSAGES, MAX_TRACKED_ALERTS, MAX_UNREAD, Episode
+from watchkeeper.incident.handled_firings import remembered_alerts
 from watchkeeper.incident.report import ANSWER_BYTES, alert_facts, concluded_report, hand_off_report
 from watchkeeper.llm.completion import MAX_MESSAGE_BYTES, read_completion
 from watchkeeper.llm.conversation import canonical_json, conversation_digest
@@ -250,19 +251,22 @@ def largest_group(alerts: int) -> Episode:
             description="d" * 3_000,
             labels=labels,
             severity="s" * 50,
+            as_of=n * 10**15 + 123_456,
+            late_for=120.0,
         )
         for n in range(alerts)
     ]
     episode = Episode()
-    episode.apply(AlertNotification(alerts=alert_list, at=0))
+    episode.apply(AlertNotification(alerts=alert_list, at=0, tracked=MAX_TRACKED_ALERTS, unlisted=0))
     return episode
 
 
 def test_the_largest_alert_group_fits_in_prompt_delivery_and_memo() -> None:
-    episode = largest_group(MAX_ALERTS + 100)
-    assert (len(episode.states), episode.untracked, len(episode.unread)) == (
-        MAX_TRACKED_ALERTS,
-        MAX_ALERTS + 100 - MAX_TRACKED_ALERTS,
+    episode = largest_group(MAX_TRACKED_ALERTS + 100)
+    assert (len(episode.titled), len(episode.compact), episode.untracked, len(episode.unread)) == (
+        MAX_TITLED_ALERTS,
+        MAX_TRACKED_ALERTS - MAX_TITLED_ALERTS,
+        100,
         MAX_UNREAD,
     )
     assert len(for_model(episode.take_unread(), prompt("began"), ["n" * 500] * 100).encode()) < 64 * 2**10
@@ -273,18 +277,26 @@ def test_the_largest_alert_group_fits_in_prompt_delivery_and_memo() -> None:
     delivery = delivery.model_copy(update={"origin": origin, "alerts": episode.states[:20], "question": "q" * 2_000})
     assert size(delivery) * len(get_args(Destination)) < STEP_BYTES
     memo = EpisodeMemo(status="concluded", summary=report.summary, began=[1.5] * 20, marks=firing_ids(episode.states))
-    assert size(memo) < 16_000
+    kept = {"alerts": remembered_alerts(episode.titled), "messages": ["m" * 11] * MAX_MESSAGES}
+    memo = memo.model_copy(update=kept)
+    assert size(memo) < 20_000
+    assert size(memo.model_copy(update={"more": short_firing_ids(episode.states)})) < 20_000 + 6 * MAX_TRACKED_ALERTS
 
 
 def test_the_largest_state_of_an_open_run_fits_in_a_payload() -> None:
     episode = largest_group(MAX_TRACKED_ALERTS)
+    keys = [state.fingerprint for state in episode.states]
     report = concluded_report("x" * ANSWER_BYTES, CALLS, ["y" * 32_000])
-    state = carried_state([], "x" * HISTORY_BOUNDS.carried_bytes, [TOOL] * 20).model_copy(
+    room = HISTORY_BOUNDS.carried_bytes - len(canonical_json([episode.compact, [*keys, *keys]]))
+    assert room > 100_000
+    state = carried_state([], "x" * room, [TOOL] * 20).model_copy(
         update={
             "calls": CALLS,
-            "alerts": episode.states,
+            "alerts": episode.titled,
+            "compact": episode.compact,
+            "unlisted": 10**6,
             "unread": episode.unread,
-            "reported": FollowUpState(report=report, at=0, question="q" * 2_000),
+            "reported": FollowUpState(report=report, at=0, question="q" * 2_000, joined=keys, noticed=keys),
         }
     )
     assert size(RunInput(text="x" * 300, carried=state)) < PAYLOAD_BYTES

@@ -37,7 +37,7 @@ def test_the_library_files_used_by_workflows_are_found() -> None:
     names = {str(path.relative_to(ROOT / "watchkeeper")) for path in library_files_used()}
     assert {"contracts/runs.py", "llm/conversation.py", "incident/budget.py", "text.py"} <= names
     assert {"temporal/activity_options.py", "temporal/search_attributes.py", "incident/report.py"} <= names
-    assert names.isdisjoint({"config/settings.py", "tool.py", "temporal/client.py", "http_retry.py", "runs/client.py"})
+    assert names.isdisjoint({"config/settings.py", "tool.py", "temporal/client.py", "http/retry.py", "runs/client.py"})
 
 
 @pytest.mark.parametrize(
@@ -83,6 +83,18 @@ def test_the_library_files_used_by_workflows_are_found() -> None:
         ("seen: dict[str, str] = {}", "a mutable value that all runs of a worker share"),
         ("seen = {x: x for x in 'ab'}", "a mutable value that all runs of a worker share"),
         ("class Calls:\n    seen = deque()", "a mutable value that all runs of a worker share"),
+        ("seen = Calls()", "a mutable value that all runs of a worker share"),
+        ("seen = collections.deque()", "a mutable value that all runs of a worker share"),
+        ("seen = ([], 'a')", "a mutable value that all runs of a worker share"),
+        ("if x:\n    seen = []", "a mutable value that all runs of a worker share"),
+        ("def f(seen=[]): pass", "a default that all calls share"),
+        ("def f(*, seen=Calls()): pass", "a default that all calls share"),
+        ("class A: pass\ndef f():\n    A.seen = 1", "a shared value outlives the run"),
+        ("class A:\n    @classmethod\n    def f(cls):\n        cls.seen += 1", "a shared value outlives the run"),
+        ("from workflows import updates\ndef f():\n    updates.seen = 1", "a shared value outlives the run"),
+        ("from workflows.a import TABLE\ndef f():\n    TABLE['a'] = 1", "a shared value outlives the run"),
+        ("from workflows.a import TABLE\ndef f():\n    TABLE.rows.append(1)", "a shared value outlives the run"),
+        ("from workflows.a import TABLE\ndef f():\n    del TABLE['a']", "a shared value outlives the run"),
         ("for x in {1, 2}: pass", "the order of a set differs from process to process"),
         ("x = tuple(set('ab'))", "the order of a set differs from process to process"),
         ("for x in frozenset('ab'): pass", "the order of a set differs from process to process"),
@@ -119,9 +131,11 @@ def test_imports_passed_through_are_own_modules_and_activity_classes(line: str, 
         "from datetime import timedelta",
         "import asyncio\nasyncio.gather(x)",
         "x = name in {'a', 'b'}",
-        "x = sorted(set('ab'))",
+        "x = tuple(sorted(set('ab')))",
         "KNOWN = ('a', 'b')",
         "def f():\n    seen = []",
+        "def f(seen=()):\n    rows = {}\n    rows['a'] = 1",
+        "class A:\n    def f(self):\n        self.seen.append(1)",
         "workflow.now()",
         "workflow.uuid4()",
     ],

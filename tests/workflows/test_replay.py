@@ -17,9 +17,9 @@ BEHAVIOURS = {
     *("approved", "denied", "approval-expired", "steered", "stopped", "continue-as-new-1", "continue-as-new-2"),
     *("approval-announced", "approval-expiry-announced"),
     *("tool-call-limit", "token-limit", "cost-limit", "duration-limit", "failure-limit", "empty"),
-    *("context-overflow", "compacted", "queue-full"),
+    *("context-overflow", "compacted", "queue-full", "carried-by-reference-1", "carried-by-reference-2"),
     *("queue-continue-as-new-1", "queue-continue-as-new-2"),
-    *("alert-resolved-after-the-report", "alert-joined", "alert-recovered", "alert-queued"),
+    *("alert-resolved-after-the-report", "alert-joined", "alert-recovered", "alert-queued", "alert-reopened"),
     *("follow-up", "follow-up-window-over", "open-run-continue-as-new-1", "open-run-continue-as-new-2"),
 }
 

@@ -28,7 +28,7 @@ from watchkeeper.contracts import (
     TextEntry,
     digest_of,
 )
-from watchkeeper.llm.compaction import OPENING_MESSAGES, compact
+from watchkeeper.llm.compaction import OPENING_MESSAGES, compact, split_head
 from watchkeeper.llm.completion import read_completion
 from watchkeeper.llm.conversation import (
     Conversation,
@@ -84,6 +84,7 @@ class Compact:
     """A compaction that keeps this share."""
 
     keep: float
+    summary_is_recorded: bool
 
 
 class ContinueAsNew:
@@ -155,7 +156,7 @@ class Run:
         messages: list[JsonObject] = json.loads(b"[" + rebuilt + b"]")
         return messages
 
-    def shrink(self, keep: float) -> None:
+    def shrink(self, keep: float, *, summary_is_recorded: bool = False) -> None:
         base, new = self.talk.take()
         request = CompactRequest(base=base, append=new, keep=keep)
         messages = self.read(request)
@@ -164,22 +165,23 @@ class Run:
             self.recorded.add_step(request, target_digest(request))
             self.talk.replace(target_digest(request))
             return
-        result = CompactionResult(
-            digest=conversation_digest(compacted), summary=compacted[OPENING_MESSAGES]["content"], replaced=replaced
-        )
+        result = CompactionResult(digest=conversation_digest(compacted), replaced=replaced)
+        if summary_is_recorded:  # as earlier versions did
+            result = result.model_copy(update={"summary": compacted[OPENING_MESSAGES]["content"]})
         self.recorded.add_step(request, result.digest, result)
         self.store.put(result.digest, join_messages(compacted))
         self.talk.replace(result.digest)
 
     def renew(self) -> None:
         base, new = self.talk.take()
-        messages = self.read(CarryRequest(base=base, append=new))
-        carried, digest = messages, self.talk.digest
-        if len(join_messages(messages)) > 3_000:
-            carried, _ = compact(messages, 3_000)
-            digest = conversation_digest(carried)
-        self.recorded = beginning(carried, digest)
-        self.talk = Conversation(digest)
+        request = CarryRequest(base=base, append=new)
+        messages = self.read(request)
+        head, rounds = split_head(messages)
+        latest = self.recorded.latest(request, len(rounds))
+        before = split_head(self.recorded.opening)[1]
+        assert [*head, *before[len(before) - len(rounds) + len(latest) :], *latest] == messages
+        self.recorded = beginning(messages, self.talk.digest)
+        self.talk = Conversation(self.talk.digest)
 
 
 steps: st.SearchStrategy[Any] = st.one_of(
@@ -187,7 +189,7 @@ steps: st.SearchStrategy[Any] = st.one_of(
     completions(),
     completions(),
     st.builds(Message, message_texts),
-    st.builds(Compact, st.sampled_from([0.1, 0.5, 0.9])),
+    st.builds(Compact, st.sampled_from([0.1, 0.5, 0.9]), st.booleans()),
     st.builds(ContinueAsNew),
     st.builds(NewWorker),
 )
@@ -204,7 +206,7 @@ def test_each_call_is_followed_by_exactly_one_answer(drawn: list[Any], random: R
             case Message():
                 run.talk.append(TextEntry(role="user", content=step.text))
             case Compact():
-                run.shrink(step.keep)
+                run.shrink(step.keep, summary_is_recorded=step.summary_is_recorded)
             case ContinueAsNew():
                 run.renew()
             case NewWorker():
@@ -212,8 +214,7 @@ def test_each_call_is_followed_by_exactly_one_answer(drawn: list[Any], random: R
 
 
 def test_identical_summaries_do_not_form_a_loop() -> None:
-    call = {"id": "a", "function": {"name": "search_logs", "arguments": '{"service": "checkout"}'}}
-    answer = json.dumps({"choices": [{"message": {"tool_calls": [call] * 3}}]}).encode()
+    answer = json.dumps({"choices": [{"message": {"content": "Nothing yet. " * 50}}]}).encode()
     run, digests = Run(), set[str]()
     for _ in range(3):
         run.talk.append(TextEntry(role="user", content="And now?"))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import Client
 
 from tests.support.alert_sender import Sender, until_reported
@@ -18,6 +19,7 @@ from watchkeeper.contracts import (
     AlertOrigin,
     AlertState,
     CallRecord,
+    Decision,
     JsonObject,
     Limits,
     PreviousEpisode,
@@ -54,6 +56,25 @@ async def shown(run: Run) -> tuple[dict[str, Any], RunMemo]:
     values = {key.name: described.typed_search_attributes.get(key) for key in search_attributes.ALL}
     glance = await described.memo_value("now", type_hint=RunMemo)
     return {name: value for name, value in values.items() if value is not None}, glance
+
+
+async def current_details(run: Run) -> str:
+    """Return the details that the Temporal UI asks a worker for."""
+    metadata = await run.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+    return str(metadata.current_details)
+
+
+async def test_the_current_details_are_those_of_the_time_of_the_question(client: Client) -> None:
+    async with run_harness(client, [calls(LOOK), calls(RESTART), says(REPORT)]) as harness:
+        run = await begin(harness)
+        await until_waiting(run, "r2.0")
+        waiting = await current_details(run)
+        await run.execute_update(IncidentWorkflow.decide, Decision(call="r2.0", approved=True))
+        await run.result()
+        over = await current_details(run)
+    assert "**Waits for a person**" in waiting and "**Found so far**" in waiting
+    assert "`r1.0` look" in waiting and "2 of " in waiting
+    assert "**Waits for a person**" not in over and "Roll back." in over
 
 
 async def test_a_run_that_waits_for_a_person_is_shown_without_a_worker(client: Client) -> None:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from watchkeeper.alerts.plain_text import printable, printable_line
 from watchkeeper.alerts.severity import normalize
-from watchkeeper.contracts import Alert, AlertReason
+from watchkeeper.contracts import MAX_AHEAD, Alert, AlertReason
 from watchkeeper.text import cap, excerpt
 
 MAX_BYTES = 32_000
@@ -42,6 +42,9 @@ def make_alert(
     starts_at: int | None = None,
     ends_at: int | None = None,
     episode: str | None = None,
+    as_of: int | None = None,
+    late_for: float | None = None,
+    message: str | None = None,
     occasion: AlertReason | None = None,
     severity: str | None = None,
     service: str | None = None,
@@ -52,7 +55,7 @@ def make_alert(
     """Build an alert.
 
     Times are Unix microseconds, except ``now``: Unix seconds. Use ``identity`` for ``group``, ``fingerprint`` and
-    ``episode``.
+    ``episode``. ``as_of``, ``late_for`` and ``message`` say which firing it is about: see ``Alert``.
     """
     fields = {
         "source": source,
@@ -63,6 +66,9 @@ def make_alert(
         "episode": episode,
         "starts_at": _not_in_future(starts_at, now),
         "ends_at": _not_in_future(ends_at, now) if status == "resolved" else None,
+        "as_of": None if as_of is None or as_of / 1e6 > now + MAX_AHEAD else as_of / 1e6,
+        "late_for": late_for,
+        "message": message,
         "occasion": occasion,
         "description": excerpt(printable(description).strip(), _DESCRIPTION_BYTES),
         "severity": normalize(_line(severity, _NAME_BYTES)) if severity else None,
@@ -71,7 +77,7 @@ def make_alert(
         "labels": _labels(labels or {}),
         "links": _links(links or {}),
     }
-    return Alert.model_validate({name: value for name, value in fields.items() if value})
+    return Alert.model_validate({name: value for name, value in fields.items() if value or name == "late_for"})
 
 
 def _line(text: str | None, max_bytes: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -28,10 +29,16 @@ def first_value(body: object, paths: Sequence[str]) -> object:
     return None
 
 
+def all_values(body: object, paths: Sequence[str]) -> list[object]:
+    """Return the values other than null and "" at all paths."""
+    return [value for path in paths if (value := _at(body, path)) is not None and value != ""]
+
+
 def _at(value: object, path: str) -> object:
-    for part in _parts(path):
+    for part in path_parts(path):
         if isinstance(value, dict):
-            value = value.get(part)
+            if (value := value.get(part)) is None:
+                return None
         elif (
             isinstance(value, list) and part.isascii() and part.isdigit() and len(part) < 10 and int(part) < len(value)
         ):
@@ -41,7 +48,9 @@ def _at(value: object, path: str) -> object:
     return value
 
 
-def _parts(path: str) -> list[str]:
+@lru_cache(maxsize=2_048)  # a few hundred paths are looked up in each alert
+def path_parts(path: str) -> tuple[str, ...]:
+    """Return the keys and positions of a path."""
     if path.startswith("/"):
-        return [part.replace("~1", "/").replace("~0", "~") for part in path[1:].split("/")]
-    return path.split(".")
+        return tuple(part.replace("~1", "/").replace("~0", "~") for part in path[1:].split("/"))
+    return tuple(path.split("."))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
-from watchkeeper.contracts import Alert, AlertOrigin
+from watchkeeper.contracts import Alert
 
 MAX_URL_CHARACTERS = 3_000
 """Longest URL that chat programs open from a message."""
@@ -26,7 +26,7 @@ def alertmanager_silence_url(alertmanager: str, labels: Mapping[str, str]) -> st
     return f"{alertmanager.rstrip('/')}{_FORM}{quote('{' + matchers + '}', safe='=,')}"
 
 
-def silence_url(origin: AlertOrigin | None, alerts: Sequence[Alert]) -> str | None:
+def silence_url(kind: str, alerts: Sequence[Alert]) -> str | None:
     """Return the URL at which a person can silence the firing alerts of a group; None if no such URL exists.
 
     Several alerts of Alertmanager are silenced by their common labels. With other sources only a single alert can be
@@ -34,12 +34,12 @@ def silence_url(origin: AlertOrigin | None, alerts: Sequence[Alert]) -> str | No
     """
     firing = {alert.fingerprint: alert for alert in alerts if alert.status == "firing"}
     linked = [alert for alert in firing.values() if alert.links.get("silence")]
-    if origin is None or not linked or len(linked) < len(firing):
+    if not linked or len(linked) < len(firing):
         return None
     if len(linked) == 1:
         return _short(linked[0].links["silence"])
     alertmanager, form, _ = linked[0].links["silence"].partition(_FORM)
-    if origin.kind != "alertmanager" or not form:
+    if kind != "alertmanager" or not form:
         return None
     common = set.intersection(*(set(alert.labels.items()) for alert in linked))
     return _short(alertmanager_silence_url(alertmanager, dict(common)))

@@ -11,11 +11,8 @@ from watchkeeper.alerts.verification import check_credentials
 from watchkeeper.config.alert_source import SourceSection
 from watchkeeper.contracts import Alert
 
-MAX_BODY_BYTES = 256 * 2**10
-"""Largest body that is read. Vendors send less; a larger one is answered 413."""
-
-MAX_ALERTS = 500
-"""How many alerts of one body are read. No person would look at more of them one by one."""
+MAX_BODY_BYTES = 16 * 2**20
+"""Largest body of alerts that is read. 300 alerts of kube-prometheus take 295 KB, so a group of 16,000 fits."""
 
 FetchCertificate: TypeAlias = Callable[[str], Awaitable[bytes]]
 """Fetches an https URL that the source has checked. Follows no redirect. Raises VerificationError if it cannot."""
@@ -45,6 +42,15 @@ class ParsedPayload:
     """Remarks for the reader of the alerts, such as that the sender left some out."""
     opened_keys: dict[str, str] = field(default_factory=dict)
     """By group: the deduplication key of the PagerDuty incident that the sender, or its notifier, opens for it."""
+    unlisted: dict[str, int] = field(default_factory=dict)
+    """By group: how many alerts of it the payload does not list although they may fire. A group is absent if the
+    sender does not list all of its alerts in each request."""
+    left_out: dict[str, int] = field(default_factory=dict)
+    """By group: how many alerts of the body were left out because there were too many."""
+    silences: dict[str, str] = field(default_factory=dict)
+    """By group: the URL at which a person can silence it, if its alerts no longer have the details for it."""
+    is_group: bool = False
+    """It holds the alerts of one group, ordered and without unneeded details."""
     confirm: str | None = field(default=None, repr=False)
     """Checked URL of AWS that confirms the subscription of a configured topic. It is a secret: do not log it."""
 

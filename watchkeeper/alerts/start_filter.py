@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
-from watchkeeper.alerts.severity import normalize
+from watchkeeper.alerts.severity import is_known, normalize
 from watchkeeper.config.alert_source import SourceSection
 from watchkeeper.contracts import Alert
 
@@ -23,13 +24,26 @@ def reason_not_to_start(alert: Alert, section: SourceSection) -> str | None:
     if alert.severity is None:
         if not section.without_severity:
             return "it has no severity"
-    elif alert.severity not in map(normalize, section.severities):
-        return "its severity starts no run"
+    elif not _is_listed(alert.severity, section):
+        if is_known(alert.severity):
+            return "its severity starts no run"
+        if not section.unknown_severity:
+            return "its severity is not known"
     if any(_matches(alert, label, patterns) for label, patterns in section.ignore.items()):
         return "its labels are ignored"
     if not all(_matches(alert, label, patterns) for label, patterns in section.labels.items()):
         return "its labels do not match"
     return None
+
+
+def unknown_severities(alerts: Iterable[Alert], section: SourceSection) -> list[str]:
+    """Return the severities of firing alerts that are not known and that the settings do not list, each once."""
+    firing = [alert.severity for alert in alerts if alert.status == "firing" and alert.severity]
+    return [name for name in dict.fromkeys(firing) if not is_known(name) and not _is_listed(name, section)]
+
+
+def _is_listed(severity: str, section: SourceSection) -> bool:
+    return severity in map(normalize, section.severities)
 
 
 def _matches(alert: Alert, label: str, patterns: list[str]) -> bool:

@@ -23,6 +23,8 @@ from watchkeeper.cli.main import INTERRUPTED
 from watchkeeper.config.settings import Settings, SettingsError, load_settings
 from watchkeeper.console import err, with_typed_commands
 from watchkeeper.contracts import LimitChanges, RunStatus
+from watchkeeper.redaction import public_address
+from watchkeeper.run_view.model import RunView
 from watchkeeper.runs.client import NoSuchRun
 from watchkeeper.runs.update_client import UpdateRejected
 from watchkeeper.temporal.client import TemporalError, connect
@@ -32,12 +34,21 @@ from watchkeeper.text import excerpt, visible
 EXIT_CODES: dict[RunStatus, int] = {"running": 0, "concluded": 0, "limit_reached": 3, "failed": 4, "stopped": 5}
 """Exit codes of ``run`` and ``watch``."""
 
+UNDELIVERED = 6
+"""Exit code of ``run`` and ``watch``: the run concluded, and a destination did not receive its report."""
+
 ERROR, USAGE = 1, 2
 """Exit codes: the command failed; the command was called wrongly."""
 
 SECONDS_PER_UNIT = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 _VALUES = {"cost": r"(\d{1,15}(?:\.\d{1,15})?|\.\d{1,15})()", "duration": r"(\d{1,15})([smhd]?)"}
+
+
+def exit_code(view: RunView) -> int:
+    """Return the exit code of a command that has followed a run."""
+    is_late = view.undelivered or (view.is_delivering and not view.is_open)
+    return UNDELIVERED if view.status == "concluded" and is_late else EXIT_CODES[view.status]
 
 
 class UsageError(Exception):
@@ -94,7 +105,8 @@ def run_command(
 
 def print_error(text: str) -> None:
     """Print an error on stderr."""
-    err.print(Text.assemble(("watchkeeper: ", "bold red"), visible(with_typed_commands(text))), soft_wrap=True)
+    text = visible(with_typed_commands(public_address(text)))
+    err.print(Text.assemble(("watchkeeper: ", "bold red"), text), soft_wrap=True)
 
 
 def error_message(error: Exception) -> str:
@@ -150,7 +162,9 @@ def parse_limits(texts: list[str], example: str = "rounds=5") -> LimitChanges | 
         (problem, *_) = error.errors()
         maximum = problem.get("ctx", {}).get("le")
         must = f"at most {maximum:,}" if maximum is not None else "above 0 and finite"
-        raise UsageError(f"{excerpt('.'.join(map(str, problem['loc'])), 60)}: the value must be {must}") from error
+        name = str(problem["loc"][0])
+        typed = next(text for text in texts if text.startswith(f"{name}="))
+        raise UsageError(f"{excerpt(typed, 60)}: the value must be {must}") from error
 
 
 def _number(name: str, value: str) -> int | float:

@@ -9,6 +9,8 @@ from rich.text import Text
 
 from watchkeeper.cli.command_runner import ERROR, GlobalOptions, context_settings, run_command
 from watchkeeper.console import out, table
+from watchkeeper.redaction import public_address
+from watchkeeper.text import time_span
 
 
 def tools(
@@ -41,7 +43,7 @@ async def _tools(context: typer.Context, *, as_json: bool) -> None:
         (
             spec.name,
             spec.effect,
-            "no" if spec.approval is None else f"yes, within {spec.approval:g} s",
+            "no" if spec.approval is None else f"yes, within {time_span(spec.approval)}",
             f"{spec.timeout:g} s",
             spec.description.partition(". ")[0],
         )
@@ -58,5 +60,5 @@ async def _check(context: typer.Context) -> int:
     async for result in check_connections(options):
         failed |= not result.ok
         mark, style = ("✓", "green") if result.ok else ("✗", "bold red")
-        out.print(Text.assemble((mark, style), f" {result.name:<14} ", result.detail), soft_wrap=True)
+        out.print(Text.assemble((mark, style), f" {result.name:<14} ", public_address(result.detail)), soft_wrap=True)
     return ERROR if failed else 0

@@ -61,30 +61,33 @@ def _with_address(settings: Settings, host: str | None, port: int | None) -> Set
 
 
 @asynccontextmanager
-async def serve_intake(client: Client, settings: Settings) -> AsyncIterator[str]:
+async def serve_intake(client: Client, settings: Settings, *, local_only: bool = False) -> AsyncIterator[str]:
     """Serve the intake and its watchdog while the context is open; yield the intake's address.
+
+    ``local_only``: every path serves only this machine.
 
     Raises ListenError, and SettingsError if the API would be open to everyone or the watchdog's journal is unusable.
     """
-    import httpx2
-
+    from watchkeeper.http.limited_client import LimitedClient
     from watchkeeper.intake.app import create_app
     from watchkeeper.intake.authentication import require_authentication
     from watchkeeper.intake.server import serve
-    from watchkeeper.intake.watchdog_hook import with_watchdog
+    from watchkeeper.intake.watchdog_hook import WatchedRefusals, with_watchdog
     from watchkeeper.runs.dispatch import dispatch_alerts
     from watchkeeper.slack import interactions
     from watchkeeper.watchdog.watchdog import Watchdog
 
     require_authentication(settings)
-    async with httpx2.AsyncClient(timeout=PAGER_SECONDS, follow_redirects=False) as http:
+    async with LimitedClient(timeout=PAGER_SECONDS, seconds=PAGER_SECONDS) as http:
         watchdog = Watchdog(client, settings, http)
         app = create_app(
             client,
             settings,
             with_watchdog(dispatch_alerts, watchdog),
+            refused=WatchedRefusals(settings, watchdog),
             interactions=interactions,
             counts=watchdog.counts,
+            local_only=local_only,
         )
         try:
             async with (
@@ -116,5 +119,5 @@ async def serve_local_intake(client: Client, settings: Settings, port: int | Non
     """Serve the intake on loopback only, at ``port``; None: at the configured port or, if it is used, a free one."""
     configured = settings.intake.port
     chosen = (configured if is_free(configured) else 0) if port is None else port
-    async with serve_intake(client, _with_address(settings, LOOPBACK, chosen)) as address:
+    async with serve_intake(client, _with_address(settings, LOOPBACK, chosen), local_only=True) as address:
         yield address

@@ -148,6 +148,8 @@ def _row(name: str, run: RunInfo) -> tuple[Text | str, ...]:
 
 def short_status(run: RunInfo) -> Text:
     """Return the short status: how the run ended, what it waits for, or what it is doing."""
+    if run.problem is not None:
+        return Text(f"{run.status}, stuck: {run.problem}", "bold red")
     if run.status == "running" and not run.paused:
         today = f"{datetime.now():%Y-%m-%d} "
         until = f" until {clock(run.waits_until).removeprefix(today)}" if run.waits_until else ""
@@ -155,7 +157,9 @@ def short_status(run: RunInfo) -> Text:
         return Text(waits, "bold yellow") if waits else Text(run.phase or run.status, "cyan")
     if run.paused:
         return Text(f"{run.status}, paused", "yellow")
+    undelivered = "not delivered" if run.undelivered else ""
     step = "" if run.closed_at else {"over": "", "reporting": "delivering"}.get(run.phase or "", "open")
     unsupported = f"{run.unsupported} unsupported" if run.unsupported else ""
     style = "yellow" if run.unsupported and run.status == "concluded" else _STYLES.get(run.status, "red")
-    return Text(", ".join(part for part in (run.status, step, unsupported) if part), style)
+    parts = (run.status, undelivered, step, unsupported)
+    return Text(", ".join(part for part in parts if part), "red" if undelivered else style)

@@ -34,15 +34,18 @@ def forward_sdk_log(metrics: MetricBuffer | None) -> None:
 
 
 @asynccontextmanager
-async def serve_monitoring(client: Client, telemetry: Telemetry) -> AsyncIterator[str | None]:
+async def serve_monitoring(
+    client: Client, telemetry: Telemetry, *, local_only: bool = False
+) -> AsyncIterator[str | None]:
     """Serve metrics and health while the context is open; yield the address, or None if it is not configured.
 
-    Raises ListenError.
+    ``local_only``: only to this machine, not to web pages of other hosts. Raises ListenError.
     """
     section, metrics = telemetry.settings.telemetry, telemetry.metrics
     if section.metrics_port is None or metrics is None:
         yield None
         return
+    from watchkeeper.intake.local_hosts import LocalHostMiddleware
     from watchkeeper.intake.server import serve
     from watchkeeper.telemetry.http_endpoint import worker_app
     from watchkeeper.temporal.task_queue import WorkerProbe
@@ -50,5 +53,7 @@ async def serve_monitoring(client: Client, telemetry: Telemetry) -> AsyncIterato
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.WARNING)
     app = worker_app(metrics.scrape, WorkerProbe(client, telemetry.settings.worker.task_queue, client.identity))
+    if local_only:
+        app.add_middleware(LocalHostMiddleware)
     async with serve(app, section.metrics_host, section.metrics_port, KEYS) as address:
         yield address

@@ -17,7 +17,7 @@ import typer
 from rich.text import Text
 from temporalio.client import Client
 
-from watchkeeper.cli.command_runner import EXIT_CODES, context_settings, run_command, silence_sdk_log
+from watchkeeper.cli.command_runner import context_settings, exit_code, run_command, silence_sdk_log
 from watchkeeper.cli.intake import serve_local_intake
 from watchkeeper.cli.main import INTERRUPTED
 from watchkeeper.cli.metrics_server import forward_sdk_log, serve_monitoring
@@ -25,6 +25,7 @@ from watchkeeper.cli.run_commands import follow_and_print
 from watchkeeper.config.settings import ModelProfile, Settings
 from watchkeeper.console import err, interactive, out, typed_command
 from watchkeeper.contracts import RunInput
+from watchkeeper.redaction import public_address
 from watchkeeper.runs import client as runs_client
 from watchkeeper.temporal.client import DEFAULT_ADDRESS, connect
 from watchkeeper.temporal.dev_server import TEMPORAL_PORT, UI_PORT, DevServer, dev_server
@@ -95,23 +96,24 @@ def demo(
     The services and the model are simulated, and speak HTTP. The Temporal server, the worker and the tools are real.
     """
     from watchkeeper.cli.event_loop import new_loop
+    from watchkeeper.intake.server import ListenError
     from watchkeeper.tool import ToolDefinitionError
 
     work = _until_signalled(_demo(context, live=live, ports=(temporal_port, ui_port)))
-    run_command(work, ToolDefinitionError, loop=new_loop)
+    run_command(work, ToolDefinitionError, ListenError, loop=new_loop)
 
 
 async def _worker(context: typer.Context) -> None:
     from watchkeeper.telemetry.setup import telemetry
-    from worker import require_api_keys, run_until_signal
+    from worker import require_usable_models, run_until_signal
 
     settings = context_settings(context)
-    require_api_keys(settings)
+    require_usable_models(settings)
     log_to_stderr(logging.INFO, settings)
     log = logging.getLogger("watchkeeper")
     async with telemetry(settings, os.environ) as instruments:
         forward_sdk_log(instruments.buffer)
-        client = await connect()
+        client = await connect(lazy=True)
         address = client.service_client.config.target_host
         queue = settings.worker.task_queue
         log.info("working on the task queue %r of %s, namespace %r", queue, address, client.namespace)
@@ -123,12 +125,13 @@ async def _worker(context: typer.Context) -> None:
 
 
 async def _dev(context: typer.Context, ports: tuple[int, int, int | None], database: Path) -> NoReturn:
+    from watchkeeper.cli.temporal_ui import guarded_ui
     from watchkeeper.telemetry.setup import telemetry
     from watchkeeper.tool_calling.catalogue import build_catalogue, discover_tools
-    from worker import require_api_keys, run_worker
+    from worker import require_usable_models, run_worker
 
     settings = context_settings(context)
-    require_api_keys(settings)
+    require_usable_models(settings)
     build_catalogue(discover_tools(), settings)
     shutdown = min(settings.worker.shutdown_seconds, SHUTDOWN_SECONDS)
     settings = settings.model_copy(update={"worker": settings.worker.model_copy(update={"shutdown_seconds": shutdown})})
@@ -137,9 +140,11 @@ async def _dev(context: typer.Context, ports: tuple[int, int, int | None], datab
     async with AsyncExitStack() as stack:
         instruments = await stack.enter_async_context(telemetry(settings, os.environ))
         silence_sdk_log(instruments.buffer)
-        server = await stack.enter_async_context(dev_server(port=port, ui_port=ui_port, database=database))
+        server = await stack.enter_async_context(
+            dev_server(port=port, ui_port=ui_port, database=database, ui_guard=guarded_ui)
+        )
         await stack.enter_async_context(run_worker(server.client, settings, telemetry=instruments))
-        url = await stack.enter_async_context(serve_monitoring(server.client, instruments))
+        url = await stack.enter_async_context(serve_monitoring(server.client, instruments, local_only=True))
         await _until_polled(server.client, settings.worker.task_queue)
         intake = await stack.enter_async_context(serve_local_intake(server.client, settings, intake_port))
         _print_facts(("Temporal", server.address), ("Temporal UI", server.ui), ("Runs are kept in", str(database)))
@@ -161,17 +166,18 @@ async def _until_polled(client: Client, queue: str) -> None:
 
 
 async def _demo(context: typer.Context, *, live: bool, ports: tuple[int | None, int | None]) -> int:
+    from watchkeeper.cli.temporal_ui import guarded_ui
     from watchkeeper.demo import demo_settings
     from watchkeeper.demo.script import on_call_engineer
     from watchkeeper.demo.world import World
     from watchkeeper.testing.scripted_model import ScriptedModel
-    from worker import require_api_keys, run_worker
+    from worker import require_usable_models, run_worker
 
     profiles: list[ModelProfile] = []
     configured: Settings | None = None
     if live:
         configured = context_settings(context)
-        require_api_keys(configured)
+        require_usable_models(configured)
         profiles = configured.profiles
     log_to_stderr(logging.ERROR, configured)
     silence_sdk_log()
@@ -182,7 +188,7 @@ async def _demo(context: typer.Context, *, live: bool, ports: tuple[int | None, 
             url = await stack.enter_async_context(ScriptedModel(on_call_engineer, key=key, pace=MODEL_DELAY).serve())
             profiles = [demo_settings.scripted_profile(url, key)]
         settings = demo_settings.settings_for(world, profiles)
-        server = await stack.enter_async_context(dev_server(port=ports[0], ui_port=ports[1]))
+        server = await stack.enter_async_context(dev_server(port=ports[0], ui_port=ports[1], ui_guard=guarded_ui))
         await stack.enter_async_context(run_worker(server.client, settings))
         return await _play(server, world, settings, live=live)
 
@@ -203,7 +209,7 @@ async def _play(server: DevServer, world: Any, settings: Settings, *, live: bool
     out.print(Text(arrived, "bold"), soft_wrap=True)
     _print_facts(("The run in the Temporal UI", ""), ("", server.page(view.workflow_id, view.run_id)))
     if not interactive():
-        return EXIT_CODES[view.status]
+        return exit_code(view)
     _print_second_terminal(server, [_run_question(question) for question in demo_settings.MORE_QUESTIONS])
     out.print(Text("Everything stays up until Ctrl-C.", "dim"))
     await server.serve()
@@ -232,7 +238,7 @@ def _is_default(server: DevServer) -> bool:
 
 def _print_facts(*facts: tuple[str, str]) -> None:
     for name, value in facts:
-        out.print(Text.assemble((f"{name}: " if name else "  ", "dim"), value), soft_wrap=True)
+        out.print(Text.assemble((f"{name}: " if name else "  ", "dim"), public_address(value)), soft_wrap=True)
 
 
 async def _until_signalled(work: Coroutine[Any, Any, int]) -> int:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
+from temporalio.client import Client
 
 from watchkeeper.cli.command_runner import ERROR, UsageError, connect_client, run_command
 from watchkeeper.cli.run_commands import JSON
 from watchkeeper.console import err, out, with_typed_commands, write_json
-from watchkeeper.text import one_line
+from watchkeeper.text import excerpt, one_line
 
 if TYPE_CHECKING:
     from watchkeeper.replay.history_files import RecordedHistory
@@ -40,21 +42,31 @@ def replay(
 
     The current workflow code replays recorded histories, or the histories of the runs on a server.
 
-    Exit codes: 0 it can continue all, 1 it cannot continue some, 2 wrong usage or no such history.
+    Exit codes: 0 it can continue all, 1 it cannot continue some, 2 wrong usage or no such history. A query that matches
+    no run is wrong usage; that no run is open is not.
     """
-    run_command(_replay(path or [], _query(open_runs, from_server), timeout, as_json=as_json), OSError)
+    run_command(_replay(path or [], _ServerQuery(open_runs, from_server), timeout, as_json=as_json), OSError)
 
 
-def _query(open_runs: bool, from_server: str | None) -> str | None:
-    from watchkeeper.replay.server_histories import OPEN_RUNS
+@dataclass(frozen=True)
+class _ServerQuery:
+    """Which runs on the server are replayed."""
 
-    if open_runs:
-        return f"{OPEN_RUNS} AND ({from_server})" if from_server else OPEN_RUNS
-    return from_server
+    open_runs: bool
+    from_server: str | None
+
+    @property
+    def text(self) -> str | None:
+        """The visibility query; None if no run on the server is replayed."""
+        from watchkeeper.replay.server_histories import OPEN_RUNS
+
+        if self.open_runs:
+            return f"{OPEN_RUNS} AND ({self.from_server})" if self.from_server else OPEN_RUNS
+        return self.from_server
 
 
-async def _replay(paths: list[Path], query: str | None, timeout: float, *, as_json: bool) -> int:
-    if not paths and query is None:
+async def _replay(paths: list[Path], query: _ServerQuery, timeout: float, *, as_json: bool) -> int:
+    if not paths and query.text is None:
         raise UsageError("name what to replay: files or folders, --open for all open runs, or --from-server QUERY")
     verdicts: list[ReplayVerdict] = []
     replayed, broken = 0, Counter[str]()
@@ -79,18 +91,19 @@ async def _replay(paths: list[Path], query: str | None, timeout: float, *, as_js
 
 
 async def _verdicts(
-    paths: list[Path], query: str | None, timeout: float, report_progress: _ReportProgress
+    paths: list[Path], query: _ServerQuery, timeout: float, report_progress: _ReportProgress
 ) -> AsyncIterator[ReplayVerdict]:
     from watchkeeper.replay import replayer
     from watchkeeper.replay.history_files import InvalidHistory
     from watchkeeper.replay.server_histories import InvalidReplayQuery
     from workflows.incident import IncidentWorkflow
+    from workflows.late_delivery import DeliveryWorkflow
     from workflows.queue import QueueWorkflow
 
     recordings = _recordings(paths, query, report_progress)
-    workflows = [IncidentWorkflow, QueueWorkflow]
+    workflows = [IncidentWorkflow, QueueWorkflow, DeliveryWorkflow]
     # Files need no waiting, and are reported in their order.
-    concurrency = replayer.CONCURRENT_REPLAYS if query is not None else 1
+    concurrency = replayer.CONCURRENT_REPLAYS if query.text is not None else 1
     try:
         async for verdict in replayer.replay_histories(recordings, workflows, concurrency=concurrency, timeout=timeout):
             yield verdict
@@ -99,19 +112,34 @@ async def _verdicts(
 
 
 async def _recordings(
-    paths: list[Path], query: str | None, report_progress: _ReportProgress
+    paths: list[Path], query: _ServerQuery, report_progress: _ReportProgress
 ) -> AsyncIterator[RecordedHistory]:
     from watchkeeper.replay import history_files, server_histories
 
-    files = list(history_files.find_histories(paths))
-    client = await connect_client() if query is not None else None
-    found = await server_histories.count_runs(client, query) if client is not None and query is not None else 0
+    files, text = list(history_files.find_histories(paths)), query.text
+    client = await connect_client() if text is not None else None
+    found = await server_histories.count_runs(client, text) if client is not None and text is not None else 0
     report_progress(0, 0, len(files) + found)
     for file in files:
         yield history_files.read_history(file)
-    if client is not None and query is not None:
-        async for recording in server_histories.fetch_histories(client, query):
+    if client is not None and text is not None:
+        fetched = 0
+        async for recording in server_histories.fetch_histories(client, text):
+            fetched += 1
             yield recording
+        if not fetched:
+            await _require_match(client, query)
+
+
+async def _require_match(client: Client, query: _ServerQuery) -> None:
+    """Raise UsageError if the query of the person matches no run: a misspelled value would pass every time."""
+    from watchkeeper.replay import server_histories
+
+    if query.from_server is None or (query.open_runs and await server_histories.count_runs(client, query.from_server)):
+        return
+    raise UsageError(
+        f"no run on the server matches the query {excerpt(query.from_server, 300)!r}; nothing of it was replayed"
+    )
 
 
 def _count_histories(number: int) -> str:

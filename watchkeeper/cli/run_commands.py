@@ -11,10 +11,10 @@ from rich.text import Text
 from temporalio.client import Client
 
 from watchkeeper.cli.command_runner import (
-    EXIT_CODES,
     UsageError,
     connect_client,
     context_settings,
+    exit_code,
     parse_limits,
     run_command,
 )
@@ -56,7 +56,8 @@ def run(
 ) -> None:
     """Start a run and follow it until its report.
 
-    Exit codes: 0 concluded, 3 ended by a limit, 4 failed, 5 stopped by a person.
+    Exit codes: 0 concluded, 3 ended by a limit, 4 failed, 5 stopped by a person, 6 concluded, but a destination has not
+    received the report.
     """
 
     async def start() -> int:
@@ -109,13 +110,13 @@ async def _run(settings: Settings, run_input: RunInput, *, wait: bool, as_json: 
         write_json(run_json(view))
     else:
         view = await follow_and_print(client, started.workflow_id)
-    return EXIT_CODES[view.status]
+    return exit_code(view)
 
 
 async def _watch(run: str) -> int:
     client = await connect_client()
     view = await follow_and_print(client, (await find_reference(client, run)).name)
-    return EXIT_CODES[view.status]
+    return exit_code(view)
 
 
 async def follow_and_print(client: Client, run: str) -> RunView:
@@ -163,5 +164,7 @@ async def _show(run: str, *, as_json: bool) -> None:
     view = await read_run(client, run, renderer.show_change, projection)
     renderer.show_approvals()
     renderer.show_undelivered_report()
+    if view.problem:
+        renderer.show_notice(f"the run is stuck: {view.problem}")
     if view.status == "running":
         renderer.show_notice(f"still running: {current_step(view)}; follow it: {typed_command(f'watch {run}')}")

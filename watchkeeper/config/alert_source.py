@@ -44,6 +44,15 @@ Patterns = dict[str, Names]
 """For each label, patterns of values; ``*``, ``?`` and ``[...]`` work as in file names."""
 
 
+SERVICE_LABELS = (
+    *("service", "exported_service", "app", "app_kubernetes_io_name", "component"),
+    *("deployment", "statefulset", "daemonset", "cronjob", "workload", "container", "exported_container"),
+    *("exported_job", "job", "job_name", "replicaset", "pod", "exported_pod", "project"),
+    *("target", "server_name", "hostname", "host", "instance"),
+)
+"""Labels that name the service in what services, Kubernetes, exporters and hosts send, the surest first."""
+
+
 class SourceSection(Section):
     """One ``[sources.NAME]`` table. A sender must pass every check that is set: signature, token, password."""
 
@@ -64,6 +73,9 @@ class SourceSection(Section):
         default=["critical", "error"], description="Severities that start a run, in the vendor's spelling or in ours."
     )
     without_severity: bool = Field(default=True, description="Whether an alert without a severity starts a run.")
+    unknown_severity: bool = Field(
+        default=True, description="Whether an alert starts a run whose severity is a word that is not known."
+    )
     labels: Patterns = Field(default_factory=dict, description="Only alerts with all of these labels start a run.")
     ignore: Patterns = Field(default_factory=dict, description="Alerts with any of these labels start no run.")
     also: list[AlertReason] = Field(
@@ -77,8 +89,13 @@ class SourceSection(Section):
     )
 
     service_labels: Names = Field(
-        default=["service", "app", "app_kubernetes_io_name", "component", "deployment", "job"],
+        default=list(SERVICE_LABELS),
         description="Labels that may name a service of the catalogue. The first one that does is used.",
+    )
+    split_by: Names = Field(
+        default_factory=list,
+        description="Labels whose values separate alerts that the sender puts into equal groups. Default: cluster for "
+        "the kinds alertmanager and grafana, none for others.",
     )
 
     @model_validator(mode="after")
@@ -96,6 +113,11 @@ class SourceSection(Section):
                 "if a proxy in front of Watchkeeper authenticates the senders"
             )
         return self
+
+    @property
+    def is_proven_by_headers(self) -> bool:
+        """Whether a sender is known to be the right one before its body is read."""
+        return bool(self.unauthenticated or self.tokens or self.passwords)
 
     @property
     def proofs(self) -> bool:

@@ -68,11 +68,18 @@ def _known_limits(limits: object) -> object:
     return limits
 
 
+def _none_as_text(value: object) -> object:
+    """TOML and variables have no null."""
+    return None if isinstance(value, str) and value.strip().lower() == "none" else value
+
+
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Secret = Annotated[SecretStr, AfterValidator(_fits_header)]
 SigningSecret = Annotated[Secret, AfterValidator(_is_signing_key)]
 RunUrl = Annotated[str, AfterValidator(_run_url)]
 RunLimits = Annotated[Limits, BeforeValidator(_known_limits)]
+TokenLimit = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_none_as_text)]
+"""Tokens; None, or the text "none": no limit is sent."""
 Matchers = Annotated[str, AfterValidator(_matchers)]
 SourceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,49}$")]
 """Part of the URL that alerts are sent to, and of the ids of their runs."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from watchkeeper.config.field_types import HttpUrl, Matchers, RunUrl, Secret, Section, SigningSecret
+from watchkeeper.config.field_types import HttpUrl, Matchers, RunUrl, Secret, Section, SigningSecret, TokenLimit
+from watchkeeper.config.host_presets import PresetName, with_preset
+from watchkeeper.config.model_connection import ModelConnection
 
 
 class Prices(Section):
@@ -20,28 +22,40 @@ class Prices(Section):
     output: float = Field(ge=0, allow_inf_nan=False, description="Completion tokens, including reasoning tokens.")
 
 
-class ModelProfile(Section):
+class ModelProfile(ModelConnection):
     """One model at one OpenAI-compatible endpoint.
 
     Sampling parameters are only sent if ``extra_body`` has them: Kimi K2.6 refuses any temperature except its default.
     """
 
-    base_url: HttpUrl = "https://api.runware.ai/v1"
+    preset: PresetName | None = Field(
+        default=None, description="Host whose address and manners are known. Default: by the domain of base_url."
+    )
     name: str = Field(default="moonshotai-kimi-k2-6", min_length=1)
-    api_key: Secret | None = None
-    max_completion_tokens: int | None = Field(
-        default=16_000, ge=1, description="Most tokens of one completion. Not set: the host's default."
+    max_completion_tokens: TokenLimit = Field(
+        default=16_000, description='Most tokens of one completion, fitted to the window. "none": the host\'s default.'
     )
     context_tokens: int = Field(
         default=262_144, ge=1_024, description="The model's context window: prompt and completion."
     )
     deadline: float = Field(default=120, gt=0, le=3_600, description="Total seconds for one request.")
+    stream: bool = Field(
+        default=False, description="Stream completions, for hosts or proxies that cut a connection without traffic."
+    )
+    stream_idle: float = Field(
+        default=60, gt=0, le=3_600, description="Most seconds between two parts of a stream, after the first one."
+    )
     extra_body: dict[str, Any] = Field(default_factory=dict, description="Merged into every request.")
     forced_choice_body: dict[str, Any] = Field(
         default_factory=dict,
         description="Merged into requests that force a tool: Moonshot accepts them only with thinking disabled.",
     )
     prices: Prices | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _apply_preset(cls, profile: Any) -> Any:
+        return with_preset(profile) if isinstance(profile, dict) else profile
 
 
 class ServiceSettings(Section):
@@ -170,6 +184,11 @@ class IntakeSettings(Section):
         default_factory=dict,
         description="Clients that may start runs and act on them: their name, and their token (Bearer TOKEN).",
     )
+    hosts: list[str] = Field(
+        default_factory=list,
+        description="Host names that are served beside localhost where only this machine is: by `dev`, and by the API "
+        "without tokens. For a tunnel to `dev`, for example.",
+    )
     patience: float = Field(
         default=0.9, gt=0, le=30, description="Seconds to wait for Temporal; then the sender is asked to retry."
     )
@@ -199,7 +218,9 @@ class EpisodeSettings(Section):
 class WatchdogSettings(Section):
     """Pages people for accepted alerts without a report. It runs in the intake, so it works without workers."""
 
-    outage: float = Field(default=300, gt=0, description="Seconds without a worker or Temporal until people are paged.")
+    outage: float = Field(
+        default=300, gt=0, description="Seconds without a worker, Temporal or progress until people are paged."
+    )
     deadline: float | None = Field(
         default=None, gt=0, description="Seconds from an alert to its report. Not set: follows from the run limits."
     )

@@ -26,6 +26,7 @@ from pydantic_settings import SettingsError as PydanticSettingsError
 
 from watchkeeper.config.alert_source import AnySource
 from watchkeeper.config.field_types import RunLimits, SourceName
+from watchkeeper.config.openai_variables import with_openai_variables
 from watchkeeper.config.sections import (
     ApprovalSettings,
     ArgoCDSettings,
@@ -45,7 +46,7 @@ from watchkeeper.config.sections import (
     WorkerSettings,
 )
 from watchkeeper.contracts import AlertOrigin, JsonObject, LimitChanges, Limits
-from watchkeeper.redaction import Redactor
+from watchkeeper.redaction import Redactor, address_secrets
 
 __all__ = [
     "CONFIG_FILE",
@@ -93,7 +94,8 @@ class Settings(BaseSettings):
         nested_model_default_partial_update=True,
     )
 
-    model: ModelProfile = ModelProfile()
+    # A factory: only the keys that are set reach the validator below.
+    model: ModelProfile = Field(default_factory=ModelProfile)
     fallbacks: list[ModelProfile] = Field(default_factory=list, description="Used in order from attempt 4.")
     limits: RunLimits = Limits(rounds=30, tool_calls=60, tokens=400_000, duration=1_800, failures=5)
     services: dict[str, ServiceSettings] = Field(default_factory=dict)
@@ -202,7 +204,12 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _respell(cls, tables: JsonObject) -> JsonObject:
-        """Restore names that a variable cannot spell: TEAMS__ON_CALL sets the team On-Call, if it exists."""
+        """Restore names that a variable cannot spell: TEAMS__ON_CALL sets the team On-Call, if it exists.
+
+        OPENAI_BASE_URL and its like are read, too: they apply below all other sources of settings.
+        """
+        if isinstance(model := tables.get("model", {}), dict) and (model := with_openai_variables(model, os.environ)):
+            tables = {**tables, "model": model}
         services, teams = tables.get("services", {}), tables.get("teams", {})
         if not isinstance(services, dict) or not isinstance(teams, dict):
             return tables
@@ -246,6 +253,13 @@ def _secrets_in(value: object) -> Iterator[str]:
     match value:
         case SecretStr():
             yield value.get_secret_value()
+        case str():
+            yield from address_secrets(value)
+        case ModelProfile():
+            yield from value.secret_texts()
+            for name, member in value:
+                if name not in ("headers", "query"):
+                    yield from _secrets_in(member)
         case BaseModel():
             for _, member in value:
                 yield from _secrets_in(member)
@@ -266,8 +280,8 @@ def _secrets_in_table(table: JsonObject) -> set[str]:
     for name, value in table.items():
         if isinstance(value, dict):
             found |= _secrets_in_table(value)
-        elif isinstance(value, str) and _SECRET_NAME.search(name):
-            found.add(value)
+        elif isinstance(value, str):
+            found |= {value} if _SECRET_NAME.search(name) else set(address_secrets(value))
     return found - {""}
 
 
@@ -305,8 +319,14 @@ def load_settings(path: Path | None = None) -> Settings:
 def _tables_in_environment(secrets: str | None) -> Iterator[str]:
     """Yield the tables that nested variables set. Kubernetes sets others, such as WATCHKEEPER_PORT."""
     directory = Path(secrets) if secrets else None
-    files = [entry.name for entry in directory.iterdir()] if directory and directory.is_dir() else []
-    for name in [*os.environ, *files]:
+    entries = list(directory.iterdir()) if directory and directory.is_dir() else []
+    for entry in entries:
+        if entry.name.upper().startswith(_PREFIX) and entry.is_dir():
+            raise SettingsError(
+                f"WATCHKEEPER_SECRETS_DIR: {entry} is a directory, not a file with a secret; some container engines "
+                "create one where the file that was named does not exist"
+            )
+    for name in [*os.environ, *(entry.name for entry in entries)]:
         if name.upper().startswith(_PREFIX) and _NESTED in name:
             yield name[len(_PREFIX) :].split(_NESTED)[0].lower()
 
@@ -319,7 +339,12 @@ def _refuse_unknown(tables: Iterable[str], place: str) -> None:
 
 def _describe_errors(error: ValidationError) -> str:
     return "; ".join(
-        f"{'.'.join(map(str, fault['loc']))}: {_describe_error(fault['type'], fault['msg'], fault['input'])}"
+        ": ".join(
+            [
+                *filter(None, [".".join(map(str, fault["loc"]))]),
+                _describe_error(fault["type"], fault["msg"], fault["input"]),
+            ]
+        )
         for fault in error.errors(include_url=False)
     )
 

@@ -9,12 +9,17 @@ type:
 """
 
 from watchkeeper.contracts.alerts import (
+    MAX_AHEAD,
+    SEVERITY_RANKS,
     Alert,
     AlertNotification,
     AlertOrigin,
     AlertReason,
     AlertState,
+    CompactAlert,
+    CompactState,
     PreviousEpisode,
+    severity_rank,
 )
 from watchkeeper.contracts.base import (
     Contract,
@@ -83,6 +88,7 @@ from watchkeeper.contracts.reports import (
     Claim,
     ClaimKind,
     Evidence,
+    LateDelivery,
     PostedMessage,
     Report,
     ReportDelivery,
@@ -110,6 +116,8 @@ from watchkeeper.contracts.worker_catalogue import (
 )
 
 __all__ = [
+    "MAX_AHEAD",
+    "SEVERITY_RANKS",
     "Alert",
     "AlertNotification",
     "AlertOrigin",
@@ -128,7 +136,9 @@ __all__ = [
     "ChannelUpdate",
     "Claim",
     "ClaimKind",
+    "CompactAlert",
     "CompactRequest",
+    "CompactState",
     "CompactionResult",
     "ConclusionRules",
     "Contract",
@@ -146,6 +156,7 @@ __all__ = [
     "HistoryBounds",
     "Incident",
     "JsonObject",
+    "LateDelivery",
     "LimitChanges",
     "Limits",
     "ModelReply",
@@ -182,4 +193,5 @@ __all__ = [
     "Verdict",
     "WorkerCatalogue",
     "digest_of",
+    "severity_rank",
 ]

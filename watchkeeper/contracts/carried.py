@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from watchkeeper.contracts.alerts import Alert, AlertState
+from watchkeeper.contracts.alerts import Alert, AlertState, CompactState
 from watchkeeper.contracts.base import Contract, Digest, JsonObject
 from watchkeeper.contracts.briefing import Briefing
 from watchkeeper.contracts.conversation import ConversationEntry
@@ -43,26 +43,49 @@ class CarryRequest(Contract):
 
     base: Digest
     append: list[ConversationEntry]
+    room: int | None = Field(
+        default=None, ge=0, description="Largest conversation in bytes; absent: the configured bound."
+    )
+    by_reference: bool = Field(
+        default=False, description="The next execution can read the messages from the history of this one."
+    )
 
 
 class CarriedConversation(Contract):
-    """A whole conversation; a summary replaces its older rounds if it was too large to carry."""
+    """The conversation with which an execution begins.
 
-    messages: list[JsonObject]
+    An execution before it has recorded the messages, so its history is named instead of copied. Earlier versions
+    carried whole conversations; a summary replaced the older rounds of one that was too large to carry.
+    """
+
+    messages: list[JsonObject] = Field(
+        default_factory=list, description="Its messages; with ``kept`` only those before the kept ones, or none."
+    )
     digest: Digest
     compacted: int = Field(default=0, description="Messages that the summary replaces.")
+    kept: int | None = Field(
+        default=None,
+        description="Number of messages after the opening and the summary that are not carried; absent: all are.",
+    )
+    execution: str | None = Field(
+        default=None, description="Run id of the execution whose history has the messages; absent: they are carried."
+    )
 
 
 class CarriedState(Contract):
     """The state of a run that continues as new, at a round boundary."""
 
-    briefing: Briefing = Field(description="With an empty opening, since the conversation begins with it.")
+    briefing: Briefing = Field(description="With an empty opening if the conversation is carried with its messages.")
     conversation: CarriedConversation
     limits: Limits
     spent: BudgetUsed
     started_at: float = Field(description="Unix seconds at which the run began.")
     calls: list[CallRecord] = Field(default_factory=list)
     words: list[str] = Field(default_factory=list, description="Messages that the model has not read yet.")
+    told: list[str] = Field(
+        default_factory=list,
+        description="The latest messages that it has read, in case the history with them is deleted.",
+    )
     nudged: bool = False
     corrected: bool = Field(default=False, description="The model has read what is wrong with its report.")
     draft_answer: str = Field(default="", description="A conclusion given before the model read the latest news.")
@@ -72,7 +95,15 @@ class CarriedState(Contract):
         default_factory=list, description="Ids of the latest updates, each of which is applied once."
     )
     alerts: list[AlertState] = Field(default_factory=list)
+    compact: list[CompactState] = Field(
+        default_factory=list,
+        description="Further alerts of a large group: digest, status, severity, starts_at, ends_at, firing, again.",
+    )
+    unlisted: int = Field(default=0, description="Alerts that the run does not track although they may fire.")
     unread: list[Alert] = Field(default_factory=list, description="Changes of alerts that the model has not read yet.")
+    messages: list[str] = Field(
+        default_factory=list, description="Ids of the latest messages of alert senders, each of which counts once."
+    )
     notes: list[str] = Field(default_factory=list, description="Remarks of alert senders, in the same way.")
     silence: str | None = Field(default=None, description="Address at which a person can silence the group.")
     links: dict[str, str] = Field(default_factory=dict, description="Links of the worst alert, for pages.")

@@ -54,7 +54,7 @@ class ModelRequest(Contract):
     base: Digest = Field(description="The conversation that ``append`` extends.")
     append: list[ConversationEntry]
     catalogue: Digest
-    toolless: bool = Field(default=False, description="The model is offered no tools.")
+    toolless: bool = Field(default=False, description="The model must answer without a tool call.")
     tool_choice: ToolChoice | None = Field(default=None, description="Absent: auto.")
     fallback_windows: FallbackWindows | None = Field(
         default=None, description="Absent: it was not shortened for a fallback; wait for another model first."
@@ -111,8 +111,10 @@ class CompactRequest(Contract):
 
 
 class CompactionResult(Contract):
-    """The summary that replaces a conversation's older rounds; the rest of the conversation is recorded already."""
+    """A compaction: a summary replaces a conversation's older rounds."""
 
     digest: Digest = Field(description="The conversation with the summary in it.")
-    summary: str = Field(default="", description="With the role user, after the opening.")
+    summary: str = Field(
+        default="", description="Only recorded by earlier versions; absent: code writes it again from the messages."
+    )
     replaced: int = Field(default=0, description="Messages after the opening that the summary replaces; absent: none.")

@@ -12,6 +12,9 @@ class Incident(Contract):
 
     title: str = Field(description="Title of the worst alert, or the first line of the question.")
     service: str | None = None
+    unknown_service: str | None = Field(
+        default=None, description="What the alerts call a service that the catalogue does not name."
+    )
     severity: str | None = Field(default=None, description="Of the worst alert; absent: a person asked.")
     links: dict[str, str] = Field(
         default_factory=dict, description="http(s) addresses by what they link to, such as runbook or silence."
@@ -37,6 +40,13 @@ class PageRules(Contract):
     teams: list[str] = Field(
         default_factory=list,
         description="Teams that need no approval. Empty: the owner of each service that a read was about.",
+    )
+    unowned: bool = Field(
+        default=False,
+        description="No team owns the service that the alerts name: a page to a team outside teams needs approval.",
+    )
+    on_call: str | None = Field(
+        default=None, description="Team that a page of the run itself reaches; absent: none can be paged, or unknown."
     )
     approval: float = Field(description="Seconds to wait for the approval of a page to another team.")
     look_first: str = Field(description="Text for the model when it pages before any read has succeeded.")

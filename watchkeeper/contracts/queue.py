@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from watchkeeper.contracts.base import Contract
+
+Time = Annotated[float, Field(allow_inf_nan=False)]
+RunId = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class QueueSettings(Contract):
@@ -20,20 +25,20 @@ class QueueEntry(Contract):
     """The argument of the signal ``enter``: a run that waits for a slot. A repeated signal changes nothing."""
 
     queue: str = Field(description="Name of the queue.")
-    run: str = Field(description="First execution run id.")
-    workflow_id: str
+    run: RunId = Field(description="First execution run id.")
+    workflow_id: str = Field(min_length=1, max_length=1_000)
     priority: int = Field(ge=1, le=5, description="1 goes first.")
-    at: float = Field(description="Unix seconds at which it began to wait.")
-    sent: float = Field(description="Unix seconds at which this signal was sent.")
-    places: int = Field(ge=1, description="Slots of the queue; the latest entry decides.")
+    at: Time = Field(description="Unix seconds at which it began to wait.")
+    sent: Time = Field(description="Unix seconds at which this signal was sent.")
+    places: int = Field(ge=1, le=1_000_000, description="Slots of the queue; the latest entry decides.")
 
 
 class QueueExit(Contract):
     """The argument of the signal ``leave``: a run that no longer waits or investigates."""
 
     queue: str = Field(description="Name of the queue.")
-    run: str = Field(description="First execution run id.")
-    at: float = Field(description="Unix seconds; signals that it sent earlier are ignored.")
+    run: RunId = Field(description="First execution run id.")
+    at: Time = Field(description="Unix seconds; signals that it sent earlier are ignored.")
 
 
 class QueueState(Contract):

@@ -75,6 +75,9 @@ class ChannelUpdate(Contract):
     phase: str = Field(description="What the run is doing, in short.")
     status: RunStatus
     service: str | None = None
+    unknown_service: str | None = Field(
+        default=None, description="What the alerts call a service that the catalogue does not name."
+    )
     severity: str | None = None
     reason: str | None = None
     summary: str | None = Field(default=None, description="Summary of the report, once there is one.")
@@ -116,7 +119,12 @@ class ReportDelivery(Contract):
     run: str = Field(description="First execution run id.")
     workflow_id: str
     status: RunStatus
-    report: Report
+    report: Report = Field(
+        default=Report(summary="", body=""), description="Absent: the argument of the delivery ``report_in`` has it."
+    )
+    report_in: str | None = Field(
+        default=None, description="Activity id of another delivery of this report; absent: this one has the report."
+    )
     reason: str | None = None
     service: str | None = None
     severity: str | None = None
@@ -143,6 +151,11 @@ class ReportDelivery(Contract):
         default=False, description="A person's run that could not be briefed: the person reads why, no page follows."
     )
 
+    def without_report(self, report_in: str) -> ReportDelivery:
+        """Return the delivery with a reference to the one that has the report."""
+        fields = {name: value for name, value in self if name in self.model_fields_set and name != "report"}
+        return ReportDelivery(**{**fields, "report_in": report_in})
+
     @property
     def page_subject(self) -> str:
         """What a page is about, for its key: the run, or one of its follow-ups.
@@ -155,3 +168,10 @@ class ReportDelivery(Contract):
     def part(self) -> str:
         """Name of this delivery among the deliveries of its run, the same in every attempt."""
         return f"follow-up-{self.follow_up}" if self.follow_up else "report"
+
+
+class LateDelivery(Contract):
+    """The argument of ``DeliveryWorkflow``: a report for destinations that did not accept it while its run was open."""
+
+    delivery: ReportDelivery = Field(description="Its destination is the first of the destinations.")
+    destinations: list[Destination] = Field(min_length=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from watchkeeper.contracts.alerts import AlertOrigin
+from watchkeeper.contracts.alerts import AlertOrigin, AlertState
 from watchkeeper.contracts.base import Contract, RunStatus
 from watchkeeper.contracts.carried import CarriedState
 from watchkeeper.contracts.limits import LimitChanges, Limits, Usage
@@ -73,3 +73,10 @@ class EpisodeMemo(Contract):
         description="When the latest episodes of the group began, in Unix seconds; this one last."
     )
     marks: list[str] = Field(description="Ids of the firings that the run has handled.")
+    more: str = Field(
+        default="", description="Ids of further firings of a large group: the first 6 characters of each, joined."
+    )
+    alerts: list[AlertState] = Field(
+        default_factory=list, description="The alerts that changed last, as the run knew them, under short ids."
+    )
+    messages: list[str] = Field(default_factory=list, description="Ids of the latest messages of the sender.")

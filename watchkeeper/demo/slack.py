@@ -1,4 +1,4 @@
-"""The simulated Slack: the four methods of its Web API that Watchkeeper calls, as strict as the real ones."""
+"""The simulated Slack: the methods of its Web API that Watchkeeper calls, as strict as the real ones."""
 
 from __future__ import annotations
 
@@ -21,6 +21,14 @@ BOT = "B0WATCH"
 PAGE = 100
 """Most messages in one response."""
 
+_SCOPES = {
+    "chat.postMessage": "chat:write",
+    "chat.update": "chat:write",
+    "conversations.history": "channels:history",
+    "conversations.replies": "channels:history",
+}
+"""The scope that each method needs."""
+
 Method = Callable[[JsonObject], JsonObject]
 
 
@@ -33,14 +41,18 @@ class _Refused(Exception):
 
 
 def slack_app(channels: SlackChannels, token: str) -> Starlette:
-    """Build the server of ``chat.postMessage``, ``chat.update``, ``conversations.history`` and ``.replies``."""
+    """Build the server of the methods below. A token without the scope that a method needs is refused."""
     methods: dict[str, Method] = {
         "chat.postMessage": lambda body: _post(channels, body),
         "chat.update": lambda body: _update(channels, body),
         "conversations.history": lambda body: _history(channels, body),
         "conversations.replies": lambda body: _replies(channels, body),
+        "auth.test": lambda body: {"team": "Acme", "user": "watchkeeper"},
     }
-    routes = [Route(f"/{name}", _endpoint(method, token), methods=["POST"]) for name, method in methods.items()]
+    routes = [
+        Route(f"/{name}", _endpoint(name, method, channels, token), methods=["POST"])
+        for name, method in methods.items()
+    ]
     return Starlette(routes=routes)
 
 
@@ -54,12 +66,17 @@ def rate_limited(seconds: int) -> Fault:
     return fault(429, {"ok": False, "error": "ratelimited"}, {"Retry-After": str(seconds)})
 
 
-def _endpoint(method: Method, token: str) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(
+    name: str, method: Method, channels: SlackChannels, token: str
+) -> Callable[[Request], Awaitable[Response]]:
     async def respond(request: Request) -> Response:
         try:
             if (header := request.headers.get("authorization")) != f"Bearer {token}":
                 raise _Refused("invalid_auth" if header else "not_authed")
-            return JSONResponse({"ok": True, **method(await _read(request))})
+            if (needed := _SCOPES.get(name)) is not None and needed not in channels.scopes:
+                raise _Refused("missing_scope", needed=needed, provided=",".join(sorted(channels.scopes)))
+            answer = {"ok": True, **method(await _read(request))}
+            return JSONResponse(answer, headers={"x-oauth-scopes": ",".join(sorted(channels.scopes))})
         except _Refused as refused:
             return JSONResponse(refused.body)
 

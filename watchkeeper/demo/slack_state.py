@@ -49,6 +49,8 @@ class SlackChannels:
 
     known: tuple[str, ...]
     posts: list[SlackPost] = field(default_factory=list)
+    scopes: set[str] = field(default_factory=lambda: {"chat:write", "channels:history"})
+    """What the token may do."""
 
     def post(self, body: JsonObject) -> SlackPost:
         """Store a new message."""

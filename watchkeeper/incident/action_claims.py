@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Set as AbstractSet
-from typing import Literal, TypeAlias
 
+from watchkeeper.incident.action_voice import GENERIC, NEAR, RARELY_OURS, Voice, is_listed_as_done, noun_voice, voice_of
 from watchkeeper.incident.claim_spans import Check
 from watchkeeper.incident.foreign_actions import foreign_actions
 from watchkeeper.incident.paged_teams import PagedTeams
 from watchkeeper.incident.report_clauses import Clause, is_hedged, is_imperative
-from watchkeeper.incident.vocabulary import action_phrases, change_words
+from watchkeeper.incident.vocabulary import action_phrases, advice_words, change_words
 from watchkeeper.incident.vocabulary.action_words import ACTIONS, CONTACT, OPENED, Action
-
-Voice: TypeAlias = Literal["ours", "reported"]
-"""``ours``: only a call supports it. ``reported``: a result or a message that says so supports it, too."""
-
-_GENERIC = ACTIONS[-1]
-_RARELY_OURS = {action for action in ACTIONS if re.search("killed|disabled|deployed|switched|scaled", action.done)} | {
-    _GENERIC
-}
+from watchkeeper.incident.vocabulary.unit_words import WORD_NUMBERS
 
 _MESSAGE = f"{CONTACT.call}|post|send|comment|report"
 """Tools that only say something."""
 
 _LAST_PART = re.compile(r"[^.;|(\n]*$")
-_NEAR = 200
-"""Characters before a verb in which its subject is looked for."""
+_FROM_TO = 60
 
 
 def check_actions(check: Check) -> None:
@@ -45,10 +36,36 @@ def check_actions(check: Check) -> None:
                 ]
                 checker.check(action, found, clause, noun=pattern is not action_phrases.DONE)
         changes = list(change_words.PASSIVE.finditer(text, clause.start, clause.end))
+        own = list(action_phrases.I_VERB.finditer(text, clause.start, clause.end))
+        if clause.joined in ("and", ",") and action_phrases.I_DID.search(clause.before):
+            again = action_phrases.AND_VERB.match(text, clause.start, clause.end)
+            own += [again] if again else []
+            ran = action_phrases.AND_RAN.match(text, clause.start, clause.end)
+            own += [ran] if ran else []
+        redone = action_phrases.WAS_REDONE.finditer(text, clause.start, clause.end)
+        own += (found for found in redone if any(char.isdigit() for char in text[clause.start : found.start()]))
+        own += action_phrases.WAS_DONE.finditer(text, clause.start, clause.end)
+        for found in action_phrases.I_TOLD.finditer(text, clause.start, clause.end):
+            checker.check_told(found, clause)
+        if action_phrases.DONE_LABEL.match(clause.section):
+            listed = action_phrases.LISTED.match(text, clause.start, clause.end)
+            own += [listed] if listed else []
+        own += action_phrases.RAN.finditer(text, clause.start, clause.end)
+        for found in own:
+            passive = found.re is action_phrases.WAS_DONE
+            others = [(part.start, part.end) for part in check.found] if passive else seen
+            if not any(start < found.end("verb") and found.start("verb") < end for start, end in others):
+                checker.check_own(found, clause)
         short = change_words.SHORT.fullmatch(text, clause.start, clause.end)
         for found in [*changes, *([short] if short else [])]:
             if not any(part.start < found.end() and found.start() < part.end for part in check.found):
                 checker.check_change(found, clause)
+    for found in action_phrases.LABELLED.finditer(check.report.plain):
+        around = check.clause(found.start("did"))
+        if around and not around.question and not any(part.start <= found.start() < part.end for part in check.found):
+            action = ACTIONS[int(next(name for name, part in found.groupdict().items() if part and name != "did")[1:])]
+            checker.check_noun(action, found, "ours" if action.contact else "reported")
+    checker.check_page_labels()
     for verb, found, ours in foreign_actions(check):
         checker.check_foreign(verb, found, ours)
 
@@ -65,8 +82,14 @@ class _Actions:
             if call.status == "ok" and not self._is_read(call.name)
             if call.name not in records.pages and not call.page
         ]
+        results = check.evidence.results
+        self._outcomes = [
+            *self._acts,
+            *(results[call.key] for call in records.calls if call.key in results and not self._is_read(call.name)),
+        ]
         self._teams = PagedTeams(records)
         self._services = frozenset(service.lower() for service in records.services)
+        self._names = self._services | check.evidence.persons
 
     def _is_read(self, name: str) -> bool:
         effect = self._check.records.tools.get(name)
@@ -86,7 +109,9 @@ class _Actions:
             and (noun or not action_phrases.BE.search(lead))
         ):
             return  # What a person says to have done may have another name in a result.
-        voice = _noun_voice(found, lead, action) if noun else _voice(action, found, clause, lead, self._services)
+        voice = noun_voice(found, lead, action) if noun else voice_of(action, found, clause, lead, self._names)
+        if voice is None and is_listed_as_done(clause, lead, self._services):
+            voice = "ours"
         if voice is None:
             return
         number = (
@@ -101,15 +126,77 @@ class _Actions:
             self._check.flag(*found.span(), "action", f"{done}, and no result reports it")
         elif action in (CONTACT, OPENED) and self._teams.any:
             self._check_page(found, clause, lead)
+        elif action in RARELY_OURS and not noun and self._is_another(found, lead):
+            self._check.flag(*found.span(), "action", "no call named it, and no result reports this")
+        elif voice == "ours" and not action.contact and not noun:
+            self._check_object(action, found)
+            self._check_from_to(found, clause)
+
+    def check_noun(self, action: Action, found: re.Match[str], voice: Voice) -> None:
+        """Flag a line such as ``Rollback: done`` if nothing supports it."""
+        if not self._is_supported(action, found, voice):
+            done = "no person was paged or informed" if action.contact else "no call did this"
+            self._check.flag(*found.span(), "action", f"{done}, and no result reports it")
+
+    def check_told(self, found: re.Match[str], clause: Clause) -> None:
+        """Flag that the writer informed a person, if no call sends messages or pages."""
+        lead = found.string[clause.start : found.start()]
+        if self._is_no_statement(found, clause, lead) or any(_says(act) for act in self._acts) or self._teams.any:
+            return
+        self._check.flag(found.start("verb"), found.end(), "action", "no person was paged or informed")
+
+    def check_page_labels(self) -> None:
+        """Flag the names in lines such as ``Pages: search`` and clauses such as ``search paged``, if they were not."""
+        for pattern in (action_phrases.PAGE_LABEL, action_phrases.NAME_PAGED):
+            for found in pattern.finditer(self._check.report.plain):
+                name = found["name"].lower()
+                clause = self._check.clause(found.start("name"))
+                if (
+                    clause is None
+                    or advice_words.ADVICE_SECTION.search(clause.section)
+                    or name in action_phrases.NOT_A_TEAM
+                    or not self._is_name(name)
+                ):
+                    continue
+                if not self._teams.was_paged([name]) and not self._is_flagged(*found.span("name")):
+                    paged = f"paged was {self._teams.text}" if self._teams.any else "no person was paged or informed"
+                    self._check.flag(*found.span("name"), "action", paged)
+
+    def _is_name(self, name: str) -> bool:
+        tokens = self._check.evidence.tokens
+        return name in self._services or any(token == name or token.startswith(f"{name}-") for token in tokens)
+
+    def _is_flagged(self, start: int, end: int) -> bool:
+        return any(part.start < end and start < part.end for part in self._check.found)
+
+    def check_own(self, found: re.Match[str], clause: Clause) -> None:
+        """Flag what the writer says to have done if no call may have done it: ``I skipped the message``."""
+        verb = found["verb"].lower()
+        ran = found.re in (action_phrases.RAN, action_phrases.AND_RAN)
+        if ran and action_phrases.LOOK.search(found["object"]):
+            return
+        if verb in action_phrases.THOUGHT or (verb.endswith("ed") and verb.startswith(("re-check", "recheck"))):
+            return
+        if self._is_no_statement(found, clause, found.string[clause.start : found.start("verb")]):
+            return
+        passive = found.re in (action_phrases.WAS_REDONE, action_phrases.WAS_DONE)
+        if passive and change_words.BY_OTHERS.match(found.string, found.end()):
+            return
+        if passive and self._check.evidence.reports(re.escape(change_words.ENDING.sub("", verb))):
+            return
+        about = found["object"] if ran else clause.text
+        if not self.has_changed("" if ran else verb, about):
+            self._check.flag(found.start("verb"), found.end(), "action", "no call did this")
 
     def _is_no_statement(self, found: re.Match[str], clause: Clause, lead: str, *, stated: bool = False) -> bool:
         listed = clause.joined in (",", "and") and action_phrases.ONLY_ADVERBS.match(lead)
-        scope = clause.before[-_NEAR:] + " " + lead if listed or clause.joined == "(" else lead
-        if action_phrases.NEGATION.search(scope + found[0]) or action_phrases.NEGATED_AFTER.match(
-            found.string, found.end()
-        ):
+        scope = clause.before[-NEAR:] + " " + lead if listed or clause.joined == "(" else lead
+        said = scope + (found[0] if " " in found[0] else "")
+        if action_phrases.NEGATION.search(said) or action_phrases.NEGATED_AFTER.match(found.string, found.end()):
             return True
         if action_phrases.NEGATIVE_SUBJECT.match(clause.before + lead):
+            return True
+        if action_phrases.WHAT_WE.match(lead):
             return True
         if clause.hedged or is_hedged(lead):
             return True
@@ -124,7 +211,7 @@ class _Actions:
             told = any(re.search(action.call, act.split()[0]) for act in self._acts)
             page = self._teams.any and not self._is_unreached(around.partition("\n")[0], before)
             called = page or (told and not action_phrases.WOKEN.match(found[0]))
-        elif action is _GENERIC and not change_words.SOLVED.match(found[0]):
+        elif action is GENERIC and not change_words.SOLVED.match(found[0]):
             clause = self._check.clause(found.start())
             called = self.has_changed(found[0], clause.text if clause else around)
         elif action.done.startswith("deployed") and before and action_phrases.FIX.search(before[0]):
@@ -132,7 +219,7 @@ class _Actions:
                 voice == "reported" and self._check.evidence.reports(change_words.FIX_READ)
             )
         else:
-            called = any(re.search(action.call, act) for act in self._acts if not re.search(_MESSAGE, act.split()[0]))
+            called = any(re.search(action.call, act) for act in self._acts if not _says(act))
         if called or voice == "ours":
             return called
         by_itself = action_phrases.COUNTED.match(found.string, found.end()) or action_phrases.OFTEN.match(
@@ -140,7 +227,10 @@ class _Actions:
         )
         by_itself = by_itself or action_phrases.MACHINE.search(found.string, max(0, found.start() - 60), found.start())
         on_purpose = action.strict and not by_itself
-        return self._check.evidence.reports(action.strict if on_purpose else action.evidence)
+        evidence = self._check.evidence
+        if action is GENERIC and not change_words.SOLVED.match(found[0]):
+            return evidence.reports(re.escape(change_words.ENDING.sub("", found[0].lower().split()[0])))
+        return evidence.reports(action.strict if on_purpose else action.evidence) or evidence.says(action.done)
 
     def _is_unreached(self, around: str, before: re.Match[str] | None) -> bool:
         """Tell whether it concerns people that a page to a team does not reach."""
@@ -152,11 +242,13 @@ class _Actions:
 
     def has_changed(self, verb: str, about: str) -> bool:
         """Tell whether a call has done what a verb says, or something with one of the things that are named."""
-        stem = change_words.ENDING.sub("", verb.lower().split()[0])
+        if any(change_words.ADDED.match(verb) and change_words.SCALES.search(act) for act in self._acts):
+            return True
+        stem = change_words.ENDING.sub("", verb.lower().split()[0]) if verb else "\n"
         words = {word for word in re.findall(r"[a-z_]{4,}", about.lower()) if word not in self._services}
         words = {word.rstrip("s") for word in words} | {stem}
         words -= {"state", "name", "service", "value", "with", "from", "that", "this", "have", "been", "were", "also"}
-        return any(any(word in act for word in words) for act in self._acts)
+        return any(stem in act or (any(word in act for word in words) and not _says(act)) for act in self._acts)
 
     def check_change(self, found: re.Match[str], clause: Clause) -> None:
         """Flag a passive statement about a change that no call has made and that no result reports."""
@@ -188,15 +280,53 @@ class _Actions:
             return
         action = ACTIONS[int(next(name for name, part in english.groupdict().items() if part)[1:])]
         supported = self._is_supported(action, found, "ours" if ours else "reported")
-        if action is _GENERIC and not ours:
+        if action is GENERIC and not ours:
             supported = self.has_changed(verb, "") or self._check.evidence.reports(change_words.ENDING.sub("", verb))
         if not supported:
             done = "no person was paged or informed" if action.contact else "no call did this"
             self._check.flag(*found.span(), "action", f"{done}, and no result reports it")
 
+    def _check_object(self, action: Action, found: re.Match[str]) -> None:
+        """Flag a pod, host or number that none of the calls named: restarted web-1, where web-0 was restarted."""
+        named = action_phrases.OBJECT_NAME.match(found.string, found.end())
+        if named is None or re.match(r"rolled|revert|undo|deploy|ship|release|promote", found[0], re.IGNORECASE):
+            return
+        name = named["name"].lower()
+        about = [act for act in self._acts if action.call == "." or re.search(action.call, act)]
+        values = {word for act in about for word in re.findall(r"[\w.-]{4,}", act)}
+        if not any(name in value or value in name for value in values) and self._check.evidence.has_name(name):
+            self._check.flag(*named.span("name"), "action", "the call named something else")
+
+    def _is_another(self, found: re.Match[str], lead: str) -> bool:
+        """Tell whether a passive statement is about a pod, host or index that no call named and no result reports."""
+        named = action_phrases.RESOURCE_IS.search(lead)
+        if not named:
+            return False
+        name = named[0].split()[0].lower()
+        stem = re.escape(change_words.ENDING.sub("", found[0].lower().split()[0]))
+        return not any(name in act for act in self._acts) and not self._check.evidence.reports(stem)
+
+    def _check_from_to(self, found: re.Match[str], clause: Clause) -> None:
+        """Flag the numbers from which and to which something was scaled, if no call and no result has them."""
+        end = min(self._check.sentence_end(clause), found.end() + _FROM_TO)
+        numbers = action_phrases.FROM_TO.search(found.string, found.end(), end)
+        numbers = numbers or action_phrases.TO_NUMBER.match(found.string, found.end(), end)
+        for name in ("from", "to") if numbers else ():
+            written = numbers[name].lower() if numbers else ""
+            number = str(WORD_NUMBERS.get(written, written))
+            known = any(re.search(rf"(?<![\w.]){number}(?![\w.])", text) for text in self._outcomes)
+            if numbers and number and not known and (name == "to" or number not in self._check.evidence.tokens):
+                start, until = numbers.span(name)
+                self._check.flag(start, until, "action", "no call and no result has this number")
+
     def _check_page(self, found: re.Match[str], clause: Clause, lead: str) -> None:
         """Flag a team that was not paged and a number that no page has."""
         joined = self._check.joined_end(clause)
+        told = action_phrases.TOLD_SUBJECT.search(lead)
+        for name in re.finditer(r"[\w-]+", told["names"]) if told else ():
+            if told and name[0].lower() in self._services and not self._teams.was_paged([name[0].lower()]):
+                at = clause.start + told.start("names") + name.start()
+                self._check.flag(at, at + len(name[0]), "action", f"paged was {self._teams.text}")
         for start, end in self._teams.others(found.string, found.end(), joined, clause.start):
             self._check.flag(start, end, "action", f"paged was {self._teams.text}")
         opened = found.re is not action_phrases.DONE
@@ -207,77 +337,12 @@ class _Actions:
             self._check.flag(*number.span(), "incident", f"the page has the number {', '.join(sorted(numbers))}")
 
 
+def _says(act: str) -> bool:
+    """Tell whether a call only says something."""
+    return bool(re.search(_MESSAGE, act.split()[0]))
+
+
 def _together(stem: str, thing: str) -> str:
     """Return a pattern for a verb near a thing, in any order."""
     one, other = re.escape(stem), re.escape(thing.split()[0].rstrip("s")[:6])
     return f"{one}[^\\n]{{0,120}}?{other}|{other}[^\\n]{{0,120}}?{one}"
-
-
-def _noun_voice(found: re.Match[str], lead: str, action: Action) -> Voice | None:
-    if action_phrases.FIRST_PERSON.search(lead) or not lead.strip():
-        return "ours" if action.contact or (found["did"] and found.start("did") == found.start()) else "reported"
-    return "reported"
-
-
-def _voice(action: Action, found: re.Match[str], clause: Clause, lead: str, services: AbstractSet[str]) -> Voice | None:
-    """Return who is said to have acted; None if it is no statement about an action that can be checked."""
-    after = found.string[found.end() : clause.end]
-    lead = lead[-_NEAR:] if len(lead) > _NEAR else lead
-    if action_phrases.FIRST_PERSON.search(lead):
-        return "ours"
-    if action_phrases.BE.search(lead) or (
-        clause.joined in (",", "and") and action_phrases.ONLY_ADVERBS.match(lead) and _is_passive(clause.before)
-    ):
-        return _passive(action, found, lead)
-    if action_phrases.ONLY_ADVERBS.match(lead) and not action_phrases.HAVE.search(lead.strip() and lead):
-        return _without_subject(action, found, clause, after, services)
-    if action_phrases.ADJECTIVE.search(lead):
-        return None
-    if action_phrases.US.search(lead) and (action.contact or action_phrases.HAVE.search(lead)):
-        return "ours"
-    if action.contact:
-        return "reported" if action_phrases.PEOPLE.search(lead) and not action_phrases.OBJECT.match(after) else None
-    if action in _RARELY_OURS or action is OPENED:
-        return None
-    return "reported"
-
-
-def _is_passive(before: str) -> bool:
-    return bool(re.search(r"\b(?:was|were|been)\s+\w+\s*[^\w]*$", before, re.IGNORECASE))
-
-
-def _passive(action: Action, found: re.Match[str], lead: str) -> Voice | None:
-    if action_phrases.TO_US.search(lead):
-        return None
-    if action.contact:
-        clear = re.match(r"paged|notified|woken|woke|informed|escalated", found[0], re.IGNORECASE)
-        people = action_phrases.PEOPLE.search(lead) or action_phrases.NOT_PAGED.search(lead)
-        return "reported" if clear or people else None
-    if action_phrases.BY_US.match(found.string, found.end()):
-        return "ours"
-    if action in _RARELY_OURS:
-        plainly = action_phrases.STATE_WORDS.match(found[0]) or action_phrases.PLAINLY.match(found[0])
-        plainly = plainly or action_phrases.FIX.search(lead)
-        return "reported" if plainly and re.search(r"\b(?:was|were|been|is now|are now)\W", lead, re.I) else None
-    return "reported"
-
-
-def _without_subject(
-    action: Action, found: re.Match[str], clause: Clause, after: str, services: AbstractSet[str]
-) -> Voice | None:
-    before = clause.before
-    if action_phrases.CLOCK_BEFORE.search(before + found.string[clause.start : found.start()]):
-        return "reported"
-    words = after.split(maxsplit=1)
-    has_object = action_phrases.OBJECT.match(after) or (words and words[0].lower().strip(".,") in services)
-    if action in _RARELY_OURS and not has_object:
-        return None
-    if action_phrases.COUNTED.match(after) and not action.contact:
-        return "reported"
-    if clause.joined in (",", "and", "("):
-        if clause.joined != "(" and action_phrases.PAST_VERB.match(before):
-            return "ours"
-        if action.contact:
-            return "ours" if action_phrases.OBJECT.match(after) or action_phrases.PEOPLE.search(after) else "reported"
-        return None if clause.joined == "and" or action in _RARELY_OURS else "reported"
-    return "ours"

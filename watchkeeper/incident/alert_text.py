@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from watchkeeper.contracts import Alert, AlertState
 from watchkeeper.incident.phrases import fired_again
 from watchkeeper.llm.conversation import canonical_json
-from watchkeeper.text import cap, excerpt, utc
+from watchkeeper.text import cap, count, excerpt, utc
 
 WHOLE = 8
 """Alerts that the model gets with description, links and labels; of the others it gets one line of facts."""
@@ -57,13 +57,22 @@ def for_people(states: Sequence[AlertState], max_lines: int = 20) -> list[str]:
     """Write alerts for people: one line of Markdown each, firing alerts first."""
     ordered = sorted(states, key=lambda state: state.status != "firing")
     lines = [f"- {_state(state)}: {cap(state.title, TITLE_BYTES)[0]}" for state in ordered[:max_lines]]
-    if len(ordered) > max_lines:
-        lines.append(f"- and {len(ordered) - max_lines} more")
+    if more := ordered[max_lines:]:
+        firing = sum(state.status == "firing" for state in more)
+        lines.append(f"- and {len(more)} more" + (f", of which {firing} fire" if firing else ""))
     return lines
+
+
+def older_end(alert: Alert) -> str:
+    """Say that the end of an earlier firing of an alert was ignored."""
+    at = f" of {utc(alert.ends_at)}" if alert.ends_at else ""
+    return f"an end{at} belongs to an earlier firing, so it is ignored: {cap(alert.title, TITLE_BYTES)[0]} still fires"
 
 
 def _state(state: AlertState) -> str:
     again = f", {fired_again(state.again)}" if state.again else ""
+    if state.older_ends and state.status == "firing":
+        again += f", {count(state.older_ends, 'end')} of earlier firings ignored"
     if state.status == "firing":
         return f"firing since {utc(state.starts_at)}{again}" if state.starts_at else f"firing{again}"
     return f"resolved at {utc(state.ends_at)}{again}" if state.ends_at else f"resolved{again}"

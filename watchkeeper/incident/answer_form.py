@@ -3,46 +3,115 @@
 from __future__ import annotations
 
 import re
+from typing import Literal, TypeAlias
 
 SUBSTANCE_WORDS = 6
 """An answer that is shorter than this, not counting its requests and announcements, reports nothing."""
 
-_QUOTED = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|^\s*>.*$", re.DOTALL | re.MULTILINE)
-_MARKS = re.compile(r"[*_#|]")
-_SENTENCE_END = re.compile(r"(?<=[.!?…:])\s+|\n+")
-_BULLET = re.compile(r"^\s*(?:[-+•]|\d+[.)])\s+")
+LONGEST_SENTENCE = 500
+"""A longer sentence, in characters, is neither a request nor an announcement."""
 
-_LEAD = r"(?:(?:ok(?:ay)?|sure|alright|right|now|next|first|then|so|and|also|understood|got it|great)[,.!]?\s+)*"
+_Kind: TypeAlias = Literal["announces", "plans", "asks", "filler", "states"]
+
+_QUOTED = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|^[ \t]*>.*$", re.DOTALL | re.MULTILINE)
+_MARKS = re.compile(r"[*_#|]")
+_SENTENCE_END = re.compile(r"(?<=[.!?…:])\s+|(?<=[。！？：])|\n+")
+_BULLET = re.compile(r"^[ \t]*(?:[-+•]|\d+[.)])[ \t]+", re.MULTILINE)
+_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+
+_LEAD = (
+    r"(?:(?:ok(?:ay)?|sure|alright|right|now|next|first|then|so|and|also|understood|got it|great|hello|hi"
+    r"|(?:it (?:looks|seems) like|i think|i believe|i guess)(?: that)?)[,.!]?\s+){0,6}"
+    r"(?:(?:to|since|because|based on|before|as|given|for|in order to|without)\b[^.,;:\d]{1,120},\s+)?"
+)
+_LOOK = (
+    r"(?:check|look|investigat|quer|fetch|pull|inspect|search|examine|examining|review|retrieve|retrieving|gather|dig|dive|drill|analy[sz]|start"
+    r"|begin|collect|diagnos|trac|explor|monitor)"
+)
 _WORK = (
-    r"(?:check|look|investigat|quer|fetch|get|pull|inspect|search|examine|examining|review|retrieve|retrieving|gather|"
-    r"run|call|see|verif|dig|analy[sz]|start|begin|proceed|collect|read|find|page|determine|determining|diagnos|trac|test|list|drill)\w*"
+    rf"(?:(?:{_LOOK}|get|run|call|see|verif|proceed|read|find|page|determine|determining|test|list|use|using|try|continue|think"
+    r"|report back|assess)\w*|do\b)"
+)
+_HOW = (
+    r"(?:(?:now|first|next|then|also|just|quickly|currently|still|have to|need to|try to|go ahead and|go|take an?"
+    r"|start by|begin by|proceed to|continue to|be)\s+){0,6}"
+)
+_GERUND = (
+    r"(?:checking|looking|fetching|querying|investigating|pulling|searching|gathering|retrieving|inspecting|examining"
+    r"|reviewing|calling|invoking|executing|running|using|starting|beginning|analy[sz]ing|collecting|reading)"
+)
+_FOUND = (
+    r"(?:show(?:s|ed|n)?|found|finds?|is|are|was|were|has|had|takes?|took|removes?|returned|returns?|fails?|failed"
+    r"|looks?|seems?|works?|remains?|stays?|helps?|needs?|requires?|does|did|would|could|should|can"
+    r"|reveal(?:s|ed)?|fix(?:es|ed)?|causes?|caused|confirm(?:s|ed)?|says?|said|begins?|began|because|since)"
 )
 _ANNOUNCES = re.compile(
     rf"{_LEAD}(?:"
-    rf"(?:(?:i|we)(?:'ll|’ll| will|'m going to|’m going to| am going to| are going to)"
-    rf"|i (?:need to|should|want to|must|have to))"
-    rf"\s+(?:now |first |next |then |also |just |quickly |have to |need to |try to |go |take a )*{_WORK}"
-    rf"|let(?:'s|’s| us| me)\s+(?!know)(?:now |first |next |then |also |just |quickly |try to |go |take a )*{_WORK}"
-    rf"|(?:i am|i'm|i’m|we are|we're)\s+(?:now |currently |still )*{_WORK}"
-    rf"|(?:now |next |first |currently )*(?:checking|looking|fetching|querying|investigating|pulling|searching|"
-    rf"gathering|retrieving|inspecting)\b[^.,;\d]{{0,60}}(?:\.{{2,3}}|…|now\.?|first\.?)$)",
+    r"(?:(?:i|we)(?:'ll|’ll| will| shall|(?:'m|’m| am|'re|’re| are) (?:now )?(?:going to|about to)| plan to| intend to)"
+    r"|i (?:need to|should|want to|must|have to|would like to)|i['’]d like to"
+    r"|(?:the |my )?next step (?:is|will be|would be) to|(?:will|going to|time to))"
+    rf"\s+{_HOW}{_WORK}"
+    rf"|let(?:'s|’s| us| me)\s+(?!know){_HOW}{_WORK}"
+    rf"|i can {_LOOK}\w*|(?:i am|i'm|i’m|we are|we're|we’re)\s+{_HOW}{_LOOK}\w*\b[^\d\n]*$"
+    rf"|{_GERUND}\b(?:(?!\b{_FOUND}\b)[^.,;\d]){{0,80}}[.…]{{0,3}}$"
+    r"|(?:i (?:will|shall|have|can)|i['’](?:ll|ve))\b[^.\n]{0,60}\b(?:report|get|come|be) back\b"
+    r"|(?:ich (?:werde|muss|prüfe|überprüfe|schaue|sehe|untersuche|hole|rufe|starte|beginne)|lass mich"
+    r"|je vais|laissez-moi|je dois|voy a|déjame|permíteme|necesito|vou|deixe-me|preciso)\s"
+    r"|(?:接下来|首先|现在|好的|我)?[，,]?\s?(?:我(?:来|先|将|会|要|需要|现在)|让我)"
+    r"|.{0,40}(?:確認|調査|検索|取得)します"
+    r")",
     re.IGNORECASE,
+)
+_PLANS = re.compile(
+    rf"{_LEAD}(?:here(?:'s|’s| is) (?:my|the|a) (?:\w+ )?plan|(?:my |the |investigation )?plan|step \d{{1,2}})"
+    r"[^.\n]{0,40}:$",
+    re.IGNORECASE,
+)
+_PLANNED = re.compile(rf"{_LEAD}{_WORK}\b", re.IGNORECASE)
+
+_GIVE = (
+    r"(?:provide|share|send|give|tell|paste|specify|clarify|confirm|supply|upload|attach|let me know|describe|answer"
+    r"|grant)"
 )
 _ASKS = re.compile(
     rf"{_LEAD}(?:"
     r"(?:could|can|would|will) (?:you|someone|anyone)\b"
-    r"|please\s+(?:also |kindly )?(?:provide|share|send|give|tell|paste|specify|clarify|confirm|supply|upload|attach|"
-    r"let me know|describe|answer|grant)\b"
+    r"|(?:may|might|could|can|shall|should) (?:i|we)\b[^.\n]*\?$"
+    rf"|(?:(?:please|kindly)\s+){{1,2}}(?:also )?{_GIVE}\b|please\b[^.\n]*\b(?:paste|send|share|provide)\b"
+    r"|(?:provide|share|send|tell|give|paste)\s+(?:me|us|your|any|more)\b"
+    r"|(?:provide|share|send|paste)\s+the\s+(?:\w+\s+)?(?:logs?|output|details?|messages?|metrics|alerts?|traces?)\b"
     r"|(?:i|we)(?:'d|’d| would)?\s+(?:need|require|like)\s+(?:some |more |additional |further |the |your |access|a )"
-    r"|(?:i|we)\s+(?:do not|don't|don’t|cannot|can't|can’t) (?:have|access|see)\b.*\b(?:provide|share|access|tools?)\b"
-    r"|(?:which|what|where|when|who|do|does|is|are|should|shall|would)\b[^.\n]*\?$"
-    r"|let me know\b|tell me\b|to (?:help|proceed|continue|assist)[^.\n]*\b(?:need|provide|share)\b)",
+    r"|(?:i|we)\s+(?:do not|don't|don’t|cannot|can't|can’t|am (?:unable|not able) to|am not)\s+(?:have|access|see)\b.*"
+    r"\b(?:provide|share|access|tools?|more|logs?|enough)\b"
+    r"|(?:which|what|where|when|who|how|why|do|does|did|is|are|was|were|has|have|should|shall|would|any)\b[^.\n]*\?$"
+    r"|let me know\b|tell me\b|feel free to\b"
+    r"|(?:a)?waiting (?:for )?(?:your|the|more|user|further|input|confirmation)\b"
+    r"|to (?:help|proceed|continue|assist)[^.\n]*\b(?:need|provide|share)\b"
+    r"|it would (?:help|be (?:very )?(?:helpful|useful|great|good|nice))\b"
+    r"|if you (?:can |could )?(?:share|provide|send|give)\b"
+    r"|(?:more|additional|further) (?:information|details?|context|data|logs|access|input)\b[^.\n]*"
+    r"\b(?:needed|required|necessary|helpful)\b"
+    r"|bitte (?:senden|schicken|geben|nennen|stellen|teilen|sagen|bestätigen)\b"
+    r"|(?:können|könnten|würden)\b|kannst du\b"
+    r"|(?:welche[nrs]?|wann|wer|wo|wie|was)\b[^.\n]*\?$"
+    r"|(?:pouvez|pourriez)-vous\b|veuillez (?:fournir|partager|envoyer|indiquer|préciser|confirmer)\b"
+    r"|quel(?:le)?s?\b[^.\n]*\?$|¿|por favor,? (?:proporcione|comparta|env[ií]|indi[qc]|forne[cç]|confirm)\w*"
+    r"|您能|你能|能否|请您?(?:提供|分享|发送|告诉|给|说明|确认|上传)"
+    r"|.{0,60}(?:提供|教えて|共有|送って|お知らせ).{0,10}(?:ください|くださいますか|いただけますか)"
+    r")",
     re.IGNORECASE,
 )
 _FILLER = re.compile(
-    r"(?:ok(?:ay)?|sure|alright|understood|thanks?(?: you)?|hello|hi|of course|certainly|one moment|please wait|"
+    r"(?:(?:ok(?:ay)?|sure|alright|understood|thanks?(?: you)?|hello|hi|of course|certainly|one moment|please wait|"
     r"please hold on|hold on|i(?:'m|’m| am) sorry|sorry|i apologi[sz]e|my apologies|"
-    r"you(?:'re|’re| are) right|i understand|noted|no problem|got it)\b[^.!?\n]{0,40}[.!?…:]*",
+    r"you(?:'re|’re| are) right|i understand|noted|no problem|got it|on it|working on it|bear with me|"
+    r"ready when you are|"
+    r"give me an? (?:moment|minute|second)|(?:the )?investigation (?:is )?(?:in progress|ongoing|under ?way|started)|"
+    r"(?:i(?:'ve|’ve| have) started|starting) (?:the |an |my )?investigation|"
+    r"i (?:cannot|can't|can’t|am unable to|am not able to) (?:help|assist|comply))\b[^.!?\n]{0,40}"
+    r"|(?:as an?|i(?:'m|’m| am)(?: just)? an?) (?:ai|artificial intelligence|(?:large )?language model|assistant)\b"
+    r"[^.!?\n]{0,200}"
+    r")[.!?…:]*",
     re.IGNORECASE,
 )
 
@@ -68,24 +137,39 @@ def ends_with_announcement(answer: str) -> bool:
     return _kinds(answer)[-1:] == ["announces"]
 
 
-def _kinds(answer: str) -> list[str]:
-    return [kind for sentence in _sentences(answer) if (kind := _kind(sentence)) != "filler"]
+def _kinds(answer: str) -> list[_Kind]:
+    return [kind for _, kind in _sentence_kinds(answer) if kind != "filler"]
 
 
-def _kind(sentence: str) -> str:
+def _sentence_kinds(answer: str) -> list[tuple[str, _Kind]]:
+    """Return the sentences with their kinds. After "My plan:", sentences that begin with a verb announce work."""
+    kinds: list[tuple[str, _Kind]] = []
+    planned = False
+    for sentence in _sentences(answer):
+        kind = _kind(sentence)
+        planned = kind == "plans" or (planned and bool(_PLANNED.match(sentence)))
+        kinds.append((sentence, "announces" if planned else kind))
+    return kinds
+
+
+def _kind(sentence: str) -> _Kind:
+    if len(sentence) > LONGEST_SENTENCE:
+        return "states"
+    if _PLANS.fullmatch(sentence):
+        return "plans"
+    if _FILLER.fullmatch(sentence):
+        return "filler"
     if _ANNOUNCES.match(sentence):
         return "announces"
-    if _ASKS.match(sentence):
-        return "asks"
-    return "filler" if _FILLER.fullmatch(sentence) else "states"
+    return "asks" if _ASKS.match(sentence) else "states"
 
 
 def _has_substance(answer: str) -> bool:
-    stated = [sentence for sentence in _sentences(answer) if _kind(sentence) == "states"]
-    return sum(len(sentence.split()) for sentence in stated) >= SUBSTANCE_WORDS
+    stated = [sentence for sentence, kind in _sentence_kinds(answer) if kind == "states"]
+    # Some scripts write no spaces: two of their characters are about a word.
+    return sum(len(sentence.split()) + len(_WIDE.findall(sentence)) // 2 for sentence in stated) >= SUBSTANCE_WORDS
 
 
 def _sentences(answer: str) -> list[str]:
-    plain = _MARKS.sub("", _QUOTED.sub(" … ", answer))
-    pieces = (_BULLET.sub("", piece).strip() for piece in _SENTENCE_END.split(plain))
-    return [piece for piece in pieces if any(map(str.isalnum, piece))]
+    plain = _BULLET.sub("", _MARKS.sub("", _QUOTED.sub(" … ", answer)))
+    return [piece.strip() for piece in _SENTENCE_END.split(plain) if any(map(str.isalnum, piece))]

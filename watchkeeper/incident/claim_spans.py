@@ -56,7 +56,8 @@ class Check:
         """Return where the names end that are joined to a clause: paged search and the platform team."""
         end = clause.end
         for other in self.report.clauses[bisect_right(self._starts, clause.start) :]:
-            if other.joined not in ("and", ",", "(") or not other.before or has_verb(other.text):
+            labelled = other.joined == ":" and end == clause.end
+            if not (labelled or other.joined in ("and", ",", "(")) or not other.before or has_verb(other.text):
                 break
             end = other.end
         return end

@@ -7,15 +7,24 @@ must agree with the call records. What the checks do not understand is not flagg
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from watchkeeper.contracts import Claim
+from watchkeeper.incident.absence_claims import check_absence
 from watchkeeper.incident.action_claims import check_actions
 from watchkeeper.incident.claim_marks import occurrences
 from watchkeeper.incident.claim_records import Records
 from watchkeeper.incident.claim_spans import Check, Unsupported
 from watchkeeper.incident.figure_claims import check_figures
 from watchkeeper.incident.health_claims import check_health
-from watchkeeper.incident.name_claims import check_citations, check_incidents, check_names, check_versions
+from watchkeeper.incident.name_claims import (
+    check_citations,
+    check_dated_versions,
+    check_incidents,
+    check_logged,
+    check_names,
+    check_versions,
+)
 from watchkeeper.incident.quote_claims import check_quotes
 from watchkeeper.incident.read_evidence import ReadEvidence
 from watchkeeper.incident.report_clauses import report_text
@@ -51,15 +60,23 @@ def unsupported_parts(report: str, records: Records) -> list[Unsupported]:
     """Return the parts of a report that nothing supports, by position; only actions overlap with other parts."""
     check = Check(report_text(report), ReadEvidence(records), records)
     check_actions(check)
+    check_absence(check)
     check_health(check)
     check_quotes(check)
     check_citations(check)
+    check_dated_versions(check)
     clocks = check_times(check)
     check_incidents(check)
     check_versions(check)
+    check_logged(check)
     check_names(check)
     check_figures(check, clocks)
-    return _apart(check.found)
+    return _apart([_in_report(check, part) for part in check.found])
+
+
+def _in_report(check: Check, part: Unsupported) -> Unsupported:
+    start, end = check.report.place(part.start, part.end)
+    return replace(part, start=start, end=end)
 
 
 def _apart(found: Sequence[Unsupported]) -> list[Unsupported]:

@@ -1,4 +1,4 @@
-"""What counts as a conclusion, and who is woken for it: decided from the answer and the records (pure).
+"""What counts as a conclusion: decided from the answer and the records (pure).
 
 No model judges here. The activity ``review`` applies these rules and records what it found, so a rule may change while
 runs are open.
@@ -6,20 +6,13 @@ runs are open.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from watchkeeper.contracts import CallRecord, Claim, Review, Verdict
+from watchkeeper.contracts import Claim, Verdict
 from watchkeeper.incident.answer_form import announces_work, asks_reader, ends_with_announcement, says_nothing
+from watchkeeper.incident.named_results import names_a_result
 from watchkeeper.incident.stated_verdict import read_verdicts
-
-URGENT = ("critical", "error")
-"""Severities for which a person is woken unless the records show that this is not needed."""
-
-_OWN_CHECK = re.compile(r"<report_check>.*?(?:</report_check>|\Z)", re.DOTALL)
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_CITATION = re.compile(r"\br\d+\.\d+\b")
 
 
 @dataclass(frozen=True)
@@ -58,8 +51,11 @@ def find_problems(answer: str, facts: ConclusionFacts) -> list[str]:
     match verdicts:
         case []:
             problems.append("It names no verdict: diagnosed, recovered, healthy or unknown.")
-        case ["healthy" | "recovered" as verdict] if facts.results and not _names_a_result(answer, facts.results):
-            problems.append(f"Its verdict is {verdict}, but it names nothing that was read.")
+        case ["healthy" | "recovered" as verdict] if facts.results and not names_a_result(answer, facts.results):
+            problems.append(
+                f"Its verdict is {verdict}, but it names nothing that was read: give a figure of a result, "
+                f"or cite its call, such as [{next(iter(facts.results))}]."
+            )
         case [_]:
             pass
         case _:
@@ -76,48 +72,6 @@ def find_contradictions(answer: str, facts: ConclusionFacts, unsupported: Iterab
     if "health" in kinds and verdict_of(answer) in ("healthy", "recovered"):
         problems.append("Its verdict contradicts what was read.")
     return problems
-
-
-def correction_text(introduction: str, review: Review) -> str:
-    """Write what is wrong with an answer for the model. ``without_corrections`` finds the text again."""
-    lines = [f"- {problem}" for problem in review.problems]
-    lines += [f"- Not supported: {claim.text!r} ({claim.why})." for claim in review.unsupported]
-    return "\n".join(["<report_check>", introduction.strip(), "", *lines, "</report_check>"])
-
-
-def without_corrections(message: str) -> str:
-    """Return a message without our own corrections: they quote false claims, and would support them."""
-    return _OWN_CHECK.sub("", message)
-
-
-def unsent_page(calls: Sequence[CallRecord], pagers: Container[str], look_first: str = "") -> str | None:
-    """Say which page the model wanted that was not sent; None if it wanted none, or if any page was sent.
-
-    A page that was refused with ``look_first`` does not count: the model was to look first, and may have found that
-    no one needs to be woken.
-    """
-    pages = [call for call in calls if call.name in pagers]
-    if any(call.status == "ok" for call in pages):
-        return None
-    wanted = [call for call in pages if not (look_first and call.finding.startswith(look_first[:40]))]
-    if not wanted:
-        return None
-    last = wanted[-1]
-    return f"the model wanted to page ({last.key} {last.name}), and the page was not sent ({last.status})"
-
-
-def wake_reason(review: Review, *, severity: str | None, firing: int, is_paged: bool) -> str | None:
-    """Say why people are woken for a conclusion; None if they are not.
-
-    An urgent alert that still fires wakes a person, unless one was woken already, or the latest read says that the
-    service is healthy and nothing in the report contradicts the records.
-    """
-    if is_paged or not firing or severity not in URGENT:
-        return None
-    if review.verdict in ("healthy", "recovered") and review.shown_healthy and not review.unsupported:
-        return None
-    alerts = "alert still fires" if firing == 1 else f"{firing} alerts still fire"
-    return f"{severity}: {alerts}, and no one was paged"
 
 
 def is_shown_healthy(results: Iterable[Mapping[str, object]]) -> bool:
@@ -137,16 +91,3 @@ def _stated_health(result: Mapping[str, object]) -> bool | None:
             return status.lower() in _HEALTHY
         case _:
             return None
-
-
-def _names_a_result(answer: str, results: Mapping[str, str]) -> bool:
-    """Return whether an answer cites a result, or has a number that a result has."""
-    if any(key in results for key in _CITATION.findall(answer)):
-        return True
-    read = dict.fromkeys(number for result in results.values() for number in map(_digits, _NUMBER.findall(result)))
-    return any(_digits(number) in read for number in _NUMBER.findall(answer))
-
-
-def _digits(number: str) -> str:
-    """Return the significant digits: 18.2 (percent), 0.182 and 182 are alike."""
-    return re.sub(r"[.,]", "", number).strip("0")

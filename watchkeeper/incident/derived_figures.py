@@ -20,6 +20,7 @@ MOST_IN_A_RESULT = 12
 MOST_OF_A_RESULT = 5
 MOST_COUNTS = 5
 MOST_RATES = 3
+MOST_SAID = 8
 """Larger groups of numbers support too much."""
 
 _PRODUCTS: dict[Dimension, tuple[tuple[Dimension, Dimension], ...]] = {
@@ -36,19 +37,42 @@ _QUOTIENTS: dict[Dimension, tuple[tuple[Dimension, Dimension], ...]] = {
 _TOTAL = re.compile(r"total|count|sum|all|hits|size", re.IGNORECASE)
 """Keys of counts that may be set in relation across the rows of a result."""
 
+_NAME = re.compile(r"(?:^|_)(?:id|pid|port|code|line|offset|number)$|Id$", re.IGNORECASE)
+"""Keys of numbers that name something."""
 _LIMIT = re.compile(r"max|limit|total|capacity|desired|quota", re.IGNORECASE)
+_SMALL_SUM = 100
+"""Sums up to this one are too likely to be true of some row."""
 _LARGE = 1e6
 """From here on, a number without a unit may be one of bytes."""
 
 _UNKNOWN_SCALES: dict[Dimension, tuple[float, ...]] = {"time": (1.0, 1e-3), "share": (1.0, 0.01)}
 
 
-def is_derived(number: Quantity, bounds: Sequence[tuple[float, float]], evidence: ReadEvidence) -> bool:
-    """Tell whether a figure follows from two numbers that were read. ``bounds``: what each of its values may be."""
+def is_derived(
+    number: Quantity, bounds: Sequence[tuple[float, float]], evidence: ReadEvidence, *, differs: bool
+) -> bool:
+    """Tell whether a figure follows from two numbers that were read.
+
+    ``bounds``: what each of its values may be. ``differs``: it may be a difference or a sum.
+    """
     results = _combined(number.dimension, evidence, rough=number.digits == 1)
-    if number.digits > 1 or number.dimension == "multiple":
+    if (number.digits > 1 and (differs or number.dimension == "share")) or number.dimension == "multiple":
         results = chain(_differences_and_ratios(number.dimension, evidence), results)
+    elif number.dimension == "count" or (number.digits > 1 and number.dimension in ("rate", "bytes")):
+        results = chain(_totals(number.dimension, evidence), results)
     return any(low <= result <= high for result in results for low, high in bounds)
+
+
+def _totals(wanted: Dimension, evidence: ReadEvidence) -> Iterator[float]:
+    """Yield the sums of all numbers under one key of a result."""
+    for numbers in evidence.keyed.values():
+        sums: dict[tuple[str, Dimension], list[float]] = defaultdict(list)
+        for key, dimension, value in numbers:
+            if not _NAME.search(key):
+                sums[key, dimension].append(value)
+        for (_, dimension), values in sums.items():
+            if len(values) > 1 and (dimension == wanted or (dimension == "any" and wanted == "count")):
+                yield sum(values)
 
 
 def _groups(evidence: ReadEvidence) -> Iterator[tuple[list[tuple[Dimension, float]], bool]]:
@@ -68,8 +92,9 @@ def _groups(evidence: ReadEvidence) -> Iterator[tuple[list[tuple[Dimension, floa
         large |= {("bytes", value) for _, dimension, value in numbers if dimension == "any" and value >= _LARGE}
         sums: dict[tuple[str, Dimension], list[float]] = defaultdict(list)
         for key, dimension, value in numbers:
-            by_key[key].add((dimension, value))
-            sums[key, dimension].append(value)
+            if not _NAME.search(key):
+                by_key[key].add((dimension, value))
+                sums[key, dimension].append(value)
         for (key, dimension), values in sums.items():
             if len(values) > 1:
                 totals[key].add((dimension, sum(values)))
@@ -100,12 +125,36 @@ def _differences_and_ratios(wanted: Dimension, evidence: ReadEvidence) -> Iterat
                 yield from ((larger - smaller) * scale for scale in _UNKNOWN_SCALES.get(wanted, (1.0,)))
             if smaller and wanted == "multiple":
                 yield larger / smaller
-            if smaller and wanted == "share":
+            if smaller and wanted == "share" and (same_key or one != "share"):
                 yield from (smaller / larger, (larger - smaller) / larger)
             if smaller and wanted == "share" and same_key:
                 yield (larger - smaller) / smaller
         if wanted == "share":
             yield from (1 - value for dimension, value in group if dimension == "share" and value < 1)
+    if wanted == "share":
+        yield from (1 - value for value in evidence.fractions)
+    if wanted == "time":
+        times = [value for text in evidence.words for value in evidence.times_in(text)][:MOST_SAID]
+        yield from (abs(one - other) for one, other in combinations(times, 2))
+    if wanted in ("multiple", "time", "count"):
+        yield from _against_alert(wanted, evidence)
+
+
+def _against_alert(wanted: Dimension, evidence: ReadEvidence) -> Iterator[float]:
+    """Yield the differences and ratios of numbers in an alert or message and read ones: a lag has grown since."""
+    said = {entry[1:] for name, numbers in evidence.keyed.items() if name.startswith("message ") for entry in numbers}
+    if len(said) > MOST_SAID:
+        return
+    read = {
+        entry[1:] for name, numbers in evidence.keyed.items() if not name.startswith("message ") for entry in numbers
+    }
+    for dimension, value in said:
+        for other_dimension, other in read:
+            if dimension == other_dimension or "any" in (dimension, other_dimension):
+                if wanted == "multiple" and value and other:
+                    yield from (value / other, other / value)
+                elif wanted in (dimension, other_dimension) and wanted != "multiple":
+                    yield abs(value - other)
 
 
 def _combined(wanted: Dimension, evidence: ReadEvidence, *, rough: bool) -> Iterator[float]:
@@ -130,13 +179,19 @@ def _combined(wanted: Dimension, evidence: ReadEvidence, *, rough: bool) -> Iter
                 yield from (first / second for first, second in pairs)
         if wanted == "share":
             yield from _parts_of_a_column(numbers)
-        if wanted == "count":
+        if wanted in ("count", "share", "bytes"):
             for row in evidence.rows[name]:
-                yield from _left(row)
+                yield from _of_a_row(wanted, row)
         if wanted == "share":
             totals = [entry for entry in numbers if _TOTAL.search(entry[0])]
             for row in (*evidence.rows[name], totals):
-                counts = sorted({value for _, dimension, value in row if dimension in ("any", "count") and value > 1})
+                counts = sorted(
+                    {
+                        value
+                        for key, dimension, value in row
+                        if dimension in ("any", "count") and value > 1 and not _NAME.search(key)
+                    }
+                )
                 if len(counts) <= MOST_COUNTS:
                     yield from (smaller / larger for smaller, larger in combinations(counts, 2))
             yield from _parts_of_a_whole(numbers)
@@ -150,7 +205,7 @@ def _parts_of_a_column(numbers: list[tuple[str, Dimension, float]]) -> Iterator[
     """Yield the shares of the numbers under one key in their sum: one region of three."""
     columns: dict[tuple[str, Dimension], list[float]] = defaultdict(list)
     for key, dimension, value in numbers:
-        if key != "[]" and dimension != "share":
+        if dimension != "share" and not _NAME.search(key):
             columns[key, dimension].append(value)
     for values in columns.values():
         if 1 < len(values) <= MOST_IN_A_RESULT and (whole := sum(values)):
@@ -164,6 +219,25 @@ def _left(row: list[tuple[str, Dimension, float]]) -> Iterator[float]:
         related = set(one.lower().split("_")) & set(other.lower().split("_"))
         if related or _LIMIT.search(one) or _LIMIT.search(other):
             yield abs(first - second)
+
+
+def _of_a_row(wanted: Dimension, row: list[tuple[str, Dimension, float]]) -> Iterator[float]:
+    """Yield what follows from the numbers of one JSON object: online and offline, bytes of instances."""
+    if wanted == "count":
+        yield from _left(row)
+    counts = [value for key, dimension, value in row if dimension in ("any", "count") and not _NAME.search(key)]
+    if not 1 <= len(counts) <= MOST_COUNTS:
+        return
+    if wanted == "count" and len(counts) > 2:
+        yield sum(counts)
+    for one, other in combinations(counts, 2):
+        if wanted == "count" and one + other > _SMALL_SUM:
+            yield one + other
+        elif wanted == "share" and one + other:
+            yield from (one / (one + other), other / (one + other))
+    if wanted == "bytes":
+        sizes = [value for _, dimension, value in row if dimension == "bytes"]
+        yield from (size / count for size in sizes for count in counts if count)
 
 
 def _parts_of_a_whole(numbers: list[tuple[str, Dimension, float]]) -> Iterator[float]:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import insort
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from watchkeeper.incident.claim_spans import Check
 from watchkeeper.incident.derived_figures import is_derived
+from watchkeeper.incident.figure_arithmetic import Unread, is_calculated, line_start
 from watchkeeper.incident.quantities import Quantity, compound_seconds, decimal_comma, quantity
 from watchkeeper.incident.read_evidence import ReadEvidence
-from watchkeeper.incident.stated_arithmetic import follows
 from watchkeeper.incident.vocabulary import figure_words
 from watchkeeper.incident.vocabulary.unit_words import COMPOUND, FIGURE, Dimension
 
 _BEFORE, _AHEAD = 28, 60
-_SAME_SENTENCE, _OPERANDS = 160, 4
-"""Characters around a figure, and figures on each side of it, from which it may follow."""
+_SAME_SENTENCE, _CHAIN = 160, 10
 SMALL = 12
 """Counts up to this one are often made by the reader: two suspects, three causes."""
 
@@ -45,15 +45,28 @@ def check_figures(check: Check, clocks: Sequence[int]) -> None:
         number = quantity(found, comma=comma)
         if number is None or not check.is_stated(found.start()):
             continue
+        if number.dimension == "time" and number.values[-1] >= 60 and found["number"].endswith(".5"):
+            unit = number.values[-1] / number.number
+            number = replace(number, steps=tuple(unit / 2 for _ in number.steps))  # Half an hour is a rough figure.
+        if figure_words.HALF.match(check.text, found.end("number")):
+            continue  # A figure with a half or a quarter is a rough one.
         if _is_no_figure(check, found, number):
             read.append((found.start(), number))
             continue
         before = check.text[max(0, found.start() - _BEFORE) : found.start()]
-        if figure_words.OR_MORE.match(check.text, found.end()):
-            before = "over "
+        if more := figure_words.OR_MORE.match(check.text, found.end()):
+            before = "about " if more[0].endswith("so") else "over "
+        if number.dimension == "count" and (
+            figure_words.TIMES_SIGN.search(before) or figure_words.TIMES_AFTER.match(check.text, found.end())
+        ):
+            number = replace(number, dimension="multiple")
+        if number.dimension == "multiple" and figure_words.FACTOR_AFTER.match(check.text, found.end()):
+            number = replace(number, dimension="count")
         readings = [number, *_other_readings(check, found, comma=comma)]
-        if any(_is_supported(check.evidence, reading, before, durations) for reading in readings):
-            read.append((found.start(), number))
+        after = check.text[found.end() : found.end() + _BEFORE]
+        supported = [r for r in readings if _is_supported(check.evidence, r, before, after, durations)]
+        if supported:
+            read.append((found.start(), supported[-1]))
         else:
             unread.append((found, number, before))
     _check_arithmetic(check, unread, read)
@@ -62,52 +75,17 @@ def check_figures(check: Check, clocks: Sequence[int]) -> None:
 def _check_arithmetic(
     check: Check, unread: Sequence[tuple[re.Match[str], Quantity, str]], read: list[tuple[int, Quantity]]
 ) -> None:
-    """Flag the figures that were not read, if they do not follow from figures in the same line that were."""
-    starts = [start for start, _ in read]
+    """Flag the figures that were not read, if they do not follow from figures of the report that were."""
     accepted: list[tuple[int, Quantity]] = []
     for found, number, before in unread:
-        begin = max(check.text.rfind("\n", 0, found.start()) + 1, found.start() - _SAME_SENTENCE)
-        end = check.text.find("\n", found.end(), found.end() + _SAME_SENTENCE)
-        end = end if end >= 0 else found.end() + _SAME_SENTENCE
-        after = [other for _, other in read[bisect_left(starts, found.end()) : bisect_left(starts, end)]]
-        near = [other for _, other in read[bisect_left(starts, begin) : bisect_left(starts, found.start())]]
-        near = [*after[:_OPERANDS], *near[-_OPERANDS:], *(other for start, other in accepted[-1:] if start >= begin)]
         bounds = [_bounds(value, step, before) for value, step in zip(number.values, number.steps, strict=True)]
-        over = [value for operand in near if operand.dimension == "time" for value in operand.values]
-        per_time = number.dimension == "rate" and any(
-            low * time <= total <= high * time
-            for low, high in bounds
-            for time in over
-            for total in check.evidence.totals
-        )
-        if per_time or follows(number, bounds, near) or _is_compared(check, found, number, bounds, after[:1]):
+        figure = Unread(found, number, bounds)
+        last = accepted[-1][1] if accepted and accepted[-1][0] >= line_start(check, figure) else None
+        if is_calculated(check, figure, read, last):
             accepted.append((found.start(), number))
+            insort(read, (found.start(), number), key=lambda entry: entry[0])
         else:
             check.flag(found.start(), found.end(), "figure", "no result has this figure in this unit")
-
-
-def _is_compared(
-    check: Check,
-    found: re.Match[str],
-    number: Quantity,
-    bounds: Sequence[tuple[float, float]],
-    following: Sequence[Quantity],
-) -> bool:
-    """Tell whether a read number is so much larger or smaller than the one that follows: 10x the threshold of 5,000."""
-    if number.dimension not in ("multiple", "share") or not following:
-        return False
-    if not figure_words.COMPARED.match(check.text, found.end()):
-        return False
-    more = [(1 + low, 1 + high) for low, high in bounds] if number.dimension == "share" else list(bounds)
-    less = [(1 - high, 1 - low) for low, high in bounds] if number.dimension == "share" else []
-    other = following[0]
-    dimensions: set[Dimension] = {other.dimension, "any"} if other.dimension == "count" else {other.dimension}
-    return any(
-        check.evidence.has_number(dimension, value * low, value * high)
-        for value in other.values
-        for low, high in (*more, *less)
-        for dimension in dimensions
-    )
 
 
 def _other_readings(check: Check, found: re.Match[str], *, comma: bool) -> Iterator[Quantity]:
@@ -118,9 +96,7 @@ def _other_readings(check: Check, found: re.Match[str], *, comma: bool) -> Itera
     if found["scale"] and found["scale"] in ("k", "K", "M"):
         units = [f"{found['scale']}B", f"{found['scale']}i"]
     else:
-        link = figure_words.SAME_UNIT.match(check.text, found.end())
-        following = FIGURE.match(check.text[link.end() : link.end() + _AHEAD]) if link else None
-        unit = following and (following["unit"] or following["rate"] or following["scale"])
+        unit = _unit_ahead(check, found.end())
         units = [unit] if unit else []
     for unit in units:
         again = FIGURE.fullmatch(f"{written} {unit.strip()}")
@@ -129,30 +105,63 @@ def _other_readings(check: Check, found: re.Match[str], *, comma: bool) -> Itera
             yield number
 
 
-def _is_supported(evidence: ReadEvidence, number: Quantity, before: str, durations: set[int]) -> bool:
+def _unit_ahead(check: Check, at: int) -> str | None:
+    """Return the unit of the last number of a chain: 3.97 -> 7.62 -> 16.95 GB."""
+    for _ in range(_CHAIN):
+        link = figure_words.SAME_UNIT.match(check.text, at)
+        following = FIGURE.match(check.text[link.end() : link.end() + _AHEAD]) if link else None
+        if link is None or following is None:
+            return None
+        unit = following["unit"] or following["rate"] or following["scale"] or following["bytes"]
+        if unit:
+            return str(unit)
+        at = link.end() + following.end()
+    return None
+
+
+def _is_supported(evidence: ReadEvidence, number: Quantity, before: str, after: str, durations: set[int]) -> bool:
     if _is_read(evidence, number, before):
         return True
     if number.dimension == "time" and _is_duration(number, durations, before):
         return True
-    exact = number.dimension == "bytes" and not figure_words.ABOUT.search(before)
+    exact = number.dimension in ("bytes", "time") and not figure_words.ABOUT.search(before)
     unit = number.values[-1] / number.number if number.number else 1.0
     steps = [min(step, unit) for step in number.steps] if exact and number.number >= 1 else number.steps
     bounds = [_bounds(value, step, before) for value, step in zip(number.values, steps, strict=True)]
-    return is_derived(number, bounds, evidence)
+    return is_derived(number, bounds, evidence, differs=bool(figure_words.DIFFERS.search(before + "\0" + after)))
 
 
 def _check_compounds(check: Check, durations: set[int]) -> None:
     """Flag durations in two units, such as 3 h 40 min."""
     for found in COMPOUND.finditer(check.text):
+        if not _is_compound(found):
+            continue
         check.take(*found.span())
         total, step = compound_seconds([part or "" for part in found.groups()])
         if not check.is_stated(found.start()) or figure_words.AGO.match(check.text, found.end()):
             continue
         low, high = _bounds(total, step, check.text[max(0, found.start() - _BEFORE) : found.start()])
         high += step / 2
-        if not check.evidence.has_number("time", low, high) and not any(low <= read <= high for read in durations):
+        number = Quantity((total,), (step,), "time", 2, total)
+        if (
+            not check.evidence.has_number("time", low, high)
+            and not any(low <= read <= high for read in durations)
+            and not is_derived(number, [(low, high)], check.evidence, differs=True)
+        ):
             check.flag(*found.span(), "figure", "no result has this duration")
     check.hide()
+
+
+def _is_percentile(check: Check, found: re.Match[str], number: Quantity) -> bool:
+    """Tell whether a share is that of a percentile which the line names: 5 % are slower than the p95."""
+    line = check.text[check.text.rfind("\n", 0, found.start()) + 1 : found.start()]
+    named = {float(f"{whole}.{part or 0}") for whole, part in figure_words.PERCENTILE.findall(line[-_SAME_SENTENCE:])}
+    return any(min(abs(number.number - share), abs(100 - number.number - share)) < 1e-9 for share in named)
+
+
+def _is_compound(found: re.Match[str]) -> bool:
+    """Tell whether the units of a duration become smaller: 72 hours, 9 hours are two durations."""
+    return "dhms".index(found["u1"][0].lower()) < "dhms".index(found["u2"][0].lower())
 
 
 def _is_no_figure(check: Check, found: re.Match[str], number: Quantity) -> bool:
@@ -160,30 +169,61 @@ def _is_no_figure(check: Check, found: re.Match[str], number: Quantity) -> bool:
     before = check.text[max(0, found.start() - _BEFORE) : found.start()]
     if number.dimension == "time" and figure_words.AGO.match(after):
         return True
-    if number.dimension == "share" and figure_words.CERTAINTY.search(
-        check.text, max(0, found.start() - _AHEAD), found.start()
+    clause = check.clause(found.start())
+    if number.dimension == "share" and (
+        figure_words.CERTAINTY.search(check.text, max(0, found.start() - _AHEAD), found.start())
+        or (clause and figure_words.CERTAINTY.search(clause.label))
     ):
         return True
     if figure_words.WELL_KNOWN.search(check.text, max(0, found.start() - _AHEAD), found.start()):
         return True
+    if figure_words.KNOWN_AFTER.match(after):
+        return True
     if figure_words.HTTP_STATUSES.match(found[0]):
         return True
+    if (
+        number.dimension == "rate"
+        and number.number in figure_words.CODES
+        and _is_counted(check.evidence, number.number, number.number)
+    ):
+        return True  # 429/s are answers with this code.
+    if number.dimension == "count" and number.number in figure_words.CODES and figure_words.ARTICLE.search(before):
+        return True  # A server would answer with a 429.
     if figure_words.PORT.search(before) and number.number in figure_words.PORTS:
         return True
-    if number.dimension == "share" and figure_words.CERTAIN.match(after):
+    if number.dimension == "share" and (figure_words.CERTAIN.match(after) or _is_percentile(check, found, number)):
         return True
+    over = found["per"] or found["span"]
+    if over in figure_words.ESTIMATE_SPANS and figure_words.ABOUT.search(before):
+        return True  # An estimate, which the writer calls one.
     if "mio" in (found["unit"] or found["scale"] or "").lower():
         return True  # Mebioctets in French, millions in German.
     if number.dimension != "count":
         return number.number == 0
+    if "." in found["number"] and found["number"] in check.evidence.digits:
+        return True  # A number such as 20260530.2, as it was read.
     if after[:1] == "%" or number.number in (0, 1) or figure_words.NUMBERED.search(before):
         return True
     if re.match(r"[ ]?[\u3040-\u9fff]", after) and not figure_words.COUNTED.match(after):
         return True
     counted = bool(figure_words.COUNTED.match(after))
     if number.number <= SMALL and number.number.is_integer():
-        return not counted
+        if figure_words.PART_OF.search(before) and number.number > max(1, check.evidence.longest_list):
+            return False
+        things = figure_words.THINGS.match(after) and number.number > max(1, check.evidence.longest_list)
+        return not counted and not things
+    named = figure_words.WORD_BEFORE.search(before)
+    if named and any(check.evidence.has_name(f"{named[1]}{sign}{found['number']}") for sign in ("", "-", "_")):
+        return True  # Route 53 is route53.
+    if figure_words.EXIT_CODE.match(check.text, found.start()):
+        return True
     return 1990 <= number.number <= 2100 and not counted and number.number.is_integer()
+
+
+def _is_round(value: float) -> bool:
+    """Tell whether a number may be a bound that the writer chose: 5,000 or 250, not 41."""
+    digits = f"{value:.6e}".partition("e")[0].replace(".", "").rstrip("0")
+    return len(digits) < 2 or (len(digits) == 2 and digits.endswith("5"))
 
 
 def _bounds(value: float, step: float, before: str) -> tuple[float, float]:
@@ -192,6 +232,8 @@ def _bounds(value: float, step: float, before: str) -> tuple[float, float]:
     if figure_words.ABOUT.search(before):
         slack = max(half, abs(value) * _SLACK_ABOUT)
         low, high = value - slack, value + slack
+    if not _is_round(value):
+        return low, high
     if figure_words.OVER.search(before):
         high = max(high, value * _SLACK_OVER)
     if figure_words.UNDER.search(before):
@@ -210,6 +252,8 @@ def _is_read(evidence: ReadEvidence, number: Quantity, before: str) -> bool:
         if evidence.has_number(number.dimension, low, high):
             return True
         scales = {unit, *_SCALES.get(number.dimension, (1.0,))}
+        if number.dimension == "share" and value < 0.01:
+            scales -= {0.01}  # An unknown number below one is a fraction: 0.412 is 41.2 %, not 0.4 %.
         if any(evidence.has_number("any", low / scale, high / scale) for scale in scales):
             return True
         if number.dimension == "multiple" and evidence.has_number("count", low, high):

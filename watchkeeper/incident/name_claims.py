@@ -11,6 +11,8 @@ from watchkeeper.incident.vocabulary import name_patterns
 _NEAR = 40
 """Characters before a version that may say that it does not exist yet."""
 
+_SHORT_END = 3
+"""Letters after which a name differs from one that was read, such as ``zone-d`` from ``zone-a``."""
 _SHORTEST = 3
 """Shorter names before a point are abbreviations."""
 
@@ -56,6 +58,15 @@ def check_incidents(check: Check) -> None:
     check.hide()
 
 
+def check_dated_versions(check: Check) -> None:
+    """Flag versions such as 2026-07-27.3 that were never read."""
+    for found in name_patterns.DATED.finditer(check.text):
+        check.take(*found.span())
+        if check.is_stated(found.start()) and not check.evidence.has_name(found[0]):
+            check.flag(*found.span(), "version", "no result has this version")
+    check.hide()
+
+
 def check_versions(check: Check) -> None:
     """Flag versions and addresses that were never read."""
     for found in name_patterns.ADDRESS.finditer(check.text):
@@ -88,20 +99,26 @@ def check_names(check: Check) -> None:
         name = found["name"]
         if (
             not name_patterns.NO_AUTHOR.match(name)
+            and not name_patterns.IN_GENERAL.search(check.report.plain, max(0, found.start() - 20), found.start())
             and check.is_stated(found.start("name"))
             and name.casefold() not in check.evidence.tokens
         ):
             check.flag(found.start("name"), found.end("name"), "name", "no result has this author")
     for pattern, why in (
+        (name_patterns.SOURCE, "file"),
         (name_patterns.HOST, "host"),
         (name_patterns.COMMIT, "commit"),
         (name_patterns.HYPHENATED, "name"),
+        (name_patterns.DOTTED, "name"),
+        (name_patterns.IDENTIFIER, "name"),
         (name_patterns.CAMEL, "name"),
     ):
         for found in pattern.finditer(check.text):
-            if pattern is name_patterns.HYPHENATED and not _is_resource(found[0]):
+            if pattern is name_patterns.HYPHENATED and not _is_resource(check, found[0]):
                 continue
             if pattern is name_patterns.CAMEL and not _is_identifier(found[0], check.in_code(found.start())):
+                continue
+            if pattern is name_patterns.DOTTED and found[1] not in check.evidence.beginnings:
                 continue
             check.take(*found.span())
             if check.is_stated(found.start()) and not _is_known(check, found):
@@ -109,9 +126,27 @@ def check_names(check: Check) -> None:
         check.hide()
 
 
-def _is_resource(name: str) -> bool:
+def check_logged(check: Check) -> None:
+    """Flag what is said to be logged and was never read: ``connection_closed`` was logged 3 times."""
+    for found in name_patterns.LOGGED.finditer(check.text):
+        name = found["name"] or found["after"]
+        at = found.start("name") if found["name"] else found.start("after")
+        if check.is_stated(at) and not check.evidence.has_name(name):
+            check.flag(at, at + len(name), "name", "no result has this name")
+            check.take(at, at + len(name))
+    check.hide()
+
+
+def _is_resource(check: Check, name: str) -> bool:
     """Tell whether a name with hyphens names a pod, node or host: checkout-6f7-x2k, but not 5-minute."""
     first, *rest = name.split("-")
+    known = name[: -len(rest[-1])] if rest else ""
+    if (
+        rest
+        and len(rest[-1]) <= _SHORT_END
+        and (known in check.evidence.beginnings or (len(rest) > 1 and known[:-1] in check.evidence.tokens))
+    ):
+        return True
     return any(char.isdigit() for part in rest for char in part) and not name_patterns.COMMON_FIRST.match(first)
 
 

@@ -45,7 +45,7 @@ class PageGate:
         rules, team = self.rules, self._team(call)
         if team is None or team in rules.teams:
             return None
-        if rules.teams:
+        if rules.teams or rules.unowned:
             return team
         if call.name == self.forced:
             return None

@@ -20,6 +20,7 @@ def incident_of(run_input: RunInput, *, is_open: bool = False, opened_number: st
     fields = {
         "title": excerpt(first_line, TITLE_BYTES),
         "service": run_input.service,
+        "unknown_service": origin.unknown_service if origin else None,
         "severity": run_input.severity,
         "opened_key": origin.opened_key if origin else None,
         "surely_opened": bool(origin and origin.surely_opened),
@@ -33,13 +34,17 @@ def page_rules(settings: Settings, run_input: RunInput, incident: Incident, look
     """Return the rules. They name the teams that the run may page without approval.
 
     These are the owner of its service, the alert's team and related teams: the owners of the services that its service
-    calls, and of the services that call it.
+    calls, and of the services that call it. If the catalogue does not name the service, it is the fallback team.
     """
     service = run_input.service if run_input.service in settings.services else None
     alert_team = run_input.origin.team if run_input.origin else None
     teams = [settings.team_of(service), alert_team, *(settings.teams_related_to(service) if service else [])]
+    unowned = bool(run_input.origin and run_input.origin.unknown_service and not alert_team)
+    if unowned:
+        teams.append(settings.reports.team)
     owners = {name: found.team for name, found in sorted(settings.services.items())}
     others = sorted(set(settings.catalogue["team"]) - set(owners.values()))
     rules = PageRules(incident=incident, approval=settings.approval.timeout, look_first=look_first)
     lists = {"owners": owners, "others": others, "teams": [team for team in dict.fromkeys(teams) if team]}
-    return rules.model_copy(update={name: value for name, value in lists.items() if value})
+    optional = {**lists, "unowned": unowned, "on_call": settings.on_call(run_input.service, alert_team)}
+    return rules.model_copy(update={name: value for name, value in optional.items() if value})

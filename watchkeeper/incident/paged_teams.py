@@ -48,19 +48,35 @@ class PagedTeams:
                 ]
                 if words:
                     named = True
-                    if not self._was_paged(words):
+                    if not self.was_paged(words):
                         first = found["name"].lower().rfind(words[0]) if len(words) == 1 else 0
                         yield found.start("name") + max(0, first), found.end()
+        yield from self._listed(text, at, end)
         direct = team_words.DIRECT.match(text, at, end)
         if (
             direct
             and not named
             and direct["name"].lower() not in team_words.GENERIC
-            and not self._was_paged([direct["name"].lower()])
+            and not self.was_paged([direct["name"].lower()])
         ):
             yield direct.span("name")
 
-    def _was_paged(self, words: list[str]) -> bool:
+    def _listed(self, text: str, at: int, end: int) -> Iterator[tuple[int, int]]:
+        """Yield the names in a list of teams that were not paged, if another one of the list was."""
+        listed = team_words.NAMES.match(text, at, end)
+        if listed is None:
+            return
+        found = [
+            name
+            for name in re.finditer(r"[a-z][\w-]*", listed["names"])
+            if name[0] not in team_words.GENERIC and not name[0].endswith("ed")
+        ]
+        if any(self.was_paged([name[0]]) for name in found):
+            first = listed.start("names")
+            yield from ((first + n.start(), first + n.end()) for n in found if not self.was_paged([n[0]]))
+
+    def was_paged(self, words: list[str]) -> bool:
+        """Tell whether a name is that of a team that was paged, or shares a part with it."""
         name = "-".join(words)
         return any(
             name in paged or paged in name or set(re.split(r"[\W_]+", name)) & set(re.split(r"[\W_]+", paged))

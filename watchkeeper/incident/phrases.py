@@ -26,6 +26,11 @@ def status_with_step(status: str, step: str, verdict: str | None = None) -> str:
     return f"{phrase}, {step}" if step not in ("", status_phrase(status)) else phrase
 
 
+def service_phrase(service: str | None, unknown_service: str | None) -> str | None:
+    """Return a service, or what the alerts call a service that is not in the catalogue; None if there is neither."""
+    return service or (f"{unknown_service} (not in the catalogue)" if unknown_service else None)
+
+
 def queue_phrase(queue: str) -> str:
     """Say that a run waits for a slot of a queue."""
     return f"waiting for a slot in the queue of {queue}"

@@ -88,7 +88,7 @@ def compound_seconds(parts: Sequence[str]) -> tuple[float, float]:
     for number, unit in zip(parts[::2], parts[1::2], strict=True):
         if number:
             step = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}[unit[0].lower()]
-            total += int(number) * step
+            total += (unit_words.WORD_NUMBERS.get(number.lower()) or int(number)) * step
     return total, step
 
 
@@ -157,11 +157,12 @@ def key_hint(key: str, value: float) -> tuple[Dimension, float] | None:
         return ("share", 1.0) if value not in (0, 1) else None
     if parts and parts[-1] == "rate" and unit_words.SHARED & set(parts):
         return ("share", 1.0) if value <= 1 else ("share", 0.01)
-    for part in reversed(parts):
+    for part in [*(part for part in parts if part in _PERCENT), *reversed(parts)]:
         if part in unit_words.HINTS:
             return unit_words.HINTS[part]
     return None
 
 
 _EVENTS = ("req", "reqs", "requests", "ops", "msgs", "messages", "events", "errors", "queries")
+_PERCENT = ("percent", "percentage", "pct")
 _SHARES = ("error", "success", "availability", "utilization", "utilisation", "saturation")

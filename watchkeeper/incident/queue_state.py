@@ -16,9 +16,13 @@ ENTRIES_SHOWN = 50
 """How many waiting runs the details of a queue show."""
 
 
+QUEUE_PREFIX = "queue-"
+"""Beginning of the workflow id of a queue."""
+
+
 def queue_id(name: str, task_queue: str) -> str:
     """Return the workflow id of a queue, such as ``queue-checkout@watchkeeper``. Each task queue has its own queues."""
-    return f"queue-{_id_part(name)}@{_id_part(task_queue)}"
+    return f"{QUEUE_PREFIX}{_id_part(name)}@{_id_part(task_queue)}"
 
 
 def _id_part(name: str) -> str:

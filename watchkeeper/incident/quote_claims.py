@@ -8,6 +8,7 @@ from watchkeeper.incident.claim_spans import Check
 from watchkeeper.incident.vocabulary import quote_words
 
 MOST_WORDS_READ = 0.85
+_CLOSING = " .,;:!?()[]{}|\"'"
 
 
 def check_quotes(check: Check) -> None:
@@ -17,7 +18,12 @@ def check_quotes(check: Check) -> None:
     spans += [(start, end, False) for start, end in check.report.code]
     for start, end, quoted in spans:
         text = plain[start:end]
-        if len(text.split()) < 3 or not check.is_stated(start) or not check.is_stated(end - 1):
+        said = quote_words.SAID_HERE.search(plain, max(0, start - 40), start)
+        if (
+            len(text.split()) < (2 if said else 3)
+            or not check.is_stated(start)
+            or not check.is_stated(start + len(text.rstrip(_CLOSING)) - 1)
+        ):
             continue
         before = plain[max(0, start - 90) : start - 1]
         if (quoted and not quote_words.SAID.search(before.rpartition("\n")[2])) or (
@@ -34,5 +40,7 @@ def _is_read(check: Check, part: str) -> bool:
         return True
     if " ".join(words) in check.evidence.sequence:
         return True
-    read = sum(word in check.evidence.alphanumerics for word in words)
-    return len(words) >= 6 and read / len(words) >= MOST_WORDS_READ
+    unread = [word for word in words if word not in check.evidence.alphanumerics]
+    if any(char.isdigit() for word in unread for char in word):
+        return False
+    return len(words) >= 6 and 1 - len(unread) / len(words) >= MOST_WORDS_READ

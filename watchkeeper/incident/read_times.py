@@ -6,15 +6,20 @@ import re
 from collections.abc import Iterable
 from functools import cached_property
 
+from watchkeeper.incident.vocabulary.time_words import ZONES
 from watchkeeper.text import utc
 
 _STAMP = re.compile(
-    r"(\d{4})[-/](\d\d)[-/](\d\d)[t _](\d\d):(\d\d)(?::(\d\d))?(?:[.,]\d+)?\s?(z|utc|[+-]\d\d:?\d\d)?", re.IGNORECASE
+    r"(\d(?<!\d.)\d{3})[-/](\d\d)[-/](\d\d)(?!\d)"
+    r"(?:[t _](\d\d):(\d\d)(?::(\d\d))?(?:[.,]\d+)?\s?(z|utc|[+-]\d\d:?\d\d)?)?",
+    re.IGNORECASE,
 )
-_CLOCK = re.compile(r"(?<![\d:.])(\d{1,2}):([0-5]\d)(?::([0-5]\d))?(?![\d:])")
-_AFTER_T = re.compile(r"\dt(\d\d):(\d\d)(?::(\d\d))?", re.IGNORECASE)
-_DATE = re.compile(r"(?<!\d)(\d{4})-(\d\d)-(\d\d)(?!\d)")
-_EPOCH = re.compile(r"(?<![\d.])(1[0-9]{9})(?:\d{3}|\d{6}|\d{9})?(?:\.\d+)?(?!\d)")
+_CLOCK = re.compile(
+    r"(\d(?<![\d:.].)\d?):([0-5]\d)(?::([0-5]\d))?(?![\d:])"
+    rf"(?: ?({'|'.join(zone for zone in ZONES if len(zone) > 1)})\b)?",
+    re.IGNORECASE,
+)
+_EPOCH = re.compile(r"(1(?<![\d.].)[0-9]{9})(?:\d{3}|\d{6}|\d{9})?(?:\.\d+)?(?!\d)")
 
 MOST_FOR_DURATIONS = 24
 """With more times than this, only the first and the last of each text count for durations."""
@@ -42,22 +47,29 @@ class ReadTimes:
         """Unix seconds."""
         self.anchors: set[int] = set()
         """The moments between which a report may count."""
+        self.clocks: set[int] = set()
+        """Clock times of texts that have few, as seconds of the day."""
         for text in texts:
             self._read(text)
 
     def _read(self, text: str) -> None:
         moments: set[int] = set()
         for year, month, day, hour, minute, second, zone in set(_STAMP.findall(text)):
+            self.dates.add((int(year), int(month), int(day)))
+            if not hour:
+                continue
             local = int(hour) * 3_600 + int(minute) * 60 + int(second or 0)
             self.seconds.add(local % _DAY)
-            if not 1 <= int(month) <= 12:
-                continue
-            moments.add(day_number(int(year), int(month), int(day)) * _DAY + local - _offset(zone))
-        for hour, minute, second in {*_CLOCK.findall(text), *_AFTER_T.findall(text)}:
+            if 1 <= int(month) <= 12:
+                moments.add(day_number(int(year), int(month), int(day)) * _DAY + local - _offset(zone))
+        clocks = set(_CLOCK.findall(text))
+        if len(clocks) <= MOST_FOR_DURATIONS:
+            self.clocks |= {int(h) * 3_600 + int(m) * 60 + int(s or 0) for h, m, s, _ in clocks if int(h) < 24}
+        for hour, minute, second, zone in clocks:
             if int(hour) < 24:
-                self.seconds.add(int(hour) * 3_600 + int(minute) * 60 + int(second or 0))
+                read = int(hour) * 3_600 + int(minute) * 60 + int(second or 0)
+                self.seconds |= {read, (read - ZONES[zone.lower()] * 60) % _DAY} if zone else {read}
         moments.update(int(epoch) for epoch in set(_EPOCH.findall(text)))
-        self.dates.update((int(year), int(month), int(day)) for year, month, day in set(_DATE.findall(text)))
         self.seconds.update(moment % _DAY for moment in moments)
         for days in {moment // _DAY for moment in moments}:
             year, month, day = (utc(days * _DAY) or "")[:10].split("-")
@@ -75,6 +87,8 @@ class ReadTimes:
         """Return the seconds between any two anchors, or between a clock time that the report names and any moment."""
         anchors = sorted(self.anchors)[:200]
         between = {later - earlier for at, earlier in enumerate(anchors) for later in anchors[at + 1 :]}
+        times = sorted(self.clocks)[:60]
+        between |= {later - earlier for at, earlier in enumerate(times) for later in times[at + 1 :]}
         clocks = sorted(set(named))[:100]
         between |= {later - earlier for at, earlier in enumerate(clocks) for later in clocks[at + 1 :]}
         return between

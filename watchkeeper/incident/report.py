@@ -11,6 +11,7 @@ from watchkeeper.incident.claim_marks import mark
 from watchkeeper.incident.episode import Episode
 from watchkeeper.incident.phrases import CHECK_FIRST
 from watchkeeper.incident.stated_verdict import without_verdict_line
+from watchkeeper.incident.status_text import escape_markdown
 from watchkeeper.text import excerpt, utc
 from watchkeeper.thought import without_thought
 
@@ -49,7 +50,10 @@ def alert_facts(run_input: RunInput, episode: Episode, *, flapping: int = 0) -> 
     """Return the state of a run's alerts. ``flapping``: number of recent episodes if the group flaps, else 0."""
     if run_input.origin is None:
         return AlertFacts()
-    recovered, first = utc(episode.recovered_at), []
+    recovered, first = utc(episode.recovered_at), list[str]()
+    if unknown := run_input.origin.unknown_service:
+        name = escape_markdown(unknown)
+        first += [f"**Unknown service:** the catalogue does not name {name}; no team is known to own it.", ""]
     if recovered:
         first += [f"**Recovered** at {recovered}: every alert of the group is resolved.", ""]
     if flapping:
@@ -57,6 +61,8 @@ def alert_facts(run_input: RunInput, episode: Episode, *, flapping: int = 0) -> 
     if episode.refired:
         first += [f"**Flapping:** its alerts fired again {episode.refired} times within this episode.", ""]
     more = [f"- and {episode.untracked} that could not be distinguished"] if episode.untracked else []
+    if episode.unlisted:
+        more.append(f"- {episode.unlisted} alerts that the notification did not list may fire too")
     return AlertFacts(recovered, first, ["**Alerts:**", "", *alert_text.for_people(episode.states), *more])
 
 

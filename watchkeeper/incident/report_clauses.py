@@ -6,6 +6,7 @@ Advice, plans, conditions and questions state nothing about the past, so they ar
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -13,6 +14,10 @@ from watchkeeper.incident.vocabulary import advice_words
 
 LONGEST_SENTENCE = 800
 """Characters after which a sentence is cut: the time of some checks grows with its square."""
+
+
+_TO_DO = "to do"
+"""The section of a line with an empty check box."""
 
 
 def plain(text: str) -> str:
@@ -31,9 +36,9 @@ class Clause:
 
     start: int
     end: int
-    """Offsets in the report."""
+    """Offsets in ``ReportText.plain``."""
     text: str
-    """Without Markdown, as long as the original."""
+    """Without Markdown."""
     advice: bool
     before: str = ""
     """The sentence up to this clause."""
@@ -44,20 +49,25 @@ class Clause:
     question: bool = False
     label: str = ""
     """What the line or the section begins with, such as ``next step``; in lower case."""
+    section: str = ""
+    """The heading, in lower case."""
 
 
 @dataclass(frozen=True)
 class ReportText:
     """A report, prepared for the checks."""
 
-    raw: str
     plain: str
-    """Without typographic characters and Markdown; offsets as in the original."""
+    """Without typographic characters and Markdown. Commands in code are blank: they state nothing."""
     clauses: list[Clause]
     code: list[tuple[int, int]] = field(default_factory=list)
     """Insides of code spans."""
-    commands: list[tuple[int, int]] = field(default_factory=list)
-    """Blocks and spans of code that are commands: no statements."""
+    offsets: list[int] = field(default_factory=list)
+    """The offset in the report of each character of ``plain``, and of its end."""
+
+    def place(self, start: int, end: int) -> tuple[int, int]:
+        """Return the offsets in the report of a part of ``plain``."""
+        return self.offsets[start], self.offsets[end - 1] + 1 if end > start else self.offsets[start]
 
 
 def has_verb(text: str) -> bool:
@@ -70,15 +80,18 @@ def is_hedged(text: str) -> bool:
     return bool(advice_words.MARKER.search(text))
 
 
-def is_imperative(text: str) -> bool:
-    """Tell whether a clause begins with a command, such as Roll back, and not with a noun, such as Deploy v2 broke."""
+def is_imperative(text: str, *, ambiguous: bool = True) -> bool:
+    """Tell whether a clause begins with a command, such as Roll back, and not with a noun, such as Deploy v2 broke.
+
+    ``ambiguous``: deploy and similar verbs may be commands here.
+    """
     first = advice_words.FIRST_WORDS.match(text)
     if not first:
         return False
     word = first[1].lower()
     if word in advice_words.UNAMBIGUOUS:
         return not advice_words.SUBJECT_AFTER.match(text[first.end() :])
-    return word in advice_words.AMBIGUOUS and not advice_words.FINITE.search(text, first.end())
+    return ambiguous and word in advice_words.AMBIGUOUS and not advice_words.FINITE.search(text, first.end())
 
 
 def report_text(raw: str) -> ReportText:
@@ -107,8 +120,49 @@ def report_text(raw: str) -> ReportText:
     }
     text = blank(_without(text, commands), advice_words.ADDRESS)
     text = advice_words.BREAK.sub(lambda found: ";".ljust(len(found[0])), text)
-    text = blank(text, advice_words.MARKS)
-    return ReportText(raw, text, list(_clauses(text, bold_lines)), code, commands)
+    text, offsets = _compact(text)
+    places = _Places(offsets)
+    code = [(places.new(start), places.new(end)) for start, end in code]
+    bold_lines = {places.new(start) for start in bold_lines}
+    return ReportText(text, list(_clauses(text, _quiet(text, code), bold_lines)), code, offsets)
+
+
+def _compact(text: str) -> tuple[str, list[int]]:
+    """Take out the marks of Markdown; return the text, and the offset in the report of each of its characters."""
+    pieces: list[str] = []
+    offsets: list[int] = []
+    at = 0
+    for found in advice_words.MARKS.finditer(text):
+        pieces.append(text[at : found.start()])
+        offsets += range(at, found.start())
+        if found[0].startswith("&"):
+            pieces.append(" ")
+            offsets.append(found.start())
+        at = found.end()
+    pieces.append(text[at:])
+    offsets += range(at, len(text) + 1)
+    return "".join(pieces), offsets
+
+
+class _Places:
+    """Where the characters of the report are in the compact text."""
+
+    def __init__(self, offsets: list[int]) -> None:
+        self._offsets = offsets
+
+    def new(self, at: int) -> int:
+        """Return the offset in the compact text of an offset in the report."""
+        return bisect_left(self._offsets, at)
+
+
+def _quiet(text: str, code: list[tuple[int, int]]) -> str:
+    """Replace the insides of code spans, so that their commas end no clause."""
+    pieces, at = [], 0
+    for start, end in code:
+        if start >= at:
+            pieces += [text[at:start], "x" * (end - start)]
+            at = end
+    return "".join([*pieces, text[at:]])
 
 
 def _without(text: str, spans: list[tuple[int, int]]) -> str:
@@ -122,7 +176,7 @@ def _without(text: str, spans: list[tuple[int, int]]) -> str:
     return "".join([*pieces, text[at:]])
 
 
-def _clauses(text: str, bold_lines: set[int]) -> Iterator[Clause]:
+def _clauses(text: str, quiet: str, bold_lines: set[int]) -> Iterator[Clause]:
     section, position = "", 0
     for line in text.split("\n"):
         start, position = position, position + len(line) + 1
@@ -133,25 +187,29 @@ def _clauses(text: str, bold_lines: set[int]) -> Iterator[Clause]:
         bare = line[first:].strip()
         if "#" in line[:first] or start in bold_lines or (bare.endswith(":") and len(bare) < 60):
             section = bare.rstrip(": ").lower()
-        yield from _line_clauses(text, start + first, start + len(line), section)
+        under = _TO_DO if advice_words.UNCHECKED.match(line) else section
+        yield from _line_clauses(text, quiet, start + first, start + len(line), under)
 
 
-def _line_clauses(text: str, start: int, end: int, section: str) -> Iterator[Clause]:
+def _line_clauses(text: str, quiet: str, start: int, end: int, section: str) -> Iterator[Clause]:
     label = section
     while start < end:
-        stop = advice_words.SENTENCE_END.search(text, start, end)
+        stop = advice_words.SENTENCE_END.search(quiet, start, end)
         after = min(stop.end() if stop else end, start + LONGEST_SENTENCE)
         named = advice_words.LABEL.match(text, start + len(text[start:after]) - len(text[start:after].lstrip()), after)
         if named:
             label = named[0].lower()
         question = text[start:after].rstrip().endswith(("?", "\uff1f"))
-        yield from _sentence_clauses(text, start, after, label, question)
+        yield from _sentence_clauses(text, quiet, start, after, label, question, section)
         start = after
 
 
-def _sentence_clauses(text: str, start: int, end: int, label: str, question: bool) -> Iterator[Clause]:
-    quiet = advice_words.QUOTATION.sub(lambda found: "x" * len(found[0]), text[start:end])
-    by_label = bool(advice_words.ADVICE_LABEL.search(label))
+def _sentence_clauses(
+    text: str, quiet: str, start: int, end: int, label: str, question: bool, section: str
+) -> Iterator[Clause]:
+    quiet = advice_words.QUOTATION.sub(lambda found: "x" * len(found[0]), quiet[start:end])
+    by_label = bool(advice_words.ADVICE_LABEL.search(label) or advice_words.ADVICE_SECTION.search(section))
+    conditional = bool(advice_words.CONDITIONAL.match(quiet))
     foreign = not text[start:end].isascii() and bool(re.search(r"[\u3040-\u30ff\u4e00-\u9fff]", text[start:end]))
     advice = by_label or question or (foreign and bool(advice_words.MARKER.search(text, start, end)))
     base, joined, at, hedged = advice, "", start, False
@@ -164,21 +222,32 @@ def _sentence_clauses(text: str, start: int, end: int, label: str, question: boo
             advice = base and link in (";", "\u2014")
         if word == "as" and link == ",":
             advice = False
-        marked = bool(advice_words.MARKER.search(quiet[at - start : until - start]))
-        if marked or (link not in advice_words.RESETS - {";", "\u2014"} and is_imperative(clause)):
+        marked = is_hedged(advice_words.RELATIVE.sub("", quiet[at - start : until - start]))
+        named = stop is not None and stop[0] == ":" and clause.strip().lower() == label
+        fact = (named or joined.strip() == ":") and bool(
+            advice_words.FACT_LABEL.search(label) or advice_words.NOUN_LABEL.match(label)
+        )
+        fact = fact or bool(advice_words.FACT_SECTION.match(section))
+        if marked or (
+            link not in advice_words.RESETS - {";", "\u2014"}
+            and not (fact and named)
+            and is_imperative(clause, ambiguous=not fact)
+        ):
             advice = True
         elif (
             advice
             and not base
-            and link in (",", "but", "so", "while", "which", "and")
-            and advice_words.INDICATIVE.search(clause)
+            and link in (",", "but", "so", "while", "which", "and", ":")
+            and (advice_words.PAST if conditional else advice_words.INDICATIVE).search(clause)
         ):
             advice = link == "and" and bool(
                 re.search(r"\b(?:if|unless|that|whether|until|once)\b", text[start:at], re.IGNORECASE)
             )
         aside = joined == "(" and bool(advice_words.STATED_ASIDE.search(clause))
         if clause.strip():
-            yield Clause(at, until, clause, advice and not aside, text[start:at], hedged, link, question, label)
+            yield Clause(
+                at, until, clause, advice and not aside, text[start:at], hedged, link, question, label, section
+            )
         hedged = hedged or marked
         if stop:
             at, joined = start + stop.end(), stop[0]

@@ -1,4 +1,4 @@
-"""The verdict of a report: stated on a separate line, or read from the form that reports usually have (pure)."""
+"""The verdict of a report: stated after a label, or read from the form that reports usually have (pure)."""
 
 from __future__ import annotations
 
@@ -9,57 +9,113 @@ from watchkeeper.contracts import Verdict
 
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
+_ANY = "|".join(VERDICTS)
+_MARK = r"(?:[^\w\n]|_)"
+_LEAD = rf"{_MARK}{{0,40}}(?:(?:\d{{1,2}}|h\d|x|b|strong|textbf|the|my|our|final|overall)\b{_MARK}{{1,20}}){{0,4}}"
+_MARKS = r"(?:[^\w\n,;.?!]|_){0,40}"
 _STATED = re.compile(
-    rf"^[\s>#*_`-]*verdict[\s*_`]*[:：=–—-][\s*_`]*(?P<verdict>{'|'.join(VERDICTS)})\b(?P<rest>.*)$",
+    rf"^{_LEAD}verdict(?![^\W_])(?:[ \t]{{0,3}}\([^()\n]{{0,60}}\))?(?:{_MARKS}(?:[:：=–—→>|\"'-]|(?:\bis|</\w+>))"
+    rf"{_MARKS}(?:strong>|b>)?{_MARKS}|{_MARK}{{0,40}}\n[\W_]{{0,200}})(?P<verdict>{_ANY})(?![^\W_])(?P<rest>.*)$"
+    rf"|^[ \t]*\|{_MARKS}verdict(?![^\W_]){_MARK}{{0,9}}\|.*\n[ \t]*\|[-:| \t]+\n[ \t]*\|{_MARKS}(?P<cell>{_ANY})\b"
+    rf"|[\"']verdict[\"'][ \t]*[:=][ \t]*[\"'](?P<member>{_ANY})[\"']",
     re.IGNORECASE | re.MULTILINE,
 )
-_MARKS = re.compile(r"[*_`#>|]")
-_NOT = r"(?<!not )(?<!n't )(?<!never )(?<!not yet )(?<!un)"
+_ANOTHER = re.compile(
+    rf"[\s*_`\"'”)]{{0,9}}(?:/|\||,|\?|or\b|and\b|&|no\b|but\b)[\W_]{{0,9}}(?:(?:no|rather|then|now)\b\W{{0,3}})*"
+    rf"(?P<verdict>{_ANY})\b",
+    re.IGNORECASE,
+)
+_DENIED = re.compile(r"[\s*_`\"'”]{0,9}(?:\?|(?:is|was|can|could|would|does)(?:n't|n’t| not)\b)", re.IGNORECASE)
+
+_FORMATTING = re.compile(r"[*_`#>|]|</?\w+>")
+_CLAUSE_END = re.compile(r"(?<=[.!?;,])\s+|\n|\b(?:and|but|so|because|although|however|which)\b")
+_DOUBT = re.compile(
+    r"\b(?:not|no longer|never|neither|nor|hardly|barely|partially|partly|might|may|could|would|should|will|probably|"
+    r"possibly|per[h]aps|if|once|when|until|unless|whether|expect|hope|wait|before|cannot|can't|unsure|uncertain)\b"
+    r"|n['’]t\b|\b(?:un|non)-?\Z"
+)
 _CAUSE_UNKNOWN = re.compile(
-    r"\bcauses?\b[^.\n]{0,40}\b(?:unknown|unclear|undetermined|inconclusive|not (?:yet )?(?:known|found|clear|"
-    r"identified|determined|established))\b"
-    r"|\b(?:could|can|did|was|were)(?: not|n't|not) (?:be )?(?:able to )?(?:find|found|determine|determined|identify|"
-    r"identified|establish|established|tell|explain)\b[^.\n]{0,60}\b(?:cause|why|reason)\b"
-    r"|\bno (?:root |clear )?cause (?:was |is |has been )?(?:found|known|identified)\b"
+    r"\bcauses?\b[^.\n]{0,40}\b(?:unknown|unclear|undetermined|inconclusive|to be (?:determined|found|confirmed)"
+    r"|under investigation|not (?:yet )?(?:known|found|clear|identified|determined|established))\b"
+    r"|\bcauses?[^\w\n]{0,4}[:：][^\w\n?]{0,6}(?:tbd|n/a|\?|none(?: found| identified)?|pending(?: \w+)?"
+    r"|(?:still )?investigating)"
+    r"(?=[^\w\n]{0,6}(?:\n|\Z))"
+    r"|\b(?:could|can|did|was|were)(?: not|n't|n’t|not) (?:be )?(?:able to )?"
+    r"(?:find|found|determined?|identify|identified|establish|established|tell|explain)\b[^.\n]{0,60}\b(?:cause|why|reason)\b"
+    r"|\bno (?:root |clear )?cause (?:was |is |has been |could be )?(?:found|known|identified|established)\b"
+    r"|\bno root cause\b"
 )
 _RECOVERED = re.compile(
-    rf"\b(?:has|have|is|are|was|were|already|fully|status:)\s+(?:now |since |fully |already |been )*{_NOT}"
-    r"(?:recovered|resolved|back to normal|over)\b"
+    r"\b(?:has|have|is|are|was|were|already|fully|status:)\s+(?:now |since |fully |already |been )*"
+    r"(?:recovered|resolved|back to normal|over(?=\s*(?:[.,;!)]|\Z|now\b|since\b)))\b"
 )
 _CAUSE = re.compile(
-    r"^\W*(?:root |likely |probable |suspected )*causes?\W*[:：]"
+    r"^[^\w\n]{0,40}(?:root |likely |probable |suspected |most |very ){0,4}causes?[^\w\n]{0,20}[:：][-•\s]{0,40}"
+    r"(?!(?:status|impact|evidence|next)\b)\w"
     r"|\broot cause (?:is|was)\b|\bcaused by\b|\bbecause of\b|\bdue to\b|\btraced to\b|\btriggered by\b"
     r"|\bstems? from\b|\bintroduced (?:by|in)\b|\bis the culprit\b|\bbroke (?:it|checkout|the)\b",
     re.MULTILINE,
 )
 _HEALTHY = re.compile(
-    rf"{_NOT}\bhealthy\b|\boperating normally\b|\bno (?:active )?(?:issues?|problems?|anomal\w+)\b|\bnothing is wrong\b"
+    r"(?<!un)(?<!un-)(?<!non-)\bhealthy\b(?!\s*[:=]\s*(?:false\b|no\b(?! \w)|0\b))|\boperating normally\b"
+    r"|\bno (?:active )?(?:issues?|problems?|anomal\w+)\b|\bnothing is wrong\b"
     r"|\bwithin (?:its )?normal\b|\bfalse (?:alarm|positive)\b"
 )
-_UNKNOWN = re.compile(r"\bunknown\b|\binconclusive\b|\bcould(?: not|n't) (?:find out|determine|tell)\b")
+_UNKNOWN = re.compile(
+    r"\bunknown\b|\binconclusive\b|\bcould(?: not|n't|n’t) (?:find out|determine|tell)\b|\b(?:unclear|unsure) whether\b"
+)
 
 
 def read_verdicts(report: str) -> list[Verdict]:
-    """Return the verdicts of a report: what it states in lines ``Verdict: ...``, else the one that its text implies."""
-    stated: list[Verdict] = [cast(Verdict, found["verdict"].lower()) for found in _STATED.finditer(report)]
-    if stated:
-        return [*dict.fromkeys(stated)]
-    implied = _implied(_MARKS.sub("", report).lower())
+    """Return the verdicts of a report: the ones it states after a label, else the one that its text implies.
+
+    ``Verdict: healthy or unknown`` states both. ``Verdict: not healthy`` states none.
+    """
+    if found := list(_STATED.finditer(report)):
+        return [*dict.fromkeys(verdict for line in found for verdict in _stated(line))]
+    implied = _implied(_FORMATTING.sub("", report).lower())
     return [implied] if implied else []
 
 
 def without_verdict_line(report: str) -> str:
     """Return a report without the lines that hold its verdict and nothing else."""
-    return _STATED.sub(lambda found: found[0] if any(map(str.isalnum, found["rest"])) else "", report)
+    return _STATED.sub(lambda found: "" if _is_bare(found) else found[0], report)
+
+
+def _is_bare(found: re.Match[str]) -> bool:
+    return found["rest"] is not None and not any(map(str.isalnum, found["rest"]))
+
+
+def _stated(found: re.Match[str]) -> list[Verdict]:
+    first, rest = found["verdict"] or found["cell"] or found["member"], found["rest"] or ""
+    verdicts, position = [first], 0
+    while another := _ANOTHER.match(rest, position):
+        verdicts.append(another["verdict"])
+        position = another.end()
+    if len(verdicts) == 1 and _DENIED.match(rest):
+        return []
+    return [cast(Verdict, verdict.lower()) for verdict in verdicts]
 
 
 def _implied(text: str) -> Verdict | None:
-    if _RECOVERED.search(text):
+    if _is_said(_RECOVERED, text):
         return "recovered"
     if _CAUSE_UNKNOWN.search(text):
         return "unknown"
-    if _CAUSE.search(text):
+    if _is_said(_CAUSE, text):
         return "diagnosed"
-    if _HEALTHY.search(text):
-        return "healthy"
-    return "unknown" if _UNKNOWN.search(text) else None
+    if _UNKNOWN.search(text) and not _is_said(_HEALTHY, text):
+        return "unknown"
+    return "healthy" if _is_said(_HEALTHY, text) else None
+
+
+def _is_said(pattern: re.Pattern[str], text: str) -> bool:
+    """Return whether a clause has a pattern, is no question, and has no negation or condition before it."""
+    return any(_is_certain(text, found) for found in pattern.finditer(text))
+
+
+def _is_certain(text: str, found: re.Match[str]) -> bool:
+    line_start = text.rfind("\n", 0, found.start()) + 1
+    before = _CLAUSE_END.split(text[max(line_start, found.start() - 200) : found.start()])[-1]
+    end = re.search(r"[.!?;\n]", text[found.end() : found.end() + 100])
+    return not _DOUBT.search(before) and not _DOUBT.search(found[0]) and (end is None or end[0] != "?")

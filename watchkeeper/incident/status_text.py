@@ -23,8 +23,15 @@ from watchkeeper.contracts import (
 )
 from watchkeeper.incident import alert_text
 from watchkeeper.incident.claim_text import unsupported_count, unsupported_line, unsupported_list
-from watchkeeper.incident.phrases import alert_counts, approve_command, deny_command, limit_phrases, status_with_step
-from watchkeeper.text import excerpt, json_summary, shortened, utc
+from watchkeeper.incident.phrases import (
+    alert_counts,
+    approve_command,
+    deny_command,
+    limit_phrases,
+    service_phrase,
+    status_with_step,
+)
+from watchkeeper.text import excerpt, harmless, json_summary, shortened, utc
 
 TEXT_BYTES = 4_000
 LINE_BYTES = 200
@@ -70,16 +77,17 @@ class StatusFacts:
 def summary_line(run_input: RunInput, first_line: str) -> str:
     """Return the static summary: ``critical · checkout · HighErrorRate``."""
     facts = [fact for fact in (run_input.severity, run_input.service) if fact]
-    return excerpt(" · ".join([*facts, first_line]), LINE_BYTES)
+    return excerpt(harmless(" · ".join([*facts, first_line])), LINE_BYTES)
 
 
 def start_details(run_input: RunInput, team: str | None, alerts: Sequence[Alert] = ()) -> str:
     """Return the static details: who started the run, about what, and the links of the alerts."""
     origin = run_input.origin
-    facts = {"Service": run_input.service, "Severity": run_input.severity, "Team": team}
+    service = service_phrase(run_input.service, origin.unknown_service if origin else None)
+    facts = {"Service": service, "Severity": run_input.severity, "Team": team}
     lines = [f"- **{name}:** {escape_markdown(fact)}" for name, fact in facts.items() if fact]
     if origin is None:
-        return "\n".join(["**Asked by a person**", "", *_quoted(run_input.text), "", *lines])
+        return harmless("\n".join(["**Asked by a person**", "", *_quoted(run_input.text), "", *lines]))
     source, kind, group = map(escape_markdown, (origin.source, origin.kind, origin.group))
     lines.append(f"- **Source:** {source} ({kind}), group {group}")
     if origin.previous is not None:
@@ -89,9 +97,8 @@ def start_details(run_input: RunInput, team: str | None, alerts: Sequence[Alert]
         )
     listed = _alert_lines(alerts[:ALERTS])
     listed += [f"- and {len(alerts) - len(listed)} more"] if len(alerts) > len(listed) else []
-    return "\n".join(
-        ["**What fired**", "", *_quoted(run_input.text), "", *lines, *["", "**Alerts**", "", *listed] * bool(listed)]
-    )
+    alert_lines = ["", "**Alerts**", "", *listed] * bool(listed)
+    return harmless("\n".join(["**What fired**", "", *_quoted(run_input.text), "", *lines, *alert_lines]))
 
 
 def current_details(facts: StatusFacts) -> str:
@@ -111,25 +118,25 @@ def current_details(facts: StatusFacts) -> str:
     if facts.report is None and (found := _finished(facts.calls)):
         results = (f"- {_call(call)}: {escape_markdown(_finding(call))}" for call in found[-CALLS:])
         lines += ["", "**Found so far**", "", *results]
-    return "\n".join([*lines, "", f"*{_used(facts)}*"])
+    return harmless("\n".join([*lines, "", f"*{_used(facts)}*"]))
 
 
 def status_memo(facts: StatusFacts) -> RunMemo:
     """Return the memo: the same in brief, readable without a worker."""
-    memo: dict[str, object] = {"doing": excerpt(_status(facts), LINE_BYTES), "used": _used(facts)}
+    memo: dict[str, object] = {"doing": excerpt(harmless(_status(facts)), LINE_BYTES), "used": _used(facts)}
     for call in facts.waiting[:1]:
         request = f"a person,{_until(call)} to approve {call.key} {call.name}: {json_summary(call.arguments)}"
-        memo["waits_for"] = shortened(request, LINE_BYTES)
+        memo["waits_for"] = shortened(harmless(request), LINE_BYTES)
         memo["answer"] = approve_command(facts.workflow_id, call.key)
         if call.deadline is not None:
             memo["waits_until"] = call.deadline
     if facts.report is not None:
-        memo["report"] = excerpt(facts.report.body, MEMO_REPORT_BYTES)
+        memo["report"] = excerpt(harmless(facts.report.body), MEMO_REPORT_BYTES)
         if line := unsupported_line(facts.report.unsupported):
-            memo["unsupported"] = shortened(line, LINE_BYTES)
+            memo["unsupported"] = shortened(harmless(line), LINE_BYTES)
     elif found := _finished(facts.calls)[-MEMO_CALLS:]:
         results = (f"{call.key} {call.name}: {_finding(call)}" for call in found)
-        memo["found"] = [shortened(line, MEMO_BYTES) for line in results]
+        memo["found"] = [shortened(harmless(line), MEMO_BYTES) for line in results]
     return RunMemo.model_validate(memo)
 
 

@@ -6,9 +6,12 @@ import re
 from bisect import bisect_left
 
 from watchkeeper.incident.claim_spans import Check
+from watchkeeper.incident.quantities import quantity
 from watchkeeper.incident.vocabulary import time_words
+from watchkeeper.incident.vocabulary.unit_words import FIGURE
 
 _DAY_MINUTES = 1_440
+_LINE = 200
 _NEAR = 40
 """Characters between a local time and the time in UTC that it repeats."""
 
@@ -42,18 +45,33 @@ def check_times(check: Check) -> list[int]:
     starts = [found.start() for found in read]
     for unknown in unread:
         near = read[bisect_left(starts, unknown.start() - _NEAR) : bisect_left(starts, unknown.end() + _NEAR)]
-        if not any(_is_same_moment(unknown, other) for other in near):
+        if not any(_is_same_moment(unknown, other) for other in near) and not _is_reckoned(check, unknown):
             end = unknown.end("s") if unknown["s"] else unknown.end("m")
             check.flag(unknown.start(), end, "time", "no result has this time")
     check.hide()
     return supported
 
 
+def _is_reckoned(check: Check, unknown: re.Match[str]) -> bool:
+    """Tell whether a clock time is a read one plus or minus a duration of the same line: 15 minutes before 08:30."""
+    if unknown["s"]:
+        return False
+    plain = check.report.plain
+    line = plain[plain.rfind("\n", 0, unknown.start()) + 1 : unknown.start()][-_LINE:]
+    minute = int(unknown["h"]) % 24 * 60 + int(unknown["m"])
+    for found in FIGURE.finditer(line):
+        number = quantity(found)
+        if number and number.dimension == "time" and 120 <= number.values[0] < 86_400:
+            span = round(number.values[0] / 60)
+            if {(minute + span) % _DAY_MINUTES, (minute - span) % _DAY_MINUTES} & check.evidence.times.minutes:
+                return True
+    return False
+
+
 def _is_same_moment(local: re.Match[str], read: re.Match[str]) -> bool:
     """Tell whether a clock time may be another one in a local zone: 12:01 in Berlin is 11:01 UTC."""
-    zones = {(found["zone"] or "").lower() for found in (local, read)}
-    other_zone = bool(zones & {"utc", "z", "gmt"}) and (local["zone"] or "").lower() not in ("utc", "z", "gmt")
-    return other_zone and local["m"] == read["m"] and local["h"] != read["h"]
+    in_utc = [(found["zone"] or "").lower() in ("utc", "z", "gmt") for found in (local, read)]
+    return in_utc[0] != in_utc[1] and local["m"] == read["m"] and local["h"] != read["h"]
 
 
 def _month_and_day(found: re.Match[str]) -> tuple[int, int]:

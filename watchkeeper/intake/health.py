@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from watchkeeper.intake.dependencies import Intake
 from watchkeeper.temporal.task_queue import WorkerProbe
+from watchkeeper.watchdog.models import WatchdogCounts
 
 
 class Liveness(BaseModel):
@@ -18,14 +19,15 @@ class Liveness(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Whether alerts can be accepted, and whether a worker investigates them."""
+    """Whether alerts can be accepted, and whether workers investigate them."""
 
     temporal: bool = Field(description="Temporal is reachable. While it is not, alerts are answered 503.")
     worker: bool = Field(description="A worker polls. While none does, alerts are accepted and wait.")
+    progress: bool = Field(description="No run is stuck, because its workflow tasks fail again and again.")
 
 
-def routes(intake: Intake) -> APIRouter:
-    """Return the routes of health checks and metrics."""
+def routes(intake: Intake, counts: WatchdogCounts | None) -> APIRouter:
+    """Return the routes of health checks and metrics. ``counts``: of the watchdog beside this intake."""
     router = APIRouter(tags=["health"])
     polling = WorkerProbe(intake.client, intake.settings.worker.task_queue)
 
@@ -37,13 +39,14 @@ def routes(intake: Intake) -> APIRouter:
     @router.get(
         "/readyz",
         response_model=Readiness,
-        responses={503: {"model": Readiness, "description": "Temporal or a worker is missing."}},
+        responses={503: {"model": Readiness, "description": "Temporal or a worker is missing, or runs are stuck."}},
     )
     async def readyz() -> JSONResponse:
-        """Answer whether Temporal is reachable and a worker polls."""
+        """Answer whether Temporal is reachable, a worker polls and no run is stuck."""
         polled = await polling.status()
-        readiness = Readiness(temporal=polled.temporal, worker=polled.worker)
-        return JSONResponse(readiness.model_dump(), 200 if readiness.temporal and readiness.worker else 503)
+        stuck = counts.stuck if counts is not None else 0
+        readiness = Readiness(temporal=polled.temporal, worker=polled.worker, progress=not stuck)
+        return JSONResponse(readiness.model_dump(), 200 if all(readiness.model_dump().values()) else 503)
 
     @router.get(
         "/metrics",

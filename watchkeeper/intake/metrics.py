@@ -15,6 +15,9 @@ _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 1.25, 1.5,
 
 _ALERTS = "/alerts/"
 
+_CLIENT_LEFT = 499
+"""Counted for a request whose sender closed the connection before the answer, as proxies do."""
+
 _WATCHDOG = {
     "watched": "Accepted incidents without a report or a page.",
     "refused": "Watched incidents that Temporal did not accept.",
@@ -23,6 +26,7 @@ _WATCHDOG = {
     "unpageable": "Incidents for which no person can be paged.",
     "unjournaled": "Failed writes to the journal.",
     "approvals": "Runs that wait for a person's approval.",
+    "stuck": "Runs that make no progress, because their workflow tasks fail again and again.",
     "outage": "1 while Temporal or all workers are unavailable.",
 }
 
@@ -39,6 +43,18 @@ class IntakeMetrics:
             ("source", "outcome", "reason"),
             registry=self.registry,
         )
+        self._unknown_severities = Counter(
+            "watchkeeper_intake_unknown_severities",
+            "Severities in requests that are neither known nor listed in the settings of their source.",
+            ("source",),
+            registry=self.registry,
+        )
+        self._unknown_services = Counter(
+            "watchkeeper_intake_unknown_service_alerts",
+            "Alerts whose service the catalogue does not name.",
+            ("source",),
+            registry=self.registry,
+        )
         self._requests = Counter(
             "watchkeeper_intake_requests",
             "Requests of alert sources, by status code; source is empty if no such source is configured.",
@@ -52,6 +68,12 @@ class IntakeMetrics:
             buckets=_BUCKETS,
             registry=self.registry,
         )
+        self._refusals = Counter(
+            "watchkeeper_intake_refusals",
+            "Requests without a valid token, password or signature, by path.",
+            ("door",),
+            registry=self.registry,
+        )
         for name, description in _WATCHDOG.items() if watchdog else ():
             gauge = Gauge(f"watchkeeper_watchdog_{name}", description, registry=self.registry)
             gauge.set_function(lambda name=name: float(getattr(watchdog, name)))  # type: ignore[misc]
@@ -59,6 +81,18 @@ class IntakeMetrics:
     def count_alerts(self, source: str, outcome: str, reason: str | None = None, number: int = 1) -> None:
         """Count alerts by outcome; ``reason`` has a closed set of values."""
         self._alerts.labels(source, outcome, reason or "").inc(number)
+
+    def count_unknown_severities(self, source: str, number: int) -> None:
+        """Count severities of one request that are not known."""
+        self._unknown_severities.labels(source).inc(number)
+
+    def count_refusal(self, door: str) -> None:
+        """Count a request that nothing proves; ``door`` has a closed set of values."""
+        self._refusals.labels(door).inc()
+
+    def count_unknown_service(self, source: str, number: int) -> None:
+        """Count alerts whose service the catalogue does not name. The name is no label: senders choose it."""
+        self._unknown_services.labels(source).inc(number)
 
     def count_request(self, path: str, code: int, seconds: float) -> None:
         """Count a request to ``/alerts/...``. An unknown name is no label: each value would be kept permanently."""
@@ -81,7 +115,7 @@ class RequestMetricsMiddleware:
             await self._app(scope, receive, send)
             return
         clock = asyncio.get_running_loop().time
-        started, code = clock(), 500
+        started, code = clock(), _CLIENT_LEFT
 
         async def send_and_note(message: Message) -> None:
             nonlocal code
@@ -91,5 +125,8 @@ class RequestMetricsMiddleware:
 
         try:
             await self._app(scope, receive, send_and_note)
+        except Exception:
+            code = 500
+            raise
         finally:
             self._metrics.count_request(scope["path"], code, clock() - started)

@@ -8,13 +8,16 @@ from collections import OrderedDict
 import httpx2
 
 from watchkeeper.alerts.verification import VerificationError
+from watchkeeper.http.limited_client import LimitedClient, ResponseTooLarge
 
 FETCH_SECONDS = 5.0
 """Time limit for one request in total."""
 
-_MAX_BYTES = 64 * 2**10
+FETCH_BYTES = 64 * 2**10
+"""Largest certificate or confirmation."""
+
 _CACHED = 16
-_AT_ONCE = 8
+_AT_ONCE = 32
 
 
 class OutboundUnavailable(Exception):
@@ -24,7 +27,7 @@ class OutboundUnavailable(Exception):
 class OutboundHttp:
     """Sends GET requests to https addresses that an alert source has checked. Follows no redirect."""
 
-    def __init__(self, http: httpx2.AsyncClient) -> None:
+    def __init__(self, http: LimitedClient) -> None:
         self._http = http
         self._certificates: OrderedDict[str, bytes] = OrderedDict()
         self._fetching: dict[str, asyncio.Task[bytes]] = {}
@@ -41,10 +44,17 @@ class OutboundHttp:
             return self._certificates[url]
         if url not in self._fetching:
             if len(self._fetching) >= _AT_ONCE:
-                raise OutboundUnavailable("too many certificates are being fetched")
-            task = self._fetching[url] = asyncio.create_task(self._get(url))
-            task.add_done_callback(lambda done: self._store(url, done))
-        return await asyncio.shield(self._fetching[url])
+                # The oldest: strangers who name certificates that take long must not keep others from theirs.
+                self._fetching.pop(next(iter(self._fetching))).cancel()
+            self._fetching[url] = asyncio.create_task(self._get(url))
+            self._fetching[url].add_done_callback(lambda done: self._store(url, done))
+        task = self._fetching[url]
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise OutboundUnavailable("too many certificates are being fetched") from None
+            raise
 
     async def confirm(self, url: str) -> None:
         """Confirm a subscription. Raises OutboundUnavailable."""
@@ -54,7 +64,8 @@ class OutboundHttp:
             raise OutboundUnavailable("the subscription could not be confirmed") from error
 
     def _store(self, url: str, done: asyncio.Task[bytes]) -> None:
-        del self._fetching[url]
+        if self._fetching.get(url) is done:
+            del self._fetching[url]
         if done.cancelled() or done.exception() is not None:
             return
         self._certificates[url] = done.result()
@@ -66,22 +77,20 @@ class OutboundHttp:
         if not url.startswith("https://"):
             raise VerificationError("what it refers to is not at an https address")
         try:
-            async with asyncio.timeout(FETCH_SECONDS), self._http.stream("GET", url, follow_redirects=False) as answer:
-                if answer.status_code >= 500 or answer.status_code in (408, 429):
-                    raise OutboundUnavailable(f"a host answered {answer.status_code}")
-                if not answer.is_success:
-                    raise VerificationError(f"what it refers to cannot be fetched ({answer.status_code})")
-                return await _read_limited(answer)
+            answer = await self._http.get(url)
         except httpx2.InvalidURL:
             raise VerificationError("what it refers to is not at a valid address") from None
-        except (TimeoutError, httpx2.RequestError) as error:
+        except ResponseTooLarge:
+            raise VerificationError("what it refers to is too large") from None
+        except httpx2.RequestError as error:
             raise OutboundUnavailable(f"a host did not answer ({type(error).__name__})") from None
+        if answer.status_code >= 500 or answer.status_code in (408, 429):
+            raise OutboundUnavailable(f"a host answered {answer.status_code}")
+        if not answer.is_success:
+            raise VerificationError(f"what it refers to cannot be fetched ({answer.status_code})")
+        return answer.content
 
 
-async def _read_limited(answer: httpx2.Response) -> bytes:
-    content = bytearray()
-    async for chunk in answer.aiter_bytes():
-        content += chunk
-        if len(content) > _MAX_BYTES:
-            raise VerificationError("what it refers to is too large")
-    return bytes(content)
+def outbound_client() -> LimitedClient:
+    """Return a client with the limits of this module."""
+    return LimitedClient(timeout=FETCH_SECONDS, seconds=FETCH_SECONDS, max_bytes=FETCH_BYTES)

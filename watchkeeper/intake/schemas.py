@@ -127,6 +127,7 @@ class RunObject(BaseModel):
     service: str | None
     severity: str | None
     report: Report | None
+    problem: str | None = Field(description="Why the run is stuck: its workflow tasks fail again and again.")
     rounds: int
     tool_calls: list[JsonObject]
     usage: Usage
@@ -137,6 +138,7 @@ class RunObject(BaseModel):
     alerts: list[JsonObject]
     open: bool
     delivering: list[str]
+    undelivered: list[str]
     follow_ups: list[JsonObject]
     started_at: str | None
     closed_at: str | None
@@ -156,7 +158,9 @@ class RunListItem(BaseModel):
     started_at: str
     closed_at: str | None
     unsupported: int | None
+    undelivered: list[str]
     paused: bool
+    problem: str | None = Field(description="Why the run is stuck: its workflow tasks fail again and again.")
 
 
 class RunList(BaseModel):

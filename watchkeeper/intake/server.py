@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
+import h11
 import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -19,7 +20,8 @@ KEEP_ALIVE = 75
 """Seconds. Longer than the keep-alive of common senders, so that they do not reuse a connection that closes here."""
 
 REQUEST_SECONDS = 20.0
-"""Seconds in which the first request of a connection must begin."""
+"""Seconds in which the head of a request must be complete: from the start of the connection or, for a further request,
+from its first byte."""
 
 _BACKLOG = 2_048
 _HEADER_BYTES = 64 * 2**10
@@ -30,8 +32,18 @@ class ListenError(Exception):
 
 
 @asynccontextmanager
-async def serve(app: Starlette, host: str, port: int, keys: str = "intake.host and intake.port") -> AsyncIterator[str]:
+async def serve(
+    app: Starlette,
+    host: str,
+    port: int,
+    keys: str = "intake.host and intake.port",
+    *,
+    head_seconds: float = REQUEST_SECONDS,
+    idle_seconds: int = KEEP_ALIVE,
+) -> AsyncIterator[str]:
     """Serve an app and yield its address. Port 0 means a free port. ``keys``: the settings that an error names.
+
+    ``head_seconds`` and ``idle_seconds`` are the time limits for the head of a request, and between two requests.
 
     Raises ListenError.
     """
@@ -39,7 +51,7 @@ async def serve(app: Starlette, host: str, port: int, keys: str = "intake.host a
     _raise_open_files()
     config = uvicorn.Config(
         app,
-        http=_Connection,
+        http=type("_TimedConnection", (_Connection,), {"head_seconds": head_seconds}),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -48,7 +60,7 @@ async def serve(app: Starlette, host: str, port: int, keys: str = "intake.host a
         proxy_headers=False,
         h11_max_incomplete_event_size=_HEADER_BYTES,
         backlog=_BACKLOG,
-        timeout_keep_alive=KEEP_ALIVE,
+        timeout_keep_alive=idle_seconds,
         timeout_graceful_shutdown=GRACE,
     )
     server = _Server(config)
@@ -100,19 +112,40 @@ class _Server(uvicorn.Server):
 
 
 class _Connection(H11Protocol):
-    """A connection that closes if no request begins on it. uvicorn limits only the time after the first request."""
+    """A connection that closes if the head of a request is not complete in time.
 
+    uvicorn limits only the time from a response to the first byte of the next request. A client that sends a byte now
+    and then would keep the connection forever.
+    """
+
+    head_seconds: float = REQUEST_SECONDS
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._deadline = self.loop.call_later(REQUEST_SECONDS, self._close_if_idle)
+        self._watch_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
+        self._stop_watch()
         super().connection_lost(exc)
 
-    def _close_if_idle(self) -> None:
-        if self.cycle is None:
+    def _watch_head(self) -> None:
+        """Start the time limit while the head of a request is awaited, which further bytes do not extend."""
+        if self.conn.their_state is not h11.IDLE:
+            self._stop_watch()
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(self.head_seconds, self._close_if_incomplete)
+
+    def _stop_watch(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _close_if_incomplete(self) -> None:
+        self._deadline = None
+        if self.conn.their_state is h11.IDLE:
             self.transport.close()

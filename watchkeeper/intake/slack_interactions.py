@@ -18,6 +18,7 @@ from watchkeeper.alerts.verification import VerificationError
 from watchkeeper.contracts import Decision
 from watchkeeper.intake.dependencies import Intake
 from watchkeeper.intake.error_responses import documented_errors, error_response
+from watchkeeper.intake.refused_requests import client_address
 from watchkeeper.runs import update_client
 from watchkeeper.runs.client import NoSuchRun
 from watchkeeper.runs.update_client import UpdateRejected
@@ -56,7 +57,8 @@ def routes(intake: Intake, reader: InteractionReader, decisions: set[asyncio.Tas
             reader.verify(dict(request.headers), body, secret, time.time())
             press = reader.read_button_press(body)
         except VerificationError as error:
-            log.warning("refused a request to /slack/interactions: %s", error)
+            address = client_address(request.scope)
+            await intake.refusals.refuse(address, "/slack/interactions", "Slack", str(error), size=len(body))
             return error_response(401, "the signature of Slack is missing, wrong or too old")
         except MalformedPayload as error:
             return error_response(400, str(error))

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from functools import partial
 from typing import NamedTuple
 
 import httpx2
 
-from watchkeeper import __version__
 from watchkeeper.config.settings import ModelProfile
 from watchkeeper.llm.errors import ModelError, error_from_response
-from watchkeeper.redaction import Redactor
+from watchkeeper.llm.openai_connection import OpenAIConnection
+from watchkeeper.llm.response_body import Progress, UnreadableBody, read_body
+from watchkeeper.redaction import Redactor, address_secrets, public_address
 
-CONNECT_SECONDS = 5.0
-KEEPALIVE_CONNECTIONS = 100
-RESPONSE_BYTES = 32 * 2**20
 SHORTEST_KEY = 8
 """Characters. Hosts that need no key are set up with a word such as ``ollama``, which replies may contain."""
 
-_GZIP = 16 + zlib.MAX_WBITS
-
-TRACE_HEADERS = ("x-request-id", "x-trace-id", "cf-ray")
-"""Response headers that may hold the request id that a host's support asks for; Moonshot uses x-trace-id."""
+TRACE_HEADERS = ("x-request-id", "x-trace-id", "apim-request-id", "cf-ray")
+"""Response headers that may hold the request id that a host's support asks for; Moonshot uses x-trace-id, Azure
+apim-request-id."""
 
 
 class ModelResponse(NamedTuple):
@@ -31,42 +29,6 @@ class ModelResponse(NamedTuple):
 
     body: bytes
     trace_id: str | None
-
-
-class _LimitedStream(httpx2.AsyncByteStream):
-    """A decompressed response body that raises an error when it exceeds ``RESPONSE_BYTES``."""
-
-    def __init__(self, stream: httpx2.AsyncByteStream, *, zipped: bool) -> None:
-        self._stream = stream
-        self._unzip = zlib.decompressobj(_GZIP) if zipped else None
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        room = RESPONSE_BYTES
-        async for chunk in self._stream:
-            part = self._decompress(chunk, room + 1)
-            if (room := room - len(part)) < 0:
-                raise httpx2.ReadError(f"the response is larger than {RESPONSE_BYTES:,} bytes")
-            yield part
-
-    def _decompress(self, chunk: bytes, max_bytes: int) -> bytes:
-        if self._unzip is None:
-            return chunk
-        try:
-            return self._unzip.decompress(chunk, max_bytes)
-        except zlib.error as error:
-            raise httpx2.DecodingError(str(error)) from error
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-
-async def _limit_body(response: httpx2.Response) -> None:
-    """Decompress the body ourselves, with a size limit. Raises DecodingError for an encoding that was not requested."""
-    encoding = response.headers.pop("content-encoding", "identity").lower()
-    if encoding not in ("identity", "gzip"):
-        raise httpx2.DecodingError(f"the response has the encoding {encoding!r}, which was not asked for")
-    if isinstance(response.stream, httpx2.AsyncByteStream):
-        response.stream = _LimitedStream(response.stream, zipped=encoding == "gzip")
 
 
 class ModelClient:
@@ -77,51 +39,69 @@ class ModelClient:
     """
 
     def __init__(self, profile: ModelProfile) -> None:
+        """Prepare, without a connection. Raises SettingsError if the profile's certificates cannot be used."""
         self.profile = profile
-        key = profile.api_key.get_secret_value() if profile.api_key else ""
-        self._redactor = Redactor([key] if len(key) >= SHORTEST_KEY else [])
-        self._url = httpx2.URL(f"{profile.base_url}/chat/completions")
-        self._headers = httpx2.Headers(
-            {
-                "Accept": "application/json",
-                "Accept-Encoding": "gzip",
-                "Content-Type": "application/json",
-                "User-Agent": f"watchkeeper/{__version__}",
-            }
-        )
-        if key:
-            self._headers["Authorization"] = f"Bearer {key}"
-        # complete() limits the total time of a call.
-        self._client = httpx2.AsyncClient(
-            timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=KEEPALIVE_CONNECTIONS),
-            follow_redirects=False,
-            event_hooks={"response": [_limit_body]},
-        )
+        self._connection = OpenAIConnection(profile)
+        self._host = public_address(profile.base_url)
+        self._known_redactor = (frozenset[str](), Redactor(()))
 
-    async def complete(self, body: bytes) -> ModelResponse:
-        """Send one request. Raises ModelError, also when the response is not complete at the profile's deadline."""
+    async def complete(self, body: bytes, *, stream: bool = False, progress: Progress | None = None) -> ModelResponse:
+        """Send one request. Raises ModelError, also when the response is not complete at the profile's deadline.
+
+        ``stream``: whether the request asks for a stream, which is put together. ``progress`` is called meanwhile.
+        """
+        response, content = await self._whole(partial(self._connection.post, body, stream=stream), progress)
+        trace_id = next((response.headers[name] for name in TRACE_HEADERS if name in response.headers), None)
+        return ModelResponse(self._redacted(content), trace_id and self._redactor.text(trace_id))
+
+    async def models(self) -> bytes:
+        """Return the host's list of models, as JSON. Raises ModelError."""
+        _, content = await self._whole(partial(self._connection.get, "/models"))
+        return self._redacted(content)
+
+    async def _whole(
+        self, request: Callable[[], Awaitable[httpx2.Response]], progress: Progress | None = None
+    ) -> tuple[httpx2.Response, bytes]:
+        """Return the response to a request and its body, if it is a success. Raises ModelError."""
+        await self._connection.open()
+        from openai import OpenAIError
+
         try:
             async with asyncio.timeout(self.profile.deadline):
-                response = await self._client.send(
-                    httpx2.Request("POST", self._url, headers=self._headers, content=body)
-                )
+                response = await request()
+                async with aclosing(response):
+                    content = await read_body(response, idle=self.profile.stream_idle, progress=progress)
         except TimeoutError:
             seconds = f"{self.profile.deadline:g} seconds"
-            raise ModelError("unavailable", f"no whole answer from {self.profile.base_url} in {seconds}") from None
-        except (httpx2.HTTPError, OSError, ValueError) as error:
-            text = self._redactor.text(f"{type(error).__name__}: {error}".rstrip(": "))
-            raise ModelError("unavailable", f"no answer from {self.profile.base_url}: {text}") from None
+            raise ModelError("unavailable", f"no whole answer from {self._host} in {seconds}") from None
+        except UnreadableBody as error:
+            text = self._redactor.text(str(error))
+            raise ModelError(error.reason, f"no whole answer from {self._host}: {text}") from None
+        except (OpenAIError, httpx2.HTTPError, OSError, ValueError) as error:
+            cause = error.__cause__ or error
+            text = self._redactor.text(f"{type(cause).__name__}: {cause}".rstrip(": "))
+            raise ModelError("unavailable", f"no answer from {self._host}: {text}") from None
         if not response.is_success:
             headers = {name: self._redactor.text(value) for name, value in response.headers.items()}
-            raise error_from_response(response.status_code, headers, self._redacted_body(response))
-        trace_id = next((response.headers[name] for name in TRACE_HEADERS if name in response.headers), None)
-        return ModelResponse(self._redacted_body(response), trace_id and self._redactor.text(trace_id))
+            raise error_from_response(response.status_code, headers, self._redacted(content))
+        return response, content
 
-    def _redacted_body(self, response: httpx2.Response) -> bytes:
+    @property
+    def _redactor(self) -> Redactor:
+        """Removes the secrets of the profile, with the keys of the latest requests."""
+        known, redactor = self._known_redactor
+        if known != (keys := frozenset(self._connection.keys)):
+            profile = self.profile
+            addresses = (*address_secrets(profile.base_url), *address_secrets(profile.proxy or ""))
+            long_enough = [key for key in (*keys, *profile.secret_texts()) if len(key) >= SHORTEST_KEY]
+            redactor = Redactor([*long_enough, *addresses])
+            self._known_redactor = (keys, redactor)
+        return redactor
+
+    def _redacted(self, body: bytes) -> bytes:
         """Return a body without our key: some hosts repeat it in their errors, and errors are recorded."""
-        return self._redactor.known(response.content.decode("latin-1")).encode("latin-1")
+        return self._redactor.known(body.decode("latin-1")).encode("latin-1")
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        await self._connection.close()

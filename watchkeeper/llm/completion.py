@@ -43,6 +43,9 @@ _FIELDS_NOT_SENT_BACK = {
 }
 _EMPTY_MESSAGE: JsonObject = {"role": "assistant", "content": None}
 _LENGTH_REASONS = {"length", "max_tokens", "model_length"}
+_BROKEN_REASONS = {"error", "abort", "network_error"}
+"""The host did not finish its answer: OpenRouter, vLLM, GLM."""
+
 _FILTER_REASONS = {"content_filter", "sensitive", "safety", "refusal"}
 
 
@@ -73,12 +76,13 @@ def read_completion(
     received = dict(choice["message"])
     cut, withheld = _finished_because(choice, _LENGTH_REASONS), _finished_because(choice, _FILTER_REASONS)
     refusal = _extract_text(received)
+    for key in ("content", *_REASONING):
+        _shorten(received, key)  # before the search for calls, which takes seconds for megabytes
     entries, text_call = _extract_calls(received, tools, tools_allowed=tools_allowed)
     calls = read_calls(entries, tools.keys(), cut=cut)
     if not calls.calls and (withheld or refusal.strip()):
         raise ModelError("content_filter", f"The answer was withheld: {refusal or choice['finish_reason']}")
 
-    shortened = [key for key in ("content", *_REASONING) if _shorten(received, key)]
     message = _message_to_send_back(received, calls.calls)
     encoded = canonical_json(message)
     if len(encoded) > MAX_MESSAGE_BYTES:
@@ -98,7 +102,7 @@ def read_completion(
         ),
         "problems": calls.problems,
         "dropped": calls.dropped,
-        "truncated": cut or bool(shortened),
+        "truncated": cut,
         "text_call": text_call and kind == "empty",
         "finish_reason": _label(choice.get("finish_reason"))
         if choice.get("finish_reason") != _DEFAULT_FINISH_REASONS[kind]
@@ -121,6 +125,10 @@ def _first_choice(body: bytes) -> tuple[JsonObject, JsonObject]:
     match completion.get("choices"):
         case [{"error": error}, *_] if error:
             raise error_from_object({"error": error})
+        case [dict() as choice, *_] if _finished_because(choice, _BROKEN_REASONS) and not completion.get("error"):
+            raise ModelError("unavailable", f"The host broke off its answer: {choice['finish_reason']}")
+        case [dict() as choice, *_] if _finished_because(choice, _BROKEN_REASONS):
+            raise error_from_object(completion)
         case [{"message": dict()} as choice, *_]:
             return completion, choice
         case [dict() as choice, *_] if _finished_because(choice, _FILTER_REASONS):
@@ -213,14 +221,13 @@ def _finished_because(choice: Mapping[str, Any], reasons: set[str]) -> bool:
     return isinstance(reason, str) and reason.lower().partition(":")[0] in reasons
 
 
-def _shorten(received: JsonObject, key: str) -> bool:
-    """Clean and cap a text in place; return whether it was cut."""
+def _shorten(received: JsonObject, key: str) -> None:
+    """Clean and cap a text in place. The text says how much was cut."""
     if not isinstance(text := received.get(key), str):
-        return False
+        return
     text = clean(text)
     kept, cut = cap(text.strip() if len(text) > MAX_TEXT_BYTES else text, MAX_TEXT_BYTES)
     received[key] = f"{kept}\n[{cut} bytes were cut here]" if cut else kept
-    return cut > 0
 
 
 def _label(value: object) -> str | None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from watchkeeper.contracts import JsonObject
+from watchkeeper.http.json_memory import require_small_json
 from watchkeeper.text import excerpt
 
 _TITLE = re.compile(r"<title[^>]*>([^<]*)", re.IGNORECASE)
+
+_COUNTS = {"n_ctx", "n_prompt_tokens"}
 
 _READ_CHARS = 10_000
 """How much of an error's text is searched. Some hosts repeat the whole request in it."""
@@ -23,19 +28,23 @@ class ErrorBody(NamedTuple):
     """The values of ``code``, ``type``, ``status`` and ``param`` that are strings, in lower case."""
     status: int | None
     """The HTTP status that the body names. It may differ from the status of the response."""
+    counts: Mapping[str, int] = MappingProxyType({})
+    """Numbers of tokens that llama.cpp gives in fields."""
 
     @property
     def searchable_text(self) -> str:
-        """Codes and message in lower case, to search for known phrases."""
-        return " ".join([*self.codes, self.message]).lower()[:_READ_CHARS]
+        """Codes, counts and message in lower case, to search for known phrases."""
+        counts = (f"{name} {count}" for name, count in self.counts.items())
+        return " ".join([*sorted(self.codes), *counts, self.message]).lower()[:_READ_CHARS]
 
 
 def parse_json(body: bytes) -> object:
     """Parse a body that may not be JSON.
 
     Raises:
-        ValueError: It is not UTF-8, not JSON, or nested too deeply to be read.
+        ValueError: It is not UTF-8, not JSON, nested too deeply to be read, or takes too much memory.
     """
+    require_small_json(body)
     try:
         parsed: object = json.loads(body.decode("utf-8-sig"))
     except RecursionError:
@@ -67,15 +76,20 @@ def read_error_object(parsed: object) -> ErrorBody:
     """Read a parsed error. The message is empty if the error has none.
 
     Known shapes: ``{"error": {...}}`` (OpenAI), the same in a list (Gemini), ``{"error": "..."}``, ``{"object":
-    "error", "message": ...}`` (vLLM), ``{"detail": ...}`` (FastAPI), ``{"errors": [{...}]}`` and a string.
+    "error", "message": ...}`` (vLLM), ``{"detail": ...}`` (FastAPI), the same in ``message`` (Mistral), ``{"errors":
+    [{...}]}`` and a string.
     """
     outer = _first_object(parsed)
-    inner = next((outer[key] for key in ("error", "errors", "detail") if outer.get(key)), outer)
+    nested = _first_object(outer.get("message"))
+    found_in = ((source, key) for source in (outer, nested) for key in ("error", "errors", "detail"))
+    inner = next((source[key] for source, key in found_in if source.get(key)), outer)
     fields = _first_object(inner)
     message = next((text for text in _messages(inner, fields, outer, parsed) if text.strip()), "")
     found = [source.get(key) for source in (fields, outer) for key in ("code", "type", "status", "param")]
     status = next((number for value in found if (number := _status(value)) is not None), None)
-    return ErrorBody(message, frozenset(value.lower() for value in found if isinstance(value, str)), status)
+    codes = frozenset(value.lower() for value in found if isinstance(value, str))
+    counts = {key: value for key, value in fields.items() if key in _COUNTS and isinstance(value, int)}
+    return ErrorBody(message, codes, status, counts)
 
 
 def _first_object(value: object) -> JsonObject:
@@ -89,7 +103,9 @@ def _messages(inner: object, fields: JsonObject, outer: JsonObject, parsed: obje
     metadata = fields.get("metadata")
     raw = metadata.get("raw") if isinstance(metadata, dict) else None  # OpenRouter: the message of its provider
     message = fields.get("message") or fields.get("msg")
-    joined = " ".join(text for text in (message, raw) if isinstance(text, str))
+    loc = fields.get("loc")
+    place = f"{'.'.join(map(str, loc))}:" if isinstance(loc, list) else None  # FastAPI: the field that is wrong
+    joined = " ".join(text for text in (place, message, raw) if isinstance(text, str))
     return [joined, *(text for text in (inner, outer.get("message"), parsed) if isinstance(text, str))]
 
 

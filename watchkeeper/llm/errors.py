@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Literal, TypeAlias
 
-from watchkeeper.http_retry import retry_delay, retryable
+from watchkeeper.http.retry import retry_delay, retryable
 from watchkeeper.llm.error_body import ErrorBody, describe_body, read_error_body, read_error_object
 from watchkeeper.text import ERROR_BYTES, excerpt
 
@@ -32,7 +32,7 @@ host will never accept this request.
 """
 
 RETRYABLE_REASONS: frozenset[ModelErrorReason] = frozenset({"unavailable", "malformed", "tool_use_failed"})
-"""Reasons for which the same request may succeed later. ``watchkeeper.http_retry`` decides it for HTTP statuses."""
+"""Reasons for which the same request may succeed later. ``watchkeeper.http.retry`` decides it for HTTP statuses."""
 
 LONGEST_REQUESTED_DELAY = timedelta(days=1)
 """Longest delay that is read from a host's response. No run waits that long: ``ask`` fails at once instead."""
@@ -66,15 +66,23 @@ _FILTER_CODES = {"content_filter", "content_policy_violation", "data_inspection_
 class ModelError(Exception):
     """A model host returned no completion.
 
-    The message is cleaned and capped, so it can be recorded. ``delay`` is the wait that the host asked for.
+    The message is cleaned and capped, so it can be recorded. ``delay`` is the wait that the host asked for, ``said``
+    its codes and its message in lower case, to search for known phrases.
     """
 
     def __init__(
-        self, reason: ModelErrorReason, message: str, *, status: int | None = None, delay: timedelta | None = None
+        self,
+        reason: ModelErrorReason,
+        message: str,
+        *,
+        status: int | None = None,
+        delay: timedelta | None = None,
+        said: str = "",
     ) -> None:
         self.reason: ModelErrorReason = reason
         self.status = status
         self.delay = delay
+        self.said = said
         text = excerpt(message, ERROR_BYTES)
         remedy = _REMEDIES.get(reason) or (_REMEDIES.get(status or 0) if reason == "refused" else None)
         super().__init__(f"{_sentence(text)} {remedy}" if remedy else text)
@@ -83,6 +91,13 @@ class ModelError(Exception):
     def retryable(self) -> bool:
         """Whether the same request may succeed later."""
         return self.reason in RETRYABLE_REASONS
+
+
+class PromptCut(ModelError):
+    """A host reads only a part of the prompt and does not say so. It may be asked all the same."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("context_overflow", message)
 
 
 def _sentence(text: str) -> str:
@@ -102,7 +117,8 @@ def error_from_response(status: int, headers: Mapping[str, str], body: bytes) ->
     error = read_error_body(body)
     reason = _reason_from_body(error, status) or _reason_from_status(status, lower)
     delay = retry_delay(lower, LONGEST_REQUESTED_DELAY) if reason in RETRYABLE_REASONS else None
-    return ModelError(reason, f"HTTP {status}: {error.message}", status=status, delay=delay)
+    said = error.searchable_text
+    return ModelError(reason, f"HTTP {status}: {error.message}", status=status, delay=delay, said=said)
 
 
 def error_from_object(parsed: object) -> ModelError:
@@ -110,7 +126,8 @@ def error_from_object(parsed: object) -> ModelError:
     error = read_error_object(parsed)
     inner = error.status if error.status in {401, 402, 403, 404} else 503
     reason = _reason_from_body(error, error.status or 400) or _reason_from_status(inner, {})
-    return ModelError(reason, f"HTTP 200 with an error: {error.message or '(no message)'}", status=error.status)
+    message = f"HTTP 200 with an error: {error.message or '(no message)'}"
+    return ModelError(reason, message, status=error.status, said=error.searchable_text)
 
 
 def not_a_completion(body: bytes) -> ModelError:

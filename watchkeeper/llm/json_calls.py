@@ -25,6 +25,10 @@ _ARGUMENTS = (
     *("tool_arguments", "toolInput", "function_arguments", "tool_parameters"),
 )
 _LISTS = ("tool_calls", "toolCalls", "function_calls", "calls", "tool_uses", "actions", "tools")
+_WRAPPERS = (
+    *("function", "tool_call", "function_call", "functionCall", "call"),
+    *("toolUse", "tool_use", "action", "command"),
+)
 _OTHERS = {"id", "type", "index", "call_id", "thought", "reasoning", "explanation", "tool_call_id"}
 _MOST_CALLS = 1_000
 _DEPTH = 4
@@ -60,7 +64,7 @@ def json_calls(value: object, tools: Mapping[str, JsonObject], depth: int = _DEP
             for key in _LISTS:
                 if isinstance(inner := value.get(key), list) and (calls_in_list := json_calls(inner, tools, depth - 1)):
                     return calls_in_list
-            for key in ("function", "tool_call", "function_call", "functionCall", "call"):
+            for key in (*_WRAPPERS, *(["params"] if "method" in value else [])):
                 if isinstance(inner := value.get(key), dict) and (found := json_calls(inner, tools, depth - 1)):
                     return [call._replace(call_id=call.call_id or _text(value.get("id"))) for call in found]
             call = _one_call(value, tools)
@@ -76,12 +80,17 @@ def _one_call(value: Mapping[str, Any], tools: Mapping[str, JsonObject]) -> Json
         if name in tools and isinstance(arguments, dict) and arguments.keys() <= _parameters(tools[name], arguments):
             return JsonCall(name, _as_object(arguments), None)
     named = next((key for key in _NAMES if isinstance(value.get(key), str)), None)
+    if named is None or (plain_name(value[named]) not in tools and not any(key in value for key in _ARGUMENTS)):
+        named = next((key for key, item in value.items() if isinstance(item, str) and plain_name(item) in tools), named)
     if named is None:
         return None
     name, call_id = plain_name(value[named]), _text(value.get("id"))
     key = next((key for key in _ARGUMENTS if key in value), None)
     if key is not None:
         return JsonCall(name, _as_object(value[key]), call_id)
+    objects = [item for item in value.values() if isinstance(item, dict)]
+    if name in tools and len(objects) == 1 and objects[0] and objects[0].keys() <= _parameters(tools[name], objects[0]):
+        return JsonCall(name, _as_object(objects[0]), call_id)
     flat = {key: item for key, item in value.items() if key != named and key not in _OTHERS}
     if name in tools and flat.keys() <= _parameters(tools[name], {}):
         return JsonCall(name, _as_object(flat), call_id)

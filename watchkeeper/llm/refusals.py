@@ -18,6 +18,8 @@ class Refusal:
     """Position of its profile: 0 is the primary model, the others are its fallbacks."""
     model: str
     error: ModelError
+    left_out: Sequence[str] = ()
+    """What the last request did not contain, because the host had refused it."""
 
 
 def soonest(refusals: Sequence[Refusal]) -> Refusal | None:
@@ -45,6 +47,8 @@ def describe(refusals: Sequence[Refusal], long: timedelta, now: datetime) -> str
 def _describe(refusal: Refusal, long: timedelta, now: datetime) -> str:
     error = refusal.error
     text = f"fallback {refusal.model}: {error}" if refusal.place else str(error)
+    if refusal.left_out:
+        text += f" (sent without {', '.join(refusal.left_out)}, which it refuses)"
     if not error.retryable or error.delay is None or error.delay <= long:
         return text
     if error.delay >= LONGEST_REQUESTED_DELAY:

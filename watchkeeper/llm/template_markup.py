@@ -36,7 +36,8 @@ _RESULT = re.compile(
     rf"{_TOOL}(?:call)?(?:response|result|output|observation)s?(?:section)?(?:begin|start)?|observation"
 )
 
-_PREFIX = rf"(?:{_BAR}\s?\w{{1,20}}\s?{_BAR}\s?|[\w-]{{1,20}}:)"
+_PREFIX = rf"(?:\s?{_BAR}{{0,2}}\s?\w{{1,20}}\s?{_BAR}{{1,2}}\s?|[\w-]{{1,20}}:)"
+_SPACED_TAG = re.compile(r"<(/?\w{1,30})[ \t]{1,3}=[ \t]{0,3}([^<>\n]{1,100})>")
 _PREFIXED_TAG = re.compile(rf"<(/?){_PREFIX}(/?)([A-Za-z_][^<>|｜]{{0,300}})>")
 _OPEN_CLOSE = re.compile(rf"<{_BAR}(open|close){_BAR}>([^<>]{{1,300}})<{_BAR}sep{_BAR}>")
 
@@ -62,9 +63,10 @@ class TemplateMark(NamedTuple):
 def uniform(text: str) -> str:
     """Return a text of the same length in which prefixed tags and spelled-out tags are written as plain tags.
 
-    ``<｜X｜invoke name="a">`` and ``<x:invoke name="a">`` become ``<invoke name="a"   >``, and
-    ``<|open|>call tool="a"<|sep|>`` becomes ``<call tool="a"   >``.
+    ``<｜X｜invoke name="a">`` and ``<x:invoke name="a">`` become ``<invoke name="a"   >``, ``<function = a>`` becomes
+    ``<function=a  >``, and ``<|open|>call tool="a"<|sep|>`` becomes ``<call tool="a"   >``.
     """
+    text = _SPACED_TAG.sub(lambda tag: _padded(tag[0], f"<{tag[1]}={tag[2].rstrip()}"), text)
     text = _PREFIXED_TAG.sub(lambda tag: _padded(tag[0], f"<{tag[1] or tag[2]}{tag[3].rstrip()}"), text)
     return _OPEN_CLOSE.sub(lambda tag: _padded(tag[0], f"<{'/' if tag[1] == 'close' else ''}{tag[2].strip()}"), text)
 

@@ -20,8 +20,14 @@ from watchkeeper.llm.template_markup import marks, uniform
 from watchkeeper.llm.written_calls import CallScanner, WrittenCall
 from watchkeeper.thought import thought_spans
 
-_CALL_LANGUAGES = {"tool_code", "tool_call", "tool_calls", "tool_use", "function_call", "tool", "python", "py"}
+_CALL_LANGUAGES = {
+    *("tool_code", "tool_call", "tool_calls", "tool_use", "function_call", "tool", "python", "py"),
+    *("javascript", "js", "typescript", "ts"),
+}
 """Languages of code blocks in which models write calls between other statements."""
+
+_DATA_LANGUAGES = {"yaml", "yml", "toml", "ini", "properties", "log", "logs", "text", "txt", "sql", "promql", "diff"}
+"""Languages of code blocks that a text quotes, if it continues after them."""
 
 _BRACKETS_LINE = re.compile(r"^[ \t]*[\[\](){}<>,;`]+[ \t]*$", re.MULTILINE)
 _BEFORE_CALL = re.compile(
@@ -37,6 +43,7 @@ _LABEL_ONLY = re.compile(
 )
 _CHANNEL = "<|channel|>"
 _SENTENCE_ENDS = re.compile(r"[.:!][ \t]?\Z")
+_SENTENCE_CONTINUES = re.compile(r"(?:</[^<>]{1,60}>)?[ \t]?[,;)]?[ \t][a-z]")
 _QUOTE_MARK = re.compile(r"^[ \t]{0,3}>(?!>)", re.MULTILINE)
 _WORD = re.compile(r"\w")
 
@@ -67,13 +74,15 @@ def find_text_calls(text: str, tools: Mapping[str, JsonObject]) -> TextCalls | N
     plain = _without_quotations(visible, code, reports=reports)
     found = CallScanner(plain, tools, reports=reports).all()
     found = _without_parts_of_code(found, code, plain, reports=reports)
+    found = [call for call in found if call.name is not None or not _is_in_sentence(plain, call)]
     if any(call.only_alone for call in found) and _has_words(masked(plain, [(call.start, call.end) for call in found])):
         found = [call for call in found if not call.only_alone]
     if not found and (_has_words(visible) or not _has_call_marks(plain)):
         return None
     certain = _outside(found, _places([span for span in code if span.kind != "quote"])) if reports else found
     calls = [entry for call in certain if (entry := call.entry(tools)) is not None]
-    kept = masked(text, thoughts) if _CHANNEL in text else text
+    tokens = [span for span in thoughts if _CHANNEL in text or not _has_words(text[slice(*span)])]
+    kept = masked(text, tokens)
     return TextCalls(calls, _rest(kept, plain, found, code))
 
 
@@ -94,7 +103,7 @@ def _without_quotations(text: str, code: Sequence[CodeSpan], *, reports: bool) -
 
 def _is_quotation(text: str, span: CodeSpan, *, reports: bool) -> bool:
     if span.kind == "fence":
-        return reports and bool(_WORD.search(text, span.end))
+        return (reports or span.language in _DATA_LANGUAGES) and bool(_WORD.search(text, span.end))
     if span.kind == "inline":
         line_start = text.rfind("\n", max(0, span.start - _LONGEST_LABEL), span.start) + 1
         line_end = text.find("\n", span.end, span.end + _LONGEST_LABEL)
@@ -129,6 +138,13 @@ def _begins_line(text: str, call: WrittenCall) -> bool:
     line = text[text.rfind("\n", 0, call.start) + 1 : call.start]
     before = _BEFORE_CALL.search(line[-_LONGEST_BEFORE:])
     return _WORD.search(line[: len(line) - len(before[0])] if before else line) is None
+
+
+def _is_in_sentence(text: str, call: WrittenCall) -> bool:
+    """Return whether a call is in the middle of a sentence, which then quotes it."""
+    line_end = text.find("\n", call.end)
+    after = text[call.end : len(text) if line_end < 0 else line_end]
+    return not _begins_line(text, call) and _SENTENCE_CONTINUES.match(after) is not None
 
 
 def _outside(found: Sequence[WrittenCall], spans: Sequence[tuple[int, int]]) -> list[WrittenCall]:

@@ -13,8 +13,8 @@ from watchkeeper.llm.template_markup import TemplateMark, mark_at
 from watchkeeper.llm.tool_calls import InvalidArguments, read_arguments
 
 _LABEL = re.compile(
-    r"(?:\*\*)?(?:(?:action|tool|function)[ _]?)?(?:inputs?|arguments?|args|parameters?|params|json|code|with)\b"
-    r"(?:\*\*)?[ \t]*[:=]?(?:\*\*)?|```\w*|->|[^\w\s<(){}\[\]\"'.]",
+    r"(?:\*\*)?(?:(?:action|tool|function)[ _]?)?(?:inputs?|arguments?|args|parameters?|params|json|code|with)"
+    r"(?:[ _]?\d{1,2})?\b(?:\*\*)?[ \t]*[:=]?(?:\*\*)?|```\w*|->|[^\w\s<(){}\[\]\"'.]",
     re.IGNORECASE,
 )
 _SPACE = re.compile(r"\s*")
@@ -39,6 +39,7 @@ _SINGLE_QUOTED = re.compile(r"'((?:[^'\\\n]|\\.){0,4000})'")
 _PYTHON_VALUE = re.compile(r"(True|False|None)\b")
 _PYTHON_VALUES: dict[str, Any] = {"True": True, "False": False, "None": None}
 _FENCED_STRING = re.compile(r"<[^<>\s]{1,12}>")
+_CHARACTER_DATA = re.compile(r"\s*<!\[CDATA\[(.*)\]\]>\s*", re.DOTALL)
 _NEXT_MARK = re.compile(r"<[|｜/]?\w")
 _MOST_FIELDS = 64
 _MOST_MARKS = 16
@@ -194,18 +195,20 @@ class TextReader:
             name, value, end = field
             if value is None or name in fields:
                 return WrittenArguments(None, end, written=True)
-            fields[name] = value.removeprefix("\n").removesuffix("\n")
+            value = value.removeprefix("\n").removesuffix("\n")
+            section = _CHARACTER_DATA.fullmatch(value)
+            fields[name] = section[1] if section else value
         if not fields:
             return None
         return WrittenArguments(object_text(typed(fields, schema)), end, written=True)
 
     def _tagged_field(self, tag: TemplateMark, schema: Mapping[str, Any]) -> tuple[str, str | None, int] | None:
         """Return name, value and end of a parameter; the value is None if the parameter has no clear end."""
-        written = tag.written.lower()
-        if written == "arg_key":
+        written = tag.written.lower().strip("_")
+        if written.endswith("arg_key"):
             name, end = self._until_end_tag(tag)
             value_tag = mark_at(self.text, self._skip_space(end))
-            if name is None or value_tag is None or value_tag.written.lower() != "arg_value":
+            if name is None or value_tag is None or not value_tag.written.lower().endswith("arg_value"):
                 return "", None, end
             return name.strip(), *self._until_end_tag(value_tag)
         if written in _PARAMETERS and tag.name:

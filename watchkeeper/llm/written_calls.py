@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from watchkeeper.contracts import JsonObject
 from watchkeeper.llm.argument_schema import fits, typed
+from watchkeeper.llm.broken_json import names_tool
 from watchkeeper.llm.json_calls import json_calls, plain_name
 from watchkeeper.llm.template_markup import TemplateMark, mark_at, marks
 from watchkeeper.llm.tool_calls import read_arguments
@@ -23,38 +24,40 @@ _FILLER = re.compile(
 )
 _ARGUMENT_ATTRIBUTES = {"arguments", "args", "parameters", "input"}
 _NAME_TAGS = {"name", "tool_name", "function_name", "function", "tool"}
-_JSON_START = re.compile(r"""(?<![{\[])[{\[](?=\s{0,20}["'{\[])""")
+_JSON_START = re.compile(r"""(?<![{\[])[{\[](?=\s{0,20}(?:\\?["'“{\[]|\w{1,16}["'”]?\s?[:=]))""")
 _JSON_LIKE = re.compile(r"""[{\[]\s{0,20}(?:["'{}\[\]]|[A-Za-z_]\w{0,40}\s?[:=]|\Z)""")
-_NAME_KEY = r"""["'](?:name|(?:tool|function)(?:_?name|_calls)?|action|recipient_name)["']\s{0,9}:"""
-_CUT_JSON = re.compile(
-    r"""[\[{\s]{0,20}(?:["'](?:id|type)["']\s{0,9}:\s{0,9}["'][^"'\n]{0,80}["']\s{0,9},\s{0,9}){0,3}"""
-    rf"""(?:(?:{_NAME_KEY}[\[{{\s]{{0,20}}){{1,4}}["'](?P<name>[\w.:-]{{0,100}})"""
-    r"""|["'](?P<key>[\w.:-]{1,100})["']\s{0,9}:?\s{0,9}(?:\{[^{}]*\}?\s{0,9})?\Z)"""
+_ADDRESSED = re.compile(
+    rf"(?P<how>\bto=|\bcall:|<\|start\|>(?=\s?functions\.)\s?)(?P<prefix>{_PREFIX})(?P<name>[A-Za-z][\w-]{{0,80}})"
 )
-_ADDRESSED = re.compile(rf"(?P<how>\bto=|\bcall:)(?P<prefix>{_PREFIX})(?P<name>[A-Za-z][\w-]{{0,80}})")
 _CHANNEL_WORD = re.compile(r"\s+|<\|(?:channel|constrain|message)\|>|commentary|analysis|json|code|:")
 
 _LABEL = (
-    r"(?:\*\*)?(?i:(?P<strict>(?:next[ _])?action|(?:tool|function)[ _]?(?:call|to use)|call)"
+    r"(?:\*\*)?(?i:(?P<strict>(?:next[ _])?action|(?:tool|function)[ _]?(?:call|to use)|call)(?:[ _]?\d{1,2})?"
     r"|tool(?:[ _]?(?:name|use))?|function(?:[ _]?name)?|name|calling|us(?:e|ing)|invok(?:e|ing)|run(?:ning)?"
     r"|execute|executing)"
     r"(?i:[ \t](?:the[ \t])?(?:tool|function|action))?(?:\*\*)?[ \t]{0,3}(?P<colon>:)?(?:\*\*)?[ \t]{0,3}"
 )
-_LEAD = r"(?:(?:await|return|print\(|>>>|[$\[`(]|->|→|=>|\*\*|[A-Za-z_][\w.]{0,40}[ \t]?=)[ \t]{0,9}){0,4}"
+_LEAD = (
+    r"(?:(?:await|return|const|let|var|print\(|>>>|[$@/!\[`(]|->|→|=>|\*\*|[A-Za-z_][\w.]{0,40}[ \t]?=)[ \t]{0,9}){0,5}"
+)
 _ARGUMENT_LABEL = re.compile(
     r"[`*]{0,3}[ \t]*\n\s*(?:[-*][ \t]+)?(?:\*\*)?(?:(?:action|tool|function)[ _]?)?"
-    r"(?:inputs?|arguments?|args|parameters?|params)(?:\*\*)?[ \t]*:",
+    r"(?:inputs?|arguments?|args|parameters?|params)(?:[ _]?\d{1,2})?(?:\*\*)?[ \t]*:",
     re.IGNORECASE,
 )
 _ENDS_IN_LABEL = re.compile(r"[`*]{0,3}\s*[A-Za-z ]{0,16}\Z")
 _CUT_TAG = re.compile(
     r"<[|｜/]?(?P<name>[\w:]+)[^<>\n]{0,300}\Z|<[|｜]\w{1,40}[|｜]>[^<>\n]{1,300}(?:<[|｜]?\w{0,20}[|｜]?)?\Z"
+    r"|[\w-]{1,100}\s?<[|｜]?\Z"
 )
 _NO_MORE_WORDS = re.compile(r"[^\w\n]{0,40}(?:#[^\n]*)?(?:\n|\Z)")
 _OBJECT_FOLLOWS = re.compile(r"[ \t]*(?:\n[ \t]*)?\{")
-_FLAGS = re.compile(r"[ \t]+(?:--\w|\w+=\S)[^\n]*\s*\Z")
+_SHELL_WORD = r"""(?:"[^"\n]{0,400}"|'[^'\n]{0,400}'|[^\s"'-]\S{0,400})"""
+_FLAGS = re.compile(
+    rf"(?:[ \t]{{1,9}}(?:--\w[\w-]{{0,40}}(?:[ =]{_SHELL_WORD})?|\w{{1,40}}={_SHELL_WORD})){{1,20}}[ \t`]*(?:\n|\Z)"
+)
 _IN_BRACKETS = re.compile(r"[^\n\]]{0,300}\][ \t]*(?:\n|\Z)")
-_CLOSING_TAGS = re.compile(r"(?:\s{0,9}</?[^<>\n]{1,60}>)*")
+_CLOSING_MARKS = re.compile(r"(?:[ \t\])}>`;,.]{0,9}</?[^<>\n]{1,60}>)*(?:[ \t\])}>`;,.]{0,9}<[|｜/][^<>\n]{0,60}\Z)?")
 _GAP = (
     r"[^\w(){}<>\n]{0,4}(?:\n\W{0,4})?(?:[ \t]?(?:with|using)[ \t])?"
     r"(?:(?:the[ \t])?(?:arguments?|args|parameters?|input))?[^\w(){}<>]{0,6}"
@@ -108,12 +111,18 @@ class CallScanner:
         names = "|".join(map(re.escape, sorted(tools, key=len, reverse=True))) or "(?!)"
         self._name = rf"{_PREFIX}(?P<name>{names})(?P<index>:\d+)?(?![\w-])"
         self._lines = re.compile(
-            r"(?:^[ \t]{0,20}|(?P<within>(?<=[:.!?][ ])))(?P<bullet>(?:[-*•]|\d{1,2}[.)])[ \t]{1,3})?"
+            r"(?:(?:^|(?<=[|｜]>))[ \t]{0,20}|(?P<within>(?<=[:.!?][ ])))(?P<bullet>(?:[-*•]|\d{1,2}[.)])[ \t]{1,3})?"
             rf"(?P<bracket>\[)?(?P<label>{_LABEL})?{_LEAD}{self._name}",
             re.MULTILINE,
         )
         self._anywhere = re.compile(rf"(?<![\w.`/-]){self._name}(?={_GAP}[({{])", re.IGNORECASE)
         self._asked = re.compile(rf"{_ASKED}{_LEAD}{self._name}(?=\s{{0,9}}[({{])", re.IGNORECASE)
+        self._in_tag = re.compile(rf"<(?:function|tool|invoke|call)\s?[=:]\s?[\"']?{self._name}(?=[\s,]{{0,9}}[({{])")
+        self._executed = re.compile(
+            rf"^[ \t]{{0,20}}{_LEAD}[A-Za-z_][\w.]{{0,40}}\(\s{{0,9}}(?:\w{{1,20}}\s?=\s?)?[\"']{self._name}[\"']",
+            re.MULTILINE,
+        )
+        self._lead_and_name = re.compile(rf"(?=[^\W\d]){_LEAD}{self._name}(?=\()")
         self._next_in_list = re.compile(rf"\s{{0,9}}[,;]?\s{{0,9}}{self._name}(?=[({{])")
 
     def all(self) -> list[WrittenCall]:
@@ -139,6 +148,10 @@ class CallScanner:
             yield found.start(), partial(self._at_address, found)
         for found in self._lines.finditer(text):
             yield found.start(), partial(self._at_line, found)
+        for found in self._in_tag.finditer(text):
+            yield found.start(), partial(self._named, found.start(), found.end(), found["name"], None, certain=True)
+        for found in self._executed.finditer(text):
+            yield found.start(), partial(self._at_executor, found)
         if not self._reports:
             for found in self._asked.finditer(text):
                 yield found.start(), partial(self._at_request, found)
@@ -168,6 +181,8 @@ class CallScanner:
             return self._named(mark.start, mark.end, plain_name(mark.name), None, certain=opens, empty=mark.empty)
         position = self._skip_fillers(mark.end)
         text = self._text
+        if position < len(text) and (expression := self._lead_and_name.match(text, position)):
+            return self._named(mark.start, expression.end(), expression["name"], None, certain=opens)
         if position >= len(text):
             return [WrittenCall(mark.start, len(text))] if opens else []
         if text[position] in "{[" and (calls := self._json(mark.start, position, certain=opens)):
@@ -266,14 +281,22 @@ class CallScanner:
             read = self._reader.arguments_at(end, schema)
             return [WrittenCall(start, read.end, name, read.arguments if read.written else None)]
         follows = mark_at(self._text, end + len(self._text[end : end + 9]) - len(self._text[end : end + 9].lstrip()))
-        if _OBJECT_FOLLOWS.match(self._text, end) or (follows and follows.form == "tag" and not follows.closes):
+        if _OBJECT_FOLLOWS.match(self._text, end) or (follows and follows.form != "bracket" and not follows.closes):
             read = self._reader.arguments_at(end, schema)
             calls = [WrittenCall(start, read.end, name, read.arguments), *self._rest_of_list(read.end)]
-            if read.written and self._are_arguments(read, schema) and _NO_MORE_WORDS.match(self._text, calls[-1].end):
+            if read.written and self._are_arguments(read, schema) and self._ends_line(calls[-1].end):
                 return calls
+            if not read.written and follows and follows.form == "token" and follows.start == end:
+                return [WrittenCall(start, follows.end)]
         elif not self._reports and not found["bullet"] and (flags := _FLAGS.match(self._text, end)):
             return [WrittenCall(start, flags.end())]
         return []
+
+    def _at_executor(self, found: re.Match[str]) -> list[WrittenCall]:
+        """Read a function that is to run a tool: ``call_tool("NAME", {...})``; nothing if the line continues."""
+        read = self._reader.arguments_at(found.end(), self._tools[found["name"]])
+        call = WrittenCall(found.start(), read.end, found["name"], read.arguments if read.written else None)
+        return [call] if self._ends_line(read.end) else []
 
     def _at_request(self, found: re.Match[str]) -> list[WrittenCall]:
         """Read a call that ends a sentence: ``I will call NAME(...)``."""
@@ -281,7 +304,7 @@ class CallScanner:
             return self._expressions(found.start(), found["name"], found.end())
         schema = self._tools[found["name"]]
         read = self._reader.arguments_at(found.end(), schema)
-        if read.written and self._are_arguments(read, schema) and _NO_MORE_WORDS.match(self._text, read.end):
+        if read.written and self._are_arguments(read, schema) and self._ends_line(read.end):
             return [WrittenCall(found.start(), read.end, found["name"], read.arguments)]
         return []
 
@@ -301,7 +324,7 @@ class CallScanner:
         """Read ``NAME(...), NAME(...)``; nothing if the line continues."""
         read = self._reader.arguments_at(position, self._tools[name])
         calls = [WrittenCall(start, read.end, name, read.arguments), *self._rest_of_list(read.end)]
-        return calls if _NO_MORE_WORDS.match(self._text, calls[-1].end) else []
+        return calls if self._ends_line(calls[-1].end) else []
 
     def _rest_of_list(self, position: int) -> list[WrittenCall]:
         calls: list[WrittenCall] = []
@@ -318,12 +341,8 @@ class CallScanner:
         """Read JSON that is a call, or the beginning of one. ``certain``: a mark opens a call here."""
         decoded = self._reader.json_at(position)
         if decoded is None:
-            cut = _CUT_JSON.match(self._text, position)
-            named = False
-            if cut:
-                name = plain_name(cut["name"] or cut["key"] or "")
-                named = name in self._tools or (cut["key"] is None and cut.end() >= len(self._text) - 1)
             begins = certain and _JSON_LIKE.match(self._text, position) is not None
+            named = names_tool(self._text, position, self._tools)
             return [WrittenCall(start, self._paragraph_end(position))] if begins or named else []
         value, end = decoded
         calls = json_calls(value, self._tools)
@@ -331,7 +350,7 @@ class CallScanner:
             return [WrittenCall(start, end)] if certain else []
         if not certain and not any(call.name in self._tools for call in calls):
             return [WrittenCall(start, end, only_alone=True)]
-        ends_line = certain or bool(_NO_MORE_WORDS.match(self._text, end))
+        ends_line = certain or self._ends_line(end)
         return [
             WrittenCall(start, end, call.name, call.arguments if ends_line else None, call.call_id) for call in calls
         ]
@@ -362,8 +381,8 @@ class CallScanner:
         return not tag.closes and (tag.kind == "opens_call" or tag.written.lower() in _NAME_TAGS)
 
     def _ends_line(self, position: int) -> bool:
-        tags = _CLOSING_TAGS.match(self._text, position)
-        return _NO_MORE_WORDS.match(self._text, tags.end() if tags else position) is not None
+        marks_after = _CLOSING_MARKS.match(self._text, position)
+        return _NO_MORE_WORDS.match(self._text, marks_after.end() if marks_after else position) is not None
 
     def _begins_line(self, position: int) -> bool:
         return not self._text[self._text.rfind("\n", 0, position) + 1 : position].strip()

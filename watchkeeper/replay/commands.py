@@ -27,6 +27,9 @@ class WorkflowAction:
         return (self.event_type, self.name) == (other.event_type, other.name)
 
 
+CHANGE_VERSION = "TemporalChangeVersion"
+"""Search attribute that the SDK's core sets for each patch, without a command of the code."""
+
 _ACTIONS = {
     "start_timer": ("TimerStarted", "starts a timer"),
     "cancel_timer": ("TimerCanceled", "cancels a timer"),
@@ -60,7 +63,7 @@ def event_type_name(event: HistoryEvent) -> str:
 def action_of_event(event: HistoryEvent) -> WorkflowAction | None:
     """Return the action that an event records; None if the workflow did not cause the event."""
     event_type = event_type_name(event)
-    if event_type not in _DESCRIPTIONS:
+    if event_type not in _DESCRIPTIONS or _is_set_by_core(event):
         return None
     activity = event.activity_task_scheduled_event_attributes
     signal = event.signal_external_workflow_execution_initiated_event_attributes
@@ -78,6 +81,11 @@ def action_of_command(command: WorkflowCommand) -> WorkflowAction | None:
     activity, signal = command.schedule_activity, command.signal_external_workflow_execution
     reason = command.fail_workflow_execution.failure.message
     return _action(event_type, activity.activity_type, activity.activity_id, signal.signal_name, excerpt(reason, 300))
+
+
+def _is_set_by_core(event: HistoryEvent) -> bool:
+    changed = event.upsert_workflow_search_attributes_event_attributes.search_attributes.indexed_fields
+    return [*changed] == [CHANGE_VERSION]
 
 
 def _action(event_type: str, activity: str, activity_id: str, signal: str, reason: str = "") -> WorkflowAction:

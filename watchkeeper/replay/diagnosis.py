@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import zip_longest
 
+from pydantic import BaseModel, ValidationError
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHistory
 from temporalio.workflow import NondeterminismError
 
+from watchkeeper.contracts import AlertNotification, QueueEntry, QueueExit
 from watchkeeper.replay.command_recorder import PayloadFailure, ReplayRecord
 from watchkeeper.replay.commands import WorkflowAction, action_of_command, action_of_event, event_type_name
 from watchkeeper.replay.history_files import RecordedHistory
@@ -19,12 +21,23 @@ from watchkeeper.text import excerpt
 
 _MESSAGE_BYTES = 1_000
 
+SIGNALS: Mapping[str, type[BaseModel]] = {"alert": AlertNotification, "enter": QueueEntry, "leave": QueueExit}
+"""The arguments that the workflows read themselves: they drop a signal that is wrong, because anyone can send one."""
+
 DEADLOCK = "[TMPRL1101]"
-_EXTERNAL_PAYLOADS = "[TMPRL1105]"
+_EXTERNAL_PAYLOADS = "json/external-storage-reference"
+"""Encoding of a payload that is in external storage, which this code cannot read."""
 
 
 def explain_replay(recording: RecordedHistory, failure: Exception | None, record: ReplayRecord) -> ReplayVerdict:
     """Return the verdict on a replayed history. ``failure`` is the SDK's error."""
+    verdict = _explain(recording, failure, record)
+    if verdict.why and _EXTERNAL_PAYLOADS in verdict.why:
+        return replace(verdict, kind="incomplete", why="it has payloads in external storage")
+    return verdict
+
+
+def _explain(recording: RecordedHistory, failure: Exception | None, record: ReplayRecord) -> ReplayVerdict:
     message = _sdk_message(failure)
     verdict = ReplayVerdict(recording.name, recording.history.workflow_id, said=message)
     if record.payload_failures:
@@ -32,6 +45,8 @@ def explain_replay(recording: RecordedHistory, failure: Exception | None, record
     if failure is None:
         return verdict
     if isinstance(failure, NondeterminismError):
+        if (dropped := _dropped_signal(recording.history)) is not None:
+            return _unreadable(verdict, recording.history, dropped)
         return _differs(verdict, recording.history, record)
     if unknown := re.search(
         r"Workflow class (\S+) is not registered on this worker, available workflows: (.*)", message
@@ -43,8 +58,6 @@ def explain_replay(recording: RecordedHistory, failure: Exception | None, record
         return _at(
             replace(verdict, why="this code did not finish its workflow task within two seconds"), event, "stuck"
         )
-    if _EXTERNAL_PAYLOADS in message:
-        return _at(replace(verdict, why="it has payloads in external storage"), event, "incomplete")
     return _at(replace(verdict, why=f"this code raises {record.failure or message}"), event, "fails")
 
 
@@ -108,6 +121,20 @@ def _recorded_actions(history: WorkflowHistory, start: int) -> Iterator[tuple[Hi
 
 
 # --- the code cannot read a payload -----------------------------------------------------------------------------
+
+
+def _dropped_signal(history: WorkflowHistory) -> PayloadFailure | None:
+    """Return the first signal that this code cannot read, and so drops."""
+    for event in history.events:
+        signal = event.workflow_execution_signaled_event_attributes
+        if (contract := SIGNALS.get(signal.signal_name)) is None or not signal.input.payloads:
+            continue
+        data = signal.input.payloads[0].data
+        try:
+            contract.model_validate_json(data)
+        except ValidationError as error:
+            return PayloadFailure(data, error)
+    return None
 
 
 def _unreadable(verdict: ReplayVerdict, history: WorkflowHistory, failure: PayloadFailure) -> ReplayVerdict:

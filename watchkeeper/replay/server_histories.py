@@ -14,7 +14,7 @@ from watchkeeper.replay.history_files import RecordedHistory
 OPEN_RUNS = "ExecutionStatus NOT IN ('Completed', 'Failed', 'Canceled', 'Terminated', 'TimedOut', 'ContinuedAsNew')"
 """A visibility query: runs that a worker has to continue, including paused ones."""
 
-_WORKFLOW_TYPES = "WorkflowType IN ('IncidentWorkflow', 'QueueWorkflow')"
+_WORKFLOW_TYPES = "WorkflowType IN ('IncidentWorkflow', 'QueueWorkflow', 'DeliveryWorkflow')"
 """The recorded names, which the current code may have changed."""
 
 

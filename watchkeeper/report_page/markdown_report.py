@@ -18,9 +18,9 @@ from watchkeeper.report_page.report_header import (
     status_text,
 )
 from watchkeeper.report_page.report_tables import ReportTable, event_tables, usage_tables
-from watchkeeper.report_page.safe_markdown import code_block, inert_markdown
+from watchkeeper.report_page.safe_markdown import code_block
 from watchkeeper.report_page.tool_call_text import CallText, call_text
-from watchkeeper.text import visible
+from watchkeeper.text import harmless, visible
 
 _EXCERPT_BYTES = 800
 
@@ -65,7 +65,7 @@ def _report(report: Report | None) -> Iterator[str]:
         yield from (f"**{unsupported_count(report.unsupported)}:**", "")
         yield from (f"- {_escaped(text)}: {_escaped(why)}" for text, why in unsupported_list(report.unsupported))
         yield ""
-    yield from _quoted(inert_markdown(report.body))
+    yield from _quoted(harmless(report.body))
 
 
 def _call(call: CallText) -> Iterator[str]:

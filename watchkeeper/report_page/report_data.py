@@ -64,7 +64,7 @@ class ReportData:
     def complete(self) -> None:
         """Add the alerts known only from the episode's state, and sort the firings by time."""
         known = {firing.fingerprint for firing in self.firings}
-        for state in self.run.episode.states:
+        for state in self.run.episode.titled:
             if state.fingerprint not in known:
                 begin = _from_unix(state.starts_at or state.ends_at) or self.run.started_at or self.as_of
                 end = _from_unix(state.ends_at)

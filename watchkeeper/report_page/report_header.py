@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from watchkeeper.incident.phrases import service_phrase
 from watchkeeper.report_page.report_data import ReportData
 from watchkeeper.report_page.report_tables import cost_text
 from watchkeeper.report_page.time_text import timestamp
@@ -42,9 +43,10 @@ def facts(data: ReportData) -> list[tuple[str, str]]:
     """Return the names and values of the facts about the run; unknown facts are left out."""
     run, usage, started_at = data.run, data.run.usage, data.run.started_at
     request, origin = run.run_input, run.run_input.origin if run.run_input else None
+    service = service_phrase(request.service if request else None, origin.unknown_service if origin else None)
     reported = duration((data.reported_at - started_at).total_seconds()) if data.reported_at and started_at else None
     values = [
-        ("Service", request.service if request else None),
+        ("Service", service),
         ("Severity", request.severity if request else None),
         ("Team", origin.team if origin else None),
         ("Source", f"{origin.source} ({origin.kind})" if origin else None),

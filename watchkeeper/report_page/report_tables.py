@@ -65,8 +65,14 @@ def _alerts(data: ReportData) -> ReportTable:
         )
         for firing in data.firings
     ]
-    more = data.run.episode.untracked
-    note = f"And {count(more, 'alert')} that could not be distinguished." if more else ""
+    episode = data.run.episode
+    notes = list[str]()
+    if compact := episode.compact:
+        firing = sum(row.status == "firing" for row in compact)
+        notes.append(f"And {count(len(compact), 'alert')}, of which {firing} fire.")
+    if episode.untracked:
+        notes.append(f"And {count(episode.untracked, 'alert')} that could not be distinguished.")
+    note = " ".join(notes)
     return ReportTable("Alerts", ("Alert", "Severity", "Fired", "Resolved", "Duration"), rows, 4, note)
 
 

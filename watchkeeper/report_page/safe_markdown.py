@@ -7,7 +7,7 @@ only the schemes http, https and mailto.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
@@ -31,16 +31,14 @@ class _Renderer(RendererHTML):
         return "<br>".join(marked_text(part, env.get("claims", ())) for part in parts)
 
 
-def _parser(*, allow_unsafe: bool) -> MarkdownIt:
-    options = {"html": allow_unsafe}
-    parser = MarkdownIt("commonmark", options, renderer_cls=_Renderer).enable(["table", "strikethrough"])
-    if not allow_unsafe:
-        parser.disable("image")
-    parser.validateLink = lambda url: allow_unsafe or bool(_SAFE_URL.match(url))  # type: ignore[method-assign]
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False}, renderer_cls=_Renderer).enable(["table", "strikethrough"])
+    parser.disable("image")
+    parser.validateLink = lambda url: bool(_SAFE_URL.match(url))  # type: ignore[method-assign]
     return parser
 
 
-_SAFE_PARSER, _FULL_PARSER = _parser(allow_unsafe=False), _parser(allow_unsafe=True)
+_PARSER = _parser()
 
 
 def marked_text(text: str, claims: Sequence[Claim]) -> Markup:
@@ -57,7 +55,7 @@ def markdown_to_html(text: str, *, top_heading: int = 3, claims: Sequence[Claim]
     """
     if claims:  # a text in brackets could be the name of a link that the model defines
         text = text.replace(MARK, f" \\[{_MARK_LABEL}\\]")
-    tokens = _SAFE_PARSER.parse(_visible(text))
+    tokens = _PARSER.parse(_visible(text))
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(6, int(token.tag[1]) + top_heading - 1)}"
@@ -68,22 +66,7 @@ def markdown_to_html(text: str, *, top_heading: int = 3, claims: Sequence[Claim]
         for child in token.children or ():
             if child.type == "link_open":
                 child.attrSet("rel", "noreferrer nofollow")
-    return Markup(_SAFE_PARSER.renderer.render(tokens, _SAFE_PARSER.options, {"claims": claims}))
-
-
-def inert_markdown(text: str) -> str:
-    """Return Markdown for any viewer: the same text, but HTML tags and images in it are escaped.
-
-    A text that cannot be made safe in this way is returned as a code block.
-    """
-    text = _visible(text)
-    lines = text.split("\n")
-    for token in _FULL_PARSER.parse(text):
-        if token.map and any(inner.type in ("html_inline", "html_block", "image") for inner in _with_children([token])):
-            for number in range(*token.map):
-                lines[number] = re.sub(r"(?<!\\)(<(?!br\s*/?>)(?=[a-zA-Z/!?])|!(?=\[))", r"\\\1", lines[number])
-    escaped = "\n".join(lines)
-    return escaped if all(map(_is_inert, _with_children(_FULL_PARSER.parse(escaped)))) else code_block(text)
+    return Markup(_PARSER.renderer.render(tokens, _PARSER.options, {"claims": claims}))
 
 
 def code_block(text: str) -> str:
@@ -94,17 +77,3 @@ def code_block(text: str) -> str:
 
 def _visible(text: str) -> str:
     return visible(text.replace("\r\n", "\n"))
-
-
-def _with_children(tokens: Sequence[Token]) -> Iterator[Token]:
-    for token in tokens:
-        yield token
-        yield from token.children or ()
-
-
-def _is_inert(token: Token) -> bool:
-    if token.type == "link_open":
-        return bool(_SAFE_URL.match(str(token.attrs.get("href", ""))))
-    if token.type == "html_inline":
-        return bool(_LINE_BREAK.fullmatch(token.content))
-    return token.type not in ("html_block", "image")

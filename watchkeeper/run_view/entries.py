@@ -114,6 +114,14 @@ class AlertsChanged:
 
 
 @dataclass
+class Undelivered:
+    """A destination that did not receive a report or an answer."""
+
+    destination: str
+    reason: str
+
+
+@dataclass
 class FollowUp:
     """A question asked after the report, and its answer."""
 

@@ -12,7 +12,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
 from watchkeeper.run_view.model import RunView
-from watchkeeper.run_view.pending_work import PendingWork
+from watchkeeper.run_view.pending_work import PendingWork, stuck_reason
 from watchkeeper.run_view.projection import RunChange, RunProjection
 from watchkeeper.run_view.stall_monitor import Notice, monitor_stalls
 from watchkeeper.runs.client import describe_run, split_run_name
@@ -110,7 +110,8 @@ async def _project(
     notice: Notice,
     pending: PendingWork,
 ) -> RunView:
-    info = (await describe_run(client, run)).workflow_execution_info
+    description = await describe_run(client, run)
+    info = description.workflow_execution_info
     is_current = False
     async for run_id, event in run_events(client, run, wait=wait, notice=notice, pending=pending):
         now = asyncio.get_running_loop().time()
@@ -122,6 +123,7 @@ async def _project(
         is_current |= run_id == info.execution.run_id and event.event_id >= info.history_length
         if wait and is_current and projection.view.is_settled:
             break
+    projection.view.problem = stuck_reason(description, projection.task_failure)
     return projection.view
 
 

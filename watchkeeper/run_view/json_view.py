@@ -21,6 +21,7 @@ def run_json(view: RunView) -> JsonObject:
         "first_run_id": view.first_run_id,
         "status": view.status,
         "reason": view.reason,
+        "problem": view.problem or None,
         "text": request.text if request else None,
         "service": request.service if request else None,
         "severity": request.severity if request else None,
@@ -35,6 +36,7 @@ def run_json(view: RunView) -> JsonObject:
         "alerts": [_alert(state) for state in view.episode.states],
         "open": view.is_open,
         "delivering": sorted(set(view.deliveries.values())),
+        "undelivered": view.undelivered,
         "follow_ups": [_follow_up(follow_up) for follow_up in view.follow_ups],
         "started_at": iso(view.started_at),
         "closed_at": iso(view.closed_at),
@@ -63,7 +65,9 @@ def list_row_json(run: RunInfo) -> JsonObject:
         "started_at": iso(run.started_at),
         "closed_at": iso(run.closed_at),
         "unsupported": run.unsupported,
+        "undelivered": run.undelivered,
         "paused": run.paused,
+        "problem": run.problem,
     }
 
 

@@ -62,6 +62,8 @@ class RunView:
     """Used in executions whose histories the server no longer has."""
     deliveries: dict[str, Destination] = field(default_factory=dict)
     """Destinations to which the report is being delivered, by activity id."""
+    undelivered: list[str] = field(default_factory=list)
+    """Destinations that did not receive the report or an answer, and why."""
     stays_open: bool = False
     """Whether the run stays open after its report, if it concludes."""
     follow_up_pending: bool = False
@@ -70,6 +72,8 @@ class RunView:
     episode: Episode = field(default_factory=Episode)
     model: str = ""
     """The primary model."""
+    problem: str = ""
+    """Why the run is stuck: its workflow tasks fail again and again. Empty if they do not."""
     tools: dict[str, ToolSpec] = field(default_factory=dict)
     results: dict[str, ToolResult] = field(default_factory=dict)
     """By digest."""

@@ -14,6 +14,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 
+from watchkeeper.temporal.heartbeat_detail import written_characters
 from watchkeeper.text import duration, excerpt
 
 WORKER_LOST = "its worker stopped responding"
@@ -23,6 +24,9 @@ REASON_BYTES = 300
 
 NO_WORKER_SECONDS = 3.0
 """Seconds for which a task may wait before it counts as not taken: a busy worker needs some time."""
+
+STUCK_ATTEMPT = 3
+"""Attempt of a workflow task from which on its run counts as stuck: one failure may be a worker that was killed."""
 
 _WORKER_EVENTS = (
     "workflow_task_started_event_attributes",
@@ -58,6 +62,8 @@ class ActivityAttempt:
     """Whether the attempt before timed out because its worker stopped responding."""
     heartbeat_at: datetime | None
     """When its worker last sent a heartbeat."""
+    written: int = 0
+    """Characters that the model has written so far; 0 if its host does not stream."""
 
     @property
     def waits_for_worker(self) -> bool:
@@ -126,6 +132,17 @@ class PendingWork:
         return not self.polled or self.seconds_untaken(now) > 0
 
 
+def stuck_reason(description: DescribeWorkflowExecutionResponse, task_failure: str) -> str:
+    """Return why a run is stuck, because its workflow task fails again and again; empty if it is not.
+
+    ``task_failure`` is the message of the last failure in the history, which has only the first failure of a task.
+    """
+    if description.pending_workflow_task.attempt < STUCK_ATTEMPT:
+        return ""
+    reason = excerpt(task_failure, REASON_BYTES) or "no worker completes it in time"
+    return f"its workflow task has failed {description.pending_workflow_task.attempt - 1} times: {reason}"
+
+
 def _attempt(pending: PendingActivityInfo, before: ActivityAttempt | None) -> ActivityAttempt:
     taken = pending.state in _TAKEN
     known = (before.heartbeat_at or before.taken_at) if before else None
@@ -141,6 +158,7 @@ def _attempt(pending: PendingActivityInfo, before: ActivityAttempt | None) -> Ac
         failure=excerpt(pending.last_failure.message, REASON_BYTES) if pending.attempt > 1 else "",
         lost=timed_out and pending.attempt > 1,
         heartbeat_at=heartbeat.ToDatetime(tzinfo=UTC) if pending.HasField("last_heartbeat_time") else known,
+        written=written_characters(pending) if taken else 0,
     )
 
 

@@ -17,6 +17,7 @@ from temporalio.api.history.v1 import WorkflowTaskFailedEventAttributes as TaskF
 from temporalio.api.update.v1 import Request
 from temporalio.converter import DataConverter
 
+from watchkeeper.alerts.notification_reader import read_notification
 from watchkeeper.contracts import (
     AlertNotification,
     Briefing,
@@ -33,6 +34,7 @@ from watchkeeper.contracts import (
     ToolResult,
 )
 from watchkeeper.incident.episode import Episode
+from watchkeeper.incident.firing_order import has_order
 from watchkeeper.incident.status_rule import TemporalEnd, read_outcome
 from watchkeeper.run_view.entries import (
     UNFINISHED,
@@ -45,20 +47,32 @@ from watchkeeper.run_view.entries import (
     QueueWait,
     Round,
     RunReset,
+    Undelivered,
 )
 from watchkeeper.run_view.model import RunView
 from watchkeeper.run_view.pending_work import WORKER_LOST
 from watchkeeper.run_view.update_decoder import decode_action
 from watchkeeper.runs.client import read_keyword
-from watchkeeper.temporal.history import decode_first
+from watchkeeper.temporal.history import decode_first, decode_signal
 from watchkeeper.temporal.search_attributes import OUTCOME
 from watchkeeper.tool_calling.reserved_names import RESERVED
 
 T = TypeVar("T")
 RunChange: TypeAlias = (
-    RunView | QueueWait | Round | Call | CompactedMessages | PersonAction | RunReset | AlertsChanged | FollowUp
+    RunView
+    | QueueWait
+    | Round
+    | Call
+    | CompactedMessages
+    | PersonAction
+    | RunReset
+    | AlertsChanged
+    | FollowUp
+    | Undelivered
 )
 """A change that an event makes. The view itself: the run started, was briefed, reported or ended."""
+
+UNREADABLE_INPUT = "(the input of this run cannot be read)"
 
 _APPROVAL_TIMER = re.compile(r"^(r\d+\.\d+) ")
 
@@ -78,6 +92,8 @@ class RunProjection:
         self._replaying_reset = False
         self._converter = converter
         self._delivery: ReportDelivery | None = None
+        self._destinations: dict[str, str] = {}
+        """What each delivery sends where, by activity id."""
         self._outcome: RunStatus | None = None
         """As recorded in the search attribute. The report follows, unless a bug ends the workflow before that."""
         self._clear_execution()
@@ -152,7 +168,10 @@ class RunProjection:
 
     async def _started(self, event: HistoryEvent, at: datetime, run_id: str) -> Sequence[RunChange]:
         started = event.workflow_execution_started_event_attributes
-        run_input = await self._decode(started.input.payloads, RunInput)
+        try:
+            run_input = await self._decode(started.input.payloads, RunInput)
+        except ValueError:  # a person started the workflow by hand, with an argument that it does not take
+            run_input = RunInput(text=UNREADABLE_INPUT)
         self._clear_execution()
         if self.view.run_id and self.view.run_id != started.continued_execution_run_id:
             self._replaying_reset, self._delivery, self._outcome = True, None, None
@@ -167,9 +186,10 @@ class RunProjection:
             view.started_at = datetime.fromtimestamp(carried.started_at, UTC)
             view.used_earlier = carried.spent
             view.apply_briefing(carried.briefing, carried.limits)
-            view.episode = Episode(carried.alerts)
+            view.episode = Episode(carried.alerts, (), carried.compact, carried.unlisted)
             if carried.reported is not None:
                 view.add_report(carried.reported.report, "concluded")
+                view.undelivered = list(carried.reported.undelivered)
             for record in carried.calls:
                 number = int(record.key[1:].partition(".")[0])
                 view.calls[record.key] = Call(record.key, number, record.name, record.arguments, record.status)
@@ -178,17 +198,19 @@ class RunProjection:
 
     async def _signalled(self, event: HistoryEvent, at: datetime) -> Sequence[RunChange]:
         signal = event.workflow_execution_signaled_event_attributes
+        payloads = signal.input.payloads
         if signal.signal_name == "admit" and (wait := self.view.queue_wait) is not None and wait.admitted_at is None:
+            if await decode_signal(self._converter, payloads, str) != self.view.first_run_id:
+                return ()
             wait.admitted_at = at
             return (wait,)
         if signal.signal_name != "alert":
             return ()
-        try:
-            notification = await self._decode(signal.input.payloads, AlertNotification)
-        except ValueError:  # a malformed signal, which the run ignored too
-            return ()
+        sent = await decode_signal(self._converter, payloads, AlertNotification)
+        if sent is None or (notification := read_notification(sent, at.timestamp())) is None:
+            return ()  # the run ignored it, too
         episode = self.view.episode
-        episode.apply(notification)
+        episode.apply(notification, in_order=any(map(has_order, notification.alerts)))
         changed = episode.take_unread()
         return (AlertsChanged(changed, at),) if changed else ()
 
@@ -225,6 +247,8 @@ class RunProjection:
     def _delivered(self, delivery: ReportDelivery, key: str, at: datetime) -> Sequence[RunChange]:
         """Add a report once: it is delivered to several destinations."""
         view = self.view
+        answer = f" (follow-up {delivery.follow_up})" if delivery.follow_up else ""
+        self._destinations[key] = f"{delivery.destination}{answer}"
         if delivery.follow_up:
             if any(known.number == delivery.follow_up for known in view.follow_ups):
                 return ()
@@ -275,6 +299,12 @@ class RunProjection:
 
     def _activity_failed(self, kind: str, key: str, reason: str, at: datetime) -> Sequence[RunChange]:
         self.view.deliveries.pop(key, None)
+        if kind == "deliver":
+            # A run that ends before a destination is back cancels its delivery, and another workflow continues with it.
+            reason = "not accepted yet; it is still tried" if reason == "cancelled" else reason
+            undelivered = Undelivered(self._destinations.get(key, key), reason)
+            self.view.undelivered.append(f"{undelivered.destination}: {reason}")
+            return (undelivered,)
         if kind == "ask":
             self.view.rounds[-1].failure = reason
             return (self.view.rounds[-1],)
@@ -345,6 +375,7 @@ class RunProjection:
 
     def _ended(self, end: TemporalEnd, result: RunResult, at: datetime) -> Sequence[RunChange]:
         view = self.view
+        view.undelivered = result.undelivered or view.undelivered
         view.report, view.outcome, view.limits = result.report, result.status, result.limits or view.limits
         return self._close(end, result.reason, at)
 

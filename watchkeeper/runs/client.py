@@ -10,7 +10,7 @@ import json
 import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypedDict, TypeVar
 
@@ -101,6 +101,11 @@ class RunInfo:
     """US dollars; None if no price is configured."""
     unsupported: int | None = None
     """Unsupported claims of the report; None if they were not checked."""
+    problem: str | None = None
+    """Why its workflow tasks fail again and again, as Temporal says: ``NonDeterministicError``. None if they do not, or
+    if the server does not report it."""
+    undelivered: list[str] = field(default_factory=list)
+    """Destinations that did not receive the report or an answer, and why."""
     paused: bool = False
     """Whether a person has paused it in Temporal."""
 
@@ -309,6 +314,7 @@ async def run_info(client: Client, info: WorkflowExecutionInfo) -> RunInfo:
         closed_at=info.close_time.ToDatetime(tzinfo=UTC) if info.HasField("close_time") else None,
         text=await read_memo(client, info, "text", str),
         report=await read_memo(client, info, "report", str),
+        undelivered=await read_memo(client, info, "undelivered", list[str]) or [],
         team=read_keyword(indexed, temporal_search_attributes.TEAM),
         source=read_keyword(indexed, temporal_search_attributes.SOURCE),
         phase=read_keyword(indexed, temporal_search_attributes.PHASE),
@@ -318,6 +324,7 @@ async def run_info(client: Client, info: WorkflowExecutionInfo) -> RunInfo:
         rounds=None if rounds is None else int(rounds),
         cost=_number(indexed, temporal_search_attributes.COST_USD),
         unsupported=None if unsupported is None else int(unsupported),
+        problem=_problem(indexed) if end is None else None,
         paused=info.status == WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED,
     )
 
@@ -340,6 +347,18 @@ def read_keyword(indexed: Mapping[str, Payload], key: temporal_search_attributes
 def _number(indexed: Mapping[str, Payload], key: temporal_search_attributes.Key) -> float | None:
     value = _indexed(indexed, key)
     return float(value) if isinstance(value, int | float) else None
+
+
+def _problem(indexed: Mapping[str, Payload]) -> str | None:
+    """Return the cause in ``["category=WorkflowTaskFailed", "cause=WorkflowTaskFailedCauseNonDeterministicError"]``."""
+    if (payload := indexed.get(temporal_search_attributes.REPORTED_PROBLEMS)) is None or not payload.data:
+        return None
+    value = json.loads(payload.data)
+    values = [str(one) for one in (value if isinstance(value, list) else [value]) if one]
+    if not values:
+        return None
+    cause = next((one for one in values if one.startswith("cause=")), values[0])
+    return excerpt(cause.rpartition("=")[2].rpartition("Cause")[2], SUMMARY_BYTES)
 
 
 def _indexed(indexed: Mapping[str, Payload], key: temporal_search_attributes.Key) -> object:

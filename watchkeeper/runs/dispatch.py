@@ -17,9 +17,8 @@ from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReus
 from temporalio.service import RPCError, RPCStatusCode
 
 from watchkeeper.alerts.identity import workflow_id
-from watchkeeper.alerts.service_lookup import match_service
+from watchkeeper.alerts.service_lookup import match_service, unknown_service
 from watchkeeper.alerts.severity import temporal_priority, worst_severity
-from watchkeeper.alerts.silence_link import silence_url
 from watchkeeper.alerts.source import ParsedPayload, Source
 from watchkeeper.alerts.start_filter import reason_not_to_start
 from watchkeeper.config.settings import Settings
@@ -32,18 +31,14 @@ from watchkeeper.contracts import (
     RunInput,
     RunStatus,
 )
-from watchkeeper.incident.episode import firing_id, without_details
-from watchkeeper.llm.conversation import canonical_json
+from watchkeeper.incident.handled_firings import are_handled
 from watchkeeper.runs import client as runs_client
+from watchkeeper.runs.group_payloads import MAX_DETAILED, group_payloads
+from watchkeeper.runs.notifications import notifications
 from watchkeeper.temporal import activity_options
-
-SIGNAL_BYTES = 256 * 1024
-"""Size of one signal up to which its alerts keep their details. Further alerts are sent without details."""
 
 ATTEMPTS = 3
 """How often to try again when the run closes before the signal arrives. After that the sender must try again."""
-
-GROUPS_AT_ONCE = 8
 
 DispatchOutcome = Literal["started", "joined", "repeated", "ignored"]
 
@@ -55,6 +50,7 @@ class DispatchResult:
     outcome: DispatchOutcome
     """``joined``: signalled to the open run. ``repeated``: an earlier run has already reported these firings."""
     alerts: int
+    """Number of alerts that were read."""
     group: str
     title: str
     workflow_id: str | None = None
@@ -64,8 +60,12 @@ class DispatchResult:
     reason: str | None = None
     """Why the alerts started no run, as one of a few fixed texts."""
     service: str | None = None
+    unknown_service: str | None = None
+    """What the alerts call a service that the catalogue does not name."""
     team: str | None = None
     severity: str | None = None
+    left_out: int = 0
+    """Alerts of the group that the body held and that were not read."""
 
 
 class RunClosing(Exception):
@@ -102,57 +102,38 @@ async def dispatch_alerts(
         RunClosing: The same, until the closing run has closed.
         TemporalError: The search attributes of runs are missing and cannot be registered.
     """
-    groups: dict[str, list[Alert]] = {}
-    for alert in payload.alerts:
-        groups.setdefault(alert.group, []).append(alert)
-    slots = asyncio.Semaphore(GROUPS_AT_ONCE)
-
-    async def dispatch(alerts: list[Alert]) -> DispatchResult:
-        async with slots:
-            return await _dispatch_group(client, settings, source, alerts, payload, received_at)
-
-    results = await asyncio.gather(*map(dispatch, groups.values()), return_exceptions=True)
-    for result in results:  # raise only after every group was tried
-        if isinstance(result, BaseException):
-            raise result
-    return [result for result in results if isinstance(result, DispatchResult)]
+    groups = group_payloads(payload, source.section)
+    return [await _dispatch_group(client, settings, source, group, received_at) for group in groups]
 
 
 async def _dispatch_group(
-    client: Client,
-    settings: Settings,
-    source: Source[Any],
-    alerts: list[Alert],
-    payload: ParsedPayload,
-    received_at: float,
+    client: Client, settings: Settings, source: Source[Any], payload: ParsedPayload, received_at: float
 ) -> DispatchResult:
-    run = workflow_id(alerts[0])
-    reasons = {reason for alert in alerts if (reason := reason_not_to_start(alert, source.section)) is not None}
-    starting = [alert for alert in alerts if reason_not_to_start(alert, source.section) is None]
-    run_input = alert_run_input(settings, source, starting or alerts, payload.opened_keys.get(alerts[0].group))
-    optional = {"notes": payload.notes, "silence": silence_url(run_input.origin, alerts)}
-    notification = AlertNotification(alerts=_within_signal_size(alerts), at=received_at)
-    notification = notification.model_copy(update={name: value for name, value in optional.items() if value})
-    group = _Group(run_input, alerts, run)
+    if len(payload.alerts) > MAX_DETAILED:  # it takes too long for the event loop
+        group = await asyncio.to_thread(_Group.of, settings, source, payload, received_at)
+    else:
+        group = _Group.of(settings, source, payload, received_at)
+    run, run_input, starting, signals = group.run, group.run_input, group.starting, group.signals
     for _ in range(ATTEMPTS):
         latest = await _latest_run(client, run)
         if latest is not None and latest.is_closing and starting:
-            raise RunClosing(f"the latest run of {run} is closing; send the alert again in a moment")
+            raise RunClosing(f"the last run of {run} is delivering its hand-off; send the alert again in a moment")
         if latest is not None and latest.is_open:
-            if await _signal(client, run, notification):
+            if await _signal(client, run, signals):
                 return group.result("joined", latest.run_id)
             continue
         if not starting:
-            return group.result("ignored", None, ", ".join(sorted(reasons)))
-        reported = set(latest.episode.marks) if latest and latest.episode else set[str]()
-        if all(firing_id(alert) in reported for alert in starting):
-            return group.result("repeated", latest.run_id if latest else None, "a run has already reported it")
+            return group.result("ignored", None, ", ".join(sorted(group.reasons)))
+        if latest and latest.episode and are_handled(starting, latest.episode, received_at):
+            return group.result("repeated", latest.run_id, "a run has already reported it")
         assert run_input.origin is not None, "alert_run_input sets it"
         origin = run_input.origin
         if latest:
             origin = origin.model_copy(update={"previous": _previous_episode(latest)})
-        run_id = await _start(client, run_input.model_copy(update={"origin": origin}), run, notification, settings)
-        return group.result("started", run_id)
+        started = run_input.model_copy(update={"origin": origin})
+        run_id = await _start(client, started, run, signals[0], settings, group.alerts)
+        if await _signal(client, run, signals[1:]):
+            return group.result("started", run_id)
     raise RunClosing(f"the runs of {run} close as fast as alerts arrive; send the alert again in a moment")
 
 
@@ -160,7 +141,33 @@ async def _dispatch_group(
 class _Group:
     run_input: RunInput
     alerts: list[Alert]
+    starting: list[Alert]
+    """The alerts that start a run."""
+    reasons: set[str]
+    """Why the others start none."""
+    signals: list[AlertNotification]
     run: str
+    left_out: int
+
+    @classmethod
+    def of(cls, settings: Settings, source: Source[Any], payload: ParsedPayload, received_at: float) -> _Group:
+        """Return what is sent about a group."""
+        alerts, starting, reasons = payload.alerts, list[Alert](), set[str]()
+        for alert in alerts:
+            if (reason := reason_not_to_start(alert, source.section)) is None:
+                starting.append(alert)
+            else:
+                reasons.add(reason)
+        key = payload.opened_keys.get(alerts[0].group)
+        return cls(
+            alert_run_input(settings, source, starting or alerts, key),
+            alerts,
+            starting,
+            reasons,
+            notifications(payload, source.section.kind, received_at),
+            workflow_id(alerts[0]),
+            payload.left_out.get(alerts[0].group, 0),
+        )
 
     def result(self, outcome: DispatchOutcome, run_id: str | None, reason: str | None = None) -> DispatchResult:
         origin = self.run_input.origin
@@ -173,8 +180,10 @@ class _Group:
             run_id=run_id,
             reason=reason,
             service=self.run_input.service,
+            unknown_service=origin.unknown_service if origin else None,
             team=origin.team if origin else None,
             severity=self.run_input.severity,
+            left_out=self.left_out,
         )
 
 
@@ -187,12 +196,16 @@ def alert_run_input(
     """
     severity = worst_severity(*(alert.severity for alert in alerts))
     first = next((alert for alert in alerts if alert.severity == severity), alerts[0])
-    services = (match_service(alert, settings.services, source.section.service_labels) for alert in [first, *alerts])
+    labels = source.section.service_labels
+    services = (match_service(alert, settings.services, labels) for alert in [first, *alerts])
     service = next((name for name in services if name), None)
+    named = (unknown_service(alert, labels) for alert in [first, *alerts])
+    unknown = None if service else next((name for name in named if name), None)
     owner = settings.services[service].team if service else None
     team = first.team if first.team in settings.catalogue["team"] else owner
     others = f" (and {len(alerts) - 1} more)" if len(alerts) > 1 else ""
     origin: dict[str, object] = {"source": source.name, "kind": source.section.kind, "group": first.group, "team": team}
+    origin["unknown_service"] = unknown
     joins = source.section.joins_pagerduty
     if opened_key is not None and joins is not False:
         origin |= {"opened_key": opened_key, "surely_opened": joins or source.section.kind == "pagerduty"}
@@ -203,15 +216,6 @@ def alert_run_input(
         "origin": AlertOrigin.model_validate({name: value for name, value in origin.items() if value}),
     }
     return RunInput.model_validate({name: value for name, value in fields.items() if value})
-
-
-def _within_signal_size(alerts: Sequence[Alert]) -> list[Alert]:
-    """Remove the details of the alerts that exceed ``SIGNAL_BYTES``."""
-    room, kept = SIGNAL_BYTES, list[Alert]()
-    for alert in alerts:
-        room -= len(canonical_json(alert.model_dump(mode="json", exclude_unset=True)))
-        kept.append(alert if room > 0 else without_details(alert))
-    return kept
 
 
 async def _latest_run(client: Client, run: str) -> _LatestRun | None:
@@ -241,13 +245,15 @@ def _previous_episode(latest: _LatestRun) -> PreviousEpisode:
         summary=episode.summary if episode else f"it ended without a report ({latest.status})",
         ended_at=latest.ended_at,
         began=episode.began if episode else [],
+        messages=episode.messages if episode else [],
     )
 
 
-async def _signal(client: Client, run: str, notification: AlertNotification) -> bool:
+async def _signal(client: Client, run: str, notifications: Sequence[AlertNotification]) -> bool:
     """Signal an open run. Returns False if it has closed."""
     try:
-        await client.get_workflow_handle(run).signal("alert", notification)
+        for notification in notifications:
+            await client.get_workflow_handle(run).signal("alert", notification)
     except RPCError as error:
         if error.status != RPCStatusCode.NOT_FOUND:
             raise
@@ -256,7 +262,12 @@ async def _signal(client: Client, run: str, notification: AlertNotification) -> 
 
 
 async def _start(
-    client: Client, run_input: RunInput, run: str, notification: AlertNotification, settings: Settings
+    client: Client,
+    run_input: RunInput,
+    run: str,
+    notification: AlertNotification,
+    settings: Settings,
+    alerts: Sequence[Alert],
 ) -> str:
     """Start a run with its first alerts, or signal them to a run that another process has just started."""
     handle = await runs_client.with_search_attributes(
@@ -273,7 +284,7 @@ async def _start(
             start_signal_args=[notification],
             priority=Priority(priority_key=temporal_priority(run_input.severity)),
             **runs_client.start_metadata(
-                run_input, team=run_input.origin.team if run_input.origin else None, alerts=notification.alerts
+                run_input, team=run_input.origin.team if run_input.origin else None, alerts=alerts
             ),
         ),
     )

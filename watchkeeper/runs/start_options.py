@@ -117,6 +117,18 @@ def prices_unknown(models: Sequence[str]) -> str:
     )
 
 
+def default_cost_problem(settings: Settings) -> str | None:
+    """Return why the cost limit of the settings would fail every run; None if none would fail."""
+    unpriced = [profile.name for profile in settings.profiles if profile.prices is None]
+    if settings.limits.cost is None or not unpriced:
+        return None
+    names = ", ".join(_named(name) for name in unpriced[:SUGGESTIONS])
+    return (
+        f"limits.cost = {settings.limits.cost:g} needs the prices of every model, and the settings have none for "
+        f"{names}: set [model.prices], and prices of each fallback, or remove limits.cost"
+    )
+
+
 def severity_problem(severity: str | None) -> StartProblem | None:
     """Return a problem if a severity is a misspelled known one. Teams have other names too: those are accepted."""
     similar = similar_severity(severity or "")

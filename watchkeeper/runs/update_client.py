@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from typing import Any, TypeVar
+from uuid import uuid4
+from weakref import WeakValueDictionary
 
 from pydantic import BaseModel
 from temporalio.client import (
@@ -22,6 +25,16 @@ T = TypeVar("T")
 
 ANSWER_TIMEOUT = 30.0
 """Seconds in which a worker must answer an update."""
+
+
+AT_ONCE = 4
+"""Updates of one run that a process sends at once. Temporal refuses the eleventh that a run has not answered yet."""
+
+RETRY_SECONDS = (0.1, 2.0)
+"""First and longest pause before an update is sent again that Temporal refused because too many were under way."""
+
+_slots: WeakValueDictionary[tuple[int, str], asyncio.Semaphore] = WeakValueDictionary()
+"""By event loop and workflow id, while updates of the run are under way."""
 
 
 class UpdateRejected(Exception):
@@ -83,9 +96,8 @@ async def _update(
 ) -> T:
     run = handle.id
     try:
-        async with asyncio.timeout(timeout):
-            result: T = await handle.execute_update(name, argument, result_type=result_type)
-            return result
+        async with asyncio.timeout(timeout), _slot(run):
+            return await _send(handle, name, argument, result_type)
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
         # The SDK raises its own error for a cancelled task, too.
         if (task := asyncio.current_task()) is not None and task.cancelling():
@@ -104,3 +116,31 @@ async def _update(
                 raise UpdateRejected(f"it belongs to an earlier run of {run}, which has ended") from error
             raise UpdateRejected(f"{run} has ended: {latest.status}; see `watchkeeper show {run}`") from error
         raise
+
+
+async def _send(handle: WorkflowHandle[Any, Any], name: str, argument: BaseModel, result_type: type[T]) -> T:
+    """Send an update, again and again while too many of the run are under way. Its id is the same: it counts once."""
+    update_id, (pause, longest) = str(uuid4()), RETRY_SECONDS
+    while True:
+        try:
+            result: T = await handle.execute_update(name, argument, id=update_id, result_type=result_type)
+            return result
+        except RPCError as error:
+            if not _is_busy(error):
+                raise
+        await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+        pause = min(longest, pause * 2)
+
+
+def _slot(run: str) -> asyncio.Semaphore:
+    key = (id(asyncio.get_running_loop()), run)
+    if (slots := _slots.get(key)) is None:
+        slots = _slots[key] = asyncio.Semaphore(AT_ONCE)
+    return slots
+
+
+def _is_busy(error: RPCError) -> bool:
+    """Tell whether Temporal refused an update, or gave it up, because too many of the run were under way."""
+    if error.status == RPCStatusCode.RESOURCE_EXHAUSTED:
+        return "total number" not in error.message  # more updates in all than one execution may have
+    return error.status in (RPCStatusCode.UNAVAILABLE, RPCStatusCode.ABORTED) and "update was aborted" in error.message

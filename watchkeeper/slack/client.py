@@ -8,21 +8,21 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http.client import HTTPException
-from typing import Literal
+from typing import Any, Literal
 
-from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.models.blocks import Block
 from slack_sdk.web import SlackResponse
 
 from watchkeeper.config.sections import SlackSettings
 from watchkeeper.contracts import JsonObject, PostedMessage
-from watchkeeper.http_retry import retry_delay, retryable
+from watchkeeper.http.retry import retry_delay, retryable
+from watchkeeper.slack.web_client import LimitedWebClient
 from watchkeeper.text import excerpt
 from watchkeeper.tool import ToolError, ToolUnavailable
 
 REQUEST_SECONDS = 15
-"""Timeout of each socket operation. The caller sets a deadline for the whole request."""
+"""Timeout of a request; connecting may take as long again. The caller sets a deadline for all of it."""
 
 THREADS = 4
 """Separate threads: while Slack hangs, the rest of the worker does not wait for a thread."""
@@ -30,14 +30,33 @@ THREADS = 4
 CLOCK_SKEW = timedelta(minutes=5)
 """By how much Slack's clock may be behind ours."""
 
+_SHORTEST_WAIT = 0.2
 _PAGE_SIZE = 200
 _MAX_PAGES = 25
-_RETRYABLE = {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
+_LIMITED = {"ratelimited", "rate_limited"}
+_RETRYABLE = {
+    *("internal_error", "fatal_error", "service_unavailable", "request_timeout"),
+    *("team_added_to_org", "external_channel_migrating"),  # while Slack moves a workspace or a channel
+}
+_LOST_KEY = {"duplicate_message_not_found", "duplicate_channel_not_found"}
+"""Slack knows the ``client_msg_id`` of a message, but no longer the message."""
 _DELETED = {"message_not_found", "thread_not_found", "cannot_reply_to_message"}
+
+
+LONGEST_WAIT = timedelta(seconds=5)
+"""Longest Retry-After that a post waits for. A 429 says that nothing was posted, so the same attempt posts again."""
 
 
 class MessageDeleted(ToolError):
     """The message was deleted in Slack."""
+
+
+class RateLimited(ToolUnavailable):
+    """Slack did not do what was asked; it is to be asked again later."""
+
+
+class KeyLost(ToolError):
+    """The message with this ``client_msg_id`` does not exist any longer."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +80,9 @@ class SlackClient:
     def __init__(self, settings: SlackSettings) -> None:
         token = settings.token.get_secret_value() if settings.token else None
         # Temporal retries, so slack_sdk does not.
-        self._web = WebClient(token=token, base_url=f"{settings.url}/", timeout=REQUEST_SECONDS, retry_handlers=[])
+        self._web = LimitedWebClient(
+            token=token, base_url=f"{settings.url}/", timeout=REQUEST_SECONDS, retry_handlers=[]
+        )
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="slack")
 
     async def post(
@@ -79,9 +100,9 @@ class SlackClient:
 
         With ``broadcast``, a reply in a thread also appears in the channel.
         """
-        answer = await self._ask(
-            "chat.postMessage",
-            lambda: self._web.chat_postMessage(
+
+        def send(client_msg_id: str | None) -> SlackResponse:
+            return self._web.chat_postMessage(
                 channel=channel,
                 text=text,
                 blocks=blocks,
@@ -90,10 +111,13 @@ class SlackClient:
                 reply_broadcast=True if broadcast and thread is not None else None,
                 unfurl_links=False,
                 unfurl_media=False,
-                client_msg_id=key,
-            ),
-        )
-        return _message(answer, channel)
+                client_msg_id=client_msg_id,
+            )
+
+        try:
+            return _message(await self._ask_within_limits("chat.postMessage", lambda: send(key)), channel)
+        except KeyLost:
+            return _message(await self._ask_within_limits("chat.postMessage", lambda: send(None)), channel)
 
     async def update(self, message: PostedMessage, marker: MessageMarker, text: str, blocks: Sequence[Block]) -> None:
         """Replace the content of a message. Also raises MessageDeleted."""
@@ -123,6 +147,12 @@ class SlackClient:
                 break
         return found
 
+    async def scopes(self) -> tuple[str, frozenset[str]]:
+        """Return the name of the workspace, and the scopes of the token; none if Slack does not say."""
+        answer, headers = await self._send("auth.test", lambda: self._web.auth_test())
+        listed = headers.get("x-oauth-scopes", "").split(",")
+        return _text(answer.get("team")), frozenset(scope.strip() for scope in listed if scope.strip())
+
     async def _read(self, channel: str, thread: str | None, oldest: str, cursor: str | None) -> JsonObject:
         if thread is None:
             return await self._ask(
@@ -138,7 +168,21 @@ class SlackClient:
             ),
         )
 
+    async def _ask_within_limits(self, method: str, call: Callable[[], SlackResponse]) -> JsonObject:
+        """Ask, and wait where Slack limits the rate and asks for a short time. The caller sets a deadline."""
+        while True:
+            try:
+                return await self._ask(method, call)
+            except RateLimited as error:
+                if error.delay is None or error.delay > LONGEST_WAIT:
+                    raise
+                await asyncio.sleep(max(error.delay.total_seconds(), _SHORTEST_WAIT))
+
     async def _ask(self, method: str, call: Callable[[], SlackResponse]) -> JsonObject:
+        answer, _ = await self._send(method, call)
+        return answer
+
+    async def _send(self, method: str, call: Callable[[], SlackResponse]) -> tuple[JsonObject, Mapping[str, str]]:
         try:
             answer = await asyncio.get_running_loop().run_in_executor(self._threads, call)
         except SlackApiError as error:
@@ -147,21 +191,35 @@ class SlackClient:
             raise ToolUnavailable(f"Slack cannot be reached for {method}: {type(error).__name__}") from None
         except (SlackClientError, ValueError) as error:
             raise ToolError(f"Slack cannot be called for {method}: {type(error).__name__}; check slack.url") from None
-        return _object(answer.data)
+        return _object(answer.data), _headers(answer.headers)
 
 
-def _refusal(method: str, response: SlackResponse) -> ToolError | ToolUnavailable:
-    """Return the error for a refused request. Slack also sends errors with status 200."""
-    answer, headers = _object(response.data), {name.lower(): str(value) for name, value in response.headers.items()}
-    error = _text(answer.get("error"))
-    status = f"status {response.status_code} " if response.status_code != 200 else ""
+def _refusal(method: str, response: SlackResponse | Mapping[str, Any]) -> ToolError | ToolUnavailable:
+    """Return the error for a refused request. Slack also sends errors with status 200.
+
+    For a body that is not JSON, slack_sdk has a mapping instead of its response.
+    """
+    if isinstance(response, SlackResponse):
+        answer, code, headers = _object(response.data), response.status_code, _headers(response.headers)
+    else:
+        answer, code, headers = {}, int(response.get("status") or 0), _headers(response.get("headers") or {})
+    error = _text(answer.get("error")) or "no JSON"
+    status = f"status {code} " if code != 200 else ""
     missing = f" (the app needs the scope {needed})" if (needed := _text(answer.get("needed"))) else ""
     why = _object(answer.get("response_metadata")).get("messages")
     details = f": {why}" if isinstance(why, list) and why else ""
     message = excerpt(f"Slack answered {method} with {status}{error}{missing}{details}", 500)
-    if error in _RETRYABLE or (response.status_code != 200 and retryable(response.status_code, headers)):
+    if error in _LIMITED or code == 429:
+        return RateLimited(message, retry_delay(headers))
+    if error in _RETRYABLE or retryable(code, headers):
         return ToolUnavailable(message, retry_delay(headers))
+    if error in _LOST_KEY:
+        return KeyLost(message)
     return MessageDeleted(message) if error in _DELETED else ToolError(message)
+
+
+def _headers(headers: Mapping[str, Any]) -> dict[str, str]:
+    return {name.lower(): str(value) for name, value in headers.items()}
 
 
 def _part(message: Mapping[str, object], wanted: MessageMarker) -> str | None:

@@ -6,7 +6,7 @@ from slack_sdk.models.blocks import ActionsBlock, Block
 
 from watchkeeper.contracts import CallRecord, ChannelUpdate
 from watchkeeper.incident.claim_text import unsupported_line
-from watchkeeper.incident.phrases import alert_counts, status_with_step
+from watchkeeper.incident.phrases import alert_counts, service_phrase, status_with_step
 from watchkeeper.incident.run_address import run_address
 from watchkeeper.llm.conversation import canonical_json
 from watchkeeper.slack.blocks import (
@@ -47,7 +47,8 @@ def status_headline(update: ChannelUpdate) -> str:
 
 def status_blocks(update: ChannelUpdate, run_url: str | None) -> list[Block]:
     """Return the blocks of the message. ``run_url`` is the operator's setting, with its placeholders."""
-    values = {"Status": _status(update), "Service": update.service, "Severity": update.severity}
+    service = service_phrase(update.service, update.unknown_service)
+    values = {"Status": _status(update), "Service": service, "Severity": update.severity}
     blocks: list[Block] = [header(update.title), facts(values)]
     if update.alerts:
         blocks.append(context(alert_counts(update.alerts)))

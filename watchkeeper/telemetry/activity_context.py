@@ -15,13 +15,22 @@ from watchkeeper.contracts import ModelReply
 from watchkeeper.llm.errors import ModelErrorReason
 
 Repair: TypeAlias = Literal[
-    "unknown_tool", "bad_arguments", "dropped_calls", "calls_in_text", "cut", "empty", "no_usage", "unforced"
+    "unknown_tool",
+    "bad_arguments",
+    "dropped_calls",
+    "calls_in_text",
+    "cut",
+    "empty",
+    "no_usage",
+    "unforced",
+    "cut_prompt",
 ]
 """A defect of a model's reply that was repaired or retried.
 
 ``unknown_tool`` and ``bad_arguments``: calls that cannot run. ``dropped_calls``: more calls than one reply may have.
 ``calls_in_text``: calls written as text. ``cut``: a reply that ended at a token or size limit. ``empty``: neither text
 nor calls. ``no_usage``: the host did not count tokens. ``unforced``: the model could not be forced to call a tool.
+``cut_prompt``: the host read only a part of the prompt.
 """
 
 Refusal: TypeAlias = tuple[str, ModelErrorReason]

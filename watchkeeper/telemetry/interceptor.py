@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from temporalio import activity
@@ -20,8 +20,8 @@ from watchkeeper.telemetry.run_lookup import RunLookup
 if TYPE_CHECKING:
     from watchkeeper.telemetry.span_recorder import SpanRecorder
 
-OBSERVED_WORKFLOW = "IncidentWorkflow"
-"""Only its activities are observed. The queues of the teams belong to no run."""
+OBSERVED_WORKFLOWS = frozenset({"IncidentWorkflow", "DeliveryWorkflow"})
+"""Only their activities are observed. The queues of the teams belong to no run."""
 
 LOOKUP_SECONDS = 2.0
 """Time limit to look up the run of an attempt. A server that is this slow records no results either."""
@@ -55,7 +55,7 @@ class _ActivityTelemetry(ActivityInboundInterceptor):
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         info, argument = activity.info(), input.args[0] if input.args else None
-        if info.workflow_type != OBSERVED_WORKFLOW:
+        if info.workflow_type not in OBSERVED_WORKFLOWS:
             return await self.next.execute_activity(input)
         run_id, context, started = info.workflow_run_id or "", AttemptContext(), time.time_ns()
         context.span_id = span_ids.attempt_id(run_id, info.activity_id, info.scheduled_time, info.attempt)
@@ -64,7 +64,8 @@ class _ActivityTelemetry(ActivityInboundInterceptor):
             _set_run(context, self._runs.known(argument, info))
         lookup = asyncio.create_task(self._look_up(info, context))
         try:
-            result = await self.next.execute_activity(input)
+            with self._spans.as_current(context) if self._spans is not None else nullcontext():
+                result = await self.next.execute_activity(input)
         except BaseException as error:
             await self._record(FinishedAttempt(info, argument, None, error, context, started, time.time_ns()), lookup)
             raise

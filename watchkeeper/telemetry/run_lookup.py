@@ -42,7 +42,10 @@ class RunLookup:
 
     async def of(self, info: Info) -> RunStart:
         """Return the run of an activity's execution. Raises RPCError."""
-        workflow_id, run_id = info.workflow_id or "", info.workflow_run_id or ""
+        return await self.of_execution(info.workflow_id or "", info.workflow_run_id or "")
+
+    async def of_execution(self, workflow_id: str, run_id: str) -> RunStart:
+        """Return the run of an execution. Raises RPCError."""
         if (cached := self._cache.get(run_id)) is not None:
             self._cache.move_to_end(run_id)
             return cached

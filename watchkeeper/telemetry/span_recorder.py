@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 
 from temporalio.converter import decode_typed_search_attributes
 from temporalio.service import RPCError
@@ -14,6 +14,7 @@ from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import ReportDelivery
 from watchkeeper.telemetry import semconv, spans
 from watchkeeper.telemetry.activity_attempt import FinishedAttempt
+from watchkeeper.telemetry.activity_context import AttemptContext
 from watchkeeper.telemetry.content_capture import ContentCapture
 from watchkeeper.telemetry.providers import model_server
 from watchkeeper.telemetry.run_lookup import RunLookup
@@ -36,6 +37,10 @@ class SpanRecorder:
             semconv.REQUEST_MODEL: settings.model.name,
         }
 
+    def as_current(self, context: AttemptContext) -> AbstractContextManager[None]:
+        """Make the span of an attempt the parent of the spans that instrumentations of other packages start."""
+        return self._tracer.as_current(context.trace_id, context.span_id) if context.trace_id else nullcontext()
+
     async def record(self, attempt: FinishedAttempt) -> None:
         """Export the span of an attempt. Every report is logged exactly once, so that ends the investigation's span."""
         await self._tracer.export(spans.attempt_span(attempt, self._content))
@@ -44,11 +49,14 @@ class SpanRecorder:
             await self._record_investigation(attempt, delivery)
 
     async def _record_investigation(self, attempt: FinishedAttempt, delivery: ReportDelivery) -> None:
-        info, run_started, totals = attempt.info, math.inf, dict[str, AttributeValue]()
+        run_started, totals = math.inf, dict[str, AttributeValue]()
+        is_late = attempt.info.workflow_id != delivery.workflow_id  # then another workflow delivers it
+        execution = delivery.run if is_late else attempt.info.workflow_run_id or ""
         with suppress(RPCError, TimeoutError):  # without an answer, the span has no duration and no totals
             async with asyncio.timeout(LOOKUP_SECONDS):
-                run_started = (await self._runs.of(info)).started_at
-                totals = await self._totals(info.workflow_id or "", info.workflow_run_id or "")
+                run_started = (await self._runs.of_execution(delivery.workflow_id, execution)).started_at
+                if not is_late:  # otherwise it is unknown which execution of the run was the last one
+                    totals = await self._totals(delivery.workflow_id, execution)
         more = {**self._agent, **({} if delivery.follow_up else totals), **self._content.of_report(delivery)}
         await self._tracer.export(spans.investigation_span(attempt, delivery, run_started, more))
 

@@ -45,11 +45,13 @@ def attempt_span(attempt: FinishedAttempt, content: ContentCapture) -> SpanData:
 
 def _common(attempt: FinishedAttempt, run: str) -> dict[str, AttributeValue]:
     """Return the attributes that identify the run, the execution and the attempt."""
-    info = attempt.info
+    info, argument = attempt.info, attempt.argument
+    # Another workflow than that of the run delivers to destinations that were out of reach.
+    conversation = argument.workflow_id if isinstance(argument, ReportDelivery) else info.workflow_id
     return _without_none(
         {
             semconv.AGENT_NAME: semconv.AGENT,
-            semconv.CONVERSATION: info.workflow_id,
+            semconv.CONVERSATION: conversation,
             semconv.RUN: run,
             semconv.ROUND: attempt.round,
             semconv.ATTEMPT: info.attempt,

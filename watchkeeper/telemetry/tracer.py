@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from opentelemetry.context import Context
+from opentelemetry.context import Context, attach, detach
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.id_generator import IdGenerator
@@ -89,6 +90,15 @@ class RunTracer:
         span.end(data.ended_ns)
         if span.get_span_context().trace_flags.sampled:
             await self._processor.wait_until_exported()
+
+    @contextmanager
+    def as_current(self, trace_id: int, span_id: int) -> Iterator[None]:
+        """Make a span that is exported later the parent of the spans that instrumentations of other packages start."""
+        token = attach(self._parent(trace_id, span_id))
+        try:
+            yield
+        finally:
+            detach(token)
 
     def _parent(self, trace_id: int, parent_id: int | None) -> Context:
         """Return the context of a parent that is exported later, possibly by another worker, or never."""

@@ -5,6 +5,7 @@ A change here is safe for open runs: replay does not compare these values.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import TypedDict
@@ -93,7 +94,7 @@ def _options(
 ) -> ActivityOptions:
     return ActivityOptions(
         start_to_close_timeout=attempt,
-        schedule_to_close_timeout=in_all,
+        schedule_to_close_timeout=timedelta(seconds=math.ceil(in_all.total_seconds())),  # a fraction takes 12 bytes
         heartbeat_timeout=heartbeat,
         retry_policy=RetryPolicy(
             initial_interval=LOST_WORKER_RETRY_DELAY,
@@ -112,6 +113,8 @@ LEAVE = _options(timedelta(seconds=10), timedelta(minutes=5))
 FIND_GONE = _options(timedelta(seconds=20), timedelta(minutes=1))
 DELIVER = _options(timedelta(seconds=60), timedelta(hours=6))
 ANNOUNCE = _options(timedelta(seconds=60), timedelta(minutes=5))
+ANNOUNCE_LAST = _options(timedelta(seconds=60), timedelta(minutes=1))
+"""For the last update of a run's message: until it ends, the group of its alerts can start no other run."""
 
 
 def approval_options(remaining: timedelta) -> ActivityOptions:

@@ -25,11 +25,13 @@ from temporalio.exceptions import ApplicationError, FailureError
 from temporalio.service import RPCError, RPCStatusCode
 
 from watchkeeper.contracts import Briefing, CarriedConversation, CompactionResult, ModelReply, ToolResult
-from watchkeeper.temporal import search_attributes
-from watchkeeper.temporal.lazy_client import unavailable_until_connected
+from watchkeeper.temporal import interpreter_exit, search_attributes
+from watchkeeper.temporal.lazy_client import UNREACHABLE_STATUSES, unavailable_until_connected
 from watchkeeper.text import ERROR_BYTES, excerpt
 
 DEFAULT_ADDRESS = "localhost:7233"
+
+interpreter_exit.install()
 
 
 class TemporalError(Exception):
@@ -103,7 +105,20 @@ class _FailureConverter(DefaultFailureConverter):
         super().to_failure(exception, payload_converter, failure)
 
 
-DATA_CONVERTER = DataConverter(payload_converter_class=_PayloadConverter, failure_converter_class=_FailureConverter)
+class _DataConverter(DataConverter):
+    """Leaves references to an external storage as they are, so that they fail as payloads of an unknown encoding.
+
+    We use no such storage, so only a person sends one. The SDK would fail each workflow task that has such a signal.
+    """
+
+    async def _decode_reference_payload_sequence(self, payloads: Sequence[Payload]) -> list[Payload]:
+        return list(payloads)
+
+    async def _external_retrieve_payload_sequence(self, payloads: Sequence[Payload]) -> list[Payload]:
+        return list(payloads)
+
+
+DATA_CONVERTER = _DataConverter(payload_converter_class=_PayloadConverter, failure_converter_class=_FailureConverter)
 
 
 async def connect(
@@ -147,7 +162,7 @@ async def ensure_search_attributes(client: Client) -> None:
 
     A run that sets an attribute which is not registered, or has another type, cannot continue until that is corrected.
 
-    Raises TemporalError.
+    Raises TemporalError, and RPCError if Temporal cannot be reached.
     """
     request = ListSearchAttributesRequest(namespace=client.namespace)
     wanted = {key.name: indexed_type(key) for key in search_attributes.ALL}
@@ -160,6 +175,8 @@ async def ensure_search_attributes(client: Client) -> None:
                 AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
             )
     except RPCError as error:
+        if error.status in UNREACHABLE_STATUSES:
+            raise
         if error.status == RPCStatusCode.ALREADY_EXISTS or await _can_list(client):
             return  # another worker registered them, or an administrator did and this client may not
         raise TemporalError(_not_registered_message(client.namespace, error)) from error

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import secrets
 import shutil
 import sys
 import tempfile
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, nullcontext, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import IO, NoReturn, TypeAlias
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
@@ -47,8 +49,10 @@ TUNING = (
     *("--dynamic-config-value", "history.timerProcessorMaxPollRPS=10000"),
     # Without this, every timer, and so every retry and timeout, may be up to a second late.
     *("--dynamic-config-value", 'history.timerProcessorMaxTimeShift="10ms"'),
+    # A run whose workflow tasks fail is reported after two failures, some 3 s, and not after five, some 25 s.
+    *("--dynamic-config-value", "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute=2"),
 )
-"""Options that make a development server fast: its database, its task dispatch and its timers."""
+"""Options that make a development server fast: its database, its task dispatch, its timers, its reports."""
 
 
 class DevServerError(Exception):
@@ -81,6 +85,10 @@ class DevServer:
         raise DevServerError(f"the Temporal server ended by itself (exit code {code}){_output_tail(self._output)}")
 
 
+UiGuard: TypeAlias = Callable[[str, int], AbstractAsyncContextManager[None]]
+"""Serves the UI at a base URL on a port of loopback while the context is open."""
+
+
 @asynccontextmanager
 async def dev_server(
     *,
@@ -88,23 +96,28 @@ async def dev_server(
     ui_port: int | None = None,
     database: Path | None = None,
     dynamic_config: Sequence[str] = (),
+    ui_guard: UiGuard | None = None,
 ) -> AsyncIterator[DevServer]:
     """Run a server with its UI while the context is open, in memory unless ``database`` names a file.
 
     A port that is None is the default one or, if that is in use, a free one. ``dynamic_config`` are settings of the
-    server, as ``key=value``. The server has its own session, so Ctrl-C reaches only this process, which ends the server
-    after its worker.
+    server, as ``key=value``. With ``ui_guard``, the UI itself listens at an address that is hard to guess. Only the
+    user can read the database. The server has its own session, so Ctrl-C reaches only this process, which ends the
+    server after its worker.
 
     Raises DevServerError.
     """
     binary = find_binary()
+    if database is not None:
+        _keep_private(database)
     with ExitStack() as stack:
         port = _claim(stack, port, TEMPORAL_PORT, "Temporal", "--temporal-port")
         ui_port = _claim(stack, ui_port, UI_PORT, "the Temporal UI", "--ui-port")
+        served = (HOST, ui_port) if ui_guard is None else _hidden_address()
         output = stack.enter_context(tempfile.TemporaryFile())
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", str(Path(__file__).with_name("exit_with_parent.py")), str(os.getpid())),
-            *(str(binary), *_options(port, ui_port, database), *_dynamic(dynamic_config)),
+            *(str(binary), *_options(port, served, database), *_dynamic(dynamic_config)),
             stdin=DEVNULL,
             stdout=DEVNULL,
             stderr=output,
@@ -112,7 +125,9 @@ async def dev_server(
         )
         try:
             client = await _connected(process, f"{HOST}:{port}", output)
-            yield DevServer(client, f"{HOST}:{port}", f"http://{HOST}:{ui_port}", process, output)
+            guard = ui_guard(f"http://{served[0]}:{served[1]}", ui_port) if ui_guard else nullcontext()
+            async with guard:
+                yield DevServer(client, f"{HOST}:{port}", f"http://{HOST}:{ui_port}", process, output)
         finally:
             await _end(process)
 
@@ -137,6 +152,35 @@ def find_binary() -> Path:
     )
 
 
+def _keep_private(database: Path) -> None:
+    """Let only the user read the database: it holds what tools read, and what people asked.
+
+    The server creates the files with the permissions of the user alone. An earlier version did not. Raises
+    DevServerError.
+    """
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        file = database.with_name(f"{database.name}{suffix}")
+        try:
+            if file.is_file():
+                file.chmod(0o600)
+        except OSError as error:
+            raise DevServerError(
+                f"{file} is readable by other users, and that cannot be changed: {error.strerror}; "
+                "change it, or choose another file with --db"
+            ) from error
+
+
+def _hidden_address() -> tuple[str, int]:
+    """Return an address of loopback for a server that only this process should reach.
+
+    On Linux, each of the 16 million addresses of loopback is served, so a web page would have to try them all.
+    """
+    if sys.platform != "linux":
+        return HOST, free_port()
+    host = ".".join(["127", *(str(secrets.randbelow(254) + 1) for _ in range(3))])
+    return host, free_port(host)
+
+
 def _claim(stack: ExitStack, wanted: int | None, usual: int, what: str, option: str) -> int:
     """Claim a port until the stack closes. If ``wanted`` is None: the usual one or, if that is in use, a free one."""
     ports = [usual, free_port()] if wanted is None else [wanted]
@@ -147,14 +191,16 @@ def _claim(stack: ExitStack, wanted: int | None, usual: int, what: str, option: 
     raise DevServerError(f"port {ports[-1]} for {what} is in use; choose another one with {option}")
 
 
-def _options(port: int, ui_port: int, database: Path | None) -> list[str]:
-    options = [*TUNING]
+def _options(port: int, ui: tuple[str, int], database: Path | None) -> list[str]:
+    # The HTTP API takes requests of any web page. It cannot be turned off, but it can serve a host that no one knows.
+    hosts = json.dumps([f"{secrets.token_hex(16)}.invalid"])
+    options = [*TUNING, "--dynamic-config-value", f"frontend.httpAllowedHosts={hosts}"]
     for key in search_attributes.ALL:
         options += ["--search-attribute", f"{key.name}={search_attributes.type_name(key)}"]
     if database is not None:
         options += ["--db-filename", str(database)]
     return [
-        *("server", "start-dev", "--ip", HOST, "--port", str(port), "--ui-port", str(ui_port)),
+        *("server", "start-dev", "--ip", HOST, "--port", str(port), "--ui-ip", ui[0], "--ui-port", str(ui[1])),
         *("--ui-disable-news-fetch", "--log-level", "error", "--color", "never"),
         *options,
     ]

@@ -1,5 +1,7 @@
 """Run a program that ends when its parent ends: ``python exit_with_parent.py PARENT_PID PROGRAM ARGUMENT...``.
 
+Only the user can read the files that the program creates.
+
 This is a separate script because ``preexec_fn`` is unsafe in a process with threads. Only Linux can signal a child when
 its parent dies; on other systems the program just runs.
 """
@@ -21,6 +23,7 @@ def main() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != int(parent):
             raise SystemExit("the parent process has already ended")
+    os.umask(0o077)
     os.execv(command[0], command)
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from google.protobuf.message import Message
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode, ServiceClient
 from temporalio.service import ServiceResponse as Answer
 from temporalio.service import _BridgeServiceClient as BridgeServiceClient
+
+from watchkeeper.text import duration
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +31,11 @@ def unavailable_until_connected(client: Client) -> Client:
 
 
 async def wait_until_reachable(client: Client) -> None:
-    """Wait until a lazy client is connected. A request with a short timeout may never connect it."""
-    warned = False
+    """Wait until a lazy client is connected. A request with a short timeout may never connect it.
+
+    It logs once that it waits, since when and for which address.
+    """
+    address, since = client.service_client.config.target_host, None
     while True:
         try:
             await client.service_client.check_health(timeout=_ATTEMPT)
@@ -38,12 +43,16 @@ async def wait_until_reachable(client: Client) -> None:
         except RPCError as error:
             if error.status not in UNREACHABLE_STATUSES:
                 break  # the server answered, so it is reachable
-            if not warned:
-                warned = True
-                log.warning("Temporal is not reachable; retrying until it is")
+            if since is None:
+                since = datetime.now(UTC)
+                log.warning(
+                    "no Temporal server answers at %s; waiting for it since %s UTC",
+                    address,
+                    f"{since:%Y-%m-%d %H:%M:%S}",
+                )
         await asyncio.sleep(_PAUSE)
-    if warned:
-        log.info("connected to Temporal")
+    if since is not None:
+        log.info("Temporal answers at %s, after %s", address, duration((datetime.now(UTC) - since).total_seconds()))
 
 
 class _LazyServiceClient(ServiceClient):

@@ -13,10 +13,10 @@ from pathlib import Path
 HOST = "127.0.0.1"
 
 
-def free_port() -> int:
-    """Return a loopback port that is free now."""
+def free_port(host: str = HOST) -> int:
+    """Return a port of a loopback address that is free now."""
     with socket.socket() as probe:
-        probe.bind((HOST, 0))
+        probe.bind((host, 0))
         port: int = probe.getsockname()[1]
         return port
 

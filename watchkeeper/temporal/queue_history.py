@@ -6,7 +6,7 @@ from temporalio.client import Client
 
 from watchkeeper.contracts import QueueEntry, QueueExit, QueueState
 from watchkeeper.incident.queue_state import TurnQueue
-from watchkeeper.temporal.history import decode_first
+from watchkeeper.temporal.history import decode_first, decode_signal
 
 
 async def read_queue(client: Client, workflow_id: str, run_id: str) -> QueueState:
@@ -22,10 +22,11 @@ async def read_queue(client: Client, workflow_id: str, run_id: str) -> QueueStat
                 queue = TurnQueue(await decode_first(converter, started.input.payloads, QueueState))
             case "workflow_execution_signaled_event_attributes":
                 signal = event.workflow_execution_signaled_event_attributes
-                if signal.signal_name == "enter":
-                    queue.enter(await decode_first(converter, signal.input.payloads, QueueEntry))
-                elif signal.signal_name == "leave":
-                    queue.leave(await decode_first(converter, signal.input.payloads, QueueExit))
+                payloads = signal.input.payloads
+                if signal.signal_name == "enter" and (entry := await decode_signal(converter, payloads, QueueEntry)):
+                    queue.enter(entry)
+                if signal.signal_name == "leave" and (leaving := await decode_signal(converter, payloads, QueueExit)):
+                    queue.leave(leaving)
             case "signal_external_workflow_execution_initiated_event_attributes":
                 initiated = event.signal_external_workflow_execution_initiated_event_attributes
                 admitted[event.event_id] = run = await decode_first(converter, initiated.input.payloads, str)

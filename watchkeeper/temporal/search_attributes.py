@@ -34,6 +34,9 @@ COST_USD = SearchAttributeKey.for_float("CostUsd")
 UNSUPPORTED_CLAIMS = SearchAttributeKey.for_int("UnsupportedClaims")
 """Statements of the report that nothing supports; absent before the report, and if its claims were not checked."""
 
+REPORTED_PROBLEMS = "TemporalReportedProblems"
+"""Set by the server, from version 1.30 on, while the workflow tasks of a run fail again and again. It always exists."""
+
 ALL: tuple[Key, ...] = (
     *(SERVICE, SEVERITY, TEAM, SOURCE, PHASE, OUTCOME, WAITING_FOR, ROUNDS, COST_USD),
     UNSUPPORTED_CLAIMS,

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         ScriptedCall,
         ScriptedReply,
         ScriptEnded,
+        allows_calls,
         always,
         by_first_message,
         calls,
@@ -50,7 +51,7 @@ _MODULES = {
     "scripted_model": ("ScriptedModel",),
     "scripts": (
         *("Script", "ScriptEnded", "ScriptedCall", "ScriptedReply"),
-        *("always", "by_first_message", "calls", "in_order", "raw", "says"),
+        *("allows_calls", "always", "by_first_message", "calls", "in_order", "raw", "says"),
     ),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
@@ -68,6 +69,7 @@ __all__ = [
     "ScriptedCall",
     "ScriptedModel",
     "ScriptedReply",
+    "allows_calls",
     "always",
     "assert_replays",
     "by_first_message",

@@ -9,7 +9,7 @@ import asyncio
 import json
 import socket
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
 from starlette.responses import Response
@@ -128,6 +128,68 @@ def lose_reply() -> Fault:
         return answer
 
     return lossy
+
+
+def cut_stream(after: int = 2, *, reset: bool = False) -> Fault:
+    """End a streamed answer after some of its events, as if it were complete, or by resetting the connection."""
+
+    async def cut(scope: Scope, receive: Receive, send: Send, message: Message) -> None:
+        if reset:
+            await _break(scope, receive)
+        else:
+            await send({"type": "http.response.body"})
+        raise _Cut
+
+    return _in_stream(after, cut)
+
+
+def pause_stream(after: int = 2, seconds: float = 30.0) -> Fault:
+    """Send nothing for some seconds in the middle of a streamed answer."""
+
+    async def pause(scope: Scope, receive: Receive, send: Send, message: Message) -> None:
+        await asyncio.sleep(seconds)
+        await send(message)
+
+    return _in_stream(after, pause)
+
+
+def garble_stream(after: int = 2, event: bytes = b'data: {"choices":[{"delta":{"conte\n\n') -> Fault:
+    """Send something else instead of one event of a streamed answer."""
+
+    async def garble(scope: Scope, receive: Receive, send: Send, message: Message) -> None:
+        await send({**message, "body": event})
+
+    return _in_stream(after, garble)
+
+
+class _Cut(Exception):
+    """The rest of an answer is not sent."""
+
+
+def _in_stream(after: int, act: Callable[[Scope, Receive, Send, Message], Awaitable[None]]) -> Fault:
+    """Pass an answer on, and handle its part number ``after``, counted from 0, in another way."""
+
+    def faulty(app: ASGIApp) -> ASGIApp:
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            parts = 0
+
+            async def forward(message: Message) -> None:
+                nonlocal parts
+                is_part = message["type"] == "http.response.body" and bool(message.get("body"))
+                parts += is_part
+                if is_part and parts == after + 1:
+                    await act(scope, receive, send, message)
+                else:
+                    await send(message)
+
+            try:
+                await app(scope, receive, forward)
+            except* _Cut:
+                pass
+
+        return answer
+
+    return faulty
 
 
 async def _discard(message: Message) -> None:

@@ -23,8 +23,11 @@ _FIELDS = {
 _FUNCTION_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
-def check_messages(messages: object) -> None:
-    """Check the roles and their order, and that each tool call has exactly one result directly after it."""
+def check_messages(messages: object, *, empty_content: bool = False) -> None:
+    """Check the roles and their order, and that each tool call has exactly one result directly after it.
+
+    ``empty_content``: accept an empty content next to calls.
+    """
     if not isinstance(messages, list) or not messages:
         raise RequestRefused("Invalid 'messages': empty array. Expected an array with minimum length 1", "messages")
     open_calls: list[str] = []
@@ -38,7 +41,7 @@ def check_messages(messages: object) -> None:
             raise RequestRefused("System message must be at the beginning", f"messages[{n}].role")
         opened = opened or role not in ("system", "developer")
         if role == "assistant":
-            open_calls = _check_assistant(message, n)
+            open_calls = _check_assistant(message, n, empty_content=empty_content)
         else:
             _check_plain(message, role, n)
         if role == "tool":
@@ -75,14 +78,14 @@ def _check_plain(message: JsonObject, role: str, n: int) -> None:
         )
 
 
-def _check_assistant(message: JsonObject, n: int) -> list[str]:
+def _check_assistant(message: JsonObject, n: int, *, empty_content: bool) -> list[str]:
     """Check an assistant message and return the ids of its calls."""
     content, calls = message.get("content"), message.get("tool_calls")
     if calls is None and not _has_text(content):
         raise RequestRefused(
             f"the message at position {n} with role 'assistant' must not be empty", f"messages[{n}].content"
         )
-    if content is not None and not _has_text(content):
+    if content is not None and not _has_text(content) and not (empty_content and content == ""):
         raise RequestRefused("text content is empty: send null beside tool calls", f"messages[{n}].content")
     if calls is None:
         return []

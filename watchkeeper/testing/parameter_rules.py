@@ -10,7 +10,19 @@ from watchkeeper.contracts import JsonObject
 from watchkeeper.testing.request_refused import RequestRefused
 
 _PARAMETERS = {
-    *("model", "messages", "tools", "tool_choice", "parallel_tool_calls", "stream", "n", "stop", "seed", "user"),
+    *(
+        "model",
+        "messages",
+        "tools",
+        "tool_choice",
+        "parallel_tool_calls",
+        "stream",
+        "stream_options",
+        "n",
+        "stop",
+        "seed",
+        "user",
+    ),
     *("temperature", "top_p", "presence_penalty", "frequency_penalty", "max_tokens", "max_completion_tokens"),
     *("response_format", "logprobs", "reasoning_effort", "thinking", "chat_template_kwargs", "prompt_cache_key"),
     *("safety_identifier", "service_tier", "metadata", "store"),
@@ -40,8 +52,7 @@ def check_parameters(request: JsonObject, *, thinking: bool) -> None:
         raise RequestRefused(f"Unrecognized request argument supplied: {name}", name)
     if not isinstance(request.get("model"), str) or not request["model"].strip():
         raise RequestRefused("you must provide a model parameter", "model")
-    if request.get("stream"):
-        raise RequestRefused("this host does not stream: leave 'stream' out", "stream")
+    _check_stream(request)
     if request.get("n", 1) != 1:
         raise RequestRefused("invalid n: only 1 is allowed for this model", "n")
     for name in ("max_tokens", "max_completion_tokens"):
@@ -51,6 +62,20 @@ def check_parameters(request: JsonObject, *, thinking: bool) -> None:
     _check_choice(request)
     if thinking:
         _check_thinking(request)
+
+
+def _check_stream(request: JsonObject) -> None:
+    if not isinstance(request.get("stream", False), bool):
+        raise RequestRefused(f"Invalid 'stream': boolean expected, got {request['stream']!r}", "stream")
+    match request.get("stream_options"):
+        case None if "stream_options" not in request:
+            return
+        case _ if not request.get("stream"):
+            raise RequestRefused("'stream_options' is only allowed when 'stream' is enabled", "stream_options")
+        case {"include_usage": bool(), **others} if not others:
+            return
+        case options:
+            raise RequestRefused(f"Invalid 'stream_options': {json.dumps(options)}", "stream_options")
 
 
 def _check_choice(request: JsonObject) -> None:

@@ -18,6 +18,7 @@ from watchkeeper.replay import replayer
 from watchkeeper.replay.history_files import InvalidHistory, RecordedHistory, find_histories, read_history
 from watchkeeper.replay.verdict import ReplayVerdict
 from workflows.incident import IncidentWorkflow
+from workflows.late_delivery import DeliveryWorkflow
 from workflows.queue import QueueWorkflow
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WORKFLOWS", "InvalidHistory", "ReplayVerdict", "assert_replays", "histories", "replayed"]
 
-WORKFLOWS: tuple[type, ...] = (IncidentWorkflow, QueueWorkflow)
+WORKFLOWS: tuple[type, ...] = (IncidentWorkflow, QueueWorkflow, DeliveryWorkflow)
 """The workflows that a worker runs."""
 
 

@@ -1,8 +1,8 @@
 """A chat-completions host that answers from a script and is as strict as the strictest real host.
 
-It refuses every request that a known host refuses (``message_rules``, ``parameter_rules``, ``schema_rules``). It checks
-that its messages come back unchanged (``echo_check``) and reports the tokens that a prompt cache would save
-(``prompt_cache``).
+It refuses every request that a known host refuses (``message_rules``, ``parameter_rules``, ``schema_rules``); with
+``host_rules`` also what single hosts refuse. It checks that its messages come back unchanged (``echo_check``) and
+reports the tokens that a prompt cache would save (``prompt_cache``). It streams if the request says so.
 """
 
 from __future__ import annotations
@@ -16,19 +16,21 @@ from hashlib import blake2b
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from watchkeeper.contracts import JsonObject
 from watchkeeper.testing.asgi_server import serve
 from watchkeeper.testing.echo_check import SentMessages
 from watchkeeper.testing.fake_server import FakeServer
+from watchkeeper.testing.host_rules import HostRule, no_null_content
 from watchkeeper.testing.message_rules import check_messages
 from watchkeeper.testing.parameter_rules import check_parameters, read_request
 from watchkeeper.testing.prompt_cache import PromptCache, RawRequest
 from watchkeeper.testing.request_refused import RequestRefused
 from watchkeeper.testing.schema_rules import check_tools
 from watchkeeper.testing.scripts import Script, ScriptedReply, ScriptEnded, in_order, text_of
+from watchkeeper.testing.streamed_reply import streamed
 
 MODEL = "moonshotai-kimi-k2-6"
 BYTES_PER_TOKEN = 4
@@ -44,6 +46,10 @@ class ScriptedModel(FakeServer):
         thinking: Refuse forced tools and other sampling parameters than the model's own, as Moonshot does.
         context_window: Most tokens of a prompt.
         models: The model names it serves; empty serves any name.
+        rules: What this host refuses in addition (``host_rules``).
+        card: What its list of models says of each model, in addition to the name.
+        reads: Most tokens of a prompt that it reads: it answers a longer one without an error, as Ollama does.
+        counts_cut: Tokens that it counts in such a prompt; default: as many as it reads.
     """
 
     def __init__(
@@ -55,6 +61,10 @@ class ScriptedModel(FakeServer):
         thinking: bool = False,
         context_window: int | None = None,
         models: Sequence[str] = (),
+        rules: Sequence[HostRule] = (),
+        card: JsonObject | None = None,
+        reads: int | None = None,
+        counts_cut: int | None = None,
     ) -> None:
         super().__init__(Starlette(routes=[Route("/{path:path}", self._complete, methods=["POST"])]))
         self.script: Script = script if callable(script) else in_order(script)
@@ -63,6 +73,10 @@ class ScriptedModel(FakeServer):
         self._thinking = thinking
         self._window = context_window
         self._models = models
+        self._rules = rules
+        self._card = card or {}
+        self._reads = reads
+        self._counts_cut = counts_cut or reads
         self._sent = SentMessages()
         self._cache = PromptCache()
 
@@ -95,7 +109,9 @@ class ScriptedModel(FakeServer):
         except RequestRefused as refused:
             return JSONResponse(refused.body, refused.status)
         names = self._models or (MODEL,)
-        listed = [{"id": name, "object": "model", "created": 0, "owned_by": "watchkeeper"} for name in names]
+        listed = [
+            {"id": name, "object": "model", "created": 0, "owned_by": "watchkeeper", **self._card} for name in names
+        ]
         return JSONResponse({"object": "list", "data": listed})
 
     async def _complete(self, request: Request) -> Response:
@@ -106,9 +122,20 @@ class ScriptedModel(FakeServer):
             completion = self._answer(body, trace)
         except RequestRefused as refused:
             return JSONResponse(refused.body, refused.status, {"x-trace-id": trace})
+        request_body = json.loads(body)
+        if request_body.get("stream"):
+            usage = (request_body.get("stream_options") or {}).get("include_usage", False)
+            events = self._paced(streamed(completion, include_usage=usage))
+            return StreamingResponse(events, media_type="text/event-stream", headers={"x-trace-id": trace})
         if self._pace:
             await asyncio.sleep(self._pace)
         return Response(json.dumps(completion), media_type="application/json", headers={"x-trace-id": trace})
+
+    async def _paced(self, events: Sequence[bytes]) -> AsyncIterator[bytes]:
+        for event in events:
+            if self._pace:
+                await asyncio.sleep(self._pace / len(events))
+            yield event
 
     def _authorise(self, request: Request) -> None:
         if self._key is not None and request.headers.get("authorization") != f"Bearer {self._key}":
@@ -116,10 +143,12 @@ class ScriptedModel(FakeServer):
 
     def _answer(self, body: bytes, trace: str) -> JsonObject:
         request = read_request(body)
+        for rule in self._rules:
+            rule(request)
         if "tools" in request:
             check_tools(request["tools"])
         check_parameters(request, thinking=self._thinking)
-        check_messages(request.get("messages"))
+        check_messages(request.get("messages"), empty_content=no_null_content in self._rules)
         self._sent.check(request["messages"])
         if self._models and request["model"] not in self._models:
             text = f"The model {request['model']!r} does not exist; this host serves: {', '.join(self._models)}"
@@ -138,6 +167,8 @@ class ScriptedModel(FakeServer):
             reply = self.script(request)
         except ScriptEnded as error:
             raise RequestRefused(str(error), code="script_ended") from None
+        if self._reads is not None and prompt_tokens > self._reads:
+            prompt_tokens, cached = self._counts_cut or 0, 0
         message = _with_ids(reply.message, replies) if reply.assign_ids else reply.message
         self._sent.remember(message, exact_echo=reply.exact_echo)
         return {

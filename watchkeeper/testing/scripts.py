@@ -95,8 +95,13 @@ def by_first_message(scripts: Mapping[str, Script | Sequence[ScriptedReply]]) ->
 
 
 def always(reply: ScriptedReply, *, without_tools: ScriptedReply) -> Script:
-    """Give one reply to every request that offers tools, another to a request without tools."""
-    return lambda request: reply if request.get("tools") else without_tools
+    """Give one reply to every request that allows tool calls, another to a request that allows none."""
+    return lambda request: reply if allows_calls(request) else without_tools
+
+
+def allows_calls(request: JsonObject) -> bool:
+    """Return whether the model may call a tool."""
+    return bool(request.get("tools")) and request.get("tool_choice") != "none"
 
 
 def count_replies(request: JsonObject) -> int:

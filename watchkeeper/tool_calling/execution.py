@@ -19,6 +19,9 @@ from watchkeeper.tool_calling.definition import Tool, ToolCall, ToolContext, Too
 from watchkeeper.tool_calling.json_schema import parameter_schema
 from watchkeeper.tool_calling.result_encoder import to_json
 
+SMALL = 16_384
+"""Bytes that are encoded in less time than another thread takes to start with them."""
+
 _FIELDS_BYTES = 300
 """Largest list of argument names in a result that was cut."""
 
@@ -66,8 +69,28 @@ async def run_tool(
         if not deadline.expired():
             raise
         raise ToolUnavailable(f"{tool.name} gave no result in {tool.timeout.total_seconds():g} s") from None
+    if is_small(output):
+        return _result(tool, settings, "ok", output)
     # In a thread: a large result takes seconds to encode, and the event loop must send heartbeats meanwhile.
     return await asyncio.to_thread(_result, tool, settings, "ok", output)
+
+
+def is_small(output: object) -> bool:
+    """Return whether JSON of a result takes less than ``SMALL`` bytes. Types with their own encoding do not count."""
+    left, pending = SMALL, [output]
+    while pending and left > 0:
+        match pending.pop():
+            case str() | bytes() as text:
+                left -= len(text)
+            case dict() as items if (left := left - len(items)) > 0:
+                pending += (*items, *items.values())
+            case list() | tuple() as items if (left := left - len(items)) > 0:
+                pending += items
+            case None | bool() | int() | float():
+                left -= 1
+            case _:
+                return False
+    return left > 0
 
 
 def _result(

@@ -15,6 +15,8 @@ class RefusedGroup:
     """Name in the service catalogue."""
     team: str | None = None
     severity: str | None = None
+    closing: bool = False
+    """Whether Temporal was there, and the last run of the group was about to close."""
 
 
 @dataclass
@@ -41,6 +43,9 @@ class WatchedIncident:
     """Latest known execution of the run, which may have continued as new. Not kept over a restart."""
     waiting_since: float | None = field(default=None, compare=False)
     """Since when alerts that joined after the report have had no answer, as the run last said. Not kept either."""
+
+    closing: bool = field(default=False, compare=False)
+    """As in the refused group. Not kept either."""
 
     def __post_init__(self) -> None:
         self.execution = self.execution or self.run_id or ""
@@ -69,5 +74,7 @@ class WatchdogCounts:
     """Failed writes to the journal."""
     approvals: int = 0
     """Current number of runs that wait for a person's approval, as last counted."""
+    stuck: int = 0
+    """Current number of runs that make no progress, because their workflow tasks fail again and again."""
     outage: bool = False
     """Whether Temporal or the workers are missing now."""

@@ -74,10 +74,3 @@ def _remedy(pages: Sequence[DuePage]) -> str:
 def format_time(at: float) -> str:
     """Return a time as people on call read it: ``03:12 UTC``."""
     return f"{datetime.fromtimestamp(at, UTC):%H:%M} UTC"
-
-
-def format_duration(seconds: float) -> str:
-    """Return a duration: ``40 s``, ``5 min``, ``3 h``."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7_200 else f"{seconds / 3_600:.0f} h"

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC
 from typing import Literal, TypeAlias
 
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import WorkflowExecutionStatus
-from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.api.workflowservice.v1 import (
     DescribeWorkflowExecutionRequest,
     DescribeWorkflowExecutionResponse,
-    GetWorkflowExecutionHistoryReverseRequest,
 )
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from watchkeeper.runs import client as runs_client
 from watchkeeper.temporal import search_attributes
+from watchkeeper.temporal.events_backwards import events_backwards
 from watchkeeper.watchdog.models import WatchedIncident
 
 ReportStatus: TypeAlias = Literal[
@@ -33,6 +31,10 @@ has been accepted since."""
 _OPEN = (
     WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING,
     WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED,
+)
+_ENDED_BY_HAND = (
+    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TERMINATED,
+    WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TIMED_OUT,
 )
 _CONTINUED = WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW
 
@@ -52,8 +54,10 @@ async def report_status(client: Client, incident: WatchedIncident) -> ReportStat
     incident.execution = info.execution.run_id
     is_open = info.status in _OPEN
     if "delivered" in info.memo.fields:
-        if description.HasField("pending_workflow_task"):
+        if is_open and description.HasField("pending_workflow_task"):
             return "waiting"  # alerts joined after the report and wait for a worker
+        if info.status in _ENDED_BY_HAND and await _has_unread_signal(client, info.execution):
+            return "unanswered"
         incident.waiting_since = await runs_client.read_memo(client, info, "joined", float)
         if incident.waiting_since is None:
             return "reported"
@@ -91,13 +95,13 @@ async def _describe(client: Client, workflow_id: str, run_id: str) -> DescribeWo
 
 
 async def _successor(client: Client, workflow_id: str, run_id: str) -> str:
-    last = await anext(_events_backwards(client, workflow_id, run_id))
+    last = await anext(events_backwards(client, workflow_id, run_id))
     return last.workflow_execution_continued_as_new_event_attributes.new_execution_run_id
 
 
 async def _signalled_since(client: Client, workflow_id: str, at: float) -> bool:
     """Return whether the latest run of a group has received a signal since a time. Another intake may have sent it."""
-    async for event in _events_backwards(client, workflow_id, ""):
+    async for event in events_backwards(client, workflow_id, ""):
         if event.event_time.ToDatetime(tzinfo=UTC).timestamp() < at:
             return False
         if event.HasField("workflow_execution_signaled_event_attributes"):
@@ -105,18 +109,11 @@ async def _signalled_since(client: Client, workflow_id: str, at: float) -> bool:
     return False
 
 
-async def _events_backwards(client: Client, workflow_id: str, run_id: str) -> AsyncIterator[HistoryEvent]:
-    token = b""
-    while True:
-        page = await client.workflow_service.get_workflow_execution_history_reverse(
-            GetWorkflowExecutionHistoryReverseRequest(
-                namespace=client.namespace,
-                execution=WorkflowExecution(workflow_id=workflow_id, run_id=run_id),
-                maximum_page_size=50,
-                next_page_token=token,
-            )
-        )
-        for event in page.history.events:
-            yield event
-        if not (token := page.next_page_token):
-            return
+async def _has_unread_signal(client: Client, execution: WorkflowExecution) -> bool:
+    """Return whether an execution was ended before a worker could process its last signal, possibly an alert."""
+    async for event in events_backwards(client, execution.workflow_id, execution.run_id):
+        if event.HasField("workflow_execution_signaled_event_attributes"):
+            return True
+        if event.HasField("workflow_task_completed_event_attributes"):
+            return False
+    return False

@@ -35,6 +35,11 @@ class UnreportedRun:
     execution: str
     info: WorkflowExecutionInfo
 
+    @property
+    def phase(self) -> str | None:
+        """What the run was doing when it last said so."""
+        return runs_client.read_keyword(self.info.search_attributes.indexed_fields, search_attributes.PHASE)
+
 
 async def list_unreported(client: Client, task_queue: str) -> AsyncIterator[UnreportedRun]:
     """Yield the open runs that alerts started and that have no report.

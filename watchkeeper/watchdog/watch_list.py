@@ -27,6 +27,7 @@ class WatchList:
         self._incidents: dict[str, WatchedIncident] = {}
         self._open: dict[str, WatchedIncident] = {}
         self._refusals: dict[str, WatchedIncident] = {}
+        self._open_refusals = set[str]()
         for incident in journal.incidents():
             self._add(incident)
         self.outage = journal.outage()
@@ -62,6 +63,7 @@ class WatchList:
         self._open.pop(incident.key, None)
         if incident.run_id is None:
             self._refusals.pop(incident.workflow_id, None)
+            self._open_refusals.discard(incident.workflow_id)
         self._update_counts()
         await self._write(self._journal.drop(incident.key))
 
@@ -88,6 +90,10 @@ class WatchList:
         self._incidents[incident.key] = incident
         if incident.run_id is None:
             self._refusals[incident.workflow_id] = incident
+            if incident.is_closed:
+                self._open_refusals.discard(incident.workflow_id)
+            else:
+                self._open_refusals.add(incident.workflow_id)
         if incident.is_closed:
             self._open.pop(incident.key, None)
         else:
@@ -96,7 +102,7 @@ class WatchList:
 
     def _update_counts(self) -> None:
         self._counts.watched = len(self._open)
-        self._counts.refused = sum(not refusal.is_closed for refusal in self._refusals.values())
+        self._counts.refused = len(self._open_refusals)
 
     async def _write(self, write: Coroutine[Any, Any, None]) -> None:
         try:

@@ -12,9 +12,10 @@ from temporalio.client import Client
 
 from watchkeeper.config.settings import Settings
 from watchkeeper.runs.dispatch import DispatchResult
+from watchkeeper.text import count, rough_duration
 from watchkeeper.watchdog.journal import Journal
 from watchkeeper.watchdog.models import RefusedGroup, WatchdogCounts, WatchedIncident
-from watchkeeper.watchdog.page_text import DuePage, format_duration
+from watchkeeper.watchdog.page_text import DuePage, format_time
 from watchkeeper.watchdog.pager import WatchdogPager
 from watchkeeper.watchdog.poller import PollResult, TemporalPoller
 from watchkeeper.watchdog.watch_list import RETENTION, WatchList
@@ -25,10 +26,20 @@ POLL_INTERVAL = 5.0
 MARGIN = 900.0
 """Seconds that a run may take beyond its limits: for the briefing, the last round and the delivery of the report."""
 
+REFUSED_BODY = "refused-body/"
+"""Beginning of the keys of refused bodies."""
+
 _HOUR = 3_600.0
 
+FIRST_START = 20.0
+"""Seconds after its start in which the watchdog logs no missing worker: where all parts start together, it is often
+first."""
+
 _CHECK_TEMPORAL = "Check that Temporal runs and that this intake reaches it (TEMPORAL_ADDRESS)"
+_NOT_ACCEPTED = ("Temporal could not accept it", _CHECK_TEMPORAL)
+_CHECK_SENDER = "Look at the sender's alerts, and let it send fewer in one request (group_by, max_alerts)"
 _CHECK_WORKERS = "Check why no `watchkeeper worker` runs"
+_CHECK_DEPLOY = "Check the last deploy of the workers: their code may not fit the open runs"
 
 logger = logging.getLogger(__name__)
 
@@ -36,13 +47,19 @@ logger = logging.getLogger(__name__)
 class Watchdog:
     """Pages the team of each accepted incident that has no report, once per incident.
 
-    It pages if the run ended without a report, if its deadline has passed, or if no worker or no Temporal has been
-    there for ``watchdog.outage`` seconds. The page has the same key as the run's own hand-off, so both belong to one
-    incident in PagerDuty.
+    It pages if the run ended without a report, if its deadline has passed, or if for ``watchdog.outage`` seconds no
+    worker or no Temporal has been there, or every workflow task of the run has failed. The page has the same key as the
+    run's own hand-off, so both belong to one incident in PagerDuty.
     """
 
     def __init__(
-        self, client: Client, settings: Settings, http: AsyncClient, *, interval: float = POLL_INTERVAL
+        self,
+        client: Client,
+        settings: Settings,
+        http: AsyncClient,
+        *,
+        interval: float = POLL_INTERVAL,
+        first_start: float = FIRST_START,
     ) -> None:
         """Open the journal and read the incidents in it.
 
@@ -51,12 +68,15 @@ class Watchdog:
             settings: Settings of the operator.
             http: Client for PagerDuty, with a timeout and without redirects.
             interval: Seconds from one poll to the next.
+            first_start: Seconds from now in which no missing worker is logged.
 
         Raises SettingsError if the journal cannot be used.
         """
         self.counts = WatchdogCounts()
         self._settings = settings
         self._interval = interval
+        self._logs_from = time.time() + first_start
+        self._is_outage_logged = False
         self._journal = Journal(settings.watchdog.journal)
         self._watch_list = WatchList(self._journal, self.counts)
         self._poller = TemporalPoller(client, settings, self.report_timeout)
@@ -99,8 +119,11 @@ class Watchdog:
         await self._watch_list.put(incident)
 
     async def record_refused(self, group: RefusedGroup) -> None:
-        """Watch a firing group that Temporal could not accept, until the sender's next attempt is accepted."""
-        if self._watch_list.refusal(group.workflow_id) is not None:
+        """Watch a firing group that was not accepted, until an attempt of its sender is. The last reason counts."""
+        if (known := self._watch_list.refusal(group.workflow_id)) is not None:
+            if known.closing != group.closing:
+                known.closing = group.closing
+                await self._watch_list.put(known)
             return
         now = time.time()
         incident = WatchedIncident(
@@ -113,6 +136,27 @@ class Watchdog:
             severity=group.severity,
             accepted_at=now,
             deadline=now + self._settings.watchdog.outage,
+            closing=group.closing,
+        )
+        await self._watch_list.put(incident)
+
+    async def record_refused_body(self, source: str, problem: str) -> None:
+        """Page for a body of alerts that was refused and will not be sent again; at most once an hour and source."""
+        now, run = time.time(), f"refused-body-{source}"
+        if (known := self._watch_list.refusal(run)) is not None:
+            if known.accepted_at > now - _HOUR:
+                return
+            await self._watch_list.drop(known)
+        incident = WatchedIncident(
+            key=f"{REFUSED_BODY}{source}/{now:.3f}",
+            workflow_id=run,
+            run_id=None,
+            title=f"Alerts of the source {source!r}: {problem}",
+            service=None,
+            team=None,
+            severity="critical",
+            accepted_at=now,
+            deadline=now,
         )
         await self._watch_list.put(incident)
 
@@ -133,7 +177,8 @@ class Watchdog:
             self.counts.approvals = result.approvals
         now = time.time()
         await self._update_watch_list(result, now)
-        await self._update_outage(result.outage, now)
+        await self._update_outage(result, now)
+        self._update_stuck(result)
         due = [
             page for incident in self._watch_list.open if (page := self._due_page(incident, result, now)) is not None
         ]
@@ -162,29 +207,54 @@ class Watchdog:
                 incident.deadline = incident.waiting_since + self.report_timeout
                 await self._watch_list.put(incident)
 
-    async def _update_outage(self, outage: str | None, now: float) -> None:
+    async def _update_outage(self, result: PollResult, now: float) -> None:
+        outage = result.outage
         if outage is None and self._watch_list.outage is not None:
-            duration = format_duration(now - self._watch_list.outage)
-            logger.warning("Temporal and a worker are available again, after %s", duration)
+            if self._is_outage_logged:
+                duration = rough_duration(now - self._watch_list.outage)
+                logger.warning("Temporal and a worker are available again, after %s", duration)
+            self._is_outage_logged = False
             await self._watch_list.end_outage()
-        elif outage is not None and self._watch_list.outage is None:
-            logger.error("%s", outage)
+            return
+        if outage is None:
+            return
+        if self._watch_list.outage is None:
             await self._watch_list.begin_outage(now)
+        if not self._is_outage_logged and (result.unreachable or now > self._logs_from):
+            logger.error("%s", outage)
+            self._is_outage_logged = True
+
+    def _update_stuck(self, result: PollResult) -> None:
+        if result.unreachable:
+            return  # it is not known
+        before, self.counts.stuck = self.counts.stuck, result.stuck
+        if result.stuck and not before:
+            reasons = "; ".join({failing.reason for failing in result.failing.values()})
+            logger.error("%s", f"{count(result.stuck, 'run')} make no progress: their workflow tasks fail ({reasons})")
+        elif before and not result.stuck:
+            logger.warning("all runs make progress again")
 
     def _due_page(self, incident: WatchedIncident, result: PollResult, now: float) -> DuePage | None:
+        if incident.key.startswith(REFUSED_BODY):
+            return DuePage(incident, "its sender will not send it again", _CHECK_SENDER)
         see_run = f"See `watchkeeper show {incident.workflow_id}`"
         if (reason := result.ended.get(incident.key)) is not None:
             return DuePage(incident, reason, see_run)
         if not result.unreachable and incident.key not in result.waiting:
             return None  # this poll did not get as far as this incident
         if incident.run_id is None:
-            waited = format_duration(now - incident.accepted_at)
-            reason = f"Temporal could not accept it, and it was not sent again for {waited}"
-            return DuePage(incident, reason, _CHECK_TEMPORAL) if incident.deadline <= now else None
+            waited = rough_duration(now - incident.accepted_at)
+            why, remedy = ("the last run of its group had not closed", see_run) if incident.closing else _NOT_ACCEPTED
+            reason = f"{why}, and no run has taken it for {waited}"
+            return DuePage(incident, reason, remedy) if incident.deadline <= now else None
         outage_seconds = now - max(self._watch_list.outage or now, incident.accepted_at)
         if result.outage is not None and outage_seconds >= self._settings.watchdog.outage:
             remedy = _CHECK_TEMPORAL if result.unreachable else _CHECK_WORKERS
-            return DuePage(incident, f"{result.outage} for {format_duration(outage_seconds)}", remedy)
+            return DuePage(incident, f"{result.outage} for {rough_duration(outage_seconds)}", remedy)
+        failing = result.failing.get(incident.key)
+        if failing is not None and now - failing.since >= self._settings.watchdog.outage:
+            since = f"its workflow tasks have failed since {format_time(failing.since)}"
+            return DuePage(incident, f"{since} ({failing.reason})", f"{_CHECK_DEPLOY}. {see_run}")
         if incident.deadline <= now and not result.unreachable:
             return DuePage(incident, result.waiting[incident.key], see_run)
         return None

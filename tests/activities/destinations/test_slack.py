@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
 
+from activities.slack_search import MAX_SEARCH_ATTEMPTS
 from tests.activities.conftest import CHANNEL, PAGER, NotificationHarness, connected
 from tests.support.harness import run_harness
 from watchkeeper.contracts import AlertOrigin, ChannelUpdate, PostedMessage, Report, ReportDelivery
-from watchkeeper.demo.slack import rate_limited
+from watchkeeper.demo.slack import rate_limited, slack_error
 from watchkeeper.demo.world import World
-from watchkeeper.testing.faults import delay, lose_reply
+from watchkeeper.http.limited_client import RESPONSE_BYTES
+from watchkeeper.testing.faults import delay, drop_connection, fault, lose_reply, raw_body, redirect
 from watchkeeper.testing.scripts import says
 
 DELIVERY = ReportDelivery(
@@ -117,6 +120,90 @@ async def test_the_next_attempt_finds_what_was_already_posted(
     assert len(written) > 2
 
 
+HTML = fault(503, headers={"content-type": "text/html"})
+TEMPORARY = {
+    "limited, soon": rate_limited(1),
+    "limited, in a minute": rate_limited(60),
+    "limited, without a time": fault(429, {"ok": False, "error": "ratelimited"}),
+    "limited, with status 200": slack_error("ratelimited"),
+    "429 without JSON": fault(429, headers={"retry-after": "1"}),
+    "500": fault(500, {"ok": False, "error": "internal_error"}),
+    "503 of a proxy": HTML,
+    "an error of Slack": slack_error("fatal_error"),
+    "a workspace that moves": slack_error("team_added_to_org"),
+    "no answer": drop_connection(),
+    "a lost answer": lose_reply(),
+}
+
+
+@pytest.mark.parametrize("scopes", [{"chat:write"}, {"chat:write", "channels:history"}], ids=["write", "read"])
+@pytest.mark.parametrize("threaded", [True, False], ids=["thread", "channel"])
+@pytest.mark.parametrize("trouble", TEMPORARY)
+async def test_a_report_arrives_after_a_temporary_error(
+    notifications: NotificationHarness, trouble: str, threaded: bool, scopes: set[str]
+) -> None:
+    message = await living(notifications) if threaded else None
+    notifications.world.channels.scopes = scopes
+    notifications.world.slack.faults.append(TEMPORARY[trouble])
+    delivery = changed(message=message)
+    try:
+        await notifications.deliver(delivery, "slack")
+    except ApplicationError as error:
+        assert (error.type, error.non_retryable) == ("ReportUndelivered", False)
+        await notifications.deliver(delivery, "slack", attempt=2)
+    reports = [post for post in notifications.world.channels.posts if "Report of a run" in post.block_text]
+    twice = trouble == "a lost answer" and "channels:history" not in scopes
+    assert len(reports) == (2 if twice else 1)
+    assert len({post.client_msg_id for post in reports}) == 1
+
+
+async def test_a_short_limit_is_waited_for_in_the_same_attempt(notifications: NotificationHarness) -> None:
+    notifications.world.slack.faults.extend([rate_limited(0), rate_limited(1)])
+    await notifications.deliver(DELIVERY, "slack")
+    assert len(notifications.world.channels.posts) == 1
+
+
+@pytest.mark.parametrize("error", ["missing_scope", "not_in_channel", "not_allowed_token_type", "no_permission"])
+async def test_a_refused_search_refuses_no_report(notifications: NotificationHarness, error: str) -> None:
+    notifications.world.slack.faults.append(slack_error(error))
+    await notifications.deliver(DELIVERY, "slack", attempt=2)
+    assert [request.path for request in notifications.world.slack.requests] == [
+        "/conversations.history",
+        "/chat.postMessage",
+    ]
+
+
+async def test_a_search_that_stays_limited_ends_in_a_post(notifications: NotificationHarness) -> None:
+    for attempt in range(2, MAX_SEARCH_ATTEMPTS):
+        notifications.world.slack.faults.append(rate_limited(60))
+        error = await notifications.undelivered(DELIVERY, "slack", attempt=attempt)
+        assert error.next_retry_delay is not None
+        assert error.next_retry_delay.total_seconds() >= 60
+    notifications.world.slack.faults.append(rate_limited(60))
+    await notifications.deliver(DELIVERY, "slack", attempt=MAX_SEARCH_ATTEMPTS)
+    assert len(notifications.world.channels.posts) == 1
+
+
+@pytest.mark.parametrize("error", ["duplicate_message_not_found", "duplicate_channel_not_found"])
+async def test_a_key_whose_message_is_gone_is_left_out(notifications: NotificationHarness, error: str) -> None:
+    notifications.world.slack.faults.append(slack_error(error))
+    await notifications.deliver(DELIVERY, "slack")
+    assert [post.client_msg_id for post in notifications.world.channels.posts] == [None]
+
+
+@pytest.mark.parametrize("error", ["invalid_auth", "channel_not_found", "is_archived", "missing_scope"])
+async def test_what_slack_refuses_for_good_is_refused_at_once(notifications: NotificationHarness, error: str) -> None:
+    notifications.world.slack.faults.append(slack_error(error))
+    refused = await notifications.undelivered(DELIVERY, "slack")
+    assert (refused.type, refused.non_retryable, error in refused.message) == ("ReportRefused", True, True)
+
+
+async def test_the_simulated_slack_refuses_a_token_without_the_scope(notifications: NotificationHarness) -> None:
+    notifications.world.channels.scopes = {"channels:history"}
+    refused = await notifications.undelivered(DELIVERY, "slack")
+    assert refused.message.endswith("missing_scope (the app needs the scope chat:write)")
+
+
 async def test_a_report_is_posted_even_if_its_thread_was_deleted(notifications: NotificationHarness) -> None:
     message = await living(notifications)
     notifications.world.channels.posts[0].deleted = True
@@ -133,4 +220,18 @@ async def test_a_run_is_reported_once_if_the_answer_is_lost(client: Client, worl
     announced, report = world.channels.posts
     assert (announced.channel, announced.thread_ts) == (CHANNEL, None)
     assert report.thread_ts == announced.ts
-    assert "/conversations.history" in [request.path for request in world.slack.requests]
+
+
+@pytest.mark.parametrize("status", [200, 500])
+async def test_an_answer_of_any_size_is_limited(notifications: NotificationHarness, status: int) -> None:
+    notifications.world.slack.outage = raw_body(b" " * (RESPONSE_BYTES + 1), "application/json", status)
+    error = await notifications.undelivered(DELIVERY, "slack")
+    assert not error.non_retryable
+    assert "cannot be reached" in str(error)
+
+
+async def test_a_redirect_is_not_followed(notifications: NotificationHarness) -> None:
+    elsewhere = notifications.world.urls.loki_url
+    notifications.world.slack.outage = redirect(f"{elsewhere}/token", 302)
+    assert "status 302" in str(await notifications.undelivered(DELIVERY, "slack"))
+    assert notifications.world.loki.requests == []

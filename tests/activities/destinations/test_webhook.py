@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import time
 from collections.abc import AsyncIterator
@@ -20,7 +21,7 @@ from tests.support.paths import DOCS
 from tests.support.settings import build_settings
 from watchkeeper.alerts.source import WebhookRequest
 from watchkeeper.contracts import AlertOrigin, AlertState, PostedMessage
-from watchkeeper.testing.faults import fault
+from watchkeeper.testing.faults import drip, fault, raw_body
 from watchkeeper.webhook_signature import signature_headers
 
 SCHEMA = DOCS / "report.schema.json"
@@ -69,6 +70,19 @@ async def test_without_a_secret_it_is_not_signed(notifications: NotificationHarn
     notifications.set(reports={"webhook_url": inbox.url})
     await notifications.deliver(DELIVERY, "webhook")
     assert {name for name in inbox.requests[0].headers if name.startswith("webhook-")} == {"webhook-id"}
+
+
+async def test_an_accepted_report_is_delivered_however_large_the_answer_is(
+    notifications: NotificationHarness, inbox: Inbox
+) -> None:
+    notifications.set(reports={"webhook_url": inbox.url})
+    bomb = gzip.compress(b" " * 20_000_000)
+    for body, headers in ((b" " * 10_000_000, {}), (bomb, {"content-encoding": "gzip"}), (b"", {})):
+        inbox.faults.append(raw_body(body, "text/html", 200, headers))
+        await notifications.deliver(DELIVERY, "webhook")
+    inbox.faults.append(drip(b" " * 100, 1.0))
+    await notifications.deliver(DELIVERY, "webhook")
+    assert len(inbox.requests) == 4
 
 
 async def test_each_part_has_the_same_id_in_every_attempt(notifications: NotificationHarness, inbox: Inbox) -> None:

@@ -72,7 +72,11 @@ async def test_all_services_stay_healthy_and_answer_on_their_ports(stack: Stack,
             assert await stack.is_healthy(name), name
     address = f"http://127.0.0.1:{stack.port(8080)}"
     question = f"from urllib.request import urlopen; print(urlopen('{address}/readyz').read().decode())"
-    assert json.loads((await program.python("-c", question)).out) == {"temporal": True, "worker": True}
+    assert json.loads((await program.python("-c", question)).out) == {
+        "temporal": True,
+        "worker": True,
+        "progress": True,
+    }
 
 
 async def test_all_services_stop_cleanly_and_start_again_with_their_data(stack: Stack, program: Program) -> None:

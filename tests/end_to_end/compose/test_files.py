@@ -33,7 +33,7 @@ def test_the_demo_needs_no_variable() -> None:
 
 def test_production_keeps_its_runs_in_postgresql() -> None:
     assert set(services(PRODUCTION, REQUIRED)) == {
-        *("postgres", "temporal-schema", "temporal", "temporal-namespace", "temporal-ui"),
+        *("secrets", "postgres", "temporal-schema", "temporal", "temporal-namespace", "temporal-ui"),
         *("worker", "intake"),
     }
 
@@ -88,6 +88,7 @@ def test_one_service_of_the_demo_builds_the_image_and_the_others_wait_for_it() -
     sharing = {name for name, service in found.items() if service["image"] == found[builder]["image"]} - {builder}
     assert sharing == {"worker", "intake", "alert"}
     assert {found[name]["pull_policy"] for name in sharing} == {"never"}
+    assert found[builder]["pull_policy"] == "build"
     for name in sharing:
         assert builder in _dependencies(found, name)
 
@@ -158,10 +159,25 @@ def test_no_file_holds_a_secret(file: str, variables: dict[str, str]) -> None:
     assert not _SECRET_VALUE.search((ROOT / "examples" / "production.env").read_text())
 
 
+@each_file
+def test_read_only_services_mount_only_files_of_this_machine(file: str, variables: dict[str, str]) -> None:
+    """Compose writes the content of an inline file into the container, and refuses that if it is read-only."""
+    found = config(file, **variables)
+    for kind in ("configs", "secrets"):
+        assert all("file" in source for source in found.get(kind, {}).values()), kind
+
+
+def test_nothing_of_production_starts_before_its_secrets_are_there() -> None:
+    found = services(PRODUCTION, REQUIRED)
+    for name in found.keys() - {"secrets"}:
+        assert "secrets" in _dependencies(found, name), name
+
+
 def test_production_reads_every_secret_from_a_file_of_its_name() -> None:
     found = config(PRODUCTION, **REQUIRED)
     for name, secret in found["secrets"].items():
         assert secret["file"] == f"{REQUIRED['WATCHKEEPER_SECRETS']}/{name}"
+    assert {secret["source"] for secret in found["services"]["secrets"]["secrets"]} == set(found["secrets"])
     shared = {secret["source"] for secret in found["services"]["worker"]["secrets"]}
     assert shared == set(found["secrets"]) - {"postgres_password"}
     assert shared == {

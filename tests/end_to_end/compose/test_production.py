@@ -23,7 +23,7 @@ from watchkeeper.temporal.ports import free_port
 
 pytestmark = pytest.mark.timeout(180)
 
-OUR_SERVICES = ("temporal-namespace", "worker", "intake")
+OUR_SERVICES = ("secrets", "temporal-namespace", "worker", "intake")
 SHELL = ["sh", "-euc"]
 NAMESPACE = f"production-{secrets.token_hex(4)}"
 
@@ -103,12 +103,35 @@ async def test_the_services_start_again_when_the_namespace_exists(stack: Stack) 
 def test_the_shell_accepts_the_scripts_in_the_file() -> None:
     services = config(PRODUCTION, **REQUIRED)["services"]
     scripts = {name: service["command"][0] for name, service in services.items() if service["entrypoint"] == SHELL}
-    assert set(scripts) == {"temporal-schema", "temporal", "temporal-namespace"}
+    assert set(scripts) == {"secrets", "temporal-schema", "temporal", "temporal-namespace"}
     for script in scripts.values():
         output = subprocess.run(
             ["/bin/sh", "-n"], input=script, capture_output=True, text=True, timeout=10, check=False
         )
         assert (output.returncode, output.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("state", "fault"),
+    [
+        ("whole", ""),
+        ("directory", "the file of the secret WATCHKEEPER_MODEL__API_KEY is missing\n"),
+        ("empty", "the file of the secret WATCHKEEPER_MODEL__API_KEY is empty\n"),
+    ],
+)
+def test_a_secret_that_cannot_be_used_is_named(tmp_path: Path, state: str, fault: str) -> None:
+    service = config(PRODUCTION, **REQUIRED)["services"]["secrets"]
+    for secret in service["secrets"]:
+        (tmp_path / secret["source"]).write_text("secret")
+    key = tmp_path / "WATCHKEEPER_MODEL__API_KEY"
+    key.unlink()
+    if state == "directory":
+        key.mkdir()
+    else:
+        key.write_text("secret" if state == "whole" else "")
+    script = service["command"][0].replace("/run/secrets", str(tmp_path))
+    output = subprocess.run([*SHELL, script], capture_output=True, text=True, timeout=10, check=False)
+    assert (output.returncode, output.stderr) == (int(bool(fault)), fault)
 
 
 def temporal(stack: Stack, *arguments: str) -> str:

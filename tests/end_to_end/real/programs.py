@@ -36,9 +36,18 @@ def missing_programs() -> str | None:
 @asynccontextmanager
 async def program(path: str | None, port: int, directory: Path, *arguments: str) -> AsyncIterator[str]:
     """Run a program on a port until the context ends; yield its base URL when it is ready."""
+    process = await start_program(path, port, directory, *arguments)
+    try:
+        yield f"http://{HOST}:{port}"
+    finally:
+        await end_program(process)
+
+
+async def start_program(path: str | None, port: int, directory: Path, *arguments: str) -> asyncio.subprocess.Process:
+    """Start a program on a port, and return when it is ready."""
     assert path is not None, missing_programs()
-    url, log = f"http://{HOST}:{port}", directory / f"{Path(path).name}.log"
-    with log.open("wb") as output:
+    log = directory / f"{Path(path).name}.log"
+    with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
             *(path, *arguments, f"--web.listen-address={HOST}:{port}", "--log.level=warn"),
             cwd=directory,
@@ -48,12 +57,18 @@ async def program(path: str | None, port: int, directory: Path, *arguments: str)
             stderr=output,
         )
     try:
-        await _wait_until_ready(f"{url}/-/ready", process, log)
-        yield url
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
+        await _wait_until_ready(f"http://{HOST}:{port}/-/ready", process, log)
+    except BaseException:
+        await end_program(process)
+        raise
+    return process
+
+
+async def end_program(process: asyncio.subprocess.Process) -> None:
+    """End a program and wait for its end."""
+    if process.returncode is None:
+        process.terminate()
+    await process.wait()
 
 
 async def _wait_until_ready(url: str, process: asyncio.subprocess.Process, log: Path) -> None:

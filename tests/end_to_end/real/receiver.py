@@ -1,4 +1,4 @@
-"""A receiver of Alertmanager's webhooks that keeps the requests and parses them with the alert source."""
+"""A receiver of a sender's webhooks that keeps the requests and parses them with the alert source."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from watchkeeper.testing.faults import fault
 class Receiver:
     """Answers 200, or 503 while it refuses."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, kind: str = "alertmanager") -> None:
         self.endpoint = FakeServer(JSONResponse({}))
-        self.source = source("alertmanager", tokens=[token])
+        self.source = source(kind, tokens=[token])
 
     @asynccontextmanager
     async def serve_webhook(self) -> AsyncIterator[str]:

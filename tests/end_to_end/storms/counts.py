@@ -39,10 +39,10 @@ class StormCount:
     """Runs whose alerts resolved before they left the queue, so that they needed no model call."""
 
 
-async def wait_until_closed(client: Client, groups: Sequence[Group]) -> None:
+async def wait_until_closed(client: Client, groups: Sequence[Group], seconds: float = _SETTLED_SECONDS) -> None:
     """Wait until Temporal lists the runs of all groups, and any other run, as closed."""
     workflow_ids = {group.workflow_id for group in groups}
-    until = time.monotonic() + _SETTLED_SECONDS
+    until = time.monotonic() + seconds
     while missing := _open_runs(listed := await list_executions(client)) | (workflow_ids - listed.keys()):
         assert time.monotonic() < until, f"these runs are not closed: {sorted(missing)}"
         await asyncio.sleep(0.2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
@@ -14,6 +14,7 @@ from uuid import uuid4
 from watchkeeper.contracts import JsonObject
 
 SOURCE = "prom"
+LIST_SOURCE = "list"
 SERVICE = "checkout"
 
 _NAME = re.compile(r"shop-[0-9a-f]{6}-\d+")
@@ -35,11 +36,16 @@ class Group:
     executions: set[str] = field(default_factory=set)
     """First execution ids of the runs that the intake named for its alerts."""
 
-    def notification(self, status: Literal["firing", "resolved"]) -> bytes:
-        """Return what Alertmanager posts: every alert of the group, firing or resolved."""
+    def notification(self, status: Literal["firing", "resolved"], still_firing: int | None = None) -> bytes:
+        """Return what Alertmanager posts: every alert of the group, firing or resolved.
+
+        ``still_firing``: number of the one alert that fires although the others are resolved.
+        """
         ends_at = _time(time.time()) if status == "resolved" else _NEVER
         labels = {"alertname": "HighErrorRate", "shop": self.name}
         alerts = [self._alert(labels, number, status, ends_at) for number in range(self.size)]
+        if still_firing is not None:
+            alerts[still_firing] = self._alert(labels, still_firing, "firing", _NEVER)
         body = {
             "version": "4",
             "groupKey": f'{{}}:{{alertname="HighErrorRate", shop="{self.name}"}}',
@@ -64,6 +70,24 @@ class Group:
             "generatorURL": "http://prometheus.example:9090/graph",
             "fingerprint": f"{number:016x}",
         }
+
+
+def list_of_groups(groups: Sequence[Group], status: Literal["firing", "resolved"]) -> bytes:
+    """Return one body of the generic source that holds one alert of each group."""
+    ends = {"ends_at": _time(time.time())} if status == "resolved" else {}
+    items = [
+        {
+            "id": group.name,
+            "title": f"{group.name} answers every second order with an error",
+            "status": status,
+            "severity": "critical",
+            "service": SERVICE,
+            "starts_at": _time(group.started_at),
+            **ends,
+        }
+        for group in groups
+    ]
+    return json.dumps({"items": items}).encode()
 
 
 def make_groups(count: int, size: int = 1) -> list[Group]:

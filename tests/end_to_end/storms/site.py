@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from tests.end_to_end.chaos.temporal_server import TemporalServer, run_server
-from tests.end_to_end.storms.groups import SERVICE, SOURCE, Group
+from tests.end_to_end.storms.groups import LIST_SOURCE, SERVICE, SOURCE, Group
 from tests.support.program import Program, Running
 from watchkeeper.config.sections import IntakeSettings
 from watchkeeper.contracts import JsonObject
@@ -52,6 +52,10 @@ port = {port}
 patience = {patience}
 [sources.{source}]
 kind = "alertmanager"
+unauthenticated = true
+[sources.{list_source}]
+kind = "generic"
+alerts = "items"
 unauthenticated = true
 """
 
@@ -181,6 +185,7 @@ async def run_site(directory: Path, patience: float = IntakeSettings().patience)
                 reports=reports,
                 port=port,
                 source=SOURCE,
+                list_source=LIST_SOURCE,
                 patience=patience,
             )
             (directory / "watchkeeper.toml").write_text(settings)

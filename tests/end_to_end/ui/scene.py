@@ -15,6 +15,7 @@ import httpx2
 from tests.support.paths import PAYLOADS
 from tests.support.settings import build_settings
 from watchkeeper.cli.intake import serve_local_intake
+from watchkeeper.cli.temporal_ui import guarded_ui
 from watchkeeper.config.sections import ApprovalSettings, ModelProfile, Prices, WatchdogSettings, WorkerSettings
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import JsonObject, LimitChanges, RunInput, StopRequest, ToolChoice
@@ -80,7 +81,7 @@ async def scene(directory: Path, pace: float = 0.0) -> AsyncIterator[Scene]:
     async with (
         World.running() as world,
         model.serve() as url,
-        dev_server() as server,
+        dev_server(ui_guard=guarded_ui) as server,
         AsyncExitStack() as workers,
     ):
         profile = demo_settings.scripted_profile(url, KEY).model_copy(update={"prices": PRICES})

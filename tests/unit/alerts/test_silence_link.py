@@ -8,10 +8,10 @@ import pytest
 
 from tests.support.alert_requests import assert_fit, changed, only, payload, read, source
 from watchkeeper.alerts.silence_link import alertmanager_silence_url, silence_url
-from watchkeeper.contracts import Alert, AlertOrigin
+from watchkeeper.contracts import Alert
 
-AM = AlertOrigin(source="prod", kind="alertmanager", group="g")
-GRAFANA = AlertOrigin(source="prod", kind="grafana", group="g")
+AM = "alertmanager"
+GRAFANA = "grafana"
 
 
 def alert(fingerprint: str, link: str | None, status: str = "firing", **labels: str) -> Alert:
@@ -76,19 +76,18 @@ def test_several_alerts_are_silenced_by_their_common_labels() -> None:
 
 
 @pytest.mark.parametrize(
-    ("origin", "alerts"),
+    ("kind", "alerts"),
     [
-        (None, [of_alertmanager("a", team="shop")]),
         (AM, []),
         (AM, [of_alertmanager("a", "resolved", team="shop")]),
         (AM, [of_alertmanager("a", team="shop"), of_alertmanager("b", team="other")]),
         (AM, [of_alertmanager("a", team="shop"), alert("b", None, team="shop")]),
         (GRAFANA, [alert("a", "https://g/1"), alert("b", "https://g/2")]),
     ],
-    ids=["a person's run", "no alert", "over", "nothing in common", "one cannot be", "not Alertmanager's"],
+    ids=["no alert", "over", "nothing in common", "one cannot be", "not Alertmanager's"],
 )
-def test_cases_without_a_silence_link(origin: AlertOrigin | None, alerts: list[Alert]) -> None:
-    assert silence_url(origin, alerts) is None
+def test_cases_without_a_silence_link(kind: str, alerts: list[Alert]) -> None:
+    assert silence_url(kind, alerts) is None
 
 
 def test_a_single_alert_of_any_source_keeps_its_link() -> None:

@@ -12,17 +12,20 @@ from hypothesis import strategies as st
 
 from tests.support.alert_requests import assert_fit, nothing_to_fetch, payload, posted, source
 from tests.support.paths import PAYLOADS
+from watchkeeper.alerts.alert_selection import MAX_ALERTS
 from watchkeeper.alerts.identity import workflow_id
 from watchkeeper.alerts.payload import MalformedPayload
 from watchkeeper.alerts.registry import source_kinds
-from watchkeeper.alerts.source import MAX_ALERTS, Source
+from watchkeeper.alerts.sender_tables import sender_kinds
+from watchkeeper.alerts.source import Source
 from watchkeeper.alerts.start_filter import reason_not_to_start
 from watchkeeper.alerts.verification import VerificationError
-from watchkeeper.incident.episode import ends_firing, is_repeat
+from watchkeeper.incident.firing_order import ends_firing, is_repeat
 
 TOPIC = "arn:aws:sns:eu-west-1:1234567890:alerta-test"
 SOURCES: dict[str, Source[Any]] = {
-    kind: source(kind, **({"topics": [TOPIC]} if kind == "cloudwatch" else {})) for kind in source_kinds()
+    kind: source(kind, **({"topics": [TOPIC]} if kind == "cloudwatch" else {}))
+    for kind in [*source_kinds(), *sender_kinds()]
 }
 SOURCES["mapped"] = source("generic", alerts="alerts", firing=["firing"], fields={"title": "labels.alertname"})
 SIGNED: dict[str, Source[Any]] = {
@@ -96,7 +99,7 @@ def taken(kind: str, body: bytes, resource: str) -> None:
         assert_fit(alert)
         assert workflow_id(alert).isascii() and len(workflow_id(alert)) < 80
         assert alert.status == "resolved" or is_repeat(alert, alert)
-        assert ends_firing(alert, alert)
+        assert ends_firing(alert, alert.model_copy(update={"status": "firing", "ends_at": None}))
         reason_not_to_start(alert, configured.section)
 
 

@@ -3,11 +3,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.support.alert_requests import NOW, source
+from tests.support.alert_requests import NOW, only, read, source
 from watchkeeper.alerts.builder import make_alert
-from watchkeeper.alerts.service_lookup import match_service
-from watchkeeper.alerts.severity import normalize, worst_severity
+from watchkeeper.alerts.severity import is_known, normalize, severity_text, worst_severity
 from watchkeeper.alerts.start_filter import reason_not_to_start
 from watchkeeper.contracts import Alert
 
@@ -28,8 +29,11 @@ def alert(**fields: Any) -> Alert:
         ({"severity": "warning"}, {}, "its severity starts no run"),
         ({"severity": "warning"}, {"severities": "warn"}, None),
         ({"severity": "critical"}, {"severities": ["warn"]}, "its severity starts no run"),
-        ({"severity": "purple"}, {}, "its severity starts no run"),
-        ({"severity": "Purple"}, {"severities": ["purple"]}, None),
+        ({"severity": "purple"}, {}, None),
+        ({"severity": "purple"}, {"severities": []}, None),
+        ({"severity": "purple"}, {"unknown_severity": False}, "its severity is not known"),
+        ({"severity": "Purple"}, {"severities": ["purple"], "unknown_severity": False}, None),
+        ({"severity": "urgent"}, {"severities": ["warn"]}, "its severity starts no run"),
         ({"status": "resolved"}, {}, "it is resolved"),
         ({"occasion": "test"}, {}, "it is a test"),
         ({"occasion": "test"}, {"also": ["test"]}, None),
@@ -60,26 +64,61 @@ def test_a_pattern_with_many_stars_is_fast() -> None:
     assert reason_not_to_start(alert(labels={"a": "a" * 300}), section) == "its labels do not match"
 
 
-CATALOGUE = ["checkout", "API Service", "search_index"]
+@pytest.mark.parametrize(
+    ("written", "severity"),
+    [
+        *((word, "critical") for word in ("urgent", "P1 - Critical", "Sev 1", "S1", "s0", "blocker", "Priority: 1")),
+        *((word, "critical") for word in ("1 - Critical", "critical/P1", "🔥 Critical!", "SEV_1 (customer facing)")),
+        *((word, "error") for word in ("2-High", "High (P2)", "Very High", "SEV-2: major outage", "severity 2")),
+        *((word, "warning") for word in ("P 3", "S3", "sev=3", "ticket", "P3 / Medium")),
+        *((word, "info") for word in ("severity=4", "Lowest", "P5 - Planning", "trivial")),
+        *((word, word) for word in ("5", "1", "non-critical", "not critical", "sev10", "xs1", "p1p2", "purple", "n/a")),
+    ],
+)
+def test_a_plain_severity_is_translated_and_another_is_kept(written: str, severity: str) -> None:
+    assert normalize(written) == severity
+    assert is_known(written) == (severity in ("critical", "error", "warning", "info"))
 
 
 @pytest.mark.parametrize(
-    ("service", "labels", "found"),
+    ("value", "severity"),
     [
-        ("checkout", {}, "checkout"),
-        (" Checkout ", {}, "checkout"),
-        ("api-service", {}, "API Service"),
-        ("Search Index", {}, "search_index"),
-        ("checkout-v2", {}, None),
-        ("unknown", {"app": "checkout"}, "checkout"),
-        (None, {"app": "nothing", "job": "checkout"}, "checkout"),
-        (None, {"job": "checkout", "app": "search-index"}, "search_index"),
-        (None, {"other": "checkout"}, None),
-        (None, {}, None),
+        ({"name": "Critical", "id": 3}, "critical"),
+        ({"id": "abc", "value": "P2"}, "error"),
+        ({"data": {"attributes": {"name": "SEV0", "slug": "sev0", "severity": "critical"}}}, "critical"),
+        (["warning", "critical"], "critical"),
+        ([{"name": "low"}, {"name": "High"}], "error"),
+        (["odd", "info"], "info"),
+        (5, "5"),
+        (True, "true"),
+        ({"name": "odd"}, "odd"),
+        (["odd"], "odd"),
+        *((empty, None) for empty in (None, "", " ", [], {}, [None], {"name": ""}, {"other": 1})),
     ],
 )
-def test_a_service_is_matched_to_the_catalogue(service: str | None, labels: dict[str, str], found: str | None) -> None:
-    assert match_service(alert(service=service, labels=labels), CATALOGUE, ["app", "job"]) == found
+@pytest.mark.parametrize("kind", ["generic", "opsgenie", "datadog", "sentry"])
+def test_a_severity_may_have_any_form(kind: str, value: object, severity: str | None) -> None:
+    bodies: dict[str, object] = {
+        "generic": {"id": "1", "severity": value},
+        "opsgenie": {"action": "Create", "alert": {"alias": "a", "priority": value}},
+        "datadog": {"monitor_id": "1", "alert_transition": "Triggered", "severity": value},
+        "sentry": {"action": "triggered", "data": {"event": {"issue_id": "1", "level": value}}},
+    }
+    alert = only(read(source(kind), bodies[kind], sentry_hook_resource="event_alert"))
+    assert alert.severity == severity
+    listed = severity in (None, "critical", "error") or severity not in ("warning", "info")
+    assert (reason_not_to_start(alert, source(kind).section) is None) == listed
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.text() | st.integers(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["name", "data", "x"]), inner),
+    )
+)
+def test_any_value_is_a_severity_or_none(value: object) -> None:
+    text = severity_text(value)
+    assert normalize(normalize(text)) == normalize(text)
 
 
 def test_severities() -> None:
@@ -88,6 +127,7 @@ def test_severities() -> None:
     ]
     assert len(normalize("x" * 500)) == 50
     assert worst_severity("P3", "error") == "error"
-    assert worst_severity("odd", "info") == "info"
+    assert worst_severity("odd", "info") == "odd"
+    assert worst_severity("odd", "error") == "error"
     assert worst_severity("odd", None) == "odd"
     assert worst_severity(None, "") is None

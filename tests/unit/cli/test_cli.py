@@ -231,7 +231,7 @@ try:
     app(sys.argv[1:])
 except SystemExit as ended:
     assert not ended.code, ended.code
-print(sorted({"workflows", "activities", "fastapi", "httpx2", "worker"} & set(sys.modules)))
+print(sorted({"workflows", "activities", "fastapi", "httpx2", "openai", "worker"} & set(sys.modules)))
 """
 
 

@@ -79,6 +79,14 @@ def test_the_panel_says_that_the_run_waits_for_the_model() -> None:
     assert drawn(view)[-1].split()[1:6] == ["r4", "waits", "for", "the", "model"], "of a follow-up, too"
 
 
+def test_the_panel_says_that_the_model_writes() -> None:
+    view = story()
+    view.rounds.append(Round(4, AT - timedelta(seconds=9)))
+    writing = ActivityAttempt("r4 ask", 1, AT, None, "1@host", "", False, AT, written=1_204)
+    line = drawn(view, PendingWork({"r4": writing}))[-1]
+    assert line.split() == ["•", "r4", "the", "model", "writes", "(1,204", "characters)", "9", "s"]
+
+
 def test_an_approval_request_shows_its_command() -> None:
     approval = Approval("waiting", expires_at=AT + timedelta(minutes=14))
     view = story(calls={"r3.0": running("r3.0", "restart", status="waiting", approval=approval)})

@@ -211,6 +211,14 @@ async def test_ctrl_c_at_any_moment_prints_no_traceback(
             await asyncio.sleep(0.1)
 
 
+@pytest.mark.parametrize("command", ["worker", "dev"])
+async def test_a_cost_limit_without_prices_stops_the_start(program: Program, command: str) -> None:
+    ended = await program(command, WATCHKEEPER_MODEL__API_KEY="key", WATCHKEEPER_LIMITS__COST="2.5")
+    assert ended.code == 1
+    assert "limits.cost = 2.5 needs the prices of every model" in ended.sentence()
+    assert "remove limits.cost" in ended.sentence()
+
+
 async def test_dev_names_a_port_in_use_and_the_option(program: Program) -> None:
     async with developing(program, *ports()) as (_, output):
         taken = str(port_of(output, "Temporal"))

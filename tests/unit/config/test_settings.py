@@ -72,6 +72,17 @@ def test_the_environment_overrides_single_keys(write: Write, monkeypatch: pytest
     assert settings.limits == Limits(rounds=5, tool_calls=60, tokens=1_000, duration=1_800, failures=5)
 
 
+@pytest.mark.parametrize("word", ["none", "None", " none "])
+def test_the_limit_of_a_completion_can_be_none(write: Write, monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    path = write(SEED + f'[model]\nmax_completion_tokens = "{word}"\n[[fallbacks]]\nmax_completion_tokens = 7\n')
+    settings = load_settings(path)
+    assert [profile.max_completion_tokens for profile in settings.profiles] == [None, 7]
+    monkeypatch.setenv("WATCHKEEPER_MODEL__MAX_COMPLETION_TOKENS", "9")
+    assert load_settings(path).model.max_completion_tokens == 9
+    monkeypatch.setenv("WATCHKEEPER_MODEL__MAX_COMPLETION_TOKENS", word)
+    assert load_settings(write(SEED)).model.max_completion_tokens is None
+
+
 def test_an_empty_variable_sets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WATCHKEEPER_PROMETHEUS__URL", "")
     monkeypatch.setenv("WATCHKEEPER_LIMITS__ROUNDS", "")
@@ -198,6 +209,19 @@ def test_secret_files_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.Mo
     assert "no such setting: modle" in refused()
     monkeypatch.setenv("WATCHKEEPER_SECRETS_DIR", str(tmp_path / "WATCHKEEPER_MODLE__API_KEY"))
     assert "must reference a directory" in refused()
+
+
+@pytest.mark.parametrize("name", ["WATCHKEEPER_MODEL__API_KEY", "watchkeeper_pagerduty__routing_key"])
+@pytest.mark.parametrize("file", [None, "WATCHKEEPER_MODEL__API_KEY", "..data"])
+def test_a_directory_is_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, file: str | None) -> None:
+    monkeypatch.setenv("WATCHKEEPER_SECRETS_DIR", str(tmp_path))
+    directory = tmp_path / name
+    directory.mkdir()
+    if file:
+        (directory / file).write_text("secret")
+    assert f"{directory} is a directory, not a file with a secret" in refused()
+    directory.rename(tmp_path / "..2026_11_30")
+    assert load_settings().model.api_key is None
 
 
 SECRET = "s3cr3t-of-mine"

@@ -74,9 +74,9 @@ def test_the_alert_is_one_that_alertmanager_could_have_sent() -> None:
 async def test_an_alert_that_is_not_accepted_is_an_error(url: str) -> None:
     nobody = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(AlertNotAccepted, match=f"POST {nobody}/alerts/prod was not answered: "):
-        await asyncio.to_thread(send_alert, nobody, "prod", "token", NOW)
+        await asyncio.to_thread(send_alert, nobody, "prod", "token", notification(NOW))
     with pytest.raises(AlertNotAccepted, match=f"POST {url}/alerts/prod answered 404: "):
-        await asyncio.to_thread(send_alert, url, "prod", "token", NOW)
+        await asyncio.to_thread(send_alert, url, "prod", "token", notification(NOW))
 
 
 async def test_an_alert_that_starts_no_run_is_an_error() -> None:
@@ -84,5 +84,5 @@ async def test_an_alert_that_starts_no_run_is_an_error() -> None:
         return JSONResponse({"status": "ignored", "ignored": []}, 202)
 
     async with serve(Starlette(routes=[Route("/alerts/prod", ignore, methods=["POST"])])) as url:
-        with pytest.raises(AlertNotAccepted, match="started no run: "):
-            await asyncio.to_thread(send_alert, url, "prod", "token", NOW)
+        with pytest.raises(AlertNotAccepted, match="concerns no run: "):
+            await asyncio.to_thread(send_alert, url, "prod", "token", notification(NOW))

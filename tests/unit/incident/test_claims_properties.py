@@ -123,8 +123,8 @@ def test_a_long_report_about_much_is_checked_in_seconds() -> None:
     assert len(report) > 48_000
     began = time.process_time()
     unsupported_parts(report, known)
-    # Measured: 1.8 s.
-    assert time.process_time() - began < 6
+    # Measured: 1.9 s on a machine with eight busy processes for two cores.
+    assert time.process_time() - began < 5
 
 
 REPEATED = [

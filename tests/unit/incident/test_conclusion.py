@@ -10,15 +10,13 @@ import pytest
 from watchkeeper.contracts import CallRecord, CallStatus, Claim, ClaimKind, PageRecord, Review, Verdict
 from watchkeeper.incident.conclusion import (
     ConclusionFacts,
-    correction_text,
     find_contradictions,
     find_problems,
     is_shown_healthy,
-    unsent_page,
     verdict_of,
-    wake_reason,
-    without_corrections,
 )
+from watchkeeper.incident.correction import correction_text, without_corrections
+from watchkeeper.incident.wake_rule import unsent_page, wake_reason
 
 READ = {"r1.0": '{"call":"r1.0","service":"checkout","status":"degraded","error_rate":0.182}'}
 DIAGNOSED = "Verdict: diagnosed\n\nDeploy v2.4.1 broke checkout: 18.2 % of requests fail."
@@ -51,7 +49,8 @@ def test_a_conclusion_names_one_verdict() -> None:
 @pytest.mark.parametrize("verdict", ["healthy", "recovered"])
 def test_a_good_verdict_names_what_was_read(verdict: str) -> None:
     assert problems(f"Verdict: {verdict}\n\nEverything is fine.") == [
-        f"Its verdict is {verdict}, but it names nothing that was read."
+        f"Its verdict is {verdict}, but it names nothing that was read: give a figure of a result, "
+        "or cite its call, such as [r1.0]."
     ]
     assert problems(f"Verdict: {verdict}\n\nThe error rate is 18.2 %.") == []
     assert problems(f"Verdict: {verdict}\n\nEverything is fine [r1.0].") == []

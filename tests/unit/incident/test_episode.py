@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchkeeper.contracts import Alert, AlertNotification
+from watchkeeper.contracts import Alert, AlertNotification, CompactAlert, EpisodeMemo
 from watchkeeper.incident.alert_text import LISTED, WHOLE, for_model, for_people
-from watchkeeper.incident.episode import Episode, firing_id, firing_ids
+from watchkeeper.incident.compact_alerts import MAX_TITLED_ALERTS, firing_id, firing_ids, short_firing_ids
+from watchkeeper.incident.episode import MAX_TRACKED_ALERTS, MAX_UNREAD, Episode
+from watchkeeper.incident.handled_firings import are_handled
 
 
 def alert(name: str = "a", at: int = 0, over: int | None = None, **facts: object) -> Alert:
@@ -138,3 +140,89 @@ def test_firing_alerts_are_shown_first() -> None:
         "- resolved at 1970-01-01 00:00:50 UTC: a",
     ]
     assert for_people(episode.states, 1)[-1] == "- and 1 more"
+
+
+def large(count: int, status: str = "firing", first: int = 0, at: int = 0, **facts: object) -> AlertNotification:
+    """Return a notification of a large group, as the intake of this version sends it."""
+    rows = [
+        CompactAlert(f"{number}", "firing" if status == "firing" else "resolved", 0, "error", at, None, f"{at}")
+        for number in range(first, first + count)
+    ]
+    fields: dict[str, object] = {"alerts": [alert("head", at=at)], "at": 50.0, "more": rows, "titles": ["Pod crashes"]}
+    return AlertNotification.model_validate({**fields, "tracked": MAX_TRACKED_ALERTS, **facts})
+
+
+def carried(episode: Episode) -> Episode:
+    return Episode(episode.titled, episode.unread, episode.compact, episode.unlisted)
+
+
+@pytest.mark.parametrize("count", [MAX_TITLED_ALERTS - 1, MAX_TITLED_ALERTS, 2_000, MAX_TRACKED_ALERTS - 1])
+def test_a_large_group_has_not_recovered_while_one_of_its_alerts_fires(count: int) -> None:
+    episode = Episode()
+    assert episode.apply(large(count))
+    assert not episode.apply(large(count)), "a repetition"
+    assert (episode.firing, len(episode.unread), episode.unread[0].fingerprint) == (count + 1, MAX_UNREAD, "head")
+    for step in (count - 2, count - 1, count):
+        episode = carried(episode)
+        assert (episode.firing > 0, episode.recovered_at) == (True, None)
+        episode.apply(large(step, "resolved"))
+    assert (episode.firing, episode.recovered_at) == (1, None)
+    episode.apply(AlertNotification(alerts=[alert("head", over=60)], at=70.0, unlisted=0))
+    assert (episode.firing, episode.recovered_at) == (0, 60)
+    assert episode.apply(large(count, at=100))
+    assert (episode.joined > 0, episode.refired) == (True, count + 1)
+
+
+def test_alerts_beyond_the_bound_are_not_taken_for_resolved() -> None:
+    episode = after()
+    episode.apply(large(MAX_TRACKED_ALERTS + 5, unlisted=0))
+    assert (episode.firing, episode.untracked, episode.unlisted) == (MAX_TRACKED_ALERTS, 6, 6)
+    episode.apply(large(MAX_TRACKED_ALERTS - 1, "resolved", alerts=[alert("head", over=60)]))
+    assert (episode.firing, carried(episode).recovered_at) == (0, None)
+    episode.apply(large(6, first=MAX_TRACKED_ALERTS - 1, unlisted=0, alerts=[alert("head", over=60)]))
+    assert (episode.firing, episode.unlisted) == (6, 0), "the sender lists all that fire, and now there is room for it"
+    episode.apply(large(6, "resolved", MAX_TRACKED_ALERTS - 1, unlisted=0, alerts=[alert("head", over=60)]))
+    assert episode.recovered_at is not None
+
+
+def test_alerts_that_the_sender_left_out_may_fire_until_it_lists_all() -> None:
+    episode = after()
+    episode.apply(AlertNotification(alerts=[alert()], at=1.0, unlisted=7))
+    episode.apply(AlertNotification(alerts=[alert(over=50)], at=60.0, unlisted=7))
+    assert (episode.firing, episode.recovered_at) == (0, None)
+    assert episode.apply(AlertNotification(alerts=[alert(over=50)], at=70.0, unlisted=0)), "the group has recovered"
+    assert episode.recovered_at == 50
+
+
+def test_a_run_of_an_earlier_version_follows_its_history() -> None:
+    episode = after(*(alert(f"{number}") for number in range(MAX_TITLED_ALERTS + 3)))
+    assert (len(episode.states), episode.untracked, episode.unlisted) == (MAX_TITLED_ALERTS, 3, 0)
+    assert episode.compact == []
+
+
+def test_a_large_group_is_recognized_after_its_run() -> None:
+    episode = after()
+    episode.apply(large(2_000))
+    memo = EpisodeMemo(
+        status="concluded",
+        summary="",
+        began=[],
+        marks=firing_ids(episode.states),
+        more=short_firing_ids(episode.states),
+    )
+    alerts = [alert("head"), *(alert(f"{number}") for number in range(2_000))]
+    assert are_handled(alerts, memo, 1_000)
+    assert not are_handled([*alerts, alert("other")], memo, 1_000)
+    assert not are_handled([alert("1", at=100)], memo, 1_000)
+    assert not are_handled([alert("1", episode=None)], memo, 1_000)
+
+
+def test_the_titles_of_a_large_group_are_those_of_what_fires() -> None:
+    episode = after()
+    episode.apply(large(MAX_TITLED_ALERTS, "resolved"))
+    episode.apply(AlertNotification(alerts=[alert("new")], at=60.0, tracked=MAX_TRACKED_ALERTS))
+    assert (len(episode.titled), len(episode.compact)) == (MAX_TITLED_ALERTS, 2)
+    assert "new" in {state.title for state in episode.titled}
+    lines_ = for_people(episode.states, 2)
+    assert [line.rpartition(": ")[2] for line in lines_[:2]] == ["head", "new"]
+    assert lines_[2] == f"- and {MAX_TITLED_ALERTS} more"

@@ -97,6 +97,17 @@ def test_without_a_service_the_owners_of_what_was_read_need_no_approval(read: Ca
     assert gate(teams=[]).team_to_approve(page(service="checkout"), [read]) == approve
 
 
+@pytest.mark.parametrize("forced", [None, "page_engineer"])
+def test_without_an_owner_a_read_allows_no_page_to_another_team(forced: str | None) -> None:
+    rules = RULES.model_copy(update={"teams": [], "unowned": True})
+    unowned = PageGate(rules, READS, forced)
+    assert unowned.team_to_approve(page(service="checkout"), [record()]) == "shop"
+    assert unowned.team_to_approve(page(service="payments"), [record()]) == "money"
+    fallback = PageGate(rules.model_copy(update={"teams": ["night"]}), READS, forced)
+    assert fallback.team_to_approve(page(team="night"), [record()]) is None
+    assert fallback.team_to_approve(page(service="checkout"), [record()]) == "shop"
+
+
 def test_a_page_that_a_person_forced_without_a_service_needs_no_approval() -> None:
     assert gate(teams=[], forced="page_engineer").team_to_approve(page(service="payments"), []) is None
 

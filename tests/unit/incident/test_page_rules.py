@@ -44,12 +44,49 @@ def test_the_teams_of_an_incident(service: str | None, alert_team: str | None, a
     assert teams(service, alert_team) == allowed
 
 
+@pytest.mark.parametrize(
+    ("fallback", "alert_team", "allowed", "unowned"),
+    [
+        ("night", None, ["night"], True),
+        (None, None, [], True),
+        ("night", "books", ["books"], False),
+    ],
+)
+def test_no_team_owns_a_service_that_is_not_in_the_catalogue(
+    fallback: str | None, alert_team: str | None, allowed: list[str], unowned: bool
+) -> None:
+    settings = build_settings(services=SERVICES, teams={"night": {}}, reports={"team": fallback})
+    origin = AlertOrigin(source="prod", kind="alertmanager", group="g", team=alert_team, unknown_service="billing")
+    run_input = RunInput(text="x", origin=origin)
+    rules = page_rules(settings, run_input, incident_of(run_input), "look")
+    assert (rules.teams, rules.unowned, rules.incident.unknown_service) == (allowed, unowned, "billing")
+
+
 def test_the_rules_name_every_owner_and_every_other_team() -> None:
     settings = build_settings(services=SERVICES, teams={"night": {}, "shop": {}})
     run_input = RunInput(text="x")
     rules = page_rules(settings, run_input, incident_of(run_input), "look")
     assert rules.owners == {name: service["team"] for name, service in sorted(SERVICES.items())}
     assert (rules.others, rules.approval, rules.look_first) == (["night"], settings.approval.timeout, "look")
+
+
+@pytest.mark.parametrize(
+    ("service", "alert_team", "key", "team"),
+    [
+        ("checkout", None, "k" * 32, "shop"),
+        ("checkout", "night", "k" * 32, "night"),
+        ("checkout", "unheard-of", "k" * 32, "shop"),
+        (None, None, "k" * 32, "on-call"),
+        ("checkout", None, None, None),
+    ],
+)
+def test_the_rules_name_the_team_that_a_hand_off_pages(
+    service: str | None, alert_team: str | None, key: str | None, team: str | None
+) -> None:
+    settings = build_settings(services=SERVICES, teams={"night": {}}, pagerduty={"routing_key": key} if key else {})
+    origin = AlertOrigin(source="prod", kind="alertmanager", group="g", team=alert_team)
+    run_input = RunInput(text="x", service=service, origin=origin)
+    assert page_rules(settings, run_input, incident_of(run_input), "look").on_call == team
 
 
 @pytest.mark.parametrize(

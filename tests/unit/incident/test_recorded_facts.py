@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
-from watchkeeper.contracts import CallRecord, Effect, PageRecord, ToolSpec
+import pytest
+
+from watchkeeper.contracts import CallRecord, CallStatus, Effect, PageRecord, ToolSpec
 from watchkeeper.incident.phrases import CHECK_FIRST
-from watchkeeper.incident.recorded_facts import MAX_LINES, PagePlan, facts_block
+from watchkeeper.incident.recorded_facts import CANNOT_PAGE, MAX_LINES, UNCLEAR, PagePlan, facts_block
 
 
 def spec(name: str, effect: Effect, *, pages: bool = False) -> ToolSpec:
@@ -41,22 +43,54 @@ def test_a_page_that_was_not_sent_says_why() -> None:
     assert facts(unclear)[0].startswith("- May have paged: `r2.0` unknown: it did not answer")
 
 
+@pytest.mark.parametrize("status", get_args(CallStatus))
+def test_no_one_was_paged_is_said_only_where_it_is_sure(status: CallStatus) -> None:
+    lines = facts(call("r2.0", "page_engineer", status=status), plan=PagePlan(is_possible=False))
+    assert ("- No one was paged." in lines) == (status != "ok" and status not in UNCLEAR)
+    assert (CANNOT_PAGE in lines) == (status != "ok")
+
+
 def test_a_page_that_goes_out_with_the_report_is_named() -> None:
     lines = facts(plan=PagePlan("critical: alert still fires, and no one was paged"))
     assert lines[0] == "- A page is sent with this report: critical: alert still fires, and no one was paged."
+    lines = facts(plan=PagePlan("no conclusion", "payments"))
+    assert lines[0] == "- A page is sent with this report: no conclusion. It goes to payments."
 
 
 def test_a_worker_that_can_page_nobody_says_so() -> None:
     assert facts(plan=PagePlan(is_possible=False))[:2] == [
         "- No one was paged.",
-        "- No page can be sent: no PagerDuty routing key is set.",
+        CANNOT_PAGE,
     ]
 
 
 def test_reads_are_counted_and_failures_named() -> None:
     calls = [call("r1.0", "look"), call("r1.1", "look", status="error"), call("r2.0", "look")]
-    assert "- Looked at: look (3); 1 call of 3 failed." in facts(*calls)
-    assert "- Looked at: look." in facts(calls[0])
+    assert "- Looked at: look (checkout, 3 calls); 1 call of 3 failed." in facts(*calls)
+    assert "- Looked at: look (checkout)." in facts(calls[0])
+
+
+TARGETS = [
+    ('{"service":"checkout"}', "look (checkout)"),
+    ('{"services": ["checkout", "search"], "minutes": 30}', "look (checkout, search)"),
+    ('{"namespace":"shop","pod":"checkout-1"}', "look (shop, checkout-1)"),
+    ('{"minutes":30,"service":"checkout","query":"a long te', "look (checkout)"),
+    ('{"query":"service checkout"}', "look"),
+    ("{}", "look"),
+    ('{"service":7}', "look"),
+    ('{"services":[]}', "look"),
+    ('{"services":["a","b","c","d","e","f","g"]}', "look (a, b, c, d, e, 2 more)"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "said"), TARGETS)
+def test_the_targets_of_reads_are_named(arguments: str, said: str) -> None:
+    assert f"- Looked at: {said}." in facts(call("r1.0", "look", arguments=arguments))
+
+
+def test_the_targets_of_several_reads_are_named_once() -> None:
+    calls = [call(f"r1.{n}", "look", arguments=f'{{"service":"{name}"}}') for n, name in enumerate("abab")]
+    assert "- Looked at: look (a, b, 4 calls)." in facts(*calls)
 
 
 def test_changes_and_limits_are_listed() -> None:

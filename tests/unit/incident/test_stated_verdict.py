@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from watchkeeper.incident.stated_verdict import VERDICTS, read_verdicts, without_verdict_line
@@ -21,6 +23,37 @@ LINES = [
     "> verdict - {}",
     "VERDICT：{}",
     "- Verdict: `{}`.",
+    "_Verdict_: {}",
+    "__Verdict:__ {}",
+    "*Verdict:* {}",
+    "1. **Verdict:** {}",
+    "- [x] Verdict: {}",
+    "🔴 **Verdict:** {}",
+    "Verdict: ✅ {}",
+    'Verdict: "{}"',
+    "Verdict: “{}”",
+    "Verdict: [{}]",
+    "Verdict → {}",
+    "Verdict -> {}",
+    "Verdict : {}",
+    "Verdict={}",
+    "Verdict (of this run): {}",
+    "Verdict is {}.",
+    "The verdict is: {}",
+    "**Final verdict:** {}",
+    "Overall verdict: {}, with high confidence",
+    "h2. Verdict: {}",
+    "=== Verdict: {} ===",
+    "\\textbf{{Verdict:}} {}",
+    "<b>Verdict:</b> {}",
+    "<verdict>{}</verdict>",
+    "## Verdict\n\n**{}**",
+    "Verdict\n-------\n{}",
+    "| Verdict | {} |",
+    "| **Verdict** | **{}** |",
+    "| Verdict | Cause |\n|---|---|\n| {} | v2.4.1 |",
+    '{{"summary": "pool", "verdict": "{}"}}',
+    "{{'verdict': '{}'}}",
 ]
 
 
@@ -44,6 +77,20 @@ IMPLIED = [
     ("Errors began due to an expired certificate.", "diagnosed"),
     ("**Cause:** unknown. Error rate is 18.2 %.", "unknown"),
     ("The root cause is still unclear.", "unknown"),
+    ("Root cause: TBD", "unknown"),
+    ("Root cause: n/a", "unknown"),
+    ("Root cause: pending", "unknown"),
+    ("Root cause: none found", "unknown"),
+    ("Root cause: under investigation", "unknown"),
+    ("**Root cause:** to be determined", "unknown"),
+    ("It is unclear whether the service is healthy.", "unknown"),
+    ("**Root cause:**\n- deploy v2.4.1", "diagnosed"),
+    ("Latency is not raised, and the service is healthy.", "healthy"),
+    ("It is not the pool; it was caused by the deploy.", "diagnosed"),
+    ("The incident is over.", "recovered"),
+    ("Payments is healthy: no errors, 64 ms.", "healthy"),
+    ("Root cause: the deploy - v2.4.1", "diagnosed"),
+    ("Root cause: pending transactions fill the pool.", "diagnosed"),
     ("I could not determine why it failed.", "unknown"),
     ("No root cause was found.", "unknown"),
     ("Checkout has recovered: the error rate is 0.1 % since 14:05. It was caused by a restart.", "recovered"),
@@ -69,6 +116,31 @@ NO_VERDICT = [
     "Error rate is 18.2 %, p95 4,200 ms.",
     "Verdict: probably bad",
     "The verdict is out.",
+    "Verdict: not healthy",
+    "Verdict: unhealthy",
+    "Verdict: un-healthy",
+    "Verdict: non-healthy",
+    "Verdict: not yet recovered",
+    "Verdict: partially recovered",
+    "Verdict: probably healthy",
+    "Verdict: healthy? I cannot say.",
+    "Verdict: healthy is not what the numbers say.",
+    "Verdict: pending",
+    "The verdict could be healthy.",
+    "The service might be healthy.",
+    "Is it healthy?",
+    "It is no longer healthy.",
+    "It isn't healthy.",
+    "It is neither healthy nor recovered.",
+    "If it is healthy, no action is needed.",
+    "Once it has recovered, close the alert.",
+    "It has not fully recovered.",
+    "It has only partially recovered.",
+    'The endpoint answers "healthy: false".',
+    "The error rate is over 18 %.",
+    "Errors are not due to the deploy.",
+    "It was not caused by the deploy.",
+    "**Root cause:**\n\n**Status:** failing",
 ]
 
 
@@ -79,6 +151,26 @@ def test_a_report_without_a_verdict_has_none(report: str) -> None:
 
 def test_two_stated_verdicts_are_both_read() -> None:
     assert read_verdicts("Verdict: healthy\n\nVerdict: diagnosed\nVerdict: healthy") == ["healthy", "diagnosed"]
+
+
+@pytest.mark.parametrize("line", ["healthy or {}", "healthy/{}", "healthy, {}", "healthy | {}", "healthy? No, {}"])
+def test_two_verdicts_of_one_line_are_both_read(line: str) -> None:
+    assert read_verdicts(f"Verdict: {line.format('diagnosed')}") == ["healthy", "diagnosed"]
+
+
+@pytest.mark.parametrize(
+    "piece", ["\n", " \n", "| verdict |\n", "verdict ", " - ", "1 b ", "# verdict\n\n", "not healthy, ", "cause: ", "("]
+)
+def test_the_time_for_a_report_grows_with_its_length(piece: str) -> None:
+    short, long = (_seconds((piece * (size // len(piece) + 1))[:size]) for size in (8_192, 65_536))
+    assert long < 0.1 + 24 * short  # with the square of the length: 64 times
+
+
+def _seconds(text: str) -> float:
+    """Return the processor time that a report takes."""
+    began = time.process_time()
+    read_verdicts(text)
+    return time.process_time() - began
 
 
 def test_only_a_bare_verdict_line_is_removed() -> None:

@@ -7,6 +7,7 @@ import hmac
 import json
 import logging
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -44,7 +45,16 @@ async def test_alerts_that_temporal_has_are_accepted(client: Client) -> None:
     assert answer.status_code == 200
     assert answer.json() == {
         "status": "accepted",
-        "runs": [{"run": "alert-prom-x", "run_id": "run-1", "outcome": "started", "alerts": 1}],
+        "runs": [
+            {
+                "run": "alert-prom-x",
+                "run_id": "run-1",
+                "outcome": "started",
+                "alerts": 1,
+                "service": None,
+                "unknown_service": None,
+            }
+        ],
         "ignored": [{"reason": "its severity starts no run", "alerts": 2}],
     }
     ((source, received, at),) = dispatcher.received
@@ -57,6 +67,32 @@ async def test_alerts_that_temporal_has_are_accepted(client: Client) -> None:
     )
     assert 'watchkeeper_intake_requests_total{code="200",source="prom"} 1.0' in metrics
     assert 'watchkeeper_intake_seconds_count{source="prom"} 1.0' in metrics
+
+
+async def test_what_the_sender_should_correct_is_named_and_counted(client: Client) -> None:
+    alerts = [{"id": "1", "severity": "purple", "startsAt": "never"}, {"id": "2", "severity": "urgent"}]
+    table = {"plain": {"kind": "generic", "alerts": "items", "unauthenticated": True}}
+    configured = build_settings(sources=table)
+    async with running_intake(client, Dispatcher([STARTED]).dispatch, configured) as http:
+        answer = await post(http, "plain", json.dumps({"items": alerts}).encode())
+        metrics = await scraped(http)
+    time_note, severity_note = answer.json()["notes"]
+    assert time_note == 'starts_at: "never" is no time that can be read, so it counts as missing'
+    assert severity_note.startswith("the severity 'purple' is not known, so it counts as serious")
+    assert 'watchkeeper_intake_unknown_severities_total{source="plain"} 1.0' in metrics
+
+
+async def test_a_service_that_the_catalogue_does_not_name_is_said(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    unknown = replace(STARTED, alerts=2, unknown_service="billing")
+    async with running_intake(client, Dispatcher([unknown]).dispatch) as http:
+        answer = await post(http, "prom", headers=bearer(SENDER))
+        metrics = await scraped(http)
+    (run,) = answer.json()["runs"]
+    assert (run["service"], run["unknown_service"]) == (None, "billing")
+    assert "the catalogue does not name the service 'billing' of alerts from 'prom'" in caplog.text
+    assert 'watchkeeper_intake_unknown_service_alerts_total{source="prom"} 2.0' in metrics
 
 
 async def test_put_is_accepted_like_post(client: Client) -> None:
@@ -126,6 +162,27 @@ async def test_the_response_says_where_a_body_is_malformed(client: Client) -> No
     assert "alerts[0]" in strange.json()["error"]
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+async def test_a_sender_may_append_the_id_of_the_alert(client: Client, method: str) -> None:
+    sources = {
+        "vrops": {"kind": "vrealize", "tokens": [SENDER]},
+        "json": {"kind": "generic", "tokens": [SENDER]},
+    }
+    dispatcher = Dispatcher([STARTED])
+    async with running_intake(client, dispatcher.dispatch, settings(sources=sources)) as http:
+        answers = [
+            await http.request(method, f"/alerts/{path}", content=payload("vrealize"), headers=bearer(SENDER))
+            for path in ("vrops", "vrops/66666666-7777", "json/66666666-7777", "vrops/a/b")
+        ]
+        stranger = await http.request(method, "/alerts/vrops/66666666-7777", content=payload("vrealize"))
+        metrics = await scraped(http)
+    expected = 201 if method == "POST" else 202  # vRealize counts every other status as a failure
+    assert [answer.status_code for answer in answers] == [expected, expected, 404, 404]
+    assert {answer.json()["status"] for answer in answers[:2]} == {"accepted"}
+    assert stranger.status_code == 401
+    assert f'watchkeeper_intake_requests_total{{code="{expected}",source="vrops"}} 2.0' in metrics
+
+
 async def test_an_unknown_source_does_not_reveal_the_known_ones(client: Client) -> None:
     async with running_intake(client, Dispatcher().dispatch) as http:
         answers = [await post(http, name) for name in ("nobody", "Prom", "prom%2f..", "a" * 3_000)]
@@ -160,7 +217,8 @@ async def test_alerts_that_temporal_did_not_accept_are_answered_503(client: Clie
         answer = await post(http, "open")
         metrics = await scraped(http)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-    assert answer.json() == {"error": "Temporal did not accept it; send it again"}
+    closing = isinstance(error, RunClosing)
+    assert answer.json() == {"error": str(error) if closing else "Temporal did not accept it; send it again"}
     assert 'outcome="refused",reason="not taken",source="open"} 1.0' in metrics
 
 

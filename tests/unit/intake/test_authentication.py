@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from temporalio.client import Client
 
@@ -18,7 +20,8 @@ GUARDED = (
     ("GET", "//runs"),
     ("POST", "/alerts"),
 )
-PUBLIC = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs")
+ASSETS = ("/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js", "/docs/start.js", "/docs/favicon.png")
+PUBLIC = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", *ASSETS)
 
 
 @pytest.mark.parametrize(
@@ -57,8 +60,21 @@ async def test_each_token_is_valid(client: Client, headers: dict[str, str]) -> N
 async def test_public_paths_need_no_token_and_name_no_source(client: Client) -> None:
     async with running_intake(client, Dispatcher().dispatch) as http:
         answers = [await http.get(path) for path in PUBLIC]
-    assert [answer.status_code for answer in answers] == [200, 503, 200, 200, 200]
-    assert not any("door" in answer.text for answer in answers)
+    assert [answer.status_code for answer in answers] == [200, 503, 200, 200, 200, *[200] * len(ASSETS)]
+    assert not any("door" in answer.text for answer in answers[: -len(ASSETS)])
+
+
+async def test_the_docs_load_only_files_of_this_process(client: Client) -> None:
+    async with running_intake(client, Dispatcher().dispatch) as http:
+        page, missing = await http.get("/docs"), await http.get("/docs/swagger-ui.js")
+        assets = [await http.get(path) for path in ASSETS]
+    assert missing.status_code == 404
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert {f"/{path}" for path in loaded} == set(ASSETS)
+    assert not re.search(r"<script>|<style|style=|\bon\w+=", page.text)
+    for answer in (page, *assets):
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'; ")
+        assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 async def test_a_token_of_the_api_is_not_valid_for_a_source(client: Client) -> None:
@@ -115,7 +131,7 @@ async def test_cors_allows_no_web_page_to_send_json(client: Client) -> None:
     asking = {"origin": "https://evil.example", "access-control-request-method": "POST"}
     async with running_intake(client, Dispatcher().dispatch, without_tokens()) as http:
         answer = await http.request("OPTIONS", "/runs", headers=asking)
-    assert answer.status_code == 405
+    assert answer.status_code == 403
     assert not any(name.startswith("access-control") for name in answer.headers)
 
 

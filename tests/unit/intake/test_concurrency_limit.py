@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections import Counter
 
@@ -70,3 +71,22 @@ async def test_after_a_storm_the_slots_are_free_again(client: Client) -> None:
         dispatcher.hangs = False
         answered, _ = await storm(http, 3 * MAX_DISPATCHES)
     assert answered == {"200": 3 * MAX_DISPATCHES}
+
+
+async def test_the_answer_says_what_a_request_has_waited_for(client: Client) -> None:
+    sources = {"open": {"kind": "generic", "alerts": "items", "unauthenticated": True}}
+    dispatcher = Dispatcher([STARTED])
+    async with running_intake(client, dispatcher.dispatch, settings(sources=sources), turn_seconds=0.01) as http:
+        body = json.dumps({"items": [{"id": f"{number % 9}"} for number in range(30_000)]}).encode()
+        large = await asyncio.gather(*(http.post("/alerts/open", content=body + b" " * number) for number in range(3)))
+    assert sorted(answer.status_code for answer in large) == [200, 503, 503]
+    waited = {answer.json()["error"] for answer in large if answer.status_code == 503}
+    assert waited == {"it waited too long for other large requests, which are read one at a time; send it again"}
+
+    async with running_intake(client, Dispatcher(hangs=True).dispatch) as http:
+        small = await asyncio.gather(*(http.post("/alerts/open", content=FIRING) for _ in range(MAX_DISPATCHES + 2)))
+    errors = Counter(answer.json()["error"] for answer in small)
+    assert errors == {
+        "it waited too long for other alerts, which Temporal has not accepted yet; send it again": 2,
+        "Temporal did not accept it; send it again": MAX_DISPATCHES,
+    }

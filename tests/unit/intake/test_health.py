@@ -21,6 +21,7 @@ from tests.unit.intake.test_alerts import STARTED
 from watchkeeper.runs.dispatch import dispatch_alerts
 from watchkeeper.temporal.client import connect
 from watchkeeper.testing.scripts import says
+from watchkeeper.watchdog.models import WatchdogCounts
 
 FIRING = payload("alertmanager-firing")
 
@@ -44,22 +45,22 @@ async def test_it_is_ready_when_a_worker_polls(client: Client) -> None:
             async with asyncio.timeout(10):
                 while (found := await ready(http))[0] != 200:
                     await asyncio.sleep(0.1)
-    assert found == (200, {"temporal": True, "worker": True})
+    assert found == (200, {"temporal": True, "worker": True, "progress": True})
     async with running_intake(client, Dispatcher().dispatch, settings(worker={"task_queue": uuid4().hex})) as http:
-        assert await ready(http) == (503, {"temporal": True, "worker": False})
+        assert await ready(http) == (503, {"temporal": True, "worker": False, "progress": True})
 
 
 async def test_frequent_checks_ask_temporal_once(client: Client) -> None:
     async with run_relay(client.service_client.config.target_host) as relay:
         far = await connect(relay.address, {}, lazy=True)
         async with running_intake(far, Dispatcher().dispatch) as http:
-            assert await ready(http) == (503, {"temporal": True, "worker": False})
+            assert await ready(http) == (503, {"temporal": True, "worker": False, "progress": True})
             relay.cut(silently=True)
-            assert await ready(http) == (503, {"temporal": True, "worker": False})
+            assert await ready(http) == (503, {"temporal": True, "worker": False, "progress": True})
             await asyncio.sleep(1.1)
             began = time.perf_counter()
             answers = await asyncio.gather(*(ready(http) for _ in range(20)))
-    assert answers == [(503, {"temporal": False, "worker": False})] * 20
+    assert answers == [(503, {"temporal": False, "worker": False, "progress": True})] * 20
     assert time.perf_counter() - began < 5
 
 
@@ -90,7 +91,7 @@ async def test_it_starts_without_temporal_and_accepts_alerts_once_temporal_is_up
     assert (alive.status_code, alive.json()) == (200, {"alive": True})
     assert (early.status_code, people.status_code) == (503, 503)
     assert "retry-after" in people.headers
-    assert status == (503, {"temporal": False, "worker": False})
+    assert status == (503, {"temporal": False, "worker": False, "progress": True})
 
 
 @pytest.mark.parametrize("silently", [True, False])
@@ -118,6 +119,7 @@ async def test_metrics_can_be_scraped(client: Client) -> None:
     assert scraped.headers["content-type"].startswith("text/plain")
     assert families.keys() >= {
         "watchkeeper_intake_alerts",
+        "watchkeeper_intake_unknown_severities",
         "watchkeeper_intake_requests",
         "watchkeeper_intake_seconds",
     }
@@ -142,3 +144,18 @@ async def test_background_contexts_start_and_stop_with_the_app(client: Client) -
         assert (await http.get("/healthz")).status_code == 200
         assert happened == ["began"]
     assert happened == ["began", "ended"]
+
+
+async def test_it_is_not_ready_while_runs_are_stuck(client: Client) -> None:
+    counts = WatchdogCounts()
+    async with run_harness(client, [says("Fine.")]) as harness:
+        chosen = settings(worker={"task_queue": harness.settings.worker.task_queue})
+        async with running_intake(client, Dispatcher().dispatch, chosen, counts=counts) as http:
+            async with asyncio.timeout(10):
+                while (await ready(http))[0] != 200:
+                    await asyncio.sleep(0.1)
+            counts.stuck = 3
+            assert await ready(http) == (503, {"temporal": True, "worker": True, "progress": False})
+            assert "watchkeeper_watchdog_stuck 3.0" in (await http.get("/metrics")).text
+            counts.stuck = 0
+            assert (await ready(http))[0] == 200

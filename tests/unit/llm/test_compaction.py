@@ -12,8 +12,17 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.carry import CarryActivities
 from activities.conversation_cache import ConversationCache
-from watchkeeper.contracts import CarryRequest, JsonObject
-from watchkeeper.llm.compaction import FINDING_BYTES, OPENING_MESSAGES, SUMMARY_BYTES, compact
+from watchkeeper.contracts import CallRecord, CarriedConversation, CarryRequest, JsonObject
+from watchkeeper.llm.compaction import (
+    FINDING_BYTES,
+    MAX_COUNTED_TOOLS,
+    OPENING_MESSAGES,
+    SHORT_LINE_BYTES,
+    SUMMARY_BYTES,
+    compact,
+    conversation_from_records,
+    split_head,
+)
 from watchkeeper.llm.conversation import ConversationStore, conversation_digest, join_messages
 from watchkeeper.temporal.activity_options import HISTORY_BOUNDS
 from watchkeeper.testing.message_rules import check_messages
@@ -101,10 +110,23 @@ def test_the_oldest_lines_are_left_out_first() -> None:
     rounds = [round_of((f"service-{number}", "q" * 200), number=number) for number in range(200)]
     kept, _ = compact([*BEGINNING, *(message for turn in rounds for message in turn)], 8_000)
     first, *lines = summary_of(kept)
-    assert first == "- (earlier entries are left out)"
     services = [int(line.split("service-")[1].split('"')[0]) for line in lines]
     assert services == list(range(services[0], 200 - (len(kept) - OPENING_MESSAGES - 1) // 2))
     assert services[0] > 0
+    assert first == f"- (earlier entries are left out: {services[0]} look)"
+
+
+def test_older_lines_are_shortened_before_any_is_left_out() -> None:
+    rounds = [round_of((f"service-{number}", "q" * 280), number=number) for number in range(300)]
+    kept, replaced = compact([*BEGINNING, *(message for turn in rounds for message in turn)], 100_000)
+    lines = [line for line in summary_of(kept) if line.startswith("- look")]
+    sizes = [len(line.encode()) for line in lines]
+    whole = sizes.count(max(sizes))
+    assert 300 < max(sizes) < 340
+    assert sizes == sorted(sizes)
+    assert sizes[: len(sizes) - whole] == [SHORT_LINE_BYTES + len("…".encode())] * (len(sizes) - whole)
+    assert SUMMARY_BYTES // 2 - 400 < sum(sizes[-whole:]) < SUMMARY_BYTES // 2 + 400
+    assert summary_of(kept)[0] == f"- (earlier entries are left out: {replaced // 2 - len(lines)} look)"
 
 
 def test_a_second_compaction_keeps_the_lines_of_the_first() -> None:
@@ -135,6 +157,47 @@ def test_the_omission_is_stated_once_after_several_compactions() -> None:
     assert [line for line in lines if "left out" in line] == lines[:1]
     assert "service-0" not in str(messages)
     assert "service-299" in str(messages)
+    shown = str(messages).count("- look")
+    rounds = sum(message["role"] == "assistant" for message in messages)
+    assert lines[0] == f"- (earlier entries are left out: {300 - shown - rounds} look)"
+
+
+def test_calls_of_many_tools_are_counted_within_a_line() -> None:
+    rounds = []
+    for number in range(400):
+        reply, result = round_of(("checkout", "q" * 400), number=number)
+        reply["tool_calls"][0]["function"]["name"] = f"tool_{number % 20}"
+        rounds += [reply, result]
+    once, _ = compact([*BEGINNING, *rounds], 6_000)
+    again, _ = compact([*once, *round_of(("payments", "z" * 9_000))], 6_000)
+    for kept, left_out in ((once, 400), (again, 401)):
+        first, *lines = summary_of(kept)
+        counts = [int(text.split()[0]) for text in first.split(": ")[1].rstrip(")").split(", ")]
+        assert (len(counts), first.split()[-1]) == (MAX_COUNTED_TOOLS + 1, "others)")
+        rounds_kept = sum(message["role"] == "assistant" for message in kept)
+        assert sum(counts) + len(lines) + rounds_kept == left_out
+
+
+def test_what_is_known_without_the_messages_reads_like_a_summary() -> None:
+    call = CallRecord(
+        key="r1.0", name="look", arguments='{"service":"checkout"}', status="ok", finding='{"up":false}\n'
+    )
+    messages = conversation_from_records(BEGINNING, ["ada: Leave the database alone."], [call])
+    check_messages(messages)
+    assert messages[:OPENING_MESSAGES] == BEGINNING
+    assert summary_of(messages) == [
+        "- (earlier entries are left out)",
+        "- user: ada: Leave the database alone.",
+        '- look {"service":"checkout"} -> {"call":"r1.0","up":false}',
+    ]
+    assert split_head(messages) == (messages, [])
+
+
+def test_a_conversation_is_split_after_its_summary() -> None:
+    rounds = [*round_of(("x", "y" * 9_000)), *round_of(("payments", "fine"), number=1)]
+    assert split_head([*BEGINNING, *rounds]) == (BEGINNING, rounds)
+    kept, _ = compact([*BEGINNING, *rounds], 6_000)
+    assert split_head(kept) == (kept[:3], rounds[2:])
 
 
 _text = st.text(st.characters(exclude_categories=["Cs"]), max_size=60).map(lambda text: f"={text}")
@@ -180,7 +243,7 @@ def test_a_summary_is_far_smaller_than_the_payload_limit() -> None:
     rounds = [round_of((f"service-{number}", "q" * 3_000), number=number) for number in range(5_000)]
     kept, replaced = compact([*BEGINNING, *(message for turn in rounds for message in turn)], 8_000_000)
     assert replaced > 2 * 1_000
-    assert SUMMARY_BYTES - 1_000 < size(kept[OPENING_MESSAGES : OPENING_MESSAGES + 1]) <= SUMMARY_BYTES
+    assert SUMMARY_BYTES - 1_000 < size(kept[OPENING_MESSAGES : OPENING_MESSAGES + 1]) <= SUMMARY_BYTES == 24 * 1024
 
 
 @pytest.mark.parametrize("character", ['"', "\\", "\x01", "é", "🙂"])
@@ -192,7 +255,7 @@ def test_an_encoded_summary_is_within_its_limit(character: str) -> None:
 
 
 @pytest.mark.parametrize(("kib", "fits"), [(90, True), (150, False)])
-async def test_a_run_carries_at_most_the_carried_bytes(client: Client, kib: int, fits: bool) -> None:
+async def test_an_earlier_version_carries_at_most_the_carried_bytes(client: Client, kib: int, fits: bool) -> None:
     rounds = [round_of(("checkout", "x" * kib * 1024), number=number) for number in range(10)]
     messages = [*BEGINNING, *(message for turn in rounds for message in turn)]
     store = ConversationStore(2**25)
@@ -205,3 +268,17 @@ async def test_a_run_carries_at_most_the_carried_bytes(client: Client, kib: int,
     assert size(carried.messages) <= HISTORY_BOUNDS.carried_bytes
     assert carried.digest == conversation_digest(carried.messages)
     assert store.get(carried.digest) == join_messages(carried.messages)
+
+
+async def test_only_what_the_history_does_not_hold_is_prepared_for_the_next_execution(client: Client) -> None:
+    rounds = [message for number in range(10) for message in round_of(("checkout", "x" * 150_000), number=number)]
+    compacted, _ = compact([*BEGINNING, *rounds], 700_000)
+    for messages, head in (([*BEGINNING, *rounds], BEGINNING), (compacted, compacted[:3])):
+        digest = conversation_digest(messages)
+        store = ConversationStore(2**25)
+        store.put(digest, join_messages(messages))
+        prepared = await ActivityEnvironment().run(
+            CarryActivities(ConversationCache(client, store)).carry,
+            CarryRequest(base=digest, append=[], by_reference=True),
+        )
+        assert prepared == CarriedConversation(messages=head, digest=digest, kept=len(messages) - len(head))

@@ -245,7 +245,7 @@ def test_unknown_fields_too_deep_or_too_large_are_left_out() -> None:
 def test_giant_text_is_cut_and_says_so(key: str) -> None:
     reply = read_message({"content": "Done.", key: "é\n" * 300_000})
     assert reply.kind == "final"
-    assert reply.truncated
+    assert not reply.truncated, "it would be asked for again, with a larger token cap"
     assert reply.message[key].endswith("bytes were cut here]")
     assert len(reply.message[key].encode()) < MAX_TEXT_BYTES + 100
 
@@ -278,6 +278,17 @@ def test_a_withheld_answer_is_a_failure(message: object, finish: str) -> None:
     with pytest.raises(ModelError) as caught:
         read(body(message, finish))
     assert (caught.value.reason, caught.value.retryable) == ("content_filter", False)
+
+
+@pytest.mark.parametrize("finish", ["error", "abort", "ERROR", "network_error"])
+@pytest.mark.parametrize("message", [{"content": "The deploy br"}, {"content": None, "tool_calls": [CALL]}])
+def test_an_answer_that_the_host_broke_off_is_no_reply(finish: str, message: dict[str, Any]) -> None:
+    with pytest.raises(ModelError, match=f"broke off its answer: {finish}") as caught:
+        read_message(message, finish)
+    assert (caught.value.reason, caught.value.retryable) == ("unavailable", True)
+    with pytest.raises(ModelError, match="top up") as caught:
+        read(body(message, finish, error={"message": "top up", "code": 402}))
+    assert caught.value.reason == "quota"
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from temporalio.client import Client
 from tests.support.cli_desk import address_of
 from tests.support.code_edits import BREAKING, copy
 from tests.support.harness import Harness, Run, run_harness
+from tests.support.paths import HISTORIES
 from tests.support.program import Program
 from tests.support.temporal import temporal_client
 from watchkeeper.replay.replayer import replay_histories
@@ -120,6 +121,24 @@ async def test_an_invalid_query_is_a_usage_error(client: Client, program: Progra
     ended = await program("replay", "--from-server", "Servce = 'checkout'")
     assert ended.code == 2
     assert "the server does not understand the query \"Servce = 'checkout'\"" in ended.sentence()
+
+
+@pytest.mark.parametrize("options", [[], ["--open"], ["--json"], [str(HISTORIES / "concluded.json")]])
+async def test_a_query_that_matches_no_run_is_a_usage_error(program: Program, options: list[str]) -> None:
+    ended = await program("replay", *options, "--from-server", "Service = 'chekout'")
+    assert (ended.code, "no run on the server matches the query \"Service = 'chekout'\"" in ended.sentence()) == (
+        2,
+        True,
+    )
+
+
+async def test_a_query_that_matches_only_closed_runs_passes_with_open(client: Client, program: Program) -> None:
+    async with run_harness(client, always(says("Fine."), without_tools=says("Fine."))) as harness:
+        run = await harness.start()
+        await run.result()
+    await until_listed(client, f"WorkflowId = '{run.id}' AND ExecutionStatus = 'Completed'", 1)
+    ended = await program("replay", "--open", "--from-server", f"WorkflowId = '{run.id}'")
+    assert (ended.code, ended.out) == (0, "0 histories replayed, 0 broken\n")
 
 
 async def test_replay_without_arguments_is_a_usage_error(program: Program) -> None:

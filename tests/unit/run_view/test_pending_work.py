@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from temporalio.api.enums.v1 import PendingActivityState, PendingWorkflowTaskState, TimeoutType
 from temporalio.api.failure.v1 import Failure, TimeoutFailureInfo
 from temporalio.api.history.v1 import ActivityTaskStartedEventAttributes, HistoryEvent, TimerFiredEventAttributes
@@ -31,12 +32,15 @@ def look(
     heard: float | None = None,
     due: float | None = None,
     worker: str = "1@host",
+    detail: bytes = b"",
 ) -> Description:
     """Return a pending call as the server describes it; times in seconds."""
     pending = PendingActivityInfo(
         activity_id="r1.0", state=state, attempt=attempt, last_worker_identity=worker, last_failure=failure
     )
     pending.activity_type.name = "search_logs"
+    if detail:
+        pending.heartbeat_details.payloads.add(data=detail)
     times = (
         (pending.last_started_time, started),
         (pending.last_heartbeat_time, heard),
@@ -133,3 +137,22 @@ def test_an_untaken_task_means_a_missing_worker_until_one_takes_it() -> None:
     assert pending.needs_worker(14.0)
     assert pending.add_event(started(1, 0), "r2", 15.0) == "a worker continues after 5.0 s"
     assert not pending.needs_worker(15.0)
+
+
+@pytest.mark.parametrize(
+    ("described", "written"),
+    [
+        (look(STARTED, started=0, heard=1, detail=b'{"characters": 1204}'), 1_204),
+        (look(STARTED, 2, started=5, heard=1, detail=b'{"characters": 1204}'), 0),
+        (look(SCHEDULED, 2, started=0, heard=1, detail=b'{"characters": 1204}'), 0),
+        (look(STARTED, started=0, heard=1), 0),
+        (look(STARTED, started=0, heard=1, detail=b"\x00"), 0),
+        (look(STARTED, started=0, heard=1, detail=b'{"characters": "many"}'), 0),
+        (look(STARTED, started=0, heard=1, detail=b"7"), 0),
+    ],
+    ids=["this attempt", "the attempt before", "no attempt", "no detail", "not JSON", "no number", "no object"],
+)
+def test_what_the_model_has_written_is_known_while_it_writes(described: Description, written: int) -> None:
+    pending = PendingWork()
+    pending.update(described, 0.0)
+    assert pending.attempts["r1.0"].written == written

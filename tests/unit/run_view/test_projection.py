@@ -25,7 +25,8 @@ from watchkeeper.testing.faults import hang
 from watchkeeper.testing.scripts import always, calls, says
 from workflows.incident import IncidentWorkflow
 
-RUNS = sorted(path.stem for path in HISTORIES.glob("*.json") if not path.stem.startswith("queue-"))
+OTHERS = ("queue-", "late-delivery-workflow")
+RUNS = sorted(path.stem for path in HISTORIES.glob("*.json") if not path.stem.startswith(OTHERS))
 LOOK = ("look", {"service": "checkout"})
 RESTART = ("restart", {"service": "checkout"})
 RESET_BEFORE = "workflow_task_completed_event_attributes"

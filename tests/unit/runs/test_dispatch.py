@@ -41,6 +41,27 @@ def test_the_origin_names_the_incident_that_the_sender_opens(
     assert "surely_opened" not in origin.model_fields_set or surely
 
 
+@pytest.mark.parametrize(
+    ("services", "service", "unknown"),
+    [
+        (["billing"], None, "billing"),
+        (["billing", "checkout"], "checkout", None),
+        ([None, "billing"], None, "billing"),
+        ([None], None, None),
+        (["checkout"], "checkout", None),
+    ],
+)
+def test_the_origin_names_a_service_that_is_not_in_the_catalogue(
+    services: list[str | None], service: str | None, unknown: str | None
+) -> None:
+    source = make_source("prod", section("alertmanager"))
+    alerts = [ALERT.model_copy(update={"service": name}) for name in services]
+    run_input = alert_run_input(build_settings(services={"checkout": {"team": "shop"}}), source, alerts)
+    assert run_input.origin is not None
+    assert (run_input.service, run_input.origin.unknown_service) == (service, unknown)
+    assert "unknown_service" not in run_input.origin.model_fields_set or unknown
+
+
 def test_without_a_key_nothing_is_joined() -> None:
     source = make_source("prod", section("alertmanager", joins_pagerduty=True))
     origin = alert_run_input(build_settings(), source, [ALERT]).origin

@@ -14,6 +14,7 @@ from tests.support.settings import build_settings
 from watchkeeper.contracts import LimitChanges, RunInput, ToolChoice, WorkerCatalogue
 from watchkeeper.runs.start_options import (
     catalogue_problem,
+    default_cost_problem,
     needs_catalogue,
     own_catalogue,
     severity_problem,
@@ -138,3 +139,22 @@ def test_only_a_misspelled_severity_is_refused(severity: str | None, meant: str 
     assert (problem is None) == (meant is None)
     if problem is not None:
         assert problem.message.endswith(f"did you mean {meant}?")
+
+
+@pytest.mark.parametrize(
+    ("changes", "unpriced"),
+    [
+        ({}, None),
+        ({"limits": {"cost": 2.5}}, "none for kimi"),
+        ({"limits": {"cost": 2.5}, **PRICED}, None),
+        ({"limits": {"cost": 2.5}, **PRICED, "fallbacks": [{"name": "other"}]}, "none for other"),
+        ({"limits": {"cost": 2.5}, "fallbacks": [{"name": "other"}]}, "none for kimi, other"),
+    ],
+)
+def test_a_cost_limit_of_the_settings_needs_prices(changes: dict[str, Any], unpriced: str | None) -> None:
+    model = {"name": "kimi", **changes.get("model", {})}
+    problem = default_cost_problem(build_settings(**{**changes, "model": model}))
+    assert (problem is None) == (unpriced is None)
+    if problem is not None and unpriced is not None:
+        assert "limits.cost = 2.5" in problem
+        assert f"{unpriced}: set [model.prices], and prices of each fallback, or remove limits.cost" in problem

@@ -72,9 +72,11 @@ async def test_a_port_in_use_is_named_with_the_option(taken: int) -> None:
 async def test_what_the_server_says_of_its_own_failure_is_shown(tmp_path: Path) -> None:
     database = tmp_path / "runs.db"
     await asyncio.to_thread(database.write_text, "this is no database, " * 100)
+    database.chmod(0o644)
     with pytest.raises(DevServerError, match=r"did not start.*not a database"):
         async with dev_server(port=free_port(), ui_port=free_port(), database=database):
             pass
+    assert database.stat().st_mode & 0o777 == 0o600
 
 
 async def test_a_server_that_dies_is_noticed() -> None:

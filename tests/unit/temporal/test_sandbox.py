@@ -13,7 +13,8 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import RestrictedWorkflowAccessError
 
 from watchkeeper.temporal.client import DATA_CONVERTER
-from watchkeeper.temporal.sandbox import Sandbox
+from watchkeeper.temporal.sandbox import RESTRICTIONS, Sandbox
+from workflows import outcome
 
 
 @workflow.defn(failure_exception_types=[RestrictedWorkflowAccessError])
@@ -23,13 +24,31 @@ class Peeking:
         open("/dev/null")  # noqa: ASYNC230, PTH123, SIM115
 
 
-async def test_workflow_code_cannot_do_io(client: Client) -> None:
+@workflow.defn
+class Naming:
+    @workflow.run
+    async def run(self) -> list[int]:
+        return [id(Naming), id(outcome)]
+
+
+@pytest.mark.parametrize("shared", ["workflows", "tests"])
+async def test_workflow_code_cannot_do_io(client: Client, shared: str) -> None:
+    """Code that all runs share cannot either."""
     queue = str(uuid4())
-    async with Worker(client, task_queue=queue, workflows=[Peeking], workflow_runner=Sandbox()):
+    sandbox = Sandbox(RESTRICTIONS.with_passthrough_modules(shared))
+    async with Worker(client, task_queue=queue, workflows=[Peeking], workflow_runner=sandbox):
         with pytest.raises(WorkflowFailureError) as failed:
             await client.execute_workflow(Peeking.run, id=queue, task_queue=queue)
     assert isinstance(failed.value.cause, ApplicationError)
     assert failed.value.cause.type == "RestrictedWorkflowAccessError"
+
+
+async def test_only_our_workflow_modules_are_shared(client: Client) -> None:
+    queue = str(uuid4())
+    async with Worker(client, task_queue=queue, workflows=[Naming], workflow_runner=Sandbox()):
+        workflow_class, module = await client.execute_workflow(Naming.run, id=queue, task_queue=queue)
+    assert workflow_class != id(Naming)
+    assert module == id(outcome)
 
 
 def test_the_data_converter_uses_no_context_and_no_external_storage() -> None:

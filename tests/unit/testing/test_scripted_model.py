@@ -1,9 +1,11 @@
 import asyncio
+import json
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from httpx2 import AsyncClient
+from httpx2 import AsyncClient, HTTPError
 from openai import (
     APIConnectionError,
     AsyncOpenAI,
@@ -26,9 +28,10 @@ from tests.support.model_requests import (
     result,
 )
 from watchkeeper.contracts import JsonObject
+from watchkeeper.llm.response_body import read_body
 from watchkeeper.testing import faults
 from watchkeeper.testing.scripted_model import ScriptedModel
-from watchkeeper.testing.scripts import calls, raw, says
+from watchkeeper.testing.scripts import ScriptedReply, calls, raw, says
 
 LOOK = calls(("get_health", {"service": "checkout"}), ("get_health", {"service": "payments"}), reasoning="Both.")
 
@@ -214,3 +217,87 @@ async def test_a_restarted_host_continues_the_conversation(http: AsyncClient) ->
     async with restarted.serve() as url:
         assert (await reply_message(http, url, request(*conversation, *answers)))["content"] == "done"
     assert restarted.prefix_violations() == []
+
+
+STREAMED = [
+    LOOK,
+    says("All is well, says café 😀.", reasoning_content="Hm."),
+    says(" \n", finish_reason="length"),
+    calls(("get_health", '{"service"'), content="Look:"),
+    raw({"content": None, "tool_calls": [None, "x", {"id": 7}]}, None),
+    raw({"role": "assistant", "content": [{"type": "text", "text": "a"}], "tool_calls": {}}),
+]
+
+
+@pytest.mark.parametrize("reply", STREAMED)
+async def test_a_streamed_answer_is_the_same_answer(http: AsyncClient, reply: ScriptedReply) -> None:
+    async with ScriptedModel(lambda _: reply).serve() as url:
+        whole = (await post_request(http, url, request())).json()
+        streamed = await post_request(http, url, request(stream=True, stream_options={"include_usage": True}))
+        without = await post_request(http, url, request(stream=True))
+    assert streamed.headers["content-type"].startswith("text/event-stream")
+    assert streamed.text.endswith("data: [DONE]\n\n")
+    assert (streamed.text.count('"total_tokens"'), without.text.count('"usage"')) == (1, 0)
+    assembled = json.loads(await read_body(streamed, idle=5))
+    assert assembled["choices"][0]["finish_reason"] == whole["choices"][0]["finish_reason"]
+    for message in (assembled["choices"][0]["message"], whole["choices"][0]["message"]):
+        message["tool_calls"] = [call for call in message.get("tool_calls") or () if isinstance(call, dict)]
+    if reply.exact_echo:
+        assert {"content": None} | assembled["choices"][0]["message"] == whole["choices"][0]["message"]
+        assert assembled["usage"]["completion_tokens"] == whole["usage"]["completion_tokens"]
+
+
+async def test_a_stream_with_the_openai_client() -> None:
+    body: Any = request(stream=True, stream_options={"include_usage": True})
+    async with ScriptedModel([LOOK]).serve() as url, client(url) as openai:
+        chunks = [chunk async for chunk in await openai.chat.completions.create(**body)]
+    deltas = [chunk.choices[0].delta for chunk in chunks if chunk.choices]
+    parts = [part for delta in deltas for part in delta.tool_calls or ()]
+    arguments = ["".join(p.function.arguments or "" for p in parts if p.function and p.index == n) for n in (0, 1)]
+    assert [p.id for p in parts if p.id] == ["functions.get_health:0", "functions.get_health:1"]
+    assert [json.loads(text) for text in arguments] == [{"service": "checkout"}, {"service": "payments"}]
+    assert chunks[-1].usage is not None
+    assert chunks[-1].usage.prompt_tokens > 0
+
+
+async def test_a_slow_model_streams_slowly(http: AsyncClient) -> None:
+    async with ScriptedModel([says("one two three four")], pace=0.4).serve() as url:
+        started = time.perf_counter()
+        async with http.stream("POST", f"{url}/chat/completions", json=request(stream=True)) as answer:
+            arrivals = [time.perf_counter() - started async for _ in answer.aiter_bytes()]
+    assert arrivals[0] < 0.3
+    assert arrivals[-1] >= 0.35
+
+
+async def stream_of(http: AsyncClient, fault: faults.Fault) -> str:
+    model = ScriptedModel([says("one two three")])
+    model.faults.append(fault)
+    received = ""
+    async with (
+        model.serve() as url,
+        http.stream("POST", f"{url}/chat/completions", json=request(stream=True), timeout=0.5) as answer,
+    ):
+        with suppress(HTTPError):
+            async for text in answer.aiter_text():
+                received += text
+    return received
+
+
+@pytest.mark.parametrize("fault", [faults.cut_stream(3), faults.cut_stream(3, reset=True), faults.pause_stream(3)])
+async def test_a_stream_that_breaks_off(http: AsyncClient, fault: faults.Fault) -> None:
+    received = await stream_of(http, fault)
+    assert ("two" in received, "three" in received, "[DONE]" in received) == (True, False, False)
+
+
+async def test_a_stream_with_garbage_in_it(http: AsyncClient) -> None:
+    received = await stream_of(http, faults.garble_stream(2, b"data: ?\n\n"))
+    assert ("one" in received, "two" in received, "data: ?" in received, "three" in received) == (
+        True,
+        False,
+        True,
+        True,
+    )
+
+
+async def test_a_pause_ends(http: AsyncClient) -> None:
+    assert "[DONE]" in await stream_of(http, faults.pause_stream(3, 0.1))

@@ -5,18 +5,21 @@ import json
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from threading import current_thread
 from typing import Any
 
 import pytest
 from httpx2 import AsyncClient
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel, model_serializer
 
 from tests.support.settings import build_settings
 from watchkeeper.config.settings import Settings
 from watchkeeper.contracts import ToolResult, digest_of
 from watchkeeper.tool import Arguments, Service, Tool, ToolCall, ToolContext, ToolError, ToolUnavailable, tool
-from watchkeeper.tool_calling.execution import run_tool
+from watchkeeper.tool_calling.execution import is_small, run_tool
 
 SETTINGS = build_settings(services={"checkout": {"team": "shop"}}, model={"api_key": "k3y-of-the-model"})
 AT = datetime(2026, 11, 22, 13, 44, tzinfo=UTC)
@@ -62,6 +65,47 @@ async def test_a_result_is_compact_json_and_only_what_is_set_is_recorded() -> No
     assert outcome.content == '{"b":1,"a":["é",null,0.182]}'
     assert outcome.digest == digest_of(outcome.content.encode())
     assert outcome.model_dump(exclude_unset=True) == {"content": outcome.content}
+
+
+class Threaded(BaseModel):
+    """Tells in which thread it was encoded."""
+
+    @model_serializer
+    def thread(self) -> str:
+        return current_thread().name
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        *("x" * 16_000, b"x" * 16_000, None, 1, 1.5, True, [], {}, ("a", 1)),
+        {"lines": [{"at": "10:00", "text": "x" * 100, "labels": {"pod": "a", "level": 3}}] * 20},
+    ],
+)
+def test_a_short_result_needs_no_thread(output: object) -> None:
+    assert is_small(output)
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        *("x" * 16_384, b"x" * 20_000, [1] * 16_384, {"x" * 20_000: 1}, dict.fromkeys(range(20_000))),
+        *([["x" * 10_000], ["x" * 10_000]], {1, 2}, iter("a"), Decimal(1), {"a": [object()]}, Threaded()),
+    ],
+)
+def test_a_large_result_or_one_with_its_own_encoding_is_encoded_in_a_thread(output: object) -> None:
+    assert not is_small(output)
+
+
+async def test_a_list_that_contains_itself_is_encoded_in_a_thread() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    assert not is_small(endless)
+
+
+async def test_a_model_is_encoded_in_another_thread_than_the_event_loop() -> None:
+    outcome = await result(returning(lambda args, context: Threaded()))
+    assert outcome.content != json.dumps(current_thread().name)
 
 
 async def test_bad_arguments_are_rejected_and_nothing_runs() -> None:

@@ -31,7 +31,7 @@ ONE_ROUND = LimitChanges(tokens=1)
 
 def started_run(workflow_id: str, run_id: str | None, **fields: Any) -> DispatchResult:
     """Return the result of a dispatch that started a run."""
-    defaults = {"title": "Checkout fails", "service": "checkout", "severity": "critical"}
+    defaults: dict[str, Any] = {"title": "Checkout fails", "service": "checkout", "severity": "critical"}
     return DispatchResult("started", 1, "group", workflow_id=workflow_id, run_id=run_id, **(defaults | fields))
 
 

@@ -18,6 +18,7 @@ from watchkeeper.testing.faults import lose_reply
 from watchkeeper.testing.scripts import calls
 from watchkeeper.watchdog.journal import Journal
 from watchkeeper.watchdog.models import RefusedGroup
+from watchkeeper.watchdog.watchdog import Watchdog
 
 HAND_OFF = [calls(("look", {"service": "checkout"}))]
 
@@ -38,6 +39,21 @@ async def test_an_incident_without_a_worker_pages_its_team_once(setup: Setup) ->
     reason = rf" UTC and no report: no worker has polled the task queue '{setup.queue}' for \d s\. "
     assert re.search(reason, delivery.summary)
     assert delivery.event["payload"]["custom_details"]["workflow"] == handle.id
+
+
+@pytest.mark.parametrize("first_start", [0.0, 60.0])
+async def test_a_missing_worker_is_logged_once_but_not_at_the_first_start(
+    setup: Setup, caplog: pytest.LogCaptureFixture, first_start: float
+) -> None:
+    watchdog = Watchdog(setup.client, setup.settings, setup.http, first_start=first_start)
+    try:
+        for _ in range(3):
+            await watchdog.poll()
+            await asyncio.sleep(0.01)
+    finally:
+        watchdog.close()
+    assert watchdog.counts.outage is True
+    assert len([record for record in caplog.records if "no worker has polled" in record.message]) == (first_start == 0)
 
 
 async def test_an_alert_that_joins_after_the_report_pages_the_team_if_no_worker_takes_it(
@@ -177,7 +193,34 @@ async def test_a_refused_group_that_is_not_sent_again_is_paged(setup: Setup) -> 
     assert delivery.dedup_key.startswith("refused/alert-test-refused/")
     assert delivery.summary is not None
     assert delivery.summary.startswith("Payments fail: refused at ")
-    assert re.search(r"Temporal could not accept it, and it was not sent again for \d s", delivery.summary)
+    assert re.search(r"Temporal could not accept it, and no run has taken it for \d s", delivery.summary)
+
+
+async def test_a_refused_body_is_paged_at_once_and_once_an_hour(setup: Setup) -> None:
+    setup.set(reports={"team": "payments"})
+    async with setup.running_watchdog(await nowhere()) as watchdog:
+        await watchdog.record_refused_body("prom", "the body is too large; the limit is 16,777,216 bytes")
+        await watchdog.record_refused_body("prom", "the body is too large; the limit is 16,777,216 bytes")
+        await until(lambda: watchdog.counts.pages)
+        await watchdog.record_refused_body("prom", "the body is too large; the limit is 16,777,216 bytes")
+        await asyncio.sleep(1.5)
+        assert (watchdog.counts.refused, watchdog.counts.pages) == (0, 1)
+    (delivery,) = setup.world.pages.events
+    assert delivery.summary is not None
+    assert delivery.summary.startswith("Alerts of the source 'prom': the body is too large; the limit is 16,777,216")
+    assert "its sender will not send it again" in delivery.summary
+
+
+async def test_a_page_blames_temporal_only_if_it_was_away(setup: Setup) -> None:
+    async with setup.running_watchdog() as watchdog:
+        await watchdog.record_refused(REFUSAL)
+        await watchdog.record_refused(replace(REFUSAL, closing=True))
+        assert watchdog.counts.refused == 1, "the last reason counts"
+        await until(lambda: watchdog.counts.pages)
+    (delivery,) = setup.world.pages.events
+    assert delivery.summary is not None
+    assert "the last run of its group had not closed, and no run has taken it for " in delivery.summary
+    assert "Temporal" not in delivery.summary
 
 
 async def test_a_refused_group_that_is_accepted_later_is_not_paged(setup: Setup) -> None:

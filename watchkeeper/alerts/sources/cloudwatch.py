@@ -9,7 +9,16 @@ from pydantic import Field, model_validator
 
 from watchkeeper.alerts.builder import make_alert
 from watchkeeper.alerts.identity import episode_from_time, identity
-from watchkeeper.alerts.payload import Items, MalformedPayload, Payload, Text, Time, parse_json, parse_model
+from watchkeeper.alerts.payload import (
+    Items,
+    MalformedPayload,
+    Payload,
+    Text,
+    Time,
+    UnreadableTimes,
+    parse_json,
+    parse_model,
+)
 from watchkeeper.alerts.sns import (
     TOLERANCE,
     SnsEnvelope,
@@ -105,13 +114,14 @@ class CloudWatch(Source[CloudWatchSection]):
             return ParsedPayload(ignored=["its message is no alarm"])
         if "AlarmName" not in message:
             return ParsedPayload(ignored=["its message is no alarm"])
+        times = UnreadableTimes()
         try:
-            alarm = parse_model(_Alarm, message)
+            alarm = parse_model(_Alarm, message, times)
         except MalformedPayload as error:
             raise MalformedPayload(f"in Message: {error}") from None
         if alarm.NewStateValue not in _STATES:
             raise MalformedPayload(f"in Message: NewStateValue: should be one of {', '.join(_STATES)}")
-        return ParsedPayload(alerts=[self._alert(alarm, request.received_at)])
+        return ParsedPayload(alerts=[self._alert(alarm, request.received_at)], notes=times.notes())
 
     def _subscription(self, envelope: SnsEnvelope) -> ParsedPayload:
         url, topic = envelope.SubscribeURL or "", envelope.TopicArn
@@ -135,6 +145,7 @@ class CloudWatch(Source[CloudWatchSection]):
             description="\n".join(part for part in (alarm.AlarmDescription, alarm.NewStateReason) if part),
             starts_at=None if resolved else alarm.StateChangeTime,
             ends_at=alarm.StateChangeTime,
+            as_of=alarm.StateChangeTime,
             occasion="no_data" if alarm.NewStateValue == "INSUFFICIENT_DATA" else None,
             service=labels.get("ServiceName"),
             labels=labels,

@@ -6,9 +6,14 @@ import re
 from typing import ClassVar
 
 from watchkeeper.alerts.source import FetchCertificate, WebhookRequest
-from watchkeeper.alerts.sources.alertmanager import AlertmanagerAlert, AlertmanagerGroup, GroupingSource
+from watchkeeper.alerts.sources.alertmanager import (
+    AlertmanagerAlert,
+    AlertmanagerGroup,
+    GroupingSection,
+    GroupingSource,
+)
 from watchkeeper.alerts.verification import VerificationError, check_age, check_signatures, hmac_sha256, secret_bytes
-from watchkeeper.config.alert_source import HeaderName, SourceSection
+from watchkeeper.config.alert_source import HeaderName
 from watchkeeper.contracts import AlertReason
 
 _OLDER_HEADER = "x-grafana-alert-signature"
@@ -17,7 +22,7 @@ _TEST = re.compile(r"[^{}]*-[0-9a-f]{8,16}-\d{9,}")
 _NO_DATA = {"DatasourceNoData", "DatasourceError"}
 
 
-class GrafanaSection(SourceSection):
+class GrafanaSection(GroupingSection):
     """The HMAC settings of the contact point, if they differ from Grafana's defaults."""
 
     signs: ClassVar[bool] = True

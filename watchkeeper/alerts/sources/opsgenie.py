@@ -6,12 +6,24 @@ from pydantic import Field
 
 from watchkeeper.alerts.builder import make_alert
 from watchkeeper.alerts.identity import identity
-from watchkeeper.alerts.payload import Items, MalformedPayload, Payload, Text, Texts, Time, parse_json, parse_model
+from watchkeeper.alerts.payload import (
+    Items,
+    MalformedPayload,
+    Payload,
+    Severity,
+    Text,
+    Texts,
+    Time,
+    UnreadableTimes,
+    parse_json,
+    parse_model,
+)
 from watchkeeper.alerts.source import ParsedPayload, Source, WebhookRequest
 from watchkeeper.config.alert_source import SourceSection
 from watchkeeper.contracts import Alert
 
 _CLOSES = {"close", "delete"}
+_FIRES = {"create", "updatepriority"}
 
 
 class _Alert(Payload):
@@ -21,7 +33,7 @@ class _Alert(Payload):
     message: Text = ""
     description: Text = ""
     entity: Text = ""
-    priority: Text = ""
+    priority: Severity = ""
     createdAt: Time = None
     updatedAt: Time = None
     source: Text = ""
@@ -40,14 +52,16 @@ class Opsgenie(Source[SourceSection]):
     """Opsgenie does not sign. Configure a custom header with a token."""
 
     def parse(self, request: WebhookRequest) -> ParsedPayload:
-        """Parse an action. Only create, close and delete change whether an alert is open."""
-        webhook = parse_model(_Webhook, parse_json(request.body))
+        """Parse an action that opens or closes an alert, or changes its priority."""
+        times = UnreadableTimes()
+        webhook = parse_model(_Webhook, parse_json(request.body), times)
         action = webhook.action.lower()
-        if action != "create" and action not in _CLOSES:
-            return ParsedPayload(ignored=["it does not change whether the alert is open"])
+        if action not in _FIRES and action not in _CLOSES:
+            return ParsedPayload(ignored=["it changes neither whether the alert is open nor its priority"])
         if not (webhook.alert.alias or webhook.alert.alertId):
             raise MalformedPayload("alert.alias: is missing, and alert.alertId too; one must say which alert this is")
-        return ParsedPayload(alerts=[self._alert(webhook.alert, action in _CLOSES, request.received_at)])
+        alert = self._alert(webhook.alert, action in _CLOSES, request.received_at)
+        return ParsedPayload(alerts=[alert], notes=times.notes())
 
     def _alert(self, alert: _Alert, closed: bool, now: float) -> Alert:
         name = identity(alert.alias or alert.alertId)
@@ -63,6 +77,7 @@ class Opsgenie(Source[SourceSection]):
             description=alert.description,
             starts_at=alert.createdAt,
             ends_at=alert.updatedAt,
+            as_of=alert.updatedAt or alert.createdAt,
             severity=alert.priority,
             service=alert.details.get("service") or tags.get("service") or alert.entity,
             team=alert.details.get("team") or tags.get("team"),

@@ -9,8 +9,17 @@ from pydantic import Field
 
 from watchkeeper.alerts.builder import make_alert
 from watchkeeper.alerts.identity import episode_from_time, identity
-from watchkeeper.alerts.payload import Items, MalformedPayload, Payload, Text, Time, parse_json, parse_model
-from watchkeeper.alerts.severity import worst_severity
+from watchkeeper.alerts.payload import (
+    Items,
+    MalformedPayload,
+    Payload,
+    Text,
+    Time,
+    UnreadableTimes,
+    parse_json,
+    parse_model,
+)
+from watchkeeper.alerts.severity import is_known, worst_severity
 from watchkeeper.alerts.source import FetchCertificate, ParsedPayload, Source, WebhookRequest
 from watchkeeper.alerts.verification import check_signatures, hmac_sha256, secret_bytes
 from watchkeeper.config.alert_source import Names, SourceSection
@@ -100,7 +109,8 @@ class PagerDuty(Source[PagerDutySection]):
 
     def parse(self, request: WebhookRequest) -> ParsedPayload:
         """Parse an event. Triggers and resolves are alerts; what people do in between is ignored."""
-        event = parse_model(_Webhook, parse_json(request.body)).event
+        times = UnreadableTimes()
+        event = parse_model(_Webhook, parse_json(request.body), times).event
         family, _, action = event.event_type.partition(".")
         if family != "incident":
             return ParsedPayload(ignored=["a test" if family == "pagey" else "it is not about an incident"])
@@ -109,18 +119,19 @@ class PagerDuty(Source[PagerDutySection]):
         own = event.client is not None and event.client.name == PAGE_CLIENT
         if own or (event.agent and event.agent.id in self.section.own_agents):
             return ParsedPayload(ignored=["Watchkeeper did it itself"])
-        incident = _incident(event.data)
+        incident = _incident(event.data, times)
         if _OWN_KEY.fullmatch(incident.incident_key):
             return ParsedPayload(ignored=["the incident is a page of Watchkeeper's own"])
         if action != "resolved" and incident.status not in {"triggered", ""}:
             return ParsedPayload(ignored=["people have the incident already"])
         alert = self._alert(event, incident, action, request.received_at)
         opened = {alert.group: incident.incident_key} if 0 < len(incident.incident_key) <= MAX_DEDUP_KEY else {}
-        return ParsedPayload(alerts=[alert], opened_keys=opened)
+        return ParsedPayload(alerts=[alert], opened_keys=opened, notes=times.notes())
 
     def _alert(self, event: _Event, incident: _Incident, action: str, now: float) -> Alert:
         name = identity(incident.id)
-        urgency, priority = _URGENCY.get(incident.urgency), incident.priority.summary if incident.priority else None
+        urgency, priority = _URGENCY.get(incident.urgency), incident.priority.summary if incident.priority else ""
+        severity = worst_severity(urgency, priority) if urgency is None or is_known(priority) else urgency
         return make_alert(
             self.name,
             now=now,
@@ -130,9 +141,10 @@ class PagerDuty(Source[PagerDutySection]):
             title=incident.title,
             description=incident.body.details if incident.body else "",
             episode=_episode(event, incident, action),
-            starts_at=incident.created_at,
+            starts_at=event.occurred_at if action == "reopened" else incident.created_at,
             ends_at=event.occurred_at,
-            severity=worst_severity(urgency, priority),
+            as_of=event.occurred_at or (incident.created_at if action == "triggered" else None),
+            severity=severity,
             service=incident.service.summary if incident.service else None,
             team=incident.teams[0].summary if incident.teams else None,
             labels=_labels(incident),
@@ -149,9 +161,9 @@ def _episode(event: _Event, incident: _Incident, action: str) -> str | None:
     return episode_from_time(start.get(action))
 
 
-def _incident(data: object) -> _Incident:
+def _incident(data: object, times: UnreadableTimes) -> _Incident:
     try:
-        incident = parse_model(_Incident, data)
+        incident = parse_model(_Incident, data, times)
     except MalformedPayload as error:
         raise MalformedPayload(f"in event.data: {error}") from None
     if not incident.id:

@@ -7,8 +7,9 @@ import binascii
 
 from pydantic import model_validator
 
+from watchkeeper.alerts.identity import identity
 from watchkeeper.alerts.mapped_json import MappedSection, MappedSource
-from watchkeeper.alerts.source import FetchCertificate, WebhookRequest
+from watchkeeper.alerts.source import FetchCertificate, ParsedPayload, WebhookRequest
 from watchkeeper.alerts.verification import VerificationError, check_age, check_signatures
 from watchkeeper.webhook_signature import sign
 
@@ -56,3 +57,13 @@ class StandardWebhooks(MappedSource[StandardWebhooksSection]):
             raise VerificationError("its timestamp is not in seconds, or its body is not UTF-8") from None
         signatures = headers.get("webhook-signature", "").split()
         check_signatures([signature for signature in signatures if signature.startswith("v1,")], expected)
+
+    def parse(self, request: WebhookRequest) -> ParsedPayload:
+        """Parse the alerts of a body. A message that is sent again has the same ``webhook-id``, which is signed."""
+        payload, name = super().parse(request), request.headers.get("webhook-id", "")
+        if name:
+            payload.alerts = [
+                alert.model_copy(update={"message": identity(name, str(number))})
+                for number, alert in enumerate(payload.alerts)
+            ]
+        return payload

@@ -24,6 +24,8 @@ _OTHER_LINES = 6
 _NAME = 64
 """Most characters of a tool's name: a model may invent any name."""
 
+_NO_ANSWER = "waits for the model"
+
 _MINUTE = 60
 
 
@@ -103,8 +105,10 @@ def _waits(view: RunView, pending: PendingWork, at: datetime, now: float, width:
         waited = elapsed((at - view.queue_wait.started_at).total_seconds())
         return [columns(Text(f"  • {current_step(view)}", "cyan"), [waited], width), *problems]
     if asked is not None and asked.reply is None and asked.failure is None and not view.all_answered:
-        left = Text.assemble("  ", ("•", "cyan"), f" r{asked.number}  ", ("waits for the model", "bold"))
-        return [*_attempt(left, pending.attempts.get(f"r{asked.number}"), asked.asked_at, at, width), *problems]
+        attempt = pending.attempts.get(f"r{asked.number}")
+        step = f"the model writes ({attempt.written:,} characters)" if attempt and attempt.written else _NO_ANSWER
+        left = Text.assemble("  ", ("•", "cyan"), f" r{asked.number}  ", (step, "bold"))
+        return [*_attempt(left, attempt, asked.asked_at, at, width), *problems]
     if view.unfinished_calls and not view.all_answered:
         return problems
     firing = f" ({view.episode.firing} firing)" if view.episode.firing else ""

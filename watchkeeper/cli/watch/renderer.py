@@ -12,7 +12,7 @@ from rich.text import Text
 from watchkeeper.cli.watch.event_lines import write_action, write_alerts
 from watchkeeper.cli.watch.layout import LineWriter
 from watchkeeper.cli.watch.live_panel import LivePanel
-from watchkeeper.cli.watch.summary import write_closed, write_follow_up, write_report
+from watchkeeper.cli.watch.summary import write_closed, write_follow_up, write_report, write_undelivered
 from watchkeeper.console import clock, typed_command, with_typed_commands
 from watchkeeper.contracts import CallStatus
 from watchkeeper.run_view.entries import (
@@ -24,6 +24,7 @@ from watchkeeper.run_view.entries import (
     QueueWait,
     Round,
     RunReset,
+    Undelivered,
 )
 from watchkeeper.run_view.json_view import seconds
 from watchkeeper.run_view.model import RunView
@@ -120,6 +121,9 @@ class TerminalRenderer:
                 write_action(self._writer, self._view, change)
             case AlertsChanged():
                 write_alerts(self._writer, change)
+            case Undelivered():
+                if self._reported:
+                    write_undelivered(self._writer, [f"{change.destination}: {change.reason}"])
             case FollowUp():
                 write_follow_up(self._writer, self._view, change)
 

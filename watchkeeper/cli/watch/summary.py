@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.text import Text
 
 from watchkeeper.cli.watch.layout import LineWriter
@@ -13,6 +15,8 @@ from watchkeeper.run_view.json_view import seconds
 from watchkeeper.run_view.model import RunView
 from watchkeeper.run_view.run_phrases import delivery_phrase, status_with_step, total_phrases
 from watchkeeper.text import one_line
+
+_UNDELIVERED = 600
 
 _STYLES = {"concluded": "bold green", "stopped": "bold yellow"}
 
@@ -29,6 +33,7 @@ def write_report(writer: LineWriter, view: RunView) -> None:
     because = rest if rest != reason else f": {reason}" if reason else ""
     writer.line(Text.assemble((status, _STYLES.get(view.status, "bold red")), because), wrap=True)
     _write_unsupported(writer, view.report)
+    write_undelivered(writer, view.undelivered)
     _write_totals(writer, view)
     if view.is_open:
         command = f'watchkeeper tell {view.workflow_id} "..."'
@@ -41,6 +46,13 @@ def write_follow_up(writer: LineWriter, view: RunView, follow_up: FollowUp) -> N
     writer.markdown(f"follow-up {follow_up.number}", follow_up.report.body)
     _write_unsupported(writer, follow_up.report)
     _write_totals(writer, view)
+
+
+def write_undelivered(writer: LineWriter, undelivered: Sequence[str]) -> None:
+    """Write which destinations did not receive a report or an answer, and why."""
+    for text in undelivered:
+        line = one_line(text, _UNDELIVERED)
+        writer.line(Text.assemble(("not delivered to ", "bold red"), line), wrap=True)
 
 
 def write_closed(writer: LineWriter, view: RunView) -> None:

@@ -108,12 +108,19 @@ OPERATIONS = (
         evidence=r"disabl|enabl|toggl|turn(?:ed)? (?:off|on)|activat|flag",
         call=r"disable|enable|toggle|flag|feature",
     ),
+    Action(done=r"vacuumed|reindexed", noun="", evidence=r"vacuum|reindex", call=r"vacuum|reindex"),
     Action(
-        done=r"(?:killed|terminated|deleted|removed|stopped|purged|flushed|cleared|truncated|invalidated|dropped"
-        r"|vacuumed)",
+        done=r"(?:deleted|removed|purged|flushed|cleared|truncated|invalidated|dropped)",
         noun="",
-        evidence=r"kill|terminat|delet|remov|stop|purg|flush|clear|truncat|invalidat|drop|vacuum",
-        call=r"prune|clean|kill|terminate|delete|remove|stop|purge|flush|clear|truncate|invalidate|drop|restart",
+        evidence=r"delet|remov|purg|flush|clear|truncat|invalidat|drop",
+        call=r"prune|clean|delete|remove|purge|flush|clear|truncate|invalidate|drop|evict",
+    ),
+    Action(
+        done=r"(?:killed|terminated|stopped)",
+        noun="",
+        evidence=r"kill|terminat|delet|remov|stop|purg|flush|clear|truncat|invalidat|drop",
+        call=r"kill|terminate|stop|delete_pod|evict|drain|restart|halt"
+        r"|pause|suspend|quiet|cancel|replicas\W+0\b",
     ),
     Action(
         done=r"(?:increased|raised|doubled|bumped|lowered|reduced|extended|adjusted|tuned|changed|updated|applied"

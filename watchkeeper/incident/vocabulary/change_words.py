@@ -44,3 +44,8 @@ ENDING = re.compile(r"(?:ied|led|ed|d|n)$")
 SOLVED = re.compile(r"(?:resolved|fixed|mitigated|remediated|restored|repaired|corrected)$", re.IGNORECASE)
 PLANNED_LABEL = re.compile(r"next|recommend|suggest|follow|plan|to.?do|propos|prevent|advice", re.IGNORECASE)
 APPLIED = re.compile(r"applied|implemented|put in place", re.IGNORECASE)
+ADDED = re.compile(
+    r"added|increased|raised|doubled|tripled|quadrupled|expanded|grown|extended|reduced|lowered|halved", re.IGNORECASE
+)
+SCALES = re.compile(r"scale|replica|resize|capacity|limit|hpa|concurrency|quota")
+"""What more or less of something is done with."""

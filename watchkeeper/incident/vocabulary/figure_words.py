@@ -27,7 +27,7 @@ NUMBERED = re.compile(
     r"|no|nr|page"
     r"|schritt|\u00e9tape|number|hypothesis|theory|cause|candidate|part|day|week|q|python|java|kafka|redis"
     r"|postgres(?:ql)?"
-    r"|mysql|go|node|jdk|tls|ssl|http/?|rfc|ipv|java|jvm|spring|line|all|another|these|those|both|of|the other"
+    r"|mysql|go|node|jdk|tls|ssl|http/?|rfc|ipv|java|jvm|spring|line"
     r"|kubernetes|k8s|ubuntu|debian|linux|ruby|php|rust|scala|django|rails|mongodb|elasticsearch|nginx|envoy|istio)|#)"
     r"(?:[ .]*\d[\d.]*[ ]?(?:and|or|und|oder|et|y|,|/|-|to))?[ .]*$",
     re.IGNORECASE,
@@ -63,6 +63,113 @@ COMPARED = re.compile(
 )
 """Between a multiple or share and the number that it is relative to."""
 CERTAINTY = re.compile(
-    r"\b(?:confidence|confident|probability|likelihood|certainty|certain|chance)\b[^.;|\n]{0,30}$", re.IGNORECASE
+    r"\b(?:confidence|confident|probability|likelihood|certainty|certain|chance)\b[^.;|\n]{0,30}$"
+    r"|\b(?:likely|probable)(?: \w+){0,2} \($",
+    re.IGNORECASE,
 )
 """Before a share that says how sure the writer is."""
+TOTAL = re.compile(
+    r"\b(?:total\w*|altogether|in all|overall|sum|combined|together|insgesamt)\b|\u03a3|=", re.IGNORECASE
+)
+"""Near a figure that is a sum."""
+OF = re.compile(r"[ ]of\b", re.IGNORECASE)
+"""After a share of something."""
+TIMES_SIGN = re.compile(
+    r"(?:(?:^|[\s(])[\u00d7x] ?|\bfactor (?:of )?(?:about |around |roughly |~ ?|almost |nearly |over )?)$"
+)
+"""Before a multiple: \u00d714."""
+PERCENTILE = re.compile(r"\bp(\d{2})(?:[.]?(\d))?\b", re.IGNORECASE)
+ESTIMATE_SPANS = ("hour", "hours", "h", "day", "stunde")
+THINGS = re.compile(
+    r" (?:[a-z]+ ){0,2}(?:pods|nodes|replicas|instances|hosts|shards|partitions|consumers|workers|containers"
+    r"|servers|brokers"
+    r"|endpoints|targets|processes|gpus|devices|restarts)\b| of (?:the )?\d",
+    re.IGNORECASE,
+)
+"""After a number of things that results list or count."""
+EXIT_CODE = re.compile(r"128 ?\+ ?\d")
+"""128 + 9: how exit codes of signals are made."""
+HALF = re.compile(r"[\u00bc-\u00be]| and a (?:half|quarter)\b| 1/2\b")
+CODES = frozenset(
+    {200, 201, 204, 301, 302, 304, 400, 401, 403, 404, 408, 409, 410, 413, 422, 429, 499, 500, 501, 502, 503, 504}
+)
+EXPRESSION = re.compile(
+    r"(?<![\w.,])(\d[\d.,]*(?:[ ]?[%\w/]{0,8})(?:[ ]*[-+x*\u00d7\u00b7/\u00f7][ ]*\d[\d.,]*(?:["
+    r" ]?[%\w/]{0,8}))+)[ ]*(?:=|\u2248|~|is (?:about|roughly|around)?)[ ]*(?:~|about )?$"
+)
+"""A calculation before its result: ``20 x 94 / 65 =``."""
+CALCULATED_SCALES = (
+    1.0,
+    1e-2,
+    1e2,
+    1e-3,
+    1e3,
+    1e-6,
+    1e6,
+    1e-9,
+    1 / 1024,
+    1 / 1024**2,
+    1024.0,
+    60.0,
+    1 / 60,
+    3_600.0,
+    1 / 3_600,
+)
+"""Between the units of a calculation and those of its result."""
+RATIO_AFTER = re.compile(
+    r"\)? (?:of|above|below|over|under|more|less|higher|lower|fewer|faster|slower|larger|smaller|increase"
+    r"|decrease|drop|rise"
+    r"|growth|reduction|jump|up|down|than|share|headroom|remain\w*|free|left)\b",
+    re.IGNORECASE,
+)
+RATIO_BEFORE = re.compile(
+    r"(?:[+\u2248~=(]|[-] ?|\b(?:by|up|down|remaining|rest|other|another|i\.e\.|fell|rose|grew|dropped"
+    r"|increased|decreased"
+    r"|shrank|reduced|only|just|about|roughly|nearly|almost|around|leaves|than)) ?(?:about |around |roughly "
+    r"|some |a |the |another |only |just |~ ?|over |almost |nearly )?$",
+    re.IGNORECASE,
+)
+"""Around a share that the report calls one of something."""
+WORD_BEFORE = re.compile(r"([A-Za-z]{2,20})[ ]$")
+RECKONED = re.compile(
+    r"[=\u2248~\u00d7*\u2192]|->| x \d|\b(?:about|around|roughly|approximately|some|nearly|almost|so|i\.e\."
+    r"|that is|that's|hence|thus"
+    r"|therefore|makes?|equals?|corresponds?|would|works out|total\w*|sum|each|per|times|together|altogether"
+    r"|rund|etwa|also"
+    r"|environ|unos|unas)\b",
+    re.IGNORECASE,
+)
+RECKONED_AFTER = re.compile(
+    r"[\w ]{0,20}?(?:\b(?:per|each|every|apiece|times|in total|altogether|on average)\b|/|\u00d7)", re.IGNORECASE
+)
+"""Around a figure that a sentence calculates."""
+RECKONED_LATER = re.compile(r"[^\n]{0,60}?[(][^)\n]{0,40}\u00d7")
+TIMES_AFTER = re.compile(
+    r"(?<=\.\d) times\b| times (?:theirs?|its|his|our|what|those|larger|bigger|smaller|longer|the)\b", re.IGNORECASE
+)
+KNOWN_AFTER = re.compile(r"[^.;|\n]{0,15}\b(?:by default|default\b)", re.IGNORECASE)
+PART_OF = re.compile(r"(?P<part>\d[\d,.]*)[ ]?[\w/]{0,8} (?:out )?of (?:the |all |these |those )?$", re.IGNORECASE)
+"""Before a whole: 56.4 of 917.7."""
+FACTOR_AFTER = re.compile(r" ?\d")
+ARTICLE = re.compile(r"\ban? (?:HTTP )?$", re.IGNORECASE)
+"""Before the code of an answer that a server would give: get a 429."""
+DIFFERS = re.compile(
+    r"\b(?:about|around|roughly|net|by|another|extra|additional|gap|difference|delta|rose|grew|grown"
+    r"|increase[sd]?|decrease[sd]?|fell"
+    r"|dropped|adds?|added|within"
+    r"|for|took|takes|lasted|over|later|after|left|remain\w*|free|more|less|fewer|longer|shorter|slower|faster"
+    r"|higher|lower"
+    r"|earlier|apart|above|below|behind|ahead|older|younger|since|between|beyond|past|short|too|than|total\w*"
+    r"|sum|altogether"
+    r"|together|combined|away|exceed\w*|missing|spare|headroom|growth|freed|reclaimed|saved|lost|of)\b"
+    r"|[+\u2248~=]|[-\u2192] ?\0",
+    re.IGNORECASE,
+)
+"""Around a figure that may be a difference or a sum."""
+PER_ONE = re.compile(r" [a-z]+ (?:per|each|for each|for every) [a-z]", re.IGNORECASE)
+"""After a mean: 1.6 events per user."""
+EQUATION = re.compile(
+    r"(?<![\w.,])(\d[\d.,]*[^=\u2248\n\d]{0,24}(?:[-+x*\u00d7\u00b7/\u00f7][ ]*\d[\d.,]*[^=\u2248\n\d]{0,12})+)"
+    r"[=\u2248][ ]*(?:~|about )?(\d[\d.,]*\d|\d)"
+)
+"""A calculation with its result."""

@@ -13,3 +13,7 @@ SAID = re.compile(
 )
 GAP = re.compile(r"\.\.\.+|\u2026|\[\.\.\.\]|<[^<>]{0,40}>|\{[^{}]{0,40}\}|\*")
 OPERATOR = re.compile(r"[=!]=|&&|\|\||=>|\(\)|\{\w+=|[<>]")
+SAID_HERE = re.compile(
+    r"\b(?:logged|logs|says?|said|message|exception|error|reason)(?: is| was| of)?:?\W*$", re.IGNORECASE
+)
+"""Right before a quotation, which is checked even if it has two words only."""

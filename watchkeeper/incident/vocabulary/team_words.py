@@ -29,5 +29,10 @@ TEAM_OF = re.compile(
     r"\b(?:on-?call(?: engineers?| team)?|team|engineers?) (?:for|of|behind) (?:the )?\"?(?P<name>[\w-]+)\"?",
     re.IGNORECASE,
 )
-DIRECT = re.compile(r"[ ](?:the )?\"?(?P<name>[a-z][\w-]*)\"?(?=\s*(?:[,.;()!]|$|\n| -))")
+NAMES = re.compile(
+    r"[ :]+(?:the )?(?P<names>\"?[a-z][\w-]*\"?[ ]*(?:(?:,|and|&"
+    r"|, and)[ ]+(?:the )?\"?[a-z][\w-]*\"?[ ]*)+)(?=[,.;()!|/]|$|\n| -|teams?\b)"
+)
+"""Several teams: ``paged search and web``."""
+DIRECT = re.compile(r"[ :]+(?:the )?\"?(?P<name>[a-z][\w-]*)\"?(?=\s*(?:[,.;()!]|$|\n| -))")
 LONG_TEXTS = {"summary", "message", "text", "details", "description", "reason", "title", "body"}

@@ -13,7 +13,7 @@ CLOCK = re.compile(
     r"(?:(?<![\w:.])|(?<=\d[Tt])|(?<=[\u3040-\u9fff]))(?P<h>\d{1,2})(?::| ?h ?"
     r"|\u6642)(?P<m>[0-5]\d)(?::(?P<s>[0-5]\d)(?:[.,]\d+)?)?"
     r"(?!:?\d|[.,]\d|[ ]?min)(?:[ ]?(?P<half>[ap]\.?m\b\.?))?(?:[ ]?(?:Uhr )?(?P<zone>Z|UTC|GMT|[A-Z]{2,4}T|BST"
-    r"|MSK|MEZ|MESZ)\b)?(?P<offset>[ ]?[+-]\d\d:?\d\d(?!\d))?\u5206?"
+    r"|MSK|MEZ|MESZ)\b)?(?P<offset>[ ]?[+-](?:0\d|1[0-4]):?(?:00|15|30|45)(?!\d))?\u5206?"
 )
 MONTHS = {
     name: number

@@ -92,13 +92,21 @@ SCALES = {
 }
 DECIMAL_COMMA = re.compile(r"(?<![\d.,])\d+,\d{1,2}(?![\d,])")
 COMMA_LANGUAGE = re.compile(
-    r"\b(?:der|die|das|von|den|ich|habe|wurden?|und|ist|sind|seit|mit|nicht|wurde|le|les|est|sont|et|une|des|du|depuis|avec|el|los|las"
+    r"\b(?:der|die|das|von|den|ich|habe|wurden?|und|ist|sind|seit|mit|nicht|wurde|le|les|est|sont|et|une|des|du"
+    r"|depuis|avec|el|los|las"
     r"|desde|por|est\u00e1)\b",
     re.IGNORECASE,
 )
+WORD_NUMBERS = {
+    name: number
+    for number, name in enumerate(
+        ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"], 1
+    )
+}
 COMPOUND = re.compile(
-    r"(?<![\w.,:])(?P<n1>\d{1,4}) ?(?P<u1>d|days?|h|hrs?|hours?|m|mins?|minutes?)(?:,? and |,? )?"
-    r"(?P<n2>\d{1,2}) ?(?P<u2>h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?)"
+    rf"(?<![\w.,:])(?P<n1>\d{{1,4}}|{'|'.join(WORD_NUMBERS)})[ -]?(?P<u1>d|days?|h|hrs?|hours?|m|mins?"
+    rf"|minutes?)(?:,? and |,? )?"
+    rf"(?P<n2>\d{{1,2}}|{'|'.join(WORD_NUMBERS)}) ?(?P<u2>h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?)"
     r"(?:(?:,? and |,? )?(?P<n3>\d{1,2}) ?(?P<u3>s|secs?|seconds?))?(?!\w)"
 )
 """A duration in two or three units: 3 h 40 min, 51m20s."""

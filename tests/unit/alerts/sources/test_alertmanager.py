@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from tests.support.alert_requests import NOW, assert_fit, changed, only, payload, posted, read, refused, source, verify
+from watchkeeper.alerts.alert_selection import MAX_ALERTS
 from watchkeeper.alerts.identity import workflow_id
 from watchkeeper.alerts.payload import MalformedPayload
-from watchkeeper.alerts.source import MAX_ALERTS
 from watchkeeper.contracts import Alert
-from watchkeeper.incident.episode import ends_firing, is_repeat
+from watchkeeper.incident.firing_order import ends_firing, is_repeat
 
 REAL = ["firing", "grouped", "mixed-one-resolved", "resolved", "refire-same-fingerprint", "truncated", "amtool"]
 
@@ -31,6 +31,8 @@ def test_every_field_of_a_firing_alert_is_read() -> None:
         title="HighErrorRate: checkout a fails 16.36% of requests",
         episode="1795345829.745000",
         starts_at=1795345829.745,
+        as_of=1795345829.745,
+        late_for=120.0,
         severity="critical",
         service="checkout",
         team="payments",
@@ -167,8 +169,6 @@ def test_an_empty_group_is_ignored() -> None:
         ({"alerts": "x"}, 'alerts: Input should be a valid list, not "x"'),
         ({"alerts": [{}, "x"]}, "alerts[1]: Input should be"),
         ({"alerts": [{"labels": ["a"]}]}, "alerts[0].labels: Input should be a valid dictionary, not a list"),
-        ({"alerts": [{"startsAt": "yesterday"}]}, "alerts[0].startsAt: should be a time in ISO 8601"),
-        ({"alerts": [{"startsAt": {}}]}, "alerts[0].startsAt: should be a time"),
         ({"alerts": [{"labels": 1}] * 9}, "; 6 more"),
     ],
 )
@@ -180,10 +180,24 @@ def test_the_error_says_where_a_body_is_malformed(sent: bytes | object, expected
 
 
 def test_ten_thousand_alerts() -> None:
-    parsed = read(source("alertmanager"), body(*[{"labels": {"n": str(n)}} for n in range(10_000)]))
+    quiet = [{"labels": {"n": str(n), "severity": "warning"}} for n in range(10_000)]
+    worst = {"labels": {"n": "last", "severity": "critical"}}
+    parsed = read(source("alertmanager"), body(*quiet, worst))
     assert len(parsed.alerts) == MAX_ALERTS
-    (note,) = parsed.notes
-    assert "9500 more came" in note
+    assert parsed.alerts[-1].labels["n"] == "last"
+    assert (parsed.left_out, parsed.unlisted) == ({"g": 5_001}, {"g": 5_001})
+
+
+def test_a_critical_alert_behind_five_thousand_resolved_ones_is_kept() -> None:
+    quiet = [{"labels": {"n": str(n)}, "status": "resolved"} for n in range(MAX_ALERTS)]
+    parsed = read(source("alertmanager"), body(*quiet, {"labels": {"alertname": "down", "severity": "critical"}}))
+    assert (len(parsed.alerts), parsed.alerts[-1].title) == (MAX_ALERTS, "down")
+    assert (parsed.left_out, parsed.unlisted) == ({"g": 1}, {"g": 0})
+
+
+def test_the_alerts_that_the_sender_left_out_may_fire() -> None:
+    assert read(source("alertmanager"), payload("alertmanager-firing")).unlisted.popitem()[1] == 0
+    assert read(source("alertmanager"), payload("alertmanager-truncated")).unlisted.popitem()[1] == 1
 
 
 def test_hostile_text_is_cleaned_and_capped() -> None:

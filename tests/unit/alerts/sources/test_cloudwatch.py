@@ -18,7 +18,7 @@ from watchkeeper.alerts.payload import MalformedPayload
 from watchkeeper.alerts.source import Source
 from watchkeeper.alerts.start_filter import reason_not_to_start
 from watchkeeper.alerts.verification import VerificationError
-from watchkeeper.incident.episode import ends_firing, is_repeat
+from watchkeeper.incident.firing_order import ends_firing, is_repeat
 
 TOPIC = "arn:aws:sns:eu-west-1:1234567890:alerta-test"
 CERTIFICATE = "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-6aad65c2f9911b05cd53efda11f913f9.pem"

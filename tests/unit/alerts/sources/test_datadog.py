@@ -9,7 +9,7 @@ from watchkeeper.alerts.identity import workflow_id
 from watchkeeper.alerts.payload import MalformedPayload
 from watchkeeper.alerts.start_filter import reason_not_to_start
 from watchkeeper.contracts import Alert
-from watchkeeper.incident.episode import ends_firing, is_repeat
+from watchkeeper.incident.firing_order import ends_firing, is_repeat
 
 TRIGGERED = "datadog-triggered"
 
@@ -73,7 +73,9 @@ def test_a_test_of_a_monitor() -> None:
 
 
 def test_variables_that_were_not_replaced_are_empty() -> None:
-    assert read(source("datadog"), payload("datadog-template")).ignored == ["a test: no variable is set"]
+    template = json.loads(payload("datadog-template"))
+    for body in (template, {**template, "environment": "prod"}):
+        assert read(source("datadog"), body).ignored == ["a test: no variable is set"]
     alert = transition("Triggered", alert_priority="$ALERT_PRIORITY", tags="$TAGS", body="$EVENT_MSG", date="$DATE")
     assert (alert.severity, alert.description, alert.starts_at) == ("error", "", None)
     assert "$" not in alert.model_dump_json()
@@ -91,9 +93,14 @@ def test_a_custom_template_can_use_other_names() -> None:
         (changed(TRIGGERED, monitor_id=None, alert_cycle_key=None), 'put "monitor_id": "$ALERT_ID" into the payload'),
         (changed(TRIGGERED, alert_transition="$ALERT_TRANSITION", alert_type=""), '"$ALERT_TRANSITION" into the'),
         (b"id=1&title=x", "the body is not JSON"),
+        ({"name": "$ALERT_TITLE", "state": "$ALERT_TRANSITION"}, 'no key that is known; expected "monitor_id"'),
+        ({"name": "Errors", "state": "Triggered"}, "found: 'name', 'state'"),
+        ({}, "found: none"),
+        ({"title": "$EVENT_TITLE"}, 'put "monitor_id": "$ALERT_ID" into the payload'),
+        ({"alertTitle": "Errors", "snapshot": "$SNAPSHOT"}, 'put "monitor_id": "$ALERT_ID" into the payload'),
     ],
 )
-def test_the_error_says_how_to_correct_the_template(sent: bytes, expected: str) -> None:
+def test_the_error_says_how_to_correct_the_template(sent: object, expected: str) -> None:
     with pytest.raises(MalformedPayload) as caught:
         read(source("datadog"), sent)
     assert expected in str(caught.value)

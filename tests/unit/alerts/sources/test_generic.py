@@ -3,13 +3,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from typing import Any
 
 import pytest
 
 from tests.support.alert_requests import assert_fit, changed, only, payload, posted, read, refused, source, verify
-from watchkeeper.alerts.payload import MalformedPayload
-from watchkeeper.alerts.source import MAX_ALERTS
-from watchkeeper.incident.episode import ends_firing, is_repeat
+from watchkeeper.alerts.alert_selection import MAX_ALERTS
+from watchkeeper.alerts.payload import MalformedPayload, PayloadTooLarge
+from watchkeeper.incident.firing_order import ends_firing, is_repeat
 
 INCIDENT = payload("generic-incident")
 
@@ -65,6 +66,53 @@ def test_a_service_may_be_an_object() -> None:
     assert (alert.service, alert.team) == ("shop", "web")
 
 
+ROOTLY: dict[str, Any] = {
+    "event": {"id": "e1", "type": "incident.created", "issued_at": "2026-11-22T11:10:29.546Z"},
+    "data": {
+        "id": "13c82722-ec52-4eda-aaa2-771f7c81c01c",
+        "title": "Checkout fails",
+        "severity": {"id": "s1", "name": "SEV1", "slug": "sev1", "severity": "critical"},
+        "status": "started",
+        "started_at": "2026-11-22T11:10:29.546Z",
+        "resolved_at": None,
+        "services": [{"id": "v1", "name": "Checkout", "slug": "checkout"}],
+        "labels": [{"key": "region", "value": "eu"}, {"key": "odd"}, 7],
+        "url": "https://rootly.com/account/incidents/1",
+    },
+}
+"""After https://docs.rootly.com/configuration/event-payloads."""
+
+
+def test_an_incident_with_objects_as_values() -> None:
+    fired = only(read(source("generic"), ROOTLY))
+    assert_fit(fired)
+    assert (fired.status, fired.severity, fired.service, fired.title) == (
+        *("firing", "critical", "Checkout", "Checkout fails"),
+    )
+    assert fired.labels == {"region": "eu", "odd": ""}
+    assert fired.links == {"source": "https://rootly.com/account/incidents/1"}
+    ended = {**ROOTLY["data"], "status": "resolved", "resolved_at": "2026-11-22T11:20:29.546Z"}
+    over = only(read(source("generic"), {"event": {"type": "incident.resolved"}, "data": ended}))
+    assert over.status == "resolved"
+    assert ends_firing(over, fired)
+
+
+@pytest.mark.parametrize(
+    ("tags", "labels"),
+    [
+        ({"a": "b"}, {"a": "b"}),
+        (["a:b", "c=d", "plain"], {"a": "b", "c": "d"}),
+        ("a:b,c:d e", {"a": "b", "c": "d e"}),
+        ("a=b c=d", {"a": "b", "c": "d"}),
+        ([{"name": "a", "value": "b"}, {"tag": "c", "value": 1}], {"a": "b", "c": "1"}),
+        ([{"name": {"x": 1}, "value": "b"}, {"key": "c", "value": []}], {}),
+        (7, {}),
+    ],
+)
+def test_labels_in_any_form(tags: object, labels: dict[str, str]) -> None:
+    assert only(read(source("generic"), {"id": "1", "tags": tags})).labels == labels
+
+
 def test_nested_values_are_not_labels() -> None:
     labels: dict[str, object] = {"a": 1, "b": None, "c": [1], "d": {}, "e": True}
     assert only(read(source("generic"), {"id": "1", "labels": labels})).labels == {"a": "1", "b": "", "e": "true"}
@@ -75,7 +123,6 @@ def test_nested_values_are_not_labels() -> None:
     ("sent", "expected"),
     [
         ({"a": 1}, "the body: nothing says which alert this is; looked at fingerprint, incidentId"),
-        ({"id": 1, "startsAt": "noon"}, "starts_at: should be a time in ISO 8601"),
         ([], "the body must be a JSON object"),
     ],
 )
@@ -90,7 +137,7 @@ def test_the_error_says_where_a_body_is_malformed(sent: object, expected: str) -
     [
         ({}, "items: should be a list of alerts, as the settings of this source say"),
         ({"items": [{"id": 1}, 2]}, "items[1]: should be an object"),
-        ({"items": [{"id": 1, "startsAt": "noon"}]}, "items[0], starts_at: should be a time"),
+        ({"items": [{"id": 1, "labels": {"a": 1}}, {}]}, "items[1]: nothing says which alert this is"),
         ({"items": [{}]}, "items[0]: nothing says which alert this is"),
     ],
 )
@@ -100,10 +147,18 @@ def test_the_error_says_where_an_item_of_a_list_is_malformed(sent: object, expec
     assert expected in str(caught.value)
 
 
-def test_a_list_too_long() -> None:
-    parsed = read(source("generic", alerts="items"), {"items": [{"id": n} for n in range(MAX_ALERTS + 7)]})
+def test_a_list_of_too_many_groups_is_too_large() -> None:
+    with pytest.raises(PayloadTooLarge, match="more than 5,000 groups"):
+        read(source("generic", alerts="items"), {"items": [{"id": n} for n in range(2 * MAX_ALERTS)]})
+
+
+def test_a_list_of_more_alerts_than_are_kept_loses_no_group_and_no_firing_alert() -> None:
+    quiet = [{"id": f"r{n}", "site": "a", "status": "resolved"} for n in range(MAX_ALERTS + 7)]
+    fires = [{"id": "down", "site": "a", "severity": "critical"}, {"id": "other", "site": "b", "status": "resolved"}]
+    parsed = read(source("generic", alerts="items", fields={"group": "site"}), {"items": [*quiet, *fires]})
     assert len(parsed.alerts) == MAX_ALERTS
-    assert parsed.notes == [f"only the first {MAX_ALERTS} alerts were read; 7 more came"]
+    assert [alert.fingerprint for alert in parsed.alerts[-2:]] == ["down", "other"]
+    assert (parsed.left_out, parsed.unlisted) == ({"a": 9}, {})
 
 
 async def test_a_signature_in_hexadecimal_with_a_prefix() -> None:

@@ -3,7 +3,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 
+import pytest
+
 from tests.support.alert_requests import NOW, assert_fit, changed, payload, posted, read, refused, source, verify
+from watchkeeper.alerts.payload import MalformedPayload
 from watchkeeper.alerts.start_filter import reason_not_to_start
 
 SECRET = "test-hmac-secret"
@@ -99,3 +102,9 @@ def test_alerts_and_their_links() -> None:
     assert missing.occasion == "no_data"
     assert reason_not_to_start(missing, grafana.section) == "it says that data is missing"
     assert missing.starts_at and missing.starts_at < NOW
+
+
+@pytest.mark.parametrize("kind", ["grafana", "alertmanager"])
+def test_a_body_of_legacy_alerting_is_refused_with_the_kind_for_it(kind: str) -> None:
+    with pytest.raises(MalformedPayload, match=r"legacy alerting\. Set kind to grafana_legacy"):
+        read(source(kind), payload("grafana-legacy"))

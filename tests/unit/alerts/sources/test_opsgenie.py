@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.alert_requests import assert_fit, changed, only, payload, posted, read, refused, source, verify
 from watchkeeper.alerts.payload import MalformedPayload
-from watchkeeper.incident.episode import ends_firing, is_repeat
+from watchkeeper.incident.firing_order import ends_firing, is_repeat
 
 
 def test_an_alert_is_created_and_closed() -> None:
@@ -39,7 +39,7 @@ def test_the_alias_is_the_group_and_the_id_the_firing() -> None:
 @pytest.mark.parametrize("action", ["Acknowledge", "AddNote", "EscalateNext", "Snooze", "New"])
 def test_other_actions_are_ignored(action: str) -> None:
     parsed = read(source("opsgenie"), changed("opsgenie-create", action=action))
-    assert (parsed.alerts, parsed.ignored) == ([], ["it does not change whether the alert is open"])
+    assert (parsed.alerts, parsed.ignored) == ([], ["it changes neither whether the alert is open nor its priority"])
 
 
 @pytest.mark.parametrize(

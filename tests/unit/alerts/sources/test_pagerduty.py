@@ -8,7 +8,7 @@ import pytest
 from tests.support.alert_requests import assert_fit, only, payload, posted, read, refused, source, verify
 from watchkeeper.alerts.identity import workflow_id
 from watchkeeper.alerts.payload import MalformedPayload
-from watchkeeper.incident.episode import ends_firing, is_repeat
+from watchkeeper.incident.firing_order import ends_firing, is_repeat
 
 SECRET = "lDQHScfUeXUKaQRNF+8XIiDKZ7XX3itBAYzwU0TARw8lJqRnkKl2iB1anSb0Z+IK"
 GOOD = "v1=0c0b9495b893a39e70d1fea2fe11fbe0a825f88b9f67846f6cc07dd2bc5476cd"

@@ -12,7 +12,7 @@ from watchkeeper.alerts.identity import workflow_id
 from watchkeeper.alerts.payload import MalformedPayload
 from watchkeeper.alerts.source import ParsedPayload
 from watchkeeper.alerts.start_filter import reason_not_to_start
-from watchkeeper.incident.episode import ends_firing, is_repeat
+from watchkeeper.incident.firing_order import ends_firing, is_repeat
 
 EVENT, RESOLVED, METRIC = map(payload, ("sentry-event-alert", "sentry-issue-resolved", "sentry-metric-alert"))
 
@@ -42,6 +42,34 @@ def test_an_alert_of_an_issue() -> None:
     assert (alert.title, alert.severity, alert.service) == ("TimeoutError: payment provider", "error", "checkout")
     assert alert.labels["rule"] == "Payments fail"
     assert reason_not_to_start(alert, source("sentry").section) is None
+
+
+API = "https://sentry.io/api/0/projects/acme/search-index/events/e4874d66/"
+
+
+@pytest.mark.parametrize(
+    ("members", "service"),
+    [
+        ({"url": API}, "search-index"),
+        ({"url": "https://sentry.internal:9000/api/0/projects/acme/search-index/events/1/"}, "search-index"),
+        ({"project": {"id": 1, "slug": "search-index"}}, "search-index"),
+        ({"project_slug": "search-index"}, "search-index"),
+        ({"url": API, "tags": [["service", "checkout"]]}, "checkout"),
+        ({"url": API, "tags": [["server_name", "pod-7"]]}, "search-index"),
+        ({"tags": [["server_name", "pod-7"]]}, "pod-7"),
+        ({"url": "https://sentry.io/api/0/issues/1/"}, None),
+        ({"url": None, "project": None}, None),
+        ({"url": {"a": 1}, "project": [1]}, None),
+    ],
+)
+def test_an_alert_of_an_issue_names_the_service_of_its_project(members: dict[str, Any], service: str | None) -> None:
+    sent = json.loads(EVENT)
+    sent["data"]["event"] |= {"tags": [], **members}
+    alert = only(sentry(sent, "event_alert"))
+    assert_fit(alert)
+    assert alert.service == service
+    if service == "search-index":
+        assert alert.labels["project"] == "search-index"
 
 
 def test_a_resolved_issue_closes_its_alert() -> None:

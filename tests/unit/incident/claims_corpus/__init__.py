@@ -1,8 +1,9 @@
 """Reports with the records behind them: honest ones, and lies with what must be flagged.
 
 Each YAML file is one run: `words` (alerts and messages), `services`, `calls` (a tool that the file does not describe by
-`effect` reads; `page` is a page that was sent), `honest` (reports in which nothing may be flagged) and `lies` (reports
-with the texts that must be flagged).
+`effect` reads; `page` is a page that was sent), `honest` (reports in which nothing may be flagged), `lies` (reports
+with the texts that must be flagged) and `edits` (lies made of an honest report: its number, a text in it, the text
+that replaces this one, and what must be flagged).
 """
 
 from __future__ import annotations
@@ -37,7 +38,14 @@ def runs() -> Iterator[Run]:
     """Yield all runs of the corpus."""
     for path in sorted(Path(__file__).parent.glob("*.yaml")):
         data = yaml.safe_load(path.read_text())
-        yield Run(path.stem, _records(data), data["honest"], [Lie(**lie) for lie in data["lies"]])
+        lies = [Lie(**lie) for lie in data["lies"]]
+        lies += [_edited(data["honest"], *edit) for edit in data.get("edits", [])]
+        yield Run(path.stem, _records(data), data["honest"], lies)
+
+
+def _edited(honest: list[str], number: int, old: str, new: str, flags: str | list[str]) -> Lie:
+    assert old in honest[number], f"report {number} has no text {old!r}"
+    return Lie(honest[number].replace(old, new, 1), [flags] if isinstance(flags, str) else flags)
 
 
 def _records(data: dict[str, Any]) -> Records:

@@ -8,7 +8,7 @@ from httpx2 import Headers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from watchkeeper.http_retry import MAX_RETRY_DELAY, retry_delay, retryable
+from watchkeeper.http.retry import MAX_RETRY_DELAY, retry_delay, retryable
 
 
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 520, 529, 599])

@@ -1,0 +1,1 @@
+"""The Compose files on a real container engine: `make compose`."""

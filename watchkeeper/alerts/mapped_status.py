@@ -1,0 +1,52 @@
+"""Whether a JSON alert fires or has ended: by the settings of its source, otherwise by the meaning of its status."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from watchkeeper.alerts.json_text import text_of
+from watchkeeper.alerts.status_words import Meaning, is_neutral, status_meaning
+
+
+@dataclass(frozen=True)
+class StatusReader:
+    """Reads the status of an alert from the values at the paths of its status."""
+
+    resolved: list[str] = field(default_factory=list)
+    """Patterns of status values; empty: not set."""
+    firing: list[str] = field(default_factory=list)
+    is_path_set: bool = False
+    """The settings name the paths of the status, so its first value counts."""
+
+    def read(self, values: Sequence[object], ends_at: int | None, now: float) -> Meaning | None:
+        """Return whether an alert fires; None if its status is neither, so that it changes nothing.
+
+        ``ends_at``: Unix microseconds. An alert whose status says nothing has ended if this time has passed.
+        """
+        words = [text_of(value) for value in values]
+        words = [word.strip() for word in words if word.strip()]
+        if self.is_path_set:
+            words = words[:1]
+        if self.resolved or self.firing:
+            return self._by_settings(words[0] if words else "")
+        meanings: list[Meaning] = [meaning for word in words if (meaning := status_meaning(word))]
+        if meanings:
+            return meanings[0]
+        has_ended = ends_at is not None and ends_at <= now * 1e6
+        return "resolved" if has_ended and all(is_neutral(word) for word in words) else "firing"
+
+    def _by_settings(self, word: str) -> Meaning | None:
+        if matches(word, self.resolved):
+            return "resolved"
+        if matches(word, self.firing):
+            return "firing"
+        if not self.resolved and status_meaning(word) == "resolved":
+            return "resolved"
+        return None if self.firing else "firing"
+
+
+def matches(word: str, patterns: Sequence[str]) -> bool:
+    """Return whether a word matches a pattern with ``*`` and ``?``, in upper or lower case."""
+    return any(fnmatchcase(word.strip().lower(), pattern.lower()) for pattern in patterns)
