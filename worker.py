@@ -47,7 +47,7 @@ from watchkeeper.temporal import activity_options
 from watchkeeper.temporal.client import ensure_search_attributes
 from watchkeeper.temporal.current_details import CurrentDetailsInterceptor
 from watchkeeper.temporal.heartbeat import HeartbeatInterceptor
-from watchkeeper.temporal.lazy_client import UNREACHABLE_STATUSES, wait_until_reachable
+from watchkeeper.temporal.lazy_client import is_unreachable, wait_until_reachable
 from watchkeeper.temporal.renewed_worker import connected_anew, renewed_worker
 from watchkeeper.temporal.sandbox import Sandbox
 from watchkeeper.text import error_text
@@ -61,6 +61,9 @@ HTTP_SECONDS = 20.0
 """Longest pause of a host within one HTTP request of a tool. The attempt has its own timeout."""
 
 log = logging.getLogger("watchkeeper")
+
+_NAMESPACE_CHECK_FAILED = "Worker validation failed"
+"""How the SDK's error begins if a worker cannot look up its namespace."""
 
 VERSION = WorkerDeploymentVersion("watchkeeper", __version__)
 
@@ -190,7 +193,7 @@ def require_usable_models(settings: Settings) -> None:
 
 
 async def run_until_signal(client: Client, settings: Settings, telemetry: Telemetry | None = None) -> None:
-    """Run a worker until SIGTERM or SIGINT, then drain it. Before that, wait until Temporal is reachable.
+    """Run a worker until SIGTERM or SIGINT, then drain it. It waits where Temporal is out of reach.
 
     Raises as ``run_worker``.
     """
@@ -198,15 +201,22 @@ async def run_until_signal(client: Client, settings: Settings, telemetry: Teleme
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, ended.set)
-    reachable, signalled = asyncio.create_task(_wait_for_temporal(client)), asyncio.create_task(ended.wait())
+    signalled = asyncio.create_task(ended.wait())
     try:
-        await asyncio.wait({reachable, signalled}, return_when=asyncio.FIRST_COMPLETED)
-        if ended.is_set():
-            return
-        async with run_worker(await reachable, settings, telemetry=telemetry, renewed=True):
-            await ended.wait()
+        while not ended.is_set():
+            reachable = asyncio.create_task(_wait_for_temporal(client))
+            try:
+                await asyncio.wait({reachable, signalled}, return_when=asyncio.FIRST_COMPLETED)
+                if not ended.is_set():
+                    async with run_worker(await reachable, settings, telemetry=telemetry, renewed=True):
+                        await ended.wait()
+            except (RPCError, RuntimeError) as error:
+                if not _is_outage(error):
+                    raise
+                log.warning("Temporal went away while the worker started: %s", error_text(error))
+            finally:
+                reachable.cancel()
     finally:
-        reachable.cancel()
         signalled.cancel()
 
 
@@ -218,8 +228,18 @@ async def _wait_for_temporal(client: Client) -> Client:
             await ensure_search_attributes(client)
             return await connected_anew(client)
         except RPCError as error:
-            if error.status not in UNREACHABLE_STATUSES:
+            if not is_unreachable(error):
                 raise
         except RuntimeError as error:  # the SDK could not connect
             log.warning("Temporal cannot be reached again: %s", error_text(error))
         await asyncio.sleep(1)
+
+
+def _is_outage(error: RPCError | RuntimeError) -> bool:
+    """Tell whether a worker could not start because Temporal went away.
+
+    The SDK's worker looks the namespace up first. It existed a moment before. If it was deleted, the next start says so.
+    """
+    if isinstance(error, RPCError):
+        return is_unreachable(error)
+    return str(error).startswith(_NAMESPACE_CHECK_FAILED)

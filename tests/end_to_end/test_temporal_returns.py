@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 from httpx2 import AsyncClient
+from temporalio.client import Client
 
 from tests.end_to_end.chaos.temporal_server import run_server
 from tests.support.program import Program, Running
 from tests.support.settings import KEY, build_settings
-from watchkeeper.contracts import RunInput
+from tests.support.tcp_gate import tcp_gate
+from watchkeeper.contracts import RunInput, RunResult
 from watchkeeper.runs.client import start_run
 from watchkeeper.temporal.ports import HOST, free_port
 from watchkeeper.testing.faults import hang
@@ -60,6 +62,38 @@ async def test_a_worker_waits_for_temporal_and_ends_when_it_is_told_to(tmp_path:
     ended = await worker.end()
     assert ended.code == 0
     assert ended.err.count("no Temporal server answers") == 1, output
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize(
+    ("cut_after", "away"),
+    [
+        *((chunks, 1.5) for chunks in (2, 5, 7, 8, 9, 10, 11, 12, 13, 14, 18)),
+        # Longer than the SDK retries a request.
+        *(pytest.param(chunks, 20.0, marks=pytest.mark.slow) for chunks in (8, 10, 11, 12, 13, 14, 18)),
+    ],
+)
+async def test_an_outage_during_the_start_of_a_worker_does_not_end_it(
+    tmp_path: Path, client: Client, cut_after: int, away: float
+) -> None:
+    """The connection is cut after each of the requests that a worker sends until it polls."""
+    queue, scripted = f"gate-{cut_after}-{away:.0f}", ScriptedModel(lambda request: says("It is fine."), key=KEY)
+    target = client.service_client.config.target_host
+    async with tcp_gate(target, cut_after, away) as gate, scripted.serve() as model:
+        variables = environment(f"{HOST}:{gate.port}", model, queue, free_port())
+        worker = await Program(tmp_path, variables).begin("worker")
+        try:
+            async with asyncio.timeout(30 + away):
+                await gate.returned.wait()
+                handle = await start_run(
+                    client, RunInput(text="Is it fine?"), build_settings(worker={"task_queue": queue})
+                )
+                result = await client.get_workflow_handle(handle.workflow_id, result_type=RunResult).result()
+        finally:
+            worker.send(signal.SIGTERM)
+            ended = await worker.end()
+    assert result.status == "concluded"
+    assert ended.code == 0, ended.err
     assert "Traceback" not in ended.err
 
 

@@ -26,7 +26,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from watchkeeper.contracts import Briefing, CarriedConversation, CompactionResult, ModelReply, ToolResult
 from watchkeeper.temporal import interpreter_exit, search_attributes
-from watchkeeper.temporal.lazy_client import UNREACHABLE_STATUSES, unavailable_until_connected
+from watchkeeper.temporal.lazy_client import is_unreachable, unavailable_until_connected
 from watchkeeper.text import ERROR_BYTES, excerpt
 
 DEFAULT_ADDRESS = "localhost:7233"
@@ -175,7 +175,7 @@ async def ensure_search_attributes(client: Client) -> None:
                 AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
             )
     except RPCError as error:
-        if error.status in UNREACHABLE_STATUSES:
+        if is_unreachable(error):
             raise
         if error.status == RPCStatusCode.ALREADY_EXISTS or await _can_list(client):
             return  # another worker registered them, or an administrator did and this client may not
@@ -190,7 +190,9 @@ def indexed_type(key: search_attributes.Key) -> IndexedValueType.ValueType:
 async def _can_list(client: Client) -> bool:
     try:
         await client.count_workflows(" AND ".join(f"{key.name} IS NULL" for key in search_attributes.ALL))
-    except RPCError:
+    except RPCError as error:
+        if is_unreachable(error):
+            raise
         return False
     return True
 

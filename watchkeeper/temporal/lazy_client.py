@@ -17,10 +17,17 @@ from watchkeeper.text import duration
 
 log = logging.getLogger(__name__)
 
-UNREACHABLE_STATUSES = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
+_UNREACHABLE = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
+_CUT_CONNECTION = "transport error"
+"""Message of the SDK, with the status UNKNOWN, if the connection ends during a request."""
 
 _PAUSE = 1.0
 _ATTEMPT = timedelta(seconds=10)
+
+
+def is_unreachable(error: RPCError) -> bool:
+    """Tell whether a request failed because no server answered, not because a server refused it."""
+    return error.status in _UNREACHABLE or error.message == _CUT_CONNECTION
 
 
 def unavailable_until_connected(client: Client) -> Client:
@@ -41,7 +48,7 @@ async def wait_until_reachable(client: Client) -> None:
             await client.service_client.check_health(timeout=_ATTEMPT)
             break
         except RPCError as error:
-            if error.status not in UNREACHABLE_STATUSES:
+            if not is_unreachable(error):
                 break  # the server answered, so it is reachable
             if since is None:
                 since = datetime.now(UTC)

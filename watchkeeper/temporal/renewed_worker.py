@@ -19,7 +19,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, ServiceClient
 from temporalio.worker import Worker
 
-from watchkeeper.temporal.lazy_client import UNREACHABLE_STATUSES
+from watchkeeper.temporal.lazy_client import is_unreachable
 from watchkeeper.text import duration, error_text
 
 PAUSE = 0.5
@@ -48,7 +48,8 @@ async def renewed_worker(client: Client, make_worker: Callable[[Client], Worker]
     try:
         yield first
     except asyncio.CancelledError:
-        if running.done():
+        if running.done() and body is not None:
+            body.uncancel()
             running.result()
         raise
     finally:
@@ -95,7 +96,7 @@ async def _wait_for_return(client: Client) -> float:
         try:
             await client.workflow_service.get_system_info(GetSystemInfoRequest(), retry=False, timeout=_ATTEMPT)
         except RPCError as error:
-            if error.status in UNREACHABLE_STATUSES and since is None:
+            if is_unreachable(error) and since is None:
                 since = clock()
         else:
             if since is not None and (length := clock() - since) >= SHORTEST_OUTAGE:
