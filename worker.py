@@ -16,7 +16,7 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.common import WorkerDeploymentVersion
 from temporalio.service import RPCError
-from temporalio.worker import Interceptor, Worker, WorkerDeploymentConfig
+from temporalio.worker import FixedSizeSlotSupplier, Interceptor, Worker, WorkerDeploymentConfig, WorkerTuner
 
 from activities.announce import AnnounceActivities
 from activities.announce_approval import AnnounceApprovalActivities
@@ -50,6 +50,7 @@ from watchkeeper.temporal.heartbeat import HeartbeatInterceptor
 from watchkeeper.temporal.lazy_client import is_unreachable, wait_until_reachable
 from watchkeeper.temporal.renewed_worker import connected_anew, renewed_worker
 from watchkeeper.temporal.sandbox import Sandbox
+from watchkeeper.temporal.workflow_slots import WorkflowTaskSlots
 from watchkeeper.text import error_text
 from watchkeeper.tool import Tool
 from watchkeeper.tool_calling.catalogue import build_catalogue, discover_tools
@@ -138,7 +139,7 @@ def _make_worker(
         interceptors=interceptors,
         # Every event then names the version that produced it; the default is a hash of 32 characters.
         deployment_config=WorkerDeploymentConfig(version=VERSION, use_worker_versioning=False),
-        max_concurrent_workflow_tasks=activity_options.CONCURRENT_WORKFLOW_TASKS,
+        tuner=_tuner(),
         sticky_queue_schedule_to_start_timeout=activity_options.STICKY_QUEUE_TIMEOUT,
         # By default the SDK delays heartbeats until most of the timeout has passed.
         max_heartbeat_throttle_interval=activity_options.HEARTBEAT_TIMEOUT
@@ -147,6 +148,18 @@ def _make_worker(
         graceful_shutdown_timeout=timedelta(seconds=settings.worker.shutdown_seconds),
         # The calls of a round start on this worker, which has the conversation, without using the task queue.
         max_eager_activity_reservations_per_workflow_task=MAX_CALLS,
+    )
+
+
+def _tuner() -> WorkerTuner:
+    activities = FixedSizeSlotSupplier(activity_options.CONCURRENT_ACTIVITIES)
+    return WorkerTuner.create_composite(
+        workflow_supplier=WorkflowTaskSlots(
+            activity_options.CONCURRENT_REPLAYS, activity_options.CONCURRENT_CACHED_TASKS
+        ),
+        activity_supplier=activities,
+        local_activity_supplier=activities,
+        nexus_supplier=activities,
     )
 
 
@@ -238,7 +251,7 @@ async def _wait_for_temporal(client: Client) -> Client:
 def _is_outage(error: RPCError | RuntimeError) -> bool:
     """Tell whether a worker could not start because Temporal went away.
 
-    The SDK's worker looks the namespace up first. It existed a moment before. If it was deleted, the next start says so.
+    The SDK's worker looks up the namespace, which existed a moment before. If it was deleted, the next start says so.
     """
     if isinstance(error, RPCError):
         return is_unreachable(error)

@@ -32,9 +32,16 @@ WORKFLOW_TASK_TIMEOUT = timedelta(seconds=2)
 run in its cache replays the history within this time; ``HISTORY_BOUNDS`` keeps histories short enough. If that fails,
 Temporal gives the fourth attempt five seconds more and the fifth ten."""
 
-CONCURRENT_WORKFLOW_TASKS = 2
-"""Workflow tasks that a worker runs at once. All of them share one Python interpreter: a worker that replays many runs
-at once would finish none of them within ``WORKFLOW_TASK_TIMEOUT``. The other tasks wait in the task queue."""
+CONCURRENT_REPLAYS = 2
+"""Workflow tasks that a worker runs at once and that start or replay a run. All of them share one Python interpreter: a
+worker that replays many runs at once would finish none of them within ``WORKFLOW_TASK_TIMEOUT``. The other tasks wait
+in the task queue."""
+
+CONCURRENT_CACHED_TASKS = 4
+"""Workflow tasks that a worker runs at once of runs that it has in its cache. Each takes milliseconds."""
+
+CONCURRENT_ACTIVITIES = 100
+"""Activities that a worker runs at once; the SDK's default."""
 
 MODEL_RETRY_LIMIT = timedelta(minutes=15)
 """How long a model may be unreachable before the run ends with a hand-off to people."""
