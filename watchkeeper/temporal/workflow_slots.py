@@ -57,7 +57,7 @@ class _Slots:
         return permit
 
     def give_back(self) -> None:
-        """Give a slot back. Whoever waits for one tries again."""
+        """Give a slot back. Each waiting reservation tries again."""
         with self._lock:
             self._free += 1
             waiting = list(self._waiting)
