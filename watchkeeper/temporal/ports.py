@@ -14,10 +14,21 @@ HOST = "127.0.0.1"
 
 
 def free_port(host: str = HOST) -> int:
-    """Return a port of a loopback address that is free now."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
+    """Return a port of a loopback address that is free now, and that Linux gives to no other program for a minute.
+
+    Otherwise an outgoing connection of any program may take it before a server listens on it. A connection that its
+    server closes first keeps its port in the state TIME_WAIT, in which only a program that names the port gets it. The
+    server of ``temporal server start-dev`` reserves its inner ports in the same way.
+    """
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, 0))
+        listener.listen()
+        port: int = listener.getsockname()[1]
+        with socket.create_connection((host, port)) as client:
+            server, _ = listener.accept()
+            server.close()
+            client.recv(1)  # the server's end comes first
         return port
 
 

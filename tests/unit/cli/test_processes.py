@@ -111,7 +111,10 @@ async def test_at_a_terminal_the_demo_stays_up_for_more_questions(program: Progr
     async def shows(text: str) -> None:
         nonlocal written, screen
         while text not in screen:
-            written += await asyncio.to_thread(os.read, master, 65_536)
+            try:
+                written += await asyncio.to_thread(os.read, master, 65_536)
+            except OSError:  # the demo has ended
+                pytest.fail(f"the demo ended without {text!r}: {screen}")
             # A read may end within a character.
             screen = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written.decode(errors="ignore"))
 
