@@ -46,19 +46,42 @@ _REMEDIES: dict[ModelErrorReason | int, str] = {
 """What a person can do, by reason or by HTTP status."""
 
 _OVERFLOW = re.compile(
-    "context_length_exceeded"  # OpenAI
-    "|maximum context length"  # OpenAI, vLLM
+    "context_length_exceeded|contextwindowexceeded"  # OpenAI, LiteLLM
+    "|maximum (?:context|model|prompt) length"  # OpenAI, vLLM, xAI
+    # OpenAI, SGLang, LM Studio, Cloudflare, Anthropic
+    r"|(?:exceed\w*|longer than|greater than|fit into)\b.{0,40}\bcontext (?:length|window|limit)"
+    "|context (?:window|length) exceeds|context (?:the )?overflow|loaded with context length"  # MiniMax, LM Studio
     "|exceeded model token limit"  # Moonshot
     "|exceed_context_size_error|available context size"  # llama.cpp
     "|max_tokens parameter must be less than the context length"  # Together, as a 403
-    r"|request too large\b.*tokens per min"  # Groq, as a 413
-    "|prompt is too long|input token count exceeds",  # Anthropic, Gemini
+    r"|request too large\b.*tokens per min|tokens_limit_reached"  # Groq and GitHub, as a 413
+    "|(?:prompt|input) is too long|prompt exceeds"  # Anthropic, Bedrock, GLM
+    r"|(?:input|prompt) (?:tokens?|token count|length)\b.{0,40}\bexceed"  # Gemini, SGLang, Copilot, OpenAI
+    "|tokens in the prompt cannot exceed|range of input length should be"  # Cohere, Qwen
+    r"|`inputs` (?:tokens \+ `max_new_tokens` )?must (?:be <=|have less than)"  # Text Generation Inference
+    "|reduce the length of the messages",  # Groq, Cerebras
     re.DOTALL,
 )
 _OVERFLOW_STATUSES = {400, 403, 413, 422}
 _TOOL_CHOICE_STATUSES = {400, 404, 422}
 
-_QUOTA_CODES = {"exceeded_current_quota_error", "insufficient_quota", "insufficient_balance"}
+_QUOTA_CODES = {
+    "exceeded_current_quota_error",
+    "insufficient_quota",
+    "insufficient_balance",
+    "billing_not_active",
+    "billing_hard_limit_reached",
+    "arrearage",
+}
+_QUOTA = re.compile(
+    r"credit balance is too low|used all available credits|monthly spending limit|key limit exceeded"
+    r"|insufficient (?:account )?(?:balance|credits?|funds)|purchase (?:more )?credits"
+)
+"""Spent money, in words. "You exceeded your current quota" is not among them: Gemini says so of a limit per minute."""
+
+_TOOL_CHOICE = re.compile(r"tool[_ ]?choice(?! requires)")
+"""Amazon writes it without a separator. vLLM says that "tool choice requires" an option of the server."""
+
 _AUTH_CODES = {"invalid_api_key", "authentication_error", "invalid_authentication_error", "permission_error"}
 _FILTER_CODES = {"content_filter", "content_policy_violation", "data_inspection_failed"}
 
@@ -147,7 +170,9 @@ def _reason_from_body(error: ErrorBody, status: int) -> ModelErrorReason | None:
         return "quota"
     if error.codes & _AUTH_CODES and status < 500:
         return "auth"
-    if status in _TOOL_CHOICE_STATUSES and "tool_choice" in error.searchable_text:
+    if 400 <= status < 500 and _QUOTA.search(error.searchable_text):
+        return "quota"
+    if status in _TOOL_CHOICE_STATUSES and _TOOL_CHOICE.search(error.searchable_text):
         return "tool_choice"
     return None
 
