@@ -74,8 +74,8 @@ _QUOTA_CODES = {
     "arrearage",
 }
 _QUOTA = re.compile(
-    r"credit balance is too low|used all available credits|monthly spending limit|key limit exceeded"
-    r"|insufficient (?:account )?(?:balance|credits?|funds)|purchase (?:more )?credits"
+    r"credit balance is too low|used all available credits|monthly spending limit"
+    r"|key limit exceeded \((?:total|monthly|weekly|daily)|insufficient (?:account )?(?:balance|credits?|funds)"
 )
 """Spent money, in words. "You exceeded your current quota" is not among them: Gemini says so of a limit per minute."""
 
@@ -84,6 +84,16 @@ _TOOL_CHOICE = re.compile(r"tool[_ ]?choice(?! requires)")
 
 _AUTH_CODES = {"invalid_api_key", "authentication_error", "invalid_authentication_error", "permission_error"}
 _FILTER_CODES = {"content_filter", "content_policy_violation", "data_inspection_failed"}
+
+
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?(ms|h|m|s)")
+_WAIT = re.compile(
+    r"(?:try(?:ing)? again|retry(?:ing)?|wait)(?: again)? (?:in|after|for) (?:about )?"
+    r"((?:\d{1,9}(?:\.\d{1,9})? ?(?:ms|h(?:ours?)?|m(?:in(?:ute)?s?)?|s(?:ec(?:ond)?s?)?)(?![a-z]) ?){1,4})"
+)
+"""How OpenAI, Azure, Groq and Gemini ask to wait if they send no header."""
+
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 
 
 class ModelError(Exception):
@@ -139,8 +149,8 @@ def error_from_response(status: int, headers: Mapping[str, str], body: bytes) ->
         return ModelError("refused", message, status=status)
     error = read_error_body(body)
     reason = _reason_from_body(error, status) or _reason_from_status(status, lower)
-    delay = retry_delay(lower, LONGEST_REQUESTED_DELAY) if reason in RETRYABLE_REASONS else None
     said = error.searchable_text
+    delay = _requested_delay(lower, said) if reason in RETRYABLE_REASONS else None
     return ModelError(reason, f"HTTP {status}: {error.message}", status=status, delay=delay, said=said)
 
 
@@ -151,6 +161,14 @@ def error_from_object(parsed: object) -> ModelError:
     reason = _reason_from_body(error, error.status or 400) or _reason_from_status(inner, {})
     message = f"HTTP 200 with an error: {error.message or '(no message)'}"
     return ModelError(reason, message, status=error.status, said=error.searchable_text)
+
+
+def _requested_delay(headers: Mapping[str, str], said: str) -> timedelta | None:
+    """Return the delay of the headers, else the one that the error text asks for."""
+    if (delay := retry_delay(headers, LONGEST_REQUESTED_DELAY)) is not None or (found := _WAIT.search(said)) is None:
+        return delay
+    seconds = sum(float(number) * _SECONDS[unit] for number, unit in _DURATION.findall(found[1]))
+    return timedelta(seconds=min(seconds, LONGEST_REQUESTED_DELAY.total_seconds()))
 
 
 def not_a_completion(body: bytes) -> ModelError:
