@@ -19,7 +19,13 @@ from watchkeeper.llm.host_dialect import CallIdPrefix, Dialect, Lesson
 from watchkeeper.llm.host_messages import parse_messages, render_messages
 from watchkeeper.llm.host_request import Prompt, offered_tools, render_request, streams
 from watchkeeper.llm.prompt_counts import PromptCount
-from watchkeeper.llm.refused_features import demands_stream, forbids_stream, refused_in_messages, refuses_field, refuses_schema_field
+from watchkeeper.llm.refused_features import (
+    demands_stream,
+    forbids_stream,
+    refused_in_messages,
+    refuses_field,
+    refuses_schema_field,
+)
 from watchkeeper.llm.token_limits import TokenRefusal, fitted_limit
 from watchkeeper.llm.usage import completion_cost
 from watchkeeper.telemetry import activity_context

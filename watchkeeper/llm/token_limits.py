@@ -26,9 +26,11 @@ _WINDOW = [
     r"tokens > (\d+) maximum",  # Anthropic
     # OpenAI, vLLM, SGLang, OpenRouter, LM Studio, Cloudflare
     r"context (?:length|window|size|limit)(?: size| limit)?(?: of| only| is|:)*\s*[`(]?(\d+)",
-    r"maximum (?:model|prompt|allowed) length (?:of |is )?\(?(\d+)",  # vLLM, xAI, SGLang
+    r"maximum (?:model|prompt) length (?:of|is) (\d+)",  # vLLM, xAI
+    r"maximum allowed length \((\d+) tokens",  # SGLang
     r"maximum number of tokens allowed \(?(\d+)",  # Gemini
-    r"token(?:s| count)\b[^.]{0,40}exceeds? (?:the (?:configured )?limit of )?(\d+)",  # Copilot, OpenAI, Cohere
+    r"(?:prompt|input) token(?:s| count)\b[^.]{0,40}exceeds? the (?:configured )?limit of (\d+)",  # Copilot, OpenAI
+    r"tokens in the prompt cannot exceed (\d+)",  # Cohere
     r"current length is \d+ while limit is (\d+)",  # Cerebras
     r"range of input length should be \[\d+, ?(\d+)",  # Qwen
     r"max size: (\d+) tokens",  # GitHub
@@ -72,6 +74,7 @@ _COMPLETION = [
     r"max_\w*tokens\b[^.]{0,60}less than or equal to `?(\d+)",  # FastAPI
     r"max_\w*tokens\b.{0,60}expected a value <= (\d+)",  # OpenAI
     r"max_\w*tokens\b[^.]{0,40}between \d+ and (\d+)",
+    r"(?:max_\w*|output |completion )tokens\b[^.]{0,40}exceeds? (?:the [\w ]{0,20}limit of )?(\d+)",
     r"exceeds the model limit of (\d+)",  # Amazon Bedrock
 ]
 

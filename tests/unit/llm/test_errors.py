@@ -94,7 +94,10 @@ OVERFLOWS: list[object] = [
     [{"error": {"message": "The input token count exceeds the maximum"}}],
     [{"error": {"message": "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576)."}}],
     {"object": "error", "message": "The decoder prompt (length 40) is longer than the maximum model length of 16."},
-    {"object": "error", "message": "The prompt (total length 40) is too long to fit into the model (context length 16)"},
+    {
+        "object": "error",
+        "message": "The prompt (total length 40) is too long to fit into the model (context length 16)",
+    },
     {"object": "error", "message": "The input (40 tokens) is longer than the model's context length (16 tokens)."},
     {"object": "error", "message": "Input length (40 tokens) exceeds the maximum allowed length (16 tokens)."},
     {"error": "Input validation error: `inputs` must have less than 16 tokens. Given: 40"},
@@ -111,7 +114,11 @@ OVERFLOWS: list[object] = [
     {"error": {"message": "invalid params, context window exceeds limit (2013)"}},
     {"error": {"code": "tokens_limit_reached", "message": "Request body too large. Max size: 16 tokens."}},
     {"error": {"message": "prompt token count of 40 exceeds the limit of 16"}},
-    {"errors": [{"message": "The number of input and output tokens (40) exceeded this model context window limit (16)."}]},
+    {
+        "errors": [
+            {"message": "The number of input and output tokens (40) exceeded this model context window limit (16)."}
+        ]
+    },
     {"error": {"message": "Your input exceeds the context window of this model."}},
     {"error": {"message": "litellm.ContextWindowExceededError: too big"}},
     {"message": "total number of tokens in the prompt cannot exceed 16 - received 40."},

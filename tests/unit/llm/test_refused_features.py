@@ -33,7 +33,7 @@ MESSAGES: list[JsonObject] = [
 
 RUST = "Failed to deserialize the JSON body into the target type: "
 KNOWN = "expected one of `messages`, `model`, `max_completion_tokens`, `stream`, `reasoning_content` at line 1 column 9"
-PROTO = 'Invalid JSON payload received. Unknown name "{}" at \'{}\': Cannot find field.'
+PROTO = "Invalid JSON payload received. Unknown name \"{}\" at '{}': Cannot find field."
 
 
 def said(body: object) -> str:

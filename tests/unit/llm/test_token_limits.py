@@ -71,6 +71,7 @@ TOO_LONG = {
     "OpenAI, messages": (
         "This model's maximum context length is 16384 tokens. However, your messages resulted in 40000 tokens."
     ),
+    "Cohere": "total number of tokens in the prompt cannot exceed 16384 - received 40000. Try a shorter prompt",
     "OpenAI, the configured limit": (
         "Input tokens exceed the configured limit of 16384 tokens. Your messages resulted in 40000 tokens."
     ),
@@ -88,11 +89,11 @@ def test_a_prompt_that_is_too_long_has_no_limit_but_names_the_window(text: str) 
 @pytest.mark.parametrize(
     "text",
     [
-        "maximum context length is 32768 tokens. However, you requested 38500 tokens (22000 in the messages, 500 in the "
-        "functions, 16000 in the completion).",
-        "maximum context length is 32768 tokens. However, you requested about 38500 tokens (22000 of text input, 500 of "
-        "tool input, 16000 in the output).",
-        "The estimated number of input and maximum output tokens (38500) exceeded this model context window limit (32768).",
+        "maximum context length is 32768 tokens. However, you requested 38500 tokens (22000 in the messages, 500 in "
+        "the functions, 16000 in the completion).",
+        "maximum context length is 32768 tokens. However, you requested about 38500 tokens (22000 of text input, 500 "
+        "of tool input, 16000 in the output).",
+        "number of input and maximum output tokens (38500) exceeded this model context window limit (32768).",
     ],
 )
 def test_tools_that_a_host_counts_apart_belong_to_the_prompt(text: str) -> None:
@@ -107,6 +108,8 @@ COMPLETION_REFUSALS = {
         "Invalid 'max_completion_tokens': integer above maximum value. Expected a value <= 4096, but got 16000 instead."
     ),
     "a range": "max_completion_tokens should be between 1 and 4096",
+    "an excess": "max_tokens cannot exceed 4096",
+    "an excess of output": "The number of output tokens (16000) exceeds the limit of 4096",
     "OpenAI": (
         "max_tokens is too large: 16000. This model supports at most 4096 completion tokens, whereas you provided "
         "16000."
@@ -181,6 +184,9 @@ def test_a_prompt_that_leaves_no_room_has_no_limit() -> None:
         "tool_choice 'specified' is incompatible with thinking enabled",
         "extra_forbidden body.max_completion_tokens: extra inputs are not permitted",
         "incorrect api key provided",
+        "tools.0.function.description: string exceeds maximum allowed length (1024)",
+        "number of tools exceeds the limit of 128",
+        "the number of messages cannot exceed 512",
     ],
 )
 def test_other_refusals_are_not_about_tokens(text: str) -> None:
