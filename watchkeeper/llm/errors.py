@@ -77,7 +77,7 @@ _QUOTA = re.compile(
     r"credit balance is too low|used all available credits|monthly spending limit"
     r"|key limit exceeded \((?:total|monthly|weekly|daily)|insufficient (?:account )?(?:balance|credits?|funds)"
 )
-"""Spent money, in words. "You exceeded your current quota" is not among them: Gemini says so of a limit per minute."""
+"""Spent money, as text. "You exceeded your current quota" is not among them: Gemini says so of a limit per minute."""
 
 _TOOL_CHOICE = re.compile(r"tool[_ ]?choice(?! requires)")
 """Amazon writes it without a separator. vLLM says that "tool choice requires" an option of the server."""
@@ -89,7 +89,7 @@ _FILTER_CODES = {"content_filter", "content_policy_violation", "data_inspection_
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?(ms|h|m|s)")
 _WAIT = re.compile(
     r"(?:try(?:ing)? again|retry(?:ing)?|wait)(?: again)? (?:in|after|for) (?:about )?"
-    r"((?:\d{1,9}(?:\.\d{1,9})? ?(?:ms|h(?:ours?)?|m(?:in(?:ute)?s?)?|s(?:ec(?:ond)?s?)?)(?![a-z]) ?){1,4})"
+    r"((?:\d{1,9}(?:\.\d{1,9})? ?(?:ms|hours?|h|minutes?|mins?|m|seconds?|secs?|s)(?![a-z]) ?){1,4})"
 )
 """How OpenAI, Azure, Groq and Gemini ask to wait if they send no header."""
 

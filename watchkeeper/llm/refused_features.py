@@ -19,7 +19,7 @@ _REFUSED = re.compile(
     r"not (?:permitted|supported|allowed|accepted|recogni[sz]ed|valid|a valid)|unsupported|unrecogni[sz]ed|unknown|"
     r"unexpected|extra_forbidden|extra (?:inputs|fields|keys)|additional properties|forbidden|deprecated|"
     r"(?:doesn't|does not|don't|do not) (?:support|accept|exist|recogni[sz]e)|"
-    r"(?:no such|invalid) (?:field|parameter|argument|property|key)|additional propert(?:y|ies):|"
+    r"(?:no such|invalid) (?:field|parameter|argument|property|key)|"
     r"please remove the|cannot both be|only one of"
 )
 _DEMANDS_STREAM = re.compile(
@@ -136,7 +136,7 @@ _RULES = (
         "several calls in a message",
         re.compile(
             r"single tool.?calls? at once|only (?:supports? )?(?:one|a single|single) tool.?call|"
-            r"(?:at most|more than|no more than|exactly) (?:one|1|a single) (?:tool|function).?call|"
+            r"(?:at most|more than|exactly) (?:one|1|a single) (?:tool|function).?call|"
             r"(?:multiple|parallel) tool.?calls? .{0,40}(?:not supported|unsupported|not allowed)|"
             r"(?:not|n't) (?:support|allow) (?:multiple|parallel) (?:tool|function).?calls?"
         ),

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.support.asking import OPENING, call, round_of, user
+from watchkeeper.config.host_presets import Feature
 from watchkeeper.contracts import JsonObject
 from watchkeeper.llm.errors import error_from_response
 from watchkeeper.llm.host_dialect import CallIdPrefix, Lesson, MessageField
@@ -94,11 +95,11 @@ def test_the_refused_field_is_found_and_no_other(field: str, body: object) -> No
     assert [name for name in OTHERS if refuses_field(said(body), name)] == [field]
 
 
-NULL = "null content"
-ORDER = "a user message after a tool message"
-SYSTEM = "a system message"
-IDS = "call ids of other hosts"
-SINGLE = "several calls in a message"
+NULL: Feature = "null content"
+ORDER: Feature = "a user message after a tool message"
+SYSTEM: Feature = "a system message"
+IDS: Feature = "call ids of other hosts"
+SINGLE: Feature = "several calls in a message"
 ASSISTANT: list[str | int] = ["body", "messages", 2, "assistant"]
 
 REFUSALS: list[tuple[Lesson, object]] = [
