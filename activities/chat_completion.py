@@ -10,15 +10,22 @@ from temporalio import activity
 
 from activities.model_host import ModelHost
 from watchkeeper.config.host_presets import Feature
+from watchkeeper.config.sections import ModelProfile
 from watchkeeper.contracts import ModelReply, Usage
 from watchkeeper.llm.completion import read_completion
 from watchkeeper.llm.cut_prompts import is_cut, reasoning_size
 from watchkeeper.llm.errors import ModelError, ModelErrorReason, PromptCut
-from watchkeeper.llm.host_dialect import Dialect, Lesson
+from watchkeeper.llm.host_dialect import CallIdPrefix, Dialect, Lesson
 from watchkeeper.llm.host_messages import parse_messages, render_messages
 from watchkeeper.llm.host_request import Prompt, offered_tools, render_request, streams
 from watchkeeper.llm.prompt_counts import PromptCount
-from watchkeeper.llm.refused_features import refused_in_messages, refuses_field
+from watchkeeper.llm.refused_features import (
+    demands_stream,
+    forbids_stream,
+    refused_in_messages,
+    refuses_field,
+    refuses_schema_field,
+)
 from watchkeeper.llm.token_limits import TokenRefusal, fitted_limit
 from watchkeeper.llm.usage import completion_cost
 from watchkeeper.telemetry import activity_context
@@ -72,7 +79,7 @@ async def _ask_as_accepted(host: ModelHost, prompt: Prompt, limit: int | None, a
         try:
             reply = await _ask(host, prompt, limit)
         except ModelError as error:
-            if (lesson := _lesson(error, host.dialect, prompt, limit)) is not None:
+            if (lesson := _lesson(host, error, prompt, limit)) is not None:
                 host.learn(lesson, str(error))
                 continue
             if (limit := _next_limit(host, prompt, error, limit, smaller_limits)) <= above:
@@ -84,20 +91,25 @@ async def _ask_as_accepted(host: ModelHost, prompt: Prompt, limit: int | None, a
         host.learn("tool_choice none", "its model called a tool")
 
 
-_TEACHING: Set[ModelErrorReason] = {"refused", "tool_choice", "context_overflow"}
+_TEACHING: Set[ModelErrorReason] = {"refused", "tool_choice", "context_overflow", "tool_use_failed"}
 """Reasons of errors that a changed request may avoid."""
 
 TEMPLATE_FAILED = 500
 """Status with which llama.cpp and others report that the model's template does not accept the messages."""
 
 
-def _lesson(error: ModelError, dialect: Dialect, prompt: Prompt, limit: int | None) -> Lesson | None:
+def _lesson(host: ModelHost, error: ModelError, prompt: Prompt, limit: int | None) -> Lesson | None:
     """Return what a refusal does not accept of a request, if it can be left out."""
+    profile, dialect = host.profile, host.dialect
     if not _teaches(error):
         return None
-    if error.status != TEMPLATE_FAILED and (field := _refused_option(error, dialect, prompt, limit)) is not None:
-        return field
-    return refused_in_messages(error.said, parse_messages(render_messages(prompt.messages, dialect)))
+    if error.reason == "tool_use_failed":  # Groq's answer to a call that the request forbids, too
+        return "tool_choice none" if prompt.forbids and offered_tools(dialect, prompt) else None
+    option = None if error.status == TEMPLATE_FAILED else _refused_option(error, profile, dialect, prompt, limit)
+    if option is not None:
+        return option
+    lesson = refused_in_messages(error.said, parse_messages(render_messages(prompt.messages, dialect)))
+    return None if isinstance(lesson, CallIdPrefix) and dialect.call_id_prefix else lesson
 
 
 def _teaches(error: ModelError) -> bool:
@@ -106,14 +118,23 @@ def _teaches(error: ModelError) -> bool:
     return relayed or error.reason in _TEACHING
 
 
-def _refused_option(error: ModelError, dialect: Dialect, prompt: Prompt, limit: int | None) -> Feature | None:
+def _refused_option(
+    error: ModelError, profile: ModelProfile, dialect: Dialect, prompt: Prompt, limit: int | None
+) -> Feature | None:
     """Return what a refusal does not accept of a request, except of its messages."""
     if limit is not None and dialect.limit_field is not None and refuses_field(error.said, dialect.limit_field):
         return dialect.limit_field
     if "stream_options" not in dialect.refused and any(refuses_field(error.said, name) for name in STREAM_OPTIONS):
         return "stream_options"
-    if "stream" not in dialect.refused and refuses_field(error.said, "stream"):
+    if "an answer without a stream" not in dialect.refused and demands_stream(error.said):
+        return None if streams(profile, dialect) else "an answer without a stream"
+    if "stream" not in dialect.refused and (
+        refuses_field(error.said, "stream") or (streams(profile, dialect) and forbids_stream(error.said))
+    ):
         return "stream"
+    closed = b'"additionalProperties"' in (prompt.tools or b"")
+    if closed and "additionalProperties of tools" not in dialect.refused and refuses_schema_field(error.said):
+        return "additionalProperties of tools"
     if error.reason == "tool_choice" and prompt.forbids and offered_tools(dialect, prompt):
         return "tool_choice none"
     if error.reason == "tool_choice" and prompt.forces and "forced tool_choice" not in dialect.refused:

@@ -9,7 +9,7 @@ from typing import Protocol
 from temporalio import activity
 
 from watchkeeper.config.settings import ModelProfile
-from watchkeeper.llm.host_dialect import Dialect, Lesson, MessageField
+from watchkeeper.llm.host_dialect import Dialect, Lesson, describe_lesson
 from watchkeeper.llm.prompt_counts import PromptCounts
 from watchkeeper.llm.token_limits import TokenRefusal
 
@@ -63,7 +63,7 @@ class ModelHost:
 
     def learn(self, lesson: Lesson, why: str) -> None:
         """Remember what the host refuses; ``why`` is for the log."""
-        what = f"the field {lesson.name} of messages" if isinstance(lesson, MessageField) else lesson
+        what = describe_lesson(lesson)
         self.dialect = self.dialect.after(lesson)
         activity.logger.warning("%s does not accept %s, which is no longer sent: %s", self.profile.name, what, why)
 

@@ -30,6 +30,8 @@ OPENAI_ID = (
     "string with length 64 instead."
 )
 
+PREFIXED_ID = "Invalid 'messages[2].tool_calls[0].id': '{id}'. Expected an ID that begins with 'call_'."
+
 RULES: dict[str, HostRule] = {
     "user after tool": host_rules.no_user_after_tool,
     "alternating roles": host_rules.alternating_roles,
@@ -49,6 +51,12 @@ RULES: dict[str, HostRule] = {
     "no tool_choice": host_rules.no_tool_choice,
     "max_tokens": host_rules.no_max_completion_tokens,
 }
+ALONE: dict[str, HostRule] = {
+    "only streams": host_rules.only_streams,
+    "ids with a prefix": host_rules.call_ids("call_.{1,35}", PREFIXED_ID),
+}
+"""Rules that contradict others of ``RULES``."""
+
 MISTRAL = [
     RULES[name]
     for name in ("max_tokens", "user after tool", "null content", "Mistral's ids", "added fields", "alternating roles")
@@ -90,7 +98,7 @@ def messages_of(body: bytes) -> bytes:
     return body[: body.index(b'],"tools":')]
 
 
-@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+@pytest.mark.parametrize("rule", [*RULES.values(), *ALONE.values()], ids=[*RULES, *ALONE])
 async def test_a_refused_form_is_sent_once(client: Client, rule: HostRule) -> None:
     model = host(rule)
     async with asking(client, model) as asked:
@@ -203,6 +211,20 @@ async def test_a_forced_tool_is_left_to_the_model_where_it_cannot_be_forced(clie
             await asked.ask(messages, choice=ToolChoice(mode="named", function="look"))
     choices = [request.json()["tool_choice"] for request in model.requests]
     assert [isinstance(choice, dict) for choice in choices] == [True, False, False]
+
+
+async def test_a_call_that_the_host_refuses_in_the_last_round_leaves_the_tools_out(client: Client) -> None:
+    """Groq reports the call of its own model as the fault of the request."""
+
+    def forbids(request: JsonObject) -> None:
+        if request.get("tool_choice") == "none":
+            raise RequestRefused("Tool choice is none, but model called a tool", code="tool_use_failed")
+
+    model = host(forbids)
+    async with asking(client, model) as asked:
+        for messages in (BEGUN, NEXT):
+            assert (await asked.ask(messages, last=True)).text == "Checkout is down."
+    assert ["tools" in request.json() for request in model.requests] == [True, False, False]
 
 
 async def test_an_outage_teaches_nothing(client: Client) -> None:

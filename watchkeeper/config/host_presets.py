@@ -12,10 +12,12 @@ Feature: TypeAlias = Literal[
     "max_completion_tokens",
     "max_tokens",
     "stream",
+    "an answer without a stream",
     "stream_options",
     "tool_choice",
     "tool_choice none",
     "forced tool_choice",
+    "additionalProperties of tools",
     "a system message",
     "a user message after a tool message",
     "null content",
@@ -29,9 +31,11 @@ Feature: TypeAlias = Literal[
 """A part of a request that some host refuses.
 
 ``max_completion_tokens``, ``max_tokens``: the fields for the limit of a completion; the second is the older one.
-``stream``, ``tool_choice``: these fields, even with false and ``auto``. ``stream_options``: the usage of a stream.
+``stream``, ``tool_choice``: these fields, even with false and ``auto``. ``an answer without a stream``: the host only
+streams. ``stream_options``: the usage of a stream.
 ``tool_choice none``: tools that the model may not call; also refused by a host that answers such a request with a call.
-``forced tool_choice``: a demand to call a tool. ``a user message after a tool message``: also one after a user message.
+``forced tool_choice``: a demand to call a tool. ``additionalProperties of tools``: this field of their schemas.
+``a user message after a tool message``: also one after a user message.
 ``null content``: that of a message that only holds calls. ``empty content``: an empty string instead. ``added fields of
 messages``: all that OpenAI does not have.
 """

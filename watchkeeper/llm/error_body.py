@@ -16,6 +16,16 @@ _TITLE = re.compile(r"<title[^>]*>([^<]*)", re.IGNORECASE)
 
 _COUNTS = {"n_ctx", "n_prompt_tokens"}
 
+_REPEATED = re.compile(
+    r"expected one of (?:[`'\"]\w+[`'\"](?:, | or )?)+"  # Rust's serde: all fields that it knows
+    r"|['\"]input['\"]: .*?(?=\}, ?\{['\"]type['\"]|$)",  # pydantic, written as text: a part of the request
+    re.DOTALL,
+)
+"""Names of fields that an error is not about."""
+
+_MOST_ENTRIES = 8
+"""Entries of a list of errors that are read. Pydantic has one for each alternative of a type."""
+
 _READ_CHARS = 10_000
 """How much of an error's text is searched. Some hosts repeat the whole request in it."""
 
@@ -35,7 +45,8 @@ class ErrorBody(NamedTuple):
     def searchable_text(self) -> str:
         """Codes, counts and message in lower case, to search for known phrases."""
         counts = (f"{name} {count}" for name, count in self.counts.items())
-        return " ".join([*sorted(self.codes), *counts, self.message]).lower()[:_READ_CHARS]
+        message = _REPEATED.sub("", self.message[:_READ_CHARS])
+        return " ".join([*sorted(self.codes), *counts, message]).lower()[:_READ_CHARS]
 
 
 def parse_json(body: bytes) -> object:
@@ -84,7 +95,7 @@ def read_error_object(parsed: object) -> ErrorBody:
     found_in = ((source, key) for source in (outer, nested) for key in ("error", "errors", "detail"))
     inner = next((source[key] for source, key in found_in if source.get(key)), outer)
     fields = _first_object(inner)
-    message = next((text for text in _messages(inner, fields, outer, parsed) if text.strip()), "")
+    message = next((text for text in _messages(inner, outer, parsed) if text.strip()), "")
     found = [source.get(key) for source in (fields, outer) for key in ("code", "type", "status", "param")]
     status = next((number for value in found if (number := _status(value)) is not None), None)
     codes = frozenset(value.lower() for value in found if isinstance(value, str))
@@ -99,14 +110,26 @@ def _first_object(value: object) -> JsonObject:
     return value if isinstance(value, dict) else {}
 
 
-def _messages(inner: object, fields: JsonObject, outer: JsonObject, parsed: object) -> list[str]:
+def _messages(inner: object, outer: JsonObject, parsed: object) -> list[str]:
+    entries = inner[:_MOST_ENTRIES] if isinstance(inner, list) else [inner]
+    joined = "; ".join(dict.fromkeys(text for entry in entries if (text := _entry_message(entry))))
+    texts = [text for text in (inner, outer.get("message")) if isinstance(text, str)]
+    if joined or not isinstance(inner, str):
+        return [joined, *texts, *([parsed] if isinstance(parsed, str) else [])]
+    return [": ".join(dict.fromkeys(texts))]  # Fastify and Spring: the name of the status, then the message
+
+
+def _entry_message(entry: object) -> str:
+    """Return the message of one error with the field that it names; empty if it has none."""
+    if isinstance(entry, str):
+        return ""
+    fields = entry if isinstance(entry, dict) else {}
     metadata = fields.get("metadata")
     raw = metadata.get("raw") if isinstance(metadata, dict) else None  # OpenRouter: the message of its provider
     message = fields.get("message") or fields.get("msg")
     loc = fields.get("loc")
     place = f"{'.'.join(map(str, loc))}:" if isinstance(loc, list) else None  # FastAPI: the field that is wrong
-    joined = " ".join(text for text in (place, message, raw) if isinstance(text, str))
-    return [joined, *(text for text in (inner, outer.get("message"), parsed) if isinstance(text, str))]
+    return " ".join(text for text in (place, message, raw) if isinstance(text, str))
 
 
 def _status(value: object) -> int | None:

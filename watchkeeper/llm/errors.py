@@ -46,21 +46,54 @@ _REMEDIES: dict[ModelErrorReason | int, str] = {
 """What a person can do, by reason or by HTTP status."""
 
 _OVERFLOW = re.compile(
-    "context_length_exceeded"  # OpenAI
-    "|maximum context length"  # OpenAI, vLLM
+    "context_length_exceeded|contextwindowexceeded"  # OpenAI, LiteLLM
+    "|maximum (?:context|model|prompt) length"  # OpenAI, vLLM, xAI
+    # OpenAI, SGLang, LM Studio, Cloudflare, Anthropic
+    r"|(?:exceed\w*|longer than|greater than|fit into)\b.{0,40}\bcontext (?:length|window|limit)"
+    "|context (?:window|length) exceeds|context (?:the )?overflow|loaded with context length"  # MiniMax, LM Studio
     "|exceeded model token limit"  # Moonshot
     "|exceed_context_size_error|available context size"  # llama.cpp
     "|max_tokens parameter must be less than the context length"  # Together, as a 403
-    r"|request too large\b.*tokens per min"  # Groq, as a 413
-    "|prompt is too long|input token count exceeds",  # Anthropic, Gemini
+    r"|request too large\b.*tokens per min|tokens_limit_reached"  # Groq and GitHub, as a 413
+    "|(?:prompt|input) is too long|prompt exceeds"  # Anthropic, Bedrock, GLM
+    r"|(?:input|prompt) (?:tokens?|token count|length)\b.{0,40}\bexceed"  # Gemini, SGLang, Copilot, OpenAI
+    "|tokens in the prompt cannot exceed|range of input length should be"  # Cohere, Qwen
+    r"|`inputs` (?:tokens \+ `max_new_tokens` )?must (?:be <=|have less than)"  # Text Generation Inference
+    "|reduce the length of the messages",  # Groq, Cerebras
     re.DOTALL,
 )
 _OVERFLOW_STATUSES = {400, 403, 413, 422}
 _TOOL_CHOICE_STATUSES = {400, 404, 422}
 
-_QUOTA_CODES = {"exceeded_current_quota_error", "insufficient_quota", "insufficient_balance"}
+_QUOTA_CODES = {
+    "exceeded_current_quota_error",
+    "insufficient_quota",
+    "insufficient_balance",
+    "billing_not_active",
+    "billing_hard_limit_reached",
+    "arrearage",
+}
+_QUOTA = re.compile(
+    r"credit balance is too low|used all available credits|monthly spending limit"
+    r"|key limit exceeded \((?:total|monthly|weekly|daily)|insufficient (?:account )?(?:balance|credits?|funds)"
+)
+"""Spent money, as text. "You exceeded your current quota" is not among them: Gemini says so of a limit per minute."""
+
+_TOOL_CHOICE = re.compile(r"tool[_ ]?choice(?! requires)")
+"""Amazon writes it without a separator. vLLM says that "tool choice requires" an option of the server."""
+
 _AUTH_CODES = {"invalid_api_key", "authentication_error", "invalid_authentication_error", "permission_error"}
 _FILTER_CODES = {"content_filter", "content_policy_violation", "data_inspection_failed"}
+
+
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?(ms|h|m|s)")
+_WAIT = re.compile(
+    r"(?:try(?:ing)? again|retry(?:ing)?|wait)(?: again)? (?:in|after|for) (?:about )?"
+    r"((?:\d{1,9}(?:\.\d{1,9})? ?(?:ms|hours?|h|minutes?|mins?|m|seconds?|secs?|s)(?![a-z]) ?){1,4})"
+)
+"""How OpenAI, Azure, Groq and Gemini ask to wait if they send no header."""
+
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 
 
 class ModelError(Exception):
@@ -116,8 +149,8 @@ def error_from_response(status: int, headers: Mapping[str, str], body: bytes) ->
         return ModelError("refused", message, status=status)
     error = read_error_body(body)
     reason = _reason_from_body(error, status) or _reason_from_status(status, lower)
-    delay = retry_delay(lower, LONGEST_REQUESTED_DELAY) if reason in RETRYABLE_REASONS else None
     said = error.searchable_text
+    delay = _requested_delay(lower, said) if reason in RETRYABLE_REASONS else None
     return ModelError(reason, f"HTTP {status}: {error.message}", status=status, delay=delay, said=said)
 
 
@@ -128,6 +161,14 @@ def error_from_object(parsed: object) -> ModelError:
     reason = _reason_from_body(error, error.status or 400) or _reason_from_status(inner, {})
     message = f"HTTP 200 with an error: {error.message or '(no message)'}"
     return ModelError(reason, message, status=error.status, said=error.searchable_text)
+
+
+def _requested_delay(headers: Mapping[str, str], said: str) -> timedelta | None:
+    """Return the delay of the headers, else the one that the error text asks for."""
+    if (delay := retry_delay(headers, LONGEST_REQUESTED_DELAY)) is not None or (found := _WAIT.search(said)) is None:
+        return delay
+    seconds = sum(float(number) * _SECONDS[unit] for number, unit in _DURATION.findall(found[1]))
+    return timedelta(seconds=min(seconds, LONGEST_REQUESTED_DELAY.total_seconds()))
 
 
 def not_a_completion(body: bytes) -> ModelError:
@@ -147,7 +188,9 @@ def _reason_from_body(error: ErrorBody, status: int) -> ModelErrorReason | None:
         return "quota"
     if error.codes & _AUTH_CODES and status < 500:
         return "auth"
-    if status in _TOOL_CHOICE_STATUSES and "tool_choice" in error.searchable_text:
+    if 400 <= status < 500 and _QUOTA.search(error.searchable_text):
+        return "quota"
+    if status in _TOOL_CHOICE_STATUSES and _TOOL_CHOICE.search(error.searchable_text):
         return "tool_choice"
     return None
 

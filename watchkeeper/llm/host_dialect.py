@@ -31,7 +31,14 @@ class MessageField:
     name: str
 
 
-Lesson: TypeAlias = Feature | MessageField
+@dataclass(frozen=True)
+class CallIdPrefix:
+    """The text with which each call id must begin."""
+
+    text: str
+
+
+Lesson: TypeAlias = Feature | MessageField | CallIdPrefix
 """What a refusal teaches about a host."""
 
 
@@ -42,6 +49,8 @@ class Dialect:
     refused: frozenset[Feature] = frozenset()
     unknown_fields: frozenset[str] = frozenset()
     """Fields of assistant messages and calls that are left out."""
+    call_id_prefix: str = ""
+    """With which call ids begin; empty: with anything."""
     window: int | None = None
     """Tokens of the context window, if the host has named it."""
     read: int | None = None
@@ -58,6 +67,8 @@ class Dialect:
         """Return the dialect of a host that refuses one thing more."""
         if isinstance(lesson, MessageField):
             return replace(self, unknown_fields=self.unknown_fields | {lesson.name})
+        if isinstance(lesson, CallIdPrefix):
+            return replace(self, call_id_prefix=lesson.text)
         return replace(self, refused=self.refused | {lesson})
 
     @property
@@ -68,9 +79,23 @@ class Dialect:
     @property
     def changes_messages(self) -> bool:
         """Whether messages are sent in another form than they are recorded in."""
-        return bool(self.unknown_fields or self.refused & _OF_MESSAGES)
+        return bool(self.unknown_fields or self.call_id_prefix or self.refused & _OF_MESSAGES)
 
     def learnt_since(self, known: Dialect) -> list[str]:
         """Return what the host has refused since another state, for people."""
         fields = sorted(self.unknown_fields - known.unknown_fields)
-        return [*sorted(self.refused - known.refused), *(f"the field {name} of messages" for name in fields)]
+        lessons: list[Lesson] = [*sorted(self.refused - known.refused), *map(MessageField, fields)]
+        if self.call_id_prefix != known.call_id_prefix:
+            lessons.append(CallIdPrefix(self.call_id_prefix))
+        return [describe_lesson(lesson) for lesson in lessons]
+
+
+def describe_lesson(lesson: Lesson) -> str:
+    """Return what a host refuses, for people."""
+    match lesson:
+        case MessageField(name):
+            return f"the field {name} of messages"
+        case CallIdPrefix(text):
+            return f"call ids that do not begin with {text}"
+        case _:
+            return lesson

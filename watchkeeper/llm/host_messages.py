@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from hashlib import blake2b
 
 from watchkeeper.contracts import JsonObject
@@ -30,6 +30,7 @@ STRICT_CALL_ID = re.compile("[a-zA-Z0-9]{9}")
 
 _KNOWN_FIELDS = {"role", "content", "tool_calls", "name"}
 _KNOWN_CALL_FIELDS = {"id", "type", "function"}
+_KNOWN_FUNCTION_FIELDS = {"name", "arguments"}
 
 
 def render_messages(joined: bytes, dialect: Dialect) -> bytes:
@@ -51,6 +52,7 @@ def added_fields(message: JsonObject) -> list[str]:
     return [
         *(name for name in message if message["role"] == "assistant" and name not in _KNOWN_FIELDS),
         *(name for call in calls for name in call if name not in _KNOWN_CALL_FIELDS),
+        *(name for call in calls for name in call["function"] if name not in _KNOWN_FUNCTION_FIELDS),
     ]
 
 
@@ -70,8 +72,8 @@ def _rendered(messages: Iterable[JsonObject], dialect: Dialect) -> Iterator[Json
     if "a system message" in refused:
         messages = _without_system(messages)
     messages = (_with_known_fields(message, dialect) for message in messages)
-    if "call ids of other hosts" in refused:
-        messages = _with_strict_ids(messages)
+    if dialect.call_id_prefix or "call ids of other hosts" in refused:
+        messages = _with_strict_ids(messages, dialect.call_id_prefix)
     if "several calls in a message" in refused:
         messages = _one_call_each(messages)
     if "null content" in refused:
@@ -97,9 +99,10 @@ def _with_known_fields(message: JsonObject, dialect: Dialect) -> JsonObject:
         return message
     only_known = "added fields of messages" in dialect.refused
     left_out = dialect.unknown_fields | (set(added_fields(message)) if only_known else set())
-    kept = {name: value for name, value in message.items() if name not in left_out}
+    kept = _without(message, left_out)
     calls = [
-        {name: value for name, value in call.items() if name not in left_out} for call in kept.get("tool_calls", ())
+        _without(call | {"function": _without(call["function"], left_out)}, left_out)
+        for call in kept.get("tool_calls", ())
     ]
     if calls:
         kept["tool_calls"] = calls
@@ -111,11 +114,15 @@ def _with_known_fields(message: JsonObject, dialect: Dialect) -> JsonObject:
     return kept
 
 
-def _with_strict_ids(messages: Iterable[JsonObject]) -> Iterator[JsonObject]:
+def _without(fields: JsonObject, left_out: Set[str]) -> JsonObject:
+    return {name: value for name, value in fields.items() if name not in left_out}
+
+
+def _with_strict_ids(messages: Iterable[JsonObject], prefix: str) -> Iterator[JsonObject]:
     number, renamed = 0, dict[str, str]()
     for message in messages:
         if calls := message.get("tool_calls"):
-            renamed = {call["id"]: _strict_id(call["id"], number + place) for place, call in enumerate(calls)}
+            renamed = {call["id"]: _strict_id(call["id"], number + place, prefix) for place, call in enumerate(calls)}
             number += len(calls)
             yield {**message, "tool_calls": [{**call, "id": renamed[call["id"]]} for call in calls]}
         elif message["role"] == "tool":
@@ -124,11 +131,11 @@ def _with_strict_ids(messages: Iterable[JsonObject]) -> Iterator[JsonObject]:
             yield message
 
 
-def _strict_id(call_id: str, number: int) -> str:
-    """Return an id that every host accepts: the same for the same call of a conversation."""
-    if STRICT_CALL_ID.fullmatch(call_id):
+def _strict_id(call_id: str, number: int, prefix: str) -> str:
+    """Return an id that every host accepts which demands no other prefix: the same for the same call."""
+    if call_id.startswith(prefix) and STRICT_CALL_ID.fullmatch(call_id, len(prefix)):
         return call_id
-    return blake2b(f"{number} {call_id}".encode(), digest_size=5).hexdigest()[:9]
+    return prefix + blake2b(f"{number} {call_id}".encode(), digest_size=5).hexdigest()[:9]
 
 
 def _one_call_each(messages: Iterable[JsonObject]) -> Iterator[JsonObject]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -55,7 +56,7 @@ def offered_tools(dialect: Dialect, prompt: Prompt) -> bytes | None:
 
 def streams(profile: ModelProfile, dialect: Dialect) -> bool:
     """Return whether a completion is streamed."""
-    return profile.stream and "stream" not in dialect.refused
+    return "stream" not in dialect.refused and (profile.stream or "an answer without a stream" in dialect.refused)
 
 
 def render_request(profile: ModelProfile, dialect: Dialect, prompt: Prompt, limit: int | None) -> bytes:
@@ -69,17 +70,34 @@ def render_request(profile: ModelProfile, dialect: Dialect, prompt: Prompt, limi
     offered = offered_tools(dialect, prompt)
     if offered:
         options |= _choice(profile, dialect, prompt.choice)
+        if "additionalProperties of tools" in dialect.refused:
+            offered = canonical_json(_open_schemas(json.loads(offered)))
     tools = (b'"tools":', offered, b",") if offered else ()
     return b"".join(
         (b'{"messages":[', render_messages(prompt.messages, dialect), b"],", *tools, canonical_json(options)[1:])
     )
 
 
+def _open_schemas(value: object) -> object:
+    """Return tools without the field ``additionalProperties`` of their schemas."""
+    match value:
+        case dict():
+            return {
+                key: _open_schemas(member)
+                for key, member in value.items()
+                if key != "additionalProperties" or not isinstance(member, bool)
+            }
+        case list():
+            return [_open_schemas(entry) for entry in value]
+        case _:
+            return value
+
+
 def _stream_fields(profile: ModelProfile, dialect: Dialect) -> JsonObject:
     """Return the fields for a stream. Some hosts stream unless the request says that they should not."""
     if "stream" in dialect.refused:
         return {}
-    if not profile.stream:
+    if not streams(profile, dialect):
         return {"stream": False}
     usage = {} if "stream_options" in dialect.refused else {"stream_options": {"include_usage": True}}
     return {"stream": True, **usage}

@@ -145,6 +145,8 @@ class _EventStream:
                 if not self._ended:
                     completion.add(chunk)
         except (ValueError, RecursionError):
+            if event.event not in ("", "message"):  # such as "ping", with a text
+                return
             raise UnreadableBody("malformed", f"the stream contains {describe_body(event.data.encode())}") from None
         self._ended |= completion.error is not None
 

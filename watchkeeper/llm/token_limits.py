@@ -15,18 +15,28 @@ FRAMING = 64
 
 _NUMBER_SEPARATOR = re.compile(r"(?<=\d)[,_](?=\d{3}(?!\d))")
 _COMPLETION_NAMED = re.compile(
-    r"max_(?:completion_|new_|output_)?tokens|(?:completion|output) tokens|in the completion"
+    r"max_(?:completion_|new_|output_)?tokens|maxoutputtokens|(?:completion|output) tokens|in the completion"
 )
 _TOO_LARGE = re.compile(
-    r"too (?:large|high|big|long|many)|exceed|at most|less than|greater than|maximum|range|limit|<="
+    r"too (?:large|high|big|long|many)|exceed|at most|less than|greater than|maximum|range|limit|between|<="
 )
 
 _WINDOW = [
     r"\d+ \+ \d+ > (\d+)",  # Anthropic
     r"tokens > (\d+) maximum",  # Anthropic
-    r"context (?:length|window|size|limit)(?: size)?(?: of| is|:)*\s*`?(\d+)",  # OpenAI, vLLM, SGLang, OpenRouter
+    # OpenAI, vLLM, SGLang, OpenRouter, LM Studio, Cloudflare
+    r"context (?:length|window|size|limit)(?: size| limit)?(?: of| only| is|:)*\s*[`(]?(\d+)",
+    r"maximum (?:model|prompt) length (?:of|is) (\d+)",  # vLLM, xAI
+    r"maximum allowed length \((\d+) tokens",  # SGLang
+    r"maximum number of tokens allowed \(?(\d+)",  # Gemini
+    r"(?:prompt|input) token(?:s| count)\b[^.]{0,40}exceeds? the (?:configured )?limit of (\d+)",  # Copilot, OpenAI
+    r"tokens in the prompt cannot exceed (\d+)",  # Cohere
+    r"current length is \d+ while limit is (\d+)",  # Cerebras
+    r"range of input length should be \[\d+, ?(\d+)",  # Qwen
+    r"max size: (\d+) tokens",  # GitHub
+    r"`inputs` must have less than (\d+) tokens",  # Text Generation Inference
     r"available context size \((\d+)",  # llama.cpp
-    r"\bn_ctx (\d+)",  # llama.cpp, as a field
+    r"\bn_ctx:? (\d+)",  # llama.cpp, as a field; LM Studio
     r"(\d+) (?:tokens? )?maximum context length",  # Mistral
     r"\+ `?max_new_tokens`? must be <= (\d+)",  # Text Generation Inference
     r"exceeded model token limit: (\d+)",  # Moonshot
@@ -40,13 +50,31 @@ _PROMPT = [
     r"\bn_prompt_tokens (\d+)",  # llama.cpp, as a field
     r"(\d+) \+ \d+ > \d+",  # Anthropic
     r"(\d+) tokens > \d+ maximum",  # Anthropic
+    r"prompt is too long: (\d+)",  # Fireworks
+    r"(?:prompt|input) (?:length |token count )?\((?:total length |length )?(\d+)",  # vLLM, SGLang, Gemini
+    r"prompt token count of (\d+)",  # Copilot
+    r"messages resulted in (\d+)",  # OpenAI
+    r"request contains (\d+) tokens",  # xAI
+    r"current length is (\d+)",  # Cerebras
+    r"keep the first (\d+) tokens|\bn_keep: (\d+)",  # LM Studio
+    r"cannot exceed \d+ - received (\d+)",  # Cohere
+    r"`inputs` must have less than \d+ tokens. given: (\d+)",  # Text Generation Inference
 ]
-_TOTAL = [r"requested:? (?:a total of |about )?(\d+)(?! output)"]  # Moonshot, Groq and others: prompt and completion
+_TOTAL = [
+    r"requested:? (?:a total of |about )?(\d+)\b(?! output)",
+    r"maximum output tokens \((\d+)\)",
+]
+"""Prompt and completion: Moonshot, Groq and others; Cloudflare."""
+
 _COMPLETION = [
     r"(?:supports|allows|accepts) (?:at most|up to|a maximum of) (\d+)",  # OpenAI
     r"(?:range of `?max_\w*tokens`? (?:is|should be)|valid range is) [\[(]\d+, ?(\d+)",  # DeepSeek, Qwen
     r"max_\w*tokens`?(?: must be|:) (?:less than or equal to|at most) `?(\d+)",  # Groq
     r"max_tokens: \d+ > (\d+)",  # Anthropic
+    r"max_\w*tokens\b[^.]{0,60}less than or equal to `?(\d+)",  # FastAPI
+    r"max_\w*tokens\b.{0,60}expected a value <= (\d+)",  # OpenAI
+    r"max_\w*tokens\b[^.]{0,40}between \d+ and (\d+)",
+    r"(?:max_\w*|output |completion )tokens\b[^.]{0,40}exceeds? (?:the [\w ]{0,20}limit of )?(\d+)",
     r"exceeds the model limit of (\d+)",  # Amazon Bedrock
 ]
 
@@ -67,8 +95,8 @@ class TokenRefusal(NamedTuple):
         text = _NUMBER_SEPARATOR.sub("", text)
         window, total = _first(_WINDOW, text), _first(_TOTAL, text)
         prompt = _first(_PROMPT, text)
-        if prompt is None and total is not None and total > limit:
-            prompt = total - limit
+        if total is not None and total > limit:  # some hosts count messages and tools apart
+            prompt = max(prompt or 0, total - limit)
         completion = _first(_COMPLETION, text)
         if window is None and completion is None and not (_COMPLETION_NAMED.search(text) and _TOO_LARGE.search(text)):
             return None
@@ -108,4 +136,5 @@ def fitted_limit(limit: int, window: int, estimate: int) -> int:
 
 
 def _first(patterns: list[str], text: str) -> int | None:
-    return next((int(found[1]) for pattern in patterns if (found := re.search(pattern, text, re.DOTALL))), None)
+    matches = (found for pattern in patterns if (found := re.search(pattern, text, re.DOTALL)))
+    return next((int(found[found.lastindex or 0]) for found in matches), None)

@@ -95,6 +95,13 @@ def no_stream_field(request: JsonObject) -> None:
         raise RequestRefused("Unrecognized request argument supplied: stream", "stream")
 
 
+def only_streams(request: JsonObject) -> None:
+    """Refuse an answer that is not streamed, as Qwen's reasoning models do."""
+    if not request.get("stream"):
+        text = "This model only support stream mode, please enable the stream parameter to access the model."
+        raise RequestRefused(text, code="invalid_parameter_error")
+
+
 def no_user_after_tool(request: JsonObject) -> None:
     """Refuse a user message straight after a result, as Mistral does."""
     for first, second in pairwise(request["messages"]):

@@ -92,6 +92,37 @@ OVERFLOWS: list[object] = [
     {"error": {"message": GROQ_OVERFLOW}},
     {"error": {"message": "prompt is too long: 210000 tokens > 200000"}},
     [{"error": {"message": "The input token count exceeds the maximum"}}],
+    [{"error": {"message": "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576)."}}],
+    {"object": "error", "message": "The decoder prompt (length 40) is longer than the maximum model length of 16."},
+    {
+        "object": "error",
+        "message": "The prompt (total length 40) is too long to fit into the model (context length 16)",
+    },
+    {"object": "error", "message": "The input (40 tokens) is longer than the model's context length (16 tokens)."},
+    {"object": "error", "message": "Input length (40 tokens) exceeds the maximum allowed length (16 tokens)."},
+    {"error": "Input validation error: `inputs` must have less than 16 tokens. Given: 40"},
+    {"error": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 16. Given: 40 `inputs` tokens"},
+    {"error": "The model is loaded with context length of only 16 tokens, which is not enough."},
+    {"error": "The number of tokens to keep is greater than the context length (n_keep: 40>= n_ctx: 16)."},
+    {"error": "The model does not currently support mid-generation context overflow."},
+    {"error": {"message": "the input length exceeds the context length"}},
+    {"message": "Input is too long for requested model."},
+    {"error": {"message": "This model's maximum prompt length is 16 but the request contains 40 tokens."}},
+    {"error": {"message": "Please reduce the length of the messages or completion."}},
+    {"error": {"message": "Range of input length should be [1, 16]"}},
+    {"error": {"code": "1261", "message": "Prompt exceeds max length"}},
+    {"error": {"message": "invalid params, context window exceeds limit (2013)"}},
+    {"error": {"code": "tokens_limit_reached", "message": "Request body too large. Max size: 16 tokens."}},
+    {"error": {"message": "prompt token count of 40 exceeds the limit of 16"}},
+    {
+        "errors": [
+            {"message": "The number of input and output tokens (40) exceeded this model context window limit (16)."}
+        ]
+    },
+    {"error": {"message": "Your input exceeds the context window of this model."}},
+    {"error": {"message": "litellm.ContextWindowExceededError: too big"}},
+    {"message": "total number of tokens in the prompt cannot exceed 16 - received 40."},
+    {"error": {"message": "Input tokens exceed the configured limit of 16 tokens."}},
 ]
 
 
@@ -102,6 +133,81 @@ OVERFLOWS: list[object] = [
 )
 def test_an_overflow_is_recognised_by_its_text_for_some_statuses(status: int, message: object, overflow: bool) -> None:
     assert (refuse(status, message).reason == "context_overflow") is overflow
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "max_tokens is too large: 16000. This model supports at most 4096 completion tokens.",
+        "Invalid 'tools[0].function.description': string too long. Expected a string with maximum length 1024.",
+        "Invalid 'messages[2].tool_calls[0].id': string too long. Expected a string with maximum length 40.",
+        "Request exceeds the maximum size of 32 MB",
+        "The model's context is not available",
+    ],
+)
+def test_other_limits_are_no_overflow(message: str) -> None:
+    assert refuse(400, {"error": {"message": message}}).reason == "refused"
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, {"error": {"message": "Your credit balance is too low to access the Anthropic API."}}),
+        (403, {"code": "x", "error": "Your team has either used all available credits or reached its spending limit."}),
+        (403, {"error": {"message": "Key limit exceeded (total limit). Manage it", "code": 403}}),
+        (429, {"error": {"message": "Insufficient balance or no resource package. Please recharge.", "code": "1113"}}),
+        (429, {"error": {"message": "x", "code": "billing_hard_limit_reached"}}),
+        (429, {"error": {"message": "x", "type": "billing_not_active"}}),
+        (400, {"error": {"message": "x", "code": "Arrearage"}}),
+    ],
+)
+def test_spent_money_is_a_quota(status: int, body: object) -> None:
+    assert refuse(status, body).reason == "quota"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "You exceeded your current quota, please check your plan and billing details. Please retry in 34.07s.",
+        "Rate limit reached for gpt-4o on tokens per min (TPM): Limit 30000, Used 28000, Requested 9000.",
+        "Too many tokens, please wait before trying again.",
+        "Rate limit exceeded: free-models-per-day. Add 10 credits to unlock 1000 free requests per day",
+    ],
+)
+def test_a_rate_limit_is_neither_a_quota_nor_an_overflow(message: str) -> None:
+    assert refuse(429, {"error": {"message": message}}).reason == "unavailable"
+
+
+@pytest.mark.parametrize(
+    ("message", "seconds"),
+    [
+        ("Please retry in 34.07s.", 34.07),
+        ("Please try again in 7m12.5s. Visit the console.", 432.5),
+        ("Please try again in 20ms.", 0.02),
+        ("Please retry after 26 seconds.", 26),
+        ("Please try again in 1h2m3s", 3_723),
+        ("Wait for 3 minutes", 180),
+        ("Please try again in 400 hours", 86_400),
+        ("Please try again in 5 months", None),
+        ("Please try again later", None),
+    ],
+)
+def test_the_delay_may_be_in_the_text(message: str, seconds: float | None) -> None:
+    error = refuse(429, {"error": {"message": message}})
+    assert error.delay == (None if seconds is None else timedelta(seconds=seconds))
+    assert refuse(429, {"error": {"message": message}}, Retry_After="3").delay == timedelta(seconds=3)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("This model doesn't support the toolConfig.toolChoice.any field.", "tool_choice"),
+        ("Tool choice 'required' is not supported for this model", "tool_choice"),
+        ('"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set', "refused"),
+    ],
+)
+def test_tool_choice_in_other_spellings(said: str, reason: ModelErrorReason) -> None:
+    assert refuse(400, {"error": {"message": said}}).reason == reason
 
 
 @pytest.mark.parametrize(
@@ -146,6 +252,10 @@ def test_a_redirect_names_its_target() -> None:
         ({"object": "error", "message": "four", "code": 400}, "HTTP 400: four"),
         ({"detail": "five"}, "HTTP 400: five"),
         ({"errors": [{"code": "bad", "message": "six"}]}, "HTTP 400: six"),
+        ({"detail": [{"loc": ["body", "a"], "msg": "one"}, {"msg": "two"}]}, "HTTP 400: body.a: one; two"),
+        ({"detail": [{"msg": "one"}, {"msg": "one"}]}, "HTTP 400: one"),
+        ({"error": "Bad Request", "message": "no field x"}, "HTTP 400: Bad Request: no field x"),
+        ({"error": "two", "message": "two"}, "HTTP 400: two"),
         ("seven, no JSON", "HTTP 400: 'seven, no JSON'"),
         ('"eight"', "HTTP 400: eight"),
         ("", "HTTP 400: an empty body"),

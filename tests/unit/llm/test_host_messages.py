@@ -12,7 +12,7 @@ from tests.support.asking import OPENING, call, reply, round_of, user
 from watchkeeper.config.host_presets import Feature
 from watchkeeper.contracts import JsonObject
 from watchkeeper.llm.conversation import join_messages
-from watchkeeper.llm.host_dialect import Dialect, MessageField
+from watchkeeper.llm.host_dialect import CallIdPrefix, Dialect, MessageField
 from watchkeeper.llm.host_messages import READ_RESULTS, parse_messages, render_messages
 
 FOREIGN: list[JsonObject] = [
@@ -155,3 +155,22 @@ def test_the_strictest_host_can_read_a_conversation() -> None:
     sent = rendered(STRICTEST)
     assert [message["role"] for message in sent[:3]] == ["user", "assistant", "tool"]
     assert sent[-1] == user("Thanks. And now?")
+
+
+@pytest.mark.parametrize("refused", [(), ("call ids of other hosts",)])
+def test_call_ids_begin_as_the_host_demands(refused: tuple[Feature, ...]) -> None:
+    host = dialect(*refused).after(CallIdPrefix("call_"))
+    ids = [call["id"] for message in rendered(host) for call in message.get("tool_calls", ())]
+    results = [message["tool_call_id"] for message in rendered(host) if message["role"] == "tool"]
+    assert len(set(ids)) == len(ids) == 4
+    assert results == ids
+    assert all(call_id.startswith("call_") for call_id in ids)
+    assert host.learnt_since(dialect(*refused)) == ["call ids that do not begin with call_"]
+
+
+@pytest.mark.parametrize("host", [dialect("added fields of messages"), dialect().after(MessageField("outputs"))])
+def test_fields_of_the_function_of_a_call_are_left_out(host: Dialect) -> None:
+    asked = call("a")
+    asked["function"] |= {"outputs": 1}
+    _, _, message, _ = rendered(host, [*OPENING, *round_of(asked)])
+    assert message["tool_calls"] == [call("a")]

@@ -249,6 +249,13 @@ async def test_garbage_is_no_reply(garbage: bytes) -> None:
     assert len(str(error)) < 500
 
 
+@pytest.mark.parametrize("name", [b"ping", b"keepalive", b"heartbeat"])
+async def test_an_event_of_another_name_may_hold_any_text(name: bytes) -> None:
+    sent = events()
+    body = await body_of(sent[0], b"event: " + name + b"\ndata: 2026-12-01\n\n", *sent[1:])
+    assert body == await body_of(*sent)
+
+
 # --- errors -------------------------------------------------------------------------------------------------------
 
 QUOTA = {"message": "top up", "type": "exceeded_current_quota_error"}

@@ -51,7 +51,65 @@ WINDOW_REFUSALS = {
     ),
 }
 
+TOO_LONG = {
+    "vLLM, the decoder": "The decoder prompt (length 40000) is longer than the maximum model length of 16384.",
+    "vLLM, to fit": "The prompt (total length 40000) is too long to fit into the model (context length 16384).",
+    "vLLM, in brackets": "Input length (40000) exceeds model's maximum context length (16384).",
+    "SGLang": "The input (40000 tokens) is longer than the model's context length (16384 tokens).",
+    "SGLang, allowed": "Input length (40000 tokens) exceeds the maximum allowed length (16384 tokens).",
+    "Text Generation Inference": "`inputs` must have less than 16384 tokens. Given: 40000",
+    "LM Studio": (
+        "Trying to keep the first 40000 tokens when context the overflows. However, the model is loaded with context "
+        "length of only 16384 tokens, which is not enough."
+    ),
+    "LM Studio, in fields": "number of tokens is greater than the context length (n_keep: 40000>= n_ctx: 16384).",
+    "Fireworks": "The prompt is too long: 40000, model maximum context length: 16384",
+    "Gemini": "The input token count (40000) exceeds the maximum number of tokens allowed (16384).",
+    "xAI": "This model's maximum prompt length is 16384 but the request contains 40000 tokens.",
+    "Cerebras": "Please reduce the length of the messages. Current length is 40000 while limit is 16384",
+    "Copilot": "prompt token count of 40000 exceeds the limit of 16384",
+    "OpenAI, messages": (
+        "This model's maximum context length is 16384 tokens. However, your messages resulted in 40000 tokens."
+    ),
+    "Cohere": "total number of tokens in the prompt cannot exceed 16384 - received 40000. Try a shorter prompt",
+    "OpenAI, the configured limit": (
+        "Input tokens exceed the configured limit of 16384 tokens. Your messages resulted in 40000 tokens."
+    ),
+}
+
+
+@pytest.mark.parametrize("text", TOO_LONG.values(), ids=TOO_LONG)
+def test_a_prompt_that_is_too_long_has_no_limit_but_names_the_window(text: str) -> None:
+    refusal = TokenRefusal.read(text.lower(), LIMIT)
+    assert refusal is not None
+    assert (refusal.window, refusal.prompt) == (16_384, 40_000)
+    assert refusal.next_limit(LIMIT, ESTIMATE, 0) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "maximum context length is 32768 tokens. However, you requested 38500 tokens (22000 in the messages, 500 in "
+        "the functions, 16000 in the completion).",
+        "maximum context length is 32768 tokens. However, you requested about 38500 tokens (22000 of text input, 500 "
+        "of tool input, 16000 in the output).",
+        "number of input and maximum output tokens (38500) exceeded this model context window limit (32768).",
+    ],
+)
+def test_tools_that_a_host_counts_apart_belong_to_the_prompt(text: str) -> None:
+    refusal = TokenRefusal.read(text.lower(), LIMIT)
+    assert refusal is not None
+    assert refusal.next_limit(LIMIT, ESTIMATE, 0) == 32_768 - 22_500
+
+
 COMPLETION_REFUSALS = {
+    "FastAPI": "body.max_completion_tokens: Input should be less than or equal to 4096",
+    "OpenAI, as an integer": (
+        "Invalid 'max_completion_tokens': integer above maximum value. Expected a value <= 4096, but got 16000 instead."
+    ),
+    "a range": "max_completion_tokens should be between 1 and 4096",
+    "an excess": "max_tokens cannot exceed 4096",
+    "an excess of output": "The number of output tokens (16000) exceeds the limit of 4096",
     "OpenAI": (
         "max_tokens is too large: 16000. This model supports at most 4096 completion tokens, whereas you provided "
         "16000."
@@ -126,6 +184,9 @@ def test_a_prompt_that_leaves_no_room_has_no_limit() -> None:
         "tool_choice 'specified' is incompatible with thinking enabled",
         "extra_forbidden body.max_completion_tokens: extra inputs are not permitted",
         "incorrect api key provided",
+        "tools.0.function.description: string exceeds maximum allowed length (1024)",
+        "number of tools exceeds the limit of 128",
+        "the number of messages cannot exceed 512",
     ],
 )
 def test_other_refusals_are_not_about_tokens(text: str) -> None:
