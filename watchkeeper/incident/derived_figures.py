@@ -155,6 +155,8 @@ def _against_alert(wanted: Dimension, evidence: ReadEvidence) -> Iterator[float]
                     yield from (value / other, other / value)
                 elif wanted in (dimension, other_dimension) and wanted != "multiple":
                     yield abs(value - other)
+                elif wanted == "count" and dimension == other_dimension == "any" and abs(value - other) >= _SMALL_SUM:
+                    yield abs(value - other)
 
 
 def _combined(wanted: Dimension, evidence: ReadEvidence, *, rough: bool) -> Iterator[float]:

@@ -104,7 +104,14 @@ def check_names(check: Check) -> None:
             and name.casefold() not in check.evidence.tokens
         ):
             check.flag(found.start("name"), found.end("name"), "name", "no result has this author")
+    for found in name_patterns.OWN_NAME.finditer(check.text):
+        start, end = found.span("name")
+        if check.in_code(start) and check.is_stated(start) and not check.evidence.has_name(found["name"]):
+            check.take(start, end)
+            check.flag(start, end, "name", "no result has this name")
+    check.hide()
     for pattern, why in (
+        (name_patterns.CHANNEL, "channel"),
         (name_patterns.SOURCE, "file"),
         (name_patterns.HOST, "host"),
         (name_patterns.COMMIT, "commit"),

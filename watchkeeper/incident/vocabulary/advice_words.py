@@ -150,6 +150,8 @@ FIRST_WORDS = re.compile(
     r"|in parallel|afterwards|if needed|if necessary|manually|carefully|urgently|bitte)[,:]?\s+)*([a-z][a-z'-]*)\b",
     re.IGNORECASE,
 )
+PERFECT = re.compile(r" (?:\w+ly |also |already |now )?(?:\w{2,}ed|been|sent|taken|set|put|done|made)\b", re.IGNORECASE)
+"""After ``have`` that is an auxiliary verb, and no command: and have scaled the service."""
 FINITE = re.compile(
     r"\b(?:is|are|was|were|has|have|had|looks?|seems?|remains?|appears?|broke|caused|went|came|led|began|shows?"
     r"|showed|did|does|took|sent|ran|got"

@@ -168,6 +168,17 @@ DIFFERS = re.compile(
 """Around a figure that may be a difference or a sum."""
 PER_ONE = re.compile(r" [a-z]+ (?:per|each|for each|for every) [a-z]", re.IGNORECASE)
 """After a mean: 1.6 events per user."""
+UNIT_BEHIND = re.compile(r"\b(?:down|up) from (?:about |around |roughly |nearly |almost |over |~ ?)?$", re.IGNORECASE)
+"""Before a number whose unit is that of the figure before it: 25 minutes, down from 36."""
+ONE_IN = re.compile(
+    r"(?<![\w.,:/])(?P<part>\d{1,3}) (?:in|of|out of|in every|of every|out of every) (?P<whole>10{1,4}|10?,000|[25]0|[25]00)"
+    r"(?= [a-z])"
+)
+"""A share written as a part of a round number: 19 in 1,000 requests."""
+BUDGET = re.compile(r"[ ](?:rolling )?(?:error[ -])?(?:budget|slo\b|compliance|objective)", re.IGNORECASE)
+"""After the days of an objective, which are general knowledge."""
+OBJECTIVE = re.compile(r"[ ]?(?:availability |latency )?(?:slo\b|sla\b|objective|target|availability)", re.IGNORECASE)
+"""After a share that is an objective."""
 EQUATION = re.compile(
     r"(?<![\w.,])(\d[\d.,]*[^=\u2248\n\d]{0,24}(?:[-+x*\u00d7\u00b7/\u00f7][ ]*\d[\d.,]*[^=\u2248\n\d]{0,12})+)"
     r"[=\u2248][ ]*(?:~|about )?(\d[\d.,]*\d|\d)"

@@ -6,7 +6,7 @@ import re
 
 CITATION = re.compile(r"(?<![\w.])(r\d{1,4}\.\d{1,3})(?![\w.]*\w)")
 FAILED = re.compile(
-    r"\b(?:fail\w*|den(?:y|ied)|error\w*|refus\w*|reject\w*|expire\w*|timed out|time-?out|not|no|never|unknown"
+    r"\b(?:fail\w*|den(?:y|ied)|(?<!% )(?<!\bno )error\w*(?! rates?\b)|refus\w*|reject\w*|expire\w*|timed out|time-?out|not|no (?:data|answer|result|response|information|reply|access|read\w*|metrics?)|never|unknown"
     r"|could|can't"
     r"|cannot|wait\w*|unavailable|without|blocked|unsuccessful\w*)\b",
     re.IGNORECASE,
@@ -70,6 +70,13 @@ LOGGED = re.compile(
     r"|occurred)[` ]+(?:logged|thrown|raised|seen|reported))"
     r"|\b(?:logged|threw|throws|logs|raised)[` ]+(?P<after>[a-z]+(?:_[a-z]+)+)(?![\w.-])"
 )
+CHANNEL = re.compile(r"(?<![\w/&#])#[a-z][a-z0-9]*(?:[-_][a-z0-9]+)+(?![\w-])")
+OWN_NAME = re.compile(
+    r"\b(?:users?|roles?|accounts?|tables?|topics?|queues?|buckets?|namespaces?|indexes|index|flags?|jobs?|secrets?"
+    r"|databases?|schemas?|clients?|tenants?|groups?) (?P<name>[a-z][a-z0-9]*(?:_[a-z0-9]+)+)(?![\w.(-])",
+    re.IGNORECASE,
+)
+"""A name after what it names: user ``analytics_rw``."""
 DOTTED = re.compile(
     r"(?<![\w.$/@-])([a-z][a-z0-9_]{2,}\.)(?!(?:com|net|org|io|dev|ya?ml|json|conf|py|go|js|ts|java|sh|sql|md"
     r"|txt|log)\b)[a-z][a-z0-9_]{2,}(?![\w.(-])"
@@ -91,7 +98,7 @@ AUTHOR = re.compile(
     r"|removed|deleted|updated|modified|disabled|enabled|restarted|rebooted|rolled back|reverted|executed"
     r"|applied|created|paused"
     r"|cancell?ed|closed|suspended|edited|scaled"
-    r"|triggered|started|approved|initiated|v\d[\w.-]{0,40}|PR)\b(?:[^.;|\n]|\.(?=\w)){0,60}?\b(?:by|von|par"
+    r"|build(?:-?\d[\w.]*)?|triggered|started|approved|initiated|v\d[\w.-]{0,40}|PR)\b(?:[^.;|\n]|\.(?=\w)){0,60}?\b(?:by|von|par"
     r"|author:?)\s+@?(?P<name>[A-Za-z][\w-]*)",
     re.IGNORECASE,
 )
