@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from watchkeeper.incident.action_voice import GENERIC, NEAR, RARELY_OURS, Voice, is_listed_as_done, noun_voice, voice_of
 from watchkeeper.incident.claim_spans import Check
@@ -153,7 +154,7 @@ class _Actions:
         if clause is None or clause.question or self._is_flagged(start, end):
             return
         ticked = found.re in (action_phrases.TICKED, action_phrases.ROW_DONE)
-        if not ticked and (clause.hedged or is_hedged(found.string[clause.start : start])):
+        if not ticked and (clause.advice or clause.hedged or is_hedged(found.string[clause.start : start])):
             return
         named = next(name for name, part in found.groupdict().items() if part and name != "did")
         action = ACTIONS[int(named[1:])]
@@ -222,7 +223,7 @@ class _Actions:
             return True
         if action_phrases.WHAT_WE.match(lead):
             return True
-        if clause.hedged or is_hedged(lead):
+        if clause.hedged or is_hedged(lead + found[0]):
             return True
         return clause.advice and (clause.question or (is_imperative(clause.text) and not stated))
 
@@ -272,7 +273,7 @@ class _Actions:
         words = {word for word in re.findall(r"[a-z_]{4,}", about.lower()) if word not in self._services}
         words = {word.rstrip("s") for word in words} | {stem}
         words -= {"state", "name", "service", "value", "with", "from", "that", "this", "have", "been", "were", "also"}
-        return any(re.search(rf"{re.escape(stem)}(?!ment)", act) or (any(word in act for word in words) and not _says(act)) for act in self._acts)
+        return any(_names(act, [stem]) or (_names(act, words) and not _says(act)) for act in self._acts)
 
     def check_change(self, found: re.Match[str], clause: Clause) -> None:
         """Flag a passive statement about a change that no call has made and that no result reports."""
@@ -380,6 +381,11 @@ class _Actions:
         numbers = self._teams.incidents
         if number and numbers and number[0] not in numbers:
             self._check.flag(*number.span(), "incident", f"the page has the number {', '.join(sorted(numbers))}")
+
+
+def _names(act: str, words: Iterable[str]) -> bool:
+    """Tell whether a call has one of the words; a deployment is not deployed by being named."""
+    return any(re.search(rf"{re.escape(word)}(?!ment)", act) for word in words)
 
 
 def _says(act: str) -> bool:

@@ -74,6 +74,7 @@ class ReadEvidence:
     def __init__(self, records: Records) -> None:
         """Index the records. Of a failed call only its finding counts: an error is quoted, too."""
         self.results = {key: unescaped(text) for key, text in records.results.items()}
+        self.tools = {call.key: call.name for call in records.calls}
         self.words = [unescaped(text) for text in records.words]
         findings = [unescaped(call.finding) for call in records.calls if call.status != "ok"]
         pages = [call.page.incident or "" for call in records.calls if call.page]

@@ -20,7 +20,7 @@ CARRIED_OUT = (
 NOUNS = "|".join(f"(?P<n{at}>{action.noun})" for at, action in enumerate(ACTIONS) if action.noun)
 NOUN_DONE = re.compile(
     rf"(?<![\w-])(?:{NOUNS})(?: (?:to|for|of) (?:[^,.;|:]|\.(?=\w)){{1,40}}?)?"
-    rf"(?: (?:was|were|has been|have been|had been|has|is|are|already|successfully|just|now|being))*:?"
+    rf"(?: (?:was|were|has been|have been|had been|has|have|is|are|already|successfully|just|now|being))*:?"
     rf" (?P<did>{CARRIED_OUT})(?!\w)",
     re.IGNORECASE,
 )
@@ -60,7 +60,13 @@ ROW_DONE = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 """A row of a table: | Page the search team | Done |."""
-STATED_DONE = (ONGOING, AFTER_DOING, HAVING_DONE, TICKED, ROW_DONE)
+DOING_NOW = re.compile(
+    rf"(?:^|(?<=[.;!] ))[ >\u2022-]*(?:now |currently |also |just )?(?P<did>{_ONGOING})(?![\w-])[^.;,:!?|\n]{{1,60}}? (?:right now|now"
+    r"|at the moment|as we speak)(?=[ ]*(?:[.;,!(]|$))",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""A sentence without a subject: Paging the search team now."""
+STATED_DONE = (DOING_NOW, ONGOING, AFTER_DOING, HAVING_DONE, TICKED, ROW_DONE)
 """Actions that the writer claims in another form than a past tense."""
 AND_HAVE = re.compile(r"\W*(?:i|we)\b", re.IGNORECASE)
 """The beginning of a sentence with the writer as its subject."""
@@ -73,7 +79,7 @@ NEGATION = re.compile(
     re.IGNORECASE,
 )
 NEGATED_AFTER = re.compile(
-    r"[^\w.;!\n]{0,6}(?:nobody|no one|noone|none|no\b|nothing|n/a|not\b|never|-+\s*(?:$|\|)|neither|0(?![\d.,]))", re.IGNORECASE
+    r"[^\w.;!\n]{0,6}(?:nobody|no one|noone|none|no\b|nothing|n/a|not\b|never|-+\s*(?:$|\|)|neither|0(?!\d|[.,]\d))", re.IGNORECASE
 )
 ADVERB = (
     r"(?:also|then|already|successfully|immediately|just|now|subsequently|therefore|promptly|manually"
@@ -90,7 +96,7 @@ HAVE = re.compile(
     r"\b(?:have|has|had|'ve|'s)(?:\W+\w+ly|\W+(?:also|then|already|just|now|since|both|therefore))*\W*$", re.IGNORECASE
 )
 FIRST_PERSON = re.compile(
-    r"(?:^|[^\w-])(?:i|we|i've|we've)(?:\W+(?:have|had|'ve))?(?:\W+(?:\w+ly|also|then|already|just|now|since"
+    r"(?:^|[^\w-])(?:i|we|our team)(?:\W+(?:have|had)|'ve|'d)?(?:\W+(?:\w+ly|also|then|already|just|now|since"
     r"|therefore|went ahead and|both))*\W*$",
     re.I,
 )
@@ -235,7 +241,7 @@ RESOURCE_IS = re.compile(
 CLOCK_BEFORE = re.compile(r"(?:\d{1,2}:\d\d(?::\d\d)?|\x01+)\W*(?:UTC|Z|GMT|h|Uhr)?[^\w]*$")
 OBJECT = re.compile(r"\W*(?:the|its|an?|all|both|this|that|to|traffic|back)\b", re.IGNORECASE)
 COUNTED = re.compile(
-    r"\W*(?:\d|once|twice|several|many|repeatedly|times|at \d|by |again|due|because|after|in \d|every|since|\x01"
+    rf"\W*(?:\d|(?:{'|'.join(WORD_NUMBERS)}) times|once|twice|several|many|repeatedly|times|at \d|by |again|due|because|after|in \d|every|since|\x01"
     r"|between)",
     re.IGNORECASE,
 )

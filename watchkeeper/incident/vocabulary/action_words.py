@@ -35,7 +35,7 @@ CONTACT = Action(
     r"|(?<=been )(?:asked|told)|posted(?= (?:(?:an?|the|this|my) )?(?:message|update|note|summary"
     r"|findings)?[^.;]{0,30}(?:slack|#|channel"
     r"|team))",
-    noun=r"pages?|paging|pager|notification|escalations?|wake-up call|hand-?off|hand-?over",
+    noun=r"pages?|paging|pager|notification|notifications(?= have gone out)|escalations?|wake-up call|hand-?off|hand-?over",
     evidence=r"(?<!nobody )(?<!one )\b(?:is|are|was|were|been|already|has|have) (?:already )?(?:paged|notified"
     r"|alerted|woken"
     r"|informed|escalated|contacted)\b|\b(?:paged|notified|alerted) (?:the|me|us|team|[\w-]+ team|on-call)\b",
@@ -151,7 +151,7 @@ OPERATIONS = (
         call=r"prune|clean|delete|remove|purge|flush|clear|truncate|invalidate|drop|evict",
     ),
     Action(
-        done=r"(?:killed|terminated|stopped)",
+        done=r"(?:killed|terminated|stopped(?! (?:here|there|after|at|once|when|because|as|short|[a-z]+ing)\b|\s*[.,;]))",
         noun="",
         evidence=r"kill|terminat|delet|remov|stop|purg|flush|clear|truncat|invalidat|drop",
         call=r"kill|terminate|stop|delete_pod|evict|drain|restart|halt"

@@ -116,7 +116,7 @@ MARKER = re.compile(
     r"|k\u00f6nnte|bis zum"
     r"|devrait|devraient|recommand\w+|faut|veuillez|si (?:les?|la|l'|le|une?|\u00e7a|cela)|il faudrait|deber\w+"
     r"|recomend\w+)\b"
-    r"|'ll\b|'d\b|\b(?:i|we) can\b(?! see| tell| say| find)"
+    r"|'ll\b|'d\b(?! (?:already |just |also )?(?:\w{2,}(?<!e)ed|been)\b)|\b(?:i|we) can\b(?! see| tell| say| find)"
     r"|\u63a8\u5968|\u304f\u3060\u3055\u3044|\u3079\u304d|\u5834\u5408|\u5fc5\u8981|\u3057\u307e\u3057\u3087\u3046"
     r"|\u4e88\u5b9a|\u5efa\u8bae|\u5e94\u8be5|\u5982\u679c",
     re.IGNORECASE,

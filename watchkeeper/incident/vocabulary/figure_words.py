@@ -175,6 +175,8 @@ ONE_IN = re.compile(
     r"(?= [a-z])"
 )
 """A share written as a part of a round number: 19 in 1,000 requests."""
+PART_WRITTEN = re.compile(r"(?<![\w./:-])(\d{1,6})/(\d{1,6})(?![\w./:-]*\w)")
+"""A part of a whole: 1/4."""
 BUDGET = re.compile(r"[ ](?:rolling )?(?:error[ -])?(?:budget|slo\b|compliance|objective)", re.IGNORECASE)
 """After the days of an objective, which are general knowledge."""
 OBJECTIVE = re.compile(r"[ ]?(?:availability |latency )?(?:slo\b|sla\b|objective|target|availability)", re.IGNORECASE)

@@ -16,6 +16,8 @@ INCIDENT = re.compile(
     r" no\.?| id)?[ ]?[:#]?[ ]?"
     r"#?(?P<bare>\d{2,9}))(?![\w-]|\.\d)"
 )
+HASH_NUMBER = re.compile(r"(?<![\w&/#])#(?P<number>\d{3,9})(?![\w-]|\.\d)")
+"""The number of an incident, ticket or pull request: #88123."""
 INCIDENT_PREFIXES = {
     "INC",
     "INCIDENT",
@@ -44,7 +46,8 @@ CAMEL = re.compile(  # "CrashLoopBackOff-like" is a comparison.
     r"(?<![\w.$/-])[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*(?![\w$]|-(?:like|style|type)\b)"
 )
 HUMPS = re.compile(r"[a-z0-9][A-Z]|[A-Z]{2,}[a-z]{2,}")
-FAULT = re.compile(r"(?:Exception|Error|Failure|Fault|Killed|BackOff|Panic|Timeout|Evicted|Exceeded)s?$")
+FAULT = re.compile(r"(?:Exception|Error|Failure|Fault|Killed|BackOff|Panic|Timeout|Evicted|Exceeded|Pressure|Pull|Scheduling|Mount"
+    r"|Unavailable|Unreachable)s?$")
 WORDS = re.compile(
     r"(?:PagerDuty|GitHub|GitLab|PostgreSQL|JavaScript|TypeScript|OpenTelemetry|MySQL|MongoDB|RabbitMQ|ArgoCD"
     r"|DevOps)$"
@@ -120,6 +123,13 @@ DENIED = re.compile(
     r"|may|might|could|possibly|perhaps|absent|rule[sd]? out|excluded?|unlike)\b|n't\b",
     re.IGNORECASE,
 )
+INFERRED = {
+    "crashloopbackoff": re.compile(r"crash ?loop|back-?off"),
+    "imagepullbackoff": re.compile(r"back-?off pulling|errimagepull|failed to pull image"),
+    "errimagepull": re.compile(r"imagepullbackoff|failed to pull image"),
+    "oomkilled": re.compile(r"\boom\b|out of memory|oom-?kill|exit[ _]?code\W{1,4}137"),
+}
+"""States of containers, and what in a result says so in other words."""
 ENDINGS = frozenset({"js", "io", "ai", "com", "net", "org", "dev", "app", "md", "cfg", "sh"})
 THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+")
 NEXT_VERSION = re.compile(r"\b(?:next|fixed|upcoming|future|hot-?fix|patched|planned)\b[^.;\n]{0,25}$", re.IGNORECASE)
