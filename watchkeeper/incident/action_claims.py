@@ -284,7 +284,7 @@ class _Actions:
             found.string, found.end()
         ):
             return
-        if self.has_changed(found["verb"], found[0]):
+        if self.has_changed(found["verb"], found[0]) or self._is_told_by_author(clause.before + lead):
             return
         if self._acts and change_words.APPLIED.fullmatch(found["verb"]) and action_phrases.FIX.search(found["thing"]):
             return
@@ -297,6 +297,11 @@ class _Actions:
             else not is_new and self._check.evidence.reports(_together(stem, found["thing"].lower()))
         ):
             self._check.flag(found.start("thing"), found.end(), "action", "no call did this, and no result reports it")
+
+    def _is_told_by_author(self, said: str) -> bool:
+        """Tell whether a sentence names a person who wrote a message as its source: as ines wrote."""
+        source = action_phrases.SOURCE.search(said)
+        return bool(source) and any(name in source[0].lower() for name in self._check.evidence.authors if source)
 
     def check_foreign(self, verb: str, found: re.Match[str], ours: bool) -> None:
         """Flag an action in another language than English. ``verb``: the English one."""
@@ -383,9 +388,9 @@ class _Actions:
             self._check.flag(*number.span(), "incident", f"the page has the number {', '.join(sorted(numbers))}")
 
 
-def _names(act: str, words: Iterable[str]) -> bool:
-    """Tell whether a call has one of the words; a deployment is not deployed by being named."""
-    return any(re.search(rf"{re.escape(word)}(?!ment)", act) for word in words)
+def _names(act: str, parts: Iterable[str]) -> bool:
+    """Tell whether a call has one of the parts; the name of a deployment is no evidence that it was deployed."""
+    return any(re.search(rf"{re.escape(part)}(?!men)", act) for part in parts)
 
 
 def _says(act: str) -> bool:

@@ -104,7 +104,7 @@ def _groups(evidence: ReadEvidence) -> Iterator[tuple[list[tuple[Dimension, floa
     for group in (*by_key.values(), *totals.values()):
         if 1 < len(group) <= MOST_UNDER_A_KEY:
             yield sorted(group), True
-    if sizes and len(sizes | large) <= MOST_UNDER_A_KEY:
+    if (sizes or large) and len(sizes | large) <= MOST_UNDER_A_KEY:
         yield sorted(sizes | large), False
 
 
@@ -158,11 +158,12 @@ def _against_alert(wanted: Dimension, evidence: ReadEvidence) -> Iterator[float]
     for dimension, value in said:
         for other_dimension, other in read:
             if dimension == other_dimension or "any" in (dimension, other_dimension):
-                if wanted == "multiple" and value and other:
-                    yield from (value / other, other / value)
-                elif wanted in (dimension, other_dimension) and wanted != "multiple":
-                    yield abs(value - other)
-                elif wanted == "count" and dimension == other_dimension == "any" and abs(value - other) >= _SMALL_SUM:
+                if wanted == "multiple":
+                    if value and other:
+                        yield from (value / other, other / value)
+                elif wanted in (dimension, other_dimension) or (
+                    wanted == "count" and dimension == other_dimension and abs(value - other) >= _SMALL_SUM
+                ):
                     yield abs(value - other)
 
 

@@ -18,7 +18,7 @@ from watchkeeper.incident.vocabulary.unit_words import COMPOUND, FIGURE, Dimensi
 _BEFORE, _AHEAD = 28, 60
 _SLACK_PART = 0.15
 _SAME_SENTENCE, _CHAIN = 160, 10
-_OBJECTIVE_DAYS = (7, 28, 30, 90)
+_OBJECTIVE_DAYS: tuple[float, ...] = (7.0, 28.0, 30.0, 90.0)
 SMALL = 12
 """Counts up to this one are often made by the reader: two suspects, three causes."""
 
@@ -57,6 +57,9 @@ def check_figures(check: Check, clocks: Sequence[int]) -> None:
             number = replace(number, steps=tuple(unit / 2 for _ in number.steps))  # Half an hour is a rough figure.
         if figure_words.HALF.match(check.text, found.end("number")):
             continue  # A figure with a half or a quarter is a rough one.
+        if _is_wrong_exit(check, found):
+            check.flag(found.start(), found.end(), "figure", "no result has this exit code")
+            continue
         if _is_no_figure(check, found, number):
             read.append((found.start(), number))
             continue
@@ -209,7 +212,7 @@ def _is_no_figure(check: Check, found: re.Match[str], number: Quantity) -> bool:
         return True
     if figure_words.WELL_KNOWN.search(check.text, max(0, found.start() - _AHEAD), found.start()):
         return True
-    if figure_words.KNOWN_AFTER.match(after):
+    if figure_words.KNOWN_AFTER.match(after) or figure_words.EACH_MORE.search(before):
         return True
     if figure_words.HTTP_STATUSES.match(found[0]):
         return True
@@ -250,6 +253,16 @@ def _is_no_figure(check: Check, found: re.Match[str], number: Quantity) -> bool:
     if figure_words.EXIT_CODE.match(check.text, found.start()):
         return True
     return 1990 <= number.number <= 2100 and not counted and number.number.is_integer()
+
+
+def _is_wrong_exit(check: Check, found: re.Match[str]) -> bool:
+    """Tell whether an exit code was not read as one."""
+    before = check.text[max(0, found.start() - _BEFORE) : found.start()]
+    if not found[0].isdigit() or not figure_words.EXIT_BEFORE.search(before):
+        return False
+    code = re.compile(rf"(?:exit|code|status)\w*\W{{1,6}}(?:code|status|with)?\W{{0,4}}{found[0]}(?!\d)")
+    killed = found[0] == "137" and "oom" in check.evidence.text
+    return not killed and not code.search(check.evidence.text)
 
 
 def _is_round(value: float) -> bool:

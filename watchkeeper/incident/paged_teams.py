@@ -78,10 +78,7 @@ class PagedTeams:
     def was_paged(self, words: list[str]) -> bool:
         """Tell whether a name is that of a team that was paged, or shares a part with it."""
         name = "-".join(words)
-        return any(
-            name in paged or paged in name or _parts(name) & _parts(paged)
-            for paged in self.names
-        )
+        return any(name in paged or paged in name or _parts(name) & _parts(paged) for paged in self.names)
 
 
 def _parts(name: str) -> set[str]:

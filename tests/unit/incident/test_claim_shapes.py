@@ -17,11 +17,18 @@ HEALTH: Call = (
     {"service": "orders"},
     {"service": "orders", "status": "degraded", "error_rate": 0.0193, "requests_per_second": 41.3, "ready": 1},
 )
-QUEUE: Call = ("queue_stats", {"queue": "mail"}, {"depth": 262900, "age_s": 2140, "consumers": 3, "desired": 4})
+QUEUE: Call = ("queue_stats", {"queue": "mail"}, {"depth": 262900, "age_s": 2140, "consumers": 9, "desired": 4})
 RELAY: Call = ("relay_stats", {"relay": "mx"}, {"out_bytes_per_second": 3145728, "latency_s": 4.2, "window": "5m"})
-LOGS: Call = ("search_logs", {"query": "error"}, {"patterns": [{"count": 452}], "text": "Back-off restarting, DiskPressure"})
+LOGS: Call = (
+    "search_logs",
+    {"query": "error"},
+    {"patterns": [{"count": 452}], "text": "Back-off restarting, DiskPressure"},
+)
 EVENTS: Call = ("get_events", {"pod": "orders-1"}, {"events": [{"count": 12, "exit_code": 137}]})
-READS = (HEALTH, QUEUE, RELAY, LOGS, EVENTS)
+DISK: Call = ("query_metrics", {"query": "avail"}, {"result": [{"value": [1783575060, "13312500000"]}]})
+SIZE: Call = ("query_metrics", {"query": "size"}, {"result": [{"value": [1783575060, "214748364800"]}]})
+TIMES: Call = ("get_log", {"service": "orders"}, {"lines": ["04:12:55 archive failed", "05:30:00 gave up"]})
+READS = (HEALTH, QUEUE, RELAY, LOGS, EVENTS, DISK, SIZE, TIMES)
 RESTART: Call = ("restart_service", {"service": "orders"}, {"status": "restarted"})
 CORDON: Call = ("cordon_node", {"node": "worker-7"}, {"unschedulable": True})
 SCALE: Call = ("scale_deployment", {"service": "orders", "replicas": 4}, {"replicas": 4})
@@ -29,7 +36,8 @@ SCALE: Call = ("scale_deployment", {"service": "orders", "replicas": 4}, {"repli
 
 def records(*acts: Call, paged: bool = False) -> Records:
     calls, results = [], {}
-    tools: dict[str, Effect] = {name: "read" for name, _, _ in READS} | {"page_engineer": "keyed"}
+    tools: dict[str, Effect] = {"page_engineer": "keyed"}
+    tools.update((name, "read") for name, _, _ in READS)
     for number, (name, arguments, result) in enumerate((*READS, *acts)):
         key = f"r1.{number}"
         calls.append(CallRecord(key=key, name=name, arguments=json.dumps(arguments), status="ok"))
@@ -42,7 +50,10 @@ def records(*acts: Call, paged: bool = False) -> Records:
     return Records(
         results=results,
         calls=calls,
-        words=["HighErrorRate service=orders lag=184220 slo=availability-99.9 (PR #4412) since 2026-03-04T08:14:00Z"],
+        words=[
+            "HighErrorRate service=orders lag=184220 slo=availability-99.9 (PR #4412) since 2026-03-04T08:14:00Z",
+            "ines: we had to extend this volume in May",
+        ],
         tools=tools,
         pages={"page_engineer"},
         services=["orders", "billing"],
@@ -175,6 +186,16 @@ def test_a_team_is_not_the_paged_one_because_of_a_common_word() -> None:
         "1/4 pods are ready, so that's 25 % of them.",
         "The pod is in CrashLoopBackOff, OOMKilled.",
         "PR #4412 is the cause.",
+        "Used: 187.6 GiB of 200 GiB, 13.3 GB are left.",
+        "It has been failing for an hour and 17 minutes (04:12:55 to 05:30).",
+        "Local time in Madrid: alert at 09:14.",
+        "It failed at 06:12 and gave up at 07:30 (both CEST).",
+        "## Timeline (CEST)\n- 06:12 archiving fails\n- 07:30 it gives up",
+        "~09:30: the disk is full (projected).",
+        "At this rate the disk is full at 09:30.",
+        "Each extra 10 GiB helps for a while.",
+        "As ines wrote, the volume was extended in May.",
+        "The exit code is 137.",
         "The deploys could not be read [r2.0]. The call failed with an error [r2.0].",
     ],
 )
@@ -188,9 +209,16 @@ def test_honest_forms_of_figures_and_names(report: str) -> None:
         ("29 in 1,000 requests fail.", ["29", "1,000"]),
         ("The lag is about 99k above what the alert saw.", ["99k"]),
         ("The relay sends 52 Mbit/s.", ["52 Mbit/s"]),
-        ("The oldest mail is 3 hours old.", ["3 hours"]),
+        ("The oldest mail is 9 hours old.", ["9 hours"]),
         ("The share was 1.4 %.", ["1.4 %"]),
         ("CPU is at 97 %.", ["97 %"]),
+        ("Used: 160.2 GiB of 200 GiB.", ["160.2 GiB"]),
+        ("It has been failing for an hour and 41 minutes.", ["an hour and 41 minutes"]),
+        ("It failed at 06:47 and gave up at 07:30 (both CEST).", ["06:47"]),
+        ("The disk was full at 09:37.", ["09:37"]),
+        ("The volume was extended.", ["volume was extended"]),
+        ("It ended with exit code 2.", ["2"]),
+        ("AccessDenied was logged.", ["AccessDenied"]),
         ("3/4 pods are ready, so that's 85 % of them.", ["85 %"]),
         ("The node has MemoryPressure.", ["MemoryPressure"]),
         ("The container is in ImagePullBackOff.", ["ImagePullBackOff"]),

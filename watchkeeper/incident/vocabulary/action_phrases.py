@@ -36,7 +36,8 @@ _ONGOING = "|".join(f"(?P<p{at}>{action.doing})" for at, action in enumerate(ACT
 _HAVING = "|".join(f"(?P<h{at}>{action.done})" for at, action in enumerate(ACTIONS) if action.doing)
 _COMMAND = "|".join(f"(?P<c{at}>{action.command})" for at, action in enumerate(ACTIONS) if action.command)
 ONGOING = re.compile(
-    rf"(?<![\w-])(?:i|we)(?:'m| am|'re| are)(?: \w+ly| also| now| just| already| still){{0,2}} (?P<did>{_ONGOING})(?![\w-])"
+    rf"(?<![\w-])(?:i|we)(?:'m| am|'re| are)(?: \w+ly| also| now| just| already"
+    rf"| still){{0,2}} (?P<did>{_ONGOING})(?![\w-])"
     r"(?! (?:nobody|no one|none|nothing|neither)\b)",
     re.IGNORECASE,
 )
@@ -47,21 +48,26 @@ AFTER_DOING = re.compile(
     re.IGNORECASE,
 )
 """What the writer says to have done before something else: after paging search, I waited."""
-HAVING_DONE = re.compile(rf"(?<![\w-])having (?:\w+ly |also |just |already )?(?P<did>{_HAVING})(?![\w-])", re.IGNORECASE)
+HAVING_DONE = re.compile(
+    rf"(?<![\w-])having (?:\w+ly |also |just |already )?(?P<did>{_HAVING})(?![\w-])", re.IGNORECASE
+)
 TICKED = re.compile(
-    rf"^[ >]*(?:(?:[-+\u2022]|\d{{1,2}}[.)])[ ]*)?\[[xX\u2713\u2714\u2705]\][ ]+(?P<did>{_COMMAND}) (?!loop|rates?\b|issues?\b|storm)"
+    rf"^[ >]*(?:(?:[-+\u2022]|\d{{1,2}}[.)])[ ]*)?\[[xX\u2713\u2714\u2705]\][ ]+(?P<did>{_COMMAND}) (?!loop|rates?\b"
+    rf"|issues?\b|storm)"
     r"(?=[\w@#])(?![^\n]*\b(?:not|checked|reviewed|verified|confirmed|ruled out|excluded|rejected|failed|denied)\b)",
     re.IGNORECASE | re.MULTILINE,
 )
 """A line of a list that is ticked off: [x] Page the search team."""
 ROW_DONE = re.compile(
-    rf"^[ ]*\|[ ]*(?:\d{{1,2}}[.)]?[ ]*\|[ ]*)?(?P<did>{_COMMAND}) (?!loop|rates?\b|issues?\b|storm)(?=[\w@#])[^|\n]{{1,80}}"
+    rf"^[ ]*\|[ ]*(?:\d{{1,2}}[.)]?[ ]*\|[ ]*)?(?P<did>{_COMMAND}) (?!loop|rates?\b|issues?\b"
+    rf"|storm)(?=[\w@#])[^|\n]{{1,80}}"
     r"\|[ ]*(?:[\u2713\u2714\u2705][ \ufe0f]*)?(?:done|completed?|executed|sent|performed)(?!\w)",
     re.IGNORECASE | re.MULTILINE,
 )
 """A row of a table: | Page the search team | Done |."""
 DOING_NOW = re.compile(
-    rf"(?:^|(?<=[.;!] ))[ >\u2022-]*(?:now |currently |also |just )?(?P<did>{_ONGOING})(?![\w-])[^.;,:!?|\n]{{1,60}}? (?:right now|now"
+    rf"(?:^|(?<=[.;!] ))[ >\u2022-]*(?:now |currently |also "
+    rf"|just )?(?P<did>{_ONGOING})(?![\w-])[^.;,:!?|\n]{{1,60}}? (?:right now|now"
     r"|at the moment|as we speak)(?=[ ]*(?:[.;,!(]|$))",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -79,7 +85,8 @@ NEGATION = re.compile(
     re.IGNORECASE,
 )
 NEGATED_AFTER = re.compile(
-    r"[^\w.;!\n]{0,6}(?:nobody|no one|noone|none|no\b|nothing|n/a|not\b|never|-+\s*(?:$|\|)|neither|0(?!\d|[.,]\d))", re.IGNORECASE
+    r"[^\w.;!\n]{0,6}(?:nobody|no one|noone|none|no\b|nothing|n/a|not\b|never|-+\s*(?:$|\|)|neither|0(?!\d|[.,]\d))",
+    re.IGNORECASE,
 )
 ADVERB = (
     r"(?:also|then|already|successfully|immediately|just|now|subsequently|therefore|promptly|manually"
@@ -212,6 +219,12 @@ OBJECT_NAME = re.compile(
     re.IGNORECASE,
 )
 """What was restarted or terminated, if it has a number in its name."""
+SOURCE = re.compile(
+    r"\b(?:according to|as|per|by) [\w'-]+(?: (?:wrote|says|said|reports?|reported|noted|mentioned|told us))?(?=\W)"
+    r"|[\w-]+ (?:wrote|says|said|reports|reported|noted|mentioned)\b",
+    re.IGNORECASE,
+)
+"""Who is named as a source: as ines wrote."""
 SERVICE_AFTER = re.compile(
     r"(?:\W{1,3}(?:the|all|both|pods?|service|deployment|of|instances?|replicas?))*\W{1,3}(?P<name>[a-z][\w-]*)",
     re.IGNORECASE,
@@ -241,7 +254,8 @@ RESOURCE_IS = re.compile(
 CLOCK_BEFORE = re.compile(r"(?:\d{1,2}:\d\d(?::\d\d)?|\x01+)\W*(?:UTC|Z|GMT|h|Uhr)?[^\w]*$")
 OBJECT = re.compile(r"\W*(?:the|its|an?|all|both|this|that|to|traffic|back)\b", re.IGNORECASE)
 COUNTED = re.compile(
-    rf"\W*(?:\d|(?:{'|'.join(WORD_NUMBERS)}) times|once|twice|several|many|repeatedly|times|at \d|by |again|due|because|after|in \d|every|since|\x01"
+    rf"\W*(?:\d|(?:{'|'.join(WORD_NUMBERS)}) times|once|twice|several|many|repeatedly|times|at \d|by |again|due"
+    rf"|because|after|in \d|every|since|\x01"
     r"|between)",
     re.IGNORECASE,
 )

@@ -35,7 +35,8 @@ CONTACT = Action(
     r"|(?<=been )(?:asked|told)|posted(?= (?:(?:an?|the|this|my) )?(?:message|update|note|summary"
     r"|findings)?[^.;]{0,30}(?:slack|#|channel"
     r"|team))",
-    noun=r"pages?|paging|pager|notification|notifications(?= have gone out)|escalations?|wake-up call|hand-?off|hand-?over",
+    noun=r"pages?|paging|pager|notification|notifications(?= have gone out)|escalations?|wake-up call|hand-?off"
+    r"|hand-?over",
     evidence=r"(?<!nobody )(?<!one )\b(?:is|are|was|were|been|already|has|have) (?:already )?(?:paged|notified"
     r"|alerted|woken"
     r"|informed|escalated|contacted)\b|\b(?:paged|notified|alerted) (?:the|me|us|team|[\w-]+ team|on-call)\b",
@@ -50,7 +51,8 @@ OPENED = Action(
     r"|sev\S*|p\d|high\S*)[ ])*"
     r"(?:incident|ticket|inc\b|issue|case|bug|pr\b|pull request))",
     noun=r"(?:incident|ticket|issue)(?: [A-Z]+-\d+)?",
-    doing=r"(?:opening|creating|filing|raising|declaring)(?= (?:an?|the|new) [\w ]{0,20}?(?:incident|ticket|issue|case))",
+    doing=r"(?:opening|creating|filing|raising|declaring)(?= (?:an?|the|new) [\w ]{0,20}?(?:incident|ticket|issue"
+    r"|case))",
     command=r"(?:open|create|file|raise|declare)(?= (?:an? |the |new )?[\w ]{0,20}?(?:incident|ticket|issue|case))",
     evidence=r"\b(?:opened|created|filed|incident|ticket)\b",
     call=r"page|incident|ticket|issue|jira|pull|create|open",
@@ -151,7 +153,8 @@ OPERATIONS = (
         call=r"prune|clean|delete|remove|purge|flush|clear|truncate|invalidate|drop|evict",
     ),
     Action(
-        done=r"(?:killed|terminated|stopped(?! (?:here|there|after|at|once|when|because|as|short|[a-z]+ing)\b|\s*[.,;]))",
+        done=r"(?:killed|terminated|stopped(?! (?:here|there|after|at|once|when|because|as|short|[a-z]+ing)\b"
+        r"|\s*[.,;]))",
         noun="",
         evidence=r"kill|terminat|delet|remov|stop|purg|flush|clear|truncat|invalidat|drop",
         call=r"kill|terminate|stop|delete_pod|evict|drain|restart|halt"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 THING = (
-    r"limits?|quotas?|quer(?:y|ies)|sessions?|memory|replicas?|pool(?: size)?|timeouts?|thresholds?|capacity|max_\w+|index(?:es)?|indices"
+    r"limits?|quotas?|quer(?:y|ies)|sessions?|memory|replicas?|pool(?: size)?|timeouts?|thresholds?|capacity|max_\w+"
+    r"|index(?:es)?|indices"
     r"|certificates?|certs?|secrets?|passwords?|credentials?|api keys?|config(?:uration)?s?"
     r"|settings?|flags?|cron ?jobs?"
     r"|dashboards?|runbooks?|hot-?fix|fix|patch|workaround|mitigation|dns|ttl|records?|campaigns?|topics?|partitions?"

@@ -6,7 +6,8 @@ import re
 
 CITATION = re.compile(r"(?<![\w.])(r\d{1,4}\.\d{1,3})(?![\w.]*\w)")
 FAILED = re.compile(
-    r"\b(?:fail\w*|den(?:y|ied)|(?<!% )(?<!\bno )error\w*(?! rates?\b)|refus\w*|reject\w*|expire\w*|timed out|time-?out|not|no (?:data|answer|result|response|information|reply|access|read\w*|metrics?)|never|unknown"
+    r"\b(?:fail\w*|den(?:y|ied)|(?<!% )(?<!\bno )error\w*(?! rates?\b)|refus\w*|reject\w*|expire\w*|timed out"
+    r"|time-?out|not|no (?:data|answer|result|response|information|reply|access|read\w*|metrics?)|never|unknown"
     r"|could|can't"
     r"|cannot|wait\w*|unavailable|without|blocked|unsuccessful\w*)\b",
     re.IGNORECASE,
@@ -46,8 +47,10 @@ CAMEL = re.compile(  # "CrashLoopBackOff-like" is a comparison.
     r"(?<![\w.$/-])[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*(?![\w$]|-(?:like|style|type)\b)"
 )
 HUMPS = re.compile(r"[a-z0-9][A-Z]|[A-Z]{2,}[a-z]{2,}")
-FAULT = re.compile(r"(?:Exception|Error|Failure|Fault|Killed|BackOff|Panic|Timeout|Evicted|Exceeded|Pressure|Pull|Scheduling|Mount"
-    r"|Unavailable|Unreachable)s?$")
+FAULT = re.compile(
+    r"(?:Exception|Error|Failure|Fault|Killed|BackOff|Panic|Timeout|Evicted|Exceeded|Pressure|Pull|Scheduling|Mount"
+    r"|Unavailable|Unreachable|Denied)s?$"
+)
 WORDS = re.compile(
     r"(?:PagerDuty|GitHub|GitLab|PostgreSQL|JavaScript|TypeScript|OpenTelemetry|MySQL|MongoDB|RabbitMQ|ArgoCD"
     r"|DevOps)$"
@@ -101,7 +104,8 @@ AUTHOR = re.compile(
     r"|removed|deleted|updated|modified|disabled|enabled|restarted|rebooted|rolled back|reverted|executed"
     r"|applied|created|paused"
     r"|cancell?ed|closed|suspended|edited|scaled"
-    r"|build(?:-?\d[\w.]*)?|triggered|started|approved|initiated|v\d[\w.-]{0,40}|PR)\b(?:[^.;|\n]|\.(?=\w)){0,60}?\b(?:by|von|par"
+    r"|build(?:-?\d[\w.]*)?|[a-z]{1,8}-\d{2,}(?=\W{1,2}by )|triggered|started|approved|initiated|v\d[\w.-]{0,40}"
+    r"|PR)\b(?:[^.;|\n]|\.(?=\w)){0,60}?\b(?:by|von|par"
     r"|author:?)\s+@?(?P<name>[A-Za-z][\w-]*)",
     re.IGNORECASE,
 )

@@ -108,7 +108,8 @@ WORD_NUMBERS = {
     )
 }
 COMPOUND = re.compile(
-    rf"(?<![\w.,:])(?P<n1>\d{{1,4}}|{'|'.join(WORD_NUMBERS)})[ -]?(?P<u1>d|days?|h|hrs?|hours?|m|mins?"
+    rf"(?<![\w.,:])(?P<n1>\d{{1,4}}|an?(?= (?:day|hour|minute) )|{'|'.join(WORD_NUMBERS)})[ -]?(?P<u1>d|days?|h|hrs?"
+    rf"|hours?|m|mins?"
     rf"|minutes?)(?:,? and |,? )?"
     rf"(?P<n2>\d{{1,2}}|{'|'.join(WORD_NUMBERS)}) ?(?P<u2>h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?)"
     r"(?:(?:,? and |,? )?(?P<n3>\d{1,2}) ?(?P<u3>s|secs?|seconds?))?(?!\w)"
