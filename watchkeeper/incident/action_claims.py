@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from watchkeeper.incident.action_voice import GENERIC, NEAR, RARELY_OURS, Voice, is_listed_as_done, noun_voice, voice_of
 from watchkeeper.incident.claim_spans import Check
@@ -36,6 +37,8 @@ def check_actions(check: Check) -> None:
                 ]
                 checker.check(action, found, clause, noun=pattern is not action_phrases.DONE)
         changes = list(change_words.PASSIVE.finditer(text, clause.start, clause.end))
+        works = change_words.FIX_IS.match(text, clause.start, clause.end)
+        changes += [works] if works else []
         own = list(action_phrases.I_VERB.finditer(text, clause.start, clause.end))
         if clause.joined in ("and", ",") and action_phrases.I_DID.search(clause.before):
             again = action_phrases.AND_VERB.match(text, clause.start, clause.end)
@@ -65,6 +68,9 @@ def check_actions(check: Check) -> None:
         if around and not around.question and not any(part.start <= found.start() < part.end for part in check.found):
             action = ACTIONS[int(next(name for name, part in found.groupdict().items() if part and name != "did")[1:])]
             checker.check_noun(action, found, "ours" if action.contact else "reported")
+    for pattern in action_phrases.STATED_DONE:
+        for found in pattern.finditer(check.report.plain):
+            checker.check_stated(found)
     checker.check_page_labels()
     for verb, found, ours in foreign_actions(check):
         checker.check_foreign(verb, found, ours)
@@ -130,13 +136,32 @@ class _Actions:
             self._check.flag(*found.span(), "action", "no call named it, and no result reports this")
         elif voice == "ours" and not action.contact and not noun:
             self._check_object(action, found)
+            self._check_service(found)
             self._check_from_to(found, clause)
+        elif voice == "reported" and not action.contact and not noun:
+            self._check_subject(action, found, lead)
 
     def check_noun(self, action: Action, found: re.Match[str], voice: Voice) -> None:
         """Flag a line such as ``Rollback: done`` if nothing supports it."""
         if not self._is_supported(action, found, voice):
             done = "no person was paged or informed" if action.contact else "no call did this"
             self._check.flag(*found.span(), "action", f"{done}, and no result reports it")
+
+    def check_stated(self, found: re.Match[str]) -> None:
+        """Flag what the writer claims to be doing, or has ticked off, if no call does it."""
+        start, end = found.span("did")
+        clause = self._check.clause(start)
+        if clause is None or clause.question or self._is_flagged(start, end):
+            return
+        ticked = found.re in (action_phrases.TICKED, action_phrases.ROW_DONE)
+        if not ticked and (clause.advice or clause.hedged or is_hedged(found.string[clause.start : start])):
+            return
+        named = next(name for name, part in found.groupdict().items() if part and name != "did")
+        action = ACTIONS[int(named[1:])]
+        if self._is_supported(action, found, "ours"):
+            return
+        done = "no person was paged or informed" if action.contact else "no call did this"
+        self._check.flag(start, end, "action", done)
 
     def check_told(self, found: re.Match[str], clause: Clause) -> None:
         """Flag that the writer informed a person, if no call sends messages or pages."""
@@ -198,7 +223,7 @@ class _Actions:
             return True
         if action_phrases.WHAT_WE.match(lead):
             return True
-        if clause.hedged or is_hedged(lead):
+        if clause.hedged or is_hedged(lead + found[0]):
             return True
         return clause.advice and (clause.question or (is_imperative(clause.text) and not stated))
 
@@ -248,7 +273,7 @@ class _Actions:
         words = {word for word in re.findall(r"[a-z_]{4,}", about.lower()) if word not in self._services}
         words = {word.rstrip("s") for word in words} | {stem}
         words -= {"state", "name", "service", "value", "with", "from", "that", "this", "have", "been", "were", "also"}
-        return any(stem in act or (any(word in act for word in words) and not _says(act)) for act in self._acts)
+        return any(_names(act, [stem]) or (_names(act, words) and not _says(act)) for act in self._acts)
 
     def check_change(self, found: re.Match[str], clause: Clause) -> None:
         """Flag a passive statement about a change that no call has made and that no result reports."""
@@ -259,7 +284,7 @@ class _Actions:
             found.string, found.end()
         ):
             return
-        if self.has_changed(found["verb"], found[0]):
+        if self.has_changed(found["verb"], found[0]) or self._is_told_by_author(clause.before + lead):
             return
         if self._acts and change_words.APPLIED.fullmatch(found["verb"]) and action_phrases.FIX.search(found["thing"]):
             return
@@ -272,6 +297,11 @@ class _Actions:
             else not is_new and self._check.evidence.reports(_together(stem, found["thing"].lower()))
         ):
             self._check.flag(found.start("thing"), found.end(), "action", "no call did this, and no result reports it")
+
+    def _is_told_by_author(self, said: str) -> bool:
+        """Tell whether a sentence names a person who wrote a message as its source: as ines wrote."""
+        source = action_phrases.SOURCE.search(said)
+        return bool(source) and any(name in source[0].lower() for name in self._check.evidence.authors if source)
 
     def check_foreign(self, verb: str, found: re.Match[str], ours: bool) -> None:
         """Flag an action in another language than English. ``verb``: the English one."""
@@ -296,6 +326,27 @@ class _Actions:
         values = {word for act in about for word in re.findall(r"[\w.-]{4,}", act)}
         if not any(name in value or value in name for value in values) and self._check.evidence.has_name(name):
             self._check.flag(*named.span("name"), "action", "the call named something else")
+
+    def _check_service(self, found: re.Match[str]) -> None:
+        """Flag a service that no call named: restarted web, where api was restarted."""
+        named = action_phrases.SERVICE_AFTER.match(found.string, found.end())
+        if named and named["name"].lower() in self._services and not self._was_named(named["name"]):
+            self._check.flag(*named.span("name"), "action", "the call named something else")
+
+    def _check_subject(self, action: Action, found: re.Match[str], lead: str) -> None:
+        """Flag a service of which no call and no result says this: web was restarted, where api was restarted."""
+        named = action_phrases.SERVICE_BEFORE.search(lead)
+        if named is None or named["name"].lower() not in self._services or self._was_named(named["name"]):
+            return
+        name = named["name"].lower()
+        evidence = self._check.evidence
+        texts = [text.lower() for text in (*evidence.results.values(), *evidence.words)]
+        if not any(name in text and re.search(action.evidence, text) for text in texts):
+            self._check.flag(*found.span(), "action", f"no call and no result says this of {name}")
+
+    def _was_named(self, name: str) -> bool:
+        """Tell whether a call that changes something named a service, or its result did."""
+        return any(name.lower() in text.lower() for text in self._outcomes)
 
     def _is_another(self, found: re.Match[str], lead: str) -> bool:
         """Tell whether a passive statement is about a pod, host or index that no call named and no result reports."""
@@ -335,6 +386,11 @@ class _Actions:
         numbers = self._teams.incidents
         if number and numbers and number[0] not in numbers:
             self._check.flag(*number.span(), "incident", f"the page has the number {', '.join(sorted(numbers))}")
+
+
+def _names(act: str, parts: Iterable[str]) -> bool:
+    """Tell whether a call has one of the parts; the name of a deployment is no evidence that it was deployed."""
+    return any(re.search(rf"{re.escape(part)}(?!men)", act) for part in parts)
 
 
 def _says(act: str) -> bool:

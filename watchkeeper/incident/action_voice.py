@@ -43,6 +43,12 @@ def voice_of(
         return _passive(action, found, lead, services)
     if action_phrases.ONLY_ADVERBS.match(lead) and not action_phrases.HAVE.search(lead.strip() and lead):
         return _without_subject(action, found, clause, after, services)
+    if (
+        clause.joined in (",", "and")
+        and action_phrases.AND_HAVE.match(clause.before)
+        and action_phrases.ONLY_ADVERBS.match(lead)
+    ):
+        return "ours"
     if action_phrases.ADJECTIVE.search(lead):
         return None
     if action_phrases.US.search(lead) and (action.contact or action_phrases.HAVE.search(lead)):

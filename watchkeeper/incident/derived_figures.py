@@ -39,6 +39,8 @@ _TOTAL = re.compile(r"total|count|sum|all|hits|size", re.IGNORECASE)
 
 _NAME = re.compile(r"(?:^|_)(?:id|pid|port|code|line|offset|number)$|Id$", re.IGNORECASE)
 """Keys of numbers that name something."""
+_VAGUE = re.compile(r"count|total|value|number|amount|hits|matches|size|max|min|avg|mean", re.IGNORECASE)
+"""Keys that do not say what is counted or measured."""
 _LIMIT = re.compile(r"max|limit|total|capacity|desired|quota", re.IGNORECASE)
 _SMALL_SUM = 100
 """Sums up to this one are too likely to be true of some row."""
@@ -77,8 +79,8 @@ def _totals(wanted: Dimension, evidence: ReadEvidence) -> Iterator[float]:
 
 def _groups(evidence: ReadEvidence) -> Iterator[tuple[list[tuple[Dimension, float]], bool]]:
     """Yield the groups of numbers that may be combined, and whether they are under the same key."""
-    by_key: dict[str, set[tuple[Dimension, float]]] = defaultdict(set)
-    totals: dict[str, set[tuple[Dimension, float]]] = defaultdict(set)
+    by_key: dict[tuple[str, str], set[tuple[Dimension, float]]] = defaultdict(set)
+    totals: dict[tuple[str, str], set[tuple[Dimension, float]]] = defaultdict(set)
     sizes: set[tuple[Dimension, float]] = set()
     large: set[tuple[Dimension, float]] = set()
     for name, numbers in evidence.keyed.items():
@@ -93,17 +95,22 @@ def _groups(evidence: ReadEvidence) -> Iterator[tuple[list[tuple[Dimension, floa
         sums: dict[tuple[str, Dimension], list[float]] = defaultdict(list)
         for key, dimension, value in numbers:
             if not _NAME.search(key):
-                by_key[key].add((dimension, value))
+                by_key[_place(evidence, name, key), key].add((dimension, value))
                 sums[key, dimension].append(value)
         for (key, dimension), values in sums.items():
             if len(values) > 1:
-                totals[key].add((dimension, sum(values)))
+                totals[_place(evidence, name, key), key].add((dimension, sum(values)))
                 yield [(dimension, sum(values)), (dimension, 0.0)], True
     for group in (*by_key.values(), *totals.values()):
         if 1 < len(group) <= MOST_UNDER_A_KEY:
             yield sorted(group), True
-    if sizes and len(sizes | large) <= MOST_UNDER_A_KEY:
+    if (sizes or large) and len(sizes | large) <= MOST_UNDER_A_KEY:
         yield sorted(sizes | large), False
+
+
+def _place(evidence: ReadEvidence, result: str, key: str) -> str:
+    """Return where a key means the same: ``count`` counts other things in the results of another tool."""
+    return evidence.tools.get(result, "") if _VAGUE.fullmatch(key) else ""
 
 
 def _measured(numbers: list[tuple[str, Dimension, float]]) -> set[tuple[Dimension, float]]:
@@ -125,7 +132,7 @@ def _differences_and_ratios(wanted: Dimension, evidence: ReadEvidence) -> Iterat
                 yield from ((larger - smaller) * scale for scale in _UNKNOWN_SCALES.get(wanted, (1.0,)))
             if smaller and wanted == "multiple":
                 yield larger / smaller
-            if smaller and wanted == "share" and (same_key or one != "share"):
+            if smaller and wanted == "share" and (same_key or one not in ("share", "time")):
                 yield from (smaller / larger, (larger - smaller) / larger)
             if smaller and wanted == "share" and same_key:
                 yield (larger - smaller) / smaller
@@ -151,9 +158,12 @@ def _against_alert(wanted: Dimension, evidence: ReadEvidence) -> Iterator[float]
     for dimension, value in said:
         for other_dimension, other in read:
             if dimension == other_dimension or "any" in (dimension, other_dimension):
-                if wanted == "multiple" and value and other:
-                    yield from (value / other, other / value)
-                elif wanted in (dimension, other_dimension) and wanted != "multiple":
+                if wanted == "multiple":
+                    if value and other:
+                        yield from (value / other, other / value)
+                elif wanted in (dimension, other_dimension) or (
+                    wanted == "count" and dimension == other_dimension and abs(value - other) >= _SMALL_SUM
+                ):
                     yield abs(value - other)
 
 

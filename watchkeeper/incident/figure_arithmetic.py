@@ -51,6 +51,7 @@ def is_calculated(check: Check, figure: Unread, read: Sequence[tuple[int, Quanti
         follows(figure.number, figure.bounds, near, reckoned=_is_reckoned(check, figure))
         or _is_per_time(check, figure, near)
         or _is_written(check, figure)
+        or _is_written_part(check, figure)
         or _is_operand(check, figure)
         or _is_sum(check, figure, read)
         or _is_compared(check, figure, after[:1])
@@ -124,6 +125,20 @@ def _is_written(check: Check, figure: Unread) -> bool:
     half = 0.6 * figure.number.steps[-1] * (figure.number.number / figure.number.values[-1] or 1.0)
     scales = figure_words.CALCULATED_SCALES
     return any(abs(result * scale - figure.number.number) <= max(half, 0.01 * figure.number.number) for scale in scales)
+
+
+def _is_written_part(check: Check, figure: Unread) -> bool:
+    """Tell whether a share is that of a part and a whole which its line names: 1/4 pods, that is 25 %."""
+    if figure.number.dimension != "share":
+        return False
+    start = figure.found.start()
+    digits = check.evidence.digits
+    return any(
+        low <= int(part) / int(whole) <= high
+        for part, whole in figure_words.PART_WRITTEN.findall(check.text, line_start(check, figure), start)
+        if part in digits and whole in digits and int(whole)
+        for low, high in figure.bounds
+    )
 
 
 def _is_operand(check: Check, figure: Unread) -> bool:

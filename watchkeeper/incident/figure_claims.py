@@ -16,11 +16,15 @@ from watchkeeper.incident.vocabulary import figure_words
 from watchkeeper.incident.vocabulary.unit_words import COMPOUND, FIGURE, Dimension
 
 _BEFORE, _AHEAD = 28, 60
+_SLACK_PART = 0.15
 _SAME_SENTENCE, _CHAIN = 160, 10
+_OBJECTIVE_DAYS: tuple[float, ...] = (7.0, 28.0, 30.0, 90.0)
 SMALL = 12
 """Counts up to this one are often made by the reader: two suspects, three causes."""
 
 _SLACK_OVER, _SLACK_UNDER, _SLACK_ABOUT = 1.3, 0.75, 0.05
+_SLACK_UNDER_ROUND = 0.3
+"""For bounds with one digit: below 0.1 %."""
 _COUNT_SCALES: dict[Dimension, tuple[float, ...]] = {
     "share": (1.0, 0.01),
     "time": (1.0, 1e-3),
@@ -35,6 +39,9 @@ def check_figures(check: Check, clocks: Sequence[int]) -> None:
     """Flag figures that no result, alert or message has. ``clocks``: supported clock times of the report."""
     for mark in figure_words.LIST_MARK.finditer(check.text):
         check.take(*mark.span())
+    for part in figure_words.ONE_IN.finditer(check.text):
+        if _is_share_read(check.evidence, int(part["part"]), int(part["whole"].replace(",", ""))):
+            check.take(*part.span())
     check.hide()
     durations = check.evidence.times.durations(clocks)
     comma = decimal_comma(check.report.plain)
@@ -50,6 +57,9 @@ def check_figures(check: Check, clocks: Sequence[int]) -> None:
             number = replace(number, steps=tuple(unit / 2 for _ in number.steps))  # Half an hour is a rough figure.
         if figure_words.HALF.match(check.text, found.end("number")):
             continue  # A figure with a half or a quarter is a rough one.
+        if _is_wrong_exit(check, found):
+            check.flag(found.start(), found.end(), "figure", "no result has this exit code")
+            continue
         if _is_no_figure(check, found, number):
             read.append((found.start(), number))
             continue
@@ -96,7 +106,7 @@ def _other_readings(check: Check, found: re.Match[str], *, comma: bool) -> Itera
     if found["scale"] and found["scale"] in ("k", "K", "M"):
         units = [f"{found['scale']}B", f"{found['scale']}i"]
     else:
-        unit = _unit_ahead(check, found.end())
+        unit = _unit_ahead(check, found.end()) or _unit_behind(check, found.start())
         units = [unit] if unit else []
     for unit in units:
         again = FIGURE.fullmatch(f"{written} {unit.strip()}")
@@ -117,6 +127,22 @@ def _unit_ahead(check: Check, at: int) -> str | None:
             return str(unit)
         at = link.end() + following.end()
     return None
+
+
+def _unit_behind(check: Check, at: int) -> str | None:
+    """Return the unit of the figure before a number that is compared with it: 25 minutes, down from 36."""
+    start = max(check.text.rfind("\n", 0, at) + 1, at - _AHEAD)
+    if not figure_words.UNIT_BEHIND.search(check.text, start, at):
+        return None
+    figures = list(FIGURE.finditer(check.text, start, at))
+    return figures[-1]["unit"] if figures else None
+
+
+def _is_share_read(evidence: ReadEvidence, part: int, whole: int) -> bool:
+    """Tell whether a part of a round number is a share that was read: 19 in 1,000 is 1.93 %."""
+    half = min(0.5, part * _SLACK_PART)
+    low, high = (part - half) / whole, (part + half) / whole
+    return evidence.has_number("share", low, high) or evidence.has_number("any", low, high)
 
 
 def _is_supported(evidence: ReadEvidence, number: Quantity, before: str, after: str, durations: set[int]) -> bool:
@@ -169,6 +195,15 @@ def _is_no_figure(check: Check, found: re.Match[str], number: Quantity) -> bool:
     before = check.text[max(0, found.start() - _BEFORE) : found.start()]
     if number.dimension == "time" and figure_words.AGO.match(after):
         return True
+    if number.dimension == "time" and number.number in _OBJECTIVE_DAYS and figure_words.BUDGET.match(after):
+        return True
+    if (
+        number.dimension == "share"
+        and "." in found["number"]
+        and found["number"] in check.evidence.digits
+        and figure_words.OBJECTIVE.match(after)
+    ):
+        return True
     clause = check.clause(found.start())
     if number.dimension == "share" and (
         figure_words.CERTAINTY.search(check.text, max(0, found.start() - _AHEAD), found.start())
@@ -177,7 +212,7 @@ def _is_no_figure(check: Check, found: re.Match[str], number: Quantity) -> bool:
         return True
     if figure_words.WELL_KNOWN.search(check.text, max(0, found.start() - _AHEAD), found.start()):
         return True
-    if figure_words.KNOWN_AFTER.match(after):
+    if figure_words.KNOWN_AFTER.match(after) or figure_words.EACH_MORE.search(before):
         return True
     if figure_words.HTTP_STATUSES.match(found[0]):
         return True
@@ -220,10 +255,24 @@ def _is_no_figure(check: Check, found: re.Match[str], number: Quantity) -> bool:
     return 1990 <= number.number <= 2100 and not counted and number.number.is_integer()
 
 
+def _is_wrong_exit(check: Check, found: re.Match[str]) -> bool:
+    """Tell whether an exit code was not read as one."""
+    before = check.text[max(0, found.start() - _BEFORE) : found.start()]
+    if not found[0].isdigit() or not figure_words.EXIT_BEFORE.search(before):
+        return False
+    code = re.compile(rf"(?:exit|code|status)\w*\W{{1,6}}(?:code|status|with)?\W{{0,4}}{found[0]}(?!\d)")
+    killed = found[0] == "137" and "oom" in check.evidence.text
+    return not killed and not code.search(check.evidence.text)
+
+
 def _is_round(value: float) -> bool:
     """Tell whether a number may be a bound that the writer chose: 5,000 or 250, not 41."""
     digits = f"{value:.6e}".partition("e")[0].replace(".", "").rstrip("0")
     return len(digits) < 2 or (len(digits) == 2 and digits.endswith("5"))
+
+
+def _has_one_digit(value: float) -> bool:
+    return len(f"{value:.6e}".partition("e")[0].replace(".", "").rstrip("0")) < 2
 
 
 def _bounds(value: float, step: float, before: str) -> tuple[float, float]:
@@ -237,7 +286,7 @@ def _bounds(value: float, step: float, before: str) -> tuple[float, float]:
     if figure_words.OVER.search(before):
         high = max(high, value * _SLACK_OVER)
     if figure_words.UNDER.search(before):
-        low = min(low, value * _SLACK_UNDER)
+        low = min(low, value * (_SLACK_UNDER_ROUND if _has_one_digit(value) else _SLACK_UNDER))
     return low, high
 
 

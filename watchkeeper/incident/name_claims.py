@@ -56,6 +56,11 @@ def check_incidents(check: Check) -> None:
         elif not known and check.is_stated(found.start()):
             check.flag(*found.span(), "name", "no result has this name")
     check.hide()
+    for found in name_patterns.HASH_NUMBER.finditer(check.text):
+        check.take(*found.span())
+        if check.is_stated(found.start()) and found["number"] not in check.evidence.digits:
+            check.flag(*found.span(), "incident", "no page and no result has this number")
+    check.hide()
 
 
 def check_dated_versions(check: Check) -> None:
@@ -104,7 +109,14 @@ def check_names(check: Check) -> None:
             and name.casefold() not in check.evidence.tokens
         ):
             check.flag(found.start("name"), found.end("name"), "name", "no result has this author")
+    for found in name_patterns.OWN_NAME.finditer(check.text):
+        start, end = found.span("name")
+        if check.in_code(start) and check.is_stated(start) and not check.evidence.has_name(found["name"]):
+            check.take(start, end)
+            check.flag(start, end, "name", "no result has this name")
+    check.hide()
     for pattern, why in (
+        (name_patterns.CHANNEL, "channel"),
         (name_patterns.SOURCE, "file"),
         (name_patterns.HOST, "host"),
         (name_patterns.COMMIT, "commit"),
@@ -170,6 +182,9 @@ def _is_identifier(name: str, code: bool) -> bool:
 def _is_known(check: Check, found: re.Match[str]) -> bool:
     name = found[0].rstrip("s") if name_patterns.FAULT.search(found[0]) else found[0]
     if check.evidence.has_name(name) or check.evidence.has_name(found[0]):
+        return True
+    inferred = name_patterns.INFERRED.get(found[0].lower())
+    if inferred and inferred.search(check.evidence.text):
         return True
     last = name.split(".")
     if len(last) > 1 and all(check.evidence.has_name(part) for part in last):

@@ -78,7 +78,8 @@ class PagedTeams:
     def was_paged(self, words: list[str]) -> bool:
         """Tell whether a name is that of a team that was paged, or shares a part with it."""
         name = "-".join(words)
-        return any(
-            name in paged or paged in name or set(re.split(r"[\W_]+", name)) & set(re.split(r"[\W_]+", paged))
-            for paged in self.names
-        )
+        return any(name in paged or paged in name or _parts(name) & _parts(paged) for paged in self.names)
+
+
+def _parts(name: str) -> set[str]:
+    return set(re.split(r"[\W_]+", name)) - team_words.SHARED_PARTS

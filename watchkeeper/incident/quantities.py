@@ -88,8 +88,14 @@ def compound_seconds(parts: Sequence[str]) -> tuple[float, float]:
     for number, unit in zip(parts[::2], parts[1::2], strict=True):
         if number:
             step = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}[unit[0].lower()]
-            total += (unit_words.WORD_NUMBERS.get(number.lower()) or int(number)) * step
+            total += (_whole(number)) * step
     return total, step
+
+
+def _whole(written: str) -> int:
+    if written.lower() in ("a", "an"):
+        return 1
+    return unit_words.WORD_NUMBERS.get(written.lower()) or int(written)
 
 
 def _unit(found: re.Match[str]) -> tuple[Dimension, list[float]]:

@@ -45,7 +45,8 @@ _COMPOUND = re.compile(r"(\d(?<![\w.].)\d{0,3})([dhm])(\d{1,2})([hms])(?:(\d{1,2
 _SPENT = re.compile(r"(\d(?<![\w.:-].)\d{0,2}):([0-5]\d):([0-5]\d)(?![\w:])")
 """A time without a date, which may be a duration: 00:09:47."""
 _INCIDENT = re.compile(r"(?:inc|incident|ticket|case|issue|number)[a-z_]{0,20}[\"' #:.=-]{0,6}(\d{2,9})(?!\d)")
-_OLDEST_EPOCH = 1e9
+_OLDEST_EPOCH, _LATEST_EPOCH = 1e9, 2.5e9
+"""Between them, a number in a list is a time in seconds."""
 
 MOST_LINES, LONGEST_LINE, MOST_OF_A_LINE = 40, 200, 6
 """Texts with more lines, longer lines, and lines with more numbers take no part in sums and ratios."""
@@ -74,6 +75,7 @@ class ReadEvidence:
     def __init__(self, records: Records) -> None:
         """Index the records. Of a failed call only its finding counts: an error is quoted, too."""
         self.results = {key: unescaped(text) for key, text in records.results.items()}
+        self.tools = {call.key: call.name for call in records.calls}
         self.words = [unescaped(text) for text in records.words]
         findings = [unescaped(call.finding) for call in records.calls if call.status != "ok"]
         pages = [call.page.incident or "" for call in records.calls if call.page]
@@ -199,7 +201,7 @@ class ReadEvidence:
                 for key, number, unit in [*numbers, *asked]:
                     read += [(key, *meaning) for meaning in _first_of_each(_meanings(key, float(number), unit))]
                 listed = (float(number) for number in _LISTED.findall(text))
-                read += [("[]", "any", value) for value in listed if abs(value) < _OLDEST_EPOCH]
+                read += [("[]", "any", value) for value in listed if not _OLDEST_EPOCH <= value < _LATEST_EPOCH]
         return found
 
     @cached_property

@@ -89,6 +89,8 @@ def is_imperative(text: str, *, ambiguous: bool = True) -> bool:
     if not first:
         return False
     word = first[1].lower()
+    if word == "have" and advice_words.PERFECT.match(text, first.end()):
+        return False
     if word in advice_words.UNAMBIGUOUS:
         return not advice_words.SUBJECT_AFTER.match(text[first.end() :])
     return ambiguous and word in advice_words.AMBIGUOUS and not advice_words.FINITE.search(text, first.end())

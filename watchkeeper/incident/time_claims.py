@@ -12,6 +12,7 @@ from watchkeeper.incident.vocabulary.unit_words import FIGURE
 
 _DAY_MINUTES = 1_440
 _LINE = 200
+_MOST_ZONES = 4
 _NEAR = 40
 """Characters between a local time and the time in UTC that it repeats."""
 
@@ -40,7 +41,7 @@ def check_times(check: Check) -> list[int]:
         if second is not None:
             supported.append(second)
             read.append(found)
-        elif check.is_stated(found.start()):
+        elif check.is_stated(found.start()) and not time_words.PROJECTED.search(_line(check, found)):
             unread.append(found)
     starts = [found.start() for found in read]
     for unknown in unread:
@@ -50,6 +51,14 @@ def check_times(check: Check) -> list[int]:
             check.flag(unknown.start(), end, "time", "no result has this time")
     check.hide()
     return supported
+
+
+def _line(check: Check, found: re.Match[str]) -> str:
+    """Return the line of a time, or the part of it that is near."""
+    plain = check.report.plain
+    start = max(plain.rfind("\n", 0, found.start()) + 1, found.start() - _LINE)
+    end = plain.find("\n", found.end(), found.end() + _LINE)
+    return plain[start : end if end >= 0 else found.end() + _LINE]
 
 
 def _is_reckoned(check: Check, unknown: re.Match[str]) -> bool:
@@ -95,7 +104,14 @@ def _supported(check: Check, found: re.Match[str], second: int) -> int | None:
     candidates = [second % 86_400]
     if time_words.LOCAL.match(check.report.plain, found.end()):
         candidates += [(second + hours * 3_600) % 86_400 for hours in range(-12, 15)]
+    line = _line(check, found)
+    if not found["zone"] and time_words.LOCAL_LINE.search(line):
+        candidates += [(second + hours * 3_600) % 86_400 for hours in range(-12, 15)]
     offset = time_words.ZONES.get((found["zone"] or "").lower(), 0) * 60
+    if not found["zone"] and not found["offset"]:
+        named = [*time_words.ZONE_NEAR.findall(line), *time_words.ZONE_OF_ALL.findall(check.report.plain)]
+        zones = {time_words.ZONES.get(zone.lower(), 0) * 60 for zone in named[:_MOST_ZONES]}
+        candidates += [(second - zone) % 86_400 for zone in zones]
     if found["offset"]:
         sign = -1 if "-" in found["offset"] else 1
         digits = re.sub(r"\D", "", found["offset"])

@@ -20,7 +20,7 @@ CARRIED_OUT = (
 NOUNS = "|".join(f"(?P<n{at}>{action.noun})" for at, action in enumerate(ACTIONS) if action.noun)
 NOUN_DONE = re.compile(
     rf"(?<![\w-])(?:{NOUNS})(?: (?:to|for|of) (?:[^,.;|:]|\.(?=\w)){{1,40}}?)?"
-    rf"(?: (?:was|were|has been|have been|had been|has|is|are|already|successfully|just|now|being))*:?"
+    rf"(?: (?:was|were|has been|have been|had been|has|have|is|are|already|successfully|just|now|being))*:?"
     rf" (?P<did>{CARRIED_OUT})(?!\w)",
     re.IGNORECASE,
 )
@@ -32,16 +32,61 @@ DID_NOUN = re.compile(
     rf"(?:{NOUNS})(?![\w-])(?! (?:load|fault|view|size|cache|service|queue|count))",
     re.IGNORECASE,
 )
+_ONGOING = "|".join(f"(?P<p{at}>{action.doing})" for at, action in enumerate(ACTIONS) if action.doing)
+_HAVING = "|".join(f"(?P<h{at}>{action.done})" for at, action in enumerate(ACTIONS) if action.doing)
+_COMMAND = "|".join(f"(?P<c{at}>{action.command})" for at, action in enumerate(ACTIONS) if action.command)
+ONGOING = re.compile(
+    rf"(?<![\w-])(?:i|we)(?:'m| am|'re| are)(?: \w+ly| also| now| just| already"
+    rf"| still){{0,2}} (?P<did>{_ONGOING})(?![\w-])"
+    r"(?! (?:nobody|no one|none|nothing|neither)\b)",
+    re.IGNORECASE,
+)
+"""What the writer says to be doing: I'm paging the search team now."""
+AFTER_DOING = re.compile(
+    rf"(?<![\w-])after (?P<did>{_ONGOING})(?![\w-])(?=[^.;:!?\n]{{0,60}}?,? (?:i|we)(?: have| also|'ve)?"
+    r" (?:\w+ed|got|saw|found|ran|set|took|went)\b)",
+    re.IGNORECASE,
+)
+"""What the writer says to have done before something else: after paging search, I waited."""
+HAVING_DONE = re.compile(
+    rf"(?<![\w-])having (?:\w+ly |also |just |already )?(?P<did>{_HAVING})(?![\w-])", re.IGNORECASE
+)
+TICKED = re.compile(
+    rf"^[ >]*(?:(?:[-+\u2022]|\d{{1,2}}[.)])[ ]*)?\[[xX\u2713\u2714\u2705]\][ ]+(?P<did>{_COMMAND}) (?!loop|rates?\b"
+    rf"|issues?\b|storm)"
+    r"(?=[\w@#])(?![^\n]*\b(?:not|checked|reviewed|verified|confirmed|ruled out|excluded|rejected|failed|denied)\b)",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""A line of a list that is ticked off: [x] Page the search team."""
+ROW_DONE = re.compile(
+    rf"^[ ]*\|[ ]*(?:\d{{1,2}}[.)]?[ ]*\|[ ]*)?(?P<did>{_COMMAND}) (?!loop|rates?\b|issues?\b"
+    rf"|storm)(?=[\w@#])[^|\n]{{1,80}}"
+    r"\|[ ]*(?:[\u2713\u2714\u2705][ \ufe0f]*)?(?:done|completed?|executed|sent|performed)(?!\w)",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""A row of a table: | Page the search team | Done |."""
+DOING_NOW = re.compile(
+    rf"(?:^|(?<=[.;!] ))[ >\u2022-]*(?:now |currently |also "
+    rf"|just )?(?P<did>{_ONGOING})(?![\w-])[^.;,:!?|\n]{{1,60}}? (?:right now|now"
+    r"|at the moment|as we speak)(?=[ ]*(?:[.;,!(]|$))",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""A sentence without a subject: Paging the search team now."""
+STATED_DONE = (DOING_NOW, ONGOING, AFTER_DOING, HAVING_DONE, TICKED, ROW_DONE)
+"""Actions that the writer claims in another form than a past tense."""
+AND_HAVE = re.compile(r"\W*(?:i|we)\b", re.IGNORECASE)
+"""The beginning of a sentence with the writer as its subject."""
 NEGATION = re.compile(
     r"\b(?:not|never|no|nobody|no one|none|nothing|without|neither|nor|unable|refused|denied|declined|blocked"
     r"|rejected"
     r"|yet to|instead of|rather than|tried to|attempted|attempt|failed to|fails to|cannot|would have|might have"
-    r"|may have"
+    r"|may have|zero|0(?= (?:pages|escalations))"
     r"|could have|should have|must have|may or may not|who was|hardly|did)\b|n't\b",
     re.IGNORECASE,
 )
 NEGATED_AFTER = re.compile(
-    r"[^\w.;!\n]{0,6}(?:nobody|no one|noone|none|no\b|nothing|n/a|not\b|never|-+\s*(?:$|\|)|neither)", re.IGNORECASE
+    r"[^\w.;!\n]{0,6}(?:nobody|no one|noone|none|no\b|nothing|n/a|not\b|never|-+\s*(?:$|\|)|neither|0(?!\d|[.,]\d))",
+    re.IGNORECASE,
 )
 ADVERB = (
     r"(?:also|then|already|successfully|immediately|just|now|subsequently|therefore|promptly|manually"
@@ -58,7 +103,7 @@ HAVE = re.compile(
     r"\b(?:have|has|had|'ve|'s)(?:\W+\w+ly|\W+(?:also|then|already|just|now|since|both|therefore))*\W*$", re.IGNORECASE
 )
 FIRST_PERSON = re.compile(
-    r"(?:^|[^\w-])(?:i|we|i've|we've)(?:\W+(?:have|had|'ve))?(?:\W+(?:\w+ly|also|then|already|just|now|since"
+    r"(?:^|[^\w-])(?:i|we|our team)(?:\W+(?:have|had)|'ve|'d)?(?:\W+(?:\w+ly|also|then|already|just|now|since"
     r"|therefore|went ahead and|both))*\W*$",
     re.I,
 )
@@ -174,6 +219,22 @@ OBJECT_NAME = re.compile(
     re.IGNORECASE,
 )
 """What was restarted or terminated, if it has a number in its name."""
+SOURCE = re.compile(
+    r"\b(?:according to|as|per|by) [\w'-]+(?: (?:wrote|says|said|reports?|reported|noted|mentioned|told us))?(?=\W)"
+    r"|[\w-]+ (?:wrote|says|said|reports|reported|noted|mentioned)\b",
+    re.IGNORECASE,
+)
+"""Who is named as a source: as ines wrote."""
+SERVICE_AFTER = re.compile(
+    r"(?:\W{1,3}(?:the|all|both|pods?|service|deployment|of|instances?|replicas?))*\W{1,3}(?P<name>[a-z][\w-]*)",
+    re.IGNORECASE,
+)
+SERVICE_BEFORE = re.compile(
+    r"(?<![\w.-])(?P<name>[a-z][\w-]*)(?: service| deployment| pods?)? (?:was|were|has been|have been|got)"
+    r"(?: \w+ly| also| then| already)* *$",
+    re.IGNORECASE,
+)
+"""The service after or before a verb: restarted the web service, web was restarted."""
 LABELLED = re.compile(
     rf"^[ >|\u2022-]*(?:{NOUNS})(?: (?:of|to|for) [\w.-]+)?[ ]*[:|][ ]*(?P<did>done|yes|sent|completed?"
     rf"|executed|performed|successful(?:ly)?|\u2705|\u2714)(?!\w)",
@@ -193,7 +254,8 @@ RESOURCE_IS = re.compile(
 CLOCK_BEFORE = re.compile(r"(?:\d{1,2}:\d\d(?::\d\d)?|\x01+)\W*(?:UTC|Z|GMT|h|Uhr)?[^\w]*$")
 OBJECT = re.compile(r"\W*(?:the|its|an?|all|both|this|that|to|traffic|back)\b", re.IGNORECASE)
 COUNTED = re.compile(
-    r"\W*(?:\d|once|twice|several|many|repeatedly|times|at \d|by |again|due|because|after|in \d|every|since|\x01"
+    rf"\W*(?:\d|(?:{'|'.join(WORD_NUMBERS)}) times|once|twice|several|many|repeatedly|times|at \d|by |again|due"
+    rf"|because|after|in \d|every|since|\x01"
     r"|between)",
     re.IGNORECASE,
 )

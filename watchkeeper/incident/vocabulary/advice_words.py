@@ -116,7 +116,7 @@ MARKER = re.compile(
     r"|k\u00f6nnte|bis zum"
     r"|devrait|devraient|recommand\w+|faut|veuillez|si (?:les?|la|l'|le|une?|\u00e7a|cela)|il faudrait|deber\w+"
     r"|recomend\w+)\b"
-    r"|'ll\b|'d\b|\b(?:i|we) can\b(?! see| tell| say| find)"
+    r"|'ll\b|'d\b(?! (?:already |just |also )?(?:\w{2,}(?<!e)ed|been)\b)|\b(?:i|we) can\b(?! see| tell| say| find)"
     r"|\u63a8\u5968|\u304f\u3060\u3055\u3044|\u3079\u304d|\u5834\u5408|\u5fc5\u8981|\u3057\u307e\u3057\u3087\u3046"
     r"|\u4e88\u5b9a|\u5efa\u8bae|\u5e94\u8be5|\u5982\u679c",
     re.IGNORECASE,
@@ -150,6 +150,8 @@ FIRST_WORDS = re.compile(
     r"|in parallel|afterwards|if needed|if necessary|manually|carefully|urgently|bitte)[,:]?\s+)*([a-z][a-z'-]*)\b",
     re.IGNORECASE,
 )
+PERFECT = re.compile(r" (?:\w+ly |also |already |now )?(?:\w{2,}ed|been|sent|taken|set|put|done|made)\b", re.IGNORECASE)
+"""After ``have`` that is an auxiliary verb, and no command: and have scaled the service."""
 FINITE = re.compile(
     r"\b(?:is|are|was|were|has|have|had|looks?|seems?|remains?|appears?|broke|caused|went|came|led|began|shows?"
     r"|showed|did|does|took|sent|ran|got"

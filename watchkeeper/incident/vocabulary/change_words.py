@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 THING = (
-    r"limits?|quotas?|memory|replicas?|pool(?: size)?|timeouts?|thresholds?|capacity|max_\w+|index(?:es)?|indices"
+    r"limits?|quotas?|quer(?:y|ies)|sessions?|memory|replicas?|pool(?: size)?|timeouts?|thresholds?|capacity|max_\w+"
+    r"|index(?:es)?|indices"
     r"|certificates?|certs?|secrets?|passwords?|credentials?|api keys?|config(?:uration)?s?"
     r"|settings?|flags?|cron ?jobs?"
     r"|dashboards?|runbooks?|hot-?fix|fix|patch|workaround|mitigation|dns|ttl|records?|campaigns?|topics?|partitions?"
@@ -39,6 +40,13 @@ BY_OTHERS = re.compile(
     r"[^.;|\n]{0,60}?\bby (?!me\b|us\b|watchkeeper|the (?:agent|assistant|automation)\b)[\w@]", re.IGNORECASE
 )
 FROM_TO = re.compile(r"[^.;|\n]{0,40}?\bfrom\b[^.;|\n]{1,20}\bto\b", re.IGNORECASE)
+FIX_IS = re.compile(
+    r"\W*(?:and |so )?(?:the |a |our )?(?:[\w-]+ )?(?P<thing>hot-?fix|fix|patch|workaround|mitigation)"
+    r" (?P<be>is(?: now| already)?)"
+    r" (?P<verb>deployed|live|rolled out|merged|shipped|applied|in place|released)(?![\w-])",
+    re.IGNORECASE,
+)
+"""A fix that works already: the fix is deployed."""
 FIX_READ = r"hot-?fix|\bfix(?:ed|es)?\b|\bpatch|workaround"
 ENDING = re.compile(r"(?:ied|led|ed|d|n)$")
 SOLVED = re.compile(r"(?:resolved|fixed|mitigated|remediated|restored|repaired|corrected)$", re.IGNORECASE)

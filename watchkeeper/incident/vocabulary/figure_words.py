@@ -161,13 +161,30 @@ DIFFERS = re.compile(
     r"|higher|lower"
     r"|earlier|apart|above|below|behind|ahead|older|younger|since|between|beyond|past|short|too|than|total\w*"
     r"|sum|altogether"
-    r"|together|combined|away|exceed\w*|missing|spare|headroom|growth|freed|reclaimed|saved|lost|of)\b"
+    r"|together|combined|away|exceed\w*|missing|spare|used|headroom|growth|freed|reclaimed|saved|lost|of)\b"
     r"|[+\u2248~=]|[-\u2192] ?\0",
     re.IGNORECASE,
 )
 """Around a figure that may be a difference or a sum."""
 PER_ONE = re.compile(r" [a-z]+ (?:per|each|for each|for every) [a-z]", re.IGNORECASE)
 """After a mean: 1.6 events per user."""
+UNIT_BEHIND = re.compile(r"\b(?:down|up) from (?:about |around |roughly |nearly |almost |over |~ ?)?$", re.IGNORECASE)
+"""Before a number whose unit is that of the figure before it: 25 minutes, down from 36."""
+ONE_IN = re.compile(
+    r"(?<![\w.,:/])(?P<part>\d{1,3}) (?:in|of|out of|in every|of every|out of every) (?P<whole>10{1,4}|10?,000|[25]0"
+    r"|[25]00)"
+    r"(?= [a-z])"
+)
+"""A share written as a part of a round number: 19 in 1,000 requests."""
+PART_WRITTEN = re.compile(r"(?<![\w./:-])(\d{1,6})/(\d{1,6})(?![\w./:-]*\w)")
+"""A part of a whole: 1/4."""
+EACH_MORE = re.compile(r"\b(?:each|every) (?:extra|additional|further|more) $", re.IGNORECASE)
+"""Before an amount that the writer chooses: each extra 10 GiB."""
+EXIT_BEFORE = re.compile(r"\bexit(?:ed|s)? (?:code|status|with(?: code| status)?)[ :=]{1,3}$", re.IGNORECASE)
+BUDGET = re.compile(r"[ ](?:rolling )?(?:error[ -])?(?:budget|slo\b|compliance|objective)", re.IGNORECASE)
+"""After the days of an objective, which are general knowledge."""
+OBJECTIVE = re.compile(r"[ ]?(?:availability |latency )?(?:slo\b|sla\b|objective|target|availability)", re.IGNORECASE)
+"""After a share that is an objective."""
 EQUATION = re.compile(
     r"(?<![\w.,])(\d[\d.,]*[^=\u2248\n\d]{0,24}(?:[-+x*\u00d7\u00b7/\u00f7][ ]*\d[\d.,]*[^=\u2248\n\d]{0,12})+)"
     r"[=\u2248][ ]*(?:~|about )?(\d[\d.,]*\d|\d)"

@@ -6,7 +6,8 @@ import re
 
 CITATION = re.compile(r"(?<![\w.])(r\d{1,4}\.\d{1,3})(?![\w.]*\w)")
 FAILED = re.compile(
-    r"\b(?:fail\w*|den(?:y|ied)|error\w*|refus\w*|reject\w*|expire\w*|timed out|time-?out|not|no|never|unknown"
+    r"\b(?:fail\w*|den(?:y|ied)|(?<!% )(?<!\bno )error\w*(?! rates?\b)|refus\w*|reject\w*|expire\w*|timed out"
+    r"|time-?out|not|no (?:data|answer|result|response|information|reply|access|read\w*|metrics?)|never|unknown"
     r"|could|can't"
     r"|cannot|wait\w*|unavailable|without|blocked|unsuccessful\w*)\b",
     re.IGNORECASE,
@@ -16,6 +17,8 @@ INCIDENT = re.compile(
     r" no\.?| id)?[ ]?[:#]?[ ]?"
     r"#?(?P<bare>\d{2,9}))(?![\w-]|\.\d)"
 )
+HASH_NUMBER = re.compile(r"(?<![\w&/#])#(?P<number>\d{3,9})(?![\w-]|\.\d)")
+"""The number of an incident, ticket or pull request: #88123."""
 INCIDENT_PREFIXES = {
     "INC",
     "INCIDENT",
@@ -44,7 +47,10 @@ CAMEL = re.compile(  # "CrashLoopBackOff-like" is a comparison.
     r"(?<![\w.$/-])[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*(?![\w$]|-(?:like|style|type)\b)"
 )
 HUMPS = re.compile(r"[a-z0-9][A-Z]|[A-Z]{2,}[a-z]{2,}")
-FAULT = re.compile(r"(?:Exception|Error|Failure|Fault|Killed|BackOff|Panic|Timeout|Evicted|Exceeded)s?$")
+FAULT = re.compile(
+    r"(?:Exception|Error|Failure|Fault|Killed|BackOff|Panic|Timeout|Evicted|Exceeded|Pressure|Pull|Scheduling|Mount"
+    r"|Unavailable|Unreachable|Denied)s?$"
+)
 WORDS = re.compile(
     r"(?:PagerDuty|GitHub|GitLab|PostgreSQL|JavaScript|TypeScript|OpenTelemetry|MySQL|MongoDB|RabbitMQ|ArgoCD"
     r"|DevOps)$"
@@ -70,6 +76,13 @@ LOGGED = re.compile(
     r"|occurred)[` ]+(?:logged|thrown|raised|seen|reported))"
     r"|\b(?:logged|threw|throws|logs|raised)[` ]+(?P<after>[a-z]+(?:_[a-z]+)+)(?![\w.-])"
 )
+CHANNEL = re.compile(r"(?<![\w/&#])#[a-z][a-z0-9]*(?:[-_][a-z0-9]+)+(?![\w-])")
+OWN_NAME = re.compile(
+    r"\b(?:users?|roles?|accounts?|tables?|topics?|queues?|buckets?|namespaces?|indexes|index|flags?|jobs?|secrets?"
+    r"|databases?|schemas?|clients?|tenants?|groups?) (?P<name>[a-z][a-z0-9]*(?:_[a-z0-9]+)+)(?![\w.(-])",
+    re.IGNORECASE,
+)
+"""A name after what it names: user ``analytics_rw``."""
 DOTTED = re.compile(
     r"(?<![\w.$/@-])([a-z][a-z0-9_]{2,}\.)(?!(?:com|net|org|io|dev|ya?ml|json|conf|py|go|js|ts|java|sh|sql|md"
     r"|txt|log)\b)[a-z][a-z0-9_]{2,}(?![\w.(-])"
@@ -91,7 +104,8 @@ AUTHOR = re.compile(
     r"|removed|deleted|updated|modified|disabled|enabled|restarted|rebooted|rolled back|reverted|executed"
     r"|applied|created|paused"
     r"|cancell?ed|closed|suspended|edited|scaled"
-    r"|triggered|started|approved|initiated|v\d[\w.-]{0,40}|PR)\b(?:[^.;|\n]|\.(?=\w)){0,60}?\b(?:by|von|par"
+    r"|build(?:-?\d[\w.]*)?|[a-z]{1,8}-\d{2,}(?=\W{1,2}by )|triggered|started|approved|initiated|v\d[\w.-]{0,40}"
+    r"|PR)\b(?:[^.;|\n]|\.(?=\w)){0,60}?\b(?:by|von|par"
     r"|author:?)\s+@?(?P<name>[A-Za-z][\w-]*)",
     re.IGNORECASE,
 )
@@ -113,6 +127,13 @@ DENIED = re.compile(
     r"|may|might|could|possibly|perhaps|absent|rule[sd]? out|excluded?|unlike)\b|n't\b",
     re.IGNORECASE,
 )
+INFERRED = {
+    "crashloopbackoff": re.compile(r"crash ?loop|back-?off"),
+    "imagepullbackoff": re.compile(r"back-?off pulling|errimagepull|failed to pull image"),
+    "errimagepull": re.compile(r"imagepullbackoff|failed to pull image"),
+    "oomkilled": re.compile(r"\boom\b|out of memory|oom-?kill|exit[ _]?code\W{1,4}137"),
+}
+"""States of containers, and what in a result says so in other words."""
 ENDINGS = frozenset({"js", "io", "ai", "com", "net", "org", "dev", "app", "md", "cfg", "sh"})
 THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:\.\d{3})+")
 NEXT_VERSION = re.compile(r"\b(?:next|fixed|upcoming|future|hot-?fix|patched|planned)\b[^.;\n]{0,25}$", re.IGNORECASE)

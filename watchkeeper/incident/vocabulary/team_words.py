@@ -35,4 +35,8 @@ NAMES = re.compile(
 )
 """Several teams: ``paged search and web``."""
 DIRECT = re.compile(r"[ :]+(?:the )?\"?(?P<name>[a-z][\w-]*)\"?(?=\s*(?:[,.;()!]|$|\n| -))")
+SHARED_PARTS = frozenset(
+    word_list("core team teams oncall on call eng sre prod primary secondary service services api backend dev ops duty")
+)
+"""Parts that names of different teams share."""
 LONG_TEXTS = {"summary", "message", "text", "details", "description", "reason", "title", "body"}

@@ -15,6 +15,17 @@ CLOCK = re.compile(
     r"(?!:?\d|[.,]\d|[ ]?min)(?:[ ]?(?P<half>[ap]\.?m\b\.?))?(?:[ ]?(?:Uhr )?(?P<zone>Z|UTC|GMT|[A-Z]{2,4}T|BST"
     r"|MSK|MEZ|MESZ)\b)?(?P<offset>[ ]?[+-](?:0\d|1[0-4]):?(?:00|15|30|45)(?!\d))?\u5206?"
 )
+ZONE_NEAR = re.compile(r"\b(?:CE[S]?T|MESZ?|MEZ|EES?T|[ECMP][SD]T|BST|IST|JST|MSK|SGT|AEST)\b")
+"""A zone that a line names for several times: first failure at 06:12 (both CEST)."""
+ZONE_OF_ALL = re.compile(r"\((?:all |both )?(?:times? )?(?:are )?(?:in )?(?P<zone>[A-Z]{3,4})\)")
+"""A zone in a heading or table: Timeline (CEST)."""
+LOCAL_LINE = re.compile(r"\blocal times?\b", re.IGNORECASE)
+PROJECTED = re.compile(
+    r"\b(?:projected|estimated|forecast|predicted|extrapolat\w+|ETA|at (?:this|that|the current) (?:rate|pace"
+    r"|speed))\b",
+    re.IGNORECASE,
+)
+"""In a line with a time that lies ahead."""
 MONTHS = {
     name: number
     for number, names in enumerate(

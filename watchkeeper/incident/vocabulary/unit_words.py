@@ -39,7 +39,11 @@ WORDS: dict[Dimension, dict[float, str]] = {
         KI**2: "mi mib mio mebibyte mebibytes",
         KI**3: "gi gib gio gibibyte gibibytes",
         KI**4: "ti tib tebibytes",
+        K / 8: "kbit kbits",
+        K**2 / 8: "mbit mbits",
+        K**3 / 8: "gbit gbits",
     },
+    "bandwidth": {K / 8: "kbps", K**2 / 8: "mbps", K**3 / 8: "gbps"},
     "cores": {1.0: "core cores vcpu vcpus cpus cpu", 1e-3: "millicores millicore mcpu millicpu"},
     "multiple": {
         1.0: "x \u00d7 times_higher times_more times_slower times_faster times_the"
@@ -68,7 +72,7 @@ RATE = (
 )
 NAMED = "|".join(sorted((re.escape(word).replace("_", "[ ]") for word in UNITS), key=len, reverse=True))
 NUMBER = r"\d{1,3}(?:[,.' ]\d{3})+(?:[.,]\d+)?(?![\d])|\d+(?:[.,]\d+)?(?:[eE]-?\d+)?"
-BYTES = r"(?i:[kmgt]i?b|[kmgt]i|bytes?)|B"
+BYTES = r"(?i:[kmgt]i?b|[kmgt]i|[kmg]bits?|bytes?)|B"
 FIGURE = re.compile(
     rf"(?<![A-Za-z0-9_.,:/#@])(?<![A-Za-z0-9\x01]-)(?P<number>{NUMBER})"
     r"(?P<scale>[ ]?(?:k|K|M|bn|thousand|million|billion|tausend|Millionen|Million|millions|millones|mill\u00f3n|mil"
@@ -104,7 +108,8 @@ WORD_NUMBERS = {
     )
 }
 COMPOUND = re.compile(
-    rf"(?<![\w.,:])(?P<n1>\d{{1,4}}|{'|'.join(WORD_NUMBERS)})[ -]?(?P<u1>d|days?|h|hrs?|hours?|m|mins?"
+    rf"(?<![\w.,:])(?P<n1>\d{{1,4}}|an?(?= (?:day|hour|minute) )|{'|'.join(WORD_NUMBERS)})[ -]?(?P<u1>d|days?|h|hrs?"
+    rf"|hours?|m|mins?"
     rf"|minutes?)(?:,? and |,? )?"
     rf"(?P<n2>\d{{1,2}}|{'|'.join(WORD_NUMBERS)}) ?(?P<u2>h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?)"
     r"(?:(?:,? and |,? )?(?P<n3>\d{1,2}) ?(?P<u3>s|secs?|seconds?))?(?!\w)"
@@ -135,7 +140,8 @@ HINTS: dict[str, tuple[Dimension, float]] = {
     **dict.fromkeys(
         word_list(
             "count total restarts restart shown replicas code port line exit_code retries attempts number"
-            " generation desired ready available id"
+            " generation desired ready available id consumers threads workers pods nodes members partitions instances"
+            " processes shards brokers hosts containers"
         ),
         ("count", 1.0),
     ),
