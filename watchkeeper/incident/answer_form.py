@@ -34,7 +34,7 @@ _LOOK = (
 )
 _WORK = (
     rf"(?:(?:{_LOOK}|get|run|call|see|verif|proceed|read|find|page|determine|determining|test|list|use|using|try|continue|think"
-    r"|report back|assess|call|invok|write|summari[sz]|compil|prepar|draft|notify|wake|escalate|contact|inform)\w*|do\b"
+    r"|report back|assess|invok|write|summari[sz]|compile|prepare|draft|notify|wake|escalate|contact|inform)\w*|do\b"
     r"|keep (?:an eye|monitor|look|check|investigat|digg|watch)\w*)"
 )
 _HOW = (
@@ -86,7 +86,7 @@ _SUGGESTS = re.compile(
     rf"|it would be (?:best|wise|better) to\s+{_HOW}{_LOOK})",
     re.IGNORECASE,
 )
-"""A look that somebody should take: advice at the end of a report, and nothing as an answer of its own."""
+"""A look that a person should take: advice at the end of a report, but no report alone."""
 
 _PLANNED = re.compile(rf"{_LEAD}{_WORK}\b", re.IGNORECASE)
 

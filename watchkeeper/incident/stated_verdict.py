@@ -14,7 +14,7 @@ _ANY = "|".join(VERDICTS)
 _MARK = r"(?:[^\w\n]|_)"
 _LEAD = (
     rf"{_MARK}{{0,40}}(?:(?:\d{{1,2}}|h\d|x|b|strong|textbf|the|my|our|this|final|overall"
-    rf"|so|thus|hence|therefore|in short|status|alert|incident|investigation|conclusion|summary)\b"
+    rf"|so|therefore|in short|status|alert|incident|investigation|conclusion|summary)\b"
     rf"{_MARK}{{1,20}}){{0,4}}"
 )
 _OF = r"(?:[ \t]{0,3}(?:#?\d{1,2}\b|\([^()\n]{0,60}\)|(?:for|of|on|about|and|&|/)(?![^\W_])[^\n:：=|]{1,60}(?=[:：])))?"
@@ -22,7 +22,7 @@ _OF = r"(?:[ \t]{0,3}(?:#?\d{1,2}\b|\([^()\n]{0,60}\)|(?:for|of|on|about|and|&|/
 
 _SEPARATOR = r"(?:[:：∶꞉=~–—‐‑‒―−→⇒⟶➔➜➡►▶»·•>|\"'\]-]|(?:\bis|</\w+>))"
 _SUBJECT = (
-    r"(?:(?:either|both)\s|(?!(?:if|whether|not?|nothing|nobody|neither|none|unless|until|when|once|maybe)\b)"
+    r"(?:(?:either|both)\s|(?!(?:if|whether|no\w*|neither|unless|until|when|once|maybe)\b)"
     r"(?:(?:the )?[\w-]{1,40}(?: [\w-]{1,40})? (?:is|has|was) (?:now |fully |already )?"
     r"|(?:the )?(?:service|status|state|alert|incident) ))?"
 )

@@ -24,7 +24,7 @@ _CHARACTERS: dict[int, str | None] = {
     **dict.fromkeys((0x2018, 0x2019, 0x201A, 0x201B), "'"),
     **dict.fromkeys((0x00AD, 0x180E, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065))),
 }
-"""Full-width forms, spaces, quotation marks and, with None, characters that nobody sees."""
+"""Full-width forms, spaces, quotation marks and, with None, characters that are not visible."""
 
 _NAME_PART = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+")
 

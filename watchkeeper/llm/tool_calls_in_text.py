@@ -36,7 +36,7 @@ _BEFORE_CALL = re.compile(
     re.IGNORECASE,
 )
 _AFTER_CALL = re.compile(r"(?:\s{0,20}(?:</[^<>\n]{1,60}>|<[|｜][^<>\n]{1,60}>|[>\])`]{1,3}))*")
-_LONGEST_BEFORE, _LONGEST_LABEL = 60, 100
+_LONGEST_BEFORE, _LONGEST_LABEL, _LONGEST_LOG_LINE = 60, 100, 1_000
 _LABEL_ONLY = re.compile(
     r"(?P<end>[\W_]*)"
     r"(?:(?:action|tool|function)?[ _]?(?:action|tool|function|inputs?|arguments?|args|parameters?|call|name)[\W_]*)?",
@@ -159,7 +159,10 @@ def _begins_line(text: str, call: WrittenCall) -> bool:
 
 def _is_in_log_line(text: str, call: WrittenCall) -> bool:
     """Return whether a call is in a line that begins as lines of logs do, which the text then quotes."""
-    line_start = text.rfind("\n", 0, call.start) + 1
+    earliest = max(0, call.start - _LONGEST_LOG_LINE)
+    line_start = text.rfind("\n", earliest, call.start) + 1
+    if not line_start and earliest:
+        return False
     return _LOG_LINE.match(text[line_start : min(call.start, line_start + _LONGEST_LABEL)]) is not None
 
 

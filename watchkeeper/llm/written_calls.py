@@ -203,7 +203,9 @@ class CallScanner:
             return [call._replace(start=mark.start) for call in self._at_tool_tag(inner)]
         if identifier := _IDENTIFIER.match(text, position):
             return self._identified(mark, identifier)
-        if opens and (self._is_alone_on_line(mark) or _CUT_MARK.match(text, position)):
+        if opens and _CUT_MARK.match(text, position):
+            return [WrittenCall(mark.start, len(text))]
+        if opens and self._is_alone_on_line(mark):
             return [WrittenCall(mark.start, mark.end)]
         return []
 
