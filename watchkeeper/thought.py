@@ -13,15 +13,16 @@ from collections.abc import Sequence
 from watchkeeper.code_spans import CodeSpan, code_spans, masked
 
 _BAR = "[|｜]"
-_WORD = "(?:(?:re)?think(?:ing)?|thoughts?|reasoning|reflection|scratch_?pad|monologue|chain_of_thought)"
-_BEGIN = rf"(?:[\w-]{{1,20}}[:_])?(?:(?:begin|start)[_▁ ](?:of[_▁ ])?)?{_WORD}(?:_\w{{1,60}})?"
-_END = rf"(?:[\w-]{{1,20}}:)?(?:end[_▁ ](?:of[_▁ ])?{_WORD}|{_WORD}_end)"
-_OPEN, _CLOSE = "(?:<|＜|&lt;)", "(?:>|＞|&gt;)"
+_WORD = "(?:(?:re)?think(?:ing|s)?|thoughts?|reasoning|reflections?|scratch[_-]?pad|monologue|chain[_-]of[_-]thoughts?)"
+_BEFORE = r"(?:[\w-]{1,20}[:_-]|inner|internal)?(?:(?:begin|start)[_▁ ]?(?:of[_▁ ]?)?)?"
+_BEGIN = rf"{_BEFORE}{_WORD}(?:[_-]\w{{1,60}}|process|steps?)?"
+_END = rf"(?:[\w-]{{1,20}}:)?(?:end[_▁ ]?(?:of[_▁ ]?)?{_WORD}|{_WORD}_end)"
+_OPEN, _CLOSE = r"\\?(?:<|＜|&lt;)\s?", r"\s?\\?(?:>|＞|&gt;)"
 _MARK = re.compile(
-    rf"(?P<end>{_OPEN}/\s?{_BEGIN}\s?{_CLOSE}|<{_BAR}/{_BEGIN}{_BAR}?>|</{_BAR}{_BEGIN}{_BAR}>|<{_BAR}?{_END}{_BAR}?>"
-    rf"|◁/{_BEGIN}▷|\[/{_BEGIN}\]|\[{_END}\]|<{_BAR}close{_BAR}>\s?{_WORD}\s?<{_BAR}sep{_BAR}>|<channel{_BAR}>"
+    rf"(?P<end>{_OPEN}\\?/\s?{_BEGIN}{_CLOSE}|<{_BAR}/{_BEGIN}{_BAR}?>|</{_BAR}{_BEGIN}{_BAR}>|<{_BAR}?{_END}{_BAR}?>"
+    rf"|◁/{_BEGIN}▷|[\[【]/{_BEGIN}[\]】]|<!--\s?/{_BEGIN}\s?-->|\[{_END}\]|<{_BAR}close{_BAR}>\s?{_WORD}\s?<{_BAR}sep{_BAR}>|<channel{_BAR}>"
     r"|<unused95>|<\|inner_suffix\|>)"
-    rf"|{_OPEN}{_BEGIN}(?:\s[^<>]{{0,200}})?{_CLOSE}|<{_BAR}{_BEGIN}{_BAR}?>|◁{_BEGIN}▷|\[{_BEGIN}\]"
+    rf"|{_OPEN}{_BEGIN}(?:\s[^<>]{{0,200}})?{_CLOSE}|<{_BAR}{_BEGIN}{_BAR}?>|◁{_BEGIN}▷|[\[【]{_BEGIN}[\]】]|<!--\s?{_BEGIN}\s?-->"
     rf"|<{_BAR}open{_BAR}>\s?{_WORD}\s?<{_BAR}sep{_BAR}>|<{_BAR}channel>\s?{_WORD}\b|<unused94>\s?{_WORD}\b"
     r"|<\|inner_prefix\|>",
     re.IGNORECASE,
@@ -33,7 +34,7 @@ _DETAILS = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _BEFORE_ANSWER = re.compile(
-    r"\s*<(analysis|internal|plan|planning|deliberation|reflect|ponder|brainstorm|considerations|reason|cot)>"
+    r"\s*<(analysis|internal|plan|planning|deliberat(?:e|ion)|reflect|ponder|brainstorm(?:ing)?|considerations|reason|rationale|cot)>"
     r"(?:(?!</\1>).)*</\1>(?=\s*\S)",
     re.IGNORECASE | re.DOTALL,
 )

@@ -202,4 +202,47 @@ search_logs_errors_total{service="checkout"} / search_logs_total{service="checko
 tool: search_logs was slow (4.2 s), tool: get_deploys was fast.
 ====
 Use get_deploys limit=5 to see more; search_logs query=error showed 37 lines.
+====
+The error rate is 18.2 % (get_deploys(service="checkout")).
+====
+The error rate is 18.2 % [get_deploys(service="checkout")].
+====
+Sources: get_deploys(service="checkout"), search_logs(service="checkout", query="error")
+====
+What I looked at:
+* get_deploys(checkout)
+* search_logs(checkout, "error")
+
+18.2 % of orders fail since v2.4.1.
+====
+12:03 ERROR invalid call {"name": "search_logs", "arguments": {"service": "x"}} rejected, 12 times since 12:00.
+====
+2026-11-30T12:03:11Z bot: <tool_call>{"name": "search_logs", "arguments": {"service": "x", "query": "y"}}</tool_call>
+
+This line repeats since the deploy.
+====
+The bot's log holds "[TOOL_CALLS] [{"name": "x"}]" 12 times.
+====
+The page shows &lt;tool_call&gt; to customers since 13:42.
+====
+The response body is &lt;html&gt;&lt;body&gt;502 Bad Gateway&lt;/body&gt;&lt;/html&gt; since 13:42.
+====
+Verdict: healthy. get\\_deploys shows nothing since 13:42.
+====
+GET_DEPLOYS says v2.4.1. Search-logs says 37 lines.
+====
+Traceback (most recent call last):
+  File "/app/bot.py", line 3, in run
+    client.search_logs(service="checkout", query="error")
+TimeoutError: 30 s
+
+The bot times out since 13:42.
+====
+The metric mcp_search_logs_total{service="checkout"} rose to 812.
+====
+错误率为 18.2%（get_deploys（service="checkout"）），始于 13:42。原因是 v2.4.1。
+====
+to=payments mail bounced 37 times since 13:42.
+====
+The <arg_key> tag is shown to people by the bot since 13:42.
 """.strip().split("\n====\n")

@@ -44,6 +44,16 @@ PAIRS = [
         ("[REASONING]", "[/REASONING]"),
     ),
     *(("<|open|>think<|sep|>", "<|close|>think<|sep|>"), ("<think>\n<think>", "</think>")),
+    *(
+        (f"<{name}>", f"</{name}>")
+        for name in ("thinks", "reflections", "scratch-pad", "chain-of-thought", "self-reflection")
+    ),
+    *(
+        (f"<{name}>", f"</{name}>")
+        for name in ("inner-thoughts", "thinking-process", "ThinkingProcess", "innerThoughts")
+    ),
+    *(("< think >", "< /think >"), ("\\<think\\>", "\\</think\\>"), ("<think>", "<\\/think>")),
+    *(("<|startofthink|>", "<|endofthink|>"), ("【think】", "【/think】"), ("<!-- think -->", "<!-- /think -->")),
 ]
 
 
@@ -102,6 +112,7 @@ def test_half_a_thought_is_no_answer(begin: str, end: str) -> None:
         f"<details>\n<summary>Thinking</summary>\nI wonder.\n</details>\n{ANSWER}",
         f"<analysis>\nI wonder.\n</analysis>\n\n{ANSWER}",
         f"<plan>I look.</plan><answer>{ANSWER}</answer>",
+        f"<rationale>I wonder.</rationale>\n{ANSWER}",
         f"thought\n{ANSWER}",
         f"{ANSWER}<|im_end|>",
         f"{ANSWER}<｜end▁of▁sentence｜>",
@@ -145,6 +156,7 @@ def test_nothing_remains(text: str) -> None:
         "The gateway writes <think> and </think> around thoughts.",
         "The gateway leaks </think> into answers.",
         "Write <think> first.",
+        "<thinker><id>7</id></thinker> is the answer of the back end; <thoughtful/> is empty.",
         "<error><reason>OOMKilled</reason></error> is the answer of the back end.",
         "I think the thinking of the scheduler is wrong: [think again].",
         "My thought: roll back. The reasoning: 2.4.1 broke it.",

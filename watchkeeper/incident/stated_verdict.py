@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import cast, get_args
 
 from watchkeeper.contracts import Verdict
@@ -11,22 +12,39 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 _ANY = "|".join(VERDICTS)
 _MARK = r"(?:[^\w\n]|_)"
-_LEAD = rf"{_MARK}{{0,40}}(?:(?:\d{{1,2}}|h\d|x|b|strong|textbf|the|my|our|final|overall)\b{_MARK}{{1,20}}){{0,4}}"
+_LEAD = (
+    rf"{_MARK}{{0,40}}(?:(?:\d{{1,2}}|h\d|x|b|strong|textbf|the|my|our|this|final|overall"
+    rf"|so|therefore|in short|status|alert|incident|investigation|conclusion|summary)\b"
+    rf"{_MARK}{{1,20}}){{0,4}}"
+)
+_OF = r"(?:[ \t]{0,3}(?:#?\d{1,2}\b|\([^()\n]{0,60}\)|(?:for|of|on|about|and|&|/)(?![^\W_])[^\n:：=|]{1,60}(?=[:：])))?"
+"""What a verdict is about, between the word and the colon."""
+
+_SEPARATOR = r"(?:[:：∶꞉=~–—‐‑‒―−→⇒⟶➔➜➡►▶»·•>|\"'\]-]|(?:\bis|</\w+>))"
+_SUBJECT = (
+    r"(?:(?:either|both)\s|(?!(?:if|whether|no\w*|neither|unless|until|when|once|maybe)\b)"
+    r"(?:(?:the )?[\w-]{1,40}(?: [\w-]{1,40})? (?:is|has|was) (?:now |fully |already )?"
+    r"|(?:the )?(?:service|status|state|alert|incident) ))?"
+)
 _MARKS = r"(?:[^\w\n,;.?!]|_){0,40}"
 _STATED = re.compile(
-    rf"^{_LEAD}verdict(?![^\W_])(?:[ \t]{{0,3}}\([^()\n]{{0,60}}\))?(?:{_MARKS}(?:[:：=–—→>|\"'-]|(?:\bis|</\w+>))"
-    rf"{_MARKS}(?:strong>|b>)?{_MARKS}|{_MARK}{{0,40}}\n[\W_]{{0,200}})(?P<verdict>{_ANY})(?![^\W_])(?P<rest>.*)$"
+    rf"(?:^|(?<=[.!?;:])[ \t]){_LEAD}verdict(?![^\W_]){_OF}(?:{_MARKS}{_SEPARATOR}"
+    rf"{_MARKS}(?:strong>|b>)?{_MARKS}|{_MARK}{{0,40}}\n[\W_]{{0,200}}|[ \t]{{1,3}}(?=(?:{_ANY})[\W_]{{0,9}}$))"
+    rf"{_SUBJECT}(?P<verdict>{_ANY})(?![^\W_])(?P<rest>.*)$"
     rf"|^[ \t]*\|{_MARKS}verdict(?![^\W_]){_MARK}{{0,9}}\|.*\n[ \t]*\|[-:| \t]+\n[ \t]*\|{_MARKS}(?P<cell>{_ANY})\b"
     rf"|[\"']verdict[\"'][ \t]*[:=][ \t]*[\"'](?P<member>{_ANY})[\"']",
     re.IGNORECASE | re.MULTILINE,
 )
 _ANOTHER = re.compile(
-    rf"[\s*_`\"'”)]{{0,9}}(?:/|\||,|\?|or\b|and\b|&|no\b|but\b)[\W_]{{0,9}}(?:(?:no|rather|then|now)\b\W{{0,3}})*"
+    rf"[\s*_`\"'”)]{{0,9}}(?:/|\||,|\?|\+|→|->|=>|or\b|and\b|&|no\b|but\b)[\W_]{{0,9}}(?:(?:no|rather|then|now)\b\W{{0,3}})*"
     rf"(?P<verdict>{_ANY})\b",
     re.IGNORECASE,
 )
 _DENIED = re.compile(r"[\s*_`\"'”]{0,9}(?:\?|(?:is|was|can|could|would|does)(?:n't|n’t| not)\b)", re.IGNORECASE)
 
+_INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u2060\ufeff]")
+_OPENING_TAG, _CLOSING_TAG = re.compile(r"<\w[^<>\n]{0,200}>"), re.compile(r"</\w{1,20}\s?>")
+_ROW, _RULE = re.compile(r"^[ \t]*\|(.*)$"), re.compile(r"^[ \t]*\|[-:| \t]+$")
 _FORMATTING = re.compile(r"[*_`#>|]|</?\w+>")
 _CLAUSE_END = re.compile(r"(?<=[.!?;,])\s+|\n|\b(?:and|but|so|because|although|however|which)\b")
 _DOUBT = re.compile(
@@ -71,10 +89,30 @@ def read_verdicts(report: str) -> list[Verdict]:
 
     ``Verdict: healthy or unknown`` states both. ``Verdict: not healthy`` states none.
     """
-    if found := list(_STATED.finditer(report)):
-        return [*dict.fromkeys(verdict for line in found for verdict in _stated(line))]
+    report = _INVISIBLE.sub("", unicodedata.normalize("NFKC", report))
+    for form in (report, _CLOSING_TAG.sub(": ", _OPENING_TAG.sub(" ", report))):
+        if found := list(_STATED.finditer(form)):
+            return [*dict.fromkeys(verdict for line in found for verdict in _stated(line))]
+    if in_table := _in_column(report):
+        return in_table
     implied = _implied(_FORMATTING.sub("", report).lower())
     return [implied] if implied else []
+
+
+def _in_column(report: str) -> list[Verdict]:
+    """Return the verdicts in the column of a table that is headed so."""
+    verdicts: list[Verdict] = []
+    column: int | None = None
+    lines = report.split("\n")
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        cells = [re.sub(r"[\W_]+", " ", cell).strip().lower() for cell in line.strip().strip("|").split("|")]
+        if not _ROW.match(line):
+            column = None
+        elif _RULE.match(following):
+            column = next((place for place, cell in enumerate(cells) if cell.endswith("verdict")), None)
+        elif column is not None and column < len(cells) and cells[column] in VERDICTS:
+            verdicts.append(cast(Verdict, cells[column]))
+    return [*dict.fromkeys(verdicts)]
 
 
 def without_verdict_line(report: str) -> str:

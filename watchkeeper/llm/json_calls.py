@@ -21,13 +21,24 @@ _NAMES = (
     "recipient_name",
 )
 _ARGUMENTS = (
-    *("arguments", "parameters", "args", "params", "input", "kwargs", "action_input", "tool_input", "tool_args"),
+    *(
+        "arguments",
+        "parameters",
+        "args",
+        "params",
+        "input",
+        "inputs",
+        "kwargs",
+        "action_input",
+        "tool_input",
+        "tool_args",
+    ),
     *("tool_arguments", "toolInput", "function_arguments", "tool_parameters"),
 )
 _LISTS = ("tool_calls", "toolCalls", "function_calls", "calls", "tool_uses", "actions", "tools")
 _WRAPPERS = (
     *("function", "tool_call", "function_call", "functionCall", "call"),
-    *("toolUse", "tool_use", "action", "command"),
+    *("toolUse", "tool_use", "use_tool", "call_tool", "action", "command"),
 )
 _OTHERS = {"id", "type", "index", "call_id", "thought", "reasoning", "explanation", "tool_call_id"}
 _MOST_CALLS = 1_000

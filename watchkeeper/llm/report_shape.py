@@ -8,7 +8,9 @@ _HEADING = re.compile(
     r"^[ \t]{0,3}(?:[-*][ \t]+|\d+[.)][ \t]+)?(?:#{1,6}[ \t]+|\*\*|__)?(?:\d+[.)][ \t]+)?"
     r"(?:verdict|(?:current )?status|(?:root |likely |probable )?cause|impact|evidence|(?:recommended )?next steps?"
     r"|summary|diagnosis|timeline|recommendations?|findings?|conclusion|report|what happened|what was done"
-    r"|actions? taken|unknowns?|resolution|mitigation)\b[^\n:*]{0,40}(?:\*\*|__)?(?::|(?:\*\*|__)?[ \t]*$)",
+    r"|actions? taken|unknowns?|resolution|mitigation"
+    r"|sources?|(?:calls|tools) (?:made|used)|what (?:i|was) (?:looked at|checked|read))\b"
+    r"[^\n:*]{0,40}(?:\*\*|__)?(?::|(?:\*\*|__)?[ \t]*$)",
     re.IGNORECASE | re.MULTILINE,
 )
 

@@ -18,10 +18,10 @@ _VALUE = r"""(?:"[^"<>]{0,300}"|'[^'<>]{0,300}'|[^\s"'<>]{1,100})"""
 _MARK = re.compile(
     rf"<(?P<token>{_BAR}/?[^<>|｜\s][^<>|｜\n]{{0,60}}(?:{_BAR}>|>)|/?[\w▁]{{1,60}}{_BAR}>)"
     r"|<(?P<slash>/?)(?P<tag>[A-Za-z_][\w.-]{0,60})"
-    rf"(?:=(?P<value>{_VALUE})|(?P<attributes>(?:\s{{1,20}}[\w.:-]{{1,40}}={_VALUE}){{0,8}}))(?P<empty>\s{{0,30}}/?)>"
+    rf"(?:=(?P<value>{_VALUE})|(?P<attributes>(?:\s{{1,20}}[\w.:-]{{1,40}}\s?=\s?{_VALUE}){{0,8}}))(?P<empty>\s{{0,30}}/?)>"
     r"|\[(?P<bracket>/?[A-Za-z][A-Za-z_ ]{2,30})\]"
 )
-_ATTRIBUTE = re.compile(rf"([\w.:-]+)=({_VALUE})")
+_ATTRIBUTE = re.compile(rf"([\w.:-]+)\s?=\s?({_VALUE})")
 _NAMES = ("name", "tool", "function", "tool_name", "key")
 
 _NOT_A_LETTER = re.compile(r"[^a-z]")
@@ -29,7 +29,7 @@ _TOOL, _CALL = "(?:tool|function|func|plugin)s?", "(?:call|use|usage|request|cod
 _OPENS_CALL = re.compile(
     rf"(?:start|begin|end)?{_TOOL}{_CALL}(?:section|argument|name|input|begin|start|end)*|{_TOOL}(?:sep|begin|start|calling)"
     rf"|(?:{_CALL}|execute|run|start|begin|make)(?:the|a|mcp|custom)?{_TOOL}(?:call)?|invoke|pythontag"
-    r"|(?:start|begin)action|action(?:start|begin)|\w*toolcall|\w*functioncall|functools"
+    r"|(?:start|begin)action|action(?:start|begin)|\w*toolcall|\w*functioncall|functools|\w{0,20}arg(?:ument)?(?:key|value)"
 )
 _OPENS_TOOL = re.compile(rf"{_TOOL}|call|calls|action|(?:{_TOOL})?name")
 _RESULT = re.compile(

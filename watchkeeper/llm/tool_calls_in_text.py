@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from watchkeeper.code_spans import CodeSpan, code_spans, masked
 from watchkeeper.contracts import JsonObject
+from watchkeeper.llm.plain_spelling import plain_spelling
 from watchkeeper.llm.report_shape import is_report
 from watchkeeper.llm.template_markup import marks, uniform
 from watchkeeper.llm.written_calls import CallScanner, WrittenCall
@@ -35,7 +36,7 @@ _BEFORE_CALL = re.compile(
     re.IGNORECASE,
 )
 _AFTER_CALL = re.compile(r"(?:\s{0,20}(?:</[^<>\n]{1,60}>|<[|｜][^<>\n]{1,60}>|[>\])`]{1,3}))*")
-_LONGEST_BEFORE, _LONGEST_LABEL = 60, 100
+_LONGEST_BEFORE, _LONGEST_LABEL, _LONGEST_LOG_LINE = 60, 100, 1_000
 _LABEL_ONLY = re.compile(
     r"(?P<end>[\W_]*)"
     r"(?:(?:action|tool|function)?[ _]?(?:action|tool|function|inputs?|arguments?|args|parameters?|call|name)[\W_]*)?",
@@ -43,7 +44,11 @@ _LABEL_ONLY = re.compile(
 )
 _CHANNEL = "<|channel|>"
 _SENTENCE_ENDS = re.compile(r"[.:!][ \t]?\Z")
-_SENTENCE_CONTINUES = re.compile(r"(?:</[^<>]{1,60}>)?[ \t]?[,;)]?[ \t][a-z]")
+_SENTENCE_CONTINUES = re.compile(r"(?:</[^<>]{1,60}>)?[ \t]?[\"'”]?[,;)]?[ \t][a-z0-9]")
+_LOG_LINE = re.compile(
+    r"^[^\w\n]{0,9}(?:\d{4}-\d\d-\d\d[T ]\d\d:|\d\d:\d\d(?::\d\d)?\S{0,16}[ \t]\W{0,3}[A-Z]{4,8}\b"
+    r"|(?:ERROR|WARN(?:ING)?|INFO|DEBUG|FATAL|TRACE)\b)"
+)
 _QUOTE_MARK = re.compile(r"^[ \t]{0,3}>(?!>)", re.MULTILINE)
 _WORD = re.compile(r"\w")
 
@@ -60,8 +65,17 @@ class TextCalls(NamedTuple):
 def find_text_calls(text: str, tools: Mapping[str, JsonObject]) -> TextCalls | None:
     """Find calls in a text. None if the text contains no call; it may mention the tokens of calls.
 
-    ``tools`` are the JSON schemas of the arguments by tool. Takes linear time.
+    ``tools`` are the JSON schemas of the arguments by tool. A call that is escaped or spelled otherwise is found, too;
+    the text around it is then returned in plain spelling. Takes linear time.
     """
+    found = _find_calls(text, tools)
+    if found is not None and found.calls:
+        return found
+    plain = plain_spelling(text, tools)
+    return (_find_calls(plain, tools) if plain != text else None) or found
+
+
+def _find_calls(text: str, tools: Mapping[str, JsonObject]) -> TextCalls | None:
     thoughts = thought_spans(text)
     if not masked(text, thoughts).strip():  # the whole text is a thought, and so is the call in it
         thoughts = []
@@ -75,7 +89,10 @@ def find_text_calls(text: str, tools: Mapping[str, JsonObject]) -> TextCalls | N
     found = CallScanner(plain, tools, reports=reports).all()
     found = _without_parts_of_code(found, code, plain, reports=reports)
     found = [call for call in found if call.name is not None or not _is_in_sentence(plain, call)]
-    if any(call.only_alone for call in found) and _has_words(masked(plain, [(call.start, call.end) for call in found])):
+    found = [call for call in found if not _is_in_log_line(plain, call)]
+    if any(call.only_alone for call in found) and _has_words(
+        masked(plain, [_with_markup(plain, call) for call in found])
+    ):
         found = [call for call in found if not call.only_alone]
     if not found and (_has_words(visible) or not _has_call_marks(plain)):
         return None
@@ -138,6 +155,15 @@ def _begins_line(text: str, call: WrittenCall) -> bool:
     line = text[text.rfind("\n", 0, call.start) + 1 : call.start]
     before = _BEFORE_CALL.search(line[-_LONGEST_BEFORE:])
     return _WORD.search(line[: len(line) - len(before[0])] if before else line) is None
+
+
+def _is_in_log_line(text: str, call: WrittenCall) -> bool:
+    """Return whether a call is in a line that begins as lines of logs do, which the text then quotes."""
+    earliest = max(0, call.start - _LONGEST_LOG_LINE)
+    line_start = text.rfind("\n", earliest, call.start) + 1
+    if not line_start and earliest:
+        return False
+    return _LOG_LINE.match(text[line_start : min(call.start, line_start + _LONGEST_LABEL)]) is not None
 
 
 def _is_in_sentence(text: str, call: WrittenCall) -> bool:

@@ -18,7 +18,9 @@ from watchkeeper.llm.written_arguments import TextReader, WrittenArguments, obje
 
 _PREFIX = r"(?:(?:functions?|default_api|tools|api|call)[.:]){0,3}"
 _IDENTIFIER = re.compile(rf"(?P<prefix>{_PREFIX})(?P<name>[A-Za-z][\w-]{{0,80}})(?P<index>:\d+)?")
-_ARGUMENTS_FOLLOW = re.compile(r"""\(|\{(?:["'}\s]|\w+\s?[:=])|\[["'{\[]|<[^<>\s]|\s{0,9}\n\s{0,9}[{<]""")
+_ARGUMENTS_FOLLOW = re.compile(
+    r"""(?:\.\w{1,40})?\(|\{(?:["'}\s]|\w+\s?[:=])|\[["'{\[]|<[^<>\s]|\s{0,9}\n\s{0,9}[{<]"""
+)
 _FILLER = re.compile(
     r"\s+|(?:function|json|assistant|commentary|functions|call|tool|code|name)\b(?![.({=\[])[ \t]?[:=]?|[`:>*]|\[(?=\w)"
 )
@@ -27,21 +29,24 @@ _NAME_TAGS = {"name", "tool_name", "function_name", "function", "tool"}
 _JSON_START = re.compile(r"""(?<![{\[])[{\[](?=\s{0,20}(?:\\?["'“{\[]|\w{1,16}["'”]?\s?[:=]))""")
 _JSON_LIKE = re.compile(r"""[{\[]\s{0,20}(?:["'{}\[\]]|[A-Za-z_]\w{0,40}\s?[:=]|\Z)""")
 _ADDRESSED = re.compile(
-    rf"(?P<how>\bto=|\bcall:|<\|start\|>(?=\s?functions\.)\s?)(?P<prefix>{_PREFIX})(?P<name>[A-Za-z][\w-]{{0,80}})"
+    rf"(?P<how>\bto=|\bcall:|<\|start\|>(?=\s?functions\.)\s?)(?P<prefix>{_PREFIX})(?P<name>[A-Za-z][\w-]{{0,80}})(?:\.[\w-]{{1,40}})?"
 )
 _CHANNEL_WORD = re.compile(r"\s+|<\|(?:channel|constrain|message)\|>|commentary|analysis|json|code|:")
 
 _LABEL = (
-    r"(?:\*\*)?(?i:(?P<strict>(?:next[ _])?action|(?:tool|function)[ _]?(?:call|to use)|call)(?:[ _]?\d{1,2})?"
+    r"(?:#{1,6}[ \t]{1,3})?(?:\*\*)?(?i:(?P<strict>(?:next[ _])?action"
+    r"|(?:tool|function)[ _]?(?:call|to use)|call)(?:[ _]?\d{1,2})?"
     r"|tool(?:[ _]?(?:name|use))?|function(?:[ _]?name)?|name|calling|us(?:e|ing)|invok(?:e|ing)|run(?:ning)?"
     r"|execute|executing)"
     r"(?i:[ \t](?:the[ \t])?(?:tool|function|action))?(?:\*\*)?[ \t]{0,3}(?P<colon>:)?(?:\*\*)?[ \t]{0,3}"
 )
 _LEAD = (
-    r"(?:(?:await|return|const|let|var|print\(|>>>|[$@/!\[`(]|->|→|=>|\*\*|[A-Za-z_][\w.]{0,40}[ \t]?=)[ \t]{0,9}){0,5}"
+    r"(?:(?:await|return|const|let|var|print\(|>>>|[$@/!\[`(\"']|->|→|=>|\*\*"
+    r"|[A-Za-z_][\w.]{0,40}[ \t]?=)[ \t]{0,9}){0,5}"
 )
 _ARGUMENT_LABEL = re.compile(
-    r"[`*]{0,3}[ \t]*\n\s*(?:[-*][ \t]+)?(?:\*\*)?(?:(?:action|tool|function)[ _]?)?"
+    r"[`*\"']{0,3}[ \t]*(?:\n\s*(?:[-*][ \t]+|#{1,6}[ \t]+)?|[ \t,;|](?=action[ _]?input))"
+    r"(?:\*\*)?(?:(?:action|tool|function)[ _]?)?"
     r"(?:inputs?|arguments?|args|parameters?|params)(?:[ _]?\d{1,2})?(?:\*\*)?[ \t]*:",
     re.IGNORECASE,
 )
@@ -50,6 +55,7 @@ _CUT_TAG = re.compile(
     r"<[|｜/]?(?P<name>[\w:]+)[^<>\n]{0,300}\Z|<[|｜]\w{1,40}[|｜]>[^<>\n]{1,300}(?:<[|｜]?\w{0,20}[|｜]?)?\Z"
     r"|[\w-]{1,100}\s?<[|｜]?\Z"
 )
+_CUT_MARK = re.compile(r"<[|｜/]{0,2}[\w▁:.-]{0,60}[|｜]?\Z")
 _NO_MORE_WORDS = re.compile(r"[^\w\n]{0,40}(?:#[^\n]*)?(?:\n|\Z)")
 _OBJECT_FOLLOWS = re.compile(r"[ \t]*(?:\n[ \t]*)?\{")
 _SHELL_WORD = r"""(?:"[^"\n]{0,400}"|'[^'\n]{0,400}'|[^\s"'-]\S{0,400})"""
@@ -67,6 +73,9 @@ _LOOKS_BACK = re.compile(
     r"|\b(?:called|ran|used|executed|invoked|queried|checked|looked|measured|found|searched|confirmed|saw|examined)\b"
     r"[^.:\n]{0,40}\Z"
 )
+_CITES = re.compile(r"[^\s:][ \t][(\[][ \t]?\Z")
+"""A bracket after a word: what it holds is the source of what the sentence says."""
+
 _ASKED = (
     r"(?:\b(?:call|calling|run|running|use|using|invoke|invoking|execute|executing|try|trying)"
     r"(?:[ \t](?:the[ \t])?(?:tool|function))?|:|→|->)[ \t]{1,3}`?"
@@ -194,6 +203,8 @@ class CallScanner:
             return [call._replace(start=mark.start) for call in self._at_tool_tag(inner)]
         if identifier := _IDENTIFIER.match(text, position):
             return self._identified(mark, identifier)
+        if opens and _CUT_MARK.match(text, position):
+            return [WrittenCall(mark.start, len(text))]
         if opens and self._is_alone_on_line(mark):
             return [WrittenCall(mark.start, mark.end)]
         return []
@@ -258,7 +269,11 @@ class CallScanner:
         if name in self._tools:
             read = self._reader.arguments_at(end, self._tools[name])
             return [WrittenCall(found.start(), read.end, name, read.arguments if read.written else None)]
-        return [WrittenCall(found.start(), end)] if found["prefix"] else []
+        in_channel = (
+            self._text.startswith(("<|message|>", "<|constrain|>"), end)
+            or "<|message|>" in self._text[found.end() : end]
+        )
+        return [WrittenCall(found.start(), end)] if found["prefix"] or in_channel else []
 
     def _at_line(self, found: re.Match[str]) -> list[WrittenCall]:
         """Read a call at the beginning of a line: an expression, a name with an object, or a label with a name."""
@@ -268,6 +283,8 @@ class CallScanner:
         if self._text.startswith("(", end):
             return self._expressions(start, name, end)
         schema = self._tools[name]
+        if found["label"] and self._text.startswith(('"', "'"), end):
+            end += 1
         if found["colon"] and _ARGUMENT_LABEL.match(self._text, end):
             read = self._reader.arguments_at(end, schema)
             return [WrittenCall(start, read.end, name, read.arguments if read.written else None)]
@@ -311,9 +328,8 @@ class CallScanner:
     def _at_name(self, found: re.Match[str]) -> list[WrittenCall]:
         """Read a name in a sentence that ends with arguments that fit it."""
         name = found["name"]
-        if name not in self._tools or _LOOKS_BACK.search(
-            self._text[max(0, found.start() - _LOOK_BEHIND) : found.start()]
-        ):
+        before = self._text[max(0, found.start() - _LOOK_BEHIND) : found.start()]
+        if name not in self._tools or _LOOKS_BACK.search(before) or _CITES.search(before):
             return []
         read = self._reader.arguments_at(found.end(), self._tools[name])
         call = WrittenCall(found.start(), read.end, name, read.arguments)

@@ -52,6 +52,31 @@ LINES = [
     "| Verdict | {} |",
     "| **Verdict** | **{}** |",
     "| Verdict | Cause |\n|---|---|\n| {} | v2.4.1 |",
+    "| Cause | Verdict |\n|---|---|\n| v2.4.1 | {} |",
+    "| Service | Verdict | Cause |\n|:--|:-:|--:|\n| checkout | **{}** | v2.4.1 |",
+    *(f"Verdict {separator} {{}}" for separator in "–—‐‑‒―−⇒⟶➔➡►▶»·•∶꞉﹕~"),
+    "Verdict {}",
+    "[Verdict] {}",
+    "Verdict 1: {}",
+    "Ｖｅｒｄｉｃｔ：{}",
+    "\u200bVerdict\u200b: {}",
+    "Verdict:\u00a0{}",
+    "Verdict: the service is {}.",
+    "Verdict: It is now {}",
+    "Verdict: status {}",
+    "Verdict for checkout: {}",
+    "Verdict of the investigation: {}",
+    "Verdict and cause: {} - v2.4.1",
+    "Incident verdict: {}",
+    "Conclusion / verdict: {}",
+    "In short, the verdict is {}.",
+    "Therefore, verdict: {}.",
+    "18 % of orders fail. **Verdict: {}**",
+    "Verdict: {} (high confidence)",
+    "Verdict: {} — since 13:42",
+    "<h2>Verdict</h2>\n<p>{}</p>",
+    "<p><strong>Verdict:</strong> {}</p>",
+    "<tr><td>Verdict</td><td>{}</td></tr>",
     '{{"summary": "pool", "verdict": "{}"}}',
     "{{'verdict': '{}'}}",
 ]
@@ -126,6 +151,10 @@ NO_VERDICT = [
     "Verdict: healthy? I cannot say.",
     "Verdict: healthy is not what the numbers say.",
     "Verdict: pending",
+    "Verdict: nobody knows whether it is healthy",
+    "Verdict: not sure it is healthy",
+    "If the verdict is healthy, close the alert.",
+    "| Verdict | Cause |\n|---|---|\n| pending | v2.4.1 |",
     "The verdict could be healthy.",
     "The service might be healthy.",
     "Is it healthy?",
@@ -150,10 +179,24 @@ def test_a_report_without_a_verdict_has_none(report: str) -> None:
 
 
 def test_two_stated_verdicts_are_both_read() -> None:
+    table = "| Service | Verdict |\n|---|---|\n| a | healthy |\n| b | unknown |"
+    assert read_verdicts(table) == ["healthy", "unknown"]
     assert read_verdicts("Verdict: healthy\n\nVerdict: diagnosed\nVerdict: healthy") == ["healthy", "diagnosed"]
 
 
-@pytest.mark.parametrize("line", ["healthy or {}", "healthy/{}", "healthy, {}", "healthy | {}", "healthy? No, {}"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "healthy or {}",
+        "healthy/{}",
+        "healthy, {}",
+        "healthy | {}",
+        "healthy? No, {}",
+        "healthy + {}",
+        "healthy → {}",
+        "either healthy or {}",
+    ],
+)
 def test_two_verdicts_of_one_line_are_both_read(line: str) -> None:
     assert read_verdicts(f"Verdict: {line.format('diagnosed')}") == ["healthy", "diagnosed"]
 
