@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from watchkeeper.alerts.payload import Payload, Text, parse_model
 
 _NAMES = ("name", "title", "summary", "displayName", "display_name", "value", "label", "slug", "key", "id")
+_STATE_NAMES = ("status", "state", "current", "new", "to", "name", "label", "displayName", "display_name", "value")
 _LABEL_NAMES = ("key", "name", "label", "tag")
 _MAX_ITEMS = 20
 
@@ -23,6 +24,13 @@ def name_of(value: object) -> object:
 def text_of(value: object) -> str:
     """Return the name of a value as text."""
     return parse_model(_One, {"text": name_of(value)}).text
+
+
+def state_text(value: object) -> str:
+    """Return the text of a status. Of an object such as ``{"from": .., "to": ..}`` the new state counts."""
+    if isinstance(value, Mapping):
+        value = next((value[name] for name in (*_STATE_NAMES, "slug", "key", "id") if _is_scalar(value.get(name))), "")
+    return text_of(value)
 
 
 def label_values(values: Iterable[object]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from watchkeeper.alerts.identity import episode_from_time, identity
 from watchkeeper.alerts.json_items import read_items
 from watchkeeper.alerts.json_path import Paths, all_values, first_value
 from watchkeeper.alerts.json_text import label_values, name_of, text_of
-from watchkeeper.alerts.mapped_status import StatusReader, matches
+from watchkeeper.alerts.mapped_status import StatusReader, flag_meanings, matches
 from watchkeeper.alerts.payload import (
     MalformedPayload,
     Payload,
@@ -33,6 +33,14 @@ from watchkeeper.contracts import Alert, AlertReason, JsonObject
 _INSIDE = ("data", "data.attributes", "incident", "alert", "event", "payload", "issue")
 """Objects of a body that many senders put the fields of an alert into."""
 
+_FLAGS: dict[str, Meaning] = {
+    **dict.fromkeys(
+        ("resolved", "is_resolved", "isResolved", "recovered", "healthy", "is_healthy", "is_up"), "resolved"
+    ),
+    **dict.fromkeys(("firing", "is_firing", "isFiring", "active", "is_active", "isActive"), "firing"),
+}
+"""Names of JSON's true and false that say whether an alert fires, and what true means."""
+
 _MONTH = 30 * 86_400.0
 
 
@@ -48,7 +56,10 @@ class FieldPaths(Section):
     status: Paths = Field(
         default=_default_paths(
             *("status", "state", "current_state", "condition", "transition", "action", "event", "event_type"),
-            *("eventType", "event_name", "type"),
+            *("eventType", "event_name", "type", "new_state", "newState", "new_status", "newStatus", "currentState"),
+            *("current_status", "currentStatus", "alert_status", "alertStatus", "alert_state", "alertState"),
+            *("incident_status", "incidentStatus", "incident_state", "monitor_status", "event_action"),
+            *("notification_type", "notificationType", "message_type"),
         ),
         description="Default: of these, the first whose value says whether the alert fires.",
     )
@@ -66,7 +77,8 @@ class FieldPaths(Section):
         description="Time of an event, which orders events: an alert that fires began then, a resolved one ended then.",
     )
     ends_at: Paths = _default_paths(
-        *("endsAt", "ends_at", "resolvedAt", "resolved_at", "closedAt", "closed_at", "endedAt", "ended_at")
+        *("endsAt", "ends_at", "resolvedAt", "resolved_at", "closedAt", "closed_at", "endedAt", "ended_at"),
+        *("recoveredAt", "recovered_at", "clearedAt", "cleared_at"),
     )
     labels: Paths = Field(
         default=_default_paths("labels", "tags", "metadata"), description="The labels of all these are used."
@@ -149,7 +161,7 @@ class MappedSource(Source[M]):
             fields = parse_model(_Fields, values, times)
         except MalformedPayload as error:
             raise MalformedPayload(f"{location}, {error}" if location else str(error)) from None
-        status = self._status.read(all_values(item, paths.status), fields.ends_at, now)
+        status = self._status.read(all_values(item, paths.status), fields.ends_at, now, self._flags(item))
         if status is None and fields.status:
             payload.ignored.append("its status is neither firing nor resolved")
         elif not (fields.fingerprint or fields.title):
@@ -165,6 +177,10 @@ class MappedSource(Source[M]):
         else:
             labels = label_values(all_values(item, paths.labels))
             payload.alerts.append(self._alert(fields, status, labels, self._occasion(item, fields), now))
+
+    def _flags(self, item: JsonObject) -> list[Meaning]:
+        section = self.section
+        return [] if section.firing or section.resolved else flag_meanings(item, _FLAGS, _INSIDE)
 
     @property
     def _status(self) -> StatusReader:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from watchkeeper.alerts.json_text import text_of
+from watchkeeper.alerts.json_path import all_values
+from watchkeeper.alerts.json_text import state_text
 from watchkeeper.alerts.status_words import Meaning, is_neutral, status_meaning
+
+_OPPOSITE: Mapping[Meaning, Meaning] = {"firing": "resolved", "resolved": "firing"}
 
 
 @dataclass(frozen=True)
@@ -20,12 +23,15 @@ class StatusReader:
     is_path_set: bool = False
     """The settings name the paths of the status, so its first value counts."""
 
-    def read(self, values: Sequence[object], ends_at: int | None, now: float) -> Meaning | None:
+    def read(
+        self, values: Sequence[object], ends_at: int | None, now: float, flags: Sequence[Meaning] = ()
+    ) -> Meaning | None:
         """Return whether an alert fires; None if its status is neither, so that it changes nothing.
 
         ``ends_at``: Unix microseconds. An alert whose status says nothing has ended if this time has passed.
+        ``flags``: what the body's true and false say. They count where no word says whether it fires.
         """
-        words = [text_of(value) for value in values]
+        words = [state_text(value) for value in values]
         words = [word.strip() for word in words if word.strip()]
         if self.is_path_set:
             words = words[:1]
@@ -34,6 +40,8 @@ class StatusReader:
         meanings: list[Meaning] = [meaning for word in words if (meaning := status_meaning(word))]
         if meanings:
             return meanings[0]
+        if flags and not self.is_path_set:
+            return "firing" if "firing" in flags else "resolved"
         has_ended = ends_at is not None and ends_at <= now * 1e6
         return "resolved" if has_ended and all(is_neutral(word) for word in words) else "firing"
 
@@ -45,6 +53,21 @@ class StatusReader:
         if not self.resolved and status_meaning(word) == "resolved":
             return "resolved"
         return None if self.firing else "firing"
+
+
+def flag_meanings(item: object, flags: Mapping[str, Meaning], outer: Sequence[str]) -> list[Meaning]:
+    """Return what the flags of a body say, such as ``{"resolved": true}``, in it and in these objects inside it.
+
+    ``flags``: for each name, what true means.
+    """
+    found: list[Meaning] = []
+    for holder in (item, *all_values(item, outer)):
+        if not isinstance(holder, dict):
+            continue
+        for name, meaning in flags.items():
+            if isinstance(value := holder.get(name), bool):
+                found.append(meaning if value else _OPPOSITE[meaning])
+    return found
 
 
 def matches(word: str, patterns: Sequence[str]) -> bool:

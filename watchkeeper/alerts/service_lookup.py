@@ -25,6 +25,8 @@ _HOSTS = frozenset(
         "exported_pod",
         "pod_name",
         "replicaset",
+        "owner_name",
+        "persistentvolumeclaim",
         "job_name",
         "instance",
         "target",

@@ -17,7 +17,7 @@ _SYNONYMS = {
     "error": "error err major high serious important immediate orange p2 sev2 sev-2",
     "warning": "warning warn minor medium moderate average normal ticket yellow amber p3 sev3 sev-3",
     "info": "info information informational notice debug trace verbose low lowest trivial cosmetic none ok success "
-    "clear cleared green p4 p5 sev4 sev5 sev-4 sev-5",
+    "clear planning cleared green p4 p5 sev4 sev5 sev-4 sev-5",
 }
 SEVERITIES = {word: severity for severity, words in _SYNONYMS.items() for word in words.split()}
 """The severity of each known word."""
@@ -27,12 +27,17 @@ MAX_BYTES = 50
 _LEVELS = ("critical", "critical", "error", "warning", "info", "info")
 _LEVEL = re.compile(r"(?<![a-z0-9])(?:severity|sev|priority|prio|pri|p|s)[\s:=_#.-]*([0-5])(?![a-z0-9]|[.,]\d)")
 _TOKEN = re.compile(r"[^\W_]+")
-_FILLERS = ("severity", "sev", "priority", "prio", "level", "urgency", "impact", "very")
+_FILLERS = (
+    *("severity", "sev", "priority", "prio", "level", "urgency", "criticality", "impact", "very", "incident", "alarm"),
+    "event",
+)
+_ALERT = "alert"
+"""The severity of syslog, but beside another word only what has the severity: ``warning alert``."""
 
 # Members of an object that holds a severity, the most telling ones first.
 _NAMES = (
-    *("severity", "name", "value", "label", "display_name", "displayName", "summary", "title", "slug", "key"),
-    *("level", "priority", "code", "id", "data", "attributes"),
+    *("severity", "name", "value", "label", "display_name", "displayName", "display_value", "displayValue", "display"),
+    *("summary", "title", "text", "slug", "key", "level", "priority", "code", "id", "data", "attributes"),
 )
 _DEPTH = 4
 
@@ -48,6 +53,7 @@ def normalize(severity: str) -> str:
         return SEVERITIES[lower]
     found = [_LEVELS[int(level)] for level in _LEVEL.findall(lower)]
     words = [word for word in _TOKEN.findall(_LEVEL.sub(" ", lower)) if word not in _FILLERS and not word.isdecimal()]
+    words = [word for word in words if word != _ALERT] or words
     if all(word in SEVERITIES for word in words):
         found += [SEVERITIES[word] for word in words]
     return min(found, key=severity_rank) if found else cap(lower, MAX_BYTES)[0]

@@ -45,9 +45,11 @@ Patterns = dict[str, Names]
 
 
 SERVICE_LABELS = (
-    *("service", "exported_service", "app", "app_kubernetes_io_name", "component"),
-    *("deployment", "statefulset", "daemonset", "cronjob", "workload", "container", "exported_container"),
-    *("exported_job", "job", "job_name", "replicaset", "pod", "exported_pod", "project"),
+    *("service", "exported_service", "service_name", "destination_service_name", "destination_service"),
+    *("app", "app_kubernetes_io_name", "label_app_kubernetes_io_name", "label_app", "component"),
+    *("deployment", "statefulset", "daemonset", "cronjob", "workload", "destination_workload"),
+    *("container", "exported_container", "horizontalpodautoscaler", "poddisruptionbudget", "ingress", "owner_name"),
+    *("exported_job", "job", "job_name", "replicaset", "pod", "exported_pod", "persistentvolumeclaim", "project"),
     *("target", "server_name", "hostname", "host", "instance"),
 )
 """Labels that name the service in what services, Kubernetes, exporters and hosts send, the surest first."""

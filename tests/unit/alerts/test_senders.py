@@ -62,6 +62,8 @@ SENDERS = {
         ends=[
             {"statusExtended": "manually resolved", "status": "ok", "timestamp": LATER},
             {"statusExtended": "stopped", "status": "ok", "timestamp": LATER},
+            {"statusExtended": "MANUALLY_RESOLVED", "status": "ok", "timestamp": LATER},
+            {"statusExtended": "auto resolved", "status": "ok", "timestamp": LATER},
         ],
     ),
     "vrealize": Sender(

@@ -71,6 +71,13 @@ def test_a_pattern_with_many_stars_is_fast() -> None:
         *((word, "critical") for word in ("1 - Critical", "critical/P1", "🔥 Critical!", "SEV_1 (customer facing)")),
         *((word, "error") for word in ("2-High", "High (P2)", "Very High", "SEV-2: major outage", "severity 2")),
         *((word, "warning") for word in ("P 3", "S3", "sev=3", "ticket", "P3 / Medium")),
+        *(
+            (word, "critical")
+            for word in ("critical incident", "ALERT_CRITICALITY_LEVEL_CRITICAL", "red alert", "Alert")
+        ),
+        *((word, "error") for word in ("Major Incident", "error alert", "High alarm")),
+        *((word, "warning") for word in ("warning alert", "Alert: Warning", "minor event")),
+        *((word, "info") for word in ("info alert", "5 - Planning")),
         *((word, "info") for word in ("severity=4", "Lowest", "P5 - Planning", "trivial")),
         *((word, word) for word in ("5", "1", "non-critical", "not critical", "sev10", "xs1", "p1p2", "purple", "n/a")),
     ],
@@ -86,6 +93,9 @@ def test_a_plain_severity_is_translated_and_another_is_kept(written: str, severi
         ({"name": "Critical", "id": 3}, "critical"),
         ({"id": "abc", "value": "P2"}, "error"),
         ({"data": {"attributes": {"name": "SEV0", "slug": "sev0", "severity": "critical"}}}, "critical"),
+        ({"display_value": "1 - Critical", "value": "1"}, "critical"),
+        ({"text": "High", "color": "red"}, "error"),
+        ({"value": 2, "display": "Warning"}, "warning"),
         (["warning", "critical"], "critical"),
         ([{"name": "low"}, {"name": "High"}], "error"),
         (["odd", "info"], "info"),

@@ -95,12 +95,68 @@ def test_an_unknown_word_ends_nothing_and_fires(status: str) -> None:
     assert only(read(source("generic"), {"id": "1", "status": status})).status == "firing"
 
 
+WELL = ["OK", "up", "normal", "healthy", "resolved", "closed"]
+BAD = ["ALARM", "down", "critical", "firing", "failed", "open"]
+CHANGES = [
+    *("{} -> {}", "{}->{}", "{} => {}", "{} --> {}", "{} → {}", "{} ➡️ {}", "from {} to {}", "changed from {} to {}"),
+    *("went from {} to {}", "State transitioned from {} to {}"),
+]
+
+
+@pytest.mark.parametrize("shape", CHANGES)
+def test_of_a_change_the_new_state_counts(shape: str) -> None:
+    pairs = list(product(WELL, BAD))
+    assert [pair for pair in pairs if status_meaning(shape.format(*pair)) != "firing"] == []
+    ended = [(bad, well) for well, bad in pairs]
+    assert [pair for pair in ended if status_meaning(shape.format(*pair)) != "resolved"] == []
+
+
+@pytest.mark.parametrize("shape", ["{} (was {})", "{}, was {}", "{} (previously {})", "{} - formerly {}"])
+def test_an_earlier_state_does_not_count(shape: str) -> None:
+    for well, bad in product(WELL, [word for word in BAD if word != "ALARM"]):
+        assert status_meaning(shape.format(well, bad)) == "resolved", shape.format(well, bad)
+        assert status_meaning(shape.format(bad, well)) == "firing", shape.format(bad, well)
+
+
+@pytest.mark.parametrize(
+    ("status", "meaning"),
+    [
+        *((word, "resolved") for word in ("OK to alarm to ok", "returned to normal", "state changed to OK")),
+        *((word, "resolved") for word in ("autoresolved", "AutoClosed", "autoresolve", "normalised")),
+        *((word, "resolved") for word in ("alert.v1.closed", "incident_resolved_v2", "No Data Recovered")),
+        *((word, "resolved") for word in ("[RESOLVED] High load", "Resolved: disk full", "[OK] High load")),
+        *((word, "resolved") for word in ("Closed (false positive)",)),
+        *((word, "resolved") for word in ("Problem has been resolved in 5m 30s at 12:00", "no longer firing")),
+        *((word, "firing") for word in ("OK to ALARM", "retriggered", "triggered after being resolved")),
+        *((word, "firing") for word in ("Resolved - reopened", "healthy: failed", "failed to clear")),
+        *(
+            (word, None)
+            for word in ("healthy: false", "was ok", "was healthy", "couldn't be resolved", "soon resolved")
+        ),
+        *((word, "resolved") for word in ("New state: OK", "high to normal", "amber to green", "No longer down")),
+        *((word, "firing") for word in ("online - degraded", "up - down", "Completed with errors", "Ended: error")),
+        *((word, "firing") for word in ("Normal | warning", "Healthy: 2, unhealthy: 3", "normal to high")),
+        *((word, None) for word in ("healthy in 1 of 3 zones", "OK - but slow", "Done: 3 of 5", "no longer healthy")),
+        *((word, None) for word in ("->", " => → ", "-> ALARM", "v2", "no data", "(was ok)", ", was ok", "to")),
+        *((word, None) for word in ("back end", "front-end", "needs to be closed", "queue cleared too often")),
+        *((word, None) for word in ("Resolved hosts decreased", "Auto-resolved alerts spike", "resolved: no")),
+    ],
+)
+def test_what_an_end_is_said_of(status: str, meaning: str | None) -> None:
+    assert status_meaning(status) == meaning
+
+
 @given(st.text(max_size=600))
 def test_any_text_has_a_meaning_or_none(status: str) -> None:
     assert status_meaning(status) in ("firing", "resolved", None)
     is_neutral(status)
 
 
+OBJECTS = [("new", "old"), ("current", "previous"), ("to", "from"), ("state", "last_state")]
+STATE_NAMES = [
+    *("new_state", "newState", "new_status", "current_status", "currentState", "alert_status", "alertStatus"),
+    *("alert_state", "alertState", "incident_status", "monitor_status", "event_action", "notification_type"),
+]
 PAST, FUTURE = "2026-11-22T12:00:00Z", "2026-11-22T12:30:00Z"
 
 
@@ -126,6 +182,25 @@ PAST, FUTURE = "2026-11-22T12:00:00Z", "2026-11-22T12:30:00Z"
         ({"state": ["ok"]}, "resolved"),
         ({"event": {"type": "incident.resolved"}}, "resolved"),
         ({"event": {"type": "incident.created"}}, "firing"),
+        ({"event": {"title": "Auto-resolved"}}, "firing"),
+        ({"event": {"summary": "[RESOLVED] flood", "type": "alert.created"}}, "firing"),
+        *(({"state": {new: "OK", old: "ALARM"}}, "resolved") for new, old in OBJECTS),
+        *(({"state": {old: "OK", new: "ALARM"}}, "firing") for new, old in OBJECTS),
+        *(({"state": {old: "OK", new: "down"}}, "firing") for new, old in OBJECTS),
+        *(({name: "Resolved"}, "resolved") for name in STATE_NAMES),
+        *(({"alert": {name: "Resolved"}}, "resolved") for name in STATE_NAMES),
+        *(({name: "Triggered"}, "firing") for name in STATE_NAMES),
+        *(({name: True}, "resolved") for name in ("resolved", "is_resolved", "isResolved", "healthy", "is_up")),
+        *(({name: False}, "firing") for name in ("resolved", "is_resolved", "isResolved", "healthy", "is_up")),
+        *(({"incident": {name: False}}, "resolved") for name in ("firing", "active", "is_active", "isActive")),
+        *(({name: True}, "firing") for name in ("firing", "active", "is_active", "isActive")),
+        *(({"active": False, "status": word}, "firing") for word in ("open", "triggered")),
+        ({"active": True, "resolved": True}, "firing"),
+        ({"resolved": "true"}, "firing"),
+        ({"status": True}, "firing"),
+        ({"recovered_at": PAST}, "resolved"),
+        ({"cleared_at": FUTURE}, "firing"),
+        ({"end_time": PAST}, "firing"),
         ({}, "firing"),
     ],
 )

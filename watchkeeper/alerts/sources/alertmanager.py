@@ -25,6 +25,7 @@ from watchkeeper.alerts.payload import (
 )
 from watchkeeper.alerts.silence_link import alertmanager_silence_url
 from watchkeeper.alerts.source import ParsedPayload, Source, WebhookRequest
+from watchkeeper.alerts.status_words import status_meaning
 from watchkeeper.config.alert_source import Names, SourceSection
 from watchkeeper.contracts import Alert, AlertReason
 
@@ -168,7 +169,7 @@ class Alertmanager(GroupingSource[GroupingSection]):
 
 def _status(alert: AlertmanagerAlert, now: float) -> Literal["firing", "resolved"]:
     if alert.status:
-        return "resolved" if alert.status == "resolved" else "firing"
+        return "resolved" if status_meaning(alert.status) == "resolved" else "firing"
     return "resolved" if alert.endsAt and alert.endsAt <= now * 1e6 else "firing"
 
 

@@ -58,10 +58,29 @@ class _Dimension(Payload):
     value: Text = ""
 
 
-class _Trigger(Payload):
+class _Metric(Payload):
     MetricName: Text = ""
     Namespace: Text = ""
     Dimensions: Items[_Dimension] = Field(default_factory=list)
+
+
+class _MetricStat(Payload):
+    Metric: _Metric | None = None
+
+
+class _Query(Payload):
+    MetricStat: _MetricStat | None = None
+
+
+class _Trigger(_Metric):
+    """What an alarm watches: one metric, or, for metric math and anomaly detection, several in ``Metrics``."""
+
+    Metrics: Items[_Query] = Field(default_factory=list)
+
+    def metrics(self) -> list[_Metric]:
+        """Return the metric itself, then each metric of the queries."""
+        stats = [query.MetricStat.Metric for query in self.Metrics if query.MetricStat and query.MetricStat.Metric]
+        return [self, *stats]
 
 
 class _Alarm(Payload):
@@ -153,14 +172,15 @@ class CloudWatch(Source[CloudWatchSection]):
 
 
 def _labels(alarm: _Alarm) -> dict[str, str]:
-    trigger = alarm.Trigger or _Trigger()
+    metrics = (alarm.Trigger or _Trigger()).metrics()
     labels = {
         "alarm": alarm.AlarmName,
         "account": alarm.AWSAccountId,
         "region": alarm.Region,
-        "namespace": trigger.Namespace,
-        "metric": trigger.MetricName,
+        "namespace": next((metric.Namespace for metric in metrics if metric.Namespace), ""),
+        "metric": next((metric.MetricName for metric in metrics if metric.MetricName), ""),
         "was": alarm.OldStateValue,
-        **{dimension.name: dimension.value for dimension in trigger.Dimensions},
+        # Of several metrics the first one counts.
+        **{one.name: one.value for metric in reversed(metrics) for one in metric.Dimensions},
     }
     return {name: value for name, value in labels.items() if value}

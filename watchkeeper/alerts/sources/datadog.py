@@ -20,6 +20,7 @@ from watchkeeper.alerts.payload import (
     parse_model,
 )
 from watchkeeper.alerts.source import ParsedPayload, Source, WebhookRequest
+from watchkeeper.alerts.status_words import status_meaning
 from watchkeeper.config.alert_source import SourceSection
 from watchkeeper.contracts import Alert, AlertReason
 from watchkeeper.text import excerpt
@@ -28,7 +29,6 @@ _SHOWN_BYTES = 200
 
 _UNSET = re.compile(r"\$[A-Z][A-Z0-9_]*|null|None")
 _TEST = re.compile(r"\[TEST\]")
-_RECOVERED = {"recovered", "no data recovered", "warn recovered"}
 _TYPES = {"error": "error", "warning": "warning", "info": "info", "success": "info"}
 
 
@@ -97,7 +97,7 @@ class Datadog(Source[SourceSection]):
     def _alert(self, event: _Event, transition: str, now: float) -> Alert:
         tags = _tags(event.tags, event.scope)
         which = (event.monitor, event.scope) if event.monitor else (event.aggregation or event.cycle,)
-        recovered = transition in _RECOVERED or (not transition and event.kind == "success")
+        recovered = status_meaning(transition) == "resolved" or (not transition and event.kind == "success")
         return make_alert(
             self.name,
             now=now,

@@ -118,6 +118,16 @@ def test_a_resolved_alert_ends_its_own_firing_only() -> None:
     assert not ends_firing(first, again)
 
 
+@pytest.mark.parametrize("kind", ["alertmanager", "grafana"])
+@pytest.mark.parametrize(
+    "ended", ["resolved", "Resolved", "RESOLVED", "ok", "Normal", "firing", "Alerting", "odd", "", None]
+)
+def test_the_status_is_read_by_its_meaning(kind: str, ended: str | None) -> None:
+    body = {"groupKey": "g", "alerts": [{"status": ended, "labels": {"alertname": "a"}}]}
+    over = (ended or "").lower() in ("resolved", "ok", "normal")
+    assert only(read(source(kind), body)).status == ("resolved" if over else "firing")
+
+
 def test_alerts_of_a_firing_group_can_be_resolved() -> None:
     assert [alert.status for alert in alerts("mixed-one-resolved")] == ["firing", "resolved"]
 

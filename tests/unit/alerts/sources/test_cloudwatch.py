@@ -222,6 +222,17 @@ def test_an_alarm_fires_and_resolves() -> None:
     assert reason_not_to_start(missing, configured.section) == "it says that data is missing"
 
 
+def test_the_dimensions_of_an_alarm_of_several_metrics() -> None:
+    dimensions = [[{"name": "ServiceName", "value": "checkout"}], [{"name": "ServiceName", "value": "cart"}]]
+    metrics: list[object] = [{"Id": "e1", "Expression": "m1 / m2"}, {"Id": "odd", "MetricStat": None}]
+    for number, held in enumerate(dimensions):
+        metric = {"MetricName": f"Errors{number}", "Namespace": "AWS/ECS", "Dimensions": held}
+        metrics.append({"Id": f"m{number}", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}})
+    fired = only(read(cloudwatch(), alarm(Trigger={"Period": 60, "Metrics": metrics})))
+    assert fired.service == "checkout"
+    assert fired.labels.items() >= {("metric", "Errors0"), ("namespace", "AWS/ECS"), ("ServiceName", "checkout")}
+
+
 @pytest.mark.parametrize("message", ["hello", "{}", "[1]", '{"detail": {}}', "", "\ud800"])
 def test_other_messages_of_the_topic_are_ignored(message: str) -> None:
     envelope = {**json.loads(payload("sns-cloudwatch-alarm")), "Message": message}

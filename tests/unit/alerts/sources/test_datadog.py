@@ -54,6 +54,7 @@ def test_each_scope_of_a_monitor_is_a_run() -> None:
         ("Triggered", None),
         ("Re-Triggered", None),
         ("Recovered", "it is resolved"),
+        *((word, "it is resolved") for word in ("Warn Recovered", "No Data Recovered", "Manually Resolved", "OK")),
         ("Warn", "its severity starts no run"),
         ("Re-Warn", "its severity starts no run"),
         ("No Data", "it says that data is missing"),
@@ -65,7 +66,7 @@ def test_which_transitions_start_a_run(word: str, reason: str | None) -> None:
     datadog = source("datadog")
     assert reason_not_to_start(transition(word), datadog.section) == reason
     everything = source("datadog", also=["no_data", "renotify", "test"], severities=["warning", "error"]).section
-    assert reason_not_to_start(transition(word), everything) == ("it is resolved" if word == "Recovered" else None)
+    assert reason_not_to_start(transition(word), everything) == (reason if reason == "it is resolved" else None)
 
 
 def test_a_test_of_a_monitor() -> None:
