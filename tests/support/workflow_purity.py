@@ -12,7 +12,8 @@ from pathlib import Path
 
 LIBRARY = {
     *("__future__", "base64", "collections", "collections.abc", "contextlib", "dataclasses", "enum", "hashlib"),
-    *("html", "itertools", "json", "math", "re", "typing", "temporalio.common"),
+    *("html", "itertools", "json", "math", "re", "typing", "unicodedata"),
+    "temporalio.common",
 }
 """Modules without a clock, randomness, input, output or state (``functools`` caches)."""
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 from watchkeeper.incident.action_voice import GENERIC, NEAR, RARELY_OURS, Voice, is_listed_as_done, noun_voice, voice_of
 from watchkeeper.incident.claim_spans import Check
 from watchkeeper.incident.foreign_actions import foreign_actions
 from watchkeeper.incident.paged_teams import PagedTeams
+from watchkeeper.incident.recorded_acts import names_part, near_each_other, only_says
 from watchkeeper.incident.report_clauses import Clause, is_hedged, is_imperative
 from watchkeeper.incident.vocabulary import action_phrases, advice_words, change_words
 from watchkeeper.incident.vocabulary.action_words import ACTIONS, CONTACT, OPENED, Action
 from watchkeeper.incident.vocabulary.unit_words import WORD_NUMBERS
-
-_MESSAGE = f"{CONTACT.call}|post|send|comment|report"
-"""Tools that only say something."""
 
 _LAST_PART = re.compile(r"[^.;|(\n]*$")
 _FROM_TO = 60
@@ -166,7 +163,7 @@ class _Actions:
     def check_told(self, found: re.Match[str], clause: Clause) -> None:
         """Flag that the writer informed a person, if no call sends messages or pages."""
         lead = found.string[clause.start : found.start()]
-        if self._is_no_statement(found, clause, lead) or any(_says(act) for act in self._acts) or self._teams.any:
+        if self._is_no_statement(found, clause, lead) or any(only_says(act) for act in self._acts) or self._teams.any:
             return
         self._check.flag(found.start("verb"), found.end(), "action", "no person was paged or informed")
 
@@ -244,7 +241,7 @@ class _Actions:
                 voice == "reported" and self._check.evidence.reports(change_words.FIX_READ)
             )
         else:
-            called = any(re.search(action.call, act) for act in self._acts if not _says(act))
+            called = any(re.search(action.call, act) for act in self._acts if not only_says(act))
         if called or voice == "ours":
             return called
         by_itself = action_phrases.COUNTED.match(found.string, found.end()) or action_phrases.OFTEN.match(
@@ -273,7 +270,7 @@ class _Actions:
         words = {word for word in re.findall(r"[a-z_]{4,}", about.lower()) if word not in self._services}
         words = {word.rstrip("s") for word in words} | {stem}
         words -= {"state", "name", "service", "value", "with", "from", "that", "this", "have", "been", "were", "also"}
-        return any(_names(act, [stem]) or (_names(act, words) and not _says(act)) for act in self._acts)
+        return any(names_part(act, [stem]) or (names_part(act, words) and not only_says(act)) for act in self._acts)
 
     def check_change(self, found: re.Match[str], clause: Clause) -> None:
         """Flag a passive statement about a change that no call has made and that no result reports."""
@@ -294,7 +291,7 @@ class _Actions:
         if not (
             self._check.evidence.reports(change_words.FIX_READ)
             if fix
-            else not is_new and self._check.evidence.reports(_together(stem, found["thing"].lower()))
+            else not is_new and self._check.evidence.reports(near_each_other(stem, found["thing"].lower()))
         ):
             self._check.flag(found.start("thing"), found.end(), "action", "no call did this, and no result reports it")
 
@@ -386,19 +383,3 @@ class _Actions:
         numbers = self._teams.incidents
         if number and numbers and number[0] not in numbers:
             self._check.flag(*number.span(), "incident", f"the page has the number {', '.join(sorted(numbers))}")
-
-
-def _names(act: str, parts: Iterable[str]) -> bool:
-    """Tell whether a call has one of the parts; the name of a deployment is no evidence that it was deployed."""
-    return any(re.search(rf"{re.escape(part)}(?!men)", act) for part in parts)
-
-
-def _says(act: str) -> bool:
-    """Tell whether a call only says something."""
-    return bool(re.search(_MESSAGE, act.split()[0]))
-
-
-def _together(stem: str, thing: str) -> str:
-    """Return a pattern for a verb near a thing, in any order."""
-    one, other = re.escape(stem), re.escape(thing.split()[0].rstrip("s")[:6])
-    return f"{one}[^\\n]{{0,120}}?{other}|{other}[^\\n]{{0,120}}?{one}"

@@ -195,14 +195,7 @@ def _is_no_figure(check: Check, found: re.Match[str], number: Quantity) -> bool:
     before = check.text[max(0, found.start() - _BEFORE) : found.start()]
     if number.dimension == "time" and figure_words.AGO.match(after):
         return True
-    if number.dimension == "time" and number.number in _OBJECTIVE_DAYS and figure_words.BUDGET.match(after):
-        return True
-    if (
-        number.dimension == "share"
-        and "." in found["number"]
-        and found["number"] in check.evidence.digits
-        and figure_words.OBJECTIVE.match(after)
-    ):
+    if _is_objective(check, found, number, after):
         return True
     clause = check.clause(found.start())
     if number.dimension == "share" and (
@@ -253,6 +246,14 @@ def _is_no_figure(check: Check, found: re.Match[str], number: Quantity) -> bool:
     if figure_words.EXIT_CODE.match(check.text, found.start()):
         return True
     return 1990 <= number.number <= 2100 and not counted and number.number.is_integer()
+
+
+def _is_objective(check: Check, found: re.Match[str], number: Quantity, after: str) -> bool:
+    """Tell whether a figure is the one of a service level objective, or the days of its budget."""
+    if number.dimension == "time":
+        return number.number in _OBJECTIVE_DAYS and bool(figure_words.BUDGET.match(after))
+    is_read = "." in found["number"] and found["number"] in check.evidence.digits
+    return number.dimension == "share" and is_read and bool(figure_words.OBJECTIVE.match(after))
 
 
 def _is_wrong_exit(check: Check, found: re.Match[str]) -> bool:

@@ -15,10 +15,11 @@ from typing import NamedTuple
 
 from watchkeeper.code_spans import CodeSpan, code_spans, masked
 from watchkeeper.contracts import JsonObject
-from watchkeeper.llm.plain_spelling import plain_spelling
+from watchkeeper.llm.plain_characters import plain_spelling
 from watchkeeper.llm.report_shape import is_report
 from watchkeeper.llm.template_markup import marks, uniform
-from watchkeeper.llm.written_calls import CallScanner, WrittenCall
+from watchkeeper.llm.written_call import WrittenCall
+from watchkeeper.llm.written_calls import CallScanner
 from watchkeeper.thought import thought_spans
 
 _CALL_LANGUAGES = {

@@ -6,15 +6,15 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import NamedTuple
 
 from watchkeeper.contracts import JsonObject
-from watchkeeper.llm.argument_schema import fits, typed
+from watchkeeper.llm.argument_schema import typed
 from watchkeeper.llm.broken_json import names_tool
 from watchkeeper.llm.json_calls import json_calls, plain_name
 from watchkeeper.llm.template_markup import TemplateMark, mark_at, marks
 from watchkeeper.llm.tool_calls import read_arguments
 from watchkeeper.llm.written_arguments import TextReader, WrittenArguments, object_text
+from watchkeeper.llm.written_call import WrittenCall
 
 _PREFIX = r"(?:(?:functions?|default_api|tools|api|call)[.:]){0,3}"
 _IDENTIFIER = re.compile(rf"(?P<prefix>{_PREFIX})(?P<name>[A-Za-z][\w-]{{0,80}})(?P<index>:\d+)?")
@@ -83,28 +83,6 @@ _ASKED = (
 _MOST_FILLERS = 12
 _LOOK_AHEAD = 400
 _LOOK_BEHIND = 60
-
-
-class WrittenCall(NamedTuple):
-    """A call in a text, or a part of one."""
-
-    start: int
-    end: int
-    name: str | None = None
-    """None: it names no tool of this run."""
-    arguments: str | None = None
-    """The text of a JSON object; None: they cannot be read with certainty."""
-    call_id: str | None = None
-    only_alone: bool = False
-    """It only counts in a text that holds nothing else, because it names no tool of this run."""
-
-    def entry(self, tools: Mapping[str, JsonObject]) -> JsonObject | None:
-        """Return it in the shape of ``tool_calls``; None if it cannot run."""
-        if self.name is None or self.arguments is None or self.name not in tools:
-            return None
-        if not fits(json.loads(self.arguments), tools[self.name]):
-            return None
-        return {"id": self.call_id, "function": {"name": self.name, "arguments": self.arguments}}
 
 
 class CallScanner:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, contextmanager
@@ -55,7 +56,7 @@ async def replay_histories(
             await replayer.close()
             await verdicts.put(None)
 
-    with _silent_sdk_logger():
+    with _SDK_LOG.silent():
         tasks = [asyncio.create_task(replay_next()) for _ in range(concurrency)]
         try:
             for _ in range(concurrency):
@@ -80,16 +81,33 @@ def _runtime() -> Runtime:
     return Runtime(telemetry=TelemetryConfig(logging=logging_config))
 
 
-@contextmanager
-def _silent_sdk_logger() -> Iterator[None]:
-    """Keep the SDK from logging each failure: the verdict describes it."""
-    logger = logging.getLogger("temporalio")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
+class _SdkLog:
+    """Keeps the SDK from logging each failure: the verdict describes it. Replays may overlap in time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._replays = 0
+        self._level = logging.NOTSET
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Log nothing of the SDK while a context is open."""
+        logger = logging.getLogger("temporalio")
+        with self._lock:
+            if not self._replays:
+                self._level = logger.level
+                logger.setLevel(logging.CRITICAL + 1)
+            self._replays += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._replays -= 1
+                if not self._replays:
+                    logger.setLevel(self._level)
+
+
+_SDK_LOG = _SdkLog()
 
 
 class _RestartingReplayer:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.written_call_forms import ARGUMENTS, CALL, FUNCTION, INVOKE, KWARGS, OBJECT, RUNNABLE, TOOLS
-from watchkeeper.llm.plain_spelling import plain_spelling
+from watchkeeper.llm.plain_characters import plain_spelling
 from watchkeeper.llm.tool_calls_in_text import find_text_calls
 
 FORMS = {
