@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar, TypeVar
 
 from pydantic import Field
@@ -165,14 +165,15 @@ class MappedSource(Source[M]):
         if status is None and fields.status:
             payload.ignored.append("its status is neither firing nor resolved")
         elif not (fields.fingerprint or fields.title):
-            searched = ", ".join(path for path in [*paths.fingerprint, *paths.title] if not _is_inner(path))
             raise MalformedPayload(
-                f"{location or 'the body'}: nothing says which alert this is; looked at {searched}. Set "
+                f"{location or 'the body'}: nothing says which alert this is; looked at "
+                f"{_outer_paths([*paths.fingerprint, *paths.title])}. Set "
                 "fields.fingerprint or fields.title in the settings of this source"
             )
         elif status is None:
             raise MalformedPayload(
-                f"{location or 'the body'}: nothing says whether the alert fires; looked at {', '.join(paths.status)}"
+                f"{location or 'the body'}: nothing says whether the alert fires; looked at "
+                f"{_outer_paths(paths.status)}"
             )
         else:
             labels = label_values(all_values(item, paths.labels))
@@ -252,5 +253,7 @@ _UNNAMED = {"severity", "starts_at", "at", "ends_at", "labels"}
 """Fields that are no plain text. Of the others, an object counts by its name."""
 
 
-def _is_inner(path: str) -> bool:
-    return any(path.startswith(f"{outer}.") for outer in _INSIDE)
+def _outer_paths(paths: Sequence[str]) -> str:
+    """Return the paths as text, leaving out every path that starts inside another object."""
+    outer = [path for path in paths if not any(path.startswith(f"{name}.") for name in _INSIDE)]
+    return ", ".join(outer or paths)

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from watchkeeper.alerts.json_path import all_values
 from watchkeeper.alerts.json_text import state_text
-from watchkeeper.alerts.status_words import Meaning, is_neutral, status_meaning
+from watchkeeper.alerts.status_words import Meaning, begins, is_health, is_neutral, status_meaning
 
 _OPPOSITE: Mapping[Meaning, Meaning] = {"firing": "resolved", "resolved": "firing"}
 
@@ -37,9 +37,11 @@ class StatusReader:
             words = words[:1]
         if self.resolved or self.firing:
             return self._by_settings(words[0] if words else "")
-        meanings: list[Meaning] = [meaning for word in words if (meaning := status_meaning(word))]
-        if meanings:
-            return meanings[0]
+        words_with_meaning = [word for word in words if status_meaning(word)]
+        if words_with_meaning:
+            first, *others = words_with_meaning
+            # Some senders report in "status" that the request succeeded, and the alert in another field.
+            return "firing" if is_health(first) and any(map(begins, others)) else status_meaning(first)
         if flags and not self.is_path_set:
             return "firing" if "firing" in flags else "resolved"
         has_ended = ends_at is not None and ends_at <= now * 1e6

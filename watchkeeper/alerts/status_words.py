@@ -57,6 +57,8 @@ _TROUBLE = _set(
 _BEGUN = _set("reopened reopen firing fired triggered unresolved")
 """An alert fires of which this is said, also after an end."""
 
+_STARTS = _BEGUN | _set("created opened raised detected activated")
+
 _AGAIN = _set("retriggered refired reraised")
 
 _OVER = _ENDED | {"closed"}
@@ -102,6 +104,16 @@ def status_meaning(status: str) -> Meaning | None:
     if meaning := _meaning(words):
         return meaning
     return "firing" if _meaning([word for word in previous if word not in _CHANGES]) == "resolved" else None
+
+
+def begins(status: str) -> bool:
+    """Return whether a status says that an alert has begun, such as ``alert.triggered``."""
+    return status_meaning(status) == "firing" and not _STARTS.isdisjoint(_words(status))
+
+
+def is_health(status: str) -> bool:
+    """Return whether a status says that something is well, such as ``success``, and not that something has ended."""
+    return status_meaning(status) == "resolved" and (_ENDED | _ENDED_ALONE).isdisjoint(_words(status))
 
 
 def _meaning(words: list[str]) -> Meaning | None:

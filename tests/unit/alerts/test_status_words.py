@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.alert_requests import only, read, source
+from watchkeeper.alerts.payload import MalformedPayload
 from watchkeeper.alerts.status_words import is_neutral, status_meaning
 
 ENDS = ["up", "ok", "closed", "recovered", "resolved", "recovery", "normal", "healthy", "cleared", "fixed", "completed"]
@@ -157,6 +158,8 @@ STATE_NAMES = [
     *("new_state", "newState", "new_status", "current_status", "currentState", "alert_status", "alertStatus"),
     *("alert_state", "alertState", "incident_status", "monitor_status", "event_action", "notification_type"),
 ]
+HEALTH = ["success", "OK", "up", "healthy"]
+BEGUN = ["alert.triggered", "incident_created", "Incident opened", "alert fired", "monitor.reopened", "issue.raised"]
 PAST, FUTURE = "2026-11-22T12:00:00Z", "2026-11-22T12:30:00Z"
 
 
@@ -195,6 +198,11 @@ PAST, FUTURE = "2026-11-22T12:00:00Z", "2026-11-22T12:30:00Z"
         *(({"incident": {name: False}}, "resolved") for name in ("firing", "active", "is_active", "isActive")),
         *(({name: True}, "firing") for name in ("firing", "active", "is_active", "isActive")),
         *(({"active": False, "status": word}, "firing") for word in ("open", "triggered")),
+        # The request succeeded, and the alert fires.
+        *(({"status": health, "type": begun}, "firing") for health, begun in product(HEALTH, BEGUN)),
+        *(({"status": end, "type": begun}, "resolved") for end, begun in product(["resolved", "closed"], BEGUN)),
+        *(({"status": health, "type": "incident.resolved"}, "resolved") for health in HEALTH),
+        *(({"status": health, "type": "critical"}, "resolved") for health in HEALTH),
         ({"active": True, "resolved": True}, "firing"),
         ({"resolved": "true"}, "firing"),
         ({"status": True}, "firing"),
@@ -223,3 +231,15 @@ def test_where_a_body_says_that_it_has_ended(body: dict[str, object], status: st
 def test_the_settings_come_first(table: dict[str, list[str]], word: str, status: str | None) -> None:
     parsed = read(source("generic", **table), {"id": "1", "status": word})
     assert [alert.status for alert in parsed.alerts] == ([status] if status else [])
+
+
+def test_a_body_without_a_status_is_refused_with_the_names_that_were_looked_at() -> None:
+    with pytest.raises(MalformedPayload) as refused:
+        read(source("generic", firing=["bad*"]), {"id": "1"})
+    assert "looked at status, state, " in str(refused.value)
+    assert len(str(refused.value)) < 1_000
+
+
+def test_a_path_of_the_settings_is_named_wherever_it_leads() -> None:
+    with pytest.raises(MalformedPayload, match=r"looked at data\.health$"):
+        read(source("generic", firing=["bad*"], fields={"status": "data.health"}), {"id": "1"})
