@@ -25,8 +25,9 @@ def tool_activity(
 ) -> Callable[[ToolRequest], Awaitable[ToolResult]]:
     """Return the activity that runs a tool.
 
-    It returns a result if the tool answers, including a refusal. It fails, and is retried with the tool's policy, if
-    the back end cannot answer now (``ToolUnavailable``) or the tool raises another error.
+    It returns a result if the tool answers, including a refusal. It fails if the back end cannot answer now
+    (``ToolUnavailable``) or the tool raises another error. Then it is retried until it has had ``tool.attempts``
+    attempts; Temporal's policy allows more, for attempts that are lost with their worker.
     """
 
     @activity.defn(name=tool.name)
@@ -39,6 +40,7 @@ def tool_activity(
             workflow_id=info.workflow_id,
             incident=request.incident,
         )
+        is_last = info.attempt >= tool.attempts
         if tool.effect == "once":
             await confirm_attempt()
         try:
@@ -48,12 +50,14 @@ def tool_activity(
         except ToolUnavailable as error:
             delay = backoff(info.attempt) if error.delay is None else min(error.delay, LONGEST_RETRY_DELAY)
             raise ApplicationError(
-                excerpt(str(error), ERROR_BYTES), type="ToolUnavailable", next_retry_delay=delay
+                excerpt(str(error), ERROR_BYTES), type="ToolUnavailable", non_retryable=is_last, next_retry_delay=delay
             ) from error
         except Exception as error:  # noqa: BLE001
             # The error is recorded, and its text may repeat a secret: a password in a URL, a token.
             text = excerpt(settings.redactor.text(str(error)), ERROR_BYTES)
-            failure = ApplicationError(text, type=type(error).__name__, next_retry_delay=backoff(info.attempt))
+            failure = ApplicationError(
+                text, type=type(error).__name__, non_retryable=is_last, next_retry_delay=backoff(info.attempt)
+            )
             raise failure.with_traceback(error.__traceback__) from None
         store.put(result.digest, result.content.encode())
         if tool.pages and (page := sent_page(request.arguments, result, settings)) is not None:

@@ -1,4 +1,4 @@
-"""The page that a call has sent, as the run records it."""
+"""Tool calls as activities: which failures are final, and the page that a call has sent, as the run records it."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from watchkeeper.run_view.pending_work import PendingWork, stuck_reason
 from watchkeeper.run_view.projection import RunChange, RunProjection
 from watchkeeper.run_view.stall_monitor import Notice, monitor_stalls
 from watchkeeper.runs.client import describe_run, split_run_name
+from watchkeeper.temporal.followed_events import FollowedEvents
 from watchkeeper.text import duration
 
 OUTAGE_SECONDS = 300.0
@@ -153,15 +154,14 @@ async def run_events(
 async def _execution_events(
     handle: WorkflowHandle[Any, Any], *, wait: bool, notice: Notice, pending: PendingWork
 ) -> AsyncIterator[HistoryEvent]:
-    last_id, loop = 0, asyncio.get_running_loop()
+    followed, loop = FollowedEvents(), asyncio.get_running_loop()
     while True:
         try:
             async for event in handle.fetch_history_events(wait_new_event=wait):
                 if pending.unreached_since is not None:
                     notice(f"Temporal is back, after {duration(loop.time() - pending.unreached_since)}")
                     pending.unreached_since = None
-                if event.event_id > last_id:
-                    last_id = event.event_id
+                if followed.is_new(event):
                     yield event
             return
         except RPCError as error:

@@ -56,6 +56,11 @@ FIRST_RETRY_DELAY = timedelta(seconds=1)
 LONGEST_RETRY_DELAY = timedelta(seconds=60)
 """The delay doubles after each failed attempt up to this limit, unless the host asks for another delay."""
 
+LOST_ATTEMPTS = 6
+"""Attempts of a tool call that may be lost with their workers. They are not counted as failures of the tool: Temporal
+gives tasks also to a worker whose network is silently cut, and repeats each after ``HEARTBEAT_TIMEOUT``. The number is
+limited because a call may be what kills its worker."""
+
 LOST_WORKER_RETRY_DELAY = timedelta(seconds=0.1)
 """Delay after the first attempt that was lost with its worker. No host failed, so there is no reason to wait."""
 
@@ -114,7 +119,7 @@ def _options(
 
 BRIEF = _options(timedelta(seconds=30), timedelta(hours=1))
 CARRY = _options(timedelta(seconds=60), timedelta(hours=1))
-REVIEW = _options(timedelta(seconds=60), timedelta(hours=1), attempts=5)
+REVIEW = _options(timedelta(seconds=60), timedelta(hours=1), attempts=5 + LOST_ATTEMPTS)
 ENTER = _options(timedelta(seconds=10), timedelta(minutes=1))
 LEAVE = _options(timedelta(seconds=10), timedelta(minutes=5))
 FIND_GONE = _options(timedelta(seconds=20), timedelta(minutes=1))
@@ -143,8 +148,8 @@ def tool_attempt_timeout(spec: ToolSpec) -> timedelta:
 def tool_options(spec: ToolSpec, remaining: timedelta) -> ActivityOptions:
     """Return the options of one tool call: at least one attempt, and no retry after the run's remaining time.
 
-    The number of attempts and their delays are limited. A read waits for a worker while the run has time; a call with
-    an effect waits at most ``EFFECT_WAIT_LIMIT``.
+    The number of attempts and their delays are limited; the activity itself ends after ``spec.attempts`` failures. A
+    read waits for a worker while the run has time; a call with an effect waits at most ``EFFECT_WAIT_LIMIT``.
     """
     in_all = (
         remaining
@@ -152,8 +157,14 @@ def tool_options(spec: ToolSpec, remaining: timedelta) -> ActivityOptions:
         else min(remaining, tool_attempt_timeout(spec) * spec.attempts + EFFECT_WAIT_LIMIT)
     )
     in_all = max(tool_attempt_timeout(spec), in_all)
-    heartbeat = ONCE_HEARTBEAT_TIMEOUT if spec.effect == "once" else HEARTBEAT_TIMEOUT
-    return _options(tool_attempt_timeout(spec), in_all, attempts=spec.attempts, heartbeat=heartbeat, never_retried=None)
+    once = spec.effect == "once"
+    return _options(
+        tool_attempt_timeout(spec),
+        in_all,
+        attempts=1 if once else spec.attempts + LOST_ATTEMPTS,
+        heartbeat=ONCE_HEARTBEAT_TIMEOUT if once else HEARTBEAT_TIMEOUT,
+        never_retried=None,
+    )
 
 
 def profile_index(attempt: int, profiles: Sequence[object]) -> int:

@@ -205,7 +205,7 @@ def tool(
         effect: ``read``: the tool changes nothing and may run again. ``keyed``: it writes to a target that honours
             ``context.idempotency_key``, so it may run again. ``once``: it writes without a key and runs once.
         timeout: Time limit of one attempt.
-        attempts: Total attempts; 4 by default, and always 1 for ``once``.
+        attempts: After how many attempts a failure is final; 4 by default, and always 1 for ``once``.
         key: Names of arguments. The idempotency key then covers the incident and these arguments, not one call.
         approval: Whether a person must approve each call.
         max_bytes: Largest result that the model receives.

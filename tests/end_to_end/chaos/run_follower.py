@@ -11,6 +11,8 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from watchkeeper.temporal.followed_events import FollowedEvents
+
 CLOSED = {
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED,
@@ -29,6 +31,7 @@ class RunFollower:
         self.run_id = run_id
         """Run id of the first execution."""
         self.executions: list[list[HistoryEvent]] = [[]]
+        self._followed = FollowedEvents()
         self._changed = asyncio.Condition()
 
     @property
@@ -50,11 +53,13 @@ class RunFollower:
             if (last := self.executions[-1]) and (next_run_id := _next_run_id(last[-1])):
                 run_id = next_run_id
                 self.executions.append([])
+                self._followed = FollowedEvents()
 
     async def _read(self, run_id: str) -> None:
         handle, execution = self._client.get_workflow_handle(self.workflow_id, run_id=run_id), self.executions[-1]
         async for event in handle.fetch_history_events(wait_new_event=True):
-            if event.event_id > len(execution):
+            if self._followed.is_new(event):
+                del execution[event.event_id - 1 :]
                 execution.append(event)
                 async with self._changed:
                     self._changed.notify_all()
