@@ -7,7 +7,7 @@ from temporalio.api.history.v1 import HistoryEvent
 
 
 class FollowedEvents:
-    """Tells which events are new.
+    """Knows which events are new.
 
     While a workflow task is repeated, the server ends a history with events of that task that are not recorded, and
     their ids go to other events later: such as the result of a call that another worker brings meanwhile.
